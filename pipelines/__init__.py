@@ -1,0 +1,1 @@
+"""Beam wiring, what runs after the model, and the command line."""

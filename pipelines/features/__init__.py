@@ -1,0 +1,1 @@
+"""Labeled frames and crops to stored features."""

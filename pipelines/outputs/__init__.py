@@ -1,0 +1,1 @@
+"""Predictions in the formats other tools read. Arrays in, files out: no Beam, no TensorFlow."""

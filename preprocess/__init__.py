@@ -1,0 +1,1 @@
+"""Labels and pixels: readers, checks, decoding, transforms and splits. No TensorFlow, no Beam."""

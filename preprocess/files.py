@@ -1,0 +1,84 @@
+"""Paths and bucket addresses alike; the only place that knows of buckets."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import fsspec
+
+
+def open_file(path: str, mode: str = "rb", **options):
+    """Opens a local path or an address such as gs://bucket/name."""
+    return fsspec.open(path, mode, **options).open()
+
+
+def read_bytes(path: str) -> bytes:
+    with open_file(path) as file:
+        return file.read()
+
+
+def exists(path: str) -> bool:
+    system, inner = fsspec.core.url_to_fs(path)
+    return system.exists(inner)
+
+
+def is_folder(path: str) -> bool:
+    system, inner = fsspec.core.url_to_fs(path)
+    return system.isdir(inner)
+
+
+def children(folder: str) -> list[str]:
+    """Full addresses of what a folder holds, sorted by name."""
+    system, inner = fsspec.core.url_to_fs(folder)
+    found = system.ls(inner, detail=False)
+    return sorted(join(folder, name(entry)) for entry in found if name(entry))
+
+
+def join(folder: str, *parts: str) -> str:
+    """Joins with forward slashes."""
+    return "/".join([folder.rstrip("/\\"), *parts])
+
+
+def parent(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[0] or "."
+
+
+def name(path: str) -> str:
+    """The last part of a path written on any system."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def stem(path: str) -> str:
+    """The name without its last extension."""
+    return PurePosixPath(name(path)).stem
+
+
+def suffix(path: str) -> str:
+    """The last extension, lower case, with its dot."""
+    return PurePosixPath(name(path)).suffix.lower()
+
+
+def parts(path: str) -> tuple[str, ...]:
+    """The parts of a relative path written on Windows or elsewhere.
+
+    Raises:
+      ValueError: the path is absolute or leaves its folder; label files must not reach outside.
+    """
+    found = PureWindowsPath(path.strip())
+    if found.drive or found.root or ".." in found.parts:
+        raise ValueError(f"{path!r} must stay inside the project folder")
+    return found.parts
+
+
+@contextlib.contextmanager
+def local(path: str) -> Iterator[str]:
+    """A local path with the content of `path`; a copy that is removed if `path` is an address."""
+    system, inner = fsspec.core.url_to_fs(path)
+    if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
+        yield inner
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = str(Path(folder) / name(path))
+        system.get_file(inner, copy)
+        yield copy

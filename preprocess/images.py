@@ -1,0 +1,80 @@
+"""Image bytes to RGB pixels, by one rule.
+
+The rule is what DeepLabCut's own reader sees, so that labels clicked there fit:
+gray is repeated to three channels, 16 bit keeps its high byte, alpha is dropped, CMYK becomes RGB,
+and the EXIF orientation is NOT applied: coordinates belong to the pixels as stored. The exported
+models decode with the same rule.
+"""
+
+import hashlib
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+MAX_PIXELS = 200_000_000
+_ORIENTATION = 0x0112
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Decodes JPEG, PNG, TIFF or BMP to uint8 (height, width, 3), RGB.
+
+    Raises:
+      ValueError: the bytes are not a whole image, or hold more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"has {image.width}x{image.height} pixels, above {MAX_PIXELS:,}")
+            image.load()
+            return _rgb(image)
+    except UnidentifiedImageError:
+        raise ValueError("is not an image of a known format") from None
+    except (OSError, SyntaxError, EOFError, IndexError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be decoded: {error}") from None
+
+
+def orientation(data: bytes) -> int:
+    """The EXIF orientation, 1 = upright or not said."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return int(image.getexif().get(_ORIENTATION, 1))
+    except (OSError, SyntaxError, ValueError, TypeError):
+        return 1
+
+
+def digest(pixels: np.ndarray) -> str:
+    """sha256 of an image's shape and pixels, in hex: the same for PNG and TIFF of one image."""
+    code = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode())
+    code.update(np.ascontiguousarray(pixels))
+    return code.hexdigest()
+
+
+def encode_jpeg(pixels: np.ndarray, quality: int = 90) -> bytes:
+    """uint8 (height, width, 3) RGB to JPEG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I") or image.mode == "F":
+        return np.repeat(_high_byte(np.asarray(image))[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "La", "RGBa", "PA"):
+        # Drop alpha instead of blending: what lies below a transparent pixel stays as it is.
+        image = image.convert("RGBA")
+        return np.ascontiguousarray(np.asarray(image)[..., :3])
+    return np.ascontiguousarray(np.asarray(image.convert("RGB")))
+
+
+def _high_byte(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        if values.min(initial=0) < 0 or values.max(initial=0) > 255:
+            raise ValueError("holds floating point values outside 0..255")
+        return values.astype(np.uint8)
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise ValueError("holds integers outside 0..65535")
+    return (values >> 8).astype(np.uint8)

@@ -1,0 +1,89 @@
+"""Folders of crops: Training|Testing / Positive(s)|Negative(s), in any case.
+
+Any other pair (or more) of class folders works too; classes are then sorted by name. Positive comes
+first because DeepMeerkat takes index 0 as positive.
+"""
+
+from preprocess import files, images, split
+from preprocess.labels import TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
+
+SPLITS = {
+    "training": TRAIN,
+    "train": TRAIN,
+    "testing": TEST,
+    "test": TEST,
+}
+CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
+CLASSES["negatives"] = "negative"
+
+
+def read(path: str) -> Labels:
+    """Reads crop folders.
+
+    Raises:
+      FileNotFoundError: no such folder.
+      ValueError: fewer than two class folders with images.
+    """
+    if not files.is_folder(path):
+        raise FileNotFoundError(f"No crop folder {path}.")
+    problems: list[Problem] = []
+    found: list[tuple[str, str, str | None]] = []
+    for folder in _folders(path):
+        declared = SPLITS.get(files.name(folder).lower())
+        for class_folder in _folders(folder) if declared else [folder]:
+            found += [
+                (image, _class(class_folder), declared) for image in _images(class_folder, problems)
+            ]
+    classes = _ordered({label for _, label, _ in found})
+    if len(classes) < 2:
+        raise ValueError(
+            f"{path} must hold at least two folders of images, such as Positive and Negative "
+            f"(also inside Training and Testing). Found: {', '.join(classes) or 'none'}."
+        )
+    return Labels(
+        items=tuple(
+            LabeledCrop(
+                image=image,
+                name=image[len(path.rstrip("/")) + 1 :],
+                video=split.video_of_crop(image),
+                file=files.parent(image),
+                row=0,
+                label=classes.index(label),
+                split=declared,
+            )
+            for image, label, declared in found
+        ),
+        classes=classes,
+        problems=tuple(problems),
+    )
+
+
+def _folders(path: str) -> list[str]:
+    return [
+        child
+        for child in files.children(path)
+        if not files.name(child).startswith(".") and files.is_folder(child)
+    ]
+
+
+def _class(folder: str) -> str:
+    lower = files.name(folder).lower()
+    return CLASSES.get(lower, lower)
+
+
+def _images(folder: str, problems: list[Problem]) -> list[str]:
+    found = []
+    for child in files.children(folder):
+        if files.name(child).startswith("."):
+            continue
+        if files.suffix(child) in images.SUFFIXES:
+            found.append(child)
+        else:
+            what = "is a folder inside a class folder" if files.is_folder(child) else ""
+            what = what or f"is not an image ({', '.join(images.SUFFIXES)})"
+            problems.append(Problem(WARNING, folder, 0, child, f"{what}; it is not read"))
+    return found
+
+
+def _ordered(labels: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(labels, key=lambda label: (label != "positive", label)))

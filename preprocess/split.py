@@ -1,0 +1,85 @@
+"""Which labeled images are held out: from a hash and a seed, the same on every machine."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from preprocess import files, unpickle
+from preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+
+_BUCKETS = 2**32
+
+
+def assign(
+    items: Sequence[LabeledFrame] | Sequence[LabeledCrop], *, by: str, test: float, seed: int
+) -> list[str]:
+    """The split of each item.
+
+    Args:
+      by: `image`, `video` (all frames of one video together) or `folder` (what a crop folder
+        declares as Training or Testing; for frames the folder of the image).
+      test: share of groups held out. Each group's own hash decides, so more data moves nothing.
+      seed: another seed is another split.
+
+    Raises:
+      ValueError: the crops' folders declare no split, or all data would end on one side.
+    """
+    if by == "folder" and items and isinstance(items[0], LabeledCrop):
+        declared = [item.split for item in items if isinstance(item, LabeledCrop)]
+        if None in declared:
+            raise ValueError(
+                f"split.by is folder, but {items[declared.index(None)].image} lies in neither a "
+                "Training nor a Testing folder. Use split.by: image or video."
+            )
+        return [split or TRAIN for split in declared]
+    groups = [item.name if by == "image" else item.video for item in items]
+    ranks = {group: _rank(group, seed) for group in groups}
+    held_out = {group for group, rank in ranks.items() if rank < test * _BUCKETS}
+    if 0 < test < 1 and len(ranks) > 1:
+        # A small set may fall on one side: then its lowest (highest) hash makes the other.
+        if not held_out:
+            held_out = {min(ranks, key=ranks.__getitem__)}
+        elif len(held_out) == len(ranks):
+            held_out.remove(max(ranks, key=ranks.__getitem__))
+    elif 0 < test < 1 and ranks:
+        raise ValueError(
+            f"split.by is {by}, but there is only one {by} ({next(iter(ranks))}), which cannot be "
+            "split. Use split.by: image."
+        )
+    return [TEST if group in held_out else TRAIN for group in groups]
+
+
+def from_shuffle(frames: Sequence[LabeledFrame], path: str) -> list[str]:
+    """The split of a DeepLabCut shuffle, read from its Documentation_data-*.pickle.
+
+    Row numbers in that file count the frames sorted by name, as DeepLabCut merges its folders.
+
+    Raises:
+      ValueError: not such a file, or it was made for another number of frames.
+    """
+    data = unpickle.loads(files.read_bytes(path))
+    if not isinstance(data, list) or len(data) != 4:
+        raise ValueError(f"{path} is not a DeepLabCut Documentation_data pickle.")
+    train, test = ([int(i) for i in np.ravel(rows) if i >= 0] for rows in data[1:3])
+    order = sorted(range(len(frames)), key=lambda i: frames[i].name)
+    if max([*train, *test], default=-1) >= len(order):
+        raise ValueError(
+            f"{path} splits more frames than there are: row {max([*train, *test])} of {len(order)}."
+        )
+    named = {order[row]: TEST for row in test} | {order[row]: TRAIN for row in train}
+    left = [frames[i].name for i in range(len(frames)) if i not in named]
+    if left:
+        raise ValueError(f"{path} does not say the split of {len(left)} frames, such as {left[0]}.")
+    return [named[i] for i in range(len(frames))]
+
+
+def video_of_crop(name: str) -> str:
+    """The video in a crop's name `<video>_<frame>_<box>.jpg`; the whole stem if it has no such form."""
+    found = re.fullmatch(r"(.+)_\d+_\d+", files.stem(name))
+    return found.group(1) if found else files.stem(name)
+
+
+def _rank(group: str, seed: int) -> int:
+    return int(hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()[:8], 16)

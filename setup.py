@@ -1,0 +1,73 @@
+"""Builds the distribution `beampose`: the packages preprocess, pipelines and trainer."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# The only place where versions are pinned. Why the caps: pandas 3 writes h5 files DeepLabCut cannot
+# read; tensorflow-transform ties TensorFlow to one minor; apache-beam[gcp] needs aiplatform 1.x.
+PINS = {
+    "apache-beam": "apache-beam[gcp]>=2.74,<3",
+    "av": "av>=13",
+    "fsspec": "fsspec>=2024.2",
+    "google-cloud-aiplatform": "google-cloud-aiplatform>=1.97,<2",
+    "h5py": "h5py>=3.10",
+    "jinja2": "jinja2>=3.1",
+    "keras": "keras>=3.6,<4",
+    "matplotlib": "matplotlib>=3.8",
+    "ml-dtypes": "ml-dtypes>=0.4",
+    "numpy": "numpy>=1.26,<3",
+    "opencv": "opencv-python-headless>=4.8",
+    "pandas": "pandas>=2.2,<3",
+    "pillow": "pillow>=10",
+    "pyarrow": "pyarrow>=14",
+    "pyyaml": "pyyaml>=6",
+    "tables": "tables>=3.9",
+    "tensorboard": "tensorboard>=2.19",
+    "tensorflow": "tensorflow>=2.21,<2.22",
+    "tensorflow-transform": "tensorflow-transform>=1.21,<1.22",
+    "tqdm": "tqdm>=4.66",
+}
+
+
+def pins(*names):
+    return [PINS[name] for name in names]
+
+
+LABELS = pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av", "fsspec")
+TRAINER = pins("tensorflow", "keras", "tensorboard", "numpy", "ml-dtypes", "pyyaml")
+# tfx-bsl, which tensorflow-transform needs, has wheels for Linux x86-64 and Apple silicon only.
+STORE = [
+    f"{PINS['tensorflow-transform']}; sys_platform != 'win32'",
+    *pins("pyarrow"),
+]
+WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "tables")]
+REVIEW = pins("matplotlib", "jinja2", "tqdm")
+EXTRAS = {
+    "trainer": TRAINER,
+    "worker": WORKER,
+    "cloud": pins("google-cloud-aiplatform"),
+    "all": [*WORKER, *REVIEW, *pins("google-cloud-aiplatform")],
+    "test": ["pytest>=8", "ruff>=0.14,<0.18", "pyright>=1.1.400", "build>=1", "pandas-stubs<4"],
+}
+
+if __name__ == "__main__":
+    version = re.search(r'__version__ = "(.+)"', (HERE / "trainer/__init__.py").read_text())
+    assert version, "trainer/__init__.py must define __version__"
+    setup(
+        name="beampose",
+        version=version.group(1),
+        description="Label a few frames, embed them once, train a head in a minute.",
+        long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+        long_description_content_type="text/markdown",
+        license="Apache-2.0",
+        python_requires=">=3.10,<3.14",
+        packages=find_packages(include=["preprocess*", "pipelines*", "trainer*"]),
+        package_data={"pipelines.review": ["*.html"], "pipelines": ["*.json"]},
+        install_requires=LABELS,
+        extras_require=EXTRAS,
+        entry_points={"console_scripts": ["beampose = pipelines.cli:main"]},
+    )

@@ -1,0 +1,335 @@
+"""The experiment: one YAML file, checked key by key, into frozen dataclasses."""
+
+import dataclasses
+import difflib
+import os
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+TASKS = ("pose", "crops")
+FORMATS = ("deeplabcut", "crops", "csv")
+SPLIT_UNITS = ("image", "video", "folder")
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the labels are. `path` is a project folder, a folder of crops, or a csv."""
+
+    format: str
+    path: str
+    scorer: str | None = None
+    bodyparts: list[str] | None = None
+    max_rejects: float = 0.5
+
+    def __post_init__(self):
+        _one_of("source.format", self.format, FORMATS)
+        _within("source.max_rejects", self.max_rejects, 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Split:
+    """Which labeled images are held out. `from_` (key `from`) names a DeepLabCut shuffle's file."""
+
+    by: str = "image"
+    test: float = 0.2
+    seed: int = 0
+    from_: str | None = None
+
+    def __post_init__(self):
+        _one_of("split.by", self.by, SPLIT_UNITS)
+        _within("split.test", self.test, 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Features:
+    """How an image becomes features. `pca: 0` keeps all channels; unset means 64 for pose, 0 for crops."""
+
+    backbone: str = "resnet50"
+    weights: str = "imagenet"
+    scale: float = 1.0
+    copies: int = 0
+    pca: int | None = None
+    crop_size: int = 224
+    batch_size: int = 8
+    rotation: float = 25.0
+    zoom: float = 0.2
+    translation: float = 0.1
+    contrast: float = 0.2
+    blur: float = 1.0
+
+    def __post_init__(self):
+        _within("features.scale", self.scale, 0.05, 4.0)
+        _within("features.copies", self.copies, 0, 256)
+        _within("features.pca", self.pca or 0, 0, 4096)
+        _within("features.crop_size", self.crop_size, 32, 1024)
+        _within("features.batch_size", self.batch_size, 1, 4096)
+        _within("features.rotation", self.rotation, 0.0, 180.0)
+        _within("features.zoom", self.zoom, 0.0, 0.9)
+        _within("features.translation", self.translation, 0.0, 0.5)
+        _within("features.contrast", self.contrast, 0.0, 0.9)
+        _within("features.blur", self.blur, 0.0, 10.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """How the head learns. Distances are pixels of the source image."""
+
+    steps: int = 400
+    batch_size: int = 8
+    learning_rate: float = 0.002
+    seed: int = 0
+    hidden: int = 64
+    layers: int = 2
+    dropout: float = 0.1
+    weight_decay: float = 0.0
+    pos_dist_thresh: float = 17.0
+    locref_stdev: float = 7.2801
+    locref_weight: float = 0.05
+    evaluate_every: int = 50
+    checkpoint_every: int = 100
+    cache_mb: int = 4096
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "hidden", "evaluate_every", "checkpoint_every"):
+            _within(f"train.{name}", getattr(self, name), 1, 100_000_000)
+        _within("train.layers", self.layers, 0, 16)
+        _within("train.dropout", self.dropout, 0.0, 0.95)
+        _within("train.weight_decay", self.weight_decay, 0.0, 1.0)
+        for name in ("learning_rate", "pos_dist_thresh", "locref_stdev"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"train.{name} must be above 0. Received: {getattr(self, name)}.")
+        _within("train.locref_weight", self.locref_weight, 0.0, 1e6)
+        _within("train.cache_mb", self.cache_mb, 0, 10**9)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Predict:
+    """What to run the model on. `chunk` is the number of frames one worker takes at a time."""
+
+    videos: list[str] = dataclasses.field(default_factory=list)
+    pcutoff: float = 0.6
+    batch_size: int = 8
+    chunk: int = 512
+
+    def __post_init__(self):
+        _within("predict.pcutoff", self.pcutoff, 0.0, 1.0)
+        _within("predict.batch_size", self.batch_size, 1, 4096)
+        _within("predict.chunk", self.chunk, 1, 1_000_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Render:
+    """How labeled videos look. `trail` is the number of past frames drawn behind each dot."""
+
+    dot_size: int = 0
+    trail: int = 10
+    skeleton: bool = True
+    images: int = 24
+
+    def __post_init__(self):
+        _within("render.dot_size", self.dot_size, 0, 500)
+        _within("render.trail", self.trail, 0, 10_000)
+        _within("render.images", self.images, 0, 100_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """One experiment. Paths are absolute once loaded; in the file they are relative to the file."""
+
+    task: str
+    source: Source
+    output: str
+    split: Split = Split()
+    features: Features = Features()
+    train: Train = Train()
+    predict: Predict = Predict()
+    render: Render = Render()
+
+    def __post_init__(self):
+        _one_of("task", self.task, TASKS)
+        pose_source = self.source.format == "deeplabcut"
+        if pose_source != (self.task == "pose"):
+            raise ValueError(
+                f"source.format {self.source.format!r} does not hold labels for task {self.task!r}: "
+                "pose needs deeplabcut, crops needs crops or csv."
+            )
+
+    @property
+    def pca(self) -> int:
+        """Components kept per cell, 0 for all channels."""
+        if self.features.pca is None:
+            return 64 if self.task == "pose" else 0
+        return self.features.pca
+
+    @property
+    def store(self) -> str:
+        return join(self.output, "store")
+
+    @property
+    def dataset(self) -> str:
+        return join(self.output, "dataset")
+
+    @property
+    def model(self) -> str:
+        return join(self.output, "model")
+
+    @property
+    def predictions(self) -> str:
+        return join(self.output, "predictions")
+
+
+def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Config:
+    """Reads an experiment file.
+
+    Args:
+      path: a YAML file.
+      overrides: `section.key=value` strings, the value in YAML, applied before the checks.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not YAML, an unknown key, or a value of the wrong type or out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No config file {path}.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return _resolve(from_dict(Config, values), path.resolve().parent)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
+    """Builds a dataclass from plain values, refusing unknown keys and values of another type."""
+    hints = typing.get_type_hints(cls)
+    fields = {_key(f.name): f for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
+    arguments = {}
+    for key, value in values.items():
+        name = f"{where}{key}"
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f" Did you mean {where + close[0]!r}?" if close else ""
+            raise ValueError(f"There is no setting {name!r}.{hint}")
+        field = fields[key]
+        arguments[field.name] = _typed(hints[field.name], value, name)
+    missing = [
+        key
+        for key, f in fields.items()
+        if f.name not in arguments
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ValueError(f"The setting {where + missing[0]!r} is missing.")
+    return cls(**arguments)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The plain values of a config dataclass, under the keys of the file."""
+    return {
+        _key(f.name): to_dict(v) if dataclasses.is_dataclass(v := getattr(config, f.name)) else v
+        for f in dataclasses.fields(config)
+    }
+
+
+def join(folder: str, *parts: str) -> str:
+    """Joins paths and bucket addresses alike, with forward slashes."""
+    return "/".join([folder.rstrip("/"), *parts])
+
+
+def is_address(path: str) -> bool:
+    """Whether `path` is an address such as gs://bucket/folder and not a local path."""
+    return "://" in path
+
+
+def _key(field: str) -> str:
+    return field.rstrip("_")
+
+
+def _typed(kind: Any, value: Any, name: str) -> Any:
+    options = typing.get_args(kind)
+    if type(None) in options:
+        if value is None:
+            return None
+        kind = next(option for option in options if option is not type(None))
+    if dataclasses.is_dataclass(kind):
+        if value is None:
+            value = {}
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
+        return from_dict(typing.cast(type, kind), value, f"{name}.")
+    if typing.get_origin(kind) is list:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"{name} must be a list of words. Received: {value!r}.")
+        return value
+    # PyYAML reads 1e-3 as a string and 1 as an int: both are floats here.
+    if kind is float and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number. Received: {value!r}.") from None
+    if type(value) is not kind:
+        raise ValueError(f"{name} must be of type {kind.__name__}. Received: {value!r}.")
+    return value
+
+
+def _apply(values: dict, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ValueError(f"--set needs section.key=value. Received: {override!r}.")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if inner is None:
+            inner = values[section] = {}
+        if not isinstance(inner, dict):
+            raise ValueError(f"--set {override}: {section!r} is not a section.")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {override}: the value is not YAML: {error}") from error
+
+
+def _resolve(config: Config, folder: Path) -> Config:
+    def absolute(path: str) -> str:
+        return path if is_address(path) else (folder / Path(path).expanduser()).resolve().as_posix()
+
+    def replace(section: T, **changes: Any) -> T:
+        return dataclasses.replace(section, **changes)  # pyright: ignore[reportArgumentType]
+
+    weights = config.features.weights
+    named = weights in ("imagenet", "builtin") or weights.startswith("random:")
+    shuffle = config.split.from_
+    return replace(
+        config,
+        output=absolute(config.output),
+        source=replace(config.source, path=absolute(config.source.path)),
+        split=replace(config.split, from_=None if shuffle is None else absolute(shuffle)),
+        features=replace(config.features, weights=weights if named else absolute(weights)),
+        predict=replace(config.predict, videos=[absolute(v) for v in config.predict.videos]),
+    )
+
+
+def _one_of(name: str, value: str, options: typing.Sequence[str]) -> None:
+    if value not in options:
+        close = difflib.get_close_matches(value, options, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{name} must be one of {', '.join(options)}. Received: {value!r}.{hint}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}. Received: {value}.")
