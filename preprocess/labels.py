@@ -68,6 +68,7 @@ class Labels:
     Attributes:
       items: frames or crops, in the order of the source.
       bodyparts, individuals, edges, scorer: what a pose project names; edges are pairs of bodyparts.
+      project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
       problems: rows and files that could not be read, and oddities.
     """
@@ -77,5 +78,6 @@ class Labels:
     individuals: tuple[str, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     scorer: str = ""
+    project: str = ""
     classes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -144,11 +144,11 @@ class Config:
     task: str
     source: Source
     output: str
-    split: Split = Split()
-    features: Features = Features()
-    train: Train = Train()
-    predict: Predict = Predict()
-    render: Render = Render()
+    split: Split = dataclasses.field(default_factory=Split)
+    features: Features = dataclasses.field(default_factory=Features)
+    train: Train = dataclasses.field(default_factory=Train)
+    predict: Predict = dataclasses.field(default_factory=Predict)
+    render: Render = dataclasses.field(default_factory=Render)
 
     def __post_init__(self):
         _one_of("task", self.task, TASKS)

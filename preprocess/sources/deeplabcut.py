@@ -58,6 +58,7 @@ def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = 
         individuals=(INDIVIDUAL,),
         edges=_edges(config, bodyparts, root, problems),
         scorer=scorer,
+        project=f"{config.get('Task') or 'project'}{config.get('date') or ''}",
         problems=tuple(problems),
     )
 

@@ -1,0 +1,145 @@
+"""Writes the dataset: labels joined to store keys, rejects, and what it is."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from preprocess.labels import Labels
+from trainer import __version__, artefacts, schema
+from trainer.config import Config
+from trainer.dataset import LABELS
+from trainer.schema import LabelRecord
+from trainer.store import Index
+
+REJECTS_FILE = "rejects.jsonl"
+
+
+class WriteLabels(beam.PTransform):
+    """Writes label records, sorted by name, once everything in `after` is done."""
+
+    def __init__(self, folder: str, store: str, *, pooled: bool, after: list):
+        super().__init__()
+        self._folder, self._store, self._pooled, self._after = folder, store, pooled, after
+
+    def expand(self, input_or_inputs):
+        waits = [
+            beam.pvalue.AsIter(done | f"Wait{i}" >> beam.combiners.Count.Globally())
+            for i, done in enumerate(self._after)
+        ]
+        return (
+            input_or_inputs
+            | "ToOneFile" >> beam.Map(lambda element: ("labels", element[0]))
+            | "Gather" >> beam.GroupByKey()
+            | "Write"
+            >> beam.ParDo(_WriteLabels(self._folder, self._store, self._pooled), *waits)
+        )
+
+
+class _WriteLabels(beam.DoFn):
+    def __init__(self, folder: str, store: str, pooled: bool):
+        self._folder, self._store, self._pooled = folder, store, pooled
+
+    def process(self, element: tuple[str, Iterable[LabelRecord]], *waits) -> Iterator[int]:
+        import tensorflow as tf
+
+        index = Index(self._store)
+        # An image lost while embedding has its reject; its label must not point into nothing.
+        records = [r for r in element[1] if r.key in index]
+        records.sort(key=lambda r: (r.name, r.copy))
+        target = Path(self._folder) / f"{LABELS}-00000-of-00001.tfrecord"
+        with (
+            artefacts.replacing(target) as temporary,
+            tf.io.TFRecordWriter(str(temporary)) as writer,
+        ):
+            for record in records:
+                embedding = index.read(record.key) if self._pooled else None
+                writer.write(schema.label_example(record, embedding))
+        yield len(records)
+
+
+class WriteRejects(beam.PTransform):
+    """Writes all rejects as JSON lines, sorted, into one file; an empty file if there are none."""
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self._folder = folder
+
+    def expand(self, input_or_inputs):
+        return (
+            input_or_inputs
+            | "Gather" >> beam.CombineGlobally(_sorted_rejects)
+            | "Write" >> beam.Map(_write_rejects, self._folder)
+        )
+
+
+def _sorted_rejects(groups: Iterable) -> list[dict]:
+    found: list[dict] = []
+    for group in groups:
+        found += group if isinstance(group, list) else [group]
+    return sorted(found, key=lambda r: (r["file"], r["row"], r["image"], r["what"]))
+
+
+def _write_rejects(rejects: list[dict], folder: str) -> int:
+    with artefacts.replacing(Path(folder) / REJECTS_FILE) as temporary:
+        temporary.write_text("".join(json.dumps(r) + "\n" for r in rejects), encoding="utf-8")
+    return len(rejects)
+
+
+def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> dict[str, Any]:
+    """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
+
+    Raises:
+      ValueError: more than `source.max_rejects` of the labels cannot be used, or all of them.
+    """
+    folder = Path(config.dataset)
+    lines = (folder / REJECTS_FILE).read_text(encoding="utf-8").splitlines()
+    rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
+    rejects += [json.loads(line) for line in lines]
+    _write_rejects(_sorted_rejects(rejects), config.dataset)
+    records = list(_records(folder))
+    originals = [r for r in records if r.copy == 0]
+    lost = len(labels.items) - len(originals)
+    if not originals or lost > config.source.max_rejects * len(labels.items):
+        raise ValueError(
+            f"{lost} of {len(labels.items)} labeled images cannot be used, which is above "
+            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS_FILE} says why "
+            "for each."
+        )
+    counts = {
+        "images": len(originals),
+        "copies": len(records) - len(originals),
+        "rejected": lost,
+        "problems": len(rejects),
+    }
+    info = {
+        "made_by": f"beampose {__version__} features",
+        "task": config.task,
+        "source": {"format": config.source.format, "path": config.source.path},
+        "bodyparts": list(labels.bodyparts),
+        "individuals": list(labels.individuals),
+        "edges": [list(edge) for edge in labels.edges],
+        "classes": list(labels.classes),
+        "scorer": labels.scorer,
+        "project": labels.project or Path(config.output).name,
+        "store": recipe_id,
+        "counts": counts,
+        "split": dict(sorted(Counter(r.split for r in originals).items())),
+        "labels_digest": artefacts.digest(
+            [[r.key, r.split, r.label, str(r.keypoints.tolist())] for r in records]
+        ),
+        "seconds": round(seconds, 2),
+    }
+    artefacts.complete(folder, info)
+    return counts
+
+
+def _records(folder: Path) -> Iterator[LabelRecord]:
+    import tensorflow as tf
+
+    for file in sorted(folder.glob(f"{LABELS}-*.tfrecord")):
+        for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            yield schema.parse_label(serialized)

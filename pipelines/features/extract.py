@@ -1,0 +1,168 @@
+"""Pixels to features in a worker: one model a process, fixed batches, decoding ahead of the network."""
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from apache_beam.utils import shared
+
+from preprocess import files, images, transform
+from preprocess.transform import Ranges
+from trainer.config import Config
+
+# Decoding threads; the network itself uses all cores.
+READERS = 2
+
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+
+class ModelSpec(NamedTuple):
+    """What a worker needs to build the model. `transform` None gives raw features."""
+
+    backbone: str
+    weights: str
+    pooled: bool
+    transform: str | None
+    scale: float
+    crop_size: int
+
+
+class Pending(NamedTuple):
+    """An image, or a copy of it, that the store does not hold yet.
+
+    Attributes:
+      key: its key in the store.
+      image, name, file, row: where it comes from.
+      digest: of the pixels the labels were checked with.
+      copy: 0 for the image itself.
+      height, width: pixels.
+    """
+
+    key: str
+    image: str
+    name: str
+    file: str
+    row: int
+    digest: str
+    copy: int
+    height: int
+    width: int
+
+
+def model_spec(config: Config, transform: str | None) -> ModelSpec:
+    features = config.features
+    return ModelSpec(
+        features.backbone,
+        features.weights,
+        config.task == "crops",
+        transform,
+        features.scale,
+        features.crop_size,
+    )
+
+
+def build(spec: ModelSpec):
+    """The model: uint8 frames of one size to features."""
+    from trainer.backbone import Backbone
+    from trainer.embed import Embedder
+
+    backbone = Backbone(spec.backbone, spec.weights, pooled=spec.pooled)
+    return Embedder(backbone, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
+
+
+def acquire(handle: shared.Shared, spec: ModelSpec):
+    """The model of this process, built once however many threads ask."""
+    return handle.acquire(functools.partial(build, spec), tag=repr(spec))
+
+
+def ranges(config: Config) -> Ranges:
+    features = config.features
+    return Ranges(
+        features.rotation, features.zoom, features.translation, features.contrast, features.blur
+    )
+
+
+def draw(digest: str, copy: int, limits: Ranges, height: int, width: int) -> transform.Copy:
+    """The change that makes copy number `copy` of an image; decided by its pixels alone."""
+    return transform.draw(limits, f"{digest}:{copy}:{tuple(limits)}", height, width)
+
+
+def load(pending: Pending, limits: Ranges) -> np.ndarray:
+    """Pixels of an image or its copy.
+
+    Raises:
+      OSError, ValueError: it cannot be read any more, or changed since it was checked.
+    """
+    pixels = images.decode(files.read_bytes(pending.image))
+    if images.digest(pixels) != pending.digest:
+        raise ValueError("changed while the job ran")
+    if pending.copy:
+        change = draw(pending.digest, pending.copy, limits, pending.height, pending.width)
+        pixels = transform.apply(change, pixels)
+    return pixels
+
+
+def embed(
+    model: Callable, pending: list[Pending], limits: Ranges, batch_size: int, lost: list
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Keys and features of images, sorted by size and key so that the order of arrival is no matter.
+
+    Args:
+      model: uint8 (batch, height, width, 3) to features with a batch axis, as a tensor.
+      lost: takes (pending, reason) of what could not be read any more.
+    """
+    order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
+    batch: list[tuple[Pending, np.ndarray]] = []
+    for one, pixels in ahead(functools.partial(_try_load, limits=limits), order, 2 * batch_size):
+        if isinstance(pixels, str):
+            lost.append((one, pixels))
+            continue
+        if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
+            yield from _run(model, batch, batch_size)
+            batch = []
+        batch.append((one, pixels))
+    if batch:
+        yield from _run(model, batch, batch_size)
+
+
+def ahead(
+    function: Callable[[Item], Read], items: Iterable[Item], depth: int
+) -> Iterator[tuple[Item, Read]]:
+    """Maps in threads, in order, at most `depth` results ahead of the consumer."""
+    with ThreadPoolExecutor(READERS) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) > depth:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:
+    """A batch of always the same shape: the last frame is repeated where frames are missing.
+
+    TensorFlow plans its kernels anew for every shape, and answers differ in the last bits.
+    """
+    return np.stack([*frames, *[frames[-1]] * (batch_size - len(frames))])
+
+
+def _try_load(pending: Pending, limits: Ranges) -> np.ndarray | str:
+    try:
+        return load(pending, limits)
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _run(
+    model: Callable, batch: list[tuple[Pending, np.ndarray]], batch_size: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    features = model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
+    for (pending, _), one in zip(batch, features, strict=False):
+        yield pending.key, one

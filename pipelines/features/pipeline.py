@@ -1,0 +1,165 @@
+"""Labeled images to a store of features and a dataset of labels; this file only wires."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+
+from pipelines import options as beam_options
+from pipelines.features import analyze, dataset, extract, steps, store
+from preprocess import sources, split
+from preprocess.labels import TRAIN, Labels
+from trainer import artefacts, embed
+from trainer.backbone import Backbone
+from trainer.config import Config, join
+from trainer.store import Index
+
+
+class Summary(NamedTuple):
+    """What a run did. `embedded` counts images and copies that were not in the store before."""
+
+    images: int
+    embedded: int
+    rejected: int
+    seconds: float
+
+
+def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
+    """Fills the store with what it lacks and writes the dataset.
+
+    Raises:
+      OSError, ValueError: the source or the backbone cannot be used, or too much was rejected.
+    """
+    began = time.perf_counter()
+    options = beam_options.parse(beam_words)
+    labels, splits = read(config)
+    artefacts.begin(config.dataset)
+    target = open_store(config, labels, splits, beam_words)
+    job = steps.Job(
+        spec=extract.model_spec(config, join(target.folder, embed.TRANSFORM)),
+        store=target.folder,
+        recipe_id=target.recipe_id,
+        transform_digest=target.transform_digest,
+        bodyparts=labels.bodyparts,
+        ranges=extract.ranges(config),
+        copies=config.features.copies,
+        batch_size=config.features.batch_size,
+        shards=store.count_shards(
+            len(labels.items) * (1 + config.features.copies), config.task == "crops"
+        ),
+    )
+    before = len(Index(target.folder))
+    with beam.Pipeline(options=options) as pipeline:
+        build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset)
+    target.describe()
+    embedded = len(Index(target.folder)) - before
+    seconds = time.perf_counter() - began
+    counts = dataset.finish(config, labels, target.recipe_id, seconds)
+    return Summary(counts["images"], embedded, counts["rejected"], seconds)
+
+
+def read(config: Config) -> tuple[Labels, list[str]]:
+    """Labels of the source and the split of each.
+
+    Raises:
+      OSError, ValueError: the source cannot be read or split, or holds no labels.
+    """
+    source = config.source
+    labels = sources.read(
+        source.format, source.path, scorer=source.scorer, bodyparts=source.bodyparts
+    )
+    if not labels.items:
+        why = f" {labels.problems[0].what}." if labels.problems else ""
+        raise ValueError(f"{source.path} holds no labels.{why} Run `beampose check`.")
+    if config.split.from_:
+        frames = labels.items
+        return labels, split.from_shuffle(frames, config.split.from_)  # pyright: ignore[reportArgumentType]
+    settings = config.split
+    return labels, split.assign(
+        labels.items, by=settings.by, test=settings.test, seed=settings.seed
+    )
+
+
+def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> None:
+    """Wires the steps; references travel, pixels stay inside a step."""
+    checked = (
+        pipeline
+        | "Labels" >> beam.Create(items)
+        | "Check" >> beam.ParDo(steps.Check(job)).with_outputs(steps.REJECTS, main="usable")
+    )
+    kept = (
+        checked.usable
+        | "GroupByPixels" >> beam.GroupByKey()
+        | "KeepOne" >> beam.ParDo(steps.KeepOne()).with_outputs(steps.REJECTS, main="kept")
+    )
+    records = kept.kept | "Records" >> beam.ParDo(steps.Records(job))
+    stored = (
+        records
+        | "Missing" >> beam.ParDo(steps.Missing(job))
+        | "GroupByShard" >> beam.GroupByKey()
+        | "Embed" >> beam.ParDo(steps.Embed(job)).with_outputs(steps.REJECTS, main="stored")
+    )
+    rejects = (
+        (checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS])
+        | "Rejects" >> beam.Flatten()
+        | "WriteRejects" >> dataset.WriteRejects(folder)
+    )
+    records | "WriteLabels" >> dataset.WriteLabels(
+        folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]
+    )
+
+
+class Target(NamedTuple):
+    """The store of a recipe, with its transform in place."""
+
+    folder: str
+    recipe_id: str
+    recipe: dict[str, Any]
+    weights: str
+    dims: int
+    transform_digest: str
+
+    def describe(self) -> None:
+        store.describe(
+            self.folder,
+            recipe=self.recipe,
+            weights=self.weights,
+            dims=self.dims,
+            transform_digest=self.transform_digest,
+        )
+
+
+def open_store(
+    config: Config, labels: Labels, splits: list[str], beam_words: Sequence[str]
+) -> Target:
+    """Finds the store of the config's recipe, or makes it: its transform is learned once, here."""
+    features = config.features
+    backbone = Backbone(features.backbone, features.weights, pooled=config.task == "crops")
+    recipe = embed.recipe(
+        backbone, scale=features.scale, crop_size=features.crop_size, pca=config.pca
+    )
+    recipe_id = embed.recipe_id(recipe)
+    folder = join(config.store, recipe_id)
+    transform = join(folder, embed.TRANSFORM)
+    if not embed.exists(transform):
+        training = [item for item, s in zip(labels.items, splits, strict=True) if s == TRAIN]
+        if not training:
+            raise ValueError("The training split is empty. Lower split.test or add labels.")
+        learned = analyze.analyze(
+            analyze.sample(training, backbone.pooled),
+            extract.model_spec(config, None),
+            pca=config.pca,
+            channels=backbone.channels,
+            options=beam_options.parse(beam_words),
+        )
+        artefacts.begin(folder)
+        store.adopt_transform(folder, learned)
+    return Target(
+        folder,
+        recipe_id,
+        recipe,
+        features.weights,
+        analyze.dims(transform),
+        analyze.digest(transform, backbone.channels),
+    )

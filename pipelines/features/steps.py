@@ -1,0 +1,166 @@
+"""The steps of the feature job, one DoFn each."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.utils import shared
+
+from pipelines.features import extract, store
+from preprocess import validate
+from preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
+from preprocess.transform import Ranges, move
+from preprocess.validate import Inspection
+from trainer.schema import LabelRecord
+from trainer.store import Index
+
+REJECTS = "rejects"
+
+
+class Job(NamedTuple):
+    """What all steps know."""
+
+    spec: extract.ModelSpec
+    store: str
+    recipe_id: str
+    transform_digest: str
+    bodyparts: tuple[str, ...]
+    ranges: Ranges
+    copies: int
+    batch_size: int
+    shards: int
+
+
+def reject(stage: str, problem: Problem) -> beam.pvalue.TaggedOutput:
+    """A line for rejects.jsonl."""
+    beam.metrics.Metrics.counter("features", f"rejected_{stage}").inc()
+    return beam.pvalue.TaggedOutput(REJECTS, {"stage": stage, **problem._asdict()})
+
+
+class Check(beam.DoFn):
+    """Decodes and checks an image; gives (digest of its pixels, (inspection, split))."""
+
+    def __init__(self, job: Job):
+        self._bodyparts = job.bodyparts
+
+    def process(self, element: tuple[LabeledFrame | LabeledCrop, str]) -> Iterator:
+        item, split = element
+        inspection, _ = validate.inspect(item, self._bodyparts)
+        for problem in inspection.problems:
+            yield reject("check", problem)
+        if inspection.digest:
+            beam.metrics.Metrics.counter("features", "checked").inc()
+            yield inspection.digest, (inspection, split)
+
+
+class KeepOne(beam.DoFn):
+    """Of the items with one digest, keeps one; the others are rejects."""
+
+    def process(self, element: tuple[str, Iterable[tuple[Inspection, str]]]) -> Iterator:
+        found = list(element[1])
+        splits = [split for _, split in found]
+        kept = validate.choose([inspection for inspection, _ in found], splits)
+        for i, (inspection, split) in enumerate(found):
+            if i == kept:
+                yield inspection, split
+            else:
+                problem = validate.duplicate_problem(inspection, found[kept][0], split, splits[kept])
+                yield reject("duplicate", problem)
+
+
+class Records(beam.DoFn):
+    """An image to the label records of itself and, in training, its augmented copies."""
+
+    def __init__(self, job: Job):
+        self._job = job
+
+    def process(self, element: tuple[Inspection, str]) -> Iterator[tuple[LabelRecord, str]]:
+        inspection, split = element
+        for copy in range(1 + (self._job.copies if split == TRAIN else 0)):
+            yield self._record(inspection, split, copy), inspection.digest
+
+    def _record(self, inspection: Inspection, split: str, copy: int) -> LabelRecord:
+        job, item = self._job, inspection.item
+        height, width = inspection.height, inspection.width
+        frame = isinstance(item, LabeledFrame)
+        keypoints = item.keypoints if frame else np.empty((0, 0, 2))
+        augmentation = store.ORIGINAL
+        if copy:
+            augmentation = f"{copy}:{tuple(job.ranges)}"
+            change = extract.draw(inspection.digest, copy, job.ranges, height, width)
+            keypoints = move(change, keypoints, height, width)
+        return LabelRecord(
+            key=store.key(inspection.digest, job.recipe_id, job.transform_digest, augmentation),
+            name=item.name,
+            image_uri=item.image,
+            video=item.video,
+            file=item.file,
+            row=item.row,
+            split=split,
+            height=height,
+            width=width,
+            copy=copy,
+            keypoints=keypoints,
+            label=-1 if frame else item.label,  # pyright: ignore[reportAttributeAccessIssue]
+        )
+
+
+class Missing(beam.DoFn):
+    """What the store does not hold yet, by the shard it will stand in."""
+
+    def __init__(self, job: Job):
+        self._job = job
+
+    def setup(self):
+        self._index = Index(self._job.store)
+
+    def process(self, element: tuple[LabelRecord, str]) -> Iterator[tuple[str, extract.Pending]]:
+        record, digest = element
+        if record.key in self._index:
+            beam.metrics.Metrics.counter("features", "kept").inc()
+            return
+        shard = store.shard_of(record.key, self._job.shards)
+        yield (
+            f"{shard:05d}",
+            extract.Pending(
+                key=record.key,
+                image=record.image_uri,
+                name=record.name,
+                file=record.file,
+                row=record.row,
+                digest=digest,
+                copy=record.copy,
+                height=record.height,
+                width=record.width,
+            ),
+        )
+
+
+class Embed(beam.DoFn):
+    """Embeds the images of a shard and writes it."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._shared = shared.Shared()
+
+    def setup(self):
+        self._model = extract.acquire(self._shared, self._job.spec)
+
+    def process(self, element: tuple[str, Iterable[extract.Pending]]) -> Iterator:
+        job, pending = self._job, list(element[1])
+        keys = "\n".join(sorted(one.key for one in pending))
+        lost: list[tuple[extract.Pending, str]] = []
+        written = store.write_shard(
+            job.store,
+            int(element[0]),
+            job.shards,
+            extract.embed(self._model.frames, pending, job.ranges, job.batch_size, lost),
+            hashlib.sha256(keys.encode()).hexdigest(),
+        )
+        beam.metrics.Metrics.counter("features", "embedded").inc(written)
+        for one, why in lost:
+            problem = Problem("error", one.file, one.row, one.name, f"image {why}")
+            yield reject("embed", problem)
+        yield element[0], written

@@ -1,0 +1,184 @@
+"""Says what is wrong with a labeled image, before any worker is paid for it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from preprocess import files, images
+from preprocess.labels import (
+    ERROR,
+    TEST,
+    TRAIN,
+    WARNING,
+    LabeledCrop,
+    LabeledFrame,
+    Labels,
+    Problem,
+)
+
+# A class this rare, as a share of the other, is worth a word; weights balance it in training.
+IMBALANCE = 0.2
+NO_LABEL = "no bodypart is labeled: the frame is not used"
+
+
+class Inspection(NamedTuple):
+    """A decoded item.
+
+    Attributes:
+      item: the item; keypoints outside the image have become NaN.
+      problems: what was wrong, in words.
+      digest: of the pixels; empty if the item cannot be used.
+      height, width: of the image.
+    """
+
+    item: LabeledFrame | LabeledCrop
+    problems: tuple[Problem, ...]
+    digest: str = ""
+    height: int = 0
+    width: int = 0
+
+
+def inspect(
+    item: LabeledFrame | LabeledCrop, bodyparts: Sequence[str]
+) -> tuple[Inspection, np.ndarray | None]:
+    """Reads, decodes and checks one image. The pixels are None if the item cannot be used."""
+
+    def problem(level: str, what: str) -> Problem:
+        return Problem(level, item.file, item.row, item.name, what)
+
+    try:
+        data = files.read_bytes(item.image)
+    except FileNotFoundError:
+        return Inspection(item, (problem(ERROR, f"image missing: no file {item.image}"),)), None
+    except OSError as error:
+        return Inspection(item, (problem(ERROR, f"image cannot be read: {error}"),)), None
+    try:
+        pixels = images.decode(data)
+    except ValueError as error:
+        return Inspection(item, (problem(ERROR, f"image {error}"),)), None
+    height, width = pixels.shape[:2]
+    found = []
+    if images.orientation(data) != 1:
+        what = "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
+        found.append(problem(WARNING, what))
+    if isinstance(item, LabeledFrame):
+        item, notes = _inside(item, height, width, bodyparts)
+        found += [problem(level, what) for level, what in notes]
+        if np.isnan(item.keypoints).all():
+            return Inspection(item, tuple(found)), None
+    return Inspection(item, tuple(found), images.digest(pixels), height, width), pixels
+
+
+def outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Which keypoints (..., 2) lie outside an image; NaN does not."""
+    beyond = (keypoints < 0) | (keypoints >= np.array([width, height]))
+    return beyond.any(axis=-1)
+
+
+def report(
+    labels: Labels, splits: Sequence[str], progress: Callable[[Iterable], Iterable] = iter
+) -> list[Problem]:
+    """Every problem of a source: of its files, rows, images, classes and split."""
+    with ThreadPoolExecutor(4) as pool:
+        inspected = pool.map(lambda item: inspect(item, labels.bodyparts)[0], labels.items)
+        inspections = list(progress(inspected))
+    found = [*labels.problems]
+    for inspection in inspections:
+        found += inspection.problems
+    found += _duplicates(inspections, splits)
+    if labels.classes:
+        found += _imbalance(labels, splits)
+    return found
+
+
+def choose(inspections: Sequence[Inspection], splits: Sequence[str]) -> int:
+    """Which of several items with the same pixels stays: one held out if there is one, else the first.
+
+    A copy of a test image must not be trained on.
+    """
+    order = sorted(
+        range(len(splits)),
+        key=lambda i: (splits[i] != TEST, inspections[i].item.name, inspections[i].item.row),
+    )
+    return order[0]
+
+
+def duplicate_problem(lost: Inspection, kept: Inspection, lost_split: str, kept_split: str) -> Problem:
+    """The words for an image that stands in a source twice."""
+    item, other = lost.item, kept.item
+    same = item.name == other.name
+    what = "duplicate row for" if same else "duplicate image: same pixels as"
+    what = f"{what} {other.name} ({files.name(other.file)} row {other.row}); this one is not used"
+    level = WARNING
+    if {lost_split, kept_split} == {TRAIN, TEST}:
+        level, what = ERROR, f"the same image in train and test; {what}"
+    if _label(item) != _label(other):
+        level, what = ERROR, f"{what}; their labels differ"
+    return Problem(level, item.file, item.row, item.name, what)
+
+
+def _label(item: LabeledFrame | LabeledCrop) -> object:
+    if isinstance(item, LabeledCrop):
+        return item.label
+    return np.nan_to_num(item.keypoints, nan=-1.0).round(3).tolist()
+
+
+def _inside(
+    frame: LabeledFrame, height: int, width: int, bodyparts: Sequence[str]
+) -> tuple[LabeledFrame, list[tuple[str, str]]]:
+    if np.isnan(frame.keypoints).all():
+        return frame, [(WARNING, NO_LABEL)]
+    beyond = outside(frame.keypoints, height, width)
+    if not beyond.any():
+        return frame, []
+    notes = []
+    for individual, bodypart in zip(*np.nonzero(beyond), strict=True):
+        x, y = frame.keypoints[individual, bodypart]
+        what = f"{bodyparts[bodypart]} at ({x:g}, {y:g}) lies outside the {width}x{height} image"
+        notes.append((ERROR, f"{what}; taken as not labeled"))
+    keypoints = np.where(beyond[..., None], np.nan, frame.keypoints)
+    if np.isnan(keypoints).all():
+        notes.append((WARNING, NO_LABEL))
+    changed = {**vars(frame), "keypoints": keypoints}
+    return LabeledFrame(**changed), notes
+
+
+def _duplicates(inspections: Sequence[Inspection], splits: Sequence[str]) -> list[Problem]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, inspection in enumerate(inspections):
+        if inspection.digest:
+            groups[inspection.digest].append(i)
+    found = []
+    for group in groups.values():
+        kept = group[choose([inspections[i] for i in group], [splits[i] for i in group])]
+        found += [
+            duplicate_problem(inspections[i], inspections[kept], splits[i], splits[kept])
+            for i in group
+            if i != kept
+        ]
+    return found
+
+
+def _imbalance(labels: Labels, splits: Sequence[str]) -> list[Problem]:
+    found = []
+    file = files.parent(labels.items[0].file) if labels.items else ""
+    for split in (TRAIN, TEST):
+        counts = Counter(
+            item.label
+            for item, own in zip(labels.items, splits, strict=True)
+            if own == split and isinstance(item, LabeledCrop)
+        )
+        if not counts:
+            continue
+        sizes = {name: counts.get(i, 0) for i, name in enumerate(labels.classes)}
+        shown = ", ".join(f"{count} {name}" for name, count in sizes.items())
+        if not all(sizes.values()):
+            what = f"{split}: a class is empty ({shown})"
+            found.append(Problem(ERROR if split == TRAIN else WARNING, file, 0, "", what))
+        elif min(sizes.values()) < IMBALANCE * max(sizes.values()):
+            what = f"{split}: class imbalance ({shown}); training weighs the classes"
+            found.append(Problem(WARNING, file, 0, "", what))
+    return found

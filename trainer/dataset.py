@@ -1,0 +1,163 @@
+"""The labels of a dataset joined to stored features, in batches whose order a seed decides."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+from trainer import artefacts, schema, store
+from trainer.schema import LabelRecord
+
+LABELS = "labels"
+
+
+class PoseBatch(NamedTuple):
+    """Maps of one batch, padded to the largest.
+
+    Attributes:
+      features: bfloat16 (batch, rows, columns, dims).
+      keypoints: float32 (batch, individuals, bodyparts, 2), source pixels, NaN = not labeled.
+      cell: float32 (batch, 2), width and height of a cell in source pixels.
+      inside: float32 (batch, rows, columns), 1 in the image, 0 in padding.
+    """
+
+    features: Any
+    keypoints: Any
+    cell: Any
+    inside: Any
+
+
+class CropBatch(NamedTuple):
+    """Embeddings bfloat16 (batch, dims) and class indices int32 (batch,)."""
+
+    features: Any
+    labels: Any
+
+
+class Dataset:
+    """One experiment's labels and where their features are.
+
+    Args:
+      folder: the dataset.
+      stores: the folder of stores; the dataset says which one is its own.
+      cache_mb: features are kept in memory when all of them fit this.
+
+    Raises:
+      FileNotFoundError: the dataset or its store is missing or unfinished.
+      ValueError: the store lacks features the dataset refers to.
+    """
+
+    def __init__(self, folder: str, stores: str, *, cache_mb: int):
+        self.info = artefacts.require(folder, "features")
+        self.store = str(Path(stores) / self.info["store"])
+        self.store_info = artefacts.require(self.store, "features")
+        self.records = sorted(_read_labels(folder), key=lambda r: (r.name, r.copy))
+        self._index = store.Index(self.store)
+        missing = [r.name for r in self.records if r.key not in self._index]
+        if missing:
+            raise ValueError(
+                f"{self.store} lacks the features of {len(missing)} images, such as {missing[0]}. "
+                "Run `beampose features` again."
+            )
+        keys = {r.key for r in self.records}
+        fits = self._index.bytes_of(keys) <= cache_mb * 2**20
+        self._cache: dict[str, np.ndarray] | None = {} if fits else None
+
+    @property
+    def dims(self) -> int:
+        return int(self.store_info["dims"])
+
+    @property
+    def bodyparts(self) -> list[str]:
+        return self.info["bodyparts"]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.info["classes"]
+
+    def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
+        """The records of a split, without augmented copies unless asked for."""
+        return [r for r in self.records if r.split == split and (copies or r.copy == 0)]
+
+    def features(self, record: LabelRecord) -> np.ndarray:
+        """Features of a record, bfloat16: (rows, columns, dims) or (dims,)."""
+        if self._cache is None:
+            return self._index.read(record.key)
+        if record.key not in self._cache:
+            self._cache[record.key] = self._index.read(record.key)
+        return self._cache[record.key]
+
+    def pose_batch(self, records: Sequence[LabelRecord]) -> PoseBatch:
+        """Reads and pads the maps of some frames."""
+        maps = [self.features(r) for r in records]
+        rows, columns = (max(m.shape[axis] for m in maps) for axis in (0, 1))
+        features = np.zeros((len(maps), rows, columns, self.dims), ml_dtypes.bfloat16)
+        inside = np.zeros((len(maps), rows, columns), np.float32)
+        cell = np.empty((len(maps), 2), np.float32)
+        for i, (record, one) in enumerate(zip(records, maps, strict=True)):
+            features[i, : one.shape[0], : one.shape[1]] = one
+            inside[i, : one.shape[0], : one.shape[1]] = 1.0
+            cell[i] = record.width / one.shape[1], record.height / one.shape[0]
+        keypoints = np.stack([r.keypoints for r in records]).astype(np.float32)
+        return PoseBatch(features, keypoints, cell, inside)
+
+    def crop_batch(self, records: Sequence[LabelRecord]) -> CropBatch:
+        """Reads the embeddings of some crops."""
+        features = np.stack([self.features(r) for r in records])
+        return CropBatch(features, np.array([r.label for r in records], np.int32))
+
+    def pose_signature(self) -> PoseBatch:
+        individuals, bodyparts = len(self.info["individuals"]), len(self.bodyparts)
+        return PoseBatch(
+            tf.TensorSpec((None, None, None, self.dims), tf.bfloat16),
+            tf.TensorSpec((None, individuals, bodyparts, 2), tf.float32),
+            tf.TensorSpec((None, 2), tf.float32),
+            tf.TensorSpec((None, None, None), tf.float32),
+        )
+
+    def crop_signature(self) -> CropBatch:
+        return CropBatch(
+            tf.TensorSpec((None, self.dims), tf.bfloat16), tf.TensorSpec((None,), tf.int32)
+        )
+
+
+def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> Iterator[list[int]]:
+    """Which records each training step takes.
+
+    Permutations of all records follow each other, each from (seed, epoch), and are cut into
+    batches: every record comes once an epoch, and step `start` of a resumed run sees what it would
+    have seen.
+    """
+    epoch, permutation = -1, np.empty(0, int)
+    for step in range(start, steps):
+        batch = []
+        for position in range(step * batch_size, (step + 1) * batch_size):
+            if position // count != epoch:
+                epoch = position // count
+                permutation = np.random.default_rng([seed, epoch]).permutation(count)
+            batch.append(int(permutation[position % count]))
+        yield batch
+
+
+def stream(make_batch, records: Sequence[LabelRecord], signature, orders: Iterator[list[int]]):
+    """A tf.data pipeline of batches: they are read and padded while the last one trains."""
+
+    def generate():
+        for batch in orders:
+            yield tuple(make_batch([records[i] for i in batch]))
+
+    kind = type(signature)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=tuple(signature))
+    return dataset.map(lambda *parts: kind(*parts)).prefetch(2)
+
+
+def _read_labels(folder: str) -> Iterator[LabelRecord]:
+    for file in sorted(Path(folder).glob(f"{LABELS}-*.tfrecord")):
+        try:
+            for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+                yield schema.parse_label(serialized)
+        except (tf.errors.DataLossError, KeyError) as error:
+            raise ValueError(f"{file} is damaged: {error}. Run `beampose features` again.") from None

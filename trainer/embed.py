@@ -1,0 +1,103 @@
+"""Images to stored features: decode, resize, backbone, transform. Used by the Beam job and the export alike."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer.artefacts import digest
+from trainer.backbone import STRIDE, Backbone, grid, resize
+
+TRANSFORM = "transform"
+# Inputs and outputs of the transform graph that the analysis saves with the store.
+CELLS = "cells"
+FEATURES = "features"
+
+
+def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dict:
+    """What decides the features of an image, apart from its pixels."""
+    shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
+    return {
+        "backbone": backbone.id,
+        "weights_digest": backbone.digest,
+        "pooled": backbone.pooled,
+        "channels": backbone.channels,
+        "pca": pca,
+        **shape,
+    }
+
+
+def recipe_id(values: dict) -> str:
+    """A short name of a recipe, for folders."""
+    return f"{values['backbone']}-{digest(values)[:12]}"
+
+
+class Embedder(tf.Module):
+    """Source pixels to features, in one graph.
+
+    Args:
+      backbone: the frozen network.
+      transform: folder of the saved transform graph, None for raw features.
+      scale: source pixels are resized by this before the backbone (maps).
+      crop_size: crops are resized to this square (pooled).
+    """
+
+    def __init__(
+        self, backbone: Backbone, transform: str | None, *, scale: float = 1.0, crop_size: int = 224
+    ):
+        super().__init__()
+        self.backbone = backbone
+        self.scale = scale
+        self.crop_size = crop_size
+        self._transform = None if transform is None else tf.saved_model.load(transform)
+        self.frames = tf.function(
+            self._frames, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
+        )
+
+    def resized(self, frames: tf.Tensor) -> tf.Tensor:
+        """Frames (batch, height, width, 3) to what the backbone takes."""
+        if self.backbone.pooled:
+            return resize(frames, self.crop_size, self.crop_size)
+        rows, columns = self.grid(tf.shape(frames)[1], tf.shape(frames)[2])
+        return resize(frames, rows * STRIDE, columns * STRIDE)
+
+    def grid(self, height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`backbone.grid` in the graph."""
+        if isinstance(height, int) and isinstance(width, int):
+            return grid(height, width, self.scale)  # pyright: ignore[reportReturnType]
+
+        def cells(side):
+            pairs = tf.math.ceil(tf.cast(side, tf.float64) * self.scale / (2 * STRIDE) - 1e-9)
+            return tf.maximum(2 * tf.cast(pairs, tf.int32), 2)
+
+        return cells(height), cells(width)
+
+    def embed(self, images: tf.Tensor) -> tf.Tensor:
+        """Resized images to features (batch, rows, columns, dims), or (batch, dims) if pooled."""
+        raw = self.backbone(images)
+        if self._transform is None:
+            return raw
+        shape = tf.shape(raw)
+        cells = tf.reshape(raw, (-1, self.backbone.channels))
+        features = self._transform.transform_fn({CELLS: cells})[FEATURES]
+        dims = features.shape[-1]
+        restored = tf.reshape(features, tf.concat([shape[:-1], [dims]], axis=0))
+        return tf.ensure_shape(restored, (*[None] * (len(raw.shape) - 1), dims))
+
+    def _frames(self, frames: tf.Tensor) -> tf.Tensor:
+        return tf.cast(self.embed(self.resized(frames)), tf.bfloat16)
+
+
+def decode(data: tf.Tensor) -> tf.Tensor:
+    """One JPEG, PNG, GIF or BMP to uint8 (height, width, 3), as `preprocess.images` decodes it."""
+    pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
+    is_jpeg = tf.equal(tf.strings.substr(data, 0, 2), tf.constant(b"\xff\xd8"))
+    return tf.cond(
+        is_jpeg,
+        # The accurate transform is what Pillow uses: the same pixels in training and serving.
+        lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: pixels,
+    )
+
+
+def exists(folder: str) -> bool:
+    return (Path(folder) / "saved_model.pb").is_file()

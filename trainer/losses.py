@@ -1,0 +1,36 @@
+"""DeepLabCut's pose loss on maps of any size: cells outside an image weigh nothing."""
+
+import tensorflow as tf
+
+
+def scoremap_loss(logits: tf.Tensor, scoremap: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Mean sigmoid cross-entropy.
+
+    Args:
+      logits, scoremap: (batch, rows, columns, bodyparts).
+      weights: (batch, rows, columns), 1 inside the image, 0 in padding.
+    """
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=scoremap, logits=logits)
+    per_cell = tf.reduce_mean(entropy, axis=-1)
+    return tf.reduce_sum(per_cell * weights) / tf.reduce_sum(weights)
+
+
+def locref_loss(predicted: tf.Tensor, locref: tf.Tensor, scoremap: tf.Tensor) -> tf.Tensor:
+    """Mean Huber loss (delta 1) over the cells of the discs, 0 if there are none.
+
+    Args:
+      predicted, locref: (batch, rows, columns, bodyparts, 2).
+      scoremap: (batch, rows, columns, bodyparts), 1 where the offset is known.
+    """
+    error = tf.abs(predicted - locref)
+    huber = tf.where(error < 1.0, 0.5 * error**2, error - 0.5)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(huber * scoremap[..., None]), 2.0 * tf.reduce_sum(scoremap)
+    )
+
+
+def class_loss(logits: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor) -> tf.Tensor:
+    """Weighted mean softmax cross-entropy of (batch, classes) logits and (batch,) labels."""
+    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    weights = tf.gather(class_weights, labels)
+    return tf.reduce_sum(entropy * weights) / tf.reduce_sum(weights)

@@ -1,0 +1,121 @@
+"""The records: stored features by key, and the labels of a dataset. The one place that knows their fields."""
+
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+DTYPE = "bfloat16"
+
+
+class LabelRecord(NamedTuple):
+    """A labeled image of a dataset and where its features are.
+
+    Attributes:
+      key: of its features in the store.
+      name, image_uri, video, file, row: where it comes from.
+      split: train or test.
+      height, width: pixels of the source image.
+      copy: 0 for the image itself, 1.. for its augmented copies.
+      keypoints: float64 (individuals, bodyparts, 2), x then y, source pixels, NaN = not labeled;
+        of a copy, pixels of the copy. Empty for crops.
+      label: class index of a crop, -1 for frames.
+    """
+
+    key: str
+    name: str
+    image_uri: str
+    video: str
+    file: str
+    row: int
+    split: str
+    height: int
+    width: int
+    copy: int
+    keypoints: np.ndarray
+    label: int
+
+
+def feature_example(key: str, features: np.ndarray) -> bytes:
+    """Serializes features (any shape) as bfloat16 bytes with shape and dtype beside them."""
+    raw = np.ascontiguousarray(features, dtype=ml_dtypes.bfloat16)
+    return _example(
+        {
+            "key": key,
+            "features/raw": raw.tobytes(),
+            "features/shape": list(raw.shape),
+            "features/dtype": DTYPE,
+        }
+    )
+
+
+def parse_features(serialized: bytes) -> tuple[str, np.ndarray]:
+    """The key and the bfloat16 array of what `feature_example` wrote.
+
+    Raises:
+      ValueError: not such a record, or its bytes do not fit its shape.
+    """
+    fields = _fields(serialized)
+    try:
+        shape = tuple(fields["features/shape"].int64_list.value)
+        raw = fields["features/raw"].bytes_list.value[0]
+        dtype = fields["features/dtype"].bytes_list.value[0].decode()
+        key = fields["key"].bytes_list.value[0].decode()
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"not a feature record: {error} is missing") from None
+    if dtype != DTYPE or len(raw) != 2 * int(np.prod(shape)):
+        raise ValueError(f"{len(raw)} bytes of {dtype} do not fit shape {shape}")
+    return key, np.frombuffer(raw, ml_dtypes.bfloat16).reshape(shape)
+
+
+def label_example(record: LabelRecord, embedding: np.ndarray | None = None) -> bytes:
+    """Serializes a label. Crop records carry DeepMeerkat's `image_uri`, `label` and `embedding`."""
+    values = record._asdict()
+    keypoints = values.pop("keypoints")
+    values["keypoints"] = [float(v) for v in keypoints.ravel()]
+    values["keypoints/shape"] = list(keypoints.shape)
+    if record.label < 0:
+        del values["label"]
+    if embedding is not None:
+        values["embedding"] = [float(v) for v in embedding.ravel()]
+    return _example(values)
+
+
+def parse_label(serialized: bytes) -> LabelRecord:
+    """Reads what `label_example` wrote, without the embedding."""
+    fields = _fields(serialized)
+
+    def text(name: str) -> str:
+        return fields[name].bytes_list.value[0].decode()
+
+    def number(name: str) -> int:
+        return int(fields[name].int64_list.value[0])
+
+    shape = tuple(fields["keypoints/shape"].int64_list.value)
+    return LabelRecord(
+        **{name: text(name) for name in ("key", "name", "image_uri", "video", "file", "split")},
+        **{name: number(name) for name in ("row", "height", "width", "copy")},
+        keypoints=np.array(fields["keypoints"].float_list.value, np.float64).reshape(shape),
+        label=number("label") if "label" in fields else -1,
+    )
+
+
+def _fields(serialized: bytes):
+    return tf.train.Example.FromString(serialized).features.feature
+
+
+def _example(values: dict) -> bytes:
+    features = {name: _feature(value) for name, value in values.items()}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _feature(value) -> tf.train.Feature:
+    if isinstance(value, (str, bytes)):
+        data = value.encode() if isinstance(value, str) else value
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, float) for item in items):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=items))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=items))

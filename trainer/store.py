@@ -1,0 +1,78 @@
+"""Reads stored features by key: an index a shard, one seek a record, nothing held in memory."""
+
+import json
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer import schema
+
+SHARDS = "shards"
+SUFFIX = ".tfrecord"
+_HEADER = struct.Struct("<QI")
+
+
+class Place(NamedTuple):
+    """Where a record's bytes stand."""
+
+    shard: str
+    offset: int
+    size: int
+
+
+class Index:
+    """The keys of a store and their places.
+
+    Every shard has a JSON file beside it that lists its records; it is written after the shard, so
+    a shard without one is not part of the store.
+    """
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        self._places: dict[str, Place] = {}
+        for file in sorted((Path(folder) / SHARDS).glob("*.json")):
+            entry = json.loads(file.read_text(encoding="utf-8"))
+            shard = str(file.with_suffix(SUFFIX))
+            for key, offset, size in entry["records"]:
+                self._places.setdefault(key, Place(shard, offset, size))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def bytes_of(self, keys: Iterable[str]) -> int:
+        """Total size of some records."""
+        return sum(self._places[key].size for key in keys)
+
+    def read(self, key: str) -> np.ndarray:
+        """The features of a key, bfloat16.
+
+        Raises:
+          KeyError: the store has no such key.
+          ValueError: the shard is damaged; the text names it.
+        """
+        if key not in self._places:
+            raise KeyError(f"{self.folder} has no features for key {key}.")
+        shard, offset, size = self._places[key]
+        with open(shard, "rb") as file:
+            file.seek(offset)
+            length, _ = _HEADER.unpack(file.read(_HEADER.size))
+            data = file.read(length)
+        try:
+            found, features = schema.parse_features(data) if length == size else ("", None)
+        except Exception as error:  # Protobuf's DecodeError is no public class.
+            raise ValueError(f"{shard} is damaged at byte {offset}: {error}") from error
+        if found != key or features is None:
+            raise ValueError(f"{shard} is damaged at byte {offset}: another record stands there.")
+        return features
+
+
+def record_offset(previous_end: int, payload: bytes) -> tuple[int, int, int]:
+    """Offset and size of a TFRecord that begins at `previous_end`, and where the next begins."""
+    # Length (8), its checksum (4), the payload, its checksum (4).
+    return previous_end, len(payload), previous_end + len(payload) + 16

@@ -1,0 +1,223 @@
+"""The trainer's door: `python -m trainer.task --config CONFIG.yaml`, on a laptop and on Vertex AI."""
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trainer import __version__, artefacts
+from trainer import config as configs
+
+if TYPE_CHECKING:
+    from trainer.dataset import Dataset
+    from trainer.train import Result
+
+LOG = logging.getLogger(__name__)
+METRICS = "metrics.json"
+RANDOM_NOTE = (
+    "Made with RANDOM backbone weights: this proves the wiring, not the accuracy. "
+    "For real work set features.weights: imagenet."
+)
+
+
+class Folders(NamedTuple):
+    """Where a training reads and writes."""
+
+    dataset: str
+    stores: str
+    model: str
+    checkpoints: str
+    logs: str
+
+
+def parser() -> argparse.ArgumentParser:
+    """Arguments of the door. The AIP_ variables Vertex AI sets are their defaults."""
+    made = argparse.ArgumentParser(prog="python -m trainer.task", description=__doc__)
+    made.add_argument("--config", required=True, help="the experiment's YAML file")
+    made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    made.add_argument("--dataset", help="folder of labels; default: the output's dataset/")
+    made.add_argument("--stores", help="folder of feature stores; default: the output's store/")
+    made.add_argument("--model-dir", default=_variable("AIP_MODEL_DIR"))
+    made.add_argument("--checkpoint-dir", default=_variable("AIP_CHECKPOINT_DIR"))
+    made.add_argument("--log-dir", default=_variable("AIP_TENSORBOARD_LOG_DIR"))
+    made.add_argument("--version", action="version", version=__version__)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the door. Returns 0, or 2 after a message for people."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        config = configs.load(arguments.config, arguments.set)
+        folders = default_folders(config)
+        given = {
+            "dataset": arguments.dataset,
+            "stores": arguments.stores,
+            "model": arguments.model_dir,
+            "checkpoints": arguments.checkpoint_dir,
+            "logs": arguments.log_dir,
+        }
+        run(config, folders._replace(**{k: v for k, v in given.items() if v}))
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def default_folders(config: configs.Config) -> Folders:
+    """The folders of an experiment on one machine."""
+    return Folders(
+        dataset=config.dataset,
+        stores=config.store,
+        model=config.model,
+        checkpoints=configs.join(config.output, "train", "checkpoints"),
+        logs=configs.join(config.output, "train", "logs"),
+    )
+
+
+def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
+    """Trains, evaluates, exports and verifies. Returns the metrics it wrote."""
+    _quiet_tensorflow()
+    from trainer import export
+    from trainer.dataset import Dataset
+    from trainer.train import train
+
+    dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
+    result = train(config, dataset, checkpoints=folders.checkpoints, logs=folders.logs)
+    # Only now: a training that fails leaves the last model whole.
+    artefacts.begin(folders.model)
+    began = time.perf_counter()
+    model = _assemble(config, dataset, result)
+    export.save(model, folders.model)
+    if isinstance(model, export.CropModel) and len(dataset.classes) == 2:
+        export.save_legacy(model, folders.model)
+    frame, features = _probe(dataset)
+    skew = export.verify(folders.model, model, frame, features)
+    LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
+    metrics = _metrics(config, dataset, result)
+    artefacts.write_json(Path(folders.model) / METRICS, metrics)
+    artefacts.write_json(Path(folders.model) / "history.json", result.history)
+    artefacts.complete(folders.model, _info(config, dataset, result, skew))
+    return metrics
+
+
+def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
+    """DeepLabCut's name for what made the coordinates."""
+    return f"DLC_beampose-{backbone.replace('_', '')}_{info['project']}shuffle1_{step}"
+
+
+def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
+    from trainer import embed, export
+    from trainer.backbone import Backbone
+
+    recipe = dataset.store_info["recipe"]
+    backbone = Backbone(recipe["backbone"], config.features.weights, pooled=recipe["pooled"])
+    if backbone.digest != recipe["weights_digest"]:
+        raise ValueError(
+            f"The store was made with weights {recipe['weights_digest'][:12]}, but "
+            f"features.weights gives {backbone.digest[:12]}. Run `beampose features` again."
+        )
+    transform = configs.join(dataset.store, embed.TRANSFORM)
+    embedder = embed.Embedder(
+        backbone,
+        transform,
+        scale=recipe.get("scale", 1.0),
+        crop_size=recipe.get("crop_size", 0),
+    )
+    if config.task == "pose":
+        return export.PoseModel(embedder, result.task.head, config.train.locref_stdev)
+    return export.CropModel(embedder, result.task.head)
+
+
+def _probe(dataset: "Dataset"):
+    """A labeled image and its stored features, or a random image where none can be read."""
+    import numpy as np
+    import tensorflow as tf
+
+    from trainer import embed
+
+    for record in (dataset.of("test") or dataset.of("train"))[:5]:
+        try:
+            pixels = embed.decode(tf.io.read_file(record.image_uri)).numpy()
+        except (tf.errors.OpError, ValueError):
+            continue
+        if pixels.shape[:2] == (record.height, record.width):
+            return pixels, dataset.features(record)
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3))
+    return noise.astype(np.uint8), None
+
+
+def _metrics(config: configs.Config, dataset: "Dataset", result: "Result") -> dict[str, Any]:
+    task = result.task
+    records = {split: dataset.of(split) for split in ("train", "test")}
+    measured = {
+        split: task.measure(found, task.predict(found, config.train.batch_size)) if found else {}
+        for split, found in records.items()
+    }
+    metrics = {
+        "split": {split: len(found) for split, found in records.items()},
+        **measured,
+        "test_at_last_step": result.last,
+        "kept_step": result.best_step,
+        "kept_by": f"best test {task.score}" if records["test"] else "last step",
+        "seconds": {
+            "features": dataset.info["seconds"],
+            "train": round(result.seconds, 2),
+        },
+        "backbone": dataset.store_info["recipe"]["backbone"],
+        "weights": dataset.store_info["weights"],
+        "weights_digest": dataset.store_info["recipe"]["weights_digest"],
+    }
+    if config.task == "crops":
+        metrics |= {k: v for k, v in measured["test"].items() if k not in metrics}
+    if str(dataset.store_info["weights"]).startswith("random:"):
+        metrics = {"note": RANDOM_NOTE, **metrics}
+    return metrics
+
+
+def _info(
+    config: configs.Config, dataset: "Dataset", result: "Result", skew: float | None
+) -> dict[str, Any]:
+    import keras
+    import tensorflow as tf
+
+    names = ("task", "bodyparts", "individuals", "edges", "classes", "scorer", "project", "split")
+    backbone = dataset.store_info["recipe"]["backbone"]
+    return {
+        "made_by": f"beampose {__version__} train",
+        **{name: dataset.info[name] for name in names},
+        "dlc_scorer": scorer(dataset.info, backbone, result.best_step),
+        "store": dataset.info["store"],
+        "recipe": dataset.store_info["recipe"],
+        "weights": dataset.store_info["weights"],
+        "transform_digest": dataset.store_info["transform_digest"],
+        "pixels_against_stored_features": skew,
+        "config": configs.to_dict(config),
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+
+
+def _variable(name: str) -> str | None:
+    # Vertex ends its folders with a slash, and `model//saved_model.pb` is another object.
+    value = os.environ.get(name, "").rstrip("/")
+    if value.startswith("gs://") and os.path.isdir("/gcs"):
+        value = "/gcs/" + value.removeprefix("gs://")
+    return value or None
+
+
+def _quiet_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

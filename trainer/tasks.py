@@ -1,0 +1,147 @@
+"""What pose and crops do differently in training: head, loss, prediction, score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import decode, heads, losses, metrics, targets
+from trainer.config import Config
+from trainer.dataset import CropBatch, Dataset, PoseBatch
+from trainer.schema import LabelRecord
+
+
+class Pose:
+    """Score maps and location refinement on feature maps."""
+
+    # Held-out figure that decides which weights are kept, and whether less is better.
+    score = "mean_error_px"
+    sign = -1.0
+
+    def __init__(self, config: Config, dataset: Dataset):
+        if len(dataset.info["individuals"]) != 1:
+            raise ValueError("The pose head of this version predicts one individual.")
+        self._train = config.train
+        self._pcutoff = config.predict.pcutoff
+        self.dataset = dataset
+        self.head = heads.pose_head(
+            dims=dataset.dims,
+            bodyparts=len(dataset.bodyparts),
+            hidden=config.train.hidden,
+            layers=config.train.layers,
+            dropout=config.train.dropout,
+        )
+        self.make_batch = dataset.pose_batch
+        self.signature = dataset.pose_signature()
+        self._forward = tf.function(self._keypoints, input_signature=self.signature[::2])
+
+    def loss(self, batch: PoseBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Total loss of a batch in training, and its parts by name."""
+        features = tf.cast(batch.features, tf.float32)
+        shape = tf.shape(features)
+        x, y = targets.centres(shape[1], shape[2], batch.cell)
+        scoremap, locref = targets.pose_targets(
+            batch.keypoints,
+            x,
+            y,
+            pos_dist_thresh=self._train.pos_dist_thresh,
+            locref_stdev=self._train.locref_stdev,
+        )
+        scoremap *= batch.inside[..., None]
+        logits, refinement = heads.split_maps(
+            self.head(features, training=True), len(self.dataset.bodyparts)
+        )
+        parts = {
+            "scoremap_loss": losses.scoremap_loss(logits, scoremap, batch.inside),
+            "locref_loss": losses.locref_loss(refinement, locref, scoremap),
+        }
+        total = parts["scoremap_loss"] + self._train.locref_weight * parts["locref_loss"]
+        return total, parts
+
+    def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
+        """(images, bodyparts, 3): x, y in source pixels, likelihood."""
+        found = []
+        for start in range(0, len(records), batch_size):
+            batch = self.make_batch(records[start : start + batch_size])
+            found.append(self._forward(batch.features, batch.cell).numpy())
+        return np.concatenate(found) if found else np.empty((0, len(self.dataset.bodyparts), 3))
+
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+        truth = np.stack([r.keypoints[0] for r in records])
+        return metrics.pose_metrics(truth, predicted, self.dataset.bodyparts, self._pcutoff)
+
+    def _keypoints(self, features: tf.Tensor, cell: tf.Tensor) -> tf.Tensor:
+        return keypoints(self.head, features, cell, self._train.locref_stdev)
+
+
+class Crops:
+    """A classifier on embeddings; classes are balanced by weight."""
+
+    score = "accuracy"
+    sign = 1.0
+    threshold = 0.5
+
+    def __init__(self, config: Config, dataset: Dataset):
+        self.dataset = dataset
+        self.head = heads.crop_head(
+            dims=dataset.dims,
+            classes=len(dataset.classes),
+            hidden=config.train.hidden if config.train.layers > 1 else 0,
+            dropout=config.train.dropout,
+        )
+        self.make_batch = dataset.crop_batch
+        self.signature = dataset.crop_signature()
+        counts = np.bincount(
+            [r.label for r in dataset.of("train", copies=True)], minlength=len(dataset.classes)
+        )
+        if not counts.all():
+            empty = dataset.classes[int(np.argmin(counts))]
+            raise ValueError(f"The training split holds no crop of class {empty!r}.")
+        self._class_weights = tf.constant(counts.sum() / (len(counts) * counts), tf.float32)
+        self._forward = tf.function(self._scores, input_signature=self.signature[:1])
+
+    def loss(self, batch: CropBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Total loss of a batch in training, and its parts by name."""
+        logits = self.head(tf.cast(batch.features, tf.float32), training=True)
+        total = losses.class_loss(logits, batch.labels, self._class_weights)
+        return total, {"class_loss": total}
+
+    def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
+        """(crops, classes): probabilities."""
+        found = []
+        for start in range(0, len(records), 256):
+            batch = self.make_batch(records[start : start + 256])
+            found.append(self._forward(batch.features).numpy())
+        return np.concatenate(found) if found else np.empty((0, len(self.dataset.classes)))
+
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+        labels = np.array([r.label for r in records])
+        return metrics.crop_metrics(labels, predicted, self.dataset.classes, self.threshold)
+
+    def _scores(self, features: tf.Tensor) -> tf.Tensor:
+        return scores(self.head, features)
+
+
+def keypoints(
+    head: keras.Model, features: tf.Tensor, cell: tf.Tensor, locref_stdev: float
+) -> tf.Tensor:
+    """Features (batch, rows, columns, dims) to (batch, bodyparts, 3): x, y, likelihood.
+
+    `cell` is (batch, 2), width and height of a cell in source pixels.
+    """
+    features = tf.cast(features, tf.float32)
+    outputs = head(features, training=False)
+    logits, locref = heads.split_maps(outputs, outputs.shape[-1] // 3)
+    shape = tf.shape(features)
+    x, y = targets.centres(shape[1], shape[2], cell)
+    return decode.keypoints(tf.sigmoid(logits), locref, x, y, locref_stdev=locref_stdev)
+
+
+def scores(head: keras.Model, features: tf.Tensor) -> tf.Tensor:
+    """Embeddings (batch, dims) to class probabilities (batch, classes)."""
+    return tf.nn.softmax(head(tf.cast(features, tf.float32), training=False))
+
+
+TASKS = {"pose": Pose, "crops": Crops}

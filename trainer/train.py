@@ -1,0 +1,207 @@
+"""The only training loop: resumable at any checkpoint, the same twice for one seed."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import artefacts
+from trainer.config import Config
+from trainer.dataset import Dataset, order, stream
+from trainer.tasks import TASKS
+
+LOG = logging.getLogger(__name__)
+CHECKPOINT = "checkpoint.npz"
+
+
+class Result(NamedTuple):
+    """A trained task with its best weights in place, and how it got there.
+
+    Attributes:
+      task: holds the head.
+      history: one dict an evaluation: step, seconds, losses, and the held-out score.
+      best_step: where the kept weights are from.
+      last: held-out metrics of the last step, None if nothing is held out.
+      seconds: of training, over all runs, without evaluation.
+    """
+
+    task: Any
+    history: list[dict[str, Any]]
+    best_step: int
+    last: dict[str, Any] | None
+    seconds: float
+
+
+class _State:
+    """What a killed run needs to go on: weights, optimizer, history, best weights so far."""
+
+    def __init__(self, head: keras.Model, optimizer: keras.optimizers.Optimizer):
+        # `variables` includes the state of dropout's random generators; `weights` does not.
+        self._live = [*head.variables, *optimizer.variables]
+        self._head = head
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
+        self.best_step = 0
+        self.best_score = float("nan")
+        self.best = [v.numpy() for v in head.variables]
+
+    def keep(self, score: float) -> None:
+        self.best_step, self.best_score = self.step, score
+        self.best = [v.numpy() for v in self._head.variables]
+
+    def restore_best(self) -> None:
+        for variable, value in zip(self._head.variables, self.best, strict=True):
+            variable.assign(value)
+
+    def save(self, file: Path, run: str) -> None:
+        facts = {
+            "run": run,
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "best_step": self.best_step,
+            "best_score": self.best_score,
+        }
+        arrays = {f"live{i}": v.numpy() for i, v in enumerate(self._live)}
+        arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
+        with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, facts=np.array(json.dumps(facts)), allow_pickle=False, **arrays)
+
+    def load(self, file: Path, run: str) -> bool:
+        """Takes up the run the file belongs to; False if it is another run's, or damaged."""
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                facts = json.loads(str(saved["facts"]))
+                if facts.pop("run") != run:
+                    LOG.info("%s is of other settings or labels: training starts anew.", file)
+                    return False
+                live = [saved[f"live{i}"] for i in range(len(self._live))]
+                self.best = [saved[f"best{i}"] for i in range(len(self.best))]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            LOG.warning("%s cannot be read (%s): training starts anew.", file, error)
+            return False
+        for variable, value in zip(self._live, live, strict=True):
+            variable.assign(value)
+        for name, value in facts.items():
+            setattr(self, name, value)
+        return True
+
+
+def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> Result:
+    """Trains a head on the training split, keeping the weights that do best on the test split.
+
+    Args:
+      checkpoints: folder for the state of the run; the same run continues from it.
+      logs: folder for TensorBoard.
+
+    Raises:
+      ValueError: nothing to train on, or the loss left the numbers.
+    """
+    keras.utils.set_random_seed(config.train.seed)
+    tf.config.experimental.enable_op_determinism()
+    records = dataset.of("train", copies=True)
+    if not records:
+        raise ValueError("The training split is empty. Lower split.test or add labels.")
+    task = TASKS[config.task](config, dataset)
+    settings = config.train
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps),
+        weight_decay=settings.weight_decay,
+    )
+    optimizer.build(task.head.trainable_variables)
+    state = _State(task.head, optimizer)
+    file = Path(checkpoints) / CHECKPOINT
+    run = _run_digest(config, dataset)
+    if file.is_file() and state.load(file, run):
+        LOG.info("Going on at step %d of %d.", state.step, settings.steps)
+    step = _compile(task, optimizer)
+    writer = tf.summary.create_file_writer(logs)
+    orders = order(
+        len(records), settings.batch_size, seed=settings.seed, start=state.step, steps=settings.steps
+    )
+    began = time.perf_counter()
+    last = None
+    for batch in stream(task.make_batch, records, task.signature, orders):
+        total, parts = step(batch)
+        state.step += 1
+        done = state.step == settings.steps
+        if done or state.step % settings.evaluate_every == 0:
+            _check_finite(float(total), state.step)
+            state.seconds += time.perf_counter() - began
+            last = _evaluate(task, state, {"loss": total, **parts}, writer, settings.batch_size)
+            began = time.perf_counter()
+        if done or state.step % settings.checkpoint_every == 0:
+            state.seconds += time.perf_counter() - began
+            state.save(file, run)
+            began = time.perf_counter()
+    if last is None and state.history:
+        last = state.history[-1].get("test")
+    state.restore_best()
+    return Result(task, state.history, state.best_step, last, state.seconds)
+
+
+def _compile(task, optimizer):
+    variables = task.head.trainable_variables
+    kind = type(task.signature)
+
+    @tf.function(input_signature=tuple(task.signature))
+    def step(*parts):
+        with tf.GradientTape() as tape:
+            total, losses = task.loss(kind(*parts))
+        optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        return total, losses
+
+    return lambda batch: step(*batch)
+
+
+def _evaluate(task, state: _State, losses: dict, writer, batch_size: int) -> dict[str, Any] | None:
+    """Held-out score of this step. A failure is recorded; it never ends the training."""
+    entry: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 3)}
+    entry |= {name: float(value) for name, value in losses.items()}
+    measured = None
+    held_out = task.dataset.of("test")
+    try:
+        if held_out:
+            measured = task.measure(held_out, task.predict(held_out, batch_size))
+            score = measured[task.score]
+            if score is not None:
+                entry[task.score] = score
+                if not state.best_step or task.sign * (score - state.best_score) > 0:
+                    state.keep(score)
+    except (ValueError, ArithmeticError, tf.errors.OpError) as error:
+        entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
+        LOG.warning("Evaluation at step %d failed (%s); training goes on.", state.step, error)
+    if not held_out:
+        state.keep(float("nan"))
+    state.history.append(entry)
+    with writer.as_default(step=state.step):
+        for name, value in entry.items():
+            if isinstance(value, float):
+                tf.summary.scalar(name, value)
+    shown = "  ".join(f"{k} {v:.4g}" for k, v in entry.items() if isinstance(v, float))
+    LOG.info("step %d  %s", state.step, shown)
+    return measured
+
+
+def _check_finite(loss: float, step: int) -> None:
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"The loss is {loss} at step {step}: lower train.learning_rate, or run `beampose check` "
+            "for labels far outside their images."
+        )
+
+
+def _run_digest(config: Config, dataset: Dataset) -> str:
+    """Says whether a checkpoint belongs to this run: same settings, labels and features."""
+    settings = {k: v for k, v in vars(config.train).items() if k not in ("cache_mb",)}
+    labels = [
+        (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
+        for r in dataset.records
+    ]
+    return artefacts.digest([config.task, settings, dataset.info["store"], labels])

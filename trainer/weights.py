@@ -1,0 +1,114 @@
+"""Backbone weights by name: download with a digest, a file, a bucket, or a seed."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from trainer.config import is_address
+
+# Where keras.applications keeps its files; a mirror behind a firewall can stand in.
+MIRROR = "BEAMPOSE_WEIGHTS_URL"
+HOME = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+
+def is_random(weights: str) -> bool:
+    return weights.startswith("random:")
+
+
+def check(weights: str) -> None:
+    """Raises ValueError or FileNotFoundError if `weights` cannot name weights."""
+    if is_random(weights):
+        if not weights.removeprefix("random:").isdigit():
+            raise ValueError(f"features.weights must be random:SEED. Received: {weights!r}.")
+    elif weights == "builtin":
+        raise ValueError(
+            "features.weights: builtin needs a backbone whose weights ship with the package; this "
+            "version has none. Use imagenet, a path, or random:SEED."
+        )
+    elif weights != "imagenet" and not is_address(weights):
+        if Path(weights).suffix not in (".h5", ".keras"):
+            raise ValueError(f"features.weights must be an .h5 file. Received: {weights!r}.")
+        if not Path(weights).is_file():
+            raise FileNotFoundError(f"features.weights: no file {weights}.")
+
+
+def load(model, weights: str, *, file: str, md5: str | None) -> None:
+    """Fills a Keras model.
+
+    Args:
+      weights: `imagenet`, `random:SEED`, a path or an address.
+      file: where the ImageNet weights lie below `HOME`.
+      md5: their checksum, if their publisher names one.
+
+    Raises:
+      OSError: the download failed; the text says what to do instead.
+      ValueError: the file does not fit the model.
+    """
+    check(weights)
+    if is_random(weights):
+        _randomize(model, int(weights.removeprefix("random:")))
+    elif weights == "imagenet":
+        _load_file(model, _download(file, md5))
+    elif is_address(weights):
+        with tempfile.TemporaryDirectory() as folder:
+            _load_file(model, _fetch(weights, folder))
+    else:
+        _load_file(model, weights)
+
+
+def digest(model) -> str:
+    """sha256 of all weights in order, in hex: the same however they were stored."""
+    code = hashlib.sha256()
+    for variable in model.weights:
+        array = np.ascontiguousarray(variable.numpy(), dtype="<f4")
+        code.update(repr(array.shape).encode())
+        code.update(array)
+    return code.hexdigest()
+
+
+def _randomize(model, seed: int) -> None:
+    # He-normal kernels keep the size of activations through the depth of a network.
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        if variable.name.endswith("kernel"):
+            fan_in = float(np.prod(variable.shape[:-1]))
+            if "depthwise" in variable.path:
+                fan_in = float(np.prod(variable.shape[:2]))
+            variable.assign(rng.standard_normal(variable.shape) * np.sqrt(2.0 / fan_in))
+
+
+def _load_file(model, path: str) -> None:
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
+
+
+def _download(file: str, md5: str | None) -> str:
+    import keras
+
+    origin = f"{os.environ.get(MIRROR, HOME).rstrip('/')}/{file}"
+    try:
+        return keras.utils.get_file(
+            Path(file).name, origin, cache_subdir="models", file_hash=md5, hash_algorithm="md5"
+        )
+    except Exception as error:  # Keras raises bare Exception here, and ValueError for the hash.
+        raise OSError(
+            f"The ImageNet weights could not be had from {origin} ({error}). On a connected machine "
+            "download that file, then set features.weights to its path; or set "
+            f"{MIRROR} to a mirror. To try the wiring only, use features.weights: random:0."
+        ) from error
+
+
+def _fetch(address: str, folder: str) -> str:
+    import tensorflow as tf
+
+    copy = str(Path(folder) / address.rpartition("/")[2])
+    try:
+        tf.io.gfile.copy(address, copy)
+    except tf.errors.OpError as error:
+        raise OSError(f"The weights {address} could not be read: {error.message}") from error
+    return copy
