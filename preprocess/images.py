@@ -6,15 +6,20 @@ and the EXIF orientation is NOT applied: coordinates belong to the pixels as sto
 models decode with the same rule.
 """
 
+import contextlib
 import hashlib
 import io
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
-MAX_PIXELS = 200_000_000
+# Below 178,956,970, where Pillow itself refuses.
+MAX_PIXELS = 170_000_000
+# Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 _ORIENTATION = 0x0112
 
 
@@ -25,24 +30,25 @@ def decode(data: bytes) -> np.ndarray:
       ValueError: the bytes are not a whole image, or hold more than `MAX_PIXELS` pixels.
     """
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")
+        with _open(data) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"has {image.width}x{image.height} pixels, above {MAX_PIXELS:,}")
             image.load()
             return _rgb(image)
     except UnidentifiedImageError:
         raise ValueError("is not an image of a known format") from None
-    except (OSError, SyntaxError, EOFError, IndexError, Image.DecompressionBombError) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # Damaged bytes raise many types, such as struct.error.
         raise ValueError(f"cannot be decoded: {error}") from None
 
 
 def orientation(data: bytes) -> int:
     """The EXIF orientation, 1 = upright or not said."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _open(data) as image:
             return int(image.getexif().get(_ORIENTATION, 1))
-    except (OSError, SyntaxError, ValueError, TypeError):
+    except Exception:  # As in decode. An unreadable remark is no remark.
         return 1
 
 
@@ -60,6 +66,15 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
+@contextlib.contextmanager
+def _open(data: bytes) -> Iterator[Image.Image]:
+    # Pillow warns of oddities in tags and of sizes below its limit; both are judged here instead.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            yield image
+
+
 def _rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I") or image.mode == "F":
         return np.repeat(_high_byte(np.asarray(image))[..., None], 3, axis=-1)
@@ -72,8 +87,8 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 def _high_byte(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
-        if values.min(initial=0) < 0 or values.max(initial=0) > 255:
-            raise ValueError("holds floating point values outside 0..255")
+        if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 255):
+            raise ValueError("holds floating point values outside 0..255, or NaN")
         return values.astype(np.uint8)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise ValueError("holds integers outside 0..65535")

@@ -94,16 +94,14 @@ def report(
     return found
 
 
-def choose(inspections: Sequence[Inspection], splits: Sequence[str]) -> int:
-    """Which of several items with the same pixels stays: one held out if there is one, else the first.
+def choose(inspections: Sequence[Inspection]) -> int:
+    """Which of several items with the same pixels stays: the first of the source.
 
-    A copy of a test image must not be trained on.
+    Only one stays, so that no image is in train and test at once; and it is the first, so that a
+    copy that is added later changes nothing.
     """
-    order = sorted(
-        range(len(splits)),
-        key=lambda i: (splits[i] != TEST, inspections[i].item.name, inspections[i].item.row),
-    )
-    return order[0]
+    items = [inspection.item for inspection in inspections]
+    return min(range(len(items)), key=lambda i: (items[i].file, items[i].row, items[i].name))
 
 
 def duplicate_problem(lost: Inspection, kept: Inspection, lost_split: str, kept_split: str) -> Problem:
@@ -153,7 +151,7 @@ def _duplicates(inspections: Sequence[Inspection], splits: Sequence[str]) -> lis
             groups[inspection.digest].append(i)
     found = []
     for group in groups.values():
-        kept = group[choose([inspections[i] for i in group], [splits[i] for i in group])]
+        kept = group[choose([inspections[i] for i in group])]
         found += [
             duplicate_problem(inspections[i], inspections[kept], splits[i], splits[kept])
             for i in group

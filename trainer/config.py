@@ -77,14 +77,19 @@ class Features:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
-    """How the head learns. Distances are pixels of the source image."""
+    """How the head learns. Distances are pixels of the source image.
+
+    `layers` unset means 3 for pose and 1 for crops. `window` is the side, in cells, of the part of a
+    map that a training step sees; 0 = whole maps.
+    """
 
     steps: int = 400
     batch_size: int = 8
     learning_rate: float = 0.002
     seed: int = 0
     hidden: int = 64
-    layers: int = 2
+    layers: int | None = None
+    window: int = 32
     dropout: float = 0.1
     weight_decay: float = 0.0
     pos_dist_thresh: float = 17.0
@@ -97,7 +102,8 @@ class Train:
     def __post_init__(self):
         for name in ("steps", "batch_size", "hidden", "evaluate_every", "checkpoint_every"):
             _within(f"train.{name}", getattr(self, name), 1, 100_000_000)
-        _within("train.layers", self.layers, 0, 16)
+        _within("train.layers", self.layers or 0, 0, 16)
+        _within("train.window", self.window, 0, 100_000)
         _within("train.dropout", self.dropout, 0.0, 0.95)
         _within("train.weight_decay", self.weight_decay, 0.0, 1.0)
         for name in ("learning_rate", "pos_dist_thresh", "locref_stdev"):
@@ -165,6 +171,13 @@ class Config:
         if self.features.pca is None:
             return 64 if self.task == "pose" else 0
         return self.features.pca
+
+    @property
+    def layers(self) -> int:
+        """Layers of the head: 3x3 convolutions before the output for pose, dense ones for crops."""
+        if self.train.layers is None:
+            return 3 if self.task == "pose" else 1
+        return self.train.layers
 
     @property
     def store(self) -> str:

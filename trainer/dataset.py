@@ -1,6 +1,6 @@
 """The labels of a dataset joined to stored features, in batches whose order a seed decides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,19 +14,25 @@ from trainer.schema import LabelRecord
 LABELS = "labels"
 
 
+# Share of training windows that are laid around a labeled point; the others lie anywhere.
+NEAR = 0.8
+
+
 class PoseBatch(NamedTuple):
-    """Maps of one batch, padded to the largest.
+    """Maps of one batch, or windows of them, padded to the largest.
 
     Attributes:
       features: bfloat16 (batch, rows, columns, dims).
       keypoints: float32 (batch, individuals, bodyparts, 2), source pixels, NaN = not labeled.
       cell: float32 (batch, 2), width and height of a cell in source pixels.
+      origin: float32 (batch, 2), x and y of the corner of the first cell in source pixels.
       inside: float32 (batch, rows, columns), 1 in the image, 0 in padding.
     """
 
     features: Any
     keypoints: Any
     cell: Any
+    origin: Any
     inside: Any
 
 
@@ -90,19 +96,39 @@ class Dataset:
             self._cache[record.key] = self._index.read(record.key)
         return self._cache[record.key]
 
-    def pose_batch(self, records: Sequence[LabelRecord]) -> PoseBatch:
-        """Reads and pads the maps of some frames."""
+    def pose_batch(
+        self,
+        records: Sequence[LabelRecord],
+        *,
+        window: int = 0,
+        rng: np.random.Generator | None = None,
+    ) -> PoseBatch:
+        """Reads and pads the maps of some frames.
+
+        Args:
+          window: side in cells of the part of each map that is taken, 0 for whole maps.
+          rng: lays the windows.
+        """
         maps = [self.features(r) for r in records]
+        cell = np.array(
+            [(r.width / m.shape[1], r.height / m.shape[0]) for r, m in zip(records, maps, strict=True)],
+            np.float32,
+        )
+        corners = np.zeros((len(maps), 2), int)
+        if window and rng is not None:
+            for i, (record, one) in enumerate(zip(records, maps, strict=True)):
+                row, column = _corner(record.keypoints, cell[i], one.shape[:2], window, rng)
+                maps[i] = one[row : row + window, column : column + window]
+                corners[i] = column, row
         rows, columns = (max(m.shape[axis] for m in maps) for axis in (0, 1))
         features = np.zeros((len(maps), rows, columns, self.dims), ml_dtypes.bfloat16)
         inside = np.zeros((len(maps), rows, columns), np.float32)
-        cell = np.empty((len(maps), 2), np.float32)
-        for i, (record, one) in enumerate(zip(records, maps, strict=True)):
+        for i, one in enumerate(maps):
             features[i, : one.shape[0], : one.shape[1]] = one
             inside[i, : one.shape[0], : one.shape[1]] = 1.0
-            cell[i] = record.width / one.shape[1], record.height / one.shape[0]
         keypoints = np.stack([r.keypoints for r in records]).astype(np.float32)
-        return PoseBatch(features, keypoints, cell, inside)
+        origin = (corners * cell).astype(np.float32)
+        return PoseBatch(features, keypoints, cell, origin, inside)
 
     def crop_batch(self, records: Sequence[LabelRecord]) -> CropBatch:
         """Reads the embeddings of some crops."""
@@ -114,6 +140,7 @@ class Dataset:
         return PoseBatch(
             tf.TensorSpec((None, None, None, self.dims), tf.bfloat16),
             tf.TensorSpec((None, individuals, bodyparts, 2), tf.float32),
+            tf.TensorSpec((None, 2), tf.float32),
             tf.TensorSpec((None, 2), tf.float32),
             tf.TensorSpec((None, None, None), tf.float32),
         )
@@ -142,16 +169,51 @@ def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> 
         yield batch
 
 
-def stream(make_batch, records: Sequence[LabelRecord], signature, orders: Iterator[list[int]]):
-    """A tf.data pipeline of batches: they are read and padded while the last one trains."""
+def stream(
+    make_batch: Callable[[list[LabelRecord], np.random.Generator], Any],
+    records: Sequence[LabelRecord],
+    signature: Any,
+    batch_size: int,
+    *,
+    seed: int,
+    start: int,
+    steps: int,
+) -> tf.data.Dataset:
+    """A tf.data pipeline of training batches: each is read and cut while the one before trains.
+
+    What a step sees depends on (seed, step) alone.
+    """
 
     def generate():
-        for batch in orders:
-            yield tuple(make_batch([records[i] for i in batch]))
+        orders = order(len(records), batch_size, seed=seed, start=start, steps=steps)
+        for step, batch in enumerate(orders, start):
+            # The third number keeps these draws apart from those of the permutations.
+            rng = np.random.default_rng([seed, step, 1])
+            yield tuple(make_batch([records[i] for i in batch], rng))
 
     kind = type(signature)
     dataset = tf.data.Dataset.from_generator(generate, output_signature=tuple(signature))
     return dataset.map(lambda *parts: kind(*parts)).prefetch(2)
+
+
+def _corner(
+    keypoints: np.ndarray,
+    cell: np.ndarray,
+    grid: tuple[int, ...],
+    window: int,
+    rng: np.random.Generator,
+) -> tuple[int, int]:
+    """Row and column of the first cell of a window that lies inside the map as far as it fits."""
+    labeled = keypoints.reshape(-1, 2)
+    labeled = labeled[np.isfinite(labeled).all(axis=1)]
+    limits = np.maximum(np.array(grid[:2]) - window, 0)
+    if len(labeled) and rng.random() < NEAR:
+        x, y = labeled[rng.integers(len(labeled))] / cell
+        wanted = np.floor([y, x]).astype(int) - rng.integers(window, size=2)
+    else:
+        wanted = rng.integers(limits + 1)
+    row, column = np.clip(wanted, 0, limits)
+    return int(row), int(column)
 
 
 def _read_labels(folder: str) -> Iterator[LabelRecord]:

@@ -7,20 +7,24 @@ import tensorflow as tf
 def pose_head(*, dims: int, bodyparts: int, hidden: int, layers: int, dropout: float) -> keras.Model:
     """Features (batch, rows, columns, dims) to logits (batch, rows, columns, 3 * bodyparts).
 
-    The first `bodyparts` channels are score-map logits, the others locref, x then y of each.
+    The first `bodyparts` channels are score-map logits, the others locref, x then y of each. The
+    second and later convolutions are dilated: they look at more of the animal for the same cost.
     """
     inputs = keras.Input((None, None, dims))
     x = keras.layers.SpatialDropout2D(dropout)(inputs) if dropout else inputs
-    for _ in range(layers):
-        x = keras.layers.Conv2D(hidden, 3, padding="same", activation="relu")(x)
+    for layer in range(layers):
+        dilation = 1 if layer == 0 else 2
+        x = keras.layers.Conv2D(
+            hidden, 3, padding="same", activation="relu", dilation_rate=dilation
+        )(x)
     return keras.Model(inputs, keras.layers.Conv2D(3 * bodyparts, 1)(x), name="pose_head")
 
 
-def crop_head(*, dims: int, classes: int, hidden: int, dropout: float) -> keras.Model:
-    """Features (batch, dims) to class logits (batch, classes); `hidden` 0 leaves one dense layer."""
+def crop_head(*, dims: int, classes: int, hidden: int, layers: int, dropout: float) -> keras.Model:
+    """Features (batch, dims) to class logits (batch, classes), by `layers` dense layers."""
     inputs = keras.Input((dims,))
     x = keras.layers.Dropout(dropout)(inputs) if dropout else inputs
-    if hidden:
+    for _ in range(layers - 1):
         x = keras.layers.Dense(hidden, activation="relu")(x)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
     return keras.Model(inputs, keras.layers.Dense(classes)(x), name="crop_head")

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+# A crop with this positive score is taken as positive.
+THRESHOLD = 0.5
+
 
 def pose_metrics(
     truth: np.ndarray, predicted: np.ndarray, bodyparts: Sequence[str], pcutoff: float

@@ -10,19 +10,20 @@ import tensorflow as tf
 
 
 def centres(
-    rows: int | tf.Tensor, columns: int | tf.Tensor, cell: tf.Tensor
+    rows: int | tf.Tensor, columns: int | tf.Tensor, cell: tf.Tensor, origin: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cell centres of maps of images of several sizes.
+    """Cell centres of maps of images of several sizes, or of windows of such maps.
 
     Args:
       rows, columns: cells of the maps.
       cell: float32 (batch, 2), width and height of a cell in source pixels.
+      origin: float32 (batch, 2), x and y of the corner of the first cell in source pixels.
 
     Returns:
       x (batch, columns) and y (batch, rows), float32 source pixels.
     """
-    x = cell[:, 0, None] * (tf.range(columns, dtype=tf.float32) + 0.5)
-    y = cell[:, 1, None] * (tf.range(rows, dtype=tf.float32) + 0.5)
+    x = origin[:, 0, None] + cell[:, 0, None] * (tf.range(columns, dtype=tf.float32) + 0.5)
+    y = origin[:, 1, None] + cell[:, 1, None] * (tf.range(rows, dtype=tf.float32) + 0.5)
     return x, y
 
 

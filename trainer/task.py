@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainer import __version__, artefacts
 from trainer import config as configs
+from trainer.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from trainer.dataset import Dataset
@@ -83,7 +84,7 @@ def default_folders(config: configs.Config) -> Folders:
 
 def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     """Trains, evaluates, exports and verifies. Returns the metrics it wrote."""
-    _quiet_tensorflow()
+    import_tensorflow()
     from trainer import export
     from trainer.dataset import Dataset
     from trainer.train import train
@@ -109,7 +110,8 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
 
 def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
-    return f"DLC_beampose-{backbone.replace('_', '')}_{info['project']}shuffle1_{step}"
+    network = backbone.replace("_", "").replace(".", "")
+    return f"DLC_beampose-{network}_{info['project']}shuffle1_{step}"
 
 
 def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
@@ -213,10 +215,6 @@ def _variable(name: str) -> str | None:
     if value.startswith("gs://") and os.path.isdir("/gcs"):
         value = "/gcs/" + value.removeprefix("gs://")
     return value or None
-
-
-def _quiet_tensorflow() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 if __name__ == "__main__":

@@ -30,18 +30,23 @@ class Pose:
             dims=dataset.dims,
             bodyparts=len(dataset.bodyparts),
             hidden=config.train.hidden,
-            layers=config.train.layers,
+            layers=config.layers,
             dropout=config.train.dropout,
         )
-        self.make_batch = dataset.pose_batch
+        self._window = config.train.window
         self.signature = dataset.pose_signature()
-        self._forward = tf.function(self._keypoints, input_signature=self.signature[::2])
+        features, _, cell, *_ = self.signature
+        self._forward = tf.function(self._keypoints, input_signature=[features, cell])
+
+    def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> PoseBatch:
+        """A training batch: windows of the maps, most of them around a labeled point."""
+        return self.dataset.pose_batch(records, window=self._window, rng=rng)
 
     def loss(self, batch: PoseBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Total loss of a batch in training, and its parts by name."""
         features = tf.cast(batch.features, tf.float32)
         shape = tf.shape(features)
-        x, y = targets.centres(shape[1], shape[2], batch.cell)
+        x, y = targets.centres(shape[1], shape[2], batch.cell, batch.origin)
         scoremap, locref = targets.pose_targets(
             batch.keypoints,
             x,
@@ -64,7 +69,7 @@ class Pose:
         """(images, bodyparts, 3): x, y in source pixels, likelihood."""
         found = []
         for start in range(0, len(records), batch_size):
-            batch = self.make_batch(records[start : start + batch_size])
+            batch = self.dataset.pose_batch(records[start : start + batch_size])
             found.append(self._forward(batch.features, batch.cell).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.bodyparts), 3))
 
@@ -81,17 +86,16 @@ class Crops:
 
     score = "accuracy"
     sign = 1.0
-    threshold = 0.5
 
     def __init__(self, config: Config, dataset: Dataset):
         self.dataset = dataset
         self.head = heads.crop_head(
             dims=dataset.dims,
             classes=len(dataset.classes),
-            hidden=config.train.hidden if config.train.layers > 1 else 0,
+            hidden=config.train.hidden,
+            layers=config.layers,
             dropout=config.train.dropout,
         )
-        self.make_batch = dataset.crop_batch
         self.signature = dataset.crop_signature()
         counts = np.bincount(
             [r.label for r in dataset.of("train", copies=True)], minlength=len(dataset.classes)
@@ -101,6 +105,10 @@ class Crops:
             raise ValueError(f"The training split holds no crop of class {empty!r}.")
         self._class_weights = tf.constant(counts.sum() / (len(counts) * counts), tf.float32)
         self._forward = tf.function(self._scores, input_signature=self.signature[:1])
+
+    def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> CropBatch:
+        """A training batch."""
+        return self.dataset.crop_batch(records)
 
     def loss(self, batch: CropBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Total loss of a batch in training, and its parts by name."""
@@ -112,13 +120,13 @@ class Crops:
         """(crops, classes): probabilities."""
         found = []
         for start in range(0, len(records), 256):
-            batch = self.make_batch(records[start : start + 256])
+            batch = self.dataset.crop_batch(records[start : start + 256])
             found.append(self._forward(batch.features).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.classes)))
 
     def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
         labels = np.array([r.label for r in records])
-        return metrics.crop_metrics(labels, predicted, self.dataset.classes, self.threshold)
+        return metrics.crop_metrics(labels, predicted, self.dataset.classes, metrics.THRESHOLD)
 
     def _scores(self, features: tf.Tensor) -> tf.Tensor:
         return scores(self.head, features)
@@ -135,7 +143,7 @@ def keypoints(
     outputs = head(features, training=False)
     logits, locref = heads.split_maps(outputs, outputs.shape[-1] // 3)
     shape = tf.shape(features)
-    x, y = targets.centres(shape[1], shape[2], cell)
+    x, y = targets.centres(shape[1], shape[2], cell, tf.zeros_like(cell))
     return decode.keypoints(tf.sigmoid(logits), locref, x, y, locref_stdev=locref_stdev)
 
 

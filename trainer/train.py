@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from trainer import artefacts
 from trainer.config import Config
-from trainer.dataset import Dataset, order, stream
+from trainer.dataset import Dataset, stream
 from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ class _State:
         }
         arrays = {f"live{i}": v.numpy() for i, v in enumerate(self._live)}
         arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
-        with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, facts=np.array(json.dumps(facts)), allow_pickle=False, **arrays)
+        with artefacts.replacing(file) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, facts=np.array(json.dumps(facts)), allow_pickle=False, **arrays)
 
     def load(self, file: Path, run: str) -> bool:
         """Takes up the run the file belongs to; False if it is another run's, or damaged."""
@@ -122,12 +122,18 @@ def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> R
         LOG.info("Going on at step %d of %d.", state.step, settings.steps)
     step = _compile(task, optimizer)
     writer = tf.summary.create_file_writer(logs)
-    orders = order(
-        len(records), settings.batch_size, seed=settings.seed, start=state.step, steps=settings.steps
+    batches = stream(
+        task.make_batch,
+        records,
+        task.signature,
+        settings.batch_size,
+        seed=settings.seed,
+        start=state.step,
+        steps=settings.steps,
     )
     began = time.perf_counter()
     last = None
-    for batch in stream(task.make_batch, records, task.signature, orders):
+    for batch in batches:
         total, parts = step(batch)
         state.step += 1
         done = state.step == settings.steps

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from pipelines import options as beam_options
-from pipelines.features import analyze, dataset, extract, steps, store
-from preprocess import sources, split
+from pipelines.features import analyze, dataset, extract, source, steps, store
 from preprocess.labels import TRAIN, Labels
 from trainer import artefacts, embed
 from trainer.backbone import Backbone
@@ -22,6 +21,7 @@ class Summary(NamedTuple):
     images: int
     embedded: int
     rejected: int
+    problems: int
     seconds: float
 
 
@@ -33,7 +33,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     """
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
-    labels, splits = read(config)
+    labels, splits = source.read(config)
     artefacts.begin(config.dataset)
     target = open_store(config, labels, splits, beam_words)
     job = steps.Job(
@@ -56,29 +56,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     embedded = len(Index(target.folder)) - before
     seconds = time.perf_counter() - began
     counts = dataset.finish(config, labels, target.recipe_id, seconds)
-    return Summary(counts["images"], embedded, counts["rejected"], seconds)
-
-
-def read(config: Config) -> tuple[Labels, list[str]]:
-    """Labels of the source and the split of each.
-
-    Raises:
-      OSError, ValueError: the source cannot be read or split, or holds no labels.
-    """
-    source = config.source
-    labels = sources.read(
-        source.format, source.path, scorer=source.scorer, bodyparts=source.bodyparts
-    )
-    if not labels.items:
-        why = f" {labels.problems[0].what}." if labels.problems else ""
-        raise ValueError(f"{source.path} holds no labels.{why} Run `beampose check`.")
-    if config.split.from_:
-        frames = labels.items
-        return labels, split.from_shuffle(frames, config.split.from_)  # pyright: ignore[reportArgumentType]
-    settings = config.split
-    return labels, split.assign(
-        labels.items, by=settings.by, test=settings.test, seed=settings.seed
-    )
+    return Summary(counts["images"], embedded, counts["rejected"], counts["problems"], seconds)
 
 
 def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> None:

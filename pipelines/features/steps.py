@@ -60,13 +60,12 @@ class KeepOne(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[tuple[Inspection, str]]]) -> Iterator:
         found = list(element[1])
-        splits = [split for _, split in found]
-        kept = validate.choose([inspection for inspection, _ in found], splits)
-        for i, (inspection, split) in enumerate(found):
-            if i == kept:
+        kept, kept_split = found[validate.choose([inspection for inspection, _ in found])]
+        for inspection, split in found:
+            if inspection is kept:
                 yield inspection, split
             else:
-                problem = validate.duplicate_problem(inspection, found[kept][0], split, splits[kept])
+                problem = validate.duplicate_problem(inspection, kept, split, kept_split)
                 yield reject("duplicate", problem)
 
 

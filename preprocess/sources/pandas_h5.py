@@ -29,7 +29,9 @@ def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.
             if "table" in group:
                 return _appendable(group)
             return _fixed(group)
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # Damaged bytes raise many types, such as IndexError.
         raise ValueError(f"cannot be read as h5: {error}. A csv beside it would be used") from None
 
 

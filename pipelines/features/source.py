@@ -1,0 +1,25 @@
+"""The labels of an experiment and the split of each, as its config says."""
+
+from preprocess import sources, split
+from preprocess.labels import Labels
+from trainer.config import Config
+
+
+def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[str]]:
+    """Labels of the source and the split of each.
+
+    Raises:
+      OSError, ValueError: the source cannot be read or split, or holds no labels.
+    """
+    settings = config.source
+    labels = sources.read(
+        settings.format, settings.path, scorer=settings.scorer, bodyparts=settings.bodyparts
+    )
+    if not labels.items and not even_if_empty:
+        why = f" {labels.problems[0].what}." if labels.problems else ""
+        raise ValueError(f"{settings.path} holds no labels.{why} Run `beampose check`.")
+    if config.split.from_:
+        frames = labels.items
+        return labels, split.from_shuffle(frames, config.split.from_)  # pyright: ignore[reportArgumentType]
+    by = config.split
+    return labels, split.assign(labels.items, by=by.by, test=by.test, seed=by.seed)

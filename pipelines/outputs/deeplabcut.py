@@ -1,0 +1,84 @@
+"""Predictions as DeepLabCut writes them: h5 (key df_with_missing), csv and the metadata pickle."""
+
+import os
+import pickle  # noqa: S403
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trainer import artefacts
+
+KEY = "df_with_missing"
+
+
+def table(keypoints: np.ndarray, scorer: str, bodyparts: Sequence[str]) -> pd.DataFrame:
+    """One row a frame, columns (scorer, bodyparts, coords).
+
+    Args:
+      keypoints: (frames, bodyparts, 3), x, y in pixels, likelihood; NaN where a frame failed.
+    """
+    columns = pd.MultiIndex.from_product(
+        [[scorer], list(bodyparts), ["x", "y", "likelihood"]],
+        names=["scorer", "bodyparts", "coords"],
+    )
+    values = keypoints.reshape(len(keypoints), -1).astype(np.float64)
+    return pd.DataFrame(values, columns=columns)
+
+
+def write(frame: pd.DataFrame, stem: str | os.PathLike) -> None:
+    """Writes `<stem>.h5` and `<stem>.csv`, each whole or not at all."""
+    with artefacts.replacing(_with(stem, ".h5")) as temporary:
+        frame.to_hdf(temporary, key=KEY, format="table", mode="w")
+    with artefacts.replacing(_with(stem, ".csv")) as temporary:
+        frame.to_csv(temporary)
+
+
+def read(file: str | os.PathLike) -> pd.DataFrame:
+    """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
+    frame = pd.read_csv(Path(file).with_suffix(".csv"), header=[0, 1, 2], index_col=0)
+    frame.columns.names = ["scorer", "bodyparts", "coords"]
+    return frame
+
+
+def keypoints(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """(frames, bodyparts, 3) x, y, likelihood, and the bodyparts."""
+    bodyparts = list(dict.fromkeys(frame.columns.get_level_values("bodyparts")))
+    return frame.to_numpy().reshape(len(frame), len(bodyparts), 3), bodyparts
+
+
+def write_meta(
+    stem: str | os.PathLike,
+    *,
+    scorer: str,
+    fps: float,
+    height: int,
+    width: int,
+    frames: int,
+    config: dict[str, Any],
+) -> None:
+    """Writes `<stem>_meta.pickle`, which DeepLabCut's video and outlier tools ask for."""
+    data = {
+        "start": 0.0,
+        "stop": 0.0,
+        "run_duration": 0.0,
+        "Scorer": scorer,
+        "DLC-model-config file": config,
+        "fps": fps,
+        "batch_size": config.get("batch_size", 1),
+        "frame_dimensions": (height, width),
+        "nframes": frames,
+        "iteration (active-learning)": 0,
+        "training set fraction": config.get("train_fraction", 0.95),
+        "cropping": False,
+        "cropping_parameters": [0, width, 0, height],
+    }
+    with artefacts.replacing(_with(stem, "_meta.pickle")) as temporary:
+        temporary.write_bytes(pickle.dumps({"data": data}, protocol=4))
+
+
+def _with(stem: str | os.PathLike, ending: str) -> Path:
+    # A scorer or a video may hold dots: Path.with_suffix would cut them.
+    return Path(f"{os.fspath(stem)}{ending}")

@@ -1,0 +1,127 @@
+"""Results of ranges, kept whole or not at all, and put together to the files of a video."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.outputs import deeplabcut
+from pipelines.predict.manifest import Range
+from preprocess.videos import Video
+from trainer import artefacts
+
+WORK = ".ranges"
+FAILURES_FILE = "failures.jsonl"
+
+
+class Output(NamedTuple):
+    """Where results go and under whose name."""
+
+    folder: str
+    scorer: str
+    bodyparts: tuple[str, ...]
+    model_digest: str
+    config: dict[str, Any]
+
+
+def range_file(output: Output, part: Range) -> Path:
+    """File of a range's results; another model or another video gives another file."""
+    video = part.video
+    identity = [video.path, Path(video.path).stat().st_size, video.count, output.model_digest]
+    folder = Path(output.folder) / WORK / part.name / artefacts.digest(identity)[:16]
+    return folder / f"{part.start:09d}-{part.stop:09d}.npz"
+
+
+def save_range(file: Path, keypoints: np.ndarray, failures: list[tuple[int, str]]) -> None:
+    """Keeps (frames, bodyparts, 3) x, y, likelihood, NaN where a frame failed, and the reasons."""
+    with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, keypoints=keypoints, failures=np.array(json.dumps(failures)))
+
+
+def load_range(file: Path) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
+    """What `save_range` kept, or None if there is nothing usable."""
+    try:
+        with np.load(file, allow_pickle=False) as saved:
+            failures = [(int(i), str(why)) for i, why in json.loads(str(saved["failures"]))]
+            return saved["keypoints"], failures
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def summary_file(output: Output, name: str) -> Path:
+    return Path(output.folder) / f"{name}{output.scorer}.json"
+
+
+def stem_of(summary: Path) -> Path:
+    """What the files of a video begin with, from its summary file."""
+    return summary.with_suffix("")
+
+
+def finished(output: Output, name: str, video: Video) -> bool:
+    """Whether the files of a video are there, from this model and this video."""
+    file = summary_file(output, name)
+    if not file.is_file():
+        return False
+    summary = artefacts.read_json(file)
+    return (
+        summary.get("model_digest") == output.model_digest
+        and summary.get("video_bytes") == Path(video.path).stat().st_size
+        and file.with_suffix(".h5").is_file()
+        and file.with_suffix(".csv").is_file()
+    )
+
+
+def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dict[str, Any]:
+    """Joins the ranges of a video, writes its files and counts; repeatable.
+
+    Raises:
+      RuntimeError: a range is missing, or rows and frames differ.
+    """
+    pieces, failures = [], []
+    for part in sorted(parts, key=lambda part: part.start):
+        loaded = load_range(range_file(output, part))
+        if loaded is None:
+            raise RuntimeError(f"{video.path}: frames {part.start} to {part.stop} have no result.")
+        pieces.append(loaded[0])
+        failures += loaded[1]
+    keypoints = np.concatenate(pieces)
+    if len(keypoints) != video.count:
+        raise RuntimeError(
+            f"{video.path}: {len(keypoints)} rows for {video.count} frames. Please report this."
+        )
+    file = summary_file(output, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    table = deeplabcut.table(keypoints, output.scorer, output.bodyparts)
+    deeplabcut.write(table, stem_of(file))
+    deeplabcut.write_meta(
+        stem_of(file),
+        scorer=output.scorer,
+        fps=video.fps,
+        height=video.height,
+        width=video.width,
+        frames=video.count,
+        config=output.config,
+    )
+    missing = int(np.isnan(keypoints).all(axis=(1, 2)).sum())
+    summary = {
+        "video": video.path,
+        "video_bytes": Path(video.path).stat().st_size,
+        "name": name,
+        "frames_by_packets": video.count,
+        "frames_decoded": video.count - len(failures),
+        "rows": len(keypoints),
+        "rows_without_result": missing,
+        "failures": [{"frame": i, "why": why} for i, why in failures],
+        "fps": video.fps,
+        "height": video.height,
+        "width": video.width,
+        "scorer": output.scorer,
+        "model_digest": output.model_digest,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    artefacts.write_json(file, summary)
+    shutil.rmtree(range_file(output, parts[0]).parent, ignore_errors=True)
+    return summary

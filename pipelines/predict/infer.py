@@ -1,0 +1,95 @@
+"""Runs a SavedModel on frames: our own handler on its signatures, in fixed batches."""
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from apache_beam.ml.inference import utils
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+from apache_beam.utils import shared
+
+from trainer.export import SAVED_MODEL
+
+
+class FramePredictor:
+    """A loaded SavedModel. Keeps to public methods, so that it can live behind Beam's proxies too."""
+
+    def __init__(self, folder: str):
+        import tensorflow as tf
+
+        self._constant = tf.constant
+        self._model = tf.saved_model.load(str(Path(folder) / SAVED_MODEL))
+        self._signature = self._model.signatures["frames"]
+
+    def predict(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        """uint8 (batch, height, width, 3) to the outputs of signature `frames`."""
+        outputs = self._signature(frames=self._constant(frames))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredictor]):
+    """Beam model handler for our SavedModels: elements are uint8 (height, width, 3) frames.
+
+    Beam's own TensorFlow handlers load Keras files and fail with Keras 3.
+
+    Args:
+      folder: the model artefact.
+      batch_size: every call has this many frames; a short batch is filled up and cut.
+    """
+
+    def __init__(self, folder: str, batch_size: int):
+        super().__init__(min_batch_size=batch_size, max_batch_size=batch_size)
+        self._folder = folder
+        self.batch_size = batch_size
+
+    def load_model(self) -> FramePredictor:
+        return FramePredictor(self._folder)
+
+    def run_inference(
+        self,
+        batch: Sequence[np.ndarray],
+        model: FramePredictor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterator[PredictionResult]:
+        outputs = self.outputs(batch, model)
+        return iter(utils._convert_to_result(batch, outputs, self._folder))
+
+    def outputs(self, batch: Sequence[np.ndarray], model: FramePredictor) -> dict[str, np.ndarray]:
+        """Outputs of a batch of at most `batch_size` frames of one size, by name."""
+        filled = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
+        found = model.predict(np.stack(filled))
+        return {name: value[: len(batch)] for name, value in found.items()}
+
+    def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:
+        # The inherited way pickles the whole batch to measure it.
+        return sum(frame.nbytes for frame in batch)
+
+    def acquire(self, handle: shared.Shared) -> FramePredictor:
+        """The model of this process, loaded once."""
+        tag = f"{self._folder}:{model_digest(self._folder)}"
+        return handle.acquire(functools.partial(FramePredictor, self._folder), tag=tag)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(folder: str, stamp: tuple) -> str:
+    code = hashlib.sha256()
+    for name, _, _ in stamp:
+        code.update(name.encode())
+        code.update((Path(folder) / name).read_bytes())
+    return code.hexdigest()
+
+
+def model_digest(folder: str) -> str:
+    """sha256 of a SavedModel's graph and variables: results of another model are not reused."""
+    root = Path(folder) / SAVED_MODEL
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    # The fingerprint file holds a random number; it says nothing about the answers.
+    stamp = tuple(
+        (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in paths
+        if path.name != "fingerprint.pb"
+    )
+    return _digest(str(root), stamp)

@@ -1,0 +1,96 @@
+"""The steps of the prediction job, one DoFn each."""
+
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.utils import shared
+
+from pipelines.predict import commit
+from pipelines.predict.infer import FramePredictor, SavedModelHandler
+from pipelines.predict.manifest import Range
+from preprocess import videos
+
+# Decoded frames waiting for the model, in batches.
+AHEAD = 3
+
+
+class PredictRange(beam.DoFn):
+    """Decodes a range, runs the model, keeps the result; gives (name of the video, range).
+
+    A range whose result is there from an earlier run is not computed again.
+    """
+
+    def __init__(self, handler: SavedModelHandler, output: commit.Output):
+        self._handler = handler
+        self._output = output
+        self._shared = shared.Shared()
+
+    def setup(self):
+        self._model = self._handler.acquire(self._shared)
+
+    def process(self, part: Range) -> Iterator[tuple[str, Range]]:
+        counter = beam.metrics.Metrics.counter
+        file = commit.range_file(self._output, part)
+        if commit.load_range(file) is None:
+            keypoints, failures = predict(part, self._handler, self._model)
+            commit.save_range(file, keypoints, failures)
+            counter("predict", "frames").inc(len(keypoints))
+            counter("predict", "frames_failed").inc(len(failures))
+        else:
+            counter("predict", "ranges_kept").inc()
+        yield part.name, part
+
+
+class Assemble(beam.DoFn):
+    """All ranges of a video to its files."""
+
+    def __init__(self, output: commit.Output):
+        self._output = output
+
+    def process(self, element: tuple[str, Iterable[Range]]) -> Iterator[str]:
+        name, parts = element[0], list(element[1])
+        commit.assemble(self._output, name, parts[0].video, parts)
+        yield name
+
+
+def predict(
+    part: Range, handler: SavedModelHandler, model: FramePredictor
+) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Keypoints (frames, bodyparts, 3) of a range, NaN where a frame failed, and the failures."""
+    failures: list[tuple[int, str]] = []
+    rows: list[tuple[list[int], np.ndarray]] = []
+    batch: list[videos.Frame] = []
+
+    def flush():
+        if batch:
+            outputs = handler.outputs([f.pixels for f in batch if f.pixels is not None], model)
+            rows.append(([f.index for f in batch], _joined(outputs)))
+            batch.clear()
+
+    depth = AHEAD * handler.batch_size
+    for frame in videos.read_ahead(part.video, part.start, part.stop, depth):
+        if frame.pixels is None:
+            failures.append((frame.index, frame.failure))
+            continue
+        batch.append(frame)
+        if len(batch) == handler.batch_size:
+            flush()
+    flush()
+    bodyparts = rows[0][1].shape[1] if rows else len(_bodyparts(model))
+    keypoints = np.full((part.stop - part.start, bodyparts, 3), np.nan)
+    for indices, found in rows:
+        keypoints[np.array(indices) - part.start] = found
+    return keypoints, failures
+
+
+def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """(batch, bodyparts, 3) of the one individual."""
+    return np.concatenate(
+        [outputs["keypoints"][:, 0], outputs["likelihood"][:, 0, :, None]], axis=-1
+    )
+
+
+def _bodyparts(model: FramePredictor) -> range:
+    blank = np.zeros((1, 64, 64, 3), np.uint8)
+    return range(model.predict(blank)["likelihood"].shape[-1])

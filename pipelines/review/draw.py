@@ -1,0 +1,84 @@
+"""Dots, crosses, skeletons and trails on an image. Arrays in, arrays out."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+# Subpixel drawing: OpenCV takes coordinates in 1/16 of a pixel.
+_SHIFT = 4
+_WHITE = (255, 255, 255)
+_BLACK = (0, 0, 0)
+
+
+def palette(count: int) -> list[tuple[int, int, int]]:
+    """Colours as far apart as they get, RGB; the same for a bodypart everywhere."""
+    hues = np.linspace(0, 179, count, endpoint=False).astype(np.uint8)
+    hsv = np.stack([hues, np.full(count, 230, np.uint8), np.full(count, 255, np.uint8)], axis=-1)
+    rgb = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
+    return [(int(r), int(g), int(b)) for r, g, b in rgb]
+
+
+def dot_size(height: int, width: int) -> int:
+    """A dot's radius that is seen on a frame of this size."""
+    return max(round(min(height, width) / 110), 2)
+
+
+def dots(image: np.ndarray, points: np.ndarray, colors: Sequence, radius: int) -> None:
+    """Filled dots with a thin dark rim at (points, 2) x, y; NaN is not drawn. Changes the image."""
+    for point, color in zip(points, colors, strict=True):
+        if np.isfinite(point).all():
+            cv2.circle(image, _at(point), (radius + 1) << _SHIFT, _BLACK, -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(image, _at(point), radius << _SHIFT, color, -1, cv2.LINE_AA, _SHIFT)
+
+
+def rings(image: np.ndarray, points: np.ndarray, colors: Sequence, radius: int) -> None:
+    """Rings: predictions the model is not sure of."""
+    for point, color in zip(points, colors, strict=True):
+        if np.isfinite(point).all():
+            cv2.circle(image, _at(point), radius << _SHIFT, color, 1, cv2.LINE_AA, _SHIFT)
+
+
+def crosses(image: np.ndarray, points: np.ndarray, colors: Sequence, radius: int) -> None:
+    """Crosses: labels by a person."""
+    for point, color in zip(points, colors, strict=True):
+        if not np.isfinite(point).all():
+            continue
+        for thickness, shade in ((3, _BLACK), (1, color)):
+            for dx, dy in ((radius, 0), (0, radius)):
+                a, b = _at(point - (dx, dy)), _at(point + (dx, dy))
+                cv2.line(image, a, b, shade, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def skeleton(image: np.ndarray, points: np.ndarray, edges: Sequence[tuple[int, int]]) -> None:
+    """Lines between bodyparts given by index, where both ends are there."""
+    for a, b in edges:
+        if np.isfinite(points[[a, b]]).all():
+            ends = _at(points[a]), _at(points[b])
+            cv2.line(image, *ends, _WHITE, 1, cv2.LINE_AA, _SHIFT)
+
+
+def trails(image: np.ndarray, history: np.ndarray, colors: Sequence) -> None:
+    """Fading lines through (frames, points, 2), oldest first."""
+    if len(history) < 2:
+        return
+    layer = image.copy()
+    for i in range(1, len(history)):
+        for before, now, color in zip(history[i - 1], history[i], colors, strict=True):
+            if np.isfinite(before).all() and np.isfinite(now).all():
+                thickness = 1 + (2 * i) // len(history)
+                cv2.line(layer, _at(before), _at(now), color, thickness, cv2.LINE_AA, _SHIFT)
+    cv2.addWeighted(layer, 0.6, image, 0.4, 0, dst=image)
+
+
+def caption(image: np.ndarray, text: str) -> np.ndarray:
+    """The image with a line of text below it."""
+    bar = np.full((22, image.shape[1], 3), 24, np.uint8)
+    cv2.putText(bar, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _WHITE, 1, cv2.LINE_AA)
+    return np.concatenate([image, bar])
+
+
+def _at(point: np.ndarray) -> tuple[int, int]:
+    # Keypoints count from the corner of the first pixel, OpenCV from its centre.
+    x, y = np.round((np.asarray(point) - 0.5) * (1 << _SHIFT)).astype(int)
+    return int(x), int(y)

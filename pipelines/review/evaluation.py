@@ -1,0 +1,132 @@
+"""What `evaluate` leaves for people: a table, a csv of every label, and drawn images, worst first."""
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.review import draw
+from preprocess import files, images
+from trainer import artefacts
+from trainer.config import Config
+from trainer.evaluate import SPLITS, Evaluation, errors
+from trainer.schema import LabelRecord
+
+FOLDER = "evaluation"
+
+
+def write(result: Evaluation, config: Config) -> Path:
+    """Writes `<output>/evaluation`: labels.csv and drawn images. Returns the csv."""
+    folder = artefacts.begin(Path(config.output) / FOLDER)
+    target = folder / "labels.csv"
+    with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerows(_pose_rows(result) if result.task == "pose" else _crop_rows(result))
+    drawn = folder / "images"
+    shutil.rmtree(drawn, ignore_errors=True)
+    drawn.mkdir()
+    shown = []
+    for rank, i in enumerate(worst(result)[: config.render.images], 1):
+        image = _drawn(result, i, config)
+        if image is None:
+            continue
+        record = result.records[i]
+        name = f"{rank:03d}-{record.split}-{Path(record.name).stem}.jpg"
+        (drawn / name).write_bytes(images.encode_jpeg(image))
+        shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
+    artefacts.complete(folder, {"metrics": result.metrics, "images": shown})
+    return target
+
+
+def worst(result: Evaluation) -> list[int]:
+    """Indices of images, held-out ones first, each split from the largest error down."""
+    if result.task == "pose":
+        found = errors(result)
+        known = np.isfinite(found).any(axis=1)
+        size = np.full(len(found), -1.0)
+        size[known] = np.nanmax(found[known], axis=1)
+    else:
+        labels = np.array([r.label for r in result.records])
+        size = 1.0 - result.predicted[np.arange(len(labels)), labels]
+    held_out = [r.split == "test" for r in result.records]
+    return sorted(range(len(size)), key=lambda i: (not held_out[i], -size[i]))
+
+
+def table(metrics: dict[str, dict[str, Any]]) -> str:
+    """The figures for a terminal, the held-out ones first."""
+    lines = []
+    for split in reversed(SPLITS):
+        found = metrics.get(split)
+        if not found:
+            continue
+        if "accuracy" in found:
+            names = ("accuracy", "precision", "recall", "auc")
+            figures = "  ".join(f"{name} {_figure(found[name], 3)}" for name in names)
+            lines.append(f"{split:<6} {found['images']:>6} crops   {figures}")
+            continue
+        names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff")
+        figures = "  ".join(f"{name} {_figure(found[name])}" for name in names)
+        lines.append(f"{split:<6} {found['images']:>6} images  {figures}")
+        for name, part in found["per_bodypart"].items():
+            lines.append(
+                f"       {name:<16} {part['points']:>5} points  mean "
+                f"{_figure(part['mean_error_px'])}  median {_figure(part['median_error_px'])}"
+            )
+    return "\n".join(lines)
+
+
+def _pose_rows(result: Evaluation):
+    yield ["image", "split", "bodypart", "x", "y", "predicted_x", "predicted_y", "likelihood", "error_px"]
+    distance = errors(result)
+    for i, record in enumerate(result.records):
+        for j, bodypart in enumerate(result.names):
+            truth = ["" if np.isnan(v) else f"{v:.3f}" for v in record.keypoints[0, j]]
+            error = "" if np.isnan(distance[i, j]) else f"{distance[i, j]:.3f}"
+            x, y, likelihood = result.predicted[i, j]
+            predicted = [f"{x:.3f}", f"{y:.3f}", f"{likelihood:.4f}"]
+            yield [record.name, record.split, bodypart, *truth, *predicted, error]
+
+
+def _crop_rows(result: Evaluation):
+    yield ["image", "split", "label", "predicted", *[f"score_{name}" for name in result.names]]
+    for record, scores in zip(result.records, result.predicted, strict=True):
+        predicted = result.names[int(scores.argmax())]
+        label = result.names[record.label]
+        yield [record.name, record.split, label, predicted, *[f"{s:.4f}" for s in scores]]
+
+
+def _drawn(result: Evaluation, i: int, config: Config) -> np.ndarray | None:
+    record = result.records[i]
+    try:
+        image = images.decode(files.read_bytes(record.image_uri)).copy()
+    except (OSError, ValueError):
+        # Gone since it was embedded: the figures stand, the picture is missing.
+        return None
+    if result.task == "crops":
+        return _drawn_crop(image, record, result.predicted[i], result.names)
+    radius = config.render.dot_size or draw.dot_size(*image.shape[:2])
+    colors = draw.palette(len(result.names))
+    points, likelihood = result.predicted[i, :, :2], result.predicted[i, :, 2:]
+    sure = likelihood >= config.predict.pcutoff
+    draw.dots(image, np.where(sure, points, np.nan), colors, radius)
+    draw.rings(image, np.where(sure, np.nan, points), colors, radius + 1)
+    draw.crosses(image, record.keypoints[0], colors, 2 * radius)
+    error = errors(result)[i]
+    text = "no label" if np.isnan(error).all() else f"mean error {np.nanmean(error):.1f} px"
+    return draw.caption(image, f"{record.split}: {record.name}  {text}")
+
+
+def _drawn_crop(
+    image: np.ndarray, record: LabelRecord, scores: np.ndarray, names: list[str]
+) -> np.ndarray:
+    predicted = int(scores.argmax())
+    right = "right" if predicted == record.label else f"WRONG: is {names[record.label]}"
+    wide = np.full((image.shape[0], max(image.shape[1], 260), 3), 24, np.uint8)
+    wide[:, : image.shape[1]] = image
+    return draw.caption(wide, f"{names[predicted]} {scores[predicted]:.2f}, {right}")
+
+
+def _figure(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

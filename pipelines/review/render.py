@@ -1,0 +1,115 @@
+"""Labeled videos: predictions drawn over the frames they belong to."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from pipelines.outputs import deeplabcut
+from pipelines.predict import manifest
+from pipelines.review import draw
+from preprocess import videos
+from trainer import artefacts
+from trainer.config import Config
+
+ENCODERS = ("libx264", "mpeg4")
+
+
+class Style(NamedTuple):
+    """How to draw. `edges` are pairs of bodypart indices."""
+
+    pcutoff: float
+    dot_size: int
+    trail: int
+    edges: tuple[tuple[int, int], ...]
+
+
+def run(
+    config: Config, paths: Sequence[str], progress: Callable[..., Iterable]
+) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Renders videos that have predictions. Returns the files, and failures (path, reason).
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+    """
+    info = artefacts.require(config.model, "train")
+    style = _style(config, info)
+    listed = manifest.read(manifest.expand(paths))
+    done, failures = [], list(listed.failures)
+    for name, video in listed.videos:
+        stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
+        if not Path(f"{stem}.csv").is_file():
+            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
+            continue
+        keypoints, _ = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
+        if len(keypoints) != video.count:
+            why = f"has {video.count} frames, its predictions {len(keypoints)}. Predict it again."
+            failures.append((video.path, why))
+            continue
+        target = Path(f"{stem}_labeled.mp4")
+        frames = progress(labeled_frames(video, keypoints, style), video.count, name)
+        write(target, frames, fps=video.fps)
+        done.append(target)
+    return done, failures
+
+
+def labeled_frames(
+    video: videos.Video, keypoints: np.ndarray, style: Style
+) -> Iterator[np.ndarray]:
+    """Frames with dots, skeleton and trails; a frame that cannot be decoded is black.
+
+    Args:
+      keypoints: (frames, bodyparts, 3) x, y, likelihood; below `pcutoff` nothing is drawn.
+    """
+    sure = keypoints[..., 2:] >= style.pcutoff
+    points = np.where(sure, keypoints[..., :2], np.nan)
+    colors = draw.palette(points.shape[1])
+    radius = style.dot_size or draw.dot_size(video.height, video.width)
+    for frame in videos.read_ahead(video, 0, video.count, 16):
+        if frame.pixels is None:
+            yield np.zeros((video.height, video.width, 3), np.uint8)
+            continue
+        image = frame.pixels.copy()
+        i = frame.index
+        if style.trail:
+            draw.trails(image, points[max(i - style.trail, 0) : i + 1], colors)
+        draw.skeleton(image, points[i], style.edges)
+        draw.dots(image, points[i], colors, radius)
+        yield image
+
+
+def write(target: Path, frames: Iterable[np.ndarray], *, fps: float) -> None:
+    """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
+    with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
+        stream: Any = None
+        for image in frames:
+            # 4:2:0 video has even sides: an odd last row or column is repeated.
+            image = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
+            if stream is None:
+                stream = _stream(container, fps, *image.shape[:2])
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(picture))
+        if stream is not None:
+            container.mux(stream.encode(None))
+
+
+def _stream(container: Any, fps: float, height: int, width: int) -> Any:
+    rate = Fraction(fps or 25).limit_denominator(1001)
+    encoder = next(name for name in ENCODERS if name in av.codecs_available)
+    stream = container.add_stream(encoder, rate=rate)
+    stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+    if encoder == "libx264":
+        stream.options = {"crf": "20", "preset": "veryfast"}
+        stream.codec_context.thread_count = os.cpu_count() or 1
+    return stream
+
+
+def _style(config: Config, info: dict[str, Any]) -> Style:
+    bodyparts = info["bodyparts"]
+    edges = tuple((bodyparts.index(a), bodyparts.index(b)) for a, b in info["edges"])
+    drawn = edges if config.render.skeleton else ()
+    return Style(config.predict.pcutoff, config.render.dot_size, config.render.trail, drawn)

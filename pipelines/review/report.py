@@ -1,0 +1,130 @@
+"""One report.html of an experiment: figures, curves, drawn images, videos. Opens without a network."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
+
+from pipelines.outputs import deeplabcut
+from pipelines.predict import commit
+from pipelines.review import evaluation, plots
+from preprocess import images, videos
+from trainer import artefacts
+from trainer.config import Config
+from trainer.task import METRICS
+
+REPORT = "report.html"
+# Frames shown of each labeled video.
+STILLS = 4
+
+
+def write(config: Config) -> Path:
+    """Writes `<output>/report.html` from what is there. Returns its path.
+
+    Raises:
+      FileNotFoundError: there is no finished model or evaluation.
+    """
+    info = artefacts.require(config.model, "train")
+    dataset = artefacts.require(config.dataset, "features")
+    drawn = artefacts.require(Path(config.output) / evaluation.FOLDER, "evaluate")
+    metrics = artefacts.read_json(Path(config.model) / METRICS)
+    history = artefacts.read_json(Path(config.model) / "history.json")
+    environment = Environment(
+        loader=PackageLoader("pipelines.review", "."), autoescape=select_autoescape()
+    )
+    page = environment.get_template("report.html").render(
+        task=config.task,
+        title=dataset["project"],
+        note=metrics.get("note"),
+        metrics=metrics,
+        info=info,
+        dataset=dataset,
+        rejects=_rejects(config),
+        plots=[(name, Markup(svg)) for name, svg in _plots(config, metrics, history)],  # noqa: S704
+        images=[{**shown, "data": _data(config, shown["file"])} for shown in drawn["images"]],
+        videos=_videos(config, info),
+        labels_csv=f"{evaluation.FOLDER}/labels.csv",
+    )
+    target = Path(config.output) / REPORT
+    with artefacts.replacing(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]]:
+    if config.task == "crops":
+        found = [("Training", plots.losses(history, "accuracy", "accuracy"))]
+        if metrics["test"]:
+            test = metrics["test"]
+            found.append(("Held-out crops", plots.confusion(test["confusion"], test["classes"])))
+        return found
+    found = [("Training", plots.losses(history, "mean_error_px", "mean error (px)"))]
+    if metrics["test"]:
+        distance, bodyparts = _held_out_errors(config)
+        found.append(("Held-out errors", plots.error_histogram(distance, bodyparts)))
+    return found
+
+
+def _held_out_errors(config: Config) -> tuple[np.ndarray, list[str]]:
+    import pandas as pd
+
+    table = pd.read_csv(Path(config.output) / evaluation.FOLDER / "labels.csv")
+    table = table[table["split"] == "test"]
+    wide = table.pivot(index="image", columns="bodypart", values="error_px")
+    bodyparts = list(dict.fromkeys(table["bodypart"]))
+    return wide[bodyparts].to_numpy(), bodyparts
+
+
+def _rejects(config: Config) -> list[dict[str, Any]]:
+    import json
+
+    file = Path(config.dataset) / "rejects.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    scorer = info.get("dlc_scorer", "")
+    for file in sorted(Path(config.predictions).rglob(f"*{scorer}.json")):
+        summary = artefacts.read_json(file)
+        stem = commit.stem_of(file)
+        keypoints, bodyparts = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
+        cutoff = config.predict.pcutoff
+        labeled = Path(f"{stem}_labeled.mp4")
+        sure = keypoints[..., 2] >= cutoff
+        found.append(
+            {
+                **summary,
+                "labeled": os.path.relpath(labeled, config.output) if labeled.is_file() else None,
+                "csv": os.path.relpath(f"{stem}.csv", config.output),
+                "stills": _stills(labeled) if labeled.is_file() else [],
+                "sure": [(n, float(s)) for n, s in zip(bodyparts, sure.mean(axis=0), strict=True)],
+                "plot": Markup(  # noqa: S704
+                    plots.trajectory(keypoints, bodyparts, cutoff, summary["fps"])
+                ),
+            }
+        )
+    return found
+
+
+def _stills(path: Path) -> list[str]:
+    video = videos.index(str(path))
+    found = []
+    for k in range(STILLS):
+        at = int((k + 0.5) * video.count / STILLS)
+        for frame in videos.read(video, at, at + 1):
+            if frame.pixels is not None:
+                found.append(_uri(images.encode_jpeg(frame.pixels, quality=80)))
+    return found
+
+
+def _data(config: Config, file: str) -> str:
+    return _uri((Path(config.output) / evaluation.FOLDER / file).read_bytes())
+
+
+def _uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

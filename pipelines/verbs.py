@@ -1,0 +1,197 @@
+"""What each verb does, between the command line and the rooms that do the work."""
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from preprocess.labels import ERROR, Problem
+from trainer import config as configs
+from trainer.config import Config
+
+LOG = logging.getLogger(__name__)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Lists every problem of the labels. 1 if one of them is an error."""
+    from pipelines.features import source
+    from preprocess import validate
+
+    config = _config(arguments)
+    labels, splits = source.read(config, even_if_empty=True)
+
+    def watched(items: Iterable) -> Iterable:
+        return arguments.progress(items, len(labels.items), "images")
+
+    problems = validate.report(labels, splits, watched)
+    _print_problems(problems)
+    levels = Counter(problem.level for problem in problems)
+    held_out = splits.count("test")
+    print(
+        f"{len(labels.items)} labeled images ({len(splits) - held_out} train, {held_out} test): "
+        f"{levels[ERROR]} errors, {levels['warning']} warnings."
+    )
+    return 1 if levels[ERROR] or not labels.items else 0
+
+
+def features(arguments: argparse.Namespace) -> int:
+    """Fills the store and writes the dataset."""
+    from pipelines.features import pipeline
+
+    config = _config(arguments)
+    _say_if_random(config)
+    summary = pipeline.run(config, arguments.beam)
+    print(
+        f"features: {summary.images} labeled images, {summary.embedded} embedded, "
+        f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
+    )
+    if summary.problems:
+        print(f"{summary.problems} problems, one a line: {config.dataset}/rejects.jsonl")
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Trains, evaluates, exports and verifies."""
+    from trainer import task
+
+    config = _config(arguments)
+    metrics = task.run(config, task.default_folders(config))
+    print(_headline(config, metrics))
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Measures the exported model on the labeled images and draws them."""
+    from pipelines.review import evaluation
+    from trainer import evaluate as measuring
+
+    config = _config(arguments)
+    result = measuring.evaluate(config)
+    file = evaluation.write(result, config)
+    print(evaluation.table(result.metrics))
+    print(f"Every label beside its prediction: {file}")
+    return 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Runs the model on videos. 1 if a video could not be read."""
+    from pipelines.predict import pipeline
+
+    config = _config(arguments)
+    summary = pipeline.run(config, _videos(arguments, config), arguments.beam)
+    for video in summary.videos:
+        print(
+            f"{video['video']}: {video['rows']} rows for {video['frames_by_packets']} frames, "
+            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+        )
+    for path, why in summary.failures:
+        print(f"FAILED {path}: {why}")
+    rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
+    print(
+        f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
+        f"frames in {summary.seconds:.0f} s{rate}. {config.predictions}"
+    )
+    return 1 if summary.failures else 0
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Draws predictions into videos. 1 if a video could not be drawn."""
+    from pipelines.review import render as drawing
+
+    config = _config(arguments)
+    done, failures = drawing.run(config, _videos(arguments, config), arguments.progress)
+    for path in done:
+        print(f"render: {path}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    return 1 if failures else 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Features, train, evaluate, predict, render, and one report.html."""
+    config = _config(arguments)
+    worst = 0
+    for step in (features, train, evaluate):
+        worst = max(worst, step(arguments))
+    if config.task == "pose" and _has_videos(arguments, config):
+        for step in (predict, render):
+            worst = max(worst, step(arguments))
+    from pipelines.review import report
+
+    print(f"report: {report.write(config)}")
+    return worst
+
+
+class Verb(NamedTuple):
+    """A verb. `videos`: takes videos after the config; `beam`: takes Beam options after --."""
+
+    run: Callable[[argparse.Namespace], int]
+    help: str
+    videos: bool = False
+    beam: bool = False
+    tensorflow: bool = True
+
+
+VERBS = {
+    "check": Verb(check, "list every problem of the labels", tensorflow=False),
+    "features": Verb(features, "embed labeled images once, into the store", beam=True),
+    "train": Verb(train, "train the head on stored features and export the model"),
+    "evaluate": Verb(evaluate, "measure the model on the labeled images and draw them"),
+    "predict": Verb(predict, "run the model on videos", videos=True, beam=True),
+    "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
+    "run": Verb(run, "all of these in one go, and a report", videos=True, beam=True),
+}
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    return configs.load(arguments.config, arguments.set)
+
+
+def _has_videos(arguments: argparse.Namespace, config: Config) -> bool:
+    return bool(arguments.videos or config.predict.videos)
+
+
+def _videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
+    if not _has_videos(arguments, config):
+        raise ValueError("No videos: name some after the config, or set predict.videos.")
+    return arguments.videos or config.predict.videos
+
+
+def _say_if_random(config: Config) -> None:
+    if config.features.weights.startswith("random:"):
+        from trainer.task import RANDOM_NOTE
+
+        print(f"NOTE: {RANDOM_NOTE}", file=sys.stderr)
+
+
+def _headline(config: Config, metrics: dict) -> str:
+    note = f"NOTE: {metrics['note']}\n" if "note" in metrics else ""
+    seconds = f"{metrics['seconds']['train']:.0f} s of training. {config.model}"
+    test = metrics["test"]
+    if not test:
+        return f"{note}train: no image is held out, so there is no error to report; {seconds}"
+    if config.task == "crops":
+        return f"{note}train: test accuracy {test['accuracy']:.3f}, {seconds}"
+    if test["mean_error_px"] is None:
+        return f"{note}train: the test images hold no labeled point; {seconds}"
+    return (
+        f"{note}train: test error {test['mean_error_px']:.2f} px "
+        f"(median {test['median_error_px']:.2f}), {seconds}"
+    )
+
+
+def _print_problems(problems: list[Problem]) -> None:
+    if not problems:
+        return
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*map(_cells, problems))]
+    for problem in sorted(problems, key=lambda p: (p.level, p.file, p.row)):
+        level, place, image, what = _cells(problem)
+        print(f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}")
+
+
+def _cells(problem: Problem) -> tuple[str, str, str, str]:
+    place = f"{problem.file}:{problem.row}" if problem.row else problem.file
+    return problem.level, place, Path(problem.image).name, problem.what

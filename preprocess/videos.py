@@ -1,0 +1,223 @@
+"""Video frames by number, with exact accounting: every frame of a range is an image or a reason.
+
+Frames count from 0 in display order. A range is read by a fresh decoder that seeks to the key frame
+before it and recognises frames by their timestamps, so that ranges join without drift.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import av
+import numpy as np
+
+SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+# Frames decoded at indexing to see whether packets and frames carry the same timestamps.
+_PROBED = 40
+# How many frames before a range decoding begins, tried in turn until its first frame appears:
+# 16 is the longest run of B-frames, 300 a common distance of key frames.
+_BACKS = (0, 20, 300)
+_UNREADABLE = (av.FFmpegError, OSError, ValueError)
+
+
+class Video(NamedTuple):
+    """What an index pass over the packets found.
+
+    Attributes:
+      path: as given.
+      width, height: pixels of a decoded frame, upright.
+      fps: average frames a second, 0 if the file does not say.
+      count: frames, by packets.
+      times: timestamp of each frame in display order; empty if they cannot be trusted, as in avi
+        with B-frames: such a video is read from its beginning.
+    """
+
+    path: str
+    width: int
+    height: int
+    fps: float
+    count: int
+    times: tuple[int, ...]
+
+
+class Frame(NamedTuple):
+    """A frame's number, and its pixels (uint8 height, width, 3, RGB) or None and the reason."""
+
+    index: int
+    pixels: np.ndarray | None
+    failure: str = ""
+
+
+def index(path: str) -> Video:
+    """Counts the frames of a video without decoding them.
+
+    Raises:
+      ValueError: not a video, or one without frames; the text names the file.
+    """
+    try:
+        with av.open(path) as container:
+            if not container.streams.video:
+                raise ValueError(f"{path} holds no video stream.")
+            stream = container.streams.video[0]
+            packets = [(p.pts, p.is_discard) for p in container.demux(stream) if p.size]
+            # A file that lost packets may number the rest differently after a seek.
+            whole = stream.frames in (0, len(packets))
+            fps = float(stream.average_rate or stream.base_rate or 0)
+        first = _first_frames(path)
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} cannot be read as a video: {error.strerror}.") from None
+    # A cut without encoding leaves frames before the cut in the file, marked to be dropped.
+    times = [pts for pts, dropped in packets if not dropped]
+    if not times or not first:
+        raise ValueError(f"{path} holds no frame that can be decoded.")
+    known = [t for t in times if t is not None]
+    ordered = tuple(sorted(known))
+    found = [t for t, _ in first]
+    trusted = (
+        whole
+        and len(known) == len(times)
+        and len(set(known)) == len(known)
+        # A damaged frame may be absent; a first frame with another's timestamp means a shift.
+        and found[0] == ordered[0]
+        and found == [t for t in ordered if t in set(found)]
+    )
+    height, width = first[0][1]
+    return Video(path, width, height, fps, len(times), ordered if trusted else ())
+
+
+def read(video: Video, start: int, stop: int) -> Iterator[Frame]:
+    """Frames `start` to `stop` (not included), in order, each exactly once."""
+    expected = start
+    for number, pixels in _decode(video, start, stop):
+        while expected < number:
+            yield Frame(expected, None, "the decoder gave no such frame")
+            expected += 1
+        if pixels is None:
+            yield Frame(number, None, "the frame is damaged")
+        elif pixels.shape[:2] != (video.height, video.width):
+            size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+            yield Frame(number, None, f"is {size}, not {video.width}x{video.height}")
+        else:
+            yield Frame(number, pixels)
+        expected = number + 1
+    while expected < stop:
+        yield Frame(expected, None, "the video ends or breaks before this frame")
+        expected += 1
+
+
+def read_ahead(video: Video, start: int, stop: int, depth: int) -> Iterator[Frame]:
+    """`read` in a thread, at most `depth` frames ahead of the consumer."""
+    waiting: queue.Queue = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work():
+        try:
+            for frame in read(video, start, stop):
+                if not put(frame):
+                    return
+            put(None)
+        except BaseException as error:  # Raised again where the frames are used.
+            put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
+    """Timestamp and height, width of the first frames."""
+    found = []
+    with av.open(path) as container:
+        for frame in _frames(container):
+            turned = abs(_rotation(frame)) % 180 == 90
+            size = (frame.width, frame.height) if turned else (frame.height, frame.width)
+            found.append((frame.pts, size))
+            if len(found) == _PROBED:
+                break
+    return found
+
+
+def _decode(video: Video, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Numbers and pixels (None if damaged) of what the decoder gives inside a range, in order."""
+    if start >= stop:
+        return
+    # A seek may land behind the frames asked for: on the key frame they precede (open groups of
+    # pictures, B-frames in avi), or between key frames (mpeg and transport streams).
+    origins = [start - back for back in _BACKS if start > back] if video.times else []
+    for origin in [*origins, 0]:
+        found = _decode_from(video, origin, start, stop)
+        first = next(found, None)
+        if origin == 0 or (first is not None and first[0] == start and first[1] is not None):
+            if first is not None:
+                yield first
+            yield from found
+            return
+
+
+def _decode_from(
+    video: Video, origin: int, start: int, stop: int
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """What a decoder gives inside a range if it starts at the key frame before `origin`."""
+    numbers = {time: i for i, time in enumerate(video.times)} if video.times else None
+    try:
+        with av.open(video.path) as container:
+            stream = container.streams.video[0]
+            if origin:
+                container.seek(video.times[origin], stream=stream, backward=True, any_frame=False)
+            last = -1
+            # Without a key frame some decoders draw on gray. The file's own first frame is trusted.
+            keyed = not origin
+            for count, frame in enumerate(_frames(container, strict=numbers is None)):
+                keyed = keyed or bool(frame.key_frame)
+                number = count if numbers is None else numbers.get(frame.pts, -1)
+                if number >= stop:
+                    return
+                if number < start or number <= last or not keyed:
+                    continue
+                last = number
+                yield number, None if frame.is_corrupt else _pixels(frame)
+    except _UNREADABLE:
+        # What is missing is accounted for by the caller, frame by frame.
+        return
+
+
+def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:
+    """What the decoder gives; it goes on behind damaged packets unless `strict`."""
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            if strict:  # Frames are numbered by counting, and one of them is lost.
+                return
+            continue
+        yield from frames
+
+
+def _pixels(frame: av.VideoFrame) -> np.ndarray:
+    pixels = frame.to_ndarray(format="rgb24")
+    quarter_turns = round(_rotation(frame) / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
+
+
+def _rotation(frame: av.VideoFrame) -> int:
+    """Degrees counterclockwise to upright: phones film sideways and say so in the file."""
+    return int(getattr(frame, "rotation", 0) or 0)

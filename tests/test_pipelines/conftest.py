@@ -1,0 +1,117 @@
+"""A small experiment, run once for all tests of the pipelines."""
+
+import logging
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer import config, task
+
+BODYPARTS = ("nose", "left", "tail")
+SETTINGS = """
+task: pose
+source: {format: deeplabcut, path: project}
+split: {by: image, test: 0.3, seed: 0}
+features: {backbone: mobilenet_v2_0.35, weights: "random:0", pca: 16, batch_size: 4}
+train: {steps: 30, batch_size: 4, hidden: 16, layers: 1, window: 8, evaluate_every: 10, checkpoint_every: 10}
+predict: {pcutoff: 0.0, batch_size: 4, chunk: 7}
+render: {images: 5}
+output: out
+"""
+
+
+def picture(seed, height=96, width=144):
+    """A noisy frame with three coloured spots, and where they are."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(40, 90, (height, width, 3)).astype(np.uint8)
+    points = rng.uniform([12, 12], [width - 12, height - 12], (3, 2))
+    for (x, y), color in zip(points, [(255, 0, 0), (0, 255, 0), (0, 0, 255)], strict=True):
+        rows, columns = np.ogrid[:height, :width]
+        image[(columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 < 25] = color
+    return image, points
+
+
+def write_project(folder, count=12):
+    """A DeepLabCut project of two videos; every fifth frame lacks a bodypart, sizes differ."""
+    (folder / "config.yaml").parent.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(
+        "Task: spots\nscorer: me\ndate: Jan1\nmultianimalproject: false\n"
+        "project_path: C:\\nowhere\nvideo_sets:\n  C:\\nowhere\\a.mp4: {crop: '0, 1, 0, 1'}\n"
+        f"bodyparts: [{', '.join(BODYPARTS)}]\nskeleton: [[nose, left], [left, tail]]\n"
+    )
+    for video, sizes in (("a", (96, 144)), ("b", (80, 112))):
+        place = folder / "labeled-data" / video
+        place.mkdir(parents=True)
+        lines = [
+            "scorer," + ",".join(["me"] * 6),
+            "bodyparts," + ",".join(part for part in BODYPARTS for _ in "xy"),
+            "coords," + ",".join(["x", "y"] * 3),
+        ]
+        for i in range(count // 2):
+            image, points = picture(i + 50 * (video == "b"), *sizes)
+            Image.fromarray(image).save(place / f"img{i:02d}.png")
+            cells = [f"{v:.3f}" for v in points.ravel()]
+            if i % 5 == 4:
+                cells[2:4] = ["", ""]
+            lines.append(f"labeled-data/{video}/img{i:02d}.png," + ",".join(cells))
+        (place / "CollectedData_me.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_crops(folder, count=12):
+    """Positive crops hold a bright spot, negative ones do not; sizes differ."""
+    for split, number in (("Training", count), ("Testing", count // 2)):
+        for name in ("Positive", "Negative"):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for i in range(number):
+                rng = np.random.default_rng([i, split == "Testing", name == "Positive"])
+                image = rng.integers(40, 90, (50 + i, 70, 3)).astype(np.uint8)
+                if name == "Positive":
+                    image[10:40, 20:50] = (250, 240, 30)
+                Image.fromarray(image).save(place / f"film_{i}_0.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    # tensorflow-transform warns of its own internals at import and while tracing.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        yield
+
+
+@pytest.fixture
+def pose_file(tmp_path):
+    write_project(tmp_path / "project")
+    file = tmp_path / "pose.yaml"
+    file.write_text(SETTINGS)
+    return file
+
+
+def crops_settings():
+    text = SETTINGS.replace("pose", "crops").replace("{format: deeplabcut, path: project}", "{format: crops, path: crops}")
+    return text.replace("{by: image, test: 0.3, seed: 0}", "{by: folder}").replace("pca: 16", "crop_size: 64")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Configs of a trained pose and a trained crop model: {"pose": Config, "crops": Config}."""
+    from pipelines.features import pipeline
+
+    folder = tmp_path_factory.mktemp("trained")
+    write_project(folder / "project")
+    write_crops(folder / "crops")
+    found = {}
+    for name, text in (("pose", SETTINGS), ("crops", crops_settings())):
+        file = folder / f"{name}.yaml"
+        file.write_text(text.replace("output: out", f"output: {name}"))
+        found[name] = config.load(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pipeline.run(found[name])
+            task.run(found[name], task.default_folders(found[name]))
+    return found

@@ -1,0 +1,204 @@
+"""The feature job: what it embeds, what it keeps, what it rejects."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.features import extract, pipeline
+from preprocess.transform import Ranges
+from trainer import artefacts, config
+from trainer.dataset import Dataset
+from trainer.store import Index
+
+
+def store_of(settings):
+    info = artefacts.require(settings.dataset, "features")
+    return Path(settings.store) / info["store"]
+
+
+def rejects(settings):
+    text = (Path(settings.dataset) / "rejects.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_second_run_embeds_nothing_and_a_new_frame_one(pose_file):
+    settings = config.load(pose_file)
+    assert pipeline.run(settings).embedded == 12
+    assert pipeline.run(settings).embedded == 0
+    place = pose_file.parent / "project/labeled-data/a"
+    Image.fromarray(np.random.default_rng(9).integers(0, 255, (96, 144, 3)).astype(np.uint8)).save(
+        place / "img90.png"
+    )
+    with (place / "CollectedData_me.csv").open("a") as csv:
+        csv.write("labeled-data\\a\\img90.png,1,2,3,4,5,6\n")
+    summary = pipeline.run(settings)
+    assert (summary.images, summary.embedded) == (13, 1)
+
+
+def test_edited_labels_another_split_and_a_moved_project_embed_nothing(pose_file):
+    settings = config.load(pose_file)
+    pipeline.run(settings)
+    csv = pose_file.parent / "project/labeled-data/a/CollectedData_me.csv"
+    lines = csv.read_text().splitlines()
+    lines[3] = "labeled-data/a/img00.png,10,10,20,20,30,30"
+    csv.write_text("\n".join(lines))
+    shutil.move(pose_file.parent / "project", pose_file.parent / "moved")
+    changed = config.load(pose_file, ["source.path=moved", "split.seed=5", "split.by=video"])
+    assert pipeline.run(changed).embedded == 0
+    records = Dataset(changed.dataset, changed.store, cache_mb=1).records
+    edited = next(r for r in records if r.name == "labeled-data/a/img00.png")
+    assert edited.keypoints.tolist() == [[[10, 10], [20, 20], [30, 30]]]
+
+
+def test_bad_input_has_a_line_each_and_changes_nothing_else(pose_file, tmp_path):
+    clean = config.load(pose_file)
+    pipeline.run(clean)
+    place = tmp_path / "project/labeled-data/a"
+    data = (place / "img00.png").read_bytes()
+    (place / "broken.png").write_bytes(data[: len(data) // 2])
+    shutil.copy(place / "img01.png", place / "twin.png")
+    Image.fromarray(np.full((96, 144, 3), 7, np.uint8)).save(place / "outside.png")
+    Image.fromarray(np.full((96, 144, 3), 8, np.uint8)).save(place / "empty.png")
+    with (place / "CollectedData_me.csv").open("a") as csv:
+        csv.write("labeled-data/a/broken.png,1,2,3,4,5,6\n")
+        csv.write("labeled-data/a/gone.png,1,2,3,4,5,6\n")
+        csv.write("labeled-data/a/twin.png,1,2,3,4,5,6\n")
+        csv.write("labeled-data/a/outside.png,1,2,300,4,5,6\n")
+        csv.write("labeled-data/a/empty.png,,,,,,\n")
+        csv.write("labeled-data/a/words.png,1,2,x,4,5,6\n")
+    dirty = config.load(pose_file, ["output=dirty"])
+    summary = pipeline.run(dirty)
+    assert summary.images == 13
+    found = {Path(r["image"]).name: r for r in rejects(dirty)}
+    for name, row, what in (
+        ("broken.png", 10, "cannot be decoded"),
+        ("gone.png", 11, "image missing"),
+        ("twin.png", 12, "same pixels as labeled-data/a/img01.png"),
+        ("outside.png", 13, "left at (300, 4) lies outside the 144x96 image"),
+        ("empty.png", 14, "no bodypart is labeled"),
+        ("words.png", 15, "'x', which is not a number"),
+    ):
+        assert what in found[name]["what"]
+        assert found[name]["row"] == row
+        assert found[name]["file"].endswith("CollectedData_me.csv")
+    by_name = {r.name: r for r in Dataset(dirty.dataset, dirty.store, cache_mb=1).records}
+    before = Dataset(clean.dataset, clean.store, cache_mb=1).records
+    for record in before:
+        after = by_name.pop(record.name)
+        np.testing.assert_array_equal(after.keypoints, record.keypoints)
+        assert after.split == record.split
+    (left,) = by_name.values()
+    np.testing.assert_array_equal(left.keypoints, [[[1, 2], [np.nan, np.nan], [5, 6]]])
+
+
+def test_too_many_rejects_end_the_run(pose_file, tmp_path):
+    for image in (tmp_path / "project/labeled-data/a").glob("*.png"):
+        image.unlink()
+    settings = config.load(pose_file, ["source.max_rejects=0.2"])
+    with pytest.raises(ValueError, match=r"6 of 12 labeled images cannot be used.*rejects\.jsonl"):
+        pipeline.run(settings)
+    with pytest.raises(FileNotFoundError, match="was not finished"):
+        Dataset(settings.dataset, settings.store, cache_mb=1)
+
+
+def test_copies_are_made_of_training_frames_only_and_move_their_keypoints(pose_file):
+    settings = config.load(pose_file, ["features.copies=2"])
+    summary = pipeline.run(settings)
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
+    training, held_out = dataset.of("train", copies=True), dataset.of("test", copies=True)
+    assert len(training) == 3 * len(dataset.of("train"))
+    assert len(held_out) == len(dataset.of("test"))
+    assert summary.embedded == len(training) + len(held_out)
+    original, first, second = training[:3]
+    assert [r.copy for r in training[:3]] == [0, 1, 2]
+    assert not np.allclose(original.keypoints, first.keypoints, equal_nan=True)
+    assert not np.allclose(first.keypoints, second.keypoints, equal_nan=True)
+
+
+def test_stored_features_are_the_models_answer_to_the_image(pose_file):
+    settings = config.load(pose_file)
+    pipeline.run(settings)
+    model = extract.build(extract.model_spec(settings, str(store_of(settings) / "transform")))
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
+    record = dataset.of("train")[1]
+    pixels = np.asarray(Image.open(record.image_uri))
+    fresh = model.frames(pixels[None]).numpy().astype(np.float32)[0]
+    stored = dataset.features(record).astype(np.float32)
+    assert stored.shape == (12, 18, 16)
+    # bfloat16 has three digits.
+    np.testing.assert_allclose(stored, fresh, atol=0.02, rtol=0.02)
+
+
+def test_features_of_training_cells_are_centred_and_of_unit_size(pose_file):
+    settings = config.load(pose_file, ["features.pca=0"])
+    pipeline.run(settings)
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=10)
+    cells = [dataset.features(r).astype(np.float32).reshape(-1, dataset.dims) for r in dataset.of("train")]
+    everything = np.concatenate(cells)
+    live = everything.std(axis=0) > 0.1
+    assert dataset.dims == 48 * 4 + 96 + 192
+    assert np.abs(everything[:, live].mean(axis=0)).max() < 0.3
+    assert np.median(everything[:, live].std(axis=0)) == pytest.approx(1, abs=0.15)
+
+
+def test_the_order_of_arrival_does_not_change_a_shard():
+    pending = [extract.Pending(f"{i:02d}", "", "", "", 0, "", 0, 8, 8) for i in range(5)]
+    seen = []
+
+    class Answer:
+        def __init__(self, value):
+            self.value = value
+
+        def numpy(self):
+            return self.value
+
+    def model(frames):
+        seen.append(len(frames))
+        return Answer(frames.mean(axis=(1, 2, 3)))
+
+    def fake_load(one, limits):
+        return np.full((8, 8, 3), int(one.key), np.uint8)
+
+    original, extract.load = extract.load, fake_load
+    try:
+        ranges = Ranges(0, 0, 0, 0, 0)
+        forward = list(extract.embed(model, pending, ranges, 2, []))
+        backward = list(extract.embed(model, pending[::-1], ranges, 2, []))
+    finally:
+        extract.load = original
+    assert forward == backward == [(f"{i:02d}", float(i)) for i in range(5)]
+    assert set(seen) == {2}
+
+
+def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
+    dataset = Dataset(trained["crops"].dataset, trained["crops"].store, cache_mb=1)
+    assert dataset.classes == ["positive", "negative"]
+    assert dataset.info["split"] == {"test": 12, "train": 24}
+    assert dataset.features(dataset.records[0]).shape == (1280,)
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(pose_file, monkeypatch):
+    settings = config.load(pose_file)
+    pipeline.run(settings)
+    whole = sorted(p.name for p in (store_of(settings) / "shards").iterdir())
+    digests = {p.name: p.read_bytes() for p in (store_of(settings) / "shards").iterdir()}
+    again = config.load(pose_file, ["output=again"])
+
+    from pipelines.features import steps
+
+    def die(*arguments, **named):
+        raise OSError("killed")
+
+    monkeypatch.setattr(steps.store, "write_shard", die)
+    with pytest.raises(Exception, match="killed"):
+        pipeline.run(again)
+    monkeypatch.undo()
+    pipeline.run(again)
+    shards = store_of(again) / "shards"
+    assert sorted(p.name for p in shards.iterdir()) == whole
+    assert {p.name: p.read_bytes() for p in shards.iterdir()} == digests
+    assert len(Index(str(store_of(again)))) == 12

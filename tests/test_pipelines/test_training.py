@@ -1,0 +1,183 @@
+"""Training and export on a small experiment."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer import artefacts, config, task
+from trainer import train as training
+from trainer.dataset import Dataset, order
+from trainer.evaluate import evaluate
+
+
+def run_again(settings, folder, **train):
+    """Trains on the same dataset into another folder."""
+    changed = config.from_dict(
+        config.Config,
+        {**config.to_dict(settings), "train": {**config.to_dict(settings.train), **train}},
+    )
+    folders = task.default_folders(changed)._replace(
+        model=str(folder / "model"), checkpoints=str(folder / "checkpoints"), logs=str(folder / "logs")
+    )
+    metrics = task.run(changed, folders)
+    return metrics, json.loads((folder / "model/history.json").read_text())
+
+
+def losses(history):
+    return [entry["loss"] for entry in history]
+
+
+@pytest.mark.parametrize("name", ["pose", "crops"])
+def test_one_seed_gives_the_same_result_twice(trained, tmp_path, name):
+    first, history = run_again(trained[name], tmp_path / "1")
+    second, again = run_again(trained[name], tmp_path / "2")
+    assert losses(history) == losses(again)
+    assert first["test"] == second["test"]
+    _, other = run_again(trained[name], tmp_path / "3", seed=1)
+    assert losses(other) != losses(history)
+
+
+@pytest.mark.parametrize("name", ["pose", "crops"])
+def test_a_killed_training_goes_on_and_ends_the_same(trained, tmp_path, name, monkeypatch):
+    _, whole = run_again(trained[name], tmp_path / "whole")
+    evaluate_step = training._evaluate
+
+    def die_late(task_, state, *arguments):
+        if state.step == 30:
+            raise KeyboardInterrupt
+        return evaluate_step(task_, state, *arguments)
+
+    monkeypatch.setattr(training, "_evaluate", die_late)
+    with pytest.raises(KeyboardInterrupt):
+        run_again(trained[name], tmp_path / "killed")
+    monkeypatch.undo()
+    _, resumed = run_again(trained[name], tmp_path / "killed")
+    assert [entry["step"] for entry in resumed] == [10, 20, 30]
+    assert losses(resumed) == losses(whole)
+
+
+def test_a_damaged_checkpoint_starts_anew(trained, tmp_path):
+    _, whole = run_again(trained["crops"], tmp_path)
+    (tmp_path / "checkpoints" / training.CHECKPOINT).write_bytes(b"PK\x03\x04 not a zip")
+    _, again = run_again(trained["crops"], tmp_path)
+    assert losses(again) == losses(whole)
+
+
+def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp_path, monkeypatch):
+    from trainer import tasks
+
+    measure = tasks.Pose.measure
+    calls = []
+
+    def sometimes(self, records, predicted):
+        calls.append(1)
+        if len(calls) == 2:
+            raise ValueError("too many peaks")
+        return measure(self, records, predicted)
+
+    monkeypatch.setattr(tasks.Pose, "measure", sometimes)
+    _, history = run_again(trained["pose"], tmp_path)
+    assert "too many peaks" in history[1]["evaluation_failed"]
+    assert history[2]["mean_error_px"] is not None
+
+
+def test_metrics_hold_what_the_contract_names(trained):
+    pose = artefacts.read_json(Path(trained["pose"].model) / task.METRICS)
+    assert set(pose["split"]) == {"train", "test"}
+    names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff", "per_bodypart")
+    assert set(names) <= set(pose["test"]) & set(pose["train"])
+    assert set(pose["seconds"]) == {"features", "train"}
+    assert len(pose["weights_digest"]) == 64
+    assert pose["backbone"] == "mobilenet_v2_0.35"
+    assert next(iter(pose)) == "note" and "RANDOM" in pose["note"]
+    crops = artefacts.read_json(Path(trained["crops"].model) / task.METRICS)
+    rates = ("accuracy", "precision", "recall", "auc", "confusion", "threshold")
+    assert set(rates) <= set(crops)
+
+
+def test_the_exported_model_repeats_the_metrics_of_training(trained):
+    for name in ("pose", "crops"):
+        written = artefacts.read_json(Path(trained[name].model) / task.METRICS)
+        measured = evaluate(trained[name]).metrics
+        key = "mean_error_px" if name == "pose" else "accuracy"
+        for split in ("train", "test"):
+            assert measured[split][key] == pytest.approx(written[split][key], abs=1e-3)
+
+
+def test_training_learns_the_crops(trained):
+    assert artefacts.read_json(Path(trained["crops"].model) / task.METRICS)["accuracy"] >= 0.9
+
+
+def test_tensorboard_logs_are_written(trained):
+    assert list(Path(task.default_folders(trained["pose"]).logs).glob("events.out.tfevents*"))
+
+
+def test_every_record_comes_once_an_epoch_and_a_resumed_order_continues():
+    whole = list(order(10, 4, seed=3, start=0, steps=10))
+    assert sorted(i for batch in whole[:5] for i in batch) == sorted([*range(10)] * 2)
+    assert list(order(10, 4, seed=3, start=6, steps=10)) == whole[6:]
+
+
+def test_windows_hold_the_features_under_their_origin(trained):
+    dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
+    records = dataset.of("train")[:3]
+    batch = dataset.pose_batch(records, window=5, rng=np.random.default_rng(0))
+    for i, record in enumerate(records):
+        column, row = np.round(batch.origin[i] / batch.cell[i]).astype(int)
+        whole = dataset.features(record)
+        np.testing.assert_array_equal(batch.features[i], whole[row : row + 5, column : column + 5])
+
+
+def test_maps_of_two_sizes_are_padded_and_padding_weighs_nothing(trained):
+    dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
+    records = [next(r for r in dataset.records if r.video == video) for video in "ab"]
+    batch = dataset.pose_batch(records)
+    assert batch.features.shape[1:3] == (12, 18)
+    assert batch.inside[0].all()
+    assert batch.inside[1].sum() == 10 * 14
+    np.testing.assert_allclose(batch.cell, [(8, 8), (8, 8)])
+
+
+OUTSIDE = """
+import sys
+import numpy as np, tensorflow as tf
+pose, crops, image, legacy = sys.argv[1:]
+data = open(image, "rb").read()
+found = tf.saved_model.load(pose).signatures["serving_default"](image_bytes=tf.constant([data] * 3))
+assert found["keypoints"].shape == (3, 1, 3, 2) and found["likelihood"].shape == (3, 1, 3)
+frame = tf.io.decode_image(data)[None]
+same = tf.saved_model.load(pose).signatures["frames"](frames=frame)
+np.testing.assert_allclose(found["keypoints"][:1], same["keypoints"], atol=1e-3)
+model = tf.saved_model.load(crops)
+found = model.signatures["serving_default"](image_bytes=tf.constant([data] * 2), key=tf.constant(["a", "b"]))
+assert found["key"].numpy().tolist() == [b"a", b"b"] and found["scores"].shape == (2, 2)
+single = model.signatures["image_bytes"](image_bytes=tf.constant([data]))
+v1 = tf.compat.v1
+with v1.Session(graph=tf.Graph()) as session:
+    v1.saved_model.loader.load(session, ["serve"], legacy)
+    scores = session.run("final_ops/softmax:0", {"Placeholder:0": [data, data, data]})
+np.testing.assert_allclose(scores, np.repeat(found["scores"][:1], 3, axis=0), atol=1e-4)
+np.testing.assert_allclose(single["scores"], found["scores"][:1], atol=1e-5)
+assert not {"trainer", "pipelines", "preprocess"} & set(sys.modules)
+print("loaded")
+"""
+
+
+def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
+    image = next((Path(trained["crops"].source.path) / "Testing/Positive").glob("*.jpg"))
+    copies = []
+    for name, part in (("pose", "saved_model"), ("crops", "saved_model"), ("crops", "legacy")):
+        copies.append(tmp_path / f"{name}-{part}")
+        shutil.copytree(Path(trained[name].model) / part, copies[-1])
+    script = tmp_path / "outside.py"
+    script.write_text(OUTSIDE)
+    words = [copies[0], copies[1], image, copies[2]]
+    done = subprocess.run(
+        [sys.executable, "-I", script, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "loaded" in done.stdout, done.stderr[-2000:]

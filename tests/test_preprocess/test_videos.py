@@ -1,0 +1,289 @@
+import itertools
+import struct
+import threading
+
+import av
+import fakes
+import numpy as np
+import pytest
+
+from preprocess import videos
+
+KINDS = {
+    "h264 with B-frames in mp4": ("a.mp4", "libx264", {"b_frames": 3}),
+    "h264 with open groups in mp4": (
+        "b.mp4",
+        "libx264",
+        {"options": {"x264-params": "open-gop=1:bframes=3:b-adapt=0:keyint=12:scenecut=0"}},
+    ),
+    "h264 with B-frames in avi": ("c.avi", "libx264", {"b_frames": 3}),
+    "h264 without B-frames in avi": ("d.avi", "libx264", {"options": {"bf": "0"}}),
+    "h264 in a transport stream": ("e.mts", "libx264", {"b_frames": 3}),
+    "h264 of variable rate": (
+        "f.mp4",
+        "libx264",
+        {"b_frames": 3, "times": [7 * i * i + 13 * i for i in range(40)]},
+    ),
+    "mpeg4 in avi": ("g.avi", "mpeg4", {}),
+    "mpeg4 with B-frames in avi": ("h.avi", "mpeg4", {"b_frames": 2}),
+    "mpeg2 in mpg": ("i.mpg", "mpeg2video", {"b_frames": 2}),
+    "mjpeg in mov": ("j.mov", "mjpeg", {}),
+    "vp8 in webm": ("k.webm", "libvpx", {"options": {"deadline": "realtime"}}),
+    "vp9 in webm": ("l.webm", "libvpx-vp9", {"options": {"deadline": "realtime", "cpu-used": "8"}}),
+}
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def path(request, tmp_path_factory) -> str:
+    name, codec, options = KINDS[request.param]
+    try:
+        av.Codec(codec, "w")
+    except av.codec.codec.UnknownCodecError:
+        pytest.skip(f"this PyAV has no encoder {codec}")
+    return fakes.video(tmp_path_factory.mktemp("videos") / name, codec, **options)
+
+
+@pytest.fixture(scope="module")
+def mp4(tmp_path_factory) -> str:
+    return fakes.video(tmp_path_factory.mktemp("mp4") / "a.mp4", "libx264", b_frames=3)
+
+
+def damaged(path: str, begin: float, end: float) -> str:
+    """A copy in which a part of the bytes, given as shares, is noise."""
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    first, last = int(begin * len(data)), int(end * len(data))
+    data[first:last] = np.random.default_rng(0).integers(0, 256, last - first, np.uint8).tobytes()
+    return rewritten(path, "damaged_", data)
+
+
+def rewritten(path: str, prefix: str, data: bytes) -> str:
+    folder, _, name = path.rpartition("/")
+    changed = f"{folder}/{prefix}{name}"
+    with open(changed, "wb") as file:
+        file.write(data)
+    return changed
+
+
+def test_index_counts_every_frame(path):
+    assert videos.index(path).count == 40
+
+
+def test_index_gives_the_size_of_a_frame_that_is_not_square(path):
+    video = videos.index(path)
+    assert (video.height, video.width) == (fakes.VIDEO_HEIGHT, fakes.VIDEO_WIDTH)
+
+
+def test_a_frame_carries_the_number_drawn_in_it(path):
+    frames = list(videos.read(videos.index(path), 0, 40))
+    assert [(f.index, fakes.number(f.pixels)) for f in frames] == [(i, i) for i in range(40)]
+
+
+def test_ranges_join_to_the_sequential_decode(path):
+    video = videos.index(path)
+    with av.open(path) as container:
+        expected = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    # Ranges begin on, just before and just after the key frames 12, 24 and 36.
+    cuts = [0, 5, 11, 12, 13, 22, 23, 24, 25, 35, 36, 39, 40]
+    joined = [f for a, b in itertools.pairwise(cuts) for f in videos.read(video, a, b)]
+    assert [f.index for f in joined] == list(range(40))
+    assert [f.index for f in joined if not np.array_equal(f.pixels, expected[f.index])] == []
+
+
+def test_a_range_within_a_long_group_of_pictures_is_found(tmp_path):
+    path = fakes.video(tmp_path / "long.mts", "libx264", 400, gop=120)
+    (frame,) = videos.read(videos.index(path), 390, 391)
+    assert fakes.number(frame.pixels) == 390
+
+
+def test_an_empty_range_gives_no_frame(mp4):
+    assert list(videos.read(videos.index(mp4), 7, 7)) == []
+
+
+def test_a_range_behind_the_end_is_accounted_for(mp4):
+    frames = list(videos.read(videos.index(mp4), 38, 43))
+    assert [f.index for f in frames] == [38, 39, 40, 41, 42]
+    assert [bool(f.failure) for f in frames] == [False, False, True, True, True]
+
+
+def test_fps_is_the_average_rate(mp4):
+    assert videos.index(mp4).fps == pytest.approx(25)
+
+
+def test_times_of_variable_rate_are_those_of_the_frames(tmp_path):
+    steps = [0, 40, 90, 400, 410, 1000]
+    path = fakes.video(tmp_path / "v.mp4", "libx264", 6, times=steps)
+    video = videos.index(path)
+    with av.open(path) as container:
+        base = container.streams.video[0].time_base
+    assert [round(float(t * base) * 1000) for t in video.times] == steps
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("d.mp4", "libx264", {"b_frames": 3}),
+        ("d.mov", "mjpeg", {}),
+        ("d.webm", "libvpx", {}),
+        ("d.mkv", "mpeg4", {}),
+        ("d.avi", "mjpeg", {}),
+    ],
+)
+def test_a_damaged_file_gives_each_index_once_as_an_image_or_a_reason(
+    tmp_path, name, codec, options
+):
+    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), 0.5, 0.6)
+    video = videos.index(path)
+    frames = list(videos.read(video, 0, video.count))
+    assert [f.index for f in frames] == list(range(video.count))
+    assert all((f.pixels is None) == bool(f.failure) for f in frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [("d.mp4", "libx264", {"b_frames": 3}), ("d.mov", "mjpeg", {}), ("d.avi", "mjpeg", {})],
+)
+def test_damage_fails_some_frames_and_renumbers_none(tmp_path, name, codec, options):
+    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), 0.4, 0.5)
+    video = videos.index(path)
+    frames = list(videos.read(video, 0, video.count))
+    kept = [f for f in frames if f.pixels is not None]
+    assert 10 < len(kept) < 60
+    assert [fakes.number(f.pixels) for f in kept] == [f.index for f in kept]
+
+
+def test_a_range_of_a_damaged_file_equals_the_same_frames_of_the_whole(tmp_path):
+    path = damaged(fakes.video(tmp_path / "d.avi", "mjpeg", 60), 0.4, 0.5)
+    video = videos.index(path)
+    whole = [f.failure or fakes.number(f.pixels) for f in videos.read(video, 0, video.count)]
+    part = [f.failure or fakes.number(f.pixels) for f in videos.read(video, 33, 41)]
+    assert part == whole[33:41]
+
+
+def test_a_truncated_file_keeps_its_first_frames(tmp_path):
+    whole = fakes.video(tmp_path / "t.mp4", "mjpeg")
+    with open(whole, "rb") as file:
+        data = file.read()
+    video = videos.index(rewritten(whole, "short_", data[: len(data) // 2]))
+    frames = list(videos.read(video, 0, 40))
+    kept = [f.index for f in frames if f.pixels is not None]
+    assert kept == list(range(len(kept)))
+    assert 10 < len(kept) < 30
+    assert all(fakes.number(frames[i].pixels) == i for i in kept)
+
+
+def test_the_moov_of_an_mp4_missing_is_a_value_error(mp4):
+    with open(mp4, "rb") as file:
+        data = file.read()
+    cut = rewritten(mp4, "headless_", data[:200])
+    with pytest.raises(ValueError, match="headless_a.mp4"):
+        videos.index(cut)
+
+
+def test_frames_before_an_edit_are_not_counted(mp4, tmp_path):
+    path = str(tmp_path / "cut.mp4")
+    with av.open(mp4) as source, av.open(path, "w") as out:
+        stream = source.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts -= 5 * packet.duration
+                packet.dts -= 5 * packet.duration
+                packet.stream = copy
+                out.mux(packet)
+    video = videos.index(path)
+    numbers = [fakes.number(f.pixels) for f in videos.read(video, 0, video.count)]
+    assert numbers == list(range(5, 40))
+
+
+def test_a_film_turned_by_its_header_is_read_upright(mp4):
+    with open(mp4, "rb") as file:
+        data = bytearray(file.read())
+    at = data.index(b"tkhd") + 4 + 40
+    # A quarter turn clockwise, as a phone held upright writes it.
+    data[at : at + 36] = struct.pack(
+        ">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, fakes.VIDEO_HEIGHT << 16, 0, 1 << 30
+    )
+    video = videos.index(rewritten(mp4, "turned_", data))
+    (frame,) = videos.read(video, 9, 10)
+    assert (video.height, video.width) == (fakes.VIDEO_WIDTH, fakes.VIDEO_HEIGHT)
+    assert fakes.number(np.rot90(frame.pixels)) == 9
+
+
+def test_a_file_that_is_no_video_is_a_value_error(tmp_path):
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video")
+    with pytest.raises(ValueError, match="text.mp4 cannot be read as a video"):
+        videos.index(str(path))
+
+
+def test_an_absent_file_is_a_value_error_that_names_it(tmp_path):
+    with pytest.raises(ValueError, match="absent.mp4"):
+        videos.index(str(tmp_path / "absent.mp4"))
+
+
+def test_a_file_with_sound_only_is_a_value_error(tmp_path):
+    path = str(tmp_path / "sound.mkv")
+    with av.open(path, "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        sound.sample_rate = 8000
+        out.mux(stream.encode(sound))
+        out.mux(stream.encode(None))
+    with pytest.raises(ValueError, match="holds no video stream"):
+        videos.index(path)
+
+
+def test_read_ahead_gives_what_read_gives(mp4):
+    video = videos.index(mp4)
+    ahead = list(videos.read_ahead(video, 3, 37, depth=4))
+    plain = list(videos.read(video, 3, 37))
+    assert [f.index for f in ahead] == [f.index for f in plain]
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(ahead, plain, strict=True))
+
+
+def test_read_ahead_stops_its_thread_when_the_consumer_stops_early(mp4):
+    before = threading.active_count()
+    frames = videos.read_ahead(videos.index(mp4), 0, 40, depth=2)
+    assert next(frames).index == 0
+    assert threading.active_count() == before + 1
+    frames.close()
+    assert threading.active_count() == before
+
+
+def test_read_ahead_raises_the_error_of_its_thread(mp4):
+    video = videos.index(mp4)._replace(path=None)
+    with pytest.raises(TypeError):
+        list(videos.read_ahead(video, 0, 5, depth=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "height", "width"),
+    [
+        ("openfield-Pranav-2018-10-30/videos/m3v1mp4.mp4", 2330, 480, 640),
+        ("flies-clip-sleap/videos/clip.mp4", 1500, 1024, 1024),
+        ("extra-videos/reaching_half-size_256frames.avi", 256, 374, 416),
+        ("extra-videos/reaching_31frames_mjpeg.mov", 31, 747, 832),
+    ],
+)
+def test_real_videos_have_their_known_count(shared_data, name, count, height, width):
+    video = videos.index(str(shared_data / name))
+    assert (video.count, video.height, video.width) == (count, height, width)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "stop"),
+    [
+        ("extra-videos/reaching_half-size_256frames.avi", 250, 256),
+        ("extra-videos/reaching_31frames_mjpeg.mov", 26, 31),
+        ("openfield-Pranav-2018-10-30/videos/m3v1mp4.mp4", 251, 254),
+    ],
+)
+def test_a_range_of_a_real_video_equals_the_sequential_decode(shared_data, name, start, stop):
+    path = str(shared_data / name)
+    with av.open(path) as container:
+        decoded = itertools.islice(container.decode(video=0), start, stop)
+        expected = [frame.to_ndarray(format="rgb24") for frame in decoded]
+    frames = list(videos.read(videos.index(path), start, stop))
+    assert len(frames) == len(expected) == stop - start
+    assert all(np.array_equal(f.pixels, e) for f, e in zip(frames, expected, strict=True))

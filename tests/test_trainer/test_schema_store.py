@@ -1,0 +1,120 @@
+"""Records and shards: what is written comes back, what is damaged says so."""
+
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.features import store as writing
+from trainer import schema, store
+
+
+def test_features_come_back_as_they_were_stored():
+    features = np.random.default_rng(0).normal(size=(3, 5, 7)).astype(ml_dtypes.bfloat16)
+    key, found = schema.parse_features(schema.feature_example("k", features))
+    assert key == "k"
+    np.testing.assert_array_equal(found, features)
+
+
+def test_a_feature_record_with_missing_bytes_is_refused():
+    example = tf.train.Example.FromString(schema.feature_example("k", np.zeros((2, 3))))
+    example.features.feature["features/raw"].bytes_list.value[0] = b"123"
+    with pytest.raises(ValueError, match="do not fit shape"):
+        schema.parse_features(example.SerializeToString())
+
+
+def record(**changes):
+    values = {
+        "key": "k",
+        "name": "labeled-data/v/img1.png",
+        "image_uri": "/x/img1.png",
+        "video": "v",
+        "file": "CollectedData_me.csv",
+        "row": 4,
+        "split": "train",
+        "height": 48,
+        "width": 64,
+        "copy": 2,
+        "keypoints": np.array([[[1.5, 2.25], [np.nan, np.nan], [3, 4]], [[5, 6], [7, 8], [9, 1]]]),
+        "label": -1,
+    }
+    return schema.LabelRecord(**{**values, **changes})
+
+
+def test_a_label_record_comes_back_with_its_missing_points():
+    original = record()
+    found = schema.parse_label(schema.label_example(original))
+    np.testing.assert_array_equal(found.keypoints, original.keypoints)
+    assert found._replace(keypoints=None) == original._replace(keypoints=None)
+
+
+def test_crop_records_have_the_names_deepmeerkat_reads():
+    data = schema.label_example(record(label=1, keypoints=np.empty((0, 0, 2))), np.arange(4.0))
+    spec = {
+        "image_uri": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([1], tf.int64),
+        "embedding": tf.io.FixedLenFeature([4], tf.float32),
+    }
+    found = tf.io.parse_single_example(data, spec)
+    assert found["image_uri"].numpy() == b"/x/img1.png"
+    assert found["label"].numpy().tolist() == [1]
+    assert found["embedding"].numpy().tolist() == [0, 1, 2, 3]
+
+
+def fill(folder, shard, keys):
+    rng = np.random.default_rng(shard)
+    values = {key: rng.normal(size=(2, 3, 4)).astype(ml_dtypes.bfloat16) for key in keys}
+    writing.write_shard(str(folder), shard, 2, iter(values.items()), f"name{shard}")
+    return values
+
+
+def test_every_record_is_found_by_its_key(tmp_path):
+    values = fill(tmp_path, 0, ["a", "b", "c"]) | fill(tmp_path, 1, ["d", "e"])
+    index = store.Index(str(tmp_path))
+    assert len(index) == 5
+    for key, features in values.items():
+        np.testing.assert_array_equal(index.read(key), features)
+
+
+def test_tensorflow_reads_the_shards_too(tmp_path):
+    fill(tmp_path, 0, ["a", "b", "c"])
+    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    found = [schema.parse_features(r)[0] for r in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator()]
+    assert found == ["a", "b", "c"]
+
+
+def test_a_shard_without_its_index_is_not_part_of_the_store(tmp_path):
+    fill(tmp_path, 0, ["a"])
+    fill(tmp_path, 1, ["b"])
+    next((tmp_path / store.SHARDS).glob("00001*.json")).unlink()
+    assert "a" in store.Index(str(tmp_path))
+    assert "b" not in store.Index(str(tmp_path))
+
+
+def test_a_writer_that_dies_leaves_nothing(tmp_path):
+    def records():
+        yield "a", np.zeros((2, 3))
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        writing.write_shard(str(tmp_path), 0, 1, records(), "name")
+    assert list((tmp_path / store.SHARDS).iterdir()) == []
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    fill(tmp_path, 0, ["a", "b"])
+    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    data = bytearray(shard.read_bytes())
+    data[40:60] = bytes(20)
+    shard.write_bytes(data)
+    with pytest.raises(ValueError, match=shard.name):
+        store.Index(str(tmp_path)).read("a")
+
+
+def test_the_index_says_what_the_shard_weighs(tmp_path):
+    fill(tmp_path, 0, ["a", "b"])
+    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    entry = json.loads(shard.with_suffix(".json").read_text())
+    assert entry["bytes"] == shard.stat().st_size
