@@ -51,7 +51,14 @@ EXTRAS = {
     "worker": WORKER,
     "cloud": pins("google-cloud-aiplatform"),
     "all": [*WORKER, *REVIEW, *pins("google-cloud-aiplatform")],
-    "test": ["pytest>=8", "ruff>=0.14,<0.18", "pyright>=1.1.400", "build>=1", "pandas-stubs<4"],
+    "test": [
+        "pytest>=8",
+        "ruff>=0.14,<0.18",
+        "pyright>=1.1.400",
+        "build>=1",
+        "setuptools>=68",
+        "pandas-stubs<4",
+    ],
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line: `beampose VERB CONFIG`. Heavy libraries are imported by the verb that needs them."""
+"""The command line: `beampose VERB CONFIG`. Verbs import the heavy libraries they need."""
 
 import argparse
 import logging
@@ -101,6 +101,9 @@ def _set_up_logging(debug: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
+    if not debug:
+        # tensorflow-transform speaks by way of absl, which has a level of its own.
+        logging.getLogger("absl").setLevel(logging.ERROR)
     for ours in ("preprocess", "pipelines", "trainer"):
         logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
 

@@ -1,4 +1,4 @@
-"""The in-memory runner on this machine: no download, Python's own errors, options reach the workers."""
+"""The in-memory runner on this machine: no download, Python's own errors, options reach workers."""
 
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
@@ -8,8 +8,8 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 class LocalRunner(fn_runner.FnApiRunner):
     """FnApiRunner by its own name.
 
-    A bare DirectRunner first tries to download another runner's binary, and FnApiRunner asked for by
-    name drops the pipeline options in its worker processes.
+    A bare DirectRunner first tries to download another runner's binary, and FnApiRunner asked for
+    by name drops the pipeline options in its worker processes.
     """
 
     def run_pipeline(self, pipeline, options):

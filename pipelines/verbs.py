@@ -186,7 +186,8 @@ def _headline(config: Config, metrics: dict) -> str:
 def _print_problems(problems: list[Problem]) -> None:
     if not problems:
         return
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*map(_cells, problems))]
+    columns = zip(*map(_cells, problems), strict=True)
+    widths = [max(len(str(cell)) for cell in column) for column in columns]
     for problem in sorted(problems, key=lambda p: (p.level, p.file, p.row)):
         level, place, image, what = _cells(problem)
         print(f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}")

@@ -6,7 +6,7 @@ crashes the process. Arrays and scalars are built here, from a checked dtype and
 
 import io
 import math
-import pickle  # noqa: S403
+import pickle
 import re
 from typing import Any
 

@@ -104,7 +104,9 @@ def choose(inspections: Sequence[Inspection]) -> int:
     return min(range(len(items)), key=lambda i: (items[i].file, items[i].row, items[i].name))
 
 
-def duplicate_problem(lost: Inspection, kept: Inspection, lost_split: str, kept_split: str) -> Problem:
+def duplicate_problem(
+    lost: Inspection, kept: Inspection, lost_split: str, kept_split: str
+) -> Problem:
     """The words for an image that stands in a source twice."""
     item, other = lost.item, kept.item
     same = item.name == other.name

@@ -145,6 +145,7 @@ def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     """Timestamp and height, width of the first frames."""
     found = []
     with av.open(path) as container:
+        container.streams.video[0].thread_type = "AUTO"
         for frame in _frames(container):
             turned = abs(_rotation(frame)) % 180 == 90
             size = (frame.width, frame.height) if turned else (frame.height, frame.width)
@@ -179,13 +180,17 @@ def _decode_from(
     try:
         with av.open(video.path) as container:
             stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
             if origin:
+                # The first packet may say which encoder to make allowance for: 4:4:4 H.264 of old
+                # x264 decodes to noise without it (openfield's m3v1mp4.mp4).
+                next(_frames(container), None)
                 container.seek(video.times[origin], stream=stream, backward=True, any_frame=False)
             last = -1
-            # Without a key frame some decoders draw on gray. The file's own first frame is trusted.
+            # Without a sound key frame decoders draw on gray. The file's first frame is trusted.
             keyed = not origin
             for count, frame in enumerate(_frames(container, strict=numbers is None)):
-                keyed = keyed or bool(frame.key_frame)
+                keyed = keyed or bool(frame.key_frame and not frame.is_corrupt)
                 number = count if numbers is None else numbers.get(frame.pts, -1)
                 if number >= stop:
                     return
@@ -201,7 +206,6 @@ def _decode_from(
 def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:
     """What the decoder gives; it goes on behind damaged packets unless `strict`."""
     stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
     for packet in container.demux(stream):
         try:
             frames = packet.decode()

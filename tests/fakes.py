@@ -1,4 +1,4 @@
-"""Tiny sources for tests: DeepLabCut projects, crop folders, and videos whose pixels say their number."""
+"""Tiny sources: DeepLabCut projects, crop folders, videos whose pixels say their number."""
 
 import io
 from collections.abc import Sequence

@@ -1,3 +1,3 @@
-"""Heads on stored features: the record, the backbone, targets and their inverse, the loop, the export."""
+"""Heads on stored features: record, backbone, targets and their inverse, loop, export."""
 
 __version__ = "0.1.0"

@@ -1,5 +1,8 @@
 """The frozen backbone: images to feature maps at stride 8, or to one embedding."""
 
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +18,7 @@ _CELL_PAIR = 2 * STRIDE
 
 
 class Spec(NamedTuple):
-    """How to build one backbone. `taps` are layers at strides 4, 8 or 16; order is channel order."""
+    """How to build one backbone. `taps` are layers at stride 4, 8 or 16, in channel order."""
 
     build: Callable
     taps: tuple[tuple[str, int], ...]
@@ -101,10 +104,14 @@ class Backbone(tf.Module):
         self._model = keras.Model(model.input, taps)
         self._model.trainable = False
         widths = [int(tap.shape[-1]) for tap in taps]
-        self.channels = widths[0] if pooled else sum(
-            # The stride-4 tap keeps its detail: four cells become the channels of one.
-            width * (4 if stride == 4 else 1)
-            for width, stride in zip(widths, self._strides, strict=True)
+        self.channels = (
+            widths[0]
+            if pooled
+            else sum(
+                # The stride-4 tap keeps its detail: four cells become the channels of one.
+                width * (4 if stride == 4 else 1)
+                for width, stride in zip(widths, self._strides, strict=True)
+            )
         )
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:

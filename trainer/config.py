@@ -47,7 +47,10 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Features:
-    """How an image becomes features. `pca: 0` keeps all channels; unset means 64 for pose, 0 for crops."""
+    """How an image becomes features.
+
+    `pca: 0` keeps all channels; unset means 64 for pose and 0 for crops.
+    """
 
     backbone: str = "resnet50"
     weights: str = "imagenet"
@@ -79,8 +82,8 @@ class Features:
 class Train:
     """How the head learns. Distances are pixels of the source image.
 
-    `layers` unset means 3 for pose and 1 for crops. `window` is the side, in cells, of the part of a
-    map that a training step sees; 0 = whole maps.
+    `layers` unset means 3 for pose and 1 for crops. `window` is the side, in cells, of the part of
+    a map that a training step sees; 0 = whole maps.
     """
 
     steps: int = 400
@@ -161,8 +164,8 @@ class Config:
         pose_source = self.source.format == "deeplabcut"
         if pose_source != (self.task == "pose"):
             raise ValueError(
-                f"source.format {self.source.format!r} does not hold labels for task {self.task!r}: "
-                "pose needs deeplabcut, crops needs crops or csv."
+                f"source.format {self.source.format!r} does not hold labels for task "
+                f"{self.task!r}: pose needs deeplabcut, crops needs crops or csv."
             )
 
     @property
@@ -278,11 +281,7 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
             return None
         kind = next(option for option in options if option is not type(None))
     if dataclasses.is_dataclass(kind):
-        if value is None:
-            value = {}
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
-        return from_dict(typing.cast(type, kind), value, f"{name}.")
+        return _section(typing.cast(type, kind), value, name)
     if typing.get_origin(kind) is list:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{name} must be a list of words. Received: {value!r}.")
@@ -296,6 +295,14 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     if type(value) is not kind:
         raise ValueError(f"{name} must be of type {kind.__name__}. Received: {value!r}.")
     return value
+
+
+def _section(kind: type, value: Any, name: str) -> Any:
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
+    return from_dict(kind, value, f"{name}.")
 
 
 def _apply(values: dict, override: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import ml_dtypes
 import numpy as np
@@ -111,7 +111,10 @@ class Dataset:
         """
         maps = [self.features(r) for r in records]
         cell = np.array(
-            [(r.width / m.shape[1], r.height / m.shape[0]) for r, m in zip(records, maps, strict=True)],
+            [
+                (r.width / m.shape[1], r.height / m.shape[0])
+                for r, m in zip(records, maps, strict=True)
+            ],
             np.float32,
         )
         corners = np.zeros((len(maps), 2), int)
@@ -220,6 +223,8 @@ def _read_labels(folder: str) -> Iterator[LabelRecord]:
     for file in sorted(Path(folder).glob(f"{LABELS}-*.tfrecord")):
         try:
             for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-                yield schema.parse_label(serialized)
+                yield schema.parse_label(cast(bytes, serialized))
         except (tf.errors.DataLossError, KeyError) as error:
-            raise ValueError(f"{file} is damaged: {error}. Run `beampose features` again.") from None
+            raise ValueError(
+                f"{file} is damaged: {error}. Run `beampose features` again."
+            ) from None

@@ -1,4 +1,7 @@
-"""Score maps and location refinement to keypoints with likelihood; the inverse of `trainer.targets`."""
+"""Score maps and location refinement to keypoints with likelihood; inverse of `trainer.targets`."""
+
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
 
 import tensorflow as tf
 
@@ -27,8 +30,9 @@ def keypoints(
     flat = tf.reshape(scoremap, (shape[0], -1, shape[3]))
     peak = tf.argmax(flat, axis=1, output_type=tf.int32)
     window = tf.range(-VOTE_RADIUS, VOTE_RADIUS + 1)
-    r = (peak // columns)[:, None, :] + tf.repeat(window, 2 * VOTE_RADIUS + 1)[None, :, None]
-    c = (peak % columns)[:, None, :] + tf.tile(window, [2 * VOTE_RADIUS + 1])[None, :, None]
+    row, column = peak // columns, tf.math.floormod(peak, columns)
+    r = row[:, None, :] + tf.repeat(window, 2 * VOTE_RADIUS + 1)[None, :, None]
+    c = column[:, None, :] + tf.tile(window, [2 * VOTE_RADIUS + 1])[None, :, None]
     inside = (r >= 0) & (r < shape[1]) & (c >= 0) & (c < columns)
     r, c = tf.clip_by_value(r, 0, shape[1] - 1), tf.clip_by_value(c, 0, columns - 1)
     bodypart = tf.broadcast_to(tf.range(shape[3])[None, None, :], tf.shape(r))

@@ -1,4 +1,4 @@
-"""Images to stored features: decode, resize, backbone, transform. Used by the Beam job and the export alike."""
+"""Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""The SavedModels: image in, keypoints or class scores out; nothing of ours is needed to run them."""
+"""The SavedModels: image in, keypoints or class scores out; they run without our code."""
+
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
 
 import shutil
 from pathlib import Path
@@ -34,7 +37,7 @@ class PoseModel(tf.Module):
         return self.features(self.embedder.frames(frames), size)
 
     def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Stored features (batch, rows, columns, dims), and height and width of each source image."""
+        """Stored features (batch, rows, columns, dims), and height and width of each image."""
         grid = tf.cast(tf.shape(features)[1:3], tf.float32)
         cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[1])
         found = tasks.keypoints(self.head, features, cell, self._locref_stdev)[:, None]
@@ -171,7 +174,7 @@ def verify(
 
     Args:
       frame: uint8 (height, width, 3), best a labeled one.
-      features: its stored features, (rows, columns, dims) or (dims,); None if it is no stored image.
+      features: its stored features, (rows, columns, dims) or (dims,); None if it is not stored.
 
     Returns:
       How far the answer from pixels lies from the answer from stored features: pixels, or

@@ -1,10 +1,15 @@
 """The trained part: small networks on stored features."""
 
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
 import keras
 import tensorflow as tf
 
 
-def pose_head(*, dims: int, bodyparts: int, hidden: int, layers: int, dropout: float) -> keras.Model:
+def pose_head(
+    *, dims: int, bodyparts: int, hidden: int, layers: int, dropout: float
+) -> keras.Model:
     """Features (batch, rows, columns, dims) to logits (batch, rows, columns, 3 * bodyparts).
 
     The first `bodyparts` channels are score-map logits, the others locref, x then y of each. The

@@ -1,5 +1,8 @@
 """DeepLabCut's pose loss on maps of any size: cells outside an image weigh nothing."""
 
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
 import tensorflow as tf
 
 

@@ -1,4 +1,4 @@
-"""The records: stored features by key, and the labels of a dataset. The one place that knows their fields."""
+"""The records: stored features by key, and labels. The one place that knows their fields."""
 
 from typing import NamedTuple
 
@@ -94,8 +94,16 @@ def parse_label(serialized: bytes) -> LabelRecord:
 
     shape = tuple(fields["keypoints/shape"].int64_list.value)
     return LabelRecord(
-        **{name: text(name) for name in ("key", "name", "image_uri", "video", "file", "split")},
-        **{name: number(name) for name in ("row", "height", "width", "copy")},
+        key=text("key"),
+        name=text("name"),
+        image_uri=text("image_uri"),
+        video=text("video"),
+        file=text("file"),
+        split=text("split"),
+        row=number("row"),
+        height=number("height"),
+        width=number("width"),
+        copy=number("copy"),
         keypoints=np.array(fields["keypoints"].float_list.value, np.float64).reshape(shape),
         label=number("label") if "label" in fields else -1,
     )

@@ -2,9 +2,12 @@
 
 Cell (row, column) of a map covers a rectangle of the source image; its centre lies at
 ((column + 0.5) * cell_width, (row + 0.5) * cell_height) in source pixels. Targets are DeepLabCut's
-(pose_imgaug.py): a disc of radius `pos_dist_thresh` in the score map, and at its cells the offset to
-the keypoint divided by `locref_stdev`. `trainer.decode` is the inverse.
+(pose_imgaug.py): a disc of radius `pos_dist_thresh` in the score map, and at its cells the offset
+to the keypoint divided by `locref_stdev`. `trainer.decode` is the inverse.
 """
+
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The trainer's door: `python -m trainer.task --config CONFIG.yaml`, on a laptop and on Vertex AI."""
+"""The trainer's door: `python -m trainer.task --config CONFIG.yaml`, on a laptop or Vertex AI."""
 
 import argparse
 import logging

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,14 +77,14 @@ class _State:
     def load(self, file: Path, run: str) -> bool:
         """Takes up the run the file belongs to; False if it is another run's, or damaged."""
         try:
-            with np.load(file, allow_pickle=False) as saved:
+            with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
                 facts = json.loads(str(saved["facts"]))
                 if facts.pop("run") != run:
                     LOG.info("%s is of other settings or labels: training starts anew.", file)
                     return False
                 live = [saved[f"live{i}"] for i in range(len(self._live))]
                 self.best = [saved[f"best{i}"] for i in range(len(self.best))]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             LOG.warning("%s cannot be read (%s): training starts anew.", file, error)
             return False
         for variable, value in zip(self._live, live, strict=True):
@@ -111,7 +112,7 @@ def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> R
     task = TASKS[config.task](config, dataset)
     settings = config.train
     optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps),
+        keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps),  # pyright: ignore[reportArgumentType]
         weight_decay=settings.weight_decay,
     )
     optimizer.build(task.head.trainable_variables)
@@ -198,8 +199,8 @@ def _evaluate(task, state: _State, losses: dict, writer, batch_size: int) -> dic
 def _check_finite(loss: float, step: int) -> None:
     if not np.isfinite(loss):
         raise ValueError(
-            f"The loss is {loss} at step {step}: lower train.learning_rate, or run `beampose check` "
-            "for labels far outside their images."
+            f"The loss is {loss} at step {step}: lower train.learning_rate, or run `beampose "
+            "check` for labels far outside their images."
         )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def digest(model) -> str:
     for variable in model.weights:
         array = np.ascontiguousarray(variable.numpy(), dtype="<f4")
         code.update(repr(array.shape).encode())
-        code.update(array)
+        code.update(array.data)
     return code.hexdigest()
 
 
@@ -82,23 +83,34 @@ def _randomize(model, seed: int) -> None:
 
 def _load_file(model, path: str) -> None:
     try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that a file lacks, and leaves their random weights in place.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
 
 
 def _download(file: str, md5: str | None) -> str:
     import keras
 
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    # Keras turns to a folder that all users share where this one does not exist.
+    cache.mkdir(parents=True, exist_ok=True)
     origin = f"{os.environ.get(MIRROR, HOME).rstrip('/')}/{file}"
     try:
         return keras.utils.get_file(
-            Path(file).name, origin, cache_subdir="models", file_hash=md5, hash_algorithm="md5"
+            Path(file).name,
+            origin,
+            cache_subdir="models",
+            cache_dir=str(cache),
+            file_hash=md5,
+            hash_algorithm="md5",
         )
     except Exception as error:  # Keras raises bare Exception here, and ValueError for the hash.
         raise OSError(
-            f"The ImageNet weights could not be had from {origin} ({error}). On a connected machine "
-            "download that file, then set features.weights to its path; or set "
+            f"The ImageNet weights could not be had from {origin} ({error}). On a connected "
+            "machine download that file, then set features.weights to its path; or set "
             f"{MIRROR} to a mirror. To try the wiring only, use features.weights: random:0."
         ) from error
 

@@ -1,11 +1,11 @@
-"""Learns the transform of a new store: mean, variance and PCA of a bounded sample of training cells."""
+"""Learns a new store's transform: mean, variance and PCA of a bounded sample of training cells."""
 
 import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -28,8 +28,8 @@ SMALLEST_DEVIATION = 1e-3
 
 
 def sample(
-    items: list[LabeledFrame] | list[LabeledCrop], pooled: bool
-) -> list[LabeledFrame] | list[LabeledCrop]:
+    items: Sequence[LabeledFrame | LabeledCrop], pooled: bool
+) -> list[LabeledFrame | LabeledCrop]:
     """The training items to look at: those with the lowest hashes of their names."""
     ranked = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
     return ranked[: CROPS if pooled else FRAMES]
@@ -63,10 +63,12 @@ def analyze(
             | "Cells" >> beam.ParDo(SampleCells(spec)).with_output_types(pa.RecordBatch)
         )
         learned = (batches, config) | tft_beam.AnalyzeDataset(_preprocessing(tft, pca, channels))
-        learned | "Save" >> tft_beam.WriteTransformFn(out)
+        _ = learned | "Save" >> tft_beam.WriteTransformFn(out)
     folder = Path(out) / tft.TFTransformOutput.TRANSFORM_FN_DIR
     if not (folder / "saved_model.pb").is_file():
-        raise ValueError("None of the sampled training images can be decoded. Run `beampose check`.")
+        raise ValueError(
+            "None of the sampled training images can be decoded. Run `beampose check`."
+        )
     kept = tempfile.mkdtemp(prefix="beampose-transform-")
     shutil.copytree(folder, kept, dirs_exist_ok=True)
     shutil.rmtree(out)
@@ -79,7 +81,7 @@ def digest(folder: str, channels: int) -> str:
 
     probe = np.random.default_rng(0).standard_normal((64, channels)).astype(np.float32)
     answer = tf.saved_model.load(folder).transform_fn({CELLS: tf.constant(probe)})[FEATURES]
-    return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4").data).hexdigest()
 
 
 def dims(folder: str) -> int:
@@ -119,12 +121,12 @@ def _preprocessing(tft, pca: int, channels: int):
 
     def preprocessing(inputs):
         cells = inputs[CELLS]
-        mean = tft.mean(cells, reduce_instance_dims=False)
-        deviation = tf.sqrt(tft.var(cells, reduce_instance_dims=False))
+        mean = tft.mean(cells, reduce_instance_dims=False, name="mean")
+        deviation = tf.sqrt(tft.var(cells, reduce_instance_dims=False, name="variance"))
         z = (cells - mean) / tf.maximum(deviation, SMALLEST_DEVIATION)
         if not pca or pca >= channels:
             return {FEATURES: tf.ensure_shape(z, (None, channels))}
-        basis = tft.pca(tf.cast(z, tf.float64), pca, tf.float64)
+        basis = tft.pca(tf.cast(z, tf.float64), pca, tf.float64, name="pca")
         components = tf.matmul(z, tf.cast(basis, tf.float32))
         # One common factor to a mean square of at most 1: on openfield (seed 0) heads learn better
         # than from whitened (3.4 px) or unscaled (3.3 px) components, 3.1 px. To measure the power
@@ -158,7 +160,7 @@ def _record_batch(cells: np.ndarray) -> pa.RecordBatch:
 
 @contextlib.contextmanager
 def _keras_left_alone() -> Iterator[None]:
-    """tensorflow-transform sets TF_USE_LEGACY_KERAS for this process and its children; take it back."""
+    """tensorflow-transform sets TF_USE_LEGACY_KERAS for this process and children; take it back."""
     before = os.environ.get("TF_USE_LEGACY_KERAS")
     try:
         yield

@@ -4,9 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
+from apache_beam import pvalue
 
 from preprocess.labels import Labels
 from trainer import __version__, artefacts, schema
@@ -27,15 +28,14 @@ class WriteLabels(beam.PTransform):
 
     def expand(self, input_or_inputs):
         waits = [
-            beam.pvalue.AsIter(done | f"Wait{i}" >> beam.combiners.Count.Globally())
+            pvalue.AsIter(done | f"Wait{i}" >> beam.combiners.Count.Globally())
             for i, done in enumerate(self._after)
         ]
         return (
             input_or_inputs
             | "ToOneFile" >> beam.Map(lambda element: ("labels", element[0]))
             | "Gather" >> beam.GroupByKey()
-            | "Write"
-            >> beam.ParDo(_WriteLabels(self._folder, self._store, self._pooled), *waits)
+            | "Write" >> beam.ParDo(_WriteLabels(self._folder, self._store, self._pooled), *waits)
         )
 
 
@@ -142,4 +142,4 @@ def _records(folder: Path) -> Iterator[LabelRecord]:
 
     for file in sorted(folder.glob(f"{LABELS}-*.tfrecord")):
         for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            yield schema.parse_label(serialized)
+            yield schema.parse_label(cast(bytes, serialized))

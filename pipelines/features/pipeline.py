@@ -83,7 +83,7 @@ def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> 
         | "Rejects" >> beam.Flatten()
         | "WriteRejects" >> dataset.WriteRejects(folder)
     )
-    records | "WriteLabels" >> dataset.WriteLabels(
+    _ = records | "WriteLabels" >> dataset.WriteLabels(
         folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]
     )
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
+from apache_beam import pvalue
+from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
 from pipelines.features import extract, store
@@ -33,10 +35,10 @@ class Job(NamedTuple):
     shards: int
 
 
-def reject(stage: str, problem: Problem) -> beam.pvalue.TaggedOutput:
+def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
     """A line for rejects.jsonl."""
-    beam.metrics.Metrics.counter("features", f"rejected_{stage}").inc()
-    return beam.pvalue.TaggedOutput(REJECTS, {"stage": stage, **problem._asdict()})
+    Metrics.counter("features", f"rejected_{stage}").inc()
+    return pvalue.TaggedOutput(REJECTS, {"stage": stage, **problem._asdict()})
 
 
 class Check(beam.DoFn):
@@ -51,7 +53,7 @@ class Check(beam.DoFn):
         for problem in inspection.problems:
             yield reject("check", problem)
         if inspection.digest:
-            beam.metrics.Metrics.counter("features", "checked").inc()
+            Metrics.counter("features", "checked").inc()
             yield inspection.digest, (inspection, split)
 
 
@@ -118,7 +120,7 @@ class Missing(beam.DoFn):
     def process(self, element: tuple[LabelRecord, str]) -> Iterator[tuple[str, extract.Pending]]:
         record, digest = element
         if record.key in self._index:
-            beam.metrics.Metrics.counter("features", "kept").inc()
+            Metrics.counter("features", "kept").inc()
             return
         shard = store.shard_of(record.key, self._job.shards)
         yield (
@@ -158,7 +160,7 @@ class Embed(beam.DoFn):
             extract.embed(self._model.frames, pending, job.ranges, job.batch_size, lost),
             hashlib.sha256(keys.encode()).hexdigest(),
         )
-        beam.metrics.Metrics.counter("features", "embedded").inc(written)
+        Metrics.counter("features", "embedded").inc(written)
         for one, why in lost:
             problem = Problem("error", one.file, one.row, one.name, f"image {why}")
             yield reject("embed", problem)

@@ -1,7 +1,7 @@
 """Predictions as DeepLabCut writes them: h5 (key df_with_missing), csv and the metadata pickle."""
 
 import os
-import pickle  # noqa: S403
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,10 +45,10 @@ def save_range(file: Path, keypoints: np.ndarray, failures: list[tuple[int, str]
 def load_range(file: Path) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
     """What `save_range` kept, or None if there is nothing usable."""
     try:
-        with np.load(file, allow_pickle=False) as saved:
+        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
             failures = [(int(i), str(why)) for i, why in json.loads(str(saved["failures"]))]
             return saved["keypoints"], failures
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -15,7 +15,7 @@ from trainer.export import SAVED_MODEL
 
 
 class FramePredictor:
-    """A loaded SavedModel. Keeps to public methods, so that it can live behind Beam's proxies too."""
+    """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
 
     def __init__(self, folder: str):
         import tensorflow as tf

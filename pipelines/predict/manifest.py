@@ -21,7 +21,7 @@ class Range(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """Videos that can be read with their names, and failures (path, reason) of those that cannot."""
+    """Videos that can be read, with their names, and failures (path, reason) of the others."""
 
     videos: list[tuple[str, Video]]
     failures: list[tuple[str, str]]

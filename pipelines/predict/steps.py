@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
+from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
 from pipelines.predict import commit
@@ -30,7 +31,7 @@ class PredictRange(beam.DoFn):
         self._model = self._handler.acquire(self._shared)
 
     def process(self, part: Range) -> Iterator[tuple[str, Range]]:
-        counter = beam.metrics.Metrics.counter
+        counter = Metrics.counter
         file = commit.range_file(self._output, part)
         if commit.load_range(file) is None:
             keypoints, failures = predict(part, self._handler, self._model)

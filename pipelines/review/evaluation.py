@@ -1,4 +1,4 @@
-"""What `evaluate` leaves for people: a table, a csv of every label, and drawn images, worst first."""
+"""What `evaluate` leaves for people: a table, a csv of every label, drawn images, worst first."""
 
 import csv
 import shutil
@@ -78,7 +78,17 @@ def table(metrics: dict[str, dict[str, Any]]) -> str:
 
 
 def _pose_rows(result: Evaluation):
-    yield ["image", "split", "bodypart", "x", "y", "predicted_x", "predicted_y", "likelihood", "error_px"]
+    yield [
+        "image",
+        "split",
+        "bodypart",
+        "x",
+        "y",
+        "predicted_x",
+        "predicted_y",
+        "likelihood",
+        "error_px",
+    ]
     distance = errors(result)
     for i, record in enumerate(result.records):
         for j, bodypart in enumerate(result.names):

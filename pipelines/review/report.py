@@ -1,4 +1,4 @@
-"""One report.html of an experiment: figures, curves, drawn images, videos. Opens without a network."""
+"""One report.html of an experiment: figures, curves, images, videos. Opens without a network."""
 
 import base64
 import os

@@ -76,12 +76,14 @@ def _images(folder: str, problems: list[Problem]) -> list[str]:
     for child in files.children(folder):
         if files.name(child).startswith("."):
             continue
-        if files.suffix(child) in images.SUFFIXES:
-            found.append(child)
+        if files.is_folder(child):
+            what = "is a folder inside a class folder"
+        elif files.suffix(child) not in images.SUFFIXES:
+            what = f"is not an image ({', '.join(images.SUFFIXES)})"
         else:
-            what = "is a folder inside a class folder" if files.is_folder(child) else ""
-            what = what or f"is not an image ({', '.join(images.SUFFIXES)})"
-            problems.append(Problem(WARNING, folder, 0, child, f"{what}; it is not read"))
+            found.append(child)
+            continue
+        problems.append(Problem(WARNING, folder, 0, child, f"{what}; it is not read"))
     return found
 
 

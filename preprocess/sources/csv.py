@@ -70,8 +70,8 @@ def _dictionary(folder: str) -> tuple[str, ...]:
     for place in (folder, files.parent(folder)):
         file = files.join(place, DICTIONARY)
         if files.exists(file):
-            lines = files.read_bytes(file).decode("utf-8", "replace").split("\n")
-            return tuple(line.strip() for line in lines if line.strip())
+            lines = files.read_bytes(file).decode("utf-8-sig", "replace").split("\n")
+            return tuple(line.strip().lower() for line in lines if line.strip())
     return ()
 
 
@@ -79,15 +79,19 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
     text = files.read_bytes(file).decode("utf-8-sig", "replace")
     found = []
     reader = csv.reader(io.StringIO(text))
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) != 2 or not all(cells):
-            what = f"must be `uri,label`. Received: {','.join(row)!r}"
-            problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
-            continue
-        found.append((file, reader.line_num, cells[0].replace("\\", "/"), cells[1].lower()))
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if len(cells) != 2 or not all(cells):
+                what = f"must be `uri,label`. Received: {','.join(row)!r}"
+                problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
+                continue
+            found.append((file, reader.line_num, cells[0].replace("\\", "/"), cells[1].lower()))
+    except csv.Error as error:
+        what = f"cannot be read from here on: {error}. Is a quote not closed?"
+        problems.append(Problem(ERROR, file, reader.line_num, "", what))
     return found
 
 
@@ -96,7 +100,7 @@ def _absolute(uri: str) -> bool:
 
 
 def _declared(file: str, uri: str) -> str | None:
-    """The split a row belongs to: the list's name says it, or a Training/Testing folder in the path."""
+    """The split of a row: the list's name says it, or a Training/Testing folder in the path."""
     by_name = DECLARED.get(files.name(file).lower())
     if by_name:
         return by_name

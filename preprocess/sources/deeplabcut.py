@@ -1,7 +1,7 @@
 """DeepLabCut projects with one animal: config.yaml and labeled-data/*/CollectedData_*.h5 or .csv.
 
-Names are trusted, places are not: project_path, the paths in video_sets and the order of columns are
-never used. An image is looked for in the folder of its label file, under its file name.
+Names are trusted, places are not: project_path, the paths in video_sets and the order of columns
+are never used. An image is looked for in the folder of its label file, under its file name.
 """
 
 import csv
@@ -20,7 +20,7 @@ INDIVIDUAL = "individual1"
 
 
 class Table(NamedTuple):
-    """A CollectedData file: columns are (scorer, bodypart, coord), rows carry their place in the file."""
+    """A CollectedData file: columns are (scorer, bodypart, coord), rows their place in the file."""
 
     file: str
     columns: list[tuple[str, ...]]
@@ -121,8 +121,7 @@ def _label_table(folder: str, scorer: str, problems: list[Problem]) -> Table | N
     found = {
         files.name(child): child
         for child in files.children(folder)
-        if files.name(child).startswith("CollectedData_")
-        and files.suffix(child) in (".h5", ".csv")
+        if files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
     }
     stems = sorted({files.stem(name) for name in found})
     wanted = f"CollectedData_{scorer}"
@@ -150,6 +149,8 @@ def _label_table(folder: str, scorer: str, problems: list[Problem]) -> Table | N
 
 def _read_h5(file: str, problems: list[Problem]) -> Table:
     columns, index, values = pandas_h5.read(files.read_bytes(file))
+    if any(len(column) != 3 for column in columns):
+        raise ValueError("must have the column levels scorer, bodyparts, coords, and no others")
     names = ["/".join(parts) for parts in index]
     return Table(file, columns, names, list(range(1, len(names) + 1)), values)
 
@@ -157,7 +158,10 @@ def _read_h5(file: str, problems: list[Problem]) -> Table:
 def _read_csv(file: str, problems: list[Problem]) -> Table:
     text = files.read_bytes(file).decode("utf-8-sig", "replace")
     reader = csv.reader(io.StringIO(text))
-    lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    try:
+        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(f"cannot be read: {error}. Is a quote not closed?") from None
     heads = [row[0].strip() for _, row in lines[:4]]
     if "individuals" in heads:
         raise ValueError("has a row of individuals: it belongs to a project with several animals")

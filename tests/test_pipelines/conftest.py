@@ -15,7 +15,8 @@ task: pose
 source: {format: deeplabcut, path: project}
 split: {by: image, test: 0.3, seed: 0}
 features: {backbone: mobilenet_v2_0.35, weights: "random:0", pca: 16, batch_size: 4}
-train: {steps: 30, batch_size: 4, hidden: 16, layers: 1, window: 8, evaluate_every: 10, checkpoint_every: 10}
+train: {steps: 30, batch_size: 4, hidden: 16, layers: 1, window: 8, evaluate_every: 10,
+  checkpoint_every: 10}
 predict: {pcutoff: 0.0, batch_size: 4, chunk: 7}
 render: {images: 5}
 output: out
@@ -93,8 +94,14 @@ def pose_file(tmp_path):
 
 
 def crops_settings():
-    text = SETTINGS.replace("pose", "crops").replace("{format: deeplabcut, path: project}", "{format: crops, path: crops}")
-    return text.replace("{by: image, test: 0.3, seed: 0}", "{by: folder}").replace("pca: 16", "crop_size: 64")
+    text = SETTINGS.replace("pose", "crops").replace(
+        "{format: deeplabcut, path: project}", "{format: crops, path: crops}"
+    )
+    return (
+        text.replace("{by: image, test: 0.3, seed: 0}", "{by: folder}")
+        .replace("pca: 16", "crop_size: 64")
+        .replace("train: {", "train: {learning_rate: 0.01, ")
+    )
 
 
 @pytest.fixture(scope="session")

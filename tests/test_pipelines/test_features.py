@@ -137,7 +137,10 @@ def test_features_of_training_cells_are_centred_and_of_unit_size(pose_file):
     settings = config.load(pose_file, ["features.pca=0"])
     pipeline.run(settings)
     dataset = Dataset(settings.dataset, settings.store, cache_mb=10)
-    cells = [dataset.features(r).astype(np.float32).reshape(-1, dataset.dims) for r in dataset.of("train")]
+    cells = [
+        dataset.features(r).astype(np.float32).reshape(-1, dataset.dims)
+        for r in dataset.of("train")
+    ]
     everything = np.concatenate(cells)
     live = everything.std(axis=0) > 0.1
     assert dataset.dims == 48 * 4 + 96 + 192

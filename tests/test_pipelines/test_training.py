@@ -22,7 +22,9 @@ def run_again(settings, folder, **train):
         {**config.to_dict(settings), "train": {**config.to_dict(settings.train), **train}},
     )
     folders = task.default_folders(changed)._replace(
-        model=str(folder / "model"), checkpoints=str(folder / "checkpoints"), logs=str(folder / "logs")
+        model=str(folder / "model"),
+        checkpoints=str(folder / "checkpoints"),
+        logs=str(folder / "logs"),
     )
     metrics = task.run(changed, folders)
     return metrics, json.loads((folder / "model/history.json").read_text())
@@ -150,11 +152,12 @@ pose, crops, image, legacy = sys.argv[1:]
 data = open(image, "rb").read()
 found = tf.saved_model.load(pose).signatures["serving_default"](image_bytes=tf.constant([data] * 3))
 assert found["keypoints"].shape == (3, 1, 3, 2) and found["likelihood"].shape == (3, 1, 3)
-frame = tf.io.decode_image(data)[None]
+frame = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")[None]
 same = tf.saved_model.load(pose).signatures["frames"](frames=frame)
 np.testing.assert_allclose(found["keypoints"][:1], same["keypoints"], atol=1e-3)
 model = tf.saved_model.load(crops)
-found = model.signatures["serving_default"](image_bytes=tf.constant([data] * 2), key=tf.constant(["a", "b"]))
+serve = model.signatures["serving_default"]
+found = serve(image_bytes=tf.constant([data] * 2), key=tf.constant(["a", "b"]))
 assert found["key"].numpy().tolist() == [b"a", b"b"] and found["scores"].shape == (2, 2)
 single = model.signatures["image_bytes"](image_bytes=tf.constant([data]))
 v1 = tf.compat.v1

@@ -140,11 +140,15 @@ def test_a_damaged_file_gives_each_index_once_as_an_image_or_a_reason(
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "options"),
-    [("d.mp4", "libx264", {"b_frames": 3}), ("d.mov", "mjpeg", {}), ("d.avi", "mjpeg", {})],
+    ("name", "codec", "options", "begin"),
+    [
+        ("d.mp4", "libx264", {"b_frames": 3}, 0.72),
+        ("d.mov", "mjpeg", {}, 0.4),
+        ("d.avi", "mjpeg", {}, 0.4),
+    ],
 )
-def test_damage_fails_some_frames_and_renumbers_none(tmp_path, name, codec, options):
-    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), 0.4, 0.5)
+def test_damage_fails_some_frames_and_renumbers_none(tmp_path, name, codec, options, begin):
+    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), begin, begin + 0.1)
     video = videos.index(path)
     frames = list(videos.read(video, 0, video.count))
     kept = [f for f in frames if f.pixels is not None]
@@ -252,9 +256,9 @@ def test_read_ahead_stops_its_thread_when_the_consumer_stops_early(mp4):
 
 
 def test_read_ahead_raises_the_error_of_its_thread(mp4):
-    video = videos.index(mp4)._replace(path=None)
-    with pytest.raises(TypeError):
-        list(videos.read_ahead(video, 0, 5, depth=2))
+    video = videos.index(mp4)._replace(times=(0,))
+    with pytest.raises(IndexError):
+        list(videos.read_ahead(video, 3, 5, depth=2))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_a_wrong_setting_is_named(file, override, message):
 
 
 def test_overrides_go_through_the_same_checks(file):
-    loaded = config.load(file, ["train.steps=20", "features.weights=random:3", "split.from=x.pickle"])
+    loaded = config.load(
+        file, ["train.steps=20", "features.weights=random:3", "split.from=x.pickle"]
+    )
     assert loaded.train.steps == 20
     assert loaded.features.weights == "random:3"
     assert loaded.split.from_ is not None and loaded.split.from_.endswith("/x.pickle")

@@ -85,7 +85,10 @@ def test_a_peak_in_the_corner_does_not_vote_from_outside():
     scoremap = np.zeros((1, 4, 5, 1), np.float32)
     scoremap[0, 0, 0] = 1.0
     locref = np.zeros((1, 4, 5, 1, 2), np.float32)
-    x, y = tf.constant([np.arange(5) + 0.5], tf.float32), tf.constant([np.arange(4) + 0.5], tf.float32)
+    x, y = (
+        tf.constant([np.arange(5) + 0.5], tf.float32),
+        tf.constant([np.arange(4) + 0.5], tf.float32),
+    )
     found = decode.keypoints(tf.constant(scoremap), tf.constant(locref), x, y, locref_stdev=1.0)
     np.testing.assert_allclose(found[0, 0], (0.5, 0.5, 1.0))
 

@@ -81,7 +81,9 @@ def test_every_record_is_found_by_its_key(tmp_path):
 def test_tensorflow_reads_the_shards_too(tmp_path):
     fill(tmp_path, 0, ["a", "b", "c"])
     (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
-    found = [schema.parse_features(r)[0] for r in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator()]
+    found = [
+        schema.parse_features(r)[0] for r in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator()
+    ]
     assert found == ["a", "b", "c"]
 
 

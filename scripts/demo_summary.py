@@ -1,0 +1,70 @@
+"""Prints what the quick start made: errors, seconds, and where things are."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.outputs import deeplabcut
+from trainer import artefacts
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) != 1:
+        print("usage: demo_summary.py FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(argv[0])
+    pose, crops = (artefacts.read_json(folder / f"runs/{k}/model/metrics.json") for k in KINDS)
+    rows = [
+        ("", "pose", "crops"),
+        ("images to learn from", pose["split"]["train"], crops["split"]["train"]),
+        ("images held out", pose["split"]["test"], crops["split"]["test"]),
+        (
+            "on held-out images",
+            f"median error {pose['test']['median_error_px']:.1f} px",
+            f"accuracy {crops['test']['accuracy']:.3f}",
+        ),
+        ("on the new video", f"median error {video_error(folder):.1f} px", "-"),
+        ("seconds for features", *(f"{m['seconds']['features']:.0f}" for m in (pose, crops))),
+        ("seconds of training", *(f"{m['seconds']['train']:.0f}" for m in (pose, crops))),
+        ("report", *(f"{folder}/runs/{k}/report.html" for k in KINDS)),
+        ("SavedModel", *(f"{folder}/runs/{k}/model/saved_model" for k in KINDS)),
+        ("labeled video", labeled_video(folder), "-"),
+    ]
+    widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
+    for row in rows:
+        print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True)))
+    print(f"\nNOTE: {pose['note']}")
+    print("The one line to run instead, on a machine with a network:")
+    print(f"  beampose run {folder}/pose.yaml --set features.weights=imagenet")
+    return 0
+
+
+KINDS = ("pose", "crops")
+
+
+def video_error(folder: Path) -> float:
+    """Median distance of the prediction from the truth of the rendered video, in pixels."""
+    (file,) = predictions(folder, ".csv")
+    keypoints, bodyparts = deeplabcut.keypoints(deeplabcut.read(file))
+    truth = pd.read_csv(folder / "truth.csv")
+    distance = [
+        np.hypot(keypoints[:, i, 0] - truth[f"{name}_x"], keypoints[:, i, 1] - truth[f"{name}_y"])
+        for i, name in enumerate(bodyparts)
+    ]
+    return float(np.nanmedian(np.concatenate(distance)))
+
+
+def labeled_video(folder: Path) -> str:
+    (file,) = predictions(folder, "_labeled.mp4")
+    return str(file)
+
+
+def predictions(folder: Path, ending: str) -> list[Path]:
+    info = artefacts.read_json(folder / "runs/pose/model/info.json")
+    return [folder / f"runs/pose/predictions/walk{info['dlc_scorer']}{ending}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

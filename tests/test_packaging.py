@@ -1,0 +1,112 @@
+"""What the two archives hold, and that the trainer's runs alone."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def modules(package):
+    return {p.relative_to(ROOT).as_posix() for p in (ROOT / package).rglob("*.py")}
+
+
+def contents(archive):
+    """Names inside the archive's one folder, without packaging metadata."""
+    with tarfile.open(archive) as tar:
+        names = {m.name.partition("/")[2] for m in tar.getmembers() if m.isfile()}
+    return {name for name in names if "egg-info" not in name}
+
+
+@pytest.fixture(scope="module")
+def trainer_archive(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    environment = {**os.environ, "PYTHON": sys.executable}
+    script = ROOT / "scripts/package_trainer"
+    subprocess.run([script, folder], check=True, env=environment, capture_output=True)
+    return next(folder.glob("*.tar.gz"))
+
+
+def test_the_trainer_archive_holds_the_trainer_alone(trainer_archive):
+    expected = modules("trainer") | {"LICENSE", "MANIFEST.in", "PKG-INFO", "setup.cfg", "setup.py"}
+    assert contents(trainer_archive) == expected
+
+
+def test_the_distribution_holds_three_packages_and_the_report_template(tmp_path):
+    source = tmp_path / "source"
+    ignore = shutil.ignore_patterns(".*", "runs", "demo", "__pycache__", "*.egg-info", "build")
+    shutil.copytree(ROOT, source, ignore=ignore)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", tmp_path, source],
+        check=True,
+        capture_output=True,
+    )
+    held = contents(next(tmp_path.glob("*.tar.gz")))
+    ours = modules("trainer") | modules("preprocess") | modules("pipelines")
+    assert ours | {"pipelines/review/report.html", "LICENSE", "README.md"} <= held
+    others = {name for name in held if "/" in name} - ours - {"pipelines/review/report.html"}
+    # setuptools adds tests named test*.py at the top of tests/ by itself.
+    assert {name.split("/")[0] for name in others} <= {"tests"}
+
+
+def install_and_ask_for_help(archive, folder, packages, options):
+    venv.create(folder, with_pip=True)
+    python = folder / "bin/python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if packages:
+        subprocess.run([*pip, *packages], check=True, capture_output=True)
+    subprocess.run([*pip, *options, archive], check=True, capture_output=True)
+    done = subprocess.run(
+        [python, "-I", "-m", "trainer.task", "--help"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--config" in done.stdout
+    return python
+
+
+def test_the_trainer_installed_alone_answers_help(trainer_archive, tmp_path):
+    needed = ["setuptools", "pyyaml"]
+    options = ["--no-deps", "--no-build-isolation"]
+    install_and_ask_for_help(trainer_archive, tmp_path / "clean", needed, options)
+
+
+@pytest.mark.slow
+def test_the_trainer_installed_with_what_it_declares_imports_everything(trainer_archive, tmp_path):
+    python = install_and_ask_for_help(trainer_archive, tmp_path / "clean", [], [])
+    names = sorted(Path(name).stem for name in modules("trainer") if "__init__" not in name)
+    code = "import " + ", ".join(f"trainer.{name}" for name in names)
+    subprocess.run([python, "-I", "-c", code], check=True, cwd=tmp_path, capture_output=True)
+
+
+def test_every_third_party_import_is_declared():
+    import setup
+
+    declared = {re.split(r"[\[<>=;]", pin)[0].lower() for pin in setup.PINS.values()}
+    packages = {
+        "apache_beam": "apache-beam",
+        "cv2": "opencv-python-headless",
+        "PIL": "pillow",
+        "yaml": "pyyaml",
+        "tensorflow_transform": "tensorflow-transform",
+        "ml_dtypes": "ml-dtypes",
+        # Come with what needs them.
+        "tensorflow_metadata": "tensorflow-transform",
+        "tfx_bsl": "tensorflow-transform",
+        "markupsafe": "jinja2",
+    }
+    found = set()
+    for file in modules("trainer") | modules("preprocess") | modules("pipelines"):
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+            match = re.match(r"\s*(?:import|from) (\w+)", line)
+            if match:
+                found.add(match.group(1))
+    ours = {"trainer", "preprocess", "pipelines"}
+    third = {n for n in found if n not in sys.stdlib_module_names} - ours
+    assert {packages.get(name, name) for name in third} <= declared

@@ -1,0 +1,91 @@
+"""The command line, by calling its door."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import fakes
+import pytest
+
+from pipelines import cli
+
+
+def test_help_answers_without_heavy_libraries():
+    code = (
+        "import sys; from pipelines import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'tensorflow', 'apache_beam', 'cv2', 'pandas', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("set()")
+
+
+def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
+    assert cli.main(["check", str(pose_file)]) == 0
+    place = pose_file.parent / "project/labeled-data/a"
+    with (place / "CollectedData_me.csv").open("a") as csv:
+        csv.write("labeled-data/a/gone.png,1,2,3,4,5,6\n")
+    assert cli.main(["check", str(pose_file)]) == 1
+    out = capsys.readouterr().out
+    assert "CollectedData_me.csv:10" in out
+    assert "image missing" in out
+    assert "1 errors, 0 warnings" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["features", "{file}", "--", "--runer=X"], "Did you mean --runner"),
+        (["features", "{file}", "--", "stray"], "Beam options look like"),
+        (["features", "{file}", "--set", "features.scal=1"], "Did you mean 'features.scale'"),
+        (["train", "{file}"], "Run `beampose features` first"),
+        (["predict", "{file}", "x.mp4"], "Run `beampose train` first"),
+        (["predict", "{file}"], "No videos"),
+        (["features", "none.yaml"], "No config file"),
+        (["features", "{file}", "--set", "features.backbone=resnet5"], "must be one of resnet50"),
+        (["features", "{file}", "--set", "features.weights=no.h5"], "no file"),
+        (["features", "{file}", "--set", "features.weights=builtin"], "this version has none"),
+        (["features", "{file}", "--set", "features.weights=random:x"], "must be random:SEED"),
+        (["features", "{file}", "--set", "source.path=nowhere"], "No DeepLabCut project"),
+    ],
+)
+def test_mistakes_get_a_sentence(pose_file, capsys, words, message):
+    assert cli.main([word.format(file=pose_file) for word in words]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_unknown_verbs_flags_and_beam_options_of_verbs_without_beam_are_errors(pose_file):
+    for words in (["trane", "x"], ["train", str(pose_file), "--fast"], ["train", "x", "--", "-r"]):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(words)
+        assert stop.value.code == 2
+
+
+def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
+    fakes.video(tmp_path / "film.mp4", "libx264", 12)
+    assert cli.main(["run", str(pose_file), str(tmp_path / "film.mp4")]) == 0
+    out = capsys.readouterr().out
+    assert "12 rows for 12 frames, 12 decoded, 0 failed" in out
+    report = (tmp_path / "out/report.html").read_text()
+    body = report[report.index("<main>") :]
+    assert body.index("RANDOM") < body.index("<h1>")
+    assert "12 rows for 12 frames" in body
+    assert "http" not in body.replace("http://www.w3.org", "")
+    assert list(Path(tmp_path / "out/predictions").glob("*_labeled.mp4"))
+    assert list(Path(tmp_path / "out/evaluation/images").glob("001-test-*.jpg"))
+    assert cli.main(["render", str(pose_file), str(tmp_path / "film.mp4")]) == 0
+
+
+def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
+    folder = Path(trained["crops"].output).parent
+    assert cli.main(["evaluate", str(folder / "crops.yaml")]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    from pipelines.review import report
+
+    text = report.write(trained["crops"]).read_text()
+    assert "of held-out crops are right" in text
+    assert cli.main(["predict", str(folder / "crops.yaml"), "x.mp4"]) == 2
+    assert "pose models" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""What the README says is so: its configs load, its verbs exist, its Python runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli, verbs
+from trainer import config
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_its_configs_load(tmp_path):
+    found = blocks("yaml")
+    assert len(found) == 2
+    for text in found:
+        (tmp_path / "my.yaml").write_text(text)
+        assert config.load(tmp_path / "my.yaml").output.startswith(tmp_path.as_posix())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda f: f.name)
+def test_the_shipped_configs_load_and_say_how_to_run_them(file):
+    config.load(file)
+    assert "beampose run " in file.read_text(encoding="utf-8")
+
+
+def test_its_table_names_every_verb_and_no_other():
+    assert set(re.findall(r"^\| `beampose (\w+)", README, flags=re.MULTILINE)) == set(verbs.VERBS)
+
+
+def test_its_commands_are_understood():
+    lines = [line.split("#")[0].split() for block in blocks("bash") for line in block.splitlines()]
+    for words in lines:
+        if words and words[0] == "beampose":
+            assert cli.parser().parse_args(words[1:]).verb in verbs.VERBS
+        elif words and words[0].startswith("./"):
+            assert (ROOT / words[0]).stat().st_mode & 0o111
+
+
+def test_its_python_runs_on_a_trained_model(trained, tmp_path, monkeypatch):
+    from PIL import Image
+
+    (code,) = blocks("python")
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg")
+    (tmp_path / "runs/mouse").mkdir(parents=True)
+    (tmp_path / "runs/mouse/model").symlink_to(trained["pose"].model)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert names["found"]["keypoints"].shape == (1, 1, 3, 2)

@@ -1,0 +1,155 @@
+import pickle
+
+import fakes
+import numpy as np
+import pytest
+
+from preprocess import split
+from preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+
+NOTHING = np.full((1, 3, 2), np.nan)
+
+
+def frame(video: str, number: int) -> LabeledFrame:
+    name = f"labeled-data/{video}/img{number:03}.png"
+    return LabeledFrame(image=name, name=name, video=video, file="f", row=1, keypoints=NOTHING)
+
+
+def crop(name: str, declared: str | None) -> LabeledCrop:
+    return LabeledCrop(image=name, name=name, video="v", file="f", row=1, label=0, split=declared)
+
+
+FRAMES = [frame(video, i) for video in ("a", "b", "c", "d", "e", "f") for i in range(50)]
+
+
+def test_the_split_is_the_same_on_every_call():
+    first, second = (split.assign(FRAMES, by="image", test=0.2, seed=3) for _ in range(2))
+    assert first == second
+
+
+def test_the_split_is_the_same_on_every_machine():
+    found = split.assign([frame("a", i) for i in range(12)], by="image", test=0.3, seed=0)
+    assert [i for i, side in enumerate(found) if side == TEST] == [2]
+
+
+def test_another_seed_is_another_split():
+    first, second = (split.assign(FRAMES, by="image", test=0.2, seed=seed) for seed in (0, 1))
+    assert first != second
+
+
+@pytest.mark.parametrize("test", [0.1, 0.5])
+def test_about_the_share_asked_for_is_held_out(test):
+    found = split.assign(FRAMES, by="image", test=test, seed=0)
+    assert found.count(TEST) / len(FRAMES) == pytest.approx(test, abs=0.06)
+
+
+def test_no_share_holds_out_nothing():
+    assert set(split.assign(FRAMES, by="image", test=0, seed=0)) == {TRAIN}
+
+
+def test_more_frames_move_nobody():
+    before = split.assign(FRAMES[::3], by="image", test=0.2, seed=0)
+    after = split.assign(FRAMES, by="image", test=0.2, seed=0)
+    assert after[::3] == before
+
+
+def test_the_order_of_frames_does_not_matter():
+    found = split.assign(FRAMES, by="image", test=0.2, seed=0)
+    turned = split.assign(FRAMES[::-1], by="image", test=0.2, seed=0)
+    assert turned[::-1] == found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_by_video_keeps_the_frames_of_a_video_together(seed):
+    found = split.assign(FRAMES, by="video", test=0.4, seed=seed)
+    sides = {
+        video: {s for f, s in zip(FRAMES, found, strict=True) if f.video == video}
+        for video in "abcdef"
+    }
+    assert all(len(side) == 1 for side in sides.values())
+    assert set(found) == {TRAIN, TEST}
+
+
+@pytest.mark.parametrize("test", [0.01, 0.99])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_small_set_has_both_sides(seed, test):
+    found = split.assign(FRAMES[:3], by="image", test=test, seed=seed)
+    assert set(found) == {TRAIN, TEST}
+
+
+def test_a_single_video_cannot_be_split_by_video():
+    with pytest.raises(ValueError, match=r"only one video \(a\).*Use split.by: image"):
+        split.assign(FRAMES[:50], by="video", test=0.2, seed=0)
+
+
+def test_no_frames_have_no_split():
+    assert split.assign([], by="video", test=0.2, seed=0) == []
+
+
+def test_crops_follow_their_folders():
+    items = [crop("a.jpg", TEST), crop("b.jpg", TRAIN), crop("c.jpg", TEST)]
+    assert split.assign(items, by="folder", test=0.2, seed=0) == [TEST, TRAIN, TEST]
+
+
+def test_crops_without_a_declared_split_cannot_follow_folders():
+    items = [crop("a.jpg", TRAIN), crop("lost.jpg", None)]
+    with pytest.raises(ValueError, match="lost.jpg lies in neither"):
+        split.assign(items, by="folder", test=0.2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "video"),
+    [
+        ("Training/Positive/cam_1_120_3.jpg", "cam_1"),
+        ("cam_120_3.jpg", "cam"),
+        ("P10057-125r.jpg", "P10057-125r"),
+        ("a\\b\\film.2_7_0.png", "film.2"),
+    ],
+)
+def test_the_video_of_a_crop_stands_in_its_name(name, video):
+    assert split.video_of_crop(name) == video
+
+
+def shuffle(path, train, test, protocol=pickle.HIGHEST_PROTOCOL, rest=None) -> str:
+    data = [[{"image": "a", "size": np.array([3, 40, 60])}], np.array(train), np.array(test), 0.67]
+    path.write_bytes(pickle.dumps(data if rest is None else rest, protocol))
+    return str(path)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_shuffle_is_read_in_the_order_of_names(tmp_path, protocol):
+    path = shuffle(tmp_path / "d.pickle", [2, 0], [1], protocol)
+    frames = [frame("b", 0), frame("a", 7), frame("a", 1)]
+    # Sorted by name: a/001, a/007, b/000.
+    assert split.from_shuffle(frames, path) == [TRAIN, TEST, TRAIN]
+
+
+def test_padding_in_a_shuffle_is_no_row(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [2, 0], [1, -1, -1])
+    assert split.from_shuffle(FRAMES[:3], path) == [TRAIN, TEST, TRAIN]
+
+
+def test_a_shuffle_of_more_frames_is_refused(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [0, 1, 3], [2])
+    with pytest.raises(ValueError, match="row 3 of 3"):
+        split.from_shuffle(FRAMES[:3], path)
+
+
+def test_a_shuffle_that_leaves_a_frame_out_is_refused(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [0], [2])
+    with pytest.raises(ValueError, match="1 frames, such as labeled-data/a/img001.png"):
+        split.from_shuffle(FRAMES[:3], path)
+
+
+def test_another_pickle_is_refused(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [], [], rest={"a": 1})
+    with pytest.raises(ValueError, match="not a DeepLabCut Documentation_data"):
+        split.from_shuffle(FRAMES[:3], path)
+
+
+def test_a_malicious_shuffle_is_refused_and_does_not_run(tmp_path):
+    bomb = fakes.Bomb(tmp_path / "ran")
+    path = shuffle(tmp_path / "d.pickle", [], [], rest=[[], [0], [1], bomb])
+    with pytest.raises(ValueError, match="not plain data"):
+        split.from_shuffle(FRAMES[:2], path)
+    assert not bomb.path.exists()
