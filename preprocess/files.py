@@ -4,13 +4,14 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import cast
 
 import fsspec
 
 
 def open_file(path: str, mode: str = "rb", **options):
     """Opens a local path or an address such as gs://bucket/name."""
-    return fsspec.open(path, mode, **options).open()
+    return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
 
 
 def read_bytes(path: str) -> bytes:

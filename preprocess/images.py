@@ -55,7 +55,7 @@ def orientation(data: bytes) -> int:
 def digest(pixels: np.ndarray) -> str:
     """sha256 of an image's shape and pixels, in hex: the same for PNG and TIFF of one image."""
     code = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode())
-    code.update(np.ascontiguousarray(pixels))
+    code.update(np.ascontiguousarray(pixels).data)
     return code.hexdigest()
 
 

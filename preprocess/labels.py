@@ -13,7 +13,7 @@ TEST = "test"
 
 
 class Problem(NamedTuple):
-    """Something wrong with a source. `row` counts from 1 as an editor shows the file; 0 = the whole file."""
+    """Something wrong with a source. `row` counts from 1, as in an editor; 0 = the whole file."""
 
     level: str
     file: str
@@ -31,7 +31,7 @@ class LabeledFrame:
       name: its name in the label file, with forward slashes; identifies it within a project.
       video: the video (folder) it comes from.
       file, row: where the label stands.
-      keypoints: float64 (individuals, bodyparts, 2), x then y in pixels of the image, NaN = not labeled.
+      keypoints: float64 (individuals, bodyparts, 2), x then y in pixels, NaN = not labeled.
     """
 
     image: str
@@ -67,7 +67,7 @@ class Labels:
 
     Attributes:
       items: frames or crops, in the order of the source.
-      bodyparts, individuals, edges, scorer: what a pose project names; edges are pairs of bodyparts.
+      bodyparts, individuals, edges, scorer: what a pose project names; edges join two bodyparts.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
       problems: rows and files that could not be read, and oddities.

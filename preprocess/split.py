@@ -76,7 +76,7 @@ def from_shuffle(frames: Sequence[LabeledFrame], path: str) -> list[str]:
 
 
 def video_of_crop(name: str) -> str:
-    """The video in a crop's name `<video>_<frame>_<box>.jpg`; the whole stem if it has no such form."""
+    """The video in a crop's name `<video>_<frame>_<box>.jpg`; else its whole stem."""
     found = re.fullmatch(r"(.+)_\d+_\d+", files.stem(name))
     return found.group(1) if found else files.stem(name)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Ranges(NamedTuple):
-    """How far a copy may differ: degrees, shares of size, share of contrast, blur sigma in pixels."""
+    """How far a copy may differ: degrees, shares of size and contrast, blur sigma in pixels."""
 
     rotation: float
     zoom: float
@@ -40,7 +40,7 @@ def draw(ranges: Ranges, seed: str, height: int, width: int) -> Copy:
 
 
 def apply(copy: Copy, pixels: np.ndarray) -> np.ndarray:
-    """The changed image, uint8 (height, width, 3), of the same size; beyond the border its edge goes on."""
+    """The changed image, uint8 (height, width, 3), of the same size; edge pixels go on outside."""
     height, width = pixels.shape[:2]
     # OpenCV counts from pixel centres, keypoints from the corner of the first pixel.
     half = np.full(2, 0.5)

@@ -34,7 +34,7 @@ class _Array(np.ndarray):
             raise ValueError("the pickle holds a broken array")
         if len(data) != math.prod(shape) * (1 if objects else dtype.plain.itemsize):
             raise ValueError("the pickle holds an array of another length than its shape says")
-        super().__setstate__((1, shape, dtype.plain, bool(fortran), data))
+        super().__setstate__((1, shape, dtype.plain, bool(fortran), data))  # pyright: ignore[reportArgumentType]
 
 
 def _reconstruct(*_: object) -> _Array:

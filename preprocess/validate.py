@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def inspect(
 def outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
     """Which keypoints (..., 2) lie outside an image; NaN does not."""
     beyond = (keypoints < 0) | (keypoints >= np.array([width, height]))
-    return beyond.any(axis=-1)
+    return cast(np.ndarray, beyond.any(axis=-1))
 
 
 def report(

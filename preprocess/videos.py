@@ -61,8 +61,9 @@ def index(path: str) -> Video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
             packets = [(p.pts, p.is_discard) for p in container.demux(stream) if p.size]
-            # A file that lost packets may number the rest differently after a seek.
-            whole = stream.frames in (0, len(packets))
+            # After a seek a file that lost packets may give other timestamps, and so do program
+            # streams (mpg), where FFmpeg guesses those of most frames.
+            steady = stream.frames in (0, len(packets)) and container.format.name != "mpeg"
             fps = float(stream.average_rate or stream.base_rate or 0)
         first = _first_frames(path)
     except av.FFmpegError as error:
@@ -75,11 +76,10 @@ def index(path: str) -> Video:
     ordered = tuple(sorted(known))
     found = [t for t, _ in first]
     trusted = (
-        whole
+        steady
         and len(known) == len(times)
         and len(set(known)) == len(known)
-        # A damaged frame may be absent; a first frame with another's timestamp means a shift.
-        and found[0] == ordered[0]
+        # A damaged frame may be absent.
         and found == [t for t in ordered if t in set(found)]
     )
     height, width = first[0][1]
@@ -176,7 +176,9 @@ def _decode_from(
     video: Video, origin: int, start: int, stop: int
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """What a decoder gives inside a range if it starts at the key frame before `origin`."""
-    numbers = {time: i for i, time in enumerate(video.times)} if video.times else None
+    numbers: dict[int | None, int] | None = None
+    if video.times:
+        numbers = {time: i for i, time in enumerate(video.times)}
     try:
         with av.open(video.path) as container:
             stream = container.streams.video[0]

@@ -267,15 +267,18 @@ def animal(take: Take, frame: int) -> list[Tile]:
     return [*paws, tail, body, *head]
 
 
-def make_take(number: int, seed: int, frames: int) -> Take:
-    """A take: the same number and seed give the same one."""
-    rng = np.random.default_rng([seed, number])
+def make_take(number: int, seed: int, frames: int, *, place: int | None = None) -> Take:
+    """A take: the same numbers and seed give the same one.
+
+    Takes of one `place` share the ground, the light and the animal, as films of one arena do; a
+    take without one has its own.
+    """
+    rng = np.random.default_rng([seed, number if place is None else place])
+    walk = random_walk(np.random.default_rng([seed, number, 1]), frames)
     angle = rng.uniform(0, 2 * np.pi)
     sun = np.array([0.6 * math.cos(angle), 0.6 * math.sin(angle), 0.8], np.float32)
     ground, centers = scatter(rng, soil(rng), sun)
-    walk = random_walk(rng, frames)
-    above = rng.choice(walk.path[len(walk.path) // 4 :], 2)
-    above = above + 15 * np.exp(2j * np.pi * rng.uniform(size=2))
+    above = rng.uniform(0.2, 0.8, 2) * WIDTH + 1j * rng.uniform(0.2, 0.8, 2) * HEIGHT
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
     field = (1 + 0.27 * (x * sun[0] + y * sun[1]) - 0.08 * (x**2 + y**2)) * rng.uniform(1.05, 1.3)
     return Take(

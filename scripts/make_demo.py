@@ -30,8 +30,10 @@ from PIL import Image
 SCORER, VIDEO, MARKER = "demo", "walk", ".beampose-demo"
 SKELETON = [["nose", "leftear"], ["nose", "rightear"], ["leftear", "tailbase"]]
 SKELETON += [["rightear", "tailbase"]]
-# A take is a place, a light and a walk, all from its number. No two kinds of data share one.
+# A take is a walk at a place, from its number. No two kinds of data share one.
 VIDEO_TAKE, LABELED_TAKES = 0, (1, 2, 3)
+# The video and the labeled frames show one arena; every take of crops is another place.
+ARENA = 0
 CROP_TAKES = {"Training": (4, 5, 6, 7), "Testing": (8,)}
 TEST, NEGATIVES, CROP_SIDES = 0.2, 1.5, (60, 140)
 STRIDE, SPARE = 12, 10  # Frames from one that is used to the next; how many may be unfit.
@@ -76,7 +78,7 @@ def write_labels(project: Path, labeled: int, seed: int) -> None:
     levels = [[SCORER], list(BODYPARTS), ["x", "y"]]
     columns = pd.MultiIndex.from_product(levels, names=["scorer", "bodyparts", "coords"])
     for number, count in shares(labeled, LABELED_TAKES):
-        take = make_take(number, seed, (count + SPARE) * STRIDE)
+        take = make_take(number, seed, (count + SPARE) * STRIDE, place=ARENA)
         rows = {}
         for frame in usable(take, count):
             name = f"labeled-data/take{number}/img{frame:03d}.png"
@@ -90,7 +92,7 @@ def write_labels(project: Path, labeled: int, seed: int) -> None:
 
 def write_video(project: Path, truth: Path, frames: int, seed: int) -> None:
     """The video, and where its bodyparts are in each frame; empty where they cannot be seen."""
-    take = make_take(VIDEO_TAKE, seed, frames)
+    take = make_take(VIDEO_TAKE, seed, frames, place=ARENA)
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     (project / "videos").mkdir()
     options = {"movflags": "+faststart"}
@@ -172,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     parser.add_argument("--frames", type=at_least(1), default=240, help="of the video")
-    parser.add_argument("--labeled", type=at_least(3), default=60, help="frames, of three takes")
+    parser.add_argument("--labeled", type=at_least(3), default=120, help="frames, of three takes")
     parser.add_argument("--crops", type=at_least(5), default=120, help="positives; negatives x 1.5")
     parser.add_argument("--seed", type=at_least(0), default=0, help="another seed, another demo")
     args = parser.parse_args(argv)

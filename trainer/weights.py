@@ -84,7 +84,7 @@ def _randomize(model, seed: int) -> None:
 def _load_file(model, path: str) -> None:
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that a file lacks, and leaves their random weights in place.
+            # Keras only warns of layers that a file lacks, and leaves them their random weights.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:

@@ -1,4 +1,4 @@
-"""Label formats, one file each: `read(path, ...) -> Labels`. A new format is a file and a line here."""
+"""Label formats, one file each: `read(path, ...) -> Labels`. A new format: a file, a line here."""
 
 from preprocess.labels import Labels
 from preprocess.sources import crops, csv, deeplabcut

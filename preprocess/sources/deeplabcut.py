@@ -239,7 +239,7 @@ def _frames(
         for (bodypart, axis), column in places.items():
             keypoints[0, bodypart, axis] = values[column]
         # A point with one coordinate is no point.
-        half = np.isnan(keypoints).any(-1) & ~np.isnan(keypoints).all(-1)
+        half = np.asarray(np.isnan(keypoints).any(-1) & ~np.isnan(keypoints).all(-1))
         if half.any():
             which = ", ".join(bodyparts[i] for i in np.flatnonzero(half[0]))
             what = f"{which} has only one of x and y; taken as not labeled"

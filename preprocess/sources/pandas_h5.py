@@ -5,7 +5,7 @@ they are read with h5py, and the few pickled attributes with `preprocess.unpickl
 """
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -45,7 +45,7 @@ def _only_table(file: h5py.File) -> h5py.Group:
 def _appendable(group: h5py.Group) -> tuple[list, list, np.ndarray]:
     axes = unpickle.loads(_bytes(group.attrs["non_index_axes"]))
     names = [_names(column) for column in axes[0][1]]
-    table = group["table"][()]  # pyright: ignore[reportIndexIssue, reportArgumentType]
+    table = _values(group, "table")
     index = [_split(_text(value)) for value in table["index"]]
     columns, blocks = [], []
     for field in table.dtype.names:
@@ -63,9 +63,9 @@ def _fixed(group: h5py.Group) -> tuple[list, list, np.ndarray]:
     names = _axis(group, "axis0")
     index = [part for row in _axis(group, "axis1") for part in [_join(row)]]
     columns, blocks = [], []
-    for block in range(int(group.attrs["nblocks"])):
+    for block in range(_count(group, "nblocks")):
         columns += _axis(group, f"block{block}_items")
-        values = group[f"block{block}_values"][()]  # pyright: ignore[reportIndexIssue, reportArgumentType]
+        values = _values(group, f"block{block}_values")
         blocks.append(_floats(values).reshape(len(index), -1))
     values = np.concatenate(blocks, axis=1) if blocks else np.empty((len(index), 0))
     order = [columns.index(name) for name in names]
@@ -76,7 +76,7 @@ def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
     if f"{name}_level0" not in group:
         return [(_text(value),) for value in _array(group, name)]
     levels = []
-    for level in range(int(group.attrs[f"{name}_nlevels"])):
+    for level in range(_count(group, f"{name}_nlevels")):
         values = [_text(value) for value in _array(group, f"{name}_level{level}")]
         codes = _array(group, f"{name}_label{level}")
         levels.append([values[code] if code >= 0 else "" for code in codes])
@@ -84,10 +84,18 @@ def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
 
 
 def _array(group: h5py.Group, name: str) -> np.ndarray:
-    array = group[name][()]  # pyright: ignore[reportIndexIssue, reportArgumentType]
+    array = _values(group, name)
     if array.dtype.kind == "O":
         raise ValueError(f"{name} is stored as pickled objects, which are not read")
     return array
+
+
+def _values(group: h5py.Group, name: str) -> Any:
+    return cast(h5py.Dataset, group[name])[()]
+
+
+def _count(group: h5py.Group, name: str) -> int:
+    return int(cast(Any, group.attrs[name]))
 
 
 def _floats(values: np.ndarray) -> np.ndarray:

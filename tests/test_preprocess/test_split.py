@@ -118,15 +118,15 @@ def shuffle(path, train, test, protocol=pickle.HIGHEST_PROTOCOL, rest=None) -> s
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_a_shuffle_is_read_in_the_order_of_names(tmp_path, protocol):
-    path = shuffle(tmp_path / "d.pickle", [2, 0], [1], protocol)
+    path = shuffle(tmp_path / "d.pickle", [2, 1], [0], protocol)
     frames = [frame("b", 0), frame("a", 7), frame("a", 1)]
     # Sorted by name: a/001, a/007, b/000.
-    assert split.from_shuffle(frames, path) == [TRAIN, TEST, TRAIN]
+    assert split.from_shuffle(frames, path) == [TRAIN, TRAIN, TEST]
 
 
 def test_padding_in_a_shuffle_is_no_row(tmp_path):
-    path = shuffle(tmp_path / "d.pickle", [2, 0], [1, -1, -1])
-    assert split.from_shuffle(FRAMES[:3], path) == [TRAIN, TEST, TRAIN]
+    path = shuffle(tmp_path / "d.pickle", [0, -1, -1], [1, 2, -1])
+    assert split.from_shuffle(FRAMES[:3], path) == [TRAIN, TEST, TEST]
 
 
 def test_a_shuffle_of_more_frames_is_refused(tmp_path):

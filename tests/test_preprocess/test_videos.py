@@ -26,6 +26,7 @@ KINDS = {
     ),
     "mpeg4 in avi": ("g.avi", "mpeg4", {}),
     "mpeg4 with B-frames in avi": ("h.avi", "mpeg4", {"b_frames": 2}),
+    "mpeg4 in a transport stream": ("m.mts", "mpeg4", {"gop": 30}),
     "mpeg2 in mpg": ("i.mpg", "mpeg2video", {"b_frames": 2}),
     "mjpeg in mov": ("j.mov", "mjpeg", {}),
     "vp8 in webm": ("k.webm", "libvpx", {"options": {"deadline": "realtime"}}),
@@ -90,10 +91,14 @@ def test_ranges_join_to_the_sequential_decode(path):
     assert [f.index for f in joined if not np.array_equal(f.pixels, expected[f.index])] == []
 
 
-def test_a_range_within_a_long_group_of_pictures_is_found(tmp_path):
-    path = fakes.video(tmp_path / "long.mts", "libx264", 400, gop=120)
-    (frame,) = videos.read(videos.index(path), 390, 391)
-    assert fakes.number(frame.pixels) == 390
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mts", "libx264"), ("a.mts", "mpeg4"), ("a.mpg", "mpeg1video")]
+)
+@pytest.mark.parametrize("start", [143, 258, 390])
+def test_a_frame_within_a_long_group_of_pictures_is_found(tmp_path, name, codec, start):
+    path = fakes.video(tmp_path / name, codec, 400, gop=250)
+    (frame,) = videos.read(videos.index(path), start, start + 1)
+    assert fakes.number(frame.pixels) == start
 
 
 def test_an_empty_range_gives_no_frame(mp4):
@@ -154,6 +159,19 @@ def test_damage_fails_some_frames_and_renumbers_none(tmp_path, name, codec, opti
     kept = [f for f in frames if f.pixels is not None]
     assert 10 < len(kept) < 60
     assert [fakes.number(f.pixels) for f in kept] == [f.index for f in kept]
+
+
+def test_a_damaged_beginning_renumbers_nothing(tmp_path):
+    path = fakes.video(tmp_path / "d.mp4", "libx264", 60, b_frames=3)
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    at = data.index(b"mdat") + 4
+    data[at : at + 600] = bytes(600)
+    frames = list(videos.read(videos.index(rewritten(path, "damaged_", data)), 0, 60))
+    assert frames[0].failure
+    kept = [f.index for f in frames if f.pixels is not None]
+    assert set(kept) >= set(range(12, 60))
+    assert [fakes.number(frames[i].pixels) for i in kept] == kept
 
 
 def test_a_range_of_a_damaged_file_equals_the_same_frames_of_the_whole(tmp_path):

@@ -5,7 +5,6 @@ import hashlib
 import http.server
 import threading
 
-
 import h5py
 import numpy as np
 import pytest
