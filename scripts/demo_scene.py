@@ -175,13 +175,13 @@ def lay(image: np.ndarray, sheet: np.ndarray, sun: np.ndarray, lift: float) -> n
 
 def soil(rng: np.random.Generator) -> np.ndarray:
     """Bare ground, from sand to moss."""
-    light = np.array([0.56, 0.48, 0.38]) + rng.uniform(-0.06, 0.06, 3)
-    dark = light * rng.uniform(0.6, 0.75) + rng.uniform(-0.02, 0.04, 3)
+    light = np.array([0.74, 0.68, 0.59]) + rng.uniform(-0.05, 0.05, 3)
+    dark = light * rng.uniform(0.75, 0.85) + rng.uniform(-0.02, 0.02, 3)
     mix = 0.5 + 0.5 * octaves(rng, HEIGHT, WIDTH, (90, 40, 18, 8, 4, 2))[..., None]
-    green = np.clip(octaves(rng, HEIGHT, WIDTH, (110, 50, 20, 6)), 0, 1)[..., None] * 0.8
+    green = np.clip(octaves(rng, HEIGHT, WIDTH, (110, 50, 20, 6)), 0, 1)[..., None] * 0.4
     moss = light * (0.72, 0.92, 0.60) * (0.6 + 0.5 * mix)
     image = (light * mix + dark * (1 - mix)) * (1 - green) + moss * green
-    return (image * (1 + 0.10 * noise(rng, HEIGHT, WIDTH, 1.3))[..., None]).astype(np.float32)
+    return (image * (1 + 0.06 * noise(rng, HEIGHT, WIDTH, 1.3))[..., None]).astype(np.float32)
 
 
 def stone(rng: np.random.Generator, center: complex, size: float, sun: np.ndarray) -> Tile:
@@ -217,10 +217,10 @@ def scatter(
     places = centers @ np.array([1, 1j])
     pebbles = [stone(rng, place, rng.uniform(1, 3.5), sun) for place in places[16:]]
     image = lay(image, layer(pebbles), sun, 1.5)
-    for place in places[:16:2]:
-        image = lay(image, layer([stone(rng, place, rng.uniform(8, 24), sun)]), sun, 5)
-    for place in places[1:16:2]:
-        image = lay(image, layer([leaf(rng, place, rng.uniform(14, 34), sun)]), sun, 2.5)
+    for place in places[:8]:
+        image = lay(image, layer([stone(rng, place, rng.uniform(6, 17), sun)]), sun, 5)
+    for place in places[8:14]:
+        image = lay(image, layer([leaf(rng, place, rng.uniform(12, 24), sun)]), sun, 2.5)
     return image, centers[:16]
 
 
@@ -230,7 +230,7 @@ def random_hides(rng: np.random.Generator) -> dict[str, np.ndarray]:
     hairs = cv2.resize(noise(rng, rows, columns // 6, 1.2), (columns, rows)) * 0.22
     tone = 0.86 + 0.30 * np.linspace(-1, 1, rows)[:, None] ** 2 + hairs
     tone += 0.10 * octaves(rng, rows, columns, (60, 25, 10))
-    color = np.array([0.47, 0.39, 0.33]) * rng.uniform(0.8, 1.2) + rng.uniform(-0.02, 0.02, 3)
+    color = np.array([0.20, 0.17, 0.15]) * rng.uniform(0.8, 1.2) + rng.uniform(-0.01, 0.01, 3)
     snout = np.clip(1 - np.arange(columns) / 9, 0, 1)[:, None] ** 0.5
     body = color * tone[..., None] * (1 - snout) + PINK * snout
     ear = 0.45 * color + 0.5 * PINK

@@ -72,7 +72,7 @@ def install_and_ask_for_help(archive, folder, packages, options):
 
 
 def test_the_trainer_installed_alone_answers_help(trainer_archive, tmp_path):
-    needed = ["setuptools", "pyyaml"]
+    needed = ["setuptools", "wheel", "pyyaml"]
     options = ["--no-deps", "--no-build-isolation"]
     install_and_ask_for_help(trainer_archive, tmp_path / "clean", needed, options)
 

@@ -79,6 +79,41 @@ def _randomize(model, seed: int) -> None:
             if "depthwise" in variable.path:
                 fan_in = float(np.prod(variable.shape[:2]))
             variable.assign(rng.standard_normal(variable.shape) * np.sqrt(2.0 / fan_in))
+    _calibrate(model, rng)
+
+
+def _calibrate(model, rng: np.random.Generator) -> None:
+    """Sets the batch normalisation of random weights to what noise with a natural spectrum gives.
+
+    Without it activations grow from block to block until ReLU6 cuts most of them off.
+    """
+    import keras
+
+    layers = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    model(_natural_noise(rng, count=4, size=128), training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+        for variable in layer.non_trainable_variables:
+            # Three digits: the same on machines whose kernels differ in the last bits.
+            variable.assign(_rounded(variable.numpy()))
+
+
+def _natural_noise(rng: np.random.Generator, *, count: int, size: int) -> np.ndarray:
+    """Float32 (count, size, size, 3) of mean 0 whose power falls with frequency, as in photographs."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None, :])
+    frequency[0, 0] = 1.0
+    white = np.fft.fft2(rng.standard_normal((count, 3, size, size)))
+    coloured = np.fft.ifft2(white / frequency).real
+    coloured /= coloured.std(axis=(2, 3), keepdims=True)
+    return (0.5 * coloured).clip(-1, 1).transpose(0, 2, 3, 1).astype(np.float32)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    size = 10.0 ** np.floor(np.log10(np.maximum(np.abs(values), 1e-12)) - 2)
+    return np.round(values / size) * size
 
 
 def _load_file(model, path: str) -> None:
