@@ -102,7 +102,7 @@ def _calibrate(model, rng: np.random.Generator) -> None:
 
 
 def _natural_noise(rng: np.random.Generator, *, count: int, size: int) -> np.ndarray:
-    """Float32 (count, size, size, 3) of mean 0 whose power falls with frequency, as in photographs."""
+    """Float32 (count, size, size, 3), mean 0, power falling with frequency as in photographs."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None, :])
     frequency[0, 0] = 1.0
     white = np.fft.fft2(rng.standard_normal((count, 3, size, size)))
