@@ -28,13 +28,14 @@ def main(argv: list[str]) -> int:
         ("on the new video", f"median error {video_error(folder):.1f} px", "-"),
         ("seconds for features", *(f"{m['seconds']['features']:.0f}" for m in (pose, crops))),
         ("seconds of training", *(f"{m['seconds']['train']:.0f}" for m in (pose, crops))),
-        ("report", *(f"{folder}/runs/{k}/report.html" for k in KINDS)),
-        ("SavedModel", *(f"{folder}/runs/{k}/model/saved_model" for k in KINDS)),
-        ("labeled video", labeled_video(folder), "-"),
     ]
     widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
     for row in rows:
         print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True)))
+    print(f"\nlabeled video  {labeled_video(folder)}")
+    for kind in KINDS:
+        print(f"{kind:<5}          {folder}/runs/{kind}/report.html")
+        print(f"               {folder}/runs/{kind}/model/saved_model")
     print(f"\nNOTE: {pose['note']}")
     print("The one line to run instead, on a machine with a network:")
     print(f"  beampose run {folder}/pose.yaml --set features.weights=imagenet")
