@@ -65,13 +65,20 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
     )
 
 
+@functools.lru_cache(maxsize=1)
+def backbone(name: str, weights: str, pooled: bool):
+    """The frozen network; kept, because on one machine the launcher and the worker both need it."""
+    from trainer.backbone import Backbone
+
+    return Backbone(name, weights, pooled=pooled)
+
+
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
-    from trainer.backbone import Backbone
     from trainer.embed import Embedder
 
-    backbone = Backbone(spec.backbone, spec.weights, pooled=spec.pooled)
-    return Embedder(backbone, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
+    network = backbone(spec.backbone, spec.weights, spec.pooled)
+    return Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
 
 
 def acquire(handle: shared.Shared, spec: ModelSpec):

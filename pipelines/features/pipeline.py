@@ -10,7 +10,6 @@ from pipelines import options as beam_options
 from pipelines.features import analyze, dataset, extract, source, steps, store
 from preprocess.labels import TRAIN, Labels
 from trainer import artefacts, embed
-from trainer.backbone import Backbone
 from trainer.config import Config, join
 from trainer.store import Index
 
@@ -113,7 +112,7 @@ def open_store(
 ) -> Target:
     """Finds the store of the config's recipe, or makes it: its transform is learned once, here."""
     features = config.features
-    backbone = Backbone(features.backbone, features.weights, pooled=config.task == "crops")
+    backbone = extract.backbone(features.backbone, features.weights, config.task == "crops")
     recipe = embed.recipe(
         backbone, scale=features.scale, crop_size=features.crop_size, pca=config.pca
     )
