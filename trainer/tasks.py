@@ -1,5 +1,8 @@
 """What pose and crops do differently in training: head, loss, prediction, score."""
 
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,8 +38,10 @@ class Pose:
         )
         self._window = config.train.window
         self.signature = dataset.pose_signature()
-        features, _, cell, *_ = self.signature
-        self._forward = tf.function(self._keypoints, input_signature=[features, cell])
+        maps = self.signature
+        self._forward = tf.function(
+            self._keypoints, input_signature=[maps.features, maps.cell, maps.inside]
+        )
 
     def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> PoseBatch:
         """A training batch: windows of the maps, most of them around a labeled point."""
@@ -70,15 +75,15 @@ class Pose:
         found = []
         for start in range(0, len(records), batch_size):
             batch = self.dataset.pose_batch(records[start : start + batch_size])
-            found.append(self._forward(batch.features, batch.cell).numpy())
+            found.append(self._forward(batch.features, batch.cell, batch.inside).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.bodyparts), 3))
 
     def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
         truth = np.stack([r.keypoints[0] for r in records])
         return metrics.pose_metrics(truth, predicted, self.dataset.bodyparts, self._pcutoff)
 
-    def _keypoints(self, features: tf.Tensor, cell: tf.Tensor) -> tf.Tensor:
-        return keypoints(self.head, features, cell, self._train.locref_stdev)
+    def _keypoints(self, features: tf.Tensor, cell: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+        return keypoints(self.head, features, cell, self._train.locref_stdev, inside)
 
 
 class Crops:
@@ -133,18 +138,26 @@ class Crops:
 
 
 def keypoints(
-    head: keras.Model, features: tf.Tensor, cell: tf.Tensor, locref_stdev: float
+    head: keras.Model,
+    features: tf.Tensor,
+    cell: tf.Tensor,
+    locref_stdev: float,
+    inside: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Features (batch, rows, columns, dims) to (batch, bodyparts, 3): x, y, likelihood.
 
-    `cell` is (batch, 2), width and height of a cell in source pixels.
+    `cell` is (batch, 2), width and height of a cell in source pixels; `inside` (batch, rows,
+    columns) is 0 in padding, where no peak may be found.
     """
     features = tf.cast(features, tf.float32)
     outputs = head(features, training=False)
     logits, locref = heads.split_maps(outputs, outputs.shape[-1] // 3)
     shape = tf.shape(features)
     x, y = targets.centres(shape[1], shape[2], cell, tf.zeros_like(cell))
-    return decode.keypoints(tf.sigmoid(logits), locref, x, y, locref_stdev=locref_stdev)
+    scoremap = tf.sigmoid(logits)
+    if inside is not None:
+        scoremap *= inside[..., None]
+    return decode.keypoints(scoremap, locref, x, y, locref_stdev=locref_stdev)
 
 
 def scores(head: keras.Model, features: tf.Tensor) -> tf.Tensor:

@@ -143,6 +143,19 @@ def test_maps_of_two_sizes_are_padded_and_padding_weighs_nothing(trained):
     np.testing.assert_allclose(batch.cell, [(8, 8), (8, 8)])
 
 
+def test_a_frame_has_the_same_keypoints_alone_and_in_a_padded_batch(trained):
+    from trainer import tasks
+
+    dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
+    task_ = tasks.Pose(trained["pose"], dataset)
+    # Zero features, as padding has, then look most like a bodypart.
+    task_.head.layers[-1].bias.assign([9.0] * 3 + [0.0] * 6)
+    task_.head.layers[-1].kernel.assign(-abs(task_.head.layers[-1].kernel.numpy()))
+    records = [next(r for r in dataset.records if r.video == video) for video in "ab"]
+    alone = [task_.predict([record], 1)[0] for record in records]
+    np.testing.assert_allclose(task_.predict(records, 2), alone, atol=1e-3)
+
+
 OUTSIDE = """
 import sys
 import numpy as np, tensorflow as tf
