@@ -6,11 +6,9 @@ and the EXIF orientation is NOT applied: coordinates belong to the pixels as sto
 models decode with the same rule.
 """
 
-import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,7 +18,10 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 170_000_000
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
-_ORIENTATION = 0x0112
+_ORIENTATION_TAG = 0x0112
+# Pillow warns of oddities in tags and of sizes below its limit; both are judged here instead. Once
+# for the process: a filter around each call would not be safe in threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -29,27 +30,26 @@ def decode(data: bytes) -> np.ndarray:
     Raises:
       ValueError: the bytes are not a whole image, or hold more than `MAX_PIXELS` pixels.
     """
+    return read(data)[0]
+
+
+def read(data: bytes) -> tuple[np.ndarray, int]:
+    """`decode`, and the EXIF orientation: 1 is upright, or not said.
+
+    One call for both, because where a PNG holds its EXIF is known only after decoding.
+    """
     try:
         with _open(data) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"has {image.width}x{image.height} pixels, above {MAX_PIXELS:,}")
             image.load()
-            return _rgb(image)
+            return _rgb(image), _orientation(image)
     except UnidentifiedImageError:
         raise ValueError("is not an image of a known format") from None
     except ValueError:
         raise
     except Exception as error:  # Damaged bytes raise many types, such as struct.error.
         raise ValueError(f"cannot be decoded: {error}") from None
-
-
-def orientation(data: bytes) -> int:
-    """The EXIF orientation, 1 = upright or not said."""
-    try:
-        with _open(data) as image:
-            return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # As in decode. An unreadable remark is no remark.
-        return 1
 
 
 def digest(pixels: np.ndarray) -> str:
@@ -66,13 +66,15 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-@contextlib.contextmanager
-def _open(data: bytes) -> Iterator[Image.Image]:
-    # Pillow warns of oddities in tags and of sizes below its limit; both are judged here instead.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            yield image
+def _open(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=_FORMATS)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # As in `read`. An unreadable remark is no remark.
+        return 1
 
 
 def _rgb(image: Image.Image) -> np.ndarray:

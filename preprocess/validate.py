@@ -56,12 +56,12 @@ def inspect(
     except OSError as error:
         return Inspection(item, (problem(ERROR, f"image cannot be read: {error}"),)), None
     try:
-        pixels = images.decode(data)
+        pixels, orientation = images.read(data)
     except ValueError as error:
         return Inspection(item, (problem(ERROR, f"image {error}"),)), None
     height, width = pixels.shape[:2]
     found = []
-    if images.orientation(data) != 1:
+    if orientation != 1:
         what = "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
         found.append(problem(WARNING, what))
     if isinstance(item, LabeledFrame):

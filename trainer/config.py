@@ -58,7 +58,7 @@ class Features:
     copies: int = 0
     pca: int | None = None
     crop_size: int = 224
-    batch_size: int = 8
+    batch_size: int = 4
     rotation: float = 25.0
     zoom: float = 0.2
     translation: float = 0.1

@@ -5,14 +5,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from trainer import memory
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and wakes its devices. Its log level applies only after that.
+
+    Memory it frees is kept, see `trainer.memory`.
 
     Raises:
       ModuleNotFoundError: it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    memory.keep_freed()
     if "tensorflow" in sys.modules:
         return
     with _stderr_to_nowhere():

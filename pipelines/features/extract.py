@@ -1,7 +1,8 @@
 """Pixels to features in a worker: one model a process, fixed batches, images decoded ahead."""
 
 import functools
-from collections import deque
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -12,9 +13,13 @@ from apache_beam.utils import shared
 from preprocess import files, images, transform
 from preprocess.transform import Ranges
 from trainer.config import Config
+from trainer.quiet import import_tensorflow
 
 # Decoding threads; the network itself uses all cores.
 READERS = 2
+# Bytes of decoded pixels a process keeps: an image is checked first and embedded with its copies
+# later, and a small project is decoded once in all.
+RECENT_BYTES = 256 << 20
 
 Item = TypeVar("Item")
 Read = TypeVar("Read")
@@ -53,6 +58,34 @@ class Pending(NamedTuple):
     width: int
 
 
+class Recent:
+    """The pixels used last, by digest, up to a number of bytes; safe in threads."""
+
+    def __init__(self, limit: int):
+        self._limit = limit
+        self._bytes = 0
+        self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: str) -> np.ndarray | None:
+        with self._lock:
+            if digest in self._kept:
+                self._kept.move_to_end(digest)
+            return self._kept.get(digest)
+
+    def put(self, digest: str, pixels: np.ndarray) -> None:
+        with self._lock:
+            if digest in self._kept or pixels.nbytes > self._limit:
+                return
+            self._kept[digest] = pixels
+            self._bytes += pixels.nbytes
+            while self._bytes > self._limit:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+
+
+RECENT = Recent(RECENT_BYTES)
+
+
 def model_spec(config: Config, transform: str | None) -> ModelSpec:
     features = config.features
     return ModelSpec(
@@ -68,6 +101,7 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
 @functools.lru_cache(maxsize=1)
 def backbone(name: str, weights: str, pooled: bool):
     """The frozen network; kept, because on one machine the launcher and the worker both need it."""
+    import_tensorflow()
     from trainer.backbone import Backbone
 
     return Backbone(name, weights, pooled=pooled)
@@ -75,9 +109,9 @@ def backbone(name: str, weights: str, pooled: bool):
 
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
+    network = backbone(spec.backbone, spec.weights, spec.pooled)
     from trainer.embed import Embedder
 
-    network = backbone(spec.backbone, spec.weights, spec.pooled)
     return Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
 
 
@@ -104,9 +138,12 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
     Raises:
       OSError, ValueError: it cannot be read any more, or changed since it was checked.
     """
-    pixels = images.decode(files.read_bytes(pending.image))
-    if images.digest(pixels) != pending.digest:
-        raise ValueError("changed while the job ran")
+    pixels = RECENT.get(pending.digest)
+    if pixels is None:
+        pixels = images.decode(files.read_bytes(pending.image))
+        if images.digest(pixels) != pending.digest:
+            raise ValueError("changed while the job ran")
+        RECENT.put(pending.digest, pixels)
     if pending.copy:
         change = draw(pending.digest, pending.copy, limits, pending.height, pending.width)
         pixels = transform.apply(change, pixels)
@@ -123,24 +160,35 @@ def embed(
       lost: takes (pending, reason) of what could not be read any more.
     """
     order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
-    batch: list[tuple[Pending, np.ndarray]] = []
-    for one, pixels in ahead(functools.partial(_try_load, limits=limits), order, 2 * batch_size):
-        if isinstance(pixels, str):
-            lost.append((one, pixels))
-            continue
-        if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
-            yield from _run(model, batch, batch_size)
-            batch = []
-        batch.append((one, pixels))
-    if batch:
-        yield from _run(model, batch, batch_size)
+
+    def batches() -> Iterator[list[tuple[Pending, np.ndarray]]]:
+        batch: list[tuple[Pending, np.ndarray]] = []
+        read = ahead(functools.partial(_try_load, limits=limits), order, 2 * batch_size)
+        for one, pixels in read:
+            if isinstance(pixels, str):
+                lost.append((one, pixels))
+                continue
+            if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
+                yield batch
+                batch = []
+            batch.append((one, pixels))
+        if batch:
+            yield batch
+
+    def run(batch: list[tuple[Pending, np.ndarray]]) -> np.ndarray:
+        return model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
+
+    # One batch ahead: the network works while the consumer writes.
+    for batch, features in ahead(run, batches(), 1, threads=1):
+        for (one, _), found in zip(batch, features, strict=False):
+            yield one.key, found
 
 
 def ahead(
-    function: Callable[[Item], Read], items: Iterable[Item], depth: int
+    function: Callable[[Item], Read], items: Iterable[Item], depth: int, threads: int = READERS
 ) -> Iterator[tuple[Item, Read]]:
     """Maps in threads, in order, at most `depth` results ahead of the consumer."""
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()
         for item in items:
             waiting.append((item, pool.submit(function, item)))
@@ -165,11 +213,3 @@ def _try_load(pending: Pending, limits: Ranges) -> np.ndarray | str:
         return load(pending, limits)
     except (OSError, ValueError) as error:
         return str(error)
-
-
-def _run(
-    model: Callable, batch: list[tuple[Pending, np.ndarray]], batch_size: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    features = model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
-    for (pending, _), one in zip(batch, features, strict=False):
-        yield pending.key, one

@@ -13,6 +13,9 @@ from trainer import artefacts, embed
 from trainer.config import Config, join
 from trainer.store import Index
 
+# Labels that travel together to be checked: enough to keep a worker's reading threads busy.
+CHECKED_TOGETHER = 32
+
 
 class Summary(NamedTuple):
     """What a run did. `embedded` counts images and copies that were not in the store before."""
@@ -60,9 +63,10 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
 
 def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> None:
     """Wires the steps; references travel, pixels stay inside a step."""
+    together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
     checked = (
         pipeline
-        | "Labels" >> beam.Create(items)
+        | "Labels" >> beam.Create(together)
         | "Check" >> beam.ParDo(steps.Check(job)).with_outputs(steps.REJECTS, main="usable")
     )
     kept = (

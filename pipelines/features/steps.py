@@ -1,7 +1,7 @@
 """The steps of the feature job, one DoFn each."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -42,19 +42,24 @@ def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
 
 
 class Check(beam.DoFn):
-    """Decodes and checks an image; gives (digest of its pixels, (inspection, split))."""
+    """Decodes and checks some images; gives (digest of its pixels, (inspection, split)) of each."""
 
     def __init__(self, job: Job):
         self._bodyparts = job.bodyparts
 
-    def process(self, element: tuple[LabeledFrame | LabeledCrop, str]) -> Iterator:
-        item, split = element
-        inspection, _ = validate.inspect(item, self._bodyparts)
-        for problem in inspection.problems:
-            yield reject("check", problem)
-        if inspection.digest:
-            Metrics.counter("features", "checked").inc()
-            yield inspection.digest, (inspection, split)
+    def process(self, element: Sequence[tuple[LabeledFrame | LabeledCrop, str]]) -> Iterator:
+        for (_, split), inspection in extract.ahead(self._inspect, element, len(element)):
+            for problem in inspection.problems:
+                yield reject("check", problem)
+            if inspection.digest:
+                Metrics.counter("features", "checked").inc()
+                yield inspection.digest, (inspection, split)
+
+    def _inspect(self, element: tuple[LabeledFrame | LabeledCrop, str]) -> Inspection:
+        inspection, pixels = validate.inspect(element[0], self._bodyparts)
+        if pixels is not None:
+            extract.RECENT.put(inspection.digest, pixels)
+        return inspection
 
 
 class KeepOne(beam.DoFn):

@@ -12,12 +12,14 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.utils import shared
 
 from trainer.export import SAVED_MODEL
+from trainer.quiet import import_tensorflow
 
 
 class FramePredictor:
     """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
 
     def __init__(self, folder: str):
+        import_tensorflow()
         import tensorflow as tf
 
         self._constant = tf.constant

@@ -1,6 +1,6 @@
 """The Beam feature job against a plain loop over the same function; prints one JSON line.
 
-Usage: python scripts/bench_features.py [--frames 500] [--height 480] [--width 640]
+Usage: python scripts/benchmark/features.py [--frames 500] [--height 480] [--width 640]
            [--backbone mobilenet_v2_0.35] [--weights random:0]
 Each side runs in a process of its own, so that the peak memory is its own too. The transform of the
 store is learned before the clock starts: it is made once a store, from a sample of fixed size.
@@ -8,12 +8,13 @@ store is learned before the clock starts: it is made once a store, from a sample
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import sides
 
 SIDES = ("plain", "beam")
 
@@ -33,12 +34,12 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = parser().parse_args()
     if arguments.side:
-        print(json.dumps(run_side(arguments)))
+        run_side(arguments)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         write_project(Path(folder), arguments.frames, arguments.height, arguments.width)
         prepare(Path(folder), arguments)
-        results = {side: in_own_process(side, folder) for side in SIDES}
+        results = {side: sides.run(__file__, side, folder) for side in SIDES}
     plain, beam = (results[side]["frames_per_s"] for side in SIDES)
     print(
         json.dumps(
@@ -90,24 +91,16 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
         "loaded = config.load(sys.argv[1])\n"
         "pipeline.open_store(loaded, *source.read(loaded), [])\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", code, folder / "bench.yaml"], check=True, stderr=subprocess.DEVNULL
-    )
+    subprocess.run([sys.executable, "-c", code, folder / "bench.yaml"], check=True)
 
 
-def in_own_process(side: str, folder: str) -> dict:
-    words = [sys.executable, __file__, "--side", side, "--folder", folder]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def run_side(arguments: argparse.Namespace) -> dict:
+def run_side(arguments: argparse.Namespace) -> None:
     from trainer import config
+    from trainer.quiet import import_tensorflow
 
+    import_tensorflow()
     loaded = config.load(Path(arguments.folder) / "bench.yaml")
-    frames, seconds = {"plain": plain, "beam": beam}[arguments.side](loaded)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"frames_per_s": round(frames / seconds, 2), "peak_mb": round(peak)}
+    sides.report(*{"plain": plain, "beam": beam}[arguments.side](loaded))
 
 
 def plain(loaded) -> tuple[int, float]:
