@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +19,11 @@ def assign(
     """The split of each item.
 
     Args:
-      by: `image`, `video` (all frames of one video together) or `folder` (what a crop folder
-        declares as Training or Testing; for frames the folder of the image).
-      test: share of groups held out. Each group's own hash decides, so more data moves nothing.
+      by: `image`, `video` (all frames of one video together), `folder` (what a crop folder
+        declares as Training or Testing; for frames the folder of the image) or `block` (the last
+        images of each video).
+      test: share of groups held out. Each group's own hash decides, so more data moves nothing;
+        except for blocks, whose border moves with every image.
       seed: another seed is another split.
 
     Raises:
@@ -34,6 +37,8 @@ def assign(
                 "Training nor a Testing folder. Use split.by: image or video."
             )
         return [split or TRAIN for split in declared]
+    if by == "block":
+        return _blocks(items, test)
     groups = [item.name if by == "image" else item.video for item in items]
     ranks = {group: _rank(group, seed) for group in groups}
     held_out = {group for group, rank in ranks.items() if rank < test * _BUCKETS}
@@ -49,6 +54,26 @@ def assign(
             "split. Use split.by: image."
         )
     return [TEST if group in held_out else TRAIN for group in groups]
+
+
+def _blocks(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], test: float) -> list[str]:
+    """Holds out the last images of each video, in natural order of their names."""
+    videos: dict[str, list[int]] = defaultdict(list)
+    for i, item in enumerate(items):
+        videos[item.video].append(i)
+    splits = [TRAIN] * len(items)
+    for numbers in videos.values():
+        numbers.sort(key=lambda i: _natural(items[i].name))
+        for i in numbers[len(numbers) - round(test * len(numbers)) :]:
+            splits[i] = TEST
+    return splits
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts img2 before img10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 def from_shuffle(frames: Sequence[LabeledFrame], path: str) -> list[str]:

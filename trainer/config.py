@@ -11,7 +11,7 @@ import yaml
 
 TASKS = ("pose", "crops")
 FORMATS = ("deeplabcut", "crops", "csv")
-SPLIT_UNITS = ("image", "video", "folder")
+SPLIT_UNITS = ("image", "video", "folder", "block")
 
 T = TypeVar("T")
 

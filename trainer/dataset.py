@@ -60,7 +60,7 @@ class Dataset:
         self.info = artefacts.require(folder, "features")
         self.store = str(Path(stores) / self.info["store"])
         self.store_info = artefacts.require(self.store, "features")
-        self.records = sorted(_read_labels(folder), key=lambda r: (r.name, r.copy))
+        self.records = sorted(read_labels(folder), key=lambda r: (r.name, r.copy))
         self._index = store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:
@@ -154,6 +154,22 @@ class Dataset:
         )
 
 
+def read_labels(folder: str) -> Iterator[LabelRecord]:
+    """The label records of a dataset folder, finished or not.
+
+    Raises:
+      ValueError: a file is damaged.
+    """
+    for file in sorted(Path(folder).glob(f"{LABELS}-*.tfrecord")):
+        try:
+            for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+                yield schema.parse_label(cast(bytes, serialized))
+        except (tf.errors.DataLossError, KeyError) as error:
+            raise ValueError(
+                f"{file} is damaged: {error}. Run `beampose features` again."
+            ) from None
+
+
 def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> Iterator[list[int]]:
     """Which records each training step takes.
 
@@ -217,14 +233,3 @@ def _corner(
         wanted = rng.integers(limits + 1)
     row, column = np.clip(wanted, 0, limits)
     return int(row), int(column)
-
-
-def _read_labels(folder: str) -> Iterator[LabelRecord]:
-    for file in sorted(Path(folder).glob(f"{LABELS}-*.tfrecord")):
-        try:
-            for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-                yield schema.parse_label(cast(bytes, serialized))
-        except (tf.errors.DataLossError, KeyError) as error:
-            raise ValueError(
-                f"{file} is damaged: {error}. Run `beampose features` again."
-            ) from None

@@ -124,8 +124,8 @@ class Crops:
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
         """(crops, classes): probabilities."""
         found = []
-        for start in range(0, len(records), 256):
-            batch = self.dataset.crop_batch(records[start : start + 256])
+        for start in range(0, len(records), batch_size):
+            batch = self.dataset.crop_batch(records[start : start + batch_size])
             found.append(self._forward(batch.features).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.classes)))
 

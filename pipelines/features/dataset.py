@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import apache_beam as beam
 from apache_beam import pvalue
@@ -12,7 +12,7 @@ from apache_beam import pvalue
 from preprocess.labels import Labels
 from trainer import __version__, artefacts, schema
 from trainer.config import Config
-from trainer.dataset import LABELS
+from trainer.dataset import LABELS, read_labels
 from trainer.schema import LabelRecord
 from trainer.store import Index
 
@@ -100,7 +100,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += [json.loads(line) for line in lines]
     _write_rejects(_sorted_rejects(rejects), config.dataset)
-    records = list(_records(folder))
+    records = list(read_labels(config.dataset))
     originals = [r for r in records if r.copy == 0]
     lost = len(labels.items) - len(originals)
     if not originals or lost > config.source.max_rejects * len(labels.items):
@@ -135,11 +135,3 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
     }
     artefacts.complete(folder, info)
     return counts
-
-
-def _records(folder: Path) -> Iterator[LabelRecord]:
-    import tensorflow as tf
-
-    for file in sorted(folder.glob(f"{LABELS}-*.tfrecord")):
-        for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            yield schema.parse_label(cast(bytes, serialized))

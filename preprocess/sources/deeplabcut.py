@@ -133,11 +133,12 @@ def _label_table(folder: str, scorer: str, problems: list[Problem]) -> Table | N
         problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
         return None
     tables: dict[str, Table] = {}
-    for suffix, read_table in ((".h5", _read_h5), (".csv", _read_csv)):
+    for suffix in (".h5", ".csv"):
         if wanted + suffix not in found:
             continue
+        file = found[wanted + suffix]
         try:
-            tables[suffix] = read_table(found[wanted + suffix], problems)
+            tables[suffix] = _read_h5(file) if suffix == ".h5" else _read_csv(file, problems)
         except ValueError as error:
             level = WARNING if suffix == ".h5" and f"{wanted}.csv" in found else ERROR
             problems.append(Problem(level, found[wanted + suffix], 0, "", str(error)))
@@ -147,7 +148,7 @@ def _label_table(folder: str, scorer: str, problems: list[Problem]) -> Table | N
     return tables.get(".h5", tables.get(".csv"))
 
 
-def _read_h5(file: str, problems: list[Problem]) -> Table:
+def _read_h5(file: str) -> Table:
     columns, index, values = pandas_h5.read(files.read_bytes(file))
     if any(len(column) != 3 for column in columns):
         raise ValueError("must have the column levels scorer, bodyparts, coords, and no others")

@@ -153,3 +153,17 @@ def test_a_malicious_shuffle_is_refused_and_does_not_run(tmp_path):
     with pytest.raises(ValueError, match="not plain data"):
         split.from_shuffle(FRAMES[:2], path)
     assert not bomb.path.exists()
+
+
+def test_blocks_hold_out_the_last_images_of_each_video_in_natural_order():
+    names = [f"labeled-data/v/img{i}.png" for i in (10, 2, 9, 1, 100)]
+    frames = [
+        LabeledFrame(image=n, name=n, video="v", file="f", row=1, keypoints=NOTHING) for n in names
+    ]
+    found = split.assign([*frames, *FRAMES], by="block", test=0.4, seed=0)
+    assert found[:5] == [TEST, TRAIN, TRAIN, TRAIN, TEST]
+    assert [f.name[-7:] for f, s in zip(FRAMES, found[5:], strict=True) if s == TEST][:2] == [
+        "030.png",
+        "031.png",
+    ]
+    assert found[5:].count(TEST) == 6 * 20
