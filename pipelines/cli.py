@@ -26,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     subparsers = made.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in verbs.VERBS.items():
         one = subparsers.add_parser(name, help=verb.help, description=verb.help, epilog=EPILOG)
+        if verb.actions:
+            one.add_argument("action", choices=verb.actions)
         one.add_argument("config", help="the experiment's YAML file")
         if verb.videos:
             one.add_argument("videos", nargs="*", help="videos, folders or globs; default: config")
@@ -36,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
             metavar="SECTION.KEY=VALUE",
             help="override a setting, such as --set train.steps=200",
         )
+        for flag, known in verb.options:
+            one.add_argument(flag, **known)
         one.set_defaults(run=verb.run)
     return made
 

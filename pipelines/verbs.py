@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from preprocess.labels import ERROR, Problem
 from trainer import config as configs
@@ -64,15 +64,37 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Measures the exported model on the labeled images and draws them."""
+    """Measures the exported model on the labeled images and draws them; or cross validates."""
     from pipelines.review import evaluation
     from trainer import evaluate as measuring
 
     config = _config(arguments)
+    if arguments.folds is not None or arguments.by is not None:
+        return _cross_validate(config, arguments)
     result = measuring.evaluate(config)
     file = evaluation.write(result, config)
     print(evaluation.table(result.metrics))
     print(f"Every label beside its prediction: {file}")
+    return 0
+
+
+def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
+    from pipelines.review import evaluation
+    from trainer import folds
+    from trainer.dataset import Dataset
+
+    if arguments.folds is not None and arguments.by is not None:
+        raise ValueError("--folds and --by are two ways to make folds: give one.")
+    result = folds.cross_validate(
+        config,
+        Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb),
+        folds=arguments.folds or 0,
+        by_video=arguments.by == "video",
+        work=configs.join(config.output, "train", "folds"),
+    )
+    file = evaluation.write_folds(result, config)
+    print(evaluation.folds_table(result))
+    print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
     return 0
 
 
@@ -110,9 +132,36 @@ def render(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def store(arguments: argparse.Namespace) -> int:
+    """Lists, verifies or prunes the stores of an experiment. 1 if one of them is damaged."""
+    from pipelines.features import inventory
+
+    config = _config(arguments)
+    stores, own = config.store, config.dataset
+    if arguments.action == "verify":
+        wrong = 0
+        for line in inventory.verify(stores, own, arguments.progress):
+            print(f"DAMAGED {line}")
+            wrong += 1
+        print(f"store: {wrong} problems in {stores}")
+        return 1 if wrong else 0
+    if arguments.action == "prune":
+        pruned = inventory.prune(stores, own, dry=arguments.dry_run)
+        done = "would be dropped" if arguments.dry_run else "dropped"
+        print(
+            f"store: {pruned.records} features ({pruned.bytes / 1e6:.1f} MB) no dataset refers to "
+            f"and {pruned.files} files of killed runs {done}. {stores}"
+        )
+        return 0
+    for holding in inventory.listed(stores, own):
+        print(inventory.line(holding))
+    return 0
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Features, train, evaluate, predict, render, and one report.html."""
     config = _config(arguments)
+    arguments.folds = arguments.by = None
     worst = 0
     for step in (features, train, evaluate):
         worst = max(worst, step(arguments))
@@ -126,22 +175,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Verb(NamedTuple):
-    """A verb. `videos`: takes videos after the config; `beam`: takes Beam options after --."""
+    """A verb.
+
+    Attributes:
+      videos: takes videos after the config.
+      beam: takes Beam options after --.
+      actions: words of which one stands before the config.
+      options: of its own: the flag, and what argparse shall know of it.
+    """
 
     run: Callable[[argparse.Namespace], int]
     help: str
     videos: bool = False
     beam: bool = False
     tensorflow: bool = True
+    actions: tuple[str, ...] = ()
+    options: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 VERBS = {
     "check": Verb(check, "list every problem of the labels", tensorflow=False),
     "features": Verb(features, "embed labeled images once, into the store", beam=True),
     "train": Verb(train, "train the head on stored features and export the model"),
-    "evaluate": Verb(evaluate, "measure the model on the labeled images and draw them"),
+    "evaluate": Verb(
+        evaluate,
+        "measure the model on the labeled images and draw them; or cross validate its settings",
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
+            ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
+        ),
+    ),
     "predict": Verb(predict, "run the model on videos", videos=True, beam=True),
     "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
+    "store": Verb(
+        store,
+        "list what the stores hold, verify every checksum, or prune what no dataset refers to",
+        actions=("ls", "verify", "prune"),
+        options=(("--dry-run", {"action": "store_true", "help": "prune: only say what would go"}),),
+    ),
     "run": Verb(run, "all of these in one go, and a report", videos=True, beam=True),
 }
 

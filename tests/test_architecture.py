@@ -22,6 +22,7 @@ PUBLISHED = {
     "embed",
     "evaluate",
     "export",
+    "folds",
     "quiet",
     "schema",
     "store",

@@ -148,7 +148,10 @@ class Render:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """One experiment. Paths are absolute once loaded; in the file they are relative to the file."""
+    """One experiment. Paths are absolute once loaded; in the file they are relative to the file.
+
+    `store_` (key `store`) is a folder of stores that experiments share; unset, each has its own.
+    """
 
     task: str
     source: Source
@@ -158,6 +161,7 @@ class Config:
     train: Train = dataclasses.field(default_factory=Train)
     predict: Predict = dataclasses.field(default_factory=Predict)
     render: Render = dataclasses.field(default_factory=Render)
+    store_: str | None = None
 
     def __post_init__(self):
         _one_of("task", self.task, TASKS)
@@ -184,7 +188,7 @@ class Config:
 
     @property
     def store(self) -> str:
-        return join(self.output, "store")
+        return self.store_ or join(self.output, "store")
 
     @property
     def dataset(self) -> str:
@@ -336,6 +340,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     return replace(
         config,
         output=absolute(config.output),
+        store_=None if config.store_ is None else absolute(config.store_),
         source=replace(config.source, path=absolute(config.source.path)),
         split=replace(config.split, from_=None if shuffle is None else absolute(shuffle)),
         features=replace(config.features, weights=weights if named else absolute(weights)),

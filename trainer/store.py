@@ -45,6 +45,10 @@ class Index:
     def __len__(self) -> int:
         return len(self._places)
 
+    def keys(self) -> Iterable[str]:
+        """All keys."""
+        return self._places.keys()
+
     def bytes_of(self, keys: Iterable[str]) -> int:
         """Total size of some records."""
         return sum(self._places[key].size for key in keys)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from trainer import artefacts
 from trainer.config import Config
 from trainer.dataset import Dataset, stream
+from trainer.schema import LabelRecord
 from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
@@ -94,10 +95,13 @@ class _State:
         return True
 
 
-def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> Result:
+def train(
+    config: Config, dataset: Dataset, *, checkpoints: str, logs: str, choose: bool = True
+) -> Result:
     """Trains a head on the training split, keeping the weights that do best on the test split.
 
     Args:
+      choose: False keeps the weights of the last step and does not look at the test split.
       checkpoints: folder for the state of the run; the same run continues from it.
       logs: folder for TensorBoard.
 
@@ -118,11 +122,12 @@ def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> R
     optimizer.build(task.head.trainable_variables)
     state = _State(task.head, optimizer)
     file = Path(checkpoints) / CHECKPOINT
-    run = _run_digest(config, dataset)
+    run = _run_digest(config, dataset, choose)
     if file.is_file() and state.load(file, run):
         LOG.info("Going on at step %d of %d.", state.step, settings.steps)
     step = _compile(task, optimizer)
     writer = tf.summary.create_file_writer(logs)
+    held_out = dataset.of("test") if choose else []
     batches = stream(
         task.make_batch,
         records,
@@ -141,7 +146,8 @@ def train(config: Config, dataset: Dataset, *, checkpoints: str, logs: str) -> R
         if done or state.step % settings.evaluate_every == 0:
             _check_finite(float(total), state.step)
             state.seconds += time.perf_counter() - began
-            last = _evaluate(task, state, {"loss": total, **parts}, writer, settings.batch_size)
+            losses = {"loss": total, **parts}
+            last = _evaluate(task, state, losses, held_out, writer, settings.batch_size)
             began = time.perf_counter()
         if done or state.step % settings.checkpoint_every == 0:
             state.seconds += time.perf_counter() - began
@@ -167,12 +173,13 @@ def _compile(task, optimizer):
     return lambda batch: step(*batch)
 
 
-def _evaluate(task, state: _State, losses: dict, writer, batch_size: int) -> dict[str, Any] | None:
+def _evaluate(
+    task, state: _State, losses: dict, held_out: list[LabelRecord], writer, batch_size: int
+) -> dict[str, Any] | None:
     """Held-out score of this step. A failure is recorded; it never ends the training."""
     entry: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 3)}
     entry |= {name: float(value) for name, value in losses.items()}
     measured = None
-    held_out = task.dataset.of("test")
     try:
         if held_out:
             measured = task.measure(held_out, task.predict(held_out, batch_size))
@@ -204,11 +211,11 @@ def _check_finite(loss: float, step: int) -> None:
         )
 
 
-def _run_digest(config: Config, dataset: Dataset) -> str:
+def _run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
     settings = {k: v for k, v in vars(config.train).items() if k not in ("cache_mb",)}
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
         for r in dataset.records
     ]
-    return artefacts.digest([config.task, settings, dataset.info["store"], labels])
+    return artefacts.digest([config.task, settings, dataset.info["store"], labels, choose])

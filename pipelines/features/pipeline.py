@@ -55,6 +55,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     with beam.Pipeline(options=options) as pipeline:
         build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset)
     target.describe()
+    store.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
     seconds = time.perf_counter() - began
     counts = dataset.finish(config, labels, target.recipe_id, seconds)

@@ -16,6 +16,8 @@ FRAMES_A_SHARD = 64
 CROPS_A_SHARD = 4096
 # Augmentation id of the image itself.
 ORIGINAL = "original"
+# Where a store notes which datasets refer to it.
+USERS = "datasets"
 
 
 def key(digest: str, recipe_id: str, transform_digest: str, augmentation: str) -> str:
@@ -56,7 +58,7 @@ def write_shard(
                 writer.write(payload)
                 offset, size, end = store.record_offset(end, payload)
                 index.append((record_key, offset, size))
-        digest = _sha256(temporary)
+        digest = sha256(temporary)
     entry = {"records": index, "bytes": end, "sha256": digest}
     artefacts.write_json(target.with_suffix(".json"), entry)
     return len(index)
@@ -102,7 +104,14 @@ def describe(
     artefacts.complete(folder, info)
 
 
-def _sha256(path: Path) -> str:
+def register(folder: str, dataset: str) -> None:
+    """Notes in a store that a dataset refers to it, so that pruning knows."""
+    path = Path(dataset).absolute().as_posix()
+    name = hashlib.sha256(path.encode()).hexdigest()[:16]
+    artefacts.write_json(Path(folder) / USERS / f"{name}.json", {"dataset": path})
+
+
+def sha256(path: Path) -> str:
     code = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

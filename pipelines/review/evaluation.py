@@ -12,6 +12,7 @@ from preprocess import files, images
 from trainer import artefacts
 from trainer.config import Config
 from trainer.evaluate import SPLITS, Evaluation, errors
+from trainer.folds import CrossValidation
 from trainer.schema import LabelRecord
 
 FOLDER = "evaluation"
@@ -38,6 +39,51 @@ def write(result: Evaluation, config: Config) -> Path:
         shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
     artefacts.complete(folder, {"metrics": result.metrics, "images": shown})
     return target
+
+
+def write_folds(result: CrossValidation, config: Config) -> Path:
+    """Writes `<output>/evaluation/folds.csv`, every prediction, and folds.json, the figures."""
+    folder = Path(config.output) / FOLDER
+    records = [
+        record._replace(split=f"fold {result.names[fold]}")
+        for record, fold in zip(result.records, result.folds, strict=True)
+    ]
+    names = list(result.metrics.get("per_bodypart") or result.metrics["classes"])
+    shown = Evaluation(config.task, names, records, result.predicted, {})
+    target = folder / "folds.csv"
+    with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        rows = _pose_rows(shown) if config.task == "pose" else _crop_rows(shown)
+        csv.writer(stream).writerows(rows)
+    figures = {
+        "folds": dict(zip(result.names, result.by_fold, strict=True)),
+        "all": result.metrics,
+        "uncertainty": result.radius,
+        "seconds": round(result.seconds, 2),
+    }
+    artefacts.write_json(folder / "folds.json", figures)
+    return target
+
+
+def folds_table(result: CrossValidation) -> str:
+    """The figures of each fold and of all together, for a terminal."""
+    keys = ("accuracy", "precision", "recall", "auc")
+    if "accuracy" not in result.metrics:
+        keys = ("mean_error_px", "median_error_px", "mean_error_px_pcutoff")
+    rows = [*zip(result.names, result.by_fold, strict=True), ("all", result.metrics)]
+    lines = [
+        f"fold {name:<12} {found['images']:>6} images  "
+        + "  ".join(f"{key} {_figure(found[key], 3)}" for key in keys)
+        for name, found in rows
+    ]
+    if result.radius:
+        level, covered = result.radius["level"], result.radius["coverage"]
+        lines.append(
+            f"{level:.0%} of errors are expected below (of the errors of folds left out "
+            f"{_figure(covered, 3)} were):"
+        )
+        for bodypart, radius in result.radius["radius_px"].items():
+            lines.append(f"       {bodypart:<16} {_figure(radius)} px")
+    return "\n".join(lines)
 
 
 def worst(result: Evaluation) -> list[int]:

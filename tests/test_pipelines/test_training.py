@@ -1,5 +1,7 @@
 """Training and export on a small experiment."""
 
+import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer import artefacts, config, task
+from pipelines.review import evaluation
+from trainer import artefacts, config, folds, task
 from trainer import train as training
 from trainer.dataset import Dataset, order
 from trainer.evaluate import evaluate
@@ -195,3 +198,28 @@ def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
         [sys.executable, "-I", script, *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert "loaded" in done.stdout, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, kind, tmp_path):
+    loaded = trained[kind]
+    dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)
+    result = folds.cross_validate(
+        loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
+    )
+    assert np.isfinite(result.predicted).all()
+    assert len(result.records) == sum(dataset.info["split"].values())
+    assert len(result.by_fold) == 3
+    again = folds.cross_validate(
+        loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
+    )
+    np.testing.assert_array_equal(again.predicted, result.predicted)
+    target = dataclasses.replace(loaded, output=str(tmp_path / "out"))
+    file = evaluation.write_folds(result, target)
+    lines = file.read_text().splitlines()
+    each = 3 if kind == "pose" else 1
+    assert len(lines) == 1 + each * len(result.records)
+    assert "all" in evaluation.folds_table(result)
+    assert {"folds", "all", "uncertainty", "seconds"} == set(
+        json.loads((file.parent / "folds.json").read_text())
+    )

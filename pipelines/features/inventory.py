@@ -1,0 +1,210 @@
+"""What the stores of a folder hold, whether it is sound, and what nobody refers to any more."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelines.features import store as writing
+from trainer import artefacts, embed, store
+from trainer.dataset import read_labels
+from trainer.store import Index
+
+# Files without an index may belong to a writer at work; older ones are what a killed one left.
+LEFT_AFTER_SECONDS = 3600
+
+
+class Holding(NamedTuple):
+    """A store: its folder and info, records and bytes, datasets that refer to it.
+
+    Attributes:
+      unused: keys no dataset refers to.
+      lost: datasets that once referred to it and are not there any more.
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    records: int
+    bytes: int
+    datasets: list[str]
+    unused: set[str]
+    lost: list[str]
+
+
+class Pruned(NamedTuple):
+    """What pruning took away, in all stores."""
+
+    records: int
+    bytes: int
+    files: int
+
+
+def listed(stores: str, own: str) -> list[Holding]:
+    """Every store below a folder.
+
+    Args:
+      stores: the folder.
+      own: the dataset of the experiment that asks; it counts without a note in the store.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    folders = [path.parent for path in sorted(Path(stores).glob(f"*/{artefacts.INFO}"))]
+    if not folders:
+        raise FileNotFoundError(f"{stores} holds no store. Run `beampose features` first.")
+    return [_holding(folder, own) for folder in folders]
+
+
+def verify(
+    stores: str, own: str, progress: Callable[[Iterable, int, str], Iterable]
+) -> Iterator[str]:
+    """Reads every byte; gives a line for each thing that is wrong."""
+    for holding in listed(stores, own):
+        folder = holding.folder
+        if not (folder / artefacts.COMPLETED).is_file():
+            yield f"{folder} was not finished: run `beampose features` again"
+        shards = sorted((folder / store.SHARDS).glob("*.json"))
+        manifest = {shard["file"]: shard for shard in holding.info["shards"]}
+        for file in progress(shards, len(shards), "shards"):
+            name = f"{store.SHARDS}/{file.with_suffix(store.SUFFIX).name}"
+            yield from _verify_shard(file, manifest.pop(name, None))
+        for name in manifest:
+            yield f"{folder / name} is in the manifest of {artefacts.INFO} and not on disk"
+        yield from _verify_transform(folder, holding.info)
+        index = Index(str(folder))
+        for dataset in holding.datasets:
+            lacking = sum(record.key not in index for record in read_labels(dataset))
+            if lacking:
+                yield f"{dataset} refers to {lacking} features {folder} lacks"
+
+
+def prune(stores: str, own: str, *, dry: bool) -> Pruned:
+    """Drops what no dataset refers to, whole stores too, and what killed writers left.
+
+    Shards are written anew before the old ones go: a killed run leaves a valid store.
+
+    Raises:
+      ValueError: a dataset that referred to a store is not there, so nobody knows what it needs.
+    """
+    holdings = listed(stores, own)
+    lost = [dataset for holding in holdings for dataset in holding.lost]
+    if lost:
+        raise ValueError(
+            f"{len(lost)} datasets that refer to these stores are not there, such as {lost[0]}. If "
+            "they are gone for good, delete their notes in "
+            f"{Path(stores) / '<store>' / writing.USERS}; if they moved, run `beampose features` "
+            "on them."
+        )
+    records = size = files = 0
+    for holding in holdings:
+        left = list(_left_behind(holding.folder))
+        files += len(left)
+        records += len(holding.unused)
+        size += Index(str(holding.folder)).bytes_of(holding.unused)
+        if dry:
+            continue
+        for path in left:
+            path.unlink(missing_ok=True)
+        if not holding.datasets:
+            # Without COMPLETED nobody reads it, should this be killed half way.
+            artefacts.begin(holding.folder)
+            shutil.rmtree(holding.folder)
+        elif holding.unused:
+            _rewrite(holding)
+    return Pruned(records, size, files)
+
+
+def line(holding: Holding) -> str:
+    """What a store holds, for people."""
+    recipe = holding.info["recipe"]
+    size = f"crops {recipe['crop_size']} px" if recipe["pooled"] else f"scale {recipe['scale']:g}"
+    each = holding.bytes / max(holding.records, 1) / 1e3
+    return (
+        f"{holding.folder.name}  {size}  {holding.info['dims']} of {recipe['channels']} channels  "
+        f"{holding.records} features  {holding.bytes / 1e6:.1f} MB ({each:.1f} kB each)  "
+        f"{len(holding.datasets)} datasets  {len(holding.unused)} unused"
+    )
+
+
+def _holding(folder: Path, own: str) -> Holding:
+    index = Index(str(folder))
+    datasets, lost, used = [], [], set()
+    notes = sorted((folder / writing.USERS).glob("*.json"))
+    users = {artefacts.read_json(note)["dataset"] for note in notes}
+    if Path(own).is_dir():
+        users.add(Path(own).absolute().as_posix())
+    for dataset in sorted(users):
+        if not (Path(dataset) / artefacts.COMPLETED).is_file():
+            lost.append(dataset)
+            continue
+        if artefacts.read_json(Path(dataset) / artefacts.INFO)["store"] != folder.name:
+            # The experiment's recipe changed: it refers to another store now.
+            continue
+        datasets.append(dataset)
+        used |= {record.key for record in read_labels(dataset)}
+    info = artefacts.read_json(folder / artefacts.INFO)
+    keys = set(index.keys())
+    return Holding(folder, info, len(index), index.bytes_of(keys), datasets, keys - used, lost)
+
+
+def _verify_shard(file: Path, listed: dict[str, Any] | None) -> Iterator[str]:
+    shard = file.with_suffix(store.SUFFIX)
+    entry = artefacts.read_json(file)
+    if not shard.is_file():
+        yield f"{shard} is missing, {file.name} lists {len(entry['records'])} features in it"
+        return
+    if shard.stat().st_size != entry["bytes"] or writing.sha256(shard) != entry["sha256"]:
+        yield f"{shard} is damaged: its checksum is not the one it was written with"
+    elif listed is not None and listed["sha256"] != entry["sha256"]:
+        yield f"{file} and {artefacts.INFO} name different checksums"
+
+
+def _verify_transform(folder: Path, info: dict[str, Any]) -> Iterator[str]:
+    from pipelines.features import analyze
+
+    try:
+        found = analyze.digest(str(folder / embed.TRANSFORM), info["recipe"]["channels"])
+    except (OSError, ValueError) as error:
+        yield f"{folder / embed.TRANSFORM} cannot be loaded: {error}"
+        return
+    if found != info["transform_digest"]:
+        yield f"{folder / embed.TRANSFORM} is not the transform its features were made with"
+
+
+def _left_behind(folder: Path) -> Iterator[Path]:
+    """Files of writers that were killed: hidden temporaries, and shards without an index."""
+    now = time.time()
+    shards = folder / store.SHARDS
+    found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{store.SUFFIX}")}
+    for path in sorted(found):
+        if not path.is_file() or now - path.stat().st_mtime < LEFT_AFTER_SECONDS:
+            continue
+        if path.name.startswith(".") or not path.with_suffix(".json").is_file():
+            yield path
+
+
+def _rewrite(holding: Holding) -> None:
+    folder = str(holding.folder)
+    index = Index(folder)
+    artefacts.begin(folder)
+    for file in sorted((holding.folder / store.SHARDS).glob("*.json")):
+        keys = [key for key, _, _ in artefacts.read_json(file)["records"]]
+        kept = [key for key in keys if key not in holding.unused]
+        if len(kept) == len(keys):
+            continue
+        if kept:
+            shard, _, shards, _ = file.stem.split("-")
+            records = ((key, index.read(key)) for key in kept)
+            name = artefacts.digest(sorted(kept))
+            writing.write_shard(folder, int(shard), int(shards), records, name)
+        file.unlink()
+        file.with_suffix(store.SUFFIX).unlink()
+    info = holding.info
+    writing.describe(
+        folder,
+        recipe=info["recipe"],
+        weights=info["weights"],
+        dims=info["dims"],
+        transform_digest=info["transform_digest"],
+    )
