@@ -98,6 +98,37 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def sweep(arguments: argparse.Namespace) -> int:
+    """Trains every combination of settings on one store; the best becomes the model."""
+    from pipelines.review import evaluation
+    from trainer import sweep as sweeping
+    from trainer import task
+    from trainer.dataset import Dataset
+
+    trials = sweeping.combinations(arguments.config, arguments.set)
+    first = trials[0][1]
+    results = sweeping.run(
+        trials,
+        Dataset(first.dataset, first.store, cache_mb=first.train.cache_mb),
+        work=configs.join(first.output, "train", "sweep"),
+        count=arguments.folds or 0,
+    )
+    file = evaluation.write_sweep(results, first, arguments.folds or 0)
+    print(evaluation.sweep_table(results))
+    best = results[0]
+    if best.score is None:
+        print(f"No combination could be scored: {best.failure or 'nothing is held out'}")
+        return 1
+    folders = task.default_folders(best.config)
+    if not arguments.folds:
+        # The run that was scored is taken up where it ended.
+        folders = folders._replace(checkpoints=configs.join(best.checkpoints, "checkpoints"))
+    print(_headline(best.config, task.run(best.config, folders)))
+    words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
+    print(f"sweep: the model has {words}. 0 images embedded. {file}")
+    return 0
+
+
 def predict(arguments: argparse.Namespace) -> int:
     """Runs the model on videos. 1 if a video could not be read."""
     from pipelines.predict import pipeline
@@ -204,6 +235,11 @@ VERBS = {
             ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
             ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
         ),
+    ),
+    "sweep": Verb(
+        sweep,
+        "train all combinations of --set train.KEY=A,B,C; the best becomes the model",
+        options=(("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),),
     ),
     "predict": Verb(predict, "run the model on videos", videos=True, beam=True),
     "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),

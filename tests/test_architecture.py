@@ -26,6 +26,7 @@ PUBLISHED = {
     "quiet",
     "schema",
     "store",
+    "sweep",
     "task",
 }
 FILES = sorted(p for package in OURS for p in (ROOT / package).rglob("*.py"))

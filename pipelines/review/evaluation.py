@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.review import draw
+from pipelines.review import draw, plots
 from preprocess import files, images
 from trainer import artefacts
 from trainer.config import Config
 from trainer.evaluate import SPLITS, Evaluation, errors
 from trainer.folds import CrossValidation
 from trainer.schema import LabelRecord
+from trainer.sweep import Trial
 
 FOLDER = "evaluation"
 
@@ -84,6 +85,46 @@ def folds_table(result: CrossValidation) -> str:
         for bodypart, radius in result.radius["radius_px"].items():
             lines.append(f"       {bodypart:<16} {_figure(radius)} px")
     return "\n".join(lines)
+
+
+def write_sweep(trials: list[Trial], config: Config, folds: int) -> Path:
+    """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
+    folder = Path(config.output) / "sweep"
+    unit = "accuracy" if config.task == "crops" else "mean error (px)"
+    target = folder / "sweep.csv"
+    with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*trials[0].settings, unit, "seconds", "failure"])
+        for trial in trials:
+            score = "" if trial.score is None else f"{trial.score:.4f}"
+            seconds = f"{trial.seconds:.1f}"
+            writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
+    figures = [
+        {"settings": t.settings, "score": t.score, "seconds": t.seconds, "failure": t.failure}
+        for t in trials
+    ]
+    scored_by = f"{folds} folds" if folds else "the test split, best step"
+    artefacts.write_json(
+        folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
+    )
+    with artefacts.replacing(folder / "sweep.svg") as temporary:
+        named = [(_words(t), t.score) for t in trials if t.score is not None]
+        temporary.write_text(plots.ranking(named, f"{unit}, by {scored_by}"), encoding="utf-8")
+    return target
+
+
+def sweep_table(trials: list[Trial]) -> str:
+    """Every combination for a terminal, best first."""
+    width = max(len(_words(trial)) for trial in trials)
+    return "\n".join(
+        f"{_words(trial):<{width}}  {_figure(trial.score, 3):>8}  {trial.seconds:6.1f} s"
+        + (f"  FAILED {trial.failure}" if trial.failure else "")
+        for trial in trials
+    )
+
+
+def _words(trial: Trial) -> str:
+    return "  ".join(f"{key.partition('.')[2]}={value}" for key, value in trial.settings.items())
 
 
 def worst(result: Evaluation) -> list[int]:

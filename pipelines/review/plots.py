@@ -47,6 +47,18 @@ def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> str:
         return _svg(figure)
 
 
+def ranking(scored: Sequence[tuple[str, float]], unit: str) -> str:
+    """A dot for each named score, the first on top."""
+    with plt.rc_context(_STYLE):
+        height = 0.9 + 0.26 * max(len(scored), 1)
+        figure, axes = plt.subplots(figsize=(_SIZE[0], height), layout="constrained")
+        places = range(len(scored))
+        axes.plot([score for _, score in scored], list(places), "o", color="#0f766e")
+        axes.set_yticks(list(places), [name for name, _ in scored])
+        axes.set(xlabel=unit, ylim=(len(scored) - 0.5, -0.5))
+        return _svg(figure)
+
+
 def error_histogram(distance: np.ndarray, bodyparts: Sequence[str]) -> str:
     """Cumulative share of held-out points within a distance, one line a bodypart."""
     with plt.rc_context(_STYLE):

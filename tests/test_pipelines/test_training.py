@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines import cli
 from pipelines.review import evaluation
-from trainer import artefacts, config, folds, task
+from trainer import artefacts, config, folds, sweep, task
 from trainer import train as training
 from trainer.dataset import Dataset, order
 from trainer.evaluate import evaluate
@@ -223,3 +224,41 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     assert {"folds", "all", "uncertainty", "seconds"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
+
+
+def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path, capsys):
+    loaded = trained["pose"]
+    file = tmp_path / "pose.yaml"
+    values = {**config.to_dict(loaded), "output": str(tmp_path / "out"), "store": loaded.store}
+    file.write_text(json.dumps(values))
+    shutil.copytree(loaded.dataset, tmp_path / "out/dataset")
+    words = ["--set", "train.learning_rate=0.00001,0.003,-1", "--set", "train.steps=20"]
+    assert cli.main(["sweep", str(file), *words]) == 2
+    assert "train.learning_rate" in capsys.readouterr().err
+    words[1] = "train.learning_rate=0.00001,0.003"
+    assert cli.main(["sweep", str(file), *words]) == 0
+    printed = capsys.readouterr().out
+    assert "--set train.learning_rate=0.003" in printed
+    found = artefacts.read_json(tmp_path / "out/sweep/sweep.json")["trials"]
+    assert [t["settings"]["train.learning_rate"] for t in found] == [0.003, 0.00001]
+    metrics = artefacts.read_json(tmp_path / "out/model/metrics.json")
+    assert metrics["test"]["mean_error_px"] == pytest.approx(found[0]["score"])
+    assert "learning_rate=0.003" in (tmp_path / "out/sweep/sweep.svg").read_text()
+    again = cli.main(["sweep", str(file), *words, "--folds", "2"])
+    assert again == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Nothing varies"),
+        (["train.steps=10"], "Nothing varies"),
+        (["features.scale=0.5,1"], "settings below `train.`"),
+        (["train.step=1,2"], "Did you mean 'train.steps'"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_says_so(trained, tmp_path, words, message):
+    file = tmp_path / "pose.yaml"
+    file.write_text(json.dumps(config.to_dict(trained["pose"])))
+    with pytest.raises(ValueError, match=message):
+        sweep.combinations(str(file), words)
