@@ -37,6 +37,22 @@ def check(arguments: argparse.Namespace) -> int:
     return 1 if levels[ERROR] or not labels.items else 0
 
 
+def plan(arguments: argparse.Namespace) -> int:
+    """Says what an experiment will take, before anything is spent."""
+    from pipelines import plan as planning
+
+    config = _config(arguments)
+    prices = arguments.prices
+    if prices is None and Path(planning.PRICES_FILE).is_file():
+        prices = planning.PRICES_FILE
+    found = planning.plan(config, prices)
+    print(planning.describe(found))
+    if found.cloud is None:
+        print("Dataflow  no price table: run in the project's folder, or --prices FILE")
+    print(f"plan: {planning.save(found, config)}")
+    return 0
+
+
 def features(arguments: argparse.Namespace) -> int:
     """Fills the store and writes the dataset."""
     from pipelines.features import pipeline
@@ -226,6 +242,11 @@ class Verb(NamedTuple):
 
 VERBS = {
     "check": Verb(check, "list every problem of the labels", tensorflow=False),
+    "plan": Verb(
+        plan,
+        "images, bytes, seconds and money, before anything is spent",
+        options=(("--prices", {"metavar": "FILE", "help": "default: configs/prices.yaml"}),),
+    ),
     "features": Verb(features, "embed labeled images once, into the store", beam=True),
     "train": Verb(train, "train the head on stored features and export the model"),
     "evaluate": Verb(

@@ -28,6 +28,7 @@ PUBLISHED = {
     "store",
     "sweep",
     "task",
+    "train",
 }
 FILES = sorted(p for package in OURS for p in (ROOT / package).rglob("*.py"))
 

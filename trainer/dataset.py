@@ -139,19 +139,74 @@ class Dataset:
         return CropBatch(features, np.array([r.label for r in records], np.int32))
 
     def pose_signature(self) -> PoseBatch:
-        individuals, bodyparts = len(self.info["individuals"]), len(self.bodyparts)
-        return PoseBatch(
-            tf.TensorSpec((None, None, None, self.dims), tf.bfloat16),
-            tf.TensorSpec((None, individuals, bodyparts, 2), tf.float32),
-            tf.TensorSpec((None, 2), tf.float32),
-            tf.TensorSpec((None, 2), tf.float32),
-            tf.TensorSpec((None, None, None), tf.float32),
-        )
+        return _pose_signature(self.dims, len(self.info["individuals"]), len(self.bodyparts))
 
     def crop_signature(self) -> CropBatch:
-        return CropBatch(
-            tf.TensorSpec((None, self.dims), tf.bfloat16), tf.TensorSpec((None,), tf.int32)
+        return _crop_signature(self.dims)
+
+
+class Noise:
+    """Stands for a dataset where only the time of a training step matters.
+
+    Args:
+      task: pose or crops.
+      dims: of the features.
+      names: number of bodyparts or classes.
+      side: of a square window, in cells.
+      batch_size: of `batch`.
+    """
+
+    def __init__(self, task: str, dims: int, names: int, side: int, batch_size: int):
+        self.dims = dims
+        self.bodyparts = [str(i) for i in range(names)]
+        self.classes = self.bodyparts
+        self.info = {"individuals": ["individual"]}
+        self._task, self._side, self._batch_size = task, side, batch_size
+
+    def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
+        """A record of each class."""
+        blank = np.empty((0, 0, 2))
+        return [
+            LabelRecord("", "", "", "", "", 0, split, 0, 0, 0, blank, label)
+            for label in range(len(self.classes))
+        ]
+
+    def pose_signature(self) -> PoseBatch:
+        return _pose_signature(self.dims, 1, len(self.bodyparts))
+
+    def crop_signature(self) -> CropBatch:
+        return _crop_signature(self.dims)
+
+    def batch(self) -> PoseBatch | CropBatch:
+        """A batch of random features and labels."""
+        rng = np.random.default_rng(0)
+        count, side = self._batch_size, self._side
+        if self._task == "crops":
+            features = rng.standard_normal((count, self.dims)).astype(ml_dtypes.bfloat16)
+            return CropBatch(features, rng.integers(0, len(self.classes), count).astype(np.int32))
+        shape = (count, side, side, self.dims)
+        keypoints = rng.uniform(0, side * 8, (count, 1, len(self.bodyparts), 2))
+        return PoseBatch(
+            rng.standard_normal(shape).astype(ml_dtypes.bfloat16),
+            keypoints.astype(np.float32),
+            np.full((count, 2), 8, np.float32),
+            np.zeros((count, 2), np.float32),
+            np.ones(shape[:3], np.float32),
         )
+
+
+def _pose_signature(dims: int, individuals: int, bodyparts: int) -> PoseBatch:
+    return PoseBatch(
+        tf.TensorSpec((None, None, None, dims), tf.bfloat16),
+        tf.TensorSpec((None, individuals, bodyparts, 2), tf.float32),
+        tf.TensorSpec((None, 2), tf.float32),
+        tf.TensorSpec((None, 2), tf.float32),
+        tf.TensorSpec((None, None, None), tf.float32),
+    )
+
+
+def _crop_signature(dims: int) -> CropBatch:
+    return CropBatch(tf.TensorSpec((None, dims), tf.bfloat16), tf.TensorSpec((None,), tf.int32))
 
 
 def read_labels(folder: str) -> Iterator[LabelRecord]:

@@ -13,12 +13,13 @@ import tensorflow as tf
 
 from trainer import artefacts
 from trainer.config import Config
-from trainer.dataset import Dataset, stream
+from trainer.dataset import Dataset, Noise, stream
 from trainer.schema import LabelRecord
 from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"
+PROBED_STEPS = 10
 
 
 class Result(NamedTuple):
@@ -157,6 +158,28 @@ def train(
         last = state.history[-1].get("test")
     state.restore_best()
     return Result(task, state.history, state.best_step, last, state.seconds)
+
+
+def seconds_a_step(config: Config, *, dims: int, names: int, side: int) -> float:
+    """Times some training steps on noise, for a plan.
+
+    Args:
+      dims: of the features.
+      names: number of bodyparts or classes.
+      side: of a square window, in cells.
+    """
+    noise = Noise(config.task, dims, names, side, config.train.batch_size)
+    task = TASKS[config.task](config, noise)  # pyright: ignore[reportArgumentType]
+    optimizer = keras.optimizers.AdamW(config.train.learning_rate)
+    optimizer.build(task.head.trainable_variables)
+    step = _compile(task, optimizer)
+    batch = noise.batch()
+    step(batch)
+    began = time.perf_counter()
+    for _ in range(PROBED_STEPS):
+        total, _ = step(batch)
+    float(total)  # pyright: ignore[reportPossiblyUnboundVariable]
+    return (time.perf_counter() - began) / PROBED_STEPS
 
 
 def _compile(task, optimizer):

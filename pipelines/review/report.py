@@ -47,12 +47,43 @@ def write(config: Config) -> Path:
         plots=[(name, Markup(svg)) for name, svg in _plots(config, metrics, history)],  # noqa: S704
         images=[{**shown, "data": _data(config, shown["file"])} for shown in drawn["images"]],
         videos=_videos(config, info),
+        folds=_json(Path(config.output) / evaluation.FOLDER / "folds.json"),
+        plan=_plan_and_truth(config, dataset, metrics),
         labels_csv=f"{evaluation.FOLDER}/labels.csv",
     )
     target = Path(config.output) / REPORT
     with artefacts.replacing(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
+
+
+def _json(file: Path) -> Any:
+    return artefacts.read_json(file) if file.is_file() else None
+
+
+def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[str, str, str]]:
+    """What `beampose plan` said, if it was asked, beside what it took."""
+    planned = _json(Path(config.output) / "plan.json")
+    if not planned:
+        return []
+    counts, seconds = dataset["counts"], metrics["seconds"]
+    store = artefacts.require(Path(config.store) / dataset["store"], "features")
+    each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
+    return [
+        ("labeled images", str(planned["images"]), str(counts["images"])),
+        ("augmented copies", str(planned["copies"]), str(counts["copies"])),
+        (
+            "kB in the store for each",
+            f"{each / 1e3:.1f}",
+            f"{store['bytes'] / max(store['records'], 1) / 1e3:.1f}",
+        ),
+        (
+            "seconds for features",
+            f"{planned['features_seconds']:.0f}",
+            f"{seconds['features']:.0f} (the last run: what the store held was kept)",
+        ),
+        ("seconds of training", f"{planned['train_seconds']:.0f}", f"{seconds['train']:.0f}"),
+    ]
 
 
 def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]]:

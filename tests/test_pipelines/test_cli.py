@@ -8,6 +8,8 @@ import fakes
 import pytest
 
 from pipelines import cli
+from pipelines.review import report
+from trainer import config
 
 
 def test_help_answers_without_heavy_libraries():
@@ -45,7 +47,10 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
         (["features", "none.yaml"], "No config file"),
         (["features", "{file}", "--set", "features.backbone=resnet5"], "must be one of resnet50"),
         (["features", "{file}", "--set", "features.weights=no.h5"], "no file"),
-        (["features", "{file}", "--set", "features.weights=builtin"], "this version has none"),
+        (
+            ["features", "{file}", "--set", "features.weights=builtin"],
+            "belongs to features.backbone: resnet_compact",
+        ),
         (["features", "{file}", "--set", "features.weights=random:x"], "must be random:SEED"),
         (["features", "{file}", "--set", "source.path=nowhere"], "No DeepLabCut project"),
     ],
@@ -69,22 +74,28 @@ def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
     assert cli.main(["run", str(pose_file), str(tmp_path / "film.mp4")]) == 0
     out = capsys.readouterr().out
     assert "12 rows for 12 frames, 12 decoded, 0 failed" in out
-    report = (tmp_path / "out/report.html").read_text()
-    body = report[report.index("<main>") :]
+    page = (tmp_path / "out/report.html").read_text()
+    body = page[page.index("<main>") :]
     assert body.index("RANDOM") < body.index("<h1>")
     assert "12 rows for 12 frames" in body
     assert "http" not in body.replace("http://www.w3.org", "")
     assert list(Path(tmp_path / "out/predictions").glob("*_labeled.mp4"))
     assert list(Path(tmp_path / "out/evaluation/images").glob("001-test-*.jpg"))
     assert cli.main(["render", str(pose_file), str(tmp_path / "film.mp4")]) == 0
+    assert "Cross validation" not in body
+    assert "Plan and truth" not in body
+    assert cli.main(["plan", str(pose_file)]) == 0
+    assert cli.main(["evaluate", str(pose_file), "--folds", "2"]) == 0
+    assert "fold 2" in capsys.readouterr().out
+    text = report.write(config.load(pose_file)).read_text()
+    assert "Cross validation" in text
+    assert "Plan and truth" in text
 
 
 def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
     folder = Path(trained["crops"].output).parent
     assert cli.main(["evaluate", str(folder / "crops.yaml")]) == 0
     assert "accuracy" in capsys.readouterr().out
-    from pipelines.review import report
-
     text = report.write(trained["crops"]).read_text()
     assert "of held-out crops are right" in text
     assert cli.main(["predict", str(folder / "crops.yaml"), "x.mp4"]) == 2

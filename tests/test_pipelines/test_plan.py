@@ -1,0 +1,53 @@
+"""The plan: what will be embedded and stored, before it is."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli, plan
+from pipelines.features import pipeline
+from trainer.store import Index
+
+PRICES = str(Path(__file__).parent.parent.parent / "configs/prices.yaml")
+
+
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_path):
+    copies = 2 if kind == "pose" else 0
+    loaded = trained[kind]
+    fresh = dataclasses.replace(
+        loaded,
+        output=str(tmp_path / "out"),
+        features=dataclasses.replace(loaded.features, copies=copies),
+    )
+    found = plan.plan(fresh, PRICES)
+    assert found.new_store
+    assert found.features_seconds > plan.START["store"]
+    assert found.train_seconds > plan.START["train"]
+    summary = pipeline.run(fresh)
+    assert found.images + found.copies == summary.embedded
+    (folder,) = Path(fresh.store).iterdir()
+    index = Index(str(folder))
+    # Images differ in size and only some are probed.
+    assert found.bytes == pytest.approx(index.bytes_of(index.keys()), rel=0.15)
+    assert not plan.plan(fresh, None).new_store
+    assert found.cloud is not None
+    assert found.cloud["cost"] > 0
+    assert "Dataflow  1 workers" in plan.describe(found)
+
+
+def test_the_verb_prints_and_keeps_the_plan(pose_file, capsys):
+    assert cli.main(["plan", str(pose_file), "--prices", PRICES]) == 0
+    out = capsys.readouterr().out
+    assert "12 labeled" in out
+    assert "on this machine" in out
+    assert (pose_file.parent / "out/plan.json").is_file()
+    assert not (pose_file.parent / "out/store").exists()
+
+
+def test_a_price_table_that_lacks_something_is_named(pose_file, tmp_path, capsys):
+    file = tmp_path / "prices.yaml"
+    file.write_text("vcpu_hour: 0.05\n")
+    assert cli.main(["plan", str(pose_file), "--prices", str(file)]) == 2
+    assert "must hold a number for gb_hour" in capsys.readouterr().err
