@@ -73,7 +73,11 @@ if __name__ == "__main__":
         license="Apache-2.0",
         python_requires=">=3.10,<3.14",
         packages=find_packages(include=["preprocess*", "pipelines*", "trainer*"]),
-        package_data={"pipelines.review": ["*.html"], "pipelines": ["*.json"]},
+        package_data={
+            "pipelines.review": ["*.html"],
+            "pipelines": ["*.json"],
+            "trainer": ["builtin/*"],
+        },
         install_requires=LABELS,
         extras_require=EXTRAS,
         entry_points={"console_scripts": ["beampose = pipelines.cli:main"]},

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+BUILTIN = {"trainer/builtin/resnet_compact.md", "trainer/builtin/resnet_compact.npz"}
 
 
 def modules(package):
@@ -35,8 +36,8 @@ def trainer_archive(tmp_path_factory):
 
 
 def test_the_trainer_archive_holds_the_trainer_alone(trainer_archive):
-    expected = modules("trainer") | {"LICENSE", "MANIFEST.in", "PKG-INFO", "setup.cfg", "setup.py"}
-    assert contents(trainer_archive) == expected
+    expected = {"LICENSE", "MANIFEST.in", "PKG-INFO", "setup.cfg", "setup.py"}
+    assert contents(trainer_archive) == modules("trainer") | BUILTIN | expected
 
 
 def test_the_distribution_holds_three_packages_and_the_report_template(tmp_path):
@@ -50,8 +51,9 @@ def test_the_distribution_holds_three_packages_and_the_report_template(tmp_path)
     )
     held = contents(next(tmp_path.glob("*.tar.gz")))
     ours = modules("trainer") | modules("preprocess") | modules("pipelines")
-    assert ours | {"pipelines/review/report.html", "LICENSE", "README.md"} <= held
-    others = {name for name in held if "/" in name} - ours - {"pipelines/review/report.html"}
+    ours |= BUILTIN | {"pipelines/review/report.html"}
+    assert ours | {"LICENSE", "README.md"} <= held
+    others = {name for name in held if "/" in name} - ours
     # setuptools adds tests named test*.py at the top of tests/ by itself.
     assert {name.split("/")[0] for name in others} <= {"tests"}
 

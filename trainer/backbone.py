@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer import compact
 from trainer import weights as weight_files
 
 STRIDE = 8
@@ -23,8 +24,7 @@ class Spec(NamedTuple):
     build: Callable
     taps: tuple[tuple[str, int], ...]
     scale: str
-    file: str
-    md5: str | None
+    published: weight_files.Published
 
 
 def _mobilenet(alpha: float) -> Spec:
@@ -36,7 +36,7 @@ def _mobilenet(alpha: float) -> Spec:
 
     taps = (("block_3_expand_relu", 4), ("block_6_expand_relu", 8), ("block_13_expand_relu", 16))
     file = f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5"
-    return Spec(build, taps, "signed", file, None)
+    return Spec(build, taps, "signed", weight_files.Published(imagenet=file))
 
 
 def _resnet(depth: int, last: str, md5: str) -> Spec:
@@ -46,7 +46,13 @@ def _resnet(depth: int, last: str, md5: str) -> Spec:
 
     taps = (("conv3_block4_out", 8), (last, 16))
     file = f"resnet/resnet{depth}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    return Spec(build, taps, "caffe", file, md5)
+    return Spec(build, taps, "caffe", weight_files.Published(imagenet=file, md5=md5))
+
+
+def _compact() -> Spec:
+    taps = (("stage4", 4), ("stage8", 8), ("stage16", 16))
+    published = weight_files.Published(builtin="resnet_compact.npz")
+    return Spec(compact.build, taps, "signed", published)
 
 
 BACKBONES = {
@@ -56,6 +62,7 @@ BACKBONES = {
     "mobilenet_v2_0.5": _mobilenet(0.5),
     "mobilenet_v2_0.75": _mobilenet(0.75),
     "mobilenet_v2_1.0": _mobilenet(1.0),
+    compact.NAME: _compact(),
 }
 
 
@@ -65,7 +72,7 @@ def check(name: str, weights: str) -> None:
         raise ValueError(
             f"features.backbone must be one of {', '.join(BACKBONES)}. Received: {name!r}."
         )
-    weight_files.check(weights)
+    weight_files.check(weights, BACKBONES[name].published)
 
 
 def grid(height: int, width: int, scale: float) -> tuple[int, int]:
@@ -93,7 +100,7 @@ class Backbone(tf.Module):
         check(name, weights)
         spec = BACKBONES[name]
         model = spec.build()
-        weight_files.load(model, weights, file=spec.file, md5=spec.md5)
+        weight_files.load(model, weights, spec.published)
         self.id = name
         self.weights = weights
         self.pooled = pooled
@@ -124,7 +131,7 @@ class Backbone(tf.Module):
         Returns:
           float32 (batch, height / 8, width / 8, channels), or (batch, channels) if pooled.
         """
-        outputs = self._model(_scaled(images, self._scaling), training=False)
+        outputs = self._model(scaled(images, self._scaling), training=False)
         maps = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         if self.pooled:
             return tf.reduce_mean(maps[0], axis=(1, 2))
@@ -145,7 +152,8 @@ def resize(frames: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -
     return tf.ensure_shape(resized, (None, None, None, 3))
 
 
-def _scaled(images: tf.Tensor, scaling: str) -> tf.Tensor:
+def scaled(images: tf.Tensor, scaling: str) -> tf.Tensor:
+    """RGB 0 to 255 to what a network was trained with: a `Spec.scale`."""
     if scaling == "signed":
         return images / 127.5 - 1.0
     # ImageNet means of the BGR weights that keras.applications took over from Caffe.

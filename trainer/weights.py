@@ -4,10 +4,14 @@ import hashlib
 import os
 import tempfile
 import warnings
+import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 
+from trainer import artefacts
 from trainer.config import is_address
 
 # Where keras.applications keeps its files; a mirror behind a firewall can stand in.
@@ -15,49 +19,84 @@ MIRROR = "BEAMPOSE_WEIGHTS_URL"
 HOME = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
+# Weights that ship with the package.
+BUILTIN = Path(__file__).parent / "builtin"
+
+
+class Published(NamedTuple):
+    """Where the weights of a backbone can be had.
+
+    Attributes:
+      imagenet: file below `HOME`, None if there are none.
+      md5: of that file, if its publisher names it.
+      builtin: file below `BUILTIN`, None if there are none.
+    """
+
+    imagenet: str | None = None
+    md5: str | None = None
+    builtin: str | None = None
+
+
 def is_random(weights: str) -> bool:
     return weights.startswith("random:")
 
 
-def check(weights: str) -> None:
-    """Raises ValueError or FileNotFoundError if `weights` cannot name weights."""
+def check(weights: str, published: Published) -> None:
+    """Raises ValueError or FileNotFoundError if `weights` cannot name weights of a backbone."""
     if is_random(weights):
         if not weights.removeprefix("random:").isdigit():
             raise ValueError(f"features.weights must be random:SEED. Received: {weights!r}.")
     elif weights == "builtin":
-        raise ValueError(
-            "features.weights: builtin needs a backbone whose weights ship with the package; this "
-            "version has none. Use imagenet, a path, or random:SEED."
-        )
-    elif weights != "imagenet" and not is_address(weights):
-        if Path(weights).suffix not in (".h5", ".keras"):
-            raise ValueError(f"features.weights must be an .h5 file. Received: {weights!r}.")
+        if published.builtin is None:
+            raise ValueError(
+                "features.weights: builtin belongs to features.backbone: resnet_compact, whose "
+                "weights ship with the package. Use imagenet, a path, or random:SEED here."
+            )
+    elif weights == "imagenet":
+        if published.imagenet is None:
+            raise ValueError(
+                "features.weights: imagenet is not there for this backbone. Use builtin, a path, "
+                "or random:SEED."
+            )
+    elif not is_address(weights):
+        if Path(weights).suffix not in (".h5", ".keras", ".npz"):
+            raise ValueError(
+                f"features.weights must be an .h5 or .npz file. Received: {weights!r}."
+            )
         if not Path(weights).is_file():
             raise FileNotFoundError(f"features.weights: no file {weights}.")
 
 
-def load(model, weights: str, *, file: str, md5: str | None) -> None:
+def load(model, weights: str, published: Published) -> None:
     """Fills a Keras model.
 
     Args:
-      weights: `imagenet`, `random:SEED`, a path or an address.
-      file: where the ImageNet weights lie below `HOME`.
-      md5: their checksum, if their publisher names one.
+      weights: `imagenet`, `builtin`, `random:SEED`, a path or an address.
+      published: what stands behind the first two names.
 
     Raises:
       OSError: the download failed; the text says what to do instead.
       ValueError: the file does not fit the model.
     """
-    check(weights)
+    check(weights, published)
     if is_random(weights):
         _randomize(model, int(weights.removeprefix("random:")))
     elif weights == "imagenet":
-        _load_file(model, _download(file, md5))
+        _load_file(model, _download(str(published.imagenet), published.md5))
+    elif weights == "builtin":
+        _load_file(model, str(BUILTIN / str(published.builtin)))
     elif is_address(weights):
         with tempfile.TemporaryDirectory() as folder:
             _load_file(model, _fetch(weights, folder))
     else:
         _load_file(model, weights)
+
+
+def save_npz(model, file: Path) -> None:
+    """Writes all weights as bfloat16, by the path of each variable, in NumPy's npz."""
+    arrays = {v.path: v.numpy().astype(ml_dtypes.bfloat16).view(np.uint16) for v in model.weights}
+    with artefacts.replacing(file) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **arrays)
 
 
 def digest(model) -> str:
@@ -117,6 +156,9 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _load_file(model, path: str) -> None:
+    if path.endswith(".npz"):
+        _load_npz(model, path)
+        return
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that a file lacks, and leaves them their random weights.
@@ -124,6 +166,19 @@ def _load_file(model, path: str) -> None:
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
+
+
+def _load_npz(model, path: str) -> None:
+    """What `save_npz` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = {name: saved[name].view(ml_dtypes.bfloat16) for name in saved.files}
+        for variable in model.weights:
+            variable.assign(arrays.pop(variable.path).astype(np.float32))
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
+    if arrays:
+        raise ValueError(f"{path} does not fit backbone {model.name}: {len(arrays)} arrays more.")
 
 
 def _download(file: str, md5: str | None) -> str:

@@ -61,7 +61,7 @@ def test_a_seed_names_its_weights(network):
 
 def test_weights_from_a_file_have_the_digest_of_their_numbers(network, tmp_path):
     model = backbone.BACKBONES[NAME].build()
-    weights.load(model, "random:0", file="", md5=None)
+    weights.load(model, "random:0", weights.Published())
     path = tmp_path / "mine.weights.h5"
     model.save_weights(path)
     assert backbone.Backbone(NAME, str(path)).digest == network.digest
@@ -99,8 +99,8 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 def test_imagenet_weights_are_downloaded_once(mirror, network):
     model = backbone.BACKBONES[NAME].build()
-    weights.load(model, "random:0", file="", md5=None)
-    served = mirror / backbone.BACKBONES[NAME].file
+    weights.load(model, "random:0", weights.Published())
+    served = mirror / str(backbone.BACKBONES[NAME].published.imagenet)
     with h5py.File(served, "w") as file:
         # The layout keras.applications serves.
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
@@ -113,7 +113,7 @@ def test_a_download_with_another_checksum_is_refused(mirror):
     (mirror / "file.h5").write_bytes(b"not what was promised")
     promised = hashlib.md5(b"promised").hexdigest()
     with pytest.raises(OSError, match="could not be had"):
-        weights.load(None, "imagenet", file="file.h5", md5=promised)
+        weights.load(None, "imagenet", weights.Published(imagenet="file.h5", md5=promised))
 
 
 def test_offline_says_what_to_do(mirror):

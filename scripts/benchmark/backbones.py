@@ -1,0 +1,115 @@
+"""How well a head learns on the features of several backbones; prints one JSON line a figure.
+
+Usage: python scripts/benchmark/backbones.py DATA NAME=WEIGHTS [NAME=WEIGHTS ...] [--sets ...]
+           [--seeds 0] [--steps 400]
+DATA holds the sets below by their folder names. The same protocol for all: scale 1.0, PCA 64, no
+augmented copies, batches of 8; crops at 224 pixels with one dense layer. A line holds the error on
+the held-out images after the last step (mean, median, pixels) or the accuracy, and the images a
+second the network takes, start-up left out.
+Example: python scripts/benchmark/backbones.py data resnet_compact=builtin resnet_compact=random:0
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+OPENFIELD, REACHING = "openfield-Pranav-2018-10-30", "Reaching-Mackenzie-2018-08-30"
+# Name: task, folder, how it is split.
+SETS = {
+    "openfield-image": ("pose", OPENFIELD, "image"),
+    "openfield-block": ("pose", OPENFIELD, "block"),
+    "reaching": ("pose", REACHING, "image"),
+    "birdfeeder": ("crops", "crops-birdfeeder", "folder"),
+    "pollenbees": ("crops", "crops-pollenbees", "folder"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("data")
+    made.add_argument("backbones", nargs="+", metavar="NAME=WEIGHTS")
+    made.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    made.add_argument("--seeds", nargs="+", type=int, default=[0])
+    made.add_argument("--steps", type=int, default=400)
+    return made
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    from trainer.quiet import import_tensorflow
+
+    import_tensorflow()
+    with tempfile.TemporaryDirectory() as folder:
+        for backbone in arguments.backbones:
+            name, _, weights = backbone.partition("=")
+            for which in arguments.sets:
+                for result in measure(arguments, name, weights, which, folder):
+                    print(json.dumps({"backbone": backbone, "set": which, **result}), flush=True)
+    return 0
+
+
+def measure(arguments, name: str, weights: str, which: str, folder: str):
+    """One result a seed of training; the features are made once."""
+    from pipelines.features import pipeline
+    from trainer import config
+    from trainer.dataset import Dataset
+    from trainer.train import train
+
+    kind, place, by = SETS[which]
+    values = {
+        "task": kind,
+        "source": {
+            "format": "deeplabcut" if kind == "pose" else "crops",
+            "path": str(Path(arguments.data).absolute() / place),
+        },
+        "split": {"by": by, "test": 0.2, "seed": 0},
+        "features": {"backbone": name, "weights": weights},
+        "train": {"steps": arguments.steps, "batch_size": 8 if kind == "pose" else 64},
+        "output": str(Path(folder) / which),
+    }
+    if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
+        values["features"]["weights"] = str(Path(weights).absolute())
+    loaded = config.from_dict(config.Config, values)
+    pipeline.run(loaded)
+    speed = round(frames_a_second(loaded), 1)
+    for seed in arguments.seeds:
+        values["train"]["seed"] = seed
+        chosen = config.from_dict(config.Config, values)
+        dataset = Dataset(chosen.dataset, chosen.store, cache_mb=chosen.train.cache_mb)
+        place = f"{folder}/train-{which}-{name}-{seed}"
+        result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
+        # The last step, not the best: nothing is chosen by the images that judge.
+        test = result.last or {}
+        figures = ("mean_error_px", "median_error_px", "accuracy")
+        yield {
+            "seed": seed,
+            **{key: round(test[key], 3) for key in figures if key in test},
+            "train_s": round(result.seconds, 1),
+            "features_per_s": speed,
+        }
+
+
+def frames_a_second(loaded) -> float:
+    """Decoded images of the set through the network, in batches, after the first batch."""
+    from pipelines.features import extract, source
+    from preprocess import files, images
+
+    model = extract.build(extract.model_spec(loaded, None))
+    size = loaded.features.batch_size
+    pixels = [images.decode(files.read_bytes(i.image)) for i in source.read(loaded)[0].items[:64]]
+    alike = [p for p in pixels if p.shape == pixels[0].shape]
+    batches = [extract.fixed(alike[i : i + size], size) for i in range(0, len(alike), size)]
+    model.frames(batches[0]).numpy()
+    began = time.perf_counter()
+    for batch in batches:
+        model.frames(batch).numpy()
+    return len(batches) * size / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
