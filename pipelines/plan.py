@@ -19,7 +19,7 @@ PRICES_FILE = "configs/prices.yaml"
 PROBED = 16
 # Bytes of a stored record beside its features: key, shape, framing, index.
 OVERHEAD = 330
-# Beam, tensorflow-transform and the tracing of graphs, on top of the images: seconds, measured.
+# Beam, tensorflow-transform and the tracing of graphs, on top of the images: seconds, rough.
 START = {"store": 8.0, "job": 3.0, "train": 4.0}
 # Workers a Dataflow job would get for this many images at least each.
 IMAGES_A_WORKER = 2000
@@ -69,15 +69,10 @@ def plan(config: Config, prices: str | None) -> Plan:
     network = extract.backbone(
         config.features.backbone, config.features.weights, config.task == "crops"
     )
-    frames, unreadable = _probe(labels.items)
-    each, reading, cells = _embedding(config, frames)
+    pixels, reading, unreadable = _probe(labels.items)
+    each, cells = _embedding(config, pixels)
     dims = config.pca or network.channels
-    recipe = embed.recipe(
-        network,
-        scale=config.features.scale,
-        crop_size=config.features.crop_size,
-        pca=config.pca,
-    )
+    recipe = extract.recipe(config, network)
     new = not embed.exists(join(config.store, embed.recipe_id(recipe), embed.TRANSFORM))
     total = len(labels.items) + copies
     sampled = len(analyze.sample(labels.items[:train], network.pooled))
@@ -142,27 +137,23 @@ def read_prices(path: str) -> dict[str, Any]:
     return table
 
 
-def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[bytes], int]:
-    """The bytes of evenly spread images that can be decoded, and how many could not."""
+def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:
+    """Evenly spread images, the seconds to read one, and how many could not be read."""
     places = np.unique(np.linspace(0, len(items) - 1, PROBED).astype(int))
-    found, unreadable = [], 0
+    found = []
+    began = time.perf_counter()
     for i in places:
         try:
-            data = files.read_bytes(items[i].image)
-            images.decode(data)
-            found.append(data)
+            found.append(images.decode(files.read_bytes(items[i].image)))
         except (OSError, ValueError):
-            unreadable += 1
+            continue
     if not found:
         raise ValueError("None of the probed images can be read. Run `beampose check`.")
-    return found, unreadable
+    return found, (time.perf_counter() - began) / len(found), len(places) - len(found)
 
 
-def _embedding(config: Config, frames: list[bytes]) -> tuple[float, float, int]:
-    """Seconds an image in the network, seconds to read one, cells of an image's map."""
-    began = time.perf_counter()
-    pixels = [images.decode(data) for data in frames]
-    reading = (time.perf_counter() - began) / len(pixels)
+def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
+    """Seconds an image in the network, and the cells of an image's map."""
     model = extract.build(extract.model_spec(config, None))
     size = config.features.batch_size
     by_shape: dict[tuple, list[np.ndarray]] = {}
@@ -176,7 +167,7 @@ def _embedding(config: Config, frames: list[bytes]) -> tuple[float, float, int]:
         model.frames(batch).numpy()
         seconds += (time.perf_counter() - began) / size * len(alike)
         cells += int(np.prod(shape[1:-1])) * len(alike)
-    return seconds / len(pixels), reading, round(cells / len(pixels))
+    return seconds / len(pixels), round(cells / len(pixels))
 
 
 def _step_seconds(config: Config, dims: int, bodyparts: int, classes: int, cells: int) -> float:

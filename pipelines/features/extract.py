@@ -107,6 +107,14 @@ def backbone(name: str, weights: str, pooled: bool):
     return Backbone(name, weights, pooled=pooled)
 
 
+def recipe(config: Config, network) -> dict:
+    """`embed.recipe` of an experiment: what decides its features, apart from the pixels."""
+    from trainer import embed
+
+    features = config.features
+    return embed.recipe(network, scale=features.scale, crop_size=features.crop_size, pca=config.pca)
+
+
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
     network = backbone(spec.backbone, spec.weights, spec.pooled)

@@ -16,20 +16,32 @@ LEFT_AFTER_SECONDS = 3600
 
 
 class Holding(NamedTuple):
-    """A store: its folder and info, records and bytes, datasets that refer to it.
+    """A store.
 
     Attributes:
-      unused: keys no dataset refers to.
+      folder, info, index: the store.
+      datasets: those that refer to it, with the keys of their records.
       lost: datasets that once referred to it and are not there any more.
     """
 
     folder: Path
     info: dict[str, Any]
-    records: int
-    bytes: int
-    datasets: list[str]
-    unused: set[str]
+    index: Index
+    datasets: dict[str, set[str]]
     lost: list[str]
+
+    @property
+    def records(self) -> int:
+        return len(self.index)
+
+    @property
+    def bytes(self) -> int:
+        return self.index.bytes_of(self.index.keys())
+
+    @property
+    def unused(self) -> set[str]:
+        """Keys no dataset refers to."""
+        return set(self.index.keys()).difference(*self.datasets.values())
 
 
 class Pruned(NamedTuple):
@@ -72,9 +84,8 @@ def verify(
         for name in manifest:
             yield f"{folder / name} is in the manifest of {artefacts.INFO} and not on disk"
         yield from _verify_transform(folder, holding.info)
-        index = Index(str(folder))
-        for dataset in holding.datasets:
-            lacking = sum(record.key not in index for record in read_labels(dataset))
+        for dataset, keys in holding.datasets.items():
+            lacking = sum(key not in holding.index for key in keys)
             if lacking:
                 yield f"{dataset} refers to {lacking} features {folder} lacks"
 
@@ -98,10 +109,10 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
         )
     records = size = files = 0
     for holding in holdings:
-        left = list(_left_behind(holding.folder))
+        left, unused = list(_left_behind(holding.folder)), holding.unused
         files += len(left)
-        records += len(holding.unused)
-        size += Index(str(holding.folder)).bytes_of(holding.unused)
+        records += len(unused)
+        size += holding.index.bytes_of(unused)
         if dry:
             continue
         for path in left:
@@ -110,8 +121,8 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
             # Without COMPLETED nobody reads it, should this be killed half way.
             artefacts.begin(holding.folder)
             shutil.rmtree(holding.folder)
-        elif holding.unused:
-            _rewrite(holding)
+        elif unused:
+            _rewrite(holding, unused)
     return Pruned(records, size, files)
 
 
@@ -128,8 +139,7 @@ def line(holding: Holding) -> str:
 
 
 def _holding(folder: Path, own: str) -> Holding:
-    index = Index(str(folder))
-    datasets, lost, used = [], [], set()
+    datasets, lost = {}, []
     notes = sorted((folder / writing.USERS).glob("*.json"))
     users = {artefacts.read_json(note)["dataset"] for note in notes}
     if Path(own).is_dir():
@@ -141,11 +151,9 @@ def _holding(folder: Path, own: str) -> Holding:
         if artefacts.read_json(Path(dataset) / artefacts.INFO)["store"] != folder.name:
             # The experiment's recipe changed: it refers to another store now.
             continue
-        datasets.append(dataset)
-        used |= {record.key for record in read_labels(dataset)}
+        datasets[dataset] = {record.key for record in read_labels(dataset)}
     info = artefacts.read_json(folder / artefacts.INFO)
-    keys = set(index.keys())
-    return Holding(folder, info, len(index), index.bytes_of(keys), datasets, keys - used, lost)
+    return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
 def _verify_shard(file: Path, listed: dict[str, Any] | None) -> Iterator[str]:
@@ -184,18 +192,17 @@ def _left_behind(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _rewrite(holding: Holding) -> None:
+def _rewrite(holding: Holding, unused: set[str]) -> None:
     folder = str(holding.folder)
-    index = Index(folder)
     artefacts.begin(folder)
     for file in sorted((holding.folder / store.SHARDS).glob("*.json")):
         keys = [key for key, _, _ in artefacts.read_json(file)["records"]]
-        kept = [key for key in keys if key not in holding.unused]
+        kept = [key for key in keys if key not in unused]
         if len(kept) == len(keys):
             continue
         if kept:
             shard, _, shards, _ = file.stem.split("-")
-            records = ((key, index.read(key)) for key in kept)
+            records = ((key, holding.index.read(key)) for key in kept)
             name = artefacts.digest(sorted(kept))
             writing.write_shard(folder, int(shard), int(shards), records, name)
         file.unlink()

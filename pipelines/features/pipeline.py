@@ -118,9 +118,7 @@ def open_store(
     """Finds the store of the config's recipe, or makes it: its transform is learned once, here."""
     features = config.features
     backbone = extract.backbone(features.backbone, features.weights, config.task == "crops")
-    recipe = embed.recipe(
-        backbone, scale=features.scale, crop_size=features.crop_size, pca=config.pca
-    )
+    recipe = extract.recipe(config, backbone)
     recipe_id = embed.recipe_id(recipe)
     folder = join(config.store, recipe_id)
     transform = join(folder, embed.TRANSFORM)

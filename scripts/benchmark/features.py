@@ -20,14 +20,11 @@ SIDES = ("plain", "beam")
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    made.add_argument("--frames", type=int, default=500)
+    made = sides.parser(__doc__, SIDES)
     made.add_argument("--height", type=int, default=480)
     made.add_argument("--width", type=int, default=640)
     made.add_argument("--backbone", default="mobilenet_v2_0.35")
     made.add_argument("--weights", default="random:0")
-    made.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    made.add_argument("--folder", help=argparse.SUPPRESS)
     return made
 
 

@@ -18,12 +18,9 @@ SIDES = ("decode", "plain", "beam")
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    made = sides.parser(__doc__, SIDES)
     made.add_argument("config", nargs="?", help="config of a trained pose model")
     made.add_argument("video", nargs="?", help="a video")
-    made.add_argument("--frames", type=int, default=500)
-    made.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    made.add_argument("--folder", help=argparse.SUPPRESS)
     return made
 
 

@@ -1,9 +1,19 @@
 """Runs the sides of a comparison one after the other, each in a process of its own."""
 
+import argparse
 import json
 import resource
 import subprocess
 import sys
+
+
+def parser(doc: str | None, names: tuple[str, ...]) -> argparse.ArgumentParser:
+    """What all comparisons take; `--side` and `--folder` are for `run` alone."""
+    made = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    made.add_argument("--frames", type=int, default=500)
+    made.add_argument("--side", choices=names, help=argparse.SUPPRESS)
+    made.add_argument("--folder", help=argparse.SUPPRESS)
+    return made
 
 
 def run(script: str, side: str, folder: str) -> dict:
