@@ -83,7 +83,10 @@ class Train:
     """How the head learns. Distances are pixels of the source image.
 
     `layers` unset means 3 for pose and 1 for crops. `window` is the side, in cells, of the part of
-    a map that a training step sees; 0 = whole maps.
+    a map that a training step sees; 0 = whole maps. `originals` is the share of a batch that are
+    images as they are, where there are augmented copies; 0 and 1 mix them in proportion. With
+    `plausible`, a peak farther from the other bodyparts than in any training frame yields to a
+    lower one that fits.
     """
 
     steps: int = 400
@@ -92,7 +95,9 @@ class Train:
     seed: int = 0
     hidden: int = 64
     layers: int | None = None
-    window: int = 32
+    window: int = 24
+    originals: float = 0.5
+    plausible: bool = True
     dropout: float = 0.1
     weight_decay: float = 0.0
     pos_dist_thresh: float = 17.0
@@ -107,6 +112,7 @@ class Train:
             _within(f"train.{name}", getattr(self, name), 1, 100_000_000)
         _within("train.layers", self.layers or 0, 0, 16)
         _within("train.window", self.window, 0, 100_000)
+        _within("train.originals", self.originals, 0.0, 1.0)
         _within("train.dropout", self.dropout, 0.0, 0.95)
         _within("train.weight_decay", self.weight_decay, 0.0, 1.0)
         for name in ("learning_rate", "pos_dist_thresh", "locref_stdev"):

@@ -165,7 +165,7 @@ class Noise:
 
     def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
         """A record of each class."""
-        blank = np.empty((0, 0, 2))
+        blank = np.full((1, len(self.bodyparts), 2), np.nan)
         return [
             LabelRecord("", "", "", "", "", 0, split, 0, 0, 0, blank, label)
             for label in range(len(self.classes))
@@ -243,11 +243,26 @@ def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> 
         yield batch
 
 
+def groups(
+    records: Sequence[LabelRecord], batch_size: int, originals: float
+) -> list[tuple[list[LabelRecord], int]]:
+    """Records that share a batch, with how many of each group are in it.
+
+    Args:
+      originals: share of a batch that are images as they are, where there are augmented copies.
+    """
+    plain = [r for r in records if r.copy == 0]
+    copies = [r for r in records if r.copy]
+    count = round(batch_size * originals)
+    if not copies or not plain or not 0 < count < batch_size:
+        return [(list(records), batch_size)]
+    return [(plain, count), (copies, batch_size - count)]
+
+
 def stream(
     make_batch: Callable[[list[LabelRecord], np.random.Generator], Any],
-    records: Sequence[LabelRecord],
+    parts: Sequence[tuple[list[LabelRecord], int]],
     signature: Any,
-    batch_size: int,
     *,
     seed: int,
     start: int,
@@ -256,14 +271,24 @@ def stream(
     """A tf.data pipeline of training batches: each is read and cut while the one before trains.
 
     What a step sees depends on (seed, step) alone.
+
+    Args:
+      parts: see `groups`.
     """
 
     def generate():
-        orders = order(len(records), batch_size, seed=seed, start=start, steps=steps)
-        for step, batch in enumerate(orders, start):
+        orders = [
+            order(len(records), count, seed=seed, start=start, steps=steps)
+            for records, count in parts
+        ]
+        for step, chosen in enumerate(zip(*orders, strict=True), start):
+            batch = [
+                records[i]
+                for (records, _), numbers in zip(parts, chosen, strict=True)
+                for i in numbers
+            ]
             # The third number keeps these draws apart from those of the permutations.
-            rng = np.random.default_rng([seed, step, 1])
-            yield tuple(make_batch([records[i] for i in batch], rng))
+            yield tuple(make_batch(batch, np.random.default_rng([seed, step, 1])))
 
     kind = type(signature)
     dataset = tf.data.Dataset.from_generator(generate, output_signature=tuple(signature))

@@ -25,11 +25,18 @@ class PoseModel(tf.Module):
     `likelihood` float32 (batch, individuals, bodyparts).
     """
 
-    def __init__(self, embedder: embed.Embedder, head: keras.Model, locref_stdev: float):
+    def __init__(
+        self,
+        embedder: embed.Embedder,
+        head: keras.Model,
+        locref_stdev: float,
+        reach: np.ndarray | None,
+    ):
         super().__init__()
         self.embedder = embedder
         self.head = head
         self._locref_stdev = locref_stdev
+        self._reach = reach
 
     def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 frames (batch, height, width, 3), RGB."""
@@ -40,7 +47,9 @@ class PoseModel(tf.Module):
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
         grid = tf.cast(tf.shape(features)[1:3], tf.float32)
         cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[1])
-        found = tasks.keypoints(self.head, features, cell, self._locref_stdev)[:, None]
+        found = tasks.keypoints(self.head, features, cell, self._locref_stdev, reach=self._reach)[
+            :, None
+        ]
         return {"keypoints": found[..., :2], "likelihood": found[..., 2]}
 
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:

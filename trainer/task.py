@@ -133,7 +133,8 @@ def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
         crop_size=recipe.get("crop_size", 0),
     )
     if config.task == "pose":
-        return export.PoseModel(embedder, result.task.head, config.train.locref_stdev)
+        task = result.task
+        return export.PoseModel(embedder, task.head, config.train.locref_stdev, task.reach)
     return export.CropModel(embedder, result.task.head)
 
 

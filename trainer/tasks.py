@@ -37,6 +37,10 @@ class Pose:
             dropout=config.train.dropout,
         )
         self._window = config.train.window
+        self.reach = None
+        if config.train.plausible:
+            truth = [r.keypoints[0] for r in dataset.of("train")]
+            self.reach = decode.reaches(np.array(truth).reshape(-1, len(dataset.bodyparts), 2))
         self.signature = dataset.pose_signature()
         maps = self.signature
         self._forward = tf.function(
@@ -83,7 +87,9 @@ class Pose:
         return metrics.pose_metrics(truth, predicted, self.dataset.bodyparts, self._pcutoff)
 
     def _keypoints(self, features: tf.Tensor, cell: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
-        return keypoints(self.head, features, cell, self._train.locref_stdev, inside)
+        return keypoints(
+            self.head, features, cell, self._train.locref_stdev, reach=self.reach, inside=inside
+        )
 
 
 class Crops:
@@ -142,12 +148,16 @@ def keypoints(
     features: tf.Tensor,
     cell: tf.Tensor,
     locref_stdev: float,
+    *,
+    reach: np.ndarray | None = None,
     inside: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Features (batch, rows, columns, dims) to (batch, bodyparts, 3): x, y, likelihood.
 
-    `cell` is (batch, 2), width and height of a cell in source pixels; `inside` (batch, rows,
-    columns) is 0 in padding, where no peak may be found.
+    Args:
+      cell: (batch, 2), width and height of a cell in source pixels.
+      reach: see `decode.reaches`.
+      inside: (batch, rows, columns), 0 in padding, where no peak may be found.
     """
     features = tf.cast(features, tf.float32)
     outputs = head(features, training=False)
@@ -157,7 +167,7 @@ def keypoints(
     scoremap = tf.sigmoid(logits)
     if inside is not None:
         scoremap *= inside[..., None]
-    return decode.keypoints(scoremap, locref, x, y, locref_stdev=locref_stdev)
+    return decode.keypoints(scoremap, locref, x, y, locref_stdev=locref_stdev, reach=reach)
 
 
 def scores(head: keras.Model, features: tf.Tensor) -> tf.Tensor:

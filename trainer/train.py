@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from trainer import artefacts
 from trainer.config import Config
-from trainer.dataset import Dataset, Noise, stream
+from trainer.dataset import Dataset, Noise, groups, stream
 from trainer.schema import LabelRecord
 from trainer.tasks import TASKS
 
@@ -131,9 +131,8 @@ def train(
     held_out = dataset.of("test") if choose else []
     batches = stream(
         task.make_batch,
-        records,
+        groups(records, settings.batch_size, settings.originals),
         task.signature,
-        settings.batch_size,
         seed=settings.seed,
         start=state.step,
         steps=settings.steps,

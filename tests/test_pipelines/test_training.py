@@ -14,7 +14,7 @@ from pipelines import cli
 from pipelines.review import evaluation
 from trainer import artefacts, config, folds, sweep, task
 from trainer import train as training
-from trainer.dataset import Dataset, order
+from trainer.dataset import Dataset, groups, order
 from trainer.evaluate import evaluate
 
 
@@ -125,6 +125,17 @@ def test_every_record_comes_once_an_epoch_and_a_resumed_order_continues():
     whole = list(order(10, 4, seed=3, start=0, steps=10))
     assert sorted(i for batch in whole[:5] for i in batch) == sorted([*range(10)] * 2)
     assert list(order(10, 4, seed=3, start=6, steps=10)) == whole[6:]
+
+
+def test_half_of_a_batch_are_images_as_they_are(trained):
+    dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
+    records = dataset.of("train")
+    copied = [*records, *[r._replace(copy=i) for r in records for i in (1, 2, 3)]]
+    (plain, few), (copies, rest) = groups(copied, 7, 0.5)
+    assert (few, rest) == (4, 3)
+    assert (len(plain), len(copies)) == (len(records), 3 * len(records))
+    assert groups(records, 7, 0.5) == [(records, 7)]
+    assert groups(copied, 7, 0.0) == groups(copied, 7, 1.0) == [(copied, 7)]
 
 
 def test_windows_hold_the_features_under_their_origin(trained):

@@ -99,3 +99,54 @@ def test_an_empty_map_gives_numbers_with_likelihood_zero():
     found = decode.keypoints(zeros, tf.zeros((2, 4, 6, 3, 2)), x, y, locref_stdev=1.0).numpy()
     assert np.isfinite(found).all()
     assert (found[..., 2] == 0).all()
+
+
+def peaked(columns, peaks):
+    """Score maps (1, 4, columns, bodyparts) and flat locref: `peaks` is (bodypart, column, p)."""
+    scoremap = np.full((1, 4, columns, 3), 1e-4, np.float32)
+    for bodypart, column, likelihood in peaks:
+        scoremap[0, 2, column, bodypart] = likelihood
+    return tf.constant(scoremap), tf.zeros((1, 4, columns, 3, 2))
+
+
+def decoded(peaks, reach, columns=60):
+    scoremap, locref = peaked(columns, peaks)
+    x, y = targets.centres(4, columns, tf.constant([[8.0, 8.0]]), tf.zeros((1, 2)))
+    found = decode.keypoints(scoremap, locref, x, y, locref_stdev=STDEV, reach=reach)
+    return found.numpy()[0]
+
+
+def test_a_peak_far_from_the_other_bodyparts_yields_to_a_lower_one_that_fits():
+    reach = np.array([[np.inf, 40, 40], [40, np.inf, 40], [40, 40, np.inf]], np.float32)
+    peaks = [(0, 10, 0.9), (1, 12, 0.8), (2, 50, 0.95), (2, 13, 0.1)]
+    found = decoded(peaks, reach)
+    np.testing.assert_allclose(found[:, 0], [84, 100, 108], rtol=1e-5)
+    np.testing.assert_allclose(found[:, 2], [0.9, 0.8, 0.1], rtol=1e-5)
+    highest = decoded(peaks, None)
+    np.testing.assert_allclose(highest[:, 0], [84, 100, 404], rtol=1e-5)
+
+
+def test_where_nothing_lower_fits_the_highest_peak_stands():
+    reach = np.full((3, 3), 40, np.float32)
+    found = decoded([(0, 10, 0.9), (1, 12, 0.8), (2, 50, 0.95)], reach)
+    assert found[2, 0] == pytest.approx(404)
+    assert found[2, 2] == np.float32(0.95)
+
+
+def test_bodyparts_seldom_seen_together_do_not_bind_each_other():
+    keypoints = np.random.default_rng(0).uniform(0, 100, (20, 3, 2))
+    keypoints[4:, 2] = np.nan
+    reach = decode.reaches(keypoints)
+    assert reach is not None
+    distance = np.linalg.norm(keypoints[:, 0] - keypoints[:, 1], axis=-1)
+    assert reach[0, 1] == reach[1, 0] == np.float32(distance.max())
+    assert np.isinf(reach[2]).all() and np.isinf(np.diag(reach)).all()
+    assert decode.reaches(keypoints[:4]) is None
+
+
+def test_maps_with_fewer_cells_than_candidates_decode():
+    scoremap, locref = tf.fill((2, 1, 2, 3), 0.5), tf.zeros((2, 1, 2, 3, 2))
+    x, y = targets.centres(1, 2, tf.constant([[8.0, 8.0]] * 2), tf.zeros((2, 2)))
+    reach = np.full((3, 3), 10, np.float32)
+    found = decode.keypoints(scoremap, locref, x, y, locref_stdev=STDEV, reach=reach).numpy()
+    assert np.isfinite(found).all()
