@@ -101,14 +101,15 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
 
     if arguments.folds is not None and arguments.by is not None:
         raise ValueError("--folds and --by are two ways to make folds: give one.")
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
     result = folds.cross_validate(
         config,
-        Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb),
+        dataset,
         folds=arguments.folds or 0,
         by_video=arguments.by == "video",
         work=configs.join(config.output, "train", "folds"),
     )
-    file = evaluation.write_folds(result, config)
+    file = evaluation.write_folds(result, config, dataset.info["store"])
     print(evaluation.folds_table(result))
     print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
     return 0
@@ -116,7 +117,7 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Trains every combination of settings on one store; the best becomes the model."""
-    from pipelines.review import evaluation
+    from pipelines.review import sweeps
     from trainer import sweep as sweeping
     from trainer import task
     from trainer.dataset import Dataset
@@ -129,8 +130,8 @@ def sweep(arguments: argparse.Namespace) -> int:
         work=configs.join(first.output, "train", "sweep"),
         count=arguments.folds or 0,
     )
-    file = evaluation.write_sweep(results, first, arguments.folds or 0)
-    print(evaluation.sweep_table(results))
+    file = sweeps.write(results, first, arguments.folds or 0)
+    print(sweeps.table(results))
     best = results[0]
     if best.score is None:
         print(f"No combination could be scored: {best.failure or 'nothing is held out'}")

@@ -11,6 +11,8 @@ import yaml
 
 TASKS = ("pose", "crops")
 FORMATS = ("deeplabcut", "crops", "csv")
+# Settings of `train` that change nothing in how one head is trained.
+NOT_OF_A_HEAD = ("cache_mb", "folds", "ensemble")
 SPLIT_UNITS = ("image", "video", "folder", "block")
 
 T = TypeVar("T")
@@ -86,7 +88,10 @@ class Train:
     a map that a training step sees; 0 = whole maps. `originals` is the share of a batch that are
     images as they are, where there are augmented copies; 0 and 1 mix them in proportion. With
     `plausible`, a peak farther from the other bodyparts than in any training frame yields to a
-    lower one that fits.
+    lower one that fits. `folds` heads are also trained, each without one part of the training
+    images, whose errors say how far a prediction may be off; `ensemble` exports these heads
+    together instead of one. `patience` evaluations without a better score end the training; 0 never
+    ends it early.
     """
 
     steps: int = 400
@@ -98,6 +103,9 @@ class Train:
     window: int = 24
     originals: float = 0.5
     plausible: bool = True
+    folds: int = 0
+    ensemble: bool = False
+    patience: int = 0
     dropout: float = 0.1
     weight_decay: float = 0.0
     pos_dist_thresh: float = 17.0
@@ -112,6 +120,13 @@ class Train:
             _within(f"train.{name}", getattr(self, name), 1, 100_000_000)
         _within("train.layers", self.layers or 0, 0, 16)
         _within("train.window", self.window, 0, 100_000)
+        _within("train.folds", self.folds, 0, 1000)
+        if self.folds == 1 or (self.ensemble and not self.folds):
+            raise ValueError(
+                "train.folds must be 2 or more, or 0 without train.ensemble. Received: "
+                f"{self.folds}."
+            )
+        _within("train.patience", self.patience, 0, 100_000)
         _within("train.originals", self.originals, 0.0, 1.0)
         _within("train.dropout", self.dropout, 0.0, 0.95)
         _within("train.weight_decay", self.weight_decay, 0.0, 1.0)

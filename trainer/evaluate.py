@@ -71,7 +71,7 @@ def evaluate(config: Config) -> Evaluation:
 def errors(evaluation: Evaluation) -> np.ndarray:
     """Distance of each bodypart from its label, (images, bodyparts), NaN where not labeled."""
     truth = np.stack([r.keypoints[0] for r in evaluation.records])
-    return np.linalg.norm(evaluation.predicted[..., :2] - truth, axis=-1)
+    return metrics.distances(truth, evaluation.predicted)
 
 
 def _keypoints(signature, dataset: Dataset, record: LabelRecord) -> np.ndarray:

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -22,19 +23,20 @@ class PoseModel(tf.Module):
     """Images of any size to keypoints in their own pixels.
 
     Outputs of all signatures: `keypoints` float32 (batch, individuals, bodyparts, 2), x then y, and
-    `likelihood` float32 (batch, individuals, bodyparts).
+    `likelihood` float32 (batch, individuals, bodyparts). Of several heads also `spread`, of the
+    shape of the likelihood: how far they disagree, in source pixels.
     """
 
     def __init__(
         self,
         embedder: embed.Embedder,
-        head: keras.Model,
+        heads: Sequence[keras.Model],
         locref_stdev: float,
         reach: np.ndarray | None,
     ):
         super().__init__()
         self.embedder = embedder
-        self.head = head
+        self.heads = list(heads)
         self._locref_stdev = locref_stdev
         self._reach = reach
 
@@ -47,18 +49,20 @@ class PoseModel(tf.Module):
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
         grid = tf.cast(tf.shape(features)[1:3], tf.float32)
         cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[1])
-        found = tasks.keypoints(self.head, features, cell, self._locref_stdev, reach=self._reach)[
-            :, None
-        ]
-        return {"keypoints": found[..., :2], "likelihood": found[..., 2]}
+        found = tasks.keypoints(self.heads, features, cell, self._locref_stdev, reach=self._reach)
+        found = found[:, None]
+        outputs = {"keypoints": found[..., :2], "likelihood": found[..., 2]}
+        return outputs if len(self.heads) == 1 else {**outputs, "spread": found[..., 3]}
 
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
-        bodyparts = self.head.output_shape[-1] // 3
+        bodyparts = self.heads[0].output_shape[-1] // 3
         outputs = {
             "keypoints": tf.TensorSpec((1, bodyparts, 2), tf.float32),
             "likelihood": tf.TensorSpec((1, bodyparts), tf.float32),
         }
+        if len(self.heads) > 1:
+            outputs["spread"] = outputs["likelihood"]
 
         def one(data):
             return {k: v[0] for k, v in self.frames(embed.decode(data)[None]).items()}
@@ -67,7 +71,7 @@ class PoseModel(tf.Module):
         return tf.map_fn(one, image_bytes, fn_output_signature=outputs)
 
     def signatures(self) -> dict:
-        dims = self.head.input_shape[-1]
+        dims = self.heads[0].input_shape[-1]
         maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
         size = tf.TensorSpec((None, 2), tf.int32, "size")
         return {
@@ -78,15 +82,19 @@ class PoseModel(tf.Module):
 
 
 class CropModel(tf.Module):
-    """Crops of any size to class scores; column 0 is the positive class."""
+    """Crops of any size to class scores; column 0 is the positive class.
 
-    def __init__(self, embedder: embed.Embedder, head: keras.Model):
+    Outputs of all signatures: `prediction`, the class of the highest score, (batch,); `scores`
+    (batch, classes); of several heads also `spread`, the standard deviation of their scores.
+    """
+
+    def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):
         super().__init__()
         self.embedder = embedder
-        self.head = head
+        self.heads = list(heads)
 
-    def scores(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        """Encoded images (batch,) to float32 (batch, classes)."""
+    def embeddings(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Encoded images (batch,) to bfloat16 (batch, dims), as they are stored."""
         size = self.embedder.crop_size
 
         def one(data):
@@ -95,15 +103,19 @@ class CropModel(tf.Module):
         resized = tf.map_fn(
             one, image_bytes, fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32)
         )
-        return tasks.scores(self.head, tf.cast(self.embedder.embed(resized), tf.bfloat16))
+        return tf.cast(self.embedder.embed(resized), tf.bfloat16)
+
+    def scores(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Encoded images (batch,) to float32 (batch, classes)."""
+        return tasks.scores(self.heads, self.embeddings(image_bytes))[0]
 
     def serve(self, key: tf.Tensor, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """`key` passes through, so that unordered batch predictions can be joined."""
-        return {"key": key, **_predicted(self.scores(image_bytes))}
+        return {"key": key, **self.features(self.embeddings(image_bytes))}
 
     def serve_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """A single string input, as Vertex file lists and TFRecords need."""
-        return _predicted(self.scores(image_bytes))
+        return self.features(self.embeddings(image_bytes))
 
     def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 crops (batch, height, width, 3), RGB."""
@@ -111,10 +123,12 @@ class CropModel(tf.Module):
 
     def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored embeddings (batch, dims)."""
-        return _predicted(tasks.scores(self.head, features))
+        found, spread = tasks.scores(self.heads, features)
+        outputs = {"prediction": tf.argmax(found, axis=1), "scores": found}
+        return outputs if len(self.heads) == 1 else {**outputs, "spread": spread}
 
     def signatures(self) -> dict:
-        dims = self.head.input_shape[-1]
+        dims = self.heads[0].input_shape[-1]
         return {
             "serving_default": _signature(self.serve, key=_BYTES, image_bytes=_BYTES),
             "image_bytes": _signature(self.serve_bytes, image_bytes=_BYTES),
@@ -203,7 +217,7 @@ def verify(
     for name, inputs in calls.items():
         answer = loaded.signatures[name](**inputs)
         for output, value in expected.items():
-            tolerance = 1e-3 if output == "keypoints" else 1e-4
+            tolerance = 1e-4 if output in ("likelihood", "scores", "prediction") else 1e-3
             worst = _difference(answer[output], value)
             if not worst <= tolerance:
                 raise RuntimeError(
@@ -221,10 +235,6 @@ def verify(
 
 def _difference(one: tf.Tensor, other: tf.Tensor) -> float:
     return float(np.max(np.abs(one.numpy() - other.numpy())))
-
-
-def _predicted(scores: tf.Tensor) -> dict[str, tf.Tensor]:
-    return {"prediction": tf.argmax(scores, axis=1), "scores": scores}
 
 
 def _signature(function, **specs: tf.TensorSpec):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainer import metrics
 from trainer.config import Config
 from trainer.dataset import Dataset
 from trainer.schema import LabelRecord
@@ -29,6 +30,7 @@ class CrossValidation(NamedTuple):
       metrics: of all predictions together.
       by_fold: of each fold alone.
       radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
+      tasks: of each fold, with its trained head.
       seconds: of training, all folds.
     """
 
@@ -39,6 +41,7 @@ class CrossValidation(NamedTuple):
     metrics: dict[str, Any]
     by_fold: list[dict[str, Any]]
     radius: dict[str, Any]
+    tasks: list[Any]
     seconds: float
 
 
@@ -62,7 +65,7 @@ def cross_validate(
     records = sorted((r for r in dataset.records if r.copy == 0), key=lambda r: r.name)
     names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split.seed)
     predicted: np.ndarray | None = None
-    by_fold, seconds = [], 0.0
+    by_fold, trained, seconds = [], [], 0.0
     for fold, name in enumerate(names):
         held = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
         view = resplit(dataset, held)
@@ -81,6 +84,7 @@ def cross_validate(
         place = {r.name: i for i, r in enumerate(records)}
         predicted[[place[r.name] for r in test]] = found
         by_fold.append(result.task.measure(test, found))
+        trained.append(result.task)
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
@@ -92,6 +96,7 @@ def cross_validate(
         result.task.measure(records, predicted),
         by_fold,
         _radius(dataset, records, predicted, np.array(numbers)) if config.task == "pose" else {},
+        trained,
         seconds,
     )
 
@@ -130,6 +135,13 @@ def resplit(dataset: Dataset, held_out: Iterable[str]) -> Dataset:
     return view
 
 
+def training_part(dataset: Dataset) -> Dataset:
+    """The dataset without the images that are held out, features in memory shared."""
+    view = copy.copy(dataset)
+    view.records = [r for r in dataset.records if r.split == "train"]
+    return view
+
+
 def radii(errors: np.ndarray, level: float = LEVEL) -> np.ndarray:
     """For each bodypart the radius that a new error stays below with probability `level`.
 
@@ -163,11 +175,18 @@ def coverage(errors: np.ndarray, folds: np.ndarray, level: float = LEVEL) -> flo
     return float(joined.mean()) if len(joined) else None
 
 
+def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None:
+    """Share of (images, bodyparts) errors within the radius of their bodypart; None if unknown."""
+    limits = np.array([np.nan if r is None else r for r in radius.values()])
+    judged = np.isfinite(errors) & np.isfinite(limits)
+    return float((errors <= limits)[judged].mean()) if judged.any() else None
+
+
 def _radius(
     dataset: Dataset, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
 ) -> dict[str, Any]:
     truth = np.stack([r.keypoints[0] for r in records])
-    errors = np.linalg.norm(predicted[..., :2] - truth, axis=-1)
+    errors = metrics.distances(truth, predicted)
     found = [None if np.isnan(r) else float(r) for r in radii(errors)]
     return {
         "level": LEVEL,

@@ -9,6 +9,14 @@ import numpy as np
 THRESHOLD = 0.5
 
 
+def distances(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(images, bodyparts) source pixels between (…, 2) labels and (…, 2 or more) predictions.
+
+    NaN where a bodypart is not labeled.
+    """
+    return np.linalg.norm(predicted[..., :2] - truth, axis=-1)
+
+
 def pose_metrics(
     truth: np.ndarray, predicted: np.ndarray, bodyparts: Sequence[str], pcutoff: float
 ) -> dict[str, Any]:
@@ -24,7 +32,7 @@ def pose_metrics(
       `share_above_pcutoff`, and `per_bodypart` with the same mean and median. None where no point
       is labeled.
     """
-    distance = np.linalg.norm(predicted[..., :2] - truth, axis=-1)
+    distance = distances(truth, predicted)
     sure = np.where(predicted[..., 2] >= pcutoff, distance, np.nan)
     return {
         "images": len(truth),

@@ -16,6 +16,7 @@ from trainer.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from trainer.dataset import Dataset
+    from trainer.folds import CrossValidation
     from trainer.train import Result
 
 LOG = logging.getLogger(__name__)
@@ -90,7 +91,11 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     from trainer.train import train
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
-    result = train(config, dataset, checkpoints=folders.checkpoints, logs=folders.logs)
+    judged = _cross_validate(config, dataset, folders) if config.train.folds else None
+    if judged and config.train.ensemble:
+        result = _together(config, dataset, judged)
+    else:
+        result = train(config, dataset, checkpoints=folders.checkpoints, logs=folders.logs)
     # Only now: a training that fails leaves the last model whole.
     artefacts.begin(folders.model)
     began = time.perf_counter()
@@ -102,10 +107,60 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     skew = export.verify(folders.model, model, frame, features)
     LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
     metrics = _metrics(config, dataset, result)
+    if judged:
+        metrics["folds"] = {"number": config.train.folds, **judged.metrics}
+        metrics["seconds"]["folds"] = round(judged.seconds, 2)
+    uncertainty = _uncertainty(dataset, result, judged)
+    if uncertainty:
+        metrics["uncertainty"] = uncertainty
     artefacts.write_json(Path(folders.model) / METRICS, metrics)
     artefacts.write_json(Path(folders.model) / "history.json", result.history)
-    artefacts.complete(folders.model, _info(config, dataset, result, skew))
+    artefacts.complete(folders.model, _info(config, dataset, result, skew, uncertainty))
     return metrics
+
+
+def _cross_validate(
+    config: configs.Config, dataset: "Dataset", folders: Folders
+) -> "CrossValidation":
+    """Heads on parts of the training split; the test split stays unseen by all of them."""
+    from trainer import folds
+
+    return folds.cross_validate(
+        config,
+        folds.training_part(dataset),
+        folds=config.train.folds,
+        by_video=False,
+        work=configs.join(folders.checkpoints, "folds"),
+    )
+
+
+def _together(config: configs.Config, dataset: "Dataset", judged: "CrossValidation") -> "Result":
+    """The heads of all folds as one model."""
+    from trainer.tasks import TASKS
+    from trainer.train import Result
+
+    task = TASKS[config.task](config, dataset)
+    task.members = [one.head for one in judged.tasks]
+    return Result(task, [], config.train.steps, None, judged.seconds)
+
+
+def _uncertainty(
+    dataset: "Dataset", result: "Result", judged: "CrossValidation | None"
+) -> dict[str, Any] | None:
+    """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
+    import numpy as np
+
+    from trainer import folds, metrics
+
+    if judged is None or not judged.radius:
+        return None
+    test = dataset.of("test")
+    share = None
+    if test:
+        truth = np.stack([r.keypoints[0] for r in test])
+        errors = metrics.distances(truth, result.task.predict(test, 8))
+        share = folds.covered(judged.radius["radius_px"], errors)
+    return {**judged.radius, "coverage_test": share, "images": len(judged.records)}
 
 
 def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
@@ -134,8 +189,8 @@ def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
     )
     if config.task == "pose":
         task = result.task
-        return export.PoseModel(embedder, task.head, config.train.locref_stdev, task.reach)
-    return export.CropModel(embedder, result.task.head)
+        return export.PoseModel(embedder, task.members, config.train.locref_stdev, task.reach)
+    return export.CropModel(embedder, result.task.members)
 
 
 def _probe(dataset: "Dataset"):
@@ -168,7 +223,7 @@ def _metrics(config: configs.Config, dataset: "Dataset", result: "Result") -> di
         **measured,
         "test_at_last_step": result.last,
         "kept_step": result.best_step,
-        "kept_by": f"best test {task.score}" if records["test"] else "last step",
+        "kept_by": _kept_by(config, task, bool(records["test"])),
         "seconds": {
             "features": dataset.info["seconds"],
             "train": round(result.seconds, 2),
@@ -184,8 +239,18 @@ def _metrics(config: configs.Config, dataset: "Dataset", result: "Result") -> di
     return metrics
 
 
+def _kept_by(config: configs.Config, task, tested: bool) -> str:
+    if config.train.ensemble:
+        return f"last step of {config.train.folds} heads"
+    return f"best test {task.score}" if tested else "last step"
+
+
 def _info(
-    config: configs.Config, dataset: "Dataset", result: "Result", skew: float | None
+    config: configs.Config,
+    dataset: "Dataset",
+    result: "Result",
+    skew: float | None,
+    uncertainty: dict[str, Any] | None,
 ) -> dict[str, Any]:
     import keras
     import tensorflow as tf
@@ -201,6 +266,8 @@ def _info(
         "weights": dataset.store_info["weights"],
         "transform_digest": dataset.store_info["transform_digest"],
         "pixels_against_stored_features": skew,
+        "heads": len(result.task.members),
+        "uncertainty": uncertainty,
         "config": configs.to_dict(config),
         "versions": {
             "python": platform.python_version(),

@@ -36,6 +36,8 @@ class Pose:
             layers=config.layers,
             dropout=config.train.dropout,
         )
+        # What predicts: the head that is trained, or several that were.
+        self.members = [self.head]
         self._window = config.train.window
         self.reach = None
         if config.train.plausible:
@@ -75,7 +77,7 @@ class Pose:
         return total, parts
 
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
-        """(images, bodyparts, 3): x, y in source pixels, likelihood."""
+        """(images, bodyparts, 3): x, y in source pixels, likelihood; of several heads, spread."""
         found = []
         for start in range(0, len(records), batch_size):
             batch = self.dataset.pose_batch(records[start : start + batch_size])
@@ -88,7 +90,7 @@ class Pose:
 
     def _keypoints(self, features: tf.Tensor, cell: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
         return keypoints(
-            self.head, features, cell, self._train.locref_stdev, reach=self.reach, inside=inside
+            self.members, features, cell, self._train.locref_stdev, reach=self.reach, inside=inside
         )
 
 
@@ -107,6 +109,8 @@ class Crops:
             layers=config.layers,
             dropout=config.train.dropout,
         )
+        # What predicts: the head that is trained, or several that were.
+        self.members = [self.head]
         self.signature = dataset.crop_signature()
         counts = np.bincount(
             [r.label for r in dataset.of("train", copies=True)], minlength=len(dataset.classes)
@@ -140,11 +144,11 @@ class Crops:
         return metrics.crop_metrics(labels, predicted, self.dataset.classes, metrics.THRESHOLD)
 
     def _scores(self, features: tf.Tensor) -> tf.Tensor:
-        return scores(self.head, features)
+        return scores(self.members, features)[0]
 
 
 def keypoints(
-    head: keras.Model,
+    members: Sequence[keras.Model],
     features: tf.Tensor,
     cell: tf.Tensor,
     locref_stdev: float,
@@ -155,24 +159,44 @@ def keypoints(
     """Features (batch, rows, columns, dims) to (batch, bodyparts, 3): x, y, likelihood.
 
     Args:
+      members: the head; or several, whose maps are averaged. Then a fourth column is the root mean
+        square distance of their own answers from the common one, in source pixels.
       cell: (batch, 2), width and height of a cell in source pixels.
       reach: see `decode.reaches`.
       inside: (batch, rows, columns), 0 in padding, where no peak may be found.
     """
     features = tf.cast(features, tf.float32)
-    outputs = head(features, training=False)
-    logits, locref = heads.split_maps(outputs, outputs.shape[-1] // 3)
     shape = tf.shape(features)
     x, y = targets.centres(shape[1], shape[2], cell, tf.zeros_like(cell))
-    scoremap = tf.sigmoid(logits)
-    if inside is not None:
-        scoremap *= inside[..., None]
-    return decode.keypoints(scoremap, locref, x, y, locref_stdev=locref_stdev, reach=reach)
+    maps = []
+    for head in members:
+        outputs = head(features, training=False)
+        logits, locref = heads.split_maps(outputs, outputs.shape[-1] // 3)
+        scoremap = tf.sigmoid(logits)
+        maps.append((scoremap if inside is None else scoremap * inside[..., None], locref))
+
+    def decoded(scoremap: tf.Tensor, locref: tf.Tensor) -> tf.Tensor:
+        return decode.keypoints(scoremap, locref, x, y, locref_stdev=locref_stdev, reach=reach)
+
+    if len(maps) == 1:
+        return decoded(*maps[0])
+    total = tf.add_n([scoremap for scoremap, _ in maps])
+    # A head says nothing about the place of a bodypart where it does not see it.
+    weighted = tf.add_n([locref * scoremap[..., None] for scoremap, locref in maps])
+    common = decoded(total / len(maps), tf.math.divide_no_nan(weighted, total[..., None]))
+    own = tf.stack([decoded(*one) for one in maps])
+    squared = tf.reduce_sum((own[..., :2] - common[..., :2]) ** 2, axis=-1)
+    return tf.concat([common, tf.sqrt(tf.reduce_mean(squared, axis=0))[..., None]], axis=-1)
 
 
-def scores(head: keras.Model, features: tf.Tensor) -> tf.Tensor:
-    """Embeddings (batch, dims) to class probabilities (batch, classes)."""
-    return tf.nn.softmax(head(tf.cast(features, tf.float32), training=False))
+def scores(members: Sequence[keras.Model], features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Embeddings (batch, dims) to class probabilities (batch, classes), and their spread.
+
+    The mean over the members and the standard deviation, 0 of one head.
+    """
+    features = tf.cast(features, tf.float32)
+    found = tf.stack([tf.nn.softmax(head(features, training=False)) for head in members])
+    return tf.reduce_mean(found, axis=0), tf.math.reduce_std(found, axis=0)
 
 
 TASKS = {"pose": Pose, "crops": Crops}

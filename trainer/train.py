@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import artefacts
-from trainer.config import Config
+from trainer.config import NOT_OF_A_HEAD, Config, Train
 from trainer.dataset import Dataset, Noise, groups, stream
 from trainer.schema import LabelRecord
 from trainer.tasks import TASKS
@@ -139,7 +139,7 @@ def train(
     )
     began = time.perf_counter()
     last = None
-    for batch in batches:
+    for batch in () if _given_up(state.history, task, settings) else batches:
         total, parts = step(batch)
         state.step += 1
         done = state.step == settings.steps
@@ -148,11 +148,14 @@ def train(
             state.seconds += time.perf_counter() - began
             losses = {"loss": total, **parts}
             last = _evaluate(task, state, losses, held_out, writer, settings.batch_size)
+            done = done or _given_up(state.history, task, settings)
             began = time.perf_counter()
         if done or state.step % settings.checkpoint_every == 0:
             state.seconds += time.perf_counter() - began
             state.save(file, run)
             began = time.perf_counter()
+        if done:
+            break
     if last is None and state.history:
         last = state.history[-1].get("test")
     state.restore_best()
@@ -225,6 +228,15 @@ def _evaluate(
     return measured
 
 
+def _given_up(history: list[dict[str, Any]], task, settings: Train) -> bool:
+    """Whether the held-out score has not improved for `patience` evaluations."""
+    found = [task.sign * entry[task.score] for entry in history if task.score in entry]
+    if not settings.patience or len(found) <= settings.patience:
+        return False
+    best = int(np.argmax(found))
+    return len(found) - 1 - best >= settings.patience
+
+
 def _check_finite(loss: float, step: int) -> None:
     if not np.isfinite(loss):
         raise ValueError(
@@ -235,7 +247,7 @@ def _check_finite(loss: float, step: int) -> None:
 
 def _run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
-    settings = {k: v for k, v in vars(config.train).items() if k not in ("cache_mb",)}
+    settings = {k: v for k, v in vars(config.train).items() if k not in NOT_OF_A_HEAD}
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
         for r in dataset.records

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pipelines.outputs import deeplabcut
 from pipelines.predict.manifest import Range
@@ -19,13 +20,14 @@ FAILURES_FILE = "failures.jsonl"
 
 
 class Output(NamedTuple):
-    """Where results go and under whose name."""
+    """Where results go and under whose name; `uncertainty` as in the model's info.json."""
 
     folder: str
     scorer: str
     bodyparts: tuple[str, ...]
     model_digest: str
     config: dict[str, Any]
+    uncertainty: dict[str, Any] | None = None
 
 
 def range_file(output: Output, part: Range) -> Path:
@@ -37,7 +39,10 @@ def range_file(output: Output, part: Range) -> Path:
 
 
 def save_range(file: Path, keypoints: np.ndarray, failures: list[tuple[int, str]]) -> None:
-    """Keeps (frames, bodyparts, 3) x, y, likelihood, NaN where a frame failed, and the reasons."""
+    """Keeps (frames, bodyparts, 3 or 4) and the reasons of failures.
+
+    The columns are x, y, likelihood and, of several heads, spread; NaN where a frame failed.
+    """
     with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
         np.savez(stream, keypoints=keypoints, failures=np.array(json.dumps(failures)))
 
@@ -95,8 +100,10 @@ def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dic
         )
     file = summary_file(output, name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = deeplabcut.table(keypoints, output.scorer, output.bodyparts)
+    table = deeplabcut.table(keypoints[..., :3], output.scorer, output.bodyparts)
     deeplabcut.write(table, stem_of(file))
+    if keypoints.shape[-1] > 3:
+        _write_spread(keypoints[..., 3], output, stem_of(file))
     deeplabcut.write_meta(
         stem_of(file),
         scorer=output.scorer,
@@ -121,8 +128,16 @@ def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dic
         "width": video.width,
         "scorer": output.scorer,
         "model_digest": output.model_digest,
+        "uncertainty": output.uncertainty,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     artefacts.write_json(file, summary)
     shutil.rmtree(range_file(output, parts[0]).parent, ignore_errors=True)
     return summary
+
+
+def _write_spread(spread: np.ndarray, output: Output, stem: Path) -> None:
+    """`<stem>_spread.csv`: pixels by which the heads of the model disagree, a row a frame."""
+    with artefacts.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
+        frame = pd.DataFrame(spread, columns=pd.Index(output.bodyparts))
+        frame.to_csv(temporary, index_label="frame", float_format="%.3f")

@@ -46,6 +46,7 @@ def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) ->
         bodyparts=tuple(info["bodyparts"]),
         model_digest=model_digest(config.model),
         config=_dlc_config(config, info),
+        uncertainty=info.get("uncertainty"),
     )
     Path(output.folder).mkdir(parents=True, exist_ok=True)
     todo = [(n, v) for n, v in listed.videos if not commit.finished(output, n, v)]

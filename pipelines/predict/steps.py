@@ -14,6 +14,8 @@ from preprocess import videos
 
 # Decoded frames waiting for the model, in batches.
 AHEAD = 3
+# What a model is asked to know how many bodyparts it has, where no frame could be decoded.
+BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
 
 class PredictRange(beam.DoFn):
@@ -58,7 +60,10 @@ class Assemble(beam.DoFn):
 def predict(
     part: Range, handler: SavedModelHandler, model: FramePredictor
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Keypoints (frames, bodyparts, 3) of a range, NaN where a frame failed, and the failures."""
+    """Keypoints of a range, NaN where a frame failed, and the failures.
+
+    (frames, bodyparts, 3) x, y, likelihood; of several heads a fourth column, their spread.
+    """
     failures: list[tuple[int, str]] = []
     rows: list[tuple[list[int], np.ndarray]] = []
     batch: list[videos.Frame] = []
@@ -78,20 +83,14 @@ def predict(
         if len(batch) == handler.batch_size:
             flush()
     flush()
-    bodyparts = rows[0][1].shape[1] if rows else len(_bodyparts(model))
-    keypoints = np.full((part.stop - part.start, bodyparts, 3), np.nan)
+    shape = rows[0][1].shape[1:] if rows else _joined(model.predict(BLANK)).shape[1:]
+    keypoints = np.full((part.stop - part.start, *shape), np.nan)
     for indices, found in rows:
         keypoints[np.array(indices) - part.start] = found
     return keypoints, failures
 
 
 def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """(batch, bodyparts, 3) of the one individual."""
-    return np.concatenate(
-        [outputs["keypoints"][:, 0], outputs["likelihood"][:, 0, :, None]], axis=-1
-    )
-
-
-def _bodyparts(model: FramePredictor) -> range:
-    blank = np.zeros((1, 64, 64, 3), np.uint8)
-    return range(model.predict(blank)["likelihood"].shape[-1])
+    """(batch, bodyparts, 3 or 4) of the one individual."""
+    columns = [outputs[name][:, 0, :, None] for name in ("likelihood", "spread") if name in outputs]
+    return np.concatenate([outputs["keypoints"][:, 0], *columns], axis=-1)

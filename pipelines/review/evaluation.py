@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.review import draw, plots
+from pipelines.review import draw
 from preprocess import files, images
 from trainer import artefacts
-from trainer.config import Config
+from trainer.config import NOT_OF_A_HEAD, Config, to_dict
 from trainer.evaluate import SPLITS, Evaluation, errors
 from trainer.folds import CrossValidation
 from trainer.schema import LabelRecord
-from trainer.sweep import Trial
 
 FOLDER = "evaluation"
 
@@ -42,7 +41,13 @@ def write(result: Evaluation, config: Config) -> Path:
     return target
 
 
-def write_folds(result: CrossValidation, config: Config) -> Path:
+def settings_of(config: dict[str, Any], store: str) -> str:
+    """Names what figures belong to: a head's settings, as in info.json, and its features."""
+    settings = {k: v for k, v in config["train"].items() if k not in NOT_OF_A_HEAD}
+    return artefacts.digest([settings, store])
+
+
+def write_folds(result: CrossValidation, config: Config, store: str) -> Path:
     """Writes `<output>/evaluation/folds.csv`, every prediction, and folds.json, the figures."""
     folder = Path(config.output) / FOLDER
     records = [
@@ -56,6 +61,7 @@ def write_folds(result: CrossValidation, config: Config) -> Path:
         rows = _pose_rows(shown) if config.task == "pose" else _crop_rows(shown)
         csv.writer(stream).writerows(rows)
     figures = {
+        "of": settings_of(to_dict(config), store),
         "folds": dict(zip(result.names, result.by_fold, strict=True)),
         "all": result.metrics,
         "uncertainty": result.radius,
@@ -73,58 +79,18 @@ def folds_table(result: CrossValidation) -> str:
     rows = [*zip(result.names, result.by_fold, strict=True), ("all", result.metrics)]
     lines = [
         f"fold {name:<12} {found['images']:>6} images  "
-        + "  ".join(f"{key} {_figure(found[key], 3)}" for key in keys)
+        + "  ".join(f"{key} {figure(found[key], 3)}" for key in keys)
         for name, found in rows
     ]
     if result.radius:
         level, covered = result.radius["level"], result.radius["coverage"]
         lines.append(
             f"{level:.0%} of errors are expected below (of the errors of folds left out "
-            f"{_figure(covered, 3)} were):"
+            f"{figure(covered, 3)} were):"
         )
         for bodypart, radius in result.radius["radius_px"].items():
-            lines.append(f"       {bodypart:<16} {_figure(radius)} px")
+            lines.append(f"       {bodypart:<16} {figure(radius)} px")
     return "\n".join(lines)
-
-
-def write_sweep(trials: list[Trial], config: Config, folds: int) -> Path:
-    """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
-    folder = Path(config.output) / "sweep"
-    unit = "accuracy" if config.task == "crops" else "mean error (px)"
-    target = folder / "sweep.csv"
-    with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([*trials[0].settings, unit, "seconds", "failure"])
-        for trial in trials:
-            score = "" if trial.score is None else f"{trial.score:.4f}"
-            seconds = f"{trial.seconds:.1f}"
-            writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
-    figures = [
-        {"settings": t.settings, "score": t.score, "seconds": t.seconds, "failure": t.failure}
-        for t in trials
-    ]
-    scored_by = f"{folds} folds" if folds else "the test split, best step"
-    artefacts.write_json(
-        folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
-    )
-    with artefacts.replacing(folder / "sweep.svg") as temporary:
-        named = [(_words(t), t.score) for t in trials if t.score is not None]
-        temporary.write_text(plots.ranking(named, f"{unit}, by {scored_by}"), encoding="utf-8")
-    return target
-
-
-def sweep_table(trials: list[Trial]) -> str:
-    """Every combination for a terminal, best first."""
-    width = max(len(_words(trial)) for trial in trials)
-    return "\n".join(
-        f"{_words(trial):<{width}}  {_figure(trial.score, 3):>8}  {trial.seconds:6.1f} s"
-        + (f"  FAILED {trial.failure}" if trial.failure else "")
-        for trial in trials
-    )
-
-
-def _words(trial: Trial) -> str:
-    return "  ".join(f"{key.partition('.')[2]}={value}" for key, value in trial.settings.items())
 
 
 def worst(result: Evaluation) -> list[int]:
@@ -150,16 +116,16 @@ def table(metrics: dict[str, dict[str, Any]]) -> str:
             continue
         if "accuracy" in found:
             names = ("accuracy", "precision", "recall", "auc")
-            figures = "  ".join(f"{name} {_figure(found[name], 3)}" for name in names)
+            figures = "  ".join(f"{name} {figure(found[name], 3)}" for name in names)
             lines.append(f"{split:<6} {found['images']:>6} crops   {figures}")
             continue
         names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff")
-        figures = "  ".join(f"{name} {_figure(found[name])}" for name in names)
+        figures = "  ".join(f"{name} {figure(found[name])}" for name in names)
         lines.append(f"{split:<6} {found['images']:>6} images  {figures}")
         for name, part in found["per_bodypart"].items():
             lines.append(
                 f"       {name:<16} {part['points']:>5} points  mean "
-                f"{_figure(part['mean_error_px'])}  median {_figure(part['median_error_px'])}"
+                f"{figure(part['mean_error_px'])}  median {figure(part['median_error_px'])}"
             )
     return "\n".join(lines)
 
@@ -225,5 +191,5 @@ def _drawn_crop(
     return draw.caption(wide, f"{names[predicted]} {scores[predicted]:.2f}, {right}")
 
 
-def _figure(value: float | None, digits: int = 2) -> str:
+def figure(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"

@@ -47,7 +47,7 @@ def write(config: Config) -> Path:
         plots=[(name, Markup(svg)) for name, svg in _plots(config, metrics, history)],  # noqa: S704
         images=[{**shown, "data": _data(config, shown["file"])} for shown in drawn["images"]],
         videos=_videos(config, info),
-        folds=_json(Path(config.output) / evaluation.FOLDER / "folds.json"),
+        folds=_folds(config, info),
         plan=_plan_and_truth(config, dataset, metrics),
         labels_csv=f"{evaluation.FOLDER}/labels.csv",
     )
@@ -59,6 +59,14 @@ def write(config: Config) -> Path:
 
 def _json(file: Path) -> Any:
     return artefacts.read_json(file) if file.is_file() else None
+
+
+def _folds(config: Config, info: dict[str, Any]) -> dict[str, Any] | None:
+    """The last cross validation, if it was of the settings and features the model has."""
+    found = _json(Path(config.output) / evaluation.FOLDER / "folds.json")
+    if not found or found.get("of") != evaluation.settings_of(info["config"], info["store"]):
+        return None
+    return found
 
 
 def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[str, str, str]]:
@@ -88,12 +96,16 @@ def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[
 
 def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]]:
     if config.task == "crops":
-        found = [("Training", plots.losses(history, "accuracy", "accuracy"))]
+        found = []
+        if history:
+            found.append(("Training", plots.losses(history, "accuracy", "accuracy")))
         if metrics["test"]:
             test = metrics["test"]
             found.append(("Held-out crops", plots.confusion(test["confusion"], test["classes"])))
         return found
-    found = [("Training", plots.losses(history, "mean_error_px", "mean error (px)"))]
+    found = []
+    if history:
+        found.append(("Training", plots.losses(history, "mean_error_px", "mean error (px)")))
     if metrics["test"]:
         distance, bodyparts = _held_out_errors(config)
         found.append(("Held-out errors", plots.error_histogram(distance, bodyparts)))

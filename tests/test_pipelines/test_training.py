@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fakes
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
 
 from pipelines import cli
+from pipelines.predict import pipeline as predict_pipeline
 from pipelines.review import evaluation
 from trainer import artefacts, config, folds, sweep, task
 from trainer import train as training
@@ -227,14 +231,82 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     )
     np.testing.assert_array_equal(again.predicted, result.predicted)
     target = dataclasses.replace(loaded, output=str(tmp_path / "out"))
-    file = evaluation.write_folds(result, target)
+    file = evaluation.write_folds(result, target, dataset.info["store"])
     lines = file.read_text().splitlines()
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
     assert "all" in evaluation.folds_table(result)
-    assert {"folds", "all", "uncertainty", "seconds"} == set(
+    assert {"of", "folds", "all", "uncertainty", "seconds"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
+
+
+@pytest.fixture(scope="module")
+def together(trained, tmp_path_factory):
+    """The small experiments again, each model of three heads, by kind."""
+    found = {}
+    for kind in ("pose", "crops"):
+        values = config.to_dict(trained[kind])
+        values["train"] |= {"folds": 3, "ensemble": True}
+        values |= {"output": str(tmp_path_factory.mktemp(kind)), "store": trained[kind].store}
+        found[kind] = config.from_dict(config.Config, values)
+        folders = task.default_folders(found[kind])._replace(dataset=trained[kind].dataset)
+        task.run(found[kind], folders)
+    return found
+
+
+def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together, trained):
+    loaded = tf.saved_model.load(str(Path(together["pose"].model) / "saved_model"))
+    frames = np.random.default_rng(0).integers(0, 255, (2, 96, 144, 3)).astype(np.uint8)
+    found = loaded.signatures["frames"](frames=tf.constant(frames))
+    assert found["spread"].shape == found["likelihood"].shape == (2, 1, 3)
+    assert (found["spread"].numpy() > 0).all()
+    alone = tf.saved_model.load(str(Path(trained["pose"].model) / "saved_model"))
+    assert "spread" not in alone.signatures["frames"].structured_outputs
+    crops = tf.saved_model.load(str(Path(together["crops"].model) / "saved_model"))
+    scored = crops.signatures["frames"](frames=tf.constant(frames))
+    assert scored["spread"].shape == scored["scores"].shape == (2, 2)
+    assert (Path(together["crops"].model) / "legacy").is_dir()
+
+
+def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
+    info = artefacts.read_json(Path(together["pose"].model) / "info.json")
+    metrics = artefacts.read_json(Path(together["pose"].model) / task.METRICS)
+    found = info["uncertainty"]
+    assert info["heads"] == 3 and metrics["uncertainty"] == found
+    assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
+    assert set(found["radius_px"]) == {"nose", "left", "tail"}
+    assert 0 <= found["coverage_test"] <= 1
+    crops = artefacts.read_json(Path(together["crops"].model) / "info.json")
+    assert crops["uncertainty"] is None
+    alone = artefacts.read_json(Path(trained["pose"].model) / "info.json")
+    assert alone["heads"] == 1 and alone["uncertainty"] is None
+
+
+def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
+    film = tmp_path / "film.mp4"
+    fakes.video(film, "libx264", 10, gop=5)
+    (summary,) = predict_pipeline.run(together["pose"], [str(film)]).videos
+    info = artefacts.read_json(Path(together["pose"].model) / "info.json")
+    assert summary["uncertainty"] == info["uncertainty"]
+    (file,) = Path(together["pose"].predictions).glob("*_spread.csv")
+    table = pd.read_csv(file, index_col="frame")
+    assert list(table.columns) == ["nose", "left", "tail"] and len(table) == 10
+    assert (table.to_numpy() >= 0).all()
+
+
+def test_training_ends_early_when_the_held_out_score_stands_still(trained, tmp_path):
+    stuck = {"learning_rate": 1e-9, "steps": 1000, "evaluate_every": 5, "patience": 2}
+    measured, history = run_again(trained["pose"], tmp_path, **stuck)
+    assert len(history) < 50
+    again, same = run_again(trained["pose"], tmp_path, **stuck)
+    assert same == history and again == measured
+
+
+@pytest.mark.parametrize("train", [{"folds": 1}, {"ensemble": True}])
+def test_an_ensemble_needs_folds(trained, train):
+    with pytest.raises(ValueError, match=r"train\.folds must be 2 or more"):
+        config.from_dict(config.Train, train)
 
 
 def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path, capsys):

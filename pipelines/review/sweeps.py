@@ -1,0 +1,51 @@
+"""What `sweep` leaves for people: a table of all combinations, best first, and a plot."""
+
+import csv
+from pathlib import Path
+
+from pipelines.review import evaluation, plots
+from trainer import artefacts
+from trainer.config import Config
+from trainer.sweep import Trial
+
+FOLDER = "sweep"
+
+
+def write(trials: list[Trial], config: Config, folds: int) -> Path:
+    """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
+    folder = Path(config.output) / FOLDER
+    unit = "accuracy" if config.task == "crops" else "mean error (px)"
+    target = folder / "sweep.csv"
+    with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*trials[0].settings, unit, "seconds", "failure"])
+        for trial in trials:
+            score = "" if trial.score is None else f"{trial.score:.4f}"
+            seconds = f"{trial.seconds:.1f}"
+            writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
+    figures = [
+        {"settings": t.settings, "score": t.score, "seconds": t.seconds, "failure": t.failure}
+        for t in trials
+    ]
+    scored_by = f"{folds} folds" if folds else "the test split, best step"
+    artefacts.write_json(
+        folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
+    )
+    with artefacts.replacing(folder / "sweep.svg") as temporary:
+        named = [(_words(t), t.score) for t in trials if t.score is not None]
+        temporary.write_text(plots.ranking(named, f"{unit}, by {scored_by}"), encoding="utf-8")
+    return target
+
+
+def table(trials: list[Trial]) -> str:
+    """Every combination for a terminal, best first."""
+    width = max(len(_words(trial)) for trial in trials)
+    return "\n".join(
+        f"{_words(trial):<{width}}  {evaluation.figure(trial.score, 3):>8}  {trial.seconds:6.1f} s"
+        + (f"  FAILED {trial.failure}" if trial.failure else "")
+        for trial in trials
+    )
+
+
+def _words(trial: Trial) -> str:
+    return "  ".join(f"{key.partition('.')[2]}={value}" for key, value in trial.settings.items())
