@@ -43,6 +43,11 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError(f"{path} is not JSON: {error}") from error
 
 
+def whole(folder: str | os.PathLike, pattern: str) -> list[Path]:
+    """Files of a folder in order, without the hidden ones that a killed `replacing` leaves."""
+    return [p for p in sorted(Path(folder).glob(pattern)) if not p.name.startswith(".")]
+
+
 def begin(folder: str | os.PathLike) -> Path:
     """Makes the folder and takes its COMPLETED away: it is being written."""
     folder = Path(folder)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer import schema
+from trainer import artefacts, schema
 
 SHARDS = "shards"
 SUFFIX = ".tfrecord"
@@ -33,7 +33,7 @@ class Index:
     def __init__(self, folder: str):
         self.folder = folder
         self._places: dict[str, Place] = {}
-        for file in sorted((Path(folder) / SHARDS).glob("*.json")):
+        for file in artefacts.whole(Path(folder) / SHARDS, "*.json"):
             entry = json.loads(file.read_text(encoding="utf-8"))
             shard = str(file.with_suffix(SUFFIX))
             for key, offset, size in entry["records"]:

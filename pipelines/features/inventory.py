@@ -76,7 +76,7 @@ def verify(
         folder = holding.folder
         if not (folder / artefacts.COMPLETED).is_file():
             yield f"{folder} was not finished: run `beampose features` again"
-        shards = sorted((folder / store.SHARDS).glob("*.json"))
+        shards = artefacts.whole(folder / store.SHARDS, "*.json")
         manifest = {shard["file"]: shard for shard in holding.info["shards"]}
         for file in progress(shards, len(shards), "shards"):
             name = f"{store.SHARDS}/{file.with_suffix(store.SUFFIX).name}"
@@ -140,7 +140,7 @@ def line(holding: Holding) -> str:
 
 def _holding(folder: Path, own: str) -> Holding:
     datasets, lost = {}, []
-    notes = sorted((folder / writing.USERS).glob("*.json"))
+    notes = artefacts.whole(folder / writing.USERS, "*.json")
     users = {artefacts.read_json(note)["dataset"] for note in notes}
     if Path(own).is_dir():
         users.add(Path(own).absolute().as_posix())
@@ -195,7 +195,7 @@ def _left_behind(folder: Path) -> Iterator[Path]:
 def _rewrite(holding: Holding, unused: set[str]) -> None:
     folder = str(holding.folder)
     artefacts.begin(folder)
-    for file in sorted((holding.folder / store.SHARDS).glob("*.json")):
+    for file in artefacts.whole(holding.folder / store.SHARDS, "*.json"):
         keys = [key for key, _, _ in artefacts.read_json(file)["records"]]
         kept = [key for key in keys if key not in unused]
         if len(kept) == len(keys):

@@ -81,7 +81,7 @@ def describe(
 ) -> None:
     """Writes the store's info with a manifest of its shards, and marks it whole."""
     shards = []
-    for file in sorted((Path(folder) / store.SHARDS).glob("*.json")):
+    for file in artefacts.whole(Path(folder) / store.SHARDS, "*.json"):
         entry = artefacts.read_json(file)
         shards.append(
             {

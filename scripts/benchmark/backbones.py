@@ -16,15 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-OPENFIELD, REACHING = "openfield-Pranav-2018-10-30", "Reaching-Mackenzie-2018-08-30"
-# Name: task, folder, how it is split.
-SETS = {
-    "openfield-image": ("pose", OPENFIELD, "image"),
-    "openfield-block": ("pose", OPENFIELD, "block"),
-    "reaching": ("pose", REACHING, "image"),
-    "birdfeeder": ("crops", "crops-birdfeeder", "folder"),
-    "pollenbees": ("crops", "crops-pollenbees", "folder"),
-}
+import sets
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("data")
     made.add_argument("backbones", nargs="+", metavar="NAME=WEIGHTS")
-    made.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    made.add_argument("--sets", nargs="+", choices=sets.SETS, default=list(sets.SETS))
     made.add_argument("--seeds", nargs="+", type=int, default=[0])
     made.add_argument("--steps", type=int, default=400)
     return made
@@ -60,20 +52,11 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
     from trainer.dataset import Dataset
     from trainer.train import train
 
-    kind, place, by = SETS[which]
-    values = {
-        "task": kind,
-        "source": {
-            "format": "deeplabcut" if kind == "pose" else "crops",
-            "path": str(Path(arguments.data).absolute() / place),
-        },
-        "split": {"by": by, "test": 0.2, "seed": 0},
-        "features": {"backbone": name, "weights": weights},
-        "train": {"steps": arguments.steps, "batch_size": 8 if kind == "pose" else 64},
-        "output": str(Path(folder) / which),
-    }
+    values = sets.values(arguments.data, which, f"{folder}/{which}")
     if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
-        values["features"]["weights"] = str(Path(weights).absolute())
+        weights = str(Path(weights).absolute())
+    values["features"] = {"backbone": name, "weights": weights}
+    values["train"]["steps"] = arguments.steps
     loaded = config.from_dict(config.Config, values)
     pipeline.run(loaded)
     speed = round(frames_a_second(loaded), 1)

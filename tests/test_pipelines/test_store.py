@@ -46,6 +46,16 @@ def test_experiments_that_share_a_store_embed_nothing_twice(experiment):
     assert problems(experiment) == []
 
 
+def test_half_written_files_of_a_killed_writer_are_not_read(experiment):
+    pipeline.run(experiment)
+    (holding,) = stores_of(experiment)
+    index = next((holding.folder / "shards").glob("*.json"))
+    index.with_name(f".{index.stem}-abc.json").write_text("")
+    (holding.folder / "datasets" / ".note-abc.json").write_text("{")
+    assert pipeline.run(experiment).embedded == 0
+    assert problems(experiment) == []
+
+
 def test_damage_is_found_and_named(experiment):
     pipeline.run(experiment)
     (holding,) = stores_of(experiment)
