@@ -65,7 +65,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     table = None if prices is None else read_prices(prices)
     labels, splits = source.read(config)
     train = splits.count(TRAIN)
-    copies = train * config.features.copies
+    copies = train * config.copies
     network = extract.backbone(
         config.features.backbone, config.features.weights, config.task == "crops"
     )

@@ -51,13 +51,14 @@ class Split:
 class Features:
     """How an image becomes features.
 
-    `pca: 0` keeps all channels; unset means 64 for pose and 0 for crops.
+    `pca: 0` keeps all channels; unset means 64 for pose and 0 for crops. `copies` unset means 2
+    for pose and 0 for crops: docs/accuracy.md shows what more of them give.
     """
 
     backbone: str = "resnet50"
     weights: str = "imagenet"
     scale: float = 1.0
-    copies: int = 0
+    copies: int | None = None
     pca: int | None = None
     crop_size: int = 224
     batch_size: int = 4
@@ -69,7 +70,7 @@ class Features:
 
     def __post_init__(self):
         _within("features.scale", self.scale, 0.05, 4.0)
-        _within("features.copies", self.copies, 0, 256)
+        _within("features.copies", self.copies or 0, 0, 256)
         _within("features.pca", self.pca or 0, 0, 4096)
         _within("features.crop_size", self.crop_size, 32, 1024)
         _within("features.batch_size", self.batch_size, 1, 4096)
@@ -199,6 +200,13 @@ class Config:
         if self.features.pca is None:
             return 64 if self.task == "pose" else 0
         return self.features.pca
+
+    @property
+    def copies(self) -> int:
+        """Augmented copies of each training image."""
+        if self.features.copies is None:
+            return 2 if self.task == "pose" else 0
+        return self.features.copies
 
     @property
     def layers(self) -> int:

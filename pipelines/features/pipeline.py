@@ -45,11 +45,9 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         transform_digest=target.transform_digest,
         bodyparts=labels.bodyparts,
         ranges=extract.ranges(config),
-        copies=config.features.copies,
+        copies=config.copies,
         batch_size=config.features.batch_size,
-        shards=store.count_shards(
-            len(labels.items) * (1 + config.features.copies), config.task == "crops"
-        ),
+        shards=store.count_shards(len(labels.items) * (1 + config.copies), config.task == "crops"),
     )
     before = len(Index(target.folder))
     with beam.Pipeline(options=options) as pipeline:

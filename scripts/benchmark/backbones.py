@@ -55,7 +55,7 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
     values = sets.values(arguments.data, which, f"{folder}/{which}")
     if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
         weights = str(Path(weights).absolute())
-    values["features"] = {"backbone": name, "weights": weights}
+    values["features"] = {"backbone": name, "weights": weights, "copies": 0}
     values["train"]["steps"] = arguments.steps
     loaded = config.from_dict(config.Config, values)
     pipeline.run(loaded)
