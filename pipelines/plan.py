@@ -89,7 +89,7 @@ def plan(config: Config, prices: str | None) -> Plan:
         bytes=total * (cells * dims * 2 + OVERHEAD),
         new_store=new,
         features_seconds=seconds,
-        train_seconds=START["train"] + config.train.steps * steps,
+        train_seconds=config.heads * (START["train"] + config.train.steps * steps),
         cloud=None if table is None else _dataflow(total, each + reading, table),
     )
 

@@ -209,6 +209,11 @@ class Config:
         return self.features.copies
 
     @property
+    def heads(self) -> int:
+        """Heads that a training trains: one for each fold, and the model's own."""
+        return self.train.folds + (0 if self.train.ensemble else 1)
+
+    @property
     def layers(self) -> int:
         """Layers of the head: 3x3 convolutions before the output for pose, dense ones for crops."""
         if self.train.layers is None:

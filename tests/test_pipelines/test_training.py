@@ -273,14 +273,14 @@ def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(togeth
     info = artefacts.read_json(Path(together["pose"].model) / "info.json")
     metrics = artefacts.read_json(Path(together["pose"].model) / task.METRICS)
     found = info["uncertainty"]
-    assert info["heads"] == 3 and metrics["uncertainty"] == found
+    assert info["heads"] == together["pose"].heads == 3 and metrics["uncertainty"] == found
     assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
     assert set(found["radius_px"]) == {"nose", "left", "tail"}
     assert 0 <= found["coverage_test"] <= 1
     crops = artefacts.read_json(Path(together["crops"].model) / "info.json")
     assert crops["uncertainty"] is None
     alone = artefacts.read_json(Path(trained["pose"].model) / "info.json")
-    assert alone["heads"] == 1 and alone["uncertainty"] is None
+    assert alone["heads"] == trained["pose"].heads == 1 and alone["uncertainty"] is None
 
 
 def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
