@@ -197,16 +197,12 @@ class Config:
     @property
     def pca(self) -> int:
         """Components kept per cell, 0 for all channels."""
-        if self.features.pca is None:
-            return 64 if self.task == "pose" else 0
-        return self.features.pca
+        return self._or_default(self.features.pca, pose=64, crops=0)
 
     @property
     def copies(self) -> int:
         """Augmented copies of each training image."""
-        if self.features.copies is None:
-            return 2 if self.task == "pose" else 0
-        return self.features.copies
+        return self._or_default(self.features.copies, pose=2, crops=0)
 
     @property
     def heads(self) -> int:
@@ -216,9 +212,12 @@ class Config:
     @property
     def layers(self) -> int:
         """Layers of the head: 3x3 convolutions before the output for pose, dense ones for crops."""
-        if self.train.layers is None:
-            return 3 if self.task == "pose" else 1
-        return self.train.layers
+        return self._or_default(self.train.layers, pose=3, crops=1)
+
+    def _or_default(self, value: int | None, *, pose: int, crops: int) -> int:
+        if value is not None:
+            return value
+        return pose if self.task == "pose" else crops
 
     @property
     def store(self) -> str:

@@ -15,6 +15,8 @@ from trainer import config as configs
 from trainer.quiet import import_tensorflow
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from trainer.dataset import Dataset
     from trainer.folds import CrossValidation
     from trainer.train import Result
@@ -106,11 +108,15 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     frame, features = _probe(dataset)
     skew = export.verify(folders.model, model, frame, features)
     LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
-    metrics = _metrics(config, dataset, result)
+    predicted = {
+        split: result.task.predict(dataset.of(split), config.train.batch_size)
+        for split in ("train", "test")
+    }
+    metrics = _metrics(config, dataset, result, predicted)
     if judged:
         metrics["folds"] = {"number": config.train.folds, **judged.metrics}
         metrics["seconds"]["folds"] = round(judged.seconds, 2)
-    uncertainty = _uncertainty(dataset, result, judged)
+    uncertainty = _uncertainty(dataset, predicted["test"], judged)
     if uncertainty:
         metrics["uncertainty"] = uncertainty
     artefacts.write_json(Path(folders.model) / METRICS, metrics)
@@ -145,7 +151,7 @@ def _together(config: configs.Config, dataset: "Dataset", judged: "CrossValidati
 
 
 def _uncertainty(
-    dataset: "Dataset", result: "Result", judged: "CrossValidation | None"
+    dataset: "Dataset", predicted: "np.ndarray", judged: "CrossValidation | None"
 ) -> dict[str, Any] | None:
     """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
     import numpy as np
@@ -158,7 +164,7 @@ def _uncertainty(
     share = None
     if test:
         truth = np.stack([r.keypoints[0] for r in test])
-        errors = metrics.distances(truth, result.task.predict(test, 8))
+        errors = metrics.distances(truth, predicted)
         share = folds.covered(judged.radius["radius_px"], errors)
     return {**judged.radius, "coverage_test": share, "images": len(judged.records)}
 
@@ -211,11 +217,16 @@ def _probe(dataset: "Dataset"):
     return noise.astype(np.uint8), None
 
 
-def _metrics(config: configs.Config, dataset: "Dataset", result: "Result") -> dict[str, Any]:
+def _metrics(
+    config: configs.Config,
+    dataset: "Dataset",
+    result: "Result",
+    predicted: dict[str, "np.ndarray"],
+) -> dict[str, Any]:
     task = result.task
     records = {split: dataset.of(split) for split in ("train", "test")}
     measured = {
-        split: task.measure(found, task.predict(found, config.train.batch_size)) if found else {}
+        split: task.measure(found, predicted[split]) if found else {}
         for split, found in records.items()
     }
     metrics = {
