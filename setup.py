@@ -13,6 +13,7 @@ PINS = {
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
     "fsspec": "fsspec>=2024.2",
+    "gcsfs": "gcsfs>=2024.2",
     "google-cloud-aiplatform": "google-cloud-aiplatform>=1.97,<2",
     "h5py": "h5py>=3.10",
     "jinja2": "jinja2>=3.1",
@@ -30,6 +31,7 @@ PINS = {
     "tensorflow": "tensorflow>=2.21,<2.22",
     "tensorflow-transform": "tensorflow-transform>=1.21,<1.22",
     "tqdm": "tqdm>=4.66",
+    "universal-pathlib": "universal-pathlib>=0.2.6,<0.4",
 }
 
 
@@ -37,8 +39,13 @@ def pins(*names):
     return [PINS[name] for name in names]
 
 
-LABELS = pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av", "fsspec")
-TRAINER = pins("tensorflow", "keras", "tensorboard", "numpy", "ml-dtypes", "pyyaml")
+# Paths and buckets alike, in every package.
+FILES = pins("fsspec", "gcsfs", "universal-pathlib")
+LABELS = [*pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av"), *FILES]
+TRAINER = [
+    *pins("tensorflow", "keras", "tensorboard", "numpy", "ml-dtypes", "pyyaml"),
+    *FILES,
+]
 # tfx-bsl, which tensorflow-transform needs, has wheels for Linux x86-64 and Apple silicon only.
 STORE = [
     f"{PINS['tensorflow-transform']}; sys_platform != 'win32'",

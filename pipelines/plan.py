@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
+from upath import UPath
 
 from pipelines.features import extract, source
 from preprocess import files, images
@@ -117,9 +117,9 @@ def describe(found: Plan) -> str:
     return "\n".join(lines)
 
 
-def save(found: Plan, config: Config) -> Path:
+def save(found: Plan, config: Config) -> UPath:
     """Keeps the plan beside the experiment, where the report sets the truth next to it."""
-    file = Path(config.output) / "plan.json"
+    file = artefacts.place(config.output, "plan.json")
     artefacts.write_json(file, found._asdict())
     return file
 

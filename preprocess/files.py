@@ -1,12 +1,23 @@
 """Paths and bucket addresses alike; the only place that knows of buckets."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast
 
 import fsspec
+import fsspec.config
+
+# As in trainer/artefacts.py, which must not be imported here: no question of a minute about the
+# kind of bucket, no listings from memory, Google's default credentials.
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+_TOKEN = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
+for _protocol in ("gs", "gcs"):
+    _known = fsspec.config.conf.setdefault(_protocol, {})
+    _known.setdefault("token", _TOKEN)
+    _known.setdefault("cache_timeout", 0)
 
 
 def open_file(path: str, mode: str = "rb", **options):
@@ -27,6 +38,28 @@ def exists(path: str) -> bool:
 def is_folder(path: str) -> bool:
     system, inner = fsspec.core.url_to_fs(path)
     return system.isdir(inner)
+
+
+def size(path: str) -> int:
+    """Bytes of a file."""
+    system, inner = fsspec.core.url_to_fs(path)
+    return int(system.size(inner))
+
+
+def matching(pattern: str) -> list[str]:
+    """Full addresses of files that a glob means, sorted."""
+    system, _ = fsspec.core.url_to_fs(pattern)
+    found = cast(list[str], system.glob(pattern))
+    return sorted(system.unstrip_protocol(one) if is_address(pattern) else one for one in found)
+
+
+def is_address(path: str) -> bool:
+    """Whether `path` is an address such as gs://bucket/folder and not a local path."""
+    return "://" in path
+
+
+def absolute(path: str) -> str:
+    return path if is_address(path) else str(Path(path).absolute())
 
 
 def children(folder: str) -> list[str]:

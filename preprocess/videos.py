@@ -4,13 +4,16 @@ Frames count from 0 in display order. A range is read by a fresh decoder that se
 before it and recognises frames by their timestamps, so that ranges join without drift.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
+
+from preprocess import files
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
@@ -56,7 +59,7 @@ def index(path: str) -> Video:
       ValueError: not a video, or one without frames; the text names the file.
     """
     try:
-        with av.open(path) as container:
+        with _opened(path) as container:
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
@@ -144,7 +147,7 @@ def read_ahead(video: Video, start: int, stop: int, depth: int) -> Iterator[Fram
 def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     """Timestamp and height, width of the first frames."""
     found = []
-    with av.open(path) as container:
+    with _opened(path) as container:
         container.streams.video[0].thread_type = "AUTO"
         for frame in _frames(container):
             turned = abs(_rotation(frame)) % 180 == 90
@@ -180,7 +183,7 @@ def _decode_from(
     if video.times:
         numbers = {time: i for i, time in enumerate(video.times)}
     try:
-        with av.open(video.path) as container:
+        with _opened(video.path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             if origin:
@@ -203,6 +206,14 @@ def _decode_from(
     except _UNREADABLE:
         # What is missing is accounted for by the caller, frame by frame.
         return
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """A container of a path or an address; of an address only the parts that are used are read."""
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(files.open_file(path)) if files.is_address(path) else path
+        yield stack.enter_context(av.open(source))
 
 
 def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:

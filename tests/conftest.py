@@ -1,8 +1,15 @@
 """Fixtures of all tests."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cloud.storage import Storage
+
+# Storage that is not there would be asked for at Google's, and credentials at a metadata server.
+os.environ["STORAGE_EMULATOR_HOST"] = "http://localhost:1"
+os.environ["NO_GCE_CHECK"] = "true"
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +19,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data")
     return folder
+
+
+@pytest.fixture
+def storage(monkeypatch) -> Iterator[Storage]:
+    """Cloud Storage with the empty buckets `lab` and `other`, for this process and its children."""
+    from upath import UPath
+
+    fake = Storage("lab", "other")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.url)
+    # File systems are kept by their arguments, and so would be the last fake's.
+    UPath("gs://lab").fs.clear_instance_cache()
+    yield fake
+    UPath("gs://lab").fs.clear_instance_cache()
+    fake.close()

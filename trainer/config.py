@@ -3,11 +3,15 @@
 import dataclasses
 import difflib
 import os
+import posixpath
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from upath import UPath
+
+from trainer import artefacts
 
 TASKS = ("pose", "crops")
 FORMATS = ("deeplabcut", "crops", "csv")
@@ -247,11 +251,11 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
       FileNotFoundError: no such file.
       ValueError: not YAML, an unknown key, or a value of the wrong type or out of range.
     """
-    path = Path(path)
-    if not path.is_file():
+    file = artefacts.place(path)
+    if not file.is_file():
         raise FileNotFoundError(f"No config file {path}.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(values, dict):
@@ -259,7 +263,7 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
     for override in overrides:
         _apply(values, override)
     try:
-        return _resolve(from_dict(Config, values), path.resolve().parent)
+        return _resolve(from_dict(Config, values), file)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -360,9 +364,14 @@ def _apply(values: dict, override: str) -> None:
         raise ValueError(f"--set {override}: the value is not YAML: {error}") from error
 
 
-def _resolve(config: Config, folder: Path) -> Config:
+def _resolve(config: Config, file: UPath) -> Config:
     def absolute(path: str) -> str:
-        return path if is_address(path) else (folder / Path(path).expanduser()).resolve().as_posix()
+        if is_address(path):
+            return path
+        if not artefacts.is_local(file):
+            scheme, _, rest = str(file.parent).partition("://")
+            return f"{scheme}://{posixpath.normpath(posixpath.join(rest, path))}"
+        return (Path(str(file)).resolve().parent / Path(path).expanduser()).resolve().as_posix()
 
     def replace(section: T, **changes: Any) -> T:
         return dataclasses.replace(section, **changes)  # pyright: ignore[reportArgumentType]

@@ -1,7 +1,6 @@
 """The labels of a dataset joined to stored features, in batches whose order a seed decides."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import ml_dtypes
@@ -58,7 +57,7 @@ class Dataset:
 
     def __init__(self, folder: str, stores: str, *, cache_mb: int):
         self.info = artefacts.require(folder, "features")
-        self.store = str(Path(stores) / self.info["store"])
+        self.store = str(artefacts.place(stores, self.info["store"]))
         self.store_info = artefacts.require(self.store, "features")
         self.records = sorted(read_labels(folder), key=lambda r: (r.name, r.copy))
         self._index = store.Index(self.store)
@@ -215,10 +214,11 @@ def read_labels(folder: str) -> Iterator[LabelRecord]:
     Raises:
       ValueError: a file is damaged.
     """
-    for file in sorted(Path(folder).glob(f"{LABELS}-*.tfrecord")):
+    for file in artefacts.whole(folder, f"{LABELS}-*.tfrecord"):
         try:
-            for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-                yield schema.parse_label(cast(bytes, serialized))
+            with artefacts.local(file) as copy:
+                for serialized in tf.data.TFRecordDataset(str(copy)).as_numpy_iterator():
+                    yield schema.parse_label(cast(bytes, serialized))
         except (tf.errors.DataLossError, KeyError) as error:
             raise ValueError(
                 f"{file} is damaged: {error}. Run `beampose features` again."

@@ -1,10 +1,8 @@
 """Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from trainer.artefacts import digest
+from trainer import artefacts
 from trainer.backbone import STRIDE, Backbone, grid, resize
 
 TRANSFORM = "transform"
@@ -28,7 +26,7 @@ def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dic
 
 def recipe_id(values: dict) -> str:
     """A short name of a recipe, for folders."""
-    return f"{values['backbone']}-{digest(values)[:12]}"
+    return f"{values['backbone']}-{artefacts.digest(values)[:12]}"
 
 
 class Embedder(tf.Module):
@@ -48,7 +46,7 @@ class Embedder(tf.Module):
         self.backbone = backbone
         self.scale = scale
         self.crop_size = crop_size
-        self._transform = None if transform is None else tf.saved_model.load(transform)
+        self._transform = None if transform is None else _load(transform)
         self.frames = tf.function(
             self._frames, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
         )
@@ -100,4 +98,9 @@ def decode(data: tf.Tensor) -> tf.Tensor:
 
 
 def exists(folder: str) -> bool:
-    return (Path(folder) / "saved_model.pb").is_file()
+    return artefacts.place(folder, "saved_model.pb").is_file()
+
+
+def _load(folder: str):
+    with artefacts.local(folder) as copy:
+        return tf.saved_model.load(str(copy))

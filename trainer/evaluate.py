@@ -1,6 +1,5 @@
 """Measures an exported model on the stored features of labeled images."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ def evaluate(config: Config) -> Evaluation:
     """
     import tensorflow as tf
 
-    from trainer.export import SAVED_MODEL
+    from trainer import export
 
     info = artefacts.require(config.model, "train")
     dataset = Dataset(config.dataset, config.store, cache_mb=0)
@@ -49,8 +48,7 @@ def evaluate(config: Config) -> Evaluation:
             f"{config.model} was trained on the features of {info['store']}, the dataset has those "
             f"of {dataset.info['store']}. Run `beampose train` again."
         )
-    model = tf.saved_model.load(str(Path(config.model) / SAVED_MODEL))
-    signature = model.signatures["features"]  # pyright: ignore[reportAttributeAccessIssue]
+    signature = export.load(config.model).signatures["features"]  # pyright: ignore[reportAttributeAccessIssue]
     records = [r for split in SPLITS for r in dataset.of(split)]
     if config.task == "pose":
         predicted = np.array([_keypoints(signature, dataset, r) for r in records])

@@ -3,15 +3,13 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import embed, tasks
+from trainer import artefacts, embed, tasks
 
 SAVED_MODEL = "saved_model"
 LEGACY = "legacy"
@@ -141,11 +139,8 @@ class CropModel(tf.Module):
 
 def save(model: PoseModel | CropModel, folder: str) -> None:
     """Writes the SavedModel whole or not at all: `<folder>/saved_model`."""
-    final = Path(folder) / SAVED_MODEL
-    temporary = final.with_name(f".{SAVED_MODEL}-new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    tf.saved_model.save(model, str(temporary), signatures=model.signatures())
-    _replace(temporary, final)
+    with artefacts.replacing_folder(artefacts.place(folder, SAVED_MODEL)) as temporary:
+        tf.saved_model.save(model, str(temporary), signatures=model.signatures())
 
 
 def save_legacy(model: CropModel, folder: str) -> None:
@@ -156,9 +151,6 @@ def save_legacy(model: CropModel, folder: str) -> None:
     """
     from tensorflow.python.framework import convert_to_constants
 
-    final = Path(folder) / LEGACY
-    temporary = final.with_name(f".{LEGACY}-new")
-    shutil.rmtree(temporary, ignore_errors=True)
     concrete = tf.function(model.scores, input_signature=[_BYTES]).get_concrete_function()
     frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
     graph_def = frozen.graph.as_graph_def()
@@ -179,15 +171,25 @@ def save_legacy(model: CropModel, folder: str) -> None:
             "prediction": tf.argmax(softmax, axis=1),
             "scores": softmax,
         }
-        builder = v1.saved_model.Builder(str(temporary))
         signature = v1.saved_model.predict_signature_def(
             {"key": keys, "image_bytes": images}, outputs
         )
-        builder.add_meta_graph_and_variables(
-            session, [v1.saved_model.tag_constants.SERVING], {"serving_default": signature}
-        )
-        builder.save()
-    _replace(temporary, final)
+        with artefacts.replacing_folder(artefacts.place(folder, LEGACY)) as temporary:
+            # The builder wants to make the folder itself.
+            builder = v1.saved_model.Builder(str(temporary / LEGACY))
+            builder.add_meta_graph_and_variables(
+                session, [v1.saved_model.tag_constants.SERVING], {"serving_default": signature}
+            )
+            builder.save()
+            for made in (temporary / LEGACY).iterdir():
+                made.rename(temporary / made.name)
+            (temporary / LEGACY).rmdir()
+
+
+def load(folder: str):
+    """The SavedModel of a model folder, as TensorFlow loads it."""
+    with artefacts.local(artefacts.place(folder, SAVED_MODEL)) as copy:
+        return tf.saved_model.load(str(copy))
 
 
 def verify(
@@ -206,7 +208,7 @@ def verify(
     Raises:
       RuntimeError: the reloaded model answers otherwise, beyond 1e-3 px or 1e-4 in probability.
     """
-    loaded = tf.saved_model.load(str(Path(folder) / SAVED_MODEL))
+    loaded = load(folder)
     frames = tf.constant(frame[None])
     png = tf.io.encode_png(frame)[None]
     expected = model.frames(frames)
@@ -240,8 +242,3 @@ def _difference(one: tf.Tensor, other: tf.Tensor) -> float:
 def _signature(function, **specs: tf.TensorSpec):
     named = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()]
     return tf.function(function, input_signature=named)
-
-
-def _replace(temporary: Path, final: Path) -> None:
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)

@@ -4,12 +4,11 @@ import copy
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer import metrics
+from trainer import artefacts, metrics
 from trainer.config import Config
 from trainer.dataset import Dataset
 from trainer.schema import LabelRecord
@@ -69,7 +68,7 @@ def cross_validate(
     for fold, name in enumerate(names):
         held = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
         view = resplit(dataset, held)
-        folder = Path(work) / f"{len(names)}-{fold}"
+        folder = artefacts.place(work, f"{len(names)}-{fold}")
         result = train(
             config,
             view,

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,8 @@ class Index:
     def __init__(self, folder: str):
         self.folder = folder
         self._places: dict[str, Place] = {}
-        for file in artefacts.whole(Path(folder) / SHARDS, "*.json"):
+        self._copies: tempfile.TemporaryDirectory | None = None
+        for file in artefacts.whole(artefacts.place(folder, SHARDS), "*.json"):
             entry = json.loads(file.read_text(encoding="utf-8"))
             shard = str(file.with_suffix(SUFFIX))
             for key, offset, size in entry["records"]:
@@ -63,7 +65,7 @@ class Index:
         if key not in self._places:
             raise KeyError(f"{self.folder} has no features for key {key}.")
         shard, offset, size = self._places[key]
-        with open(shard, "rb") as file:
+        with self._local(shard).open("rb") as file:
             file.seek(offset)
             length, _ = _HEADER.unpack(file.read(_HEADER.size))
             data = file.read(length)
@@ -74,6 +76,19 @@ class Index:
         if found != key or features is None:
             raise ValueError(f"{shard} is damaged at byte {offset}: another record stands there.")
         return features
+
+    def _local(self, shard: str) -> Path:
+        """The shard on this machine; one of a bucket is copied when its first record is read."""
+        if artefacts.is_local(shard):
+            return Path(shard)
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix="beampose-shards-")
+        source = artefacts.place(shard)
+        copy = Path(self._copies.name, source.name)
+        if not copy.is_file():
+            with artefacts.replacing(copy) as temporary:
+                artefacts.download(source, temporary)
+        return copy
 
 
 def record_offset(previous_end: int, payload: bytes) -> tuple[int, int, int]:

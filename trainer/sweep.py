@@ -4,7 +4,6 @@ import itertools
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -82,7 +81,7 @@ def run(
     """
     results = []
     for number, (settings, chosen) in enumerate(trials, 1):
-        place = str(Path(work) / artefacts.digest(config.to_dict(chosen.train))[:16])
+        place = str(artefacts.place(work, artefacts.digest(config.to_dict(chosen.train))[:16]))
         try:
             score, seconds = _score(chosen, dataset, place, count)
             failure = ""

@@ -7,7 +7,6 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainer import __version__, artefacts
@@ -119,8 +118,8 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     uncertainty = _uncertainty(dataset, predicted["test"], judged)
     if uncertainty:
         metrics["uncertainty"] = uncertainty
-    artefacts.write_json(Path(folders.model) / METRICS, metrics)
-    artefacts.write_json(Path(folders.model) / "history.json", result.history)
+    artefacts.write_json(artefacts.place(folders.model, METRICS), metrics)
+    artefacts.write_json(artefacts.place(folders.model, "history.json"), result.history)
     artefacts.complete(folders.model, _info(config, dataset, result, skew, uncertainty))
     return metrics
 
@@ -208,8 +207,9 @@ def _probe(dataset: "Dataset"):
 
     for record in (dataset.of("test") or dataset.of("train"))[:5]:
         try:
-            pixels = embed.decode(tf.io.read_file(record.image_uri)).numpy()
-        except (tf.errors.OpError, ValueError):
+            data = artefacts.place(record.image_uri).read_bytes()
+            pixels = embed.decode(tf.constant(data)).numpy()
+        except (OSError, tf.errors.OpError, ValueError):
             continue
         if pixels.shape[:2] == (record.height, record.width):
             return pixels, dataset.features(record)
@@ -290,10 +290,7 @@ def _info(
 
 def _variable(name: str) -> str | None:
     # Vertex ends its folders with a slash, and `model//saved_model.pb` is another object.
-    value = os.environ.get(name, "").rstrip("/")
-    if value.startswith("gs://") and os.path.isdir("/gcs"):
-        value = "/gcs/" + value.removeprefix("gs://")
-    return value or None
+    return os.environ.get(name, "").rstrip("/") or None
 
 
 if __name__ == "__main__":

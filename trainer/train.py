@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from upath import UPath
 
 from trainer import artefacts
 from trainer.config import NOT_OF_A_HEAD, Config, Train
@@ -40,6 +42,27 @@ class Result(NamedTuple):
     seconds: float
 
 
+class _Board:
+    """TensorBoard's log of a run; one in a bucket is written here and copied at checkpoints."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._temporary = None if artefacts.is_local(folder) else tempfile.TemporaryDirectory()
+        self._local = folder if self._temporary is None else self._temporary.name
+        self._writer = tf.summary.create_file_writer(self._local)
+
+    def write(self, step: int, entry: dict[str, Any]) -> None:
+        with self._writer.as_default(step=step):
+            for name, value in entry.items():
+                if isinstance(value, float):
+                    tf.summary.scalar(name, value)
+
+    def publish(self) -> None:
+        self._writer.flush()
+        if self._temporary is not None:
+            artefacts.upload(Path(self._local), self._folder)
+
+
 class _State:
     """What a killed run needs to go on: weights, optimizer, history, best weights so far."""
 
@@ -62,7 +85,7 @@ class _State:
         for variable, value in zip(self._head.variables, self.best, strict=True):
             variable.assign(value)
 
-    def save(self, file: Path, run: str) -> None:
+    def save(self, file: UPath, run: str) -> None:
         facts = {
             "run": run,
             "step": self.step,
@@ -76,7 +99,7 @@ class _State:
         with artefacts.replacing(file) as temporary, temporary.open("wb") as handle:
             np.savez(handle, facts=np.array(json.dumps(facts)), allow_pickle=False, **arrays)
 
-    def load(self, file: Path, run: str) -> bool:
+    def load(self, file: UPath, run: str) -> bool:
         """Takes up the run the file belongs to; False if it is another run's, or damaged."""
         try:
             with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
@@ -122,12 +145,12 @@ def train(
     )
     optimizer.build(task.head.trainable_variables)
     state = _State(task.head, optimizer)
-    file = Path(checkpoints) / CHECKPOINT
+    file = artefacts.place(checkpoints, CHECKPOINT)
     run = _run_digest(config, dataset, choose)
     if file.is_file() and state.load(file, run):
         LOG.info("Going on at step %d of %d.", state.step, settings.steps)
     step = _compile(task, optimizer)
-    writer = tf.summary.create_file_writer(logs)
+    board = _Board(logs)
     held_out = dataset.of("test") if choose else []
     batches = stream(
         task.make_batch,
@@ -147,12 +170,14 @@ def train(
             _check_finite(float(total), state.step)
             state.seconds += time.perf_counter() - began
             losses = {"loss": total, **parts}
-            last = _evaluate(task, state, losses, held_out, writer, settings.batch_size)
+            last = _evaluate(task, state, losses, held_out, settings.batch_size)
+            board.write(state.step, state.history[-1])
             done = done or _given_up(state.history, task, settings)
             began = time.perf_counter()
         if done or state.step % settings.checkpoint_every == 0:
             state.seconds += time.perf_counter() - began
             state.save(file, run)
+            board.publish()
             began = time.perf_counter()
         if done:
             break
@@ -199,7 +224,7 @@ def _compile(task, optimizer):
 
 
 def _evaluate(
-    task, state: _State, losses: dict, held_out: list[LabelRecord], writer, batch_size: int
+    task, state: _State, losses: dict, held_out: list[LabelRecord], batch_size: int
 ) -> dict[str, Any] | None:
     """Held-out score of this step. A failure is recorded; it never ends the training."""
     entry: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 3)}
@@ -219,10 +244,6 @@ def _evaluate(
     if not held_out:
         state.keep(float("nan"))
     state.history.append(entry)
-    with writer.as_default(step=state.step):
-        for name, value in entry.items():
-            if isinstance(value, float):
-                tf.summary.scalar(name, value)
     shown = "  ".join(f"{k} {v:.4g}" for k, v in entry.items() if isinstance(v, float))
     LOG.info("step %d  %s", state.step, shown)
     return measured

@@ -206,11 +206,9 @@ def _download(file: str, md5: str | None) -> str:
 
 
 def _fetch(address: str, folder: str) -> str:
-    import tensorflow as tf
-
-    copy = str(Path(folder) / address.rpartition("/")[2])
+    copy = Path(folder) / address.rpartition("/")[2]
     try:
-        tf.io.gfile.copy(address, copy)
-    except tf.errors.OpError as error:
-        raise OSError(f"The weights {address} could not be read: {error.message}") from error
-    return copy
+        artefacts.download(artefacts.place(address), copy)
+    except OSError as error:
+        raise OSError(f"The weights {address} could not be read: {error}") from error
+    return str(copy)

@@ -17,6 +17,7 @@ from apache_beam.utils import shared
 from pipelines.features import extract
 from preprocess import files, images
 from preprocess.labels import LabeledCrop, LabeledFrame
+from trainer import artefacts
 from trainer.embed import CELLS, FEATURES
 
 # The sample is bounded: its cost does not grow with the data.
@@ -80,7 +81,9 @@ def digest(folder: str, channels: int) -> str:
     import tensorflow as tf
 
     probe = np.random.default_rng(0).standard_normal((64, channels)).astype(np.float32)
-    answer = tf.saved_model.load(folder).transform_fn({CELLS: tf.constant(probe)})[FEATURES]
+    with artefacts.local(folder) as copy:
+        graph = tf.saved_model.load(str(copy))
+    answer = graph.transform_fn({CELLS: tf.constant(probe)})[FEATURES]
     return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4").data).hexdigest()
 
 
@@ -88,7 +91,9 @@ def dims(folder: str) -> int:
     """Length of the vectors a transform graph gives."""
     import tensorflow as tf
 
-    return int(tf.saved_model.load(folder).transform_fn.structured_outputs[FEATURES].shape[-1])
+    with artefacts.local(folder) as copy:
+        graph = tf.saved_model.load(str(copy))
+    return int(graph.transform_fn.structured_outputs[FEATURES].shape[-1])
 
 
 class SampleCells(beam.DoFn):

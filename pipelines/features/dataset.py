@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -50,7 +49,7 @@ class _WriteLabels(beam.DoFn):
         # An image lost while embedding has its reject; its label must not point into nothing.
         records = [r for r in element[1] if r.key in index]
         records.sort(key=lambda r: (r.name, r.copy))
-        target = Path(self._folder) / f"{LABELS}-00000-of-00001.tfrecord"
+        target = artefacts.place(self._folder, f"{LABELS}-00000-of-00001.tfrecord")
         with (
             artefacts.replacing(target) as temporary,
             tf.io.TFRecordWriter(str(temporary)) as writer,
@@ -84,8 +83,8 @@ def _sorted_rejects(groups: Iterable) -> list[dict]:
 
 
 def _write_rejects(rejects: list[dict], folder: str) -> int:
-    with artefacts.replacing(Path(folder) / REJECTS_FILE) as temporary:
-        temporary.write_text("".join(json.dumps(r) + "\n" for r in rejects), encoding="utf-8")
+    lines = "".join(json.dumps(r) + "\n" for r in rejects)
+    artefacts.write_text(artefacts.place(folder, REJECTS_FILE), lines)
     return len(rejects)
 
 
@@ -95,7 +94,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
     Raises:
       ValueError: more than `source.max_rejects` of the labels cannot be used, or all of them.
     """
-    folder = Path(config.dataset)
+    folder = artefacts.place(config.dataset)
     lines = (folder / REJECTS_FILE).read_text(encoding="utf-8").splitlines()
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += [json.loads(line) for line in lines]
@@ -124,7 +123,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
         "edges": [list(edge) for edge in labels.edges],
         "classes": list(labels.classes),
         "scorer": labels.scorer,
-        "project": labels.project or Path(config.output).name,
+        "project": labels.project or artefacts.place(config.output).name,
         "store": recipe_id,
         "counts": counts,
         "split": dict(sorted(Counter(r.split for r in originals).items())),

@@ -1,10 +1,10 @@
 """What the stores of a folder hold, whether it is sound, and what nobody refers to any more."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from upath import UPath
 
 from pipelines.features import store as writing
 from trainer import artefacts, embed, store
@@ -24,7 +24,7 @@ class Holding(NamedTuple):
       lost: datasets that once referred to it and are not there any more.
     """
 
-    folder: Path
+    folder: UPath
     info: dict[str, Any]
     index: Index
     datasets: dict[str, set[str]]
@@ -62,7 +62,8 @@ def listed(stores: str, own: str) -> list[Holding]:
     Raises:
       FileNotFoundError: there is none.
     """
-    folders = [path.parent for path in sorted(Path(stores).glob(f"*/{artefacts.INFO}"))]
+    infos = artefacts.place(stores).glob(f"*/{artefacts.INFO}")
+    folders = [path.parent for path in sorted(infos, key=str)]
     if not folders:
         raise FileNotFoundError(f"{stores} holds no store. Run `beampose features` first.")
     return [_holding(folder, own) for folder in folders]
@@ -101,11 +102,11 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
     holdings = listed(stores, own)
     lost = [dataset for holding in holdings for dataset in holding.lost]
     if lost:
+        notes = artefacts.place(stores, "<store>", writing.USERS)
         raise ValueError(
             f"{len(lost)} datasets that refer to these stores are not there, such as {lost[0]}. If "
             "they are gone for good, delete their notes in "
-            f"{Path(stores) / '<store>' / writing.USERS}; if they moved, run `beampose features` "
-            "on them."
+            f"{notes}; if they moved, run `beampose features` on them."
         )
     records = size = files = 0
     for holding in holdings:
@@ -120,7 +121,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
         if not holding.datasets:
             # Without COMPLETED nobody reads it, should this be killed half way.
             artefacts.begin(holding.folder)
-            shutil.rmtree(holding.folder)
+            artefacts.remove(holding.folder)
         elif unused:
             _rewrite(holding, unused)
     return Pruned(records, size, files)
@@ -138,17 +139,17 @@ def line(holding: Holding) -> str:
     )
 
 
-def _holding(folder: Path, own: str) -> Holding:
+def _holding(folder: UPath, own: str) -> Holding:
     datasets, lost = {}, []
     notes = artefacts.whole(folder / writing.USERS, "*.json")
     users = {artefacts.read_json(note)["dataset"] for note in notes}
-    if Path(own).is_dir():
-        users.add(Path(own).absolute().as_posix())
+    if artefacts.place(own).is_dir():
+        users.add(writing.address(own))
     for dataset in sorted(users):
-        if not (Path(dataset) / artefacts.COMPLETED).is_file():
+        if not artefacts.place(dataset, artefacts.COMPLETED).is_file():
             lost.append(dataset)
             continue
-        if artefacts.read_json(Path(dataset) / artefacts.INFO)["store"] != folder.name:
+        if artefacts.read_json(artefacts.place(dataset, artefacts.INFO))["store"] != folder.name:
             # The experiment's recipe changed: it refers to another store now.
             continue
         datasets[dataset] = {record.key for record in read_labels(dataset)}
@@ -156,7 +157,7 @@ def _holding(folder: Path, own: str) -> Holding:
     return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
-def _verify_shard(file: Path, listed: dict[str, Any] | None) -> Iterator[str]:
+def _verify_shard(file: UPath, listed: dict[str, Any] | None) -> Iterator[str]:
     shard = file.with_suffix(store.SUFFIX)
     entry = artefacts.read_json(file)
     if not shard.is_file():
@@ -168,7 +169,7 @@ def _verify_shard(file: Path, listed: dict[str, Any] | None) -> Iterator[str]:
         yield f"{file} and {artefacts.INFO} name different checksums"
 
 
-def _verify_transform(folder: Path, info: dict[str, Any]) -> Iterator[str]:
+def _verify_transform(folder: UPath, info: dict[str, Any]) -> Iterator[str]:
     from pipelines.features import analyze
 
     try:
@@ -180,12 +181,12 @@ def _verify_transform(folder: Path, info: dict[str, Any]) -> Iterator[str]:
         yield f"{folder / embed.TRANSFORM} is not the transform its features were made with"
 
 
-def _left_behind(folder: Path) -> Iterator[Path]:
+def _left_behind(folder: UPath) -> Iterator[UPath]:
     """Files of writers that were killed: hidden temporaries, and shards without an index."""
     now = time.time()
     shards = folder / store.SHARDS
     found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{store.SUFFIX}")}
-    for path in sorted(found):
+    for path in sorted(found, key=str):
         if not path.is_file() or now - path.stat().st_mtime < LEFT_AFTER_SECONDS:
             continue
         if path.name.startswith(".") or not path.with_suffix(".json").is_file():

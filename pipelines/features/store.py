@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from upath import UPath
 
 from trainer import __version__, artefacts, embed, schema, store
 
@@ -48,7 +49,8 @@ def write_shard(
     """
     import tensorflow as tf
 
-    target = Path(folder) / store.SHARDS / f"{shard:05d}-of-{shards:05d}-{name[:16]}{store.SUFFIX}"
+    file = f"{shard:05d}-of-{shards:05d}-{name[:16]}{store.SUFFIX}"
+    target = artefacts.place(folder, store.SHARDS, file)
     index: list[tuple[str, int, int]] = []
     end = 0
     with artefacts.replacing(target) as temporary:
@@ -66,11 +68,16 @@ def write_shard(
 
 def adopt_transform(folder: str, source: str) -> None:
     """Freezes a transform graph with the store; whichever writer comes first decides."""
-    target = Path(folder) / embed.TRANSFORM
-    staging = target.with_name(f".{embed.TRANSFORM}-{os.getpid()}")
+    target = artefacts.place(folder, embed.TRANSFORM)
+    if not artefacts.is_local(target):
+        # `saved_model.pb` says that it is there; a bucket has no folder that could be renamed.
+        if not embed.exists(str(target)):
+            artefacts.upload(Path(source), target)
+        return
+    staging = Path(str(target.with_name(f".{embed.TRANSFORM}-{os.getpid()}")))
     shutil.copytree(source, staging)
     try:
-        staging.rename(target)
+        staging.rename(str(target))
     except OSError:
         # Another writer's transform is in place already, and its features may be too.
         shutil.rmtree(staging)
@@ -81,7 +88,7 @@ def describe(
 ) -> None:
     """Writes the store's info with a manifest of its shards, and marks it whole."""
     shards = []
-    for file in artefacts.whole(Path(folder) / store.SHARDS, "*.json"):
+    for file in artefacts.whole(artefacts.place(folder, store.SHARDS), "*.json"):
         entry = artefacts.read_json(file)
         shards.append(
             {
@@ -106,12 +113,17 @@ def describe(
 
 def register(folder: str, dataset: str) -> None:
     """Notes in a store that a dataset refers to it, so that pruning knows."""
-    path = Path(dataset).absolute().as_posix()
+    path = address(dataset)
     name = hashlib.sha256(path.encode()).hexdigest()[:16]
-    artefacts.write_json(Path(folder) / USERS / f"{name}.json", {"dataset": path})
+    artefacts.write_json(artefacts.place(folder, USERS, f"{name}.json"), {"dataset": path})
 
 
-def sha256(path: Path) -> str:
+def address(folder: str) -> str:
+    """A folder's full path or address, under which a store knows a dataset."""
+    return Path(folder).absolute().as_posix() if artefacts.is_local(folder) else folder
+
+
+def sha256(path: Path | UPath) -> str:
     code = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

@@ -1,13 +1,12 @@
 """Predictions as DeepLabCut writes them: h5 (key df_with_missing), csv and the metadata pickle."""
 
-import os
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from upath import UPath
 
 from trainer import artefacts
 
@@ -28,7 +27,7 @@ def table(keypoints: np.ndarray, scorer: str, bodyparts: Sequence[str]) -> pd.Da
     return pd.DataFrame(values, columns=columns)
 
 
-def write(frame: pd.DataFrame, stem: str | os.PathLike) -> None:
+def write(frame: pd.DataFrame, stem: artefacts.Address) -> None:
     """Writes `<stem>.h5` and `<stem>.csv`, each whole or not at all."""
     with artefacts.replacing(_with(stem, ".h5")) as temporary:
         frame.to_hdf(temporary, key=KEY, format="table", mode="w")
@@ -36,9 +35,10 @@ def write(frame: pd.DataFrame, stem: str | os.PathLike) -> None:
         frame.to_csv(temporary)
 
 
-def read(file: str | os.PathLike) -> pd.DataFrame:
+def read(file: artefacts.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
-    frame = pd.read_csv(Path(file).with_suffix(".csv"), header=[0, 1, 2], index_col=0)
+    with artefacts.place(file).with_suffix(".csv").open("rb") as stream:
+        frame = pd.read_csv(stream, header=[0, 1, 2], index_col=0)
     frame.columns.names = ["scorer", "bodyparts", "coords"]
     return frame
 
@@ -50,7 +50,7 @@ def keypoints(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 
 
 def write_meta(
-    stem: str | os.PathLike,
+    stem: artefacts.Address,
     *,
     scorer: str,
     fps: float,
@@ -79,6 +79,6 @@ def write_meta(
         temporary.write_bytes(pickle.dumps({"data": data}, protocol=4))
 
 
-def _with(stem: str | os.PathLike, ending: str) -> Path:
-    # A scorer or a video may hold dots: Path.with_suffix would cut them.
-    return Path(f"{os.fspath(stem)}{ending}")
+def _with(stem: artefacts.Address, ending: str) -> UPath:
+    # A scorer or a video may hold dots: with_suffix would cut them.
+    return artefacts.place(f"{stem}{ending}")

@@ -1,17 +1,17 @@
 """Results of ranges, kept whole or not at all, and put together to the files of a video."""
 
 import json
-import shutil
 import time
 import zipfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from upath import UPath
 
 from pipelines.outputs import deeplabcut
 from pipelines.predict.manifest import Range
+from preprocess import files
 from preprocess.videos import Video
 from trainer import artefacts
 
@@ -30,15 +30,15 @@ class Output(NamedTuple):
     uncertainty: dict[str, Any] | None = None
 
 
-def range_file(output: Output, part: Range) -> Path:
+def range_file(output: Output, part: Range) -> UPath:
     """File of a range's results; another model or another video gives another file."""
     video = part.video
-    identity = [video.path, Path(video.path).stat().st_size, video.count, output.model_digest]
-    folder = Path(output.folder) / WORK / part.name / artefacts.digest(identity)[:16]
-    return folder / f"{part.start:09d}-{part.stop:09d}.npz"
+    identity = [video.path, files.size(video.path), video.count, output.model_digest]
+    file = f"{part.start:09d}-{part.stop:09d}.npz"
+    return artefacts.place(output.folder, WORK, part.name, artefacts.digest(identity)[:16], file)
 
 
-def save_range(file: Path, keypoints: np.ndarray, failures: list[tuple[int, str]]) -> None:
+def save_range(file: UPath, keypoints: np.ndarray, failures: list[tuple[int, str]]) -> None:
     """Keeps (frames, bodyparts, 3 or 4) and the reasons of failures.
 
     The columns are x, y, likelihood and, of several heads, spread; NaN where a frame failed.
@@ -47,7 +47,7 @@ def save_range(file: Path, keypoints: np.ndarray, failures: list[tuple[int, str]
         np.savez(stream, keypoints=keypoints, failures=np.array(json.dumps(failures)))
 
 
-def load_range(file: Path) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
+def load_range(file: UPath) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
     """What `save_range` kept, or None if there is nothing usable."""
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
@@ -57,11 +57,11 @@ def load_range(file: Path) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
         return None
 
 
-def summary_file(output: Output, name: str) -> Path:
-    return Path(output.folder) / f"{name}{output.scorer}.json"
+def summary_file(output: Output, name: str) -> UPath:
+    return artefacts.place(output.folder, f"{name}{output.scorer}.json")
 
 
-def stem_of(summary: Path) -> Path:
+def stem_of(summary: UPath) -> UPath:
     """What the files of a video begin with, from its summary file."""
     return summary.with_suffix("")
 
@@ -74,7 +74,7 @@ def finished(output: Output, name: str, video: Video) -> bool:
     summary = artefacts.read_json(file)
     return (
         summary.get("model_digest") == output.model_digest
-        and summary.get("video_bytes") == Path(video.path).stat().st_size
+        and summary.get("video_bytes") == files.size(video.path)
         and file.with_suffix(".h5").is_file()
         and file.with_suffix(".csv").is_file()
     )
@@ -99,7 +99,6 @@ def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dic
             f"{video.path}: {len(keypoints)} rows for {video.count} frames. Please report this."
         )
     file = summary_file(output, name)
-    file.parent.mkdir(parents=True, exist_ok=True)
     table = deeplabcut.table(keypoints[..., :3], output.scorer, output.bodyparts)
     deeplabcut.write(table, stem_of(file))
     if keypoints.shape[-1] > 3:
@@ -116,7 +115,7 @@ def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dic
     missing = int(np.isnan(keypoints).all(axis=(1, 2)).sum())
     summary = {
         "video": video.path,
-        "video_bytes": Path(video.path).stat().st_size,
+        "video_bytes": files.size(video.path),
         "name": name,
         "frames_by_packets": video.count,
         "frames_decoded": video.count - len(failures),
@@ -132,11 +131,11 @@ def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dic
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     artefacts.write_json(file, summary)
-    shutil.rmtree(range_file(output, parts[0]).parent, ignore_errors=True)
+    artefacts.remove(range_file(output, parts[0]).parent)
     return summary
 
 
-def _write_spread(spread: np.ndarray, output: Output, stem: Path) -> None:
+def _write_spread(spread: np.ndarray, output: Output, stem: UPath) -> None:
     """`<stem>_spread.csv`: pixels by which the heads of the model disagree, a row a frame."""
     with artefacts.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
         frame = pd.DataFrame(spread, columns=pd.Index(output.bodyparts))

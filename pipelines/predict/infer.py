@@ -3,7 +3,6 @@
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from apache_beam.ml.inference import utils
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.utils import shared
 
-from trainer.export import SAVED_MODEL
+from trainer import artefacts
 from trainer.quiet import import_tensorflow
 
 
@@ -22,8 +21,10 @@ class FramePredictor:
         import_tensorflow()
         import tensorflow as tf
 
+        from trainer import export
+
         self._constant = tf.constant
-        self._model = tf.saved_model.load(str(Path(folder) / SAVED_MODEL))
+        self._model = export.load(folder)
         self._signature = self._model.signatures["frames"]
 
     def predict(self, frames: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,17 +81,17 @@ def _digest(folder: str, stamp: tuple) -> str:
     code = hashlib.sha256()
     for name, _, _ in stamp:
         code.update(name.encode())
-        code.update((Path(folder) / name).read_bytes())
+        code.update(artefacts.place(folder, name).read_bytes())
     return code.hexdigest()
 
 
 def model_digest(folder: str) -> str:
     """sha256 of a SavedModel's graph and variables: results of another model are not reused."""
-    root = Path(folder) / SAVED_MODEL
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    root = artefacts.place(folder, "saved_model")
+    paths = sorted((path for path in root.rglob("*") if path.is_file()), key=str)
     # The fingerprint file holds a random number; it says nothing about the answers.
     stamp = tuple(
-        (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime)
         for path in paths
         if path.name != "fingerprint.pb"
     )

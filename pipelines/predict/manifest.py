@@ -4,7 +4,6 @@ import glob
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from preprocess import files, videos
@@ -35,18 +34,18 @@ def expand(paths: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for path in paths:
-        if Path(path).is_dir():
+        if files.is_folder(path):
             inside = [c for c in files.children(path) if files.suffix(c) in videos.SUFFIXES]
             if not inside:
                 raise FileNotFoundError(f"{path} holds no video ({', '.join(videos.SUFFIXES)}).")
-        elif glob.has_magic(path) and not Path(path).exists():
-            inside = sorted(glob.glob(path, recursive=True))
+        elif glob.has_magic(path) and not files.exists(path):
+            inside = files.matching(path)
             if not inside:
                 raise FileNotFoundError(f"No file matches {path}.")
         else:
             inside = [path]
         found += inside
-    return list(dict.fromkeys(str(Path(path).absolute()) for path in found))
+    return list(dict.fromkeys(files.absolute(path) for path in found))
 
 
 def read(paths: Sequence[str]) -> Manifest:
@@ -55,7 +54,7 @@ def read(paths: Sequence[str]) -> Manifest:
     stems = Counter(files.stem(path) for path in paths)
     for path in paths:
         try:
-            if not Path(path).is_file():
+            if not files.exists(path):
                 raise ValueError(f"No file {path}.")
             video = videos.index(path)
         except ValueError as error:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -48,7 +47,6 @@ def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) ->
         config=_dlc_config(config, info),
         uncertainty=info.get("uncertainty"),
     )
-    Path(output.folder).mkdir(parents=True, exist_ok=True)
     todo = [(n, v) for n, v in listed.videos if not commit.finished(output, n, v)]
     ranges = [r for n, v in todo for r in manifest.ranges(n, v, config.predict.chunk)]
     with beam.Pipeline(options=options) as pipeline:
@@ -96,5 +94,5 @@ def _write_failures(
 ) -> None:
     lines = [{"video": path, "frame": None, "why": why} for path, why in unreadable]
     lines += [{"video": s["video"], **failure} for s in summaries for failure in s["failures"]]
-    with artefacts.replacing(Path(output.folder) / commit.FAILURES_FILE) as temporary:
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    artefacts.write_text(artefacts.place(output.folder, commit.FAILURES_FILE), text)

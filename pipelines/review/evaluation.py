@@ -1,11 +1,10 @@
 """What `evaluate` leaves for people: a table, a csv of every label, drawn images, worst first."""
 
 import csv
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from upath import UPath
 
 from pipelines.review import draw
 from preprocess import files, images
@@ -18,25 +17,23 @@ from trainer.schema import LabelRecord
 FOLDER = "evaluation"
 
 
-def write(result: Evaluation, config: Config) -> Path:
+def write(result: Evaluation, config: Config) -> UPath:
     """Writes `<output>/evaluation`: labels.csv and drawn images. Returns the csv."""
-    folder = artefacts.begin(Path(config.output) / FOLDER)
+    folder = artefacts.begin(artefacts.place(config.output, FOLDER))
     target = folder / "labels.csv"
     with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerows(_pose_rows(result) if result.task == "pose" else _crop_rows(result))
-    drawn = folder / "images"
-    shutil.rmtree(drawn, ignore_errors=True)
-    drawn.mkdir()
     shown = []
-    for rank, i in enumerate(worst(result)[: config.render.images], 1):
-        image = _drawn(result, i, config)
-        if image is None:
-            continue
-        record = result.records[i]
-        name = f"{rank:03d}-{record.split}-{Path(record.name).stem}.jpg"
-        (drawn / name).write_bytes(images.encode_jpeg(image))
-        shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
+    with artefacts.replacing_folder(folder / "images") as drawn:
+        for rank, i in enumerate(worst(result)[: config.render.images], 1):
+            image = _drawn(result, i, config)
+            if image is None:
+                continue
+            record = result.records[i]
+            name = f"{rank:03d}-{record.split}-{files.stem(record.name)}.jpg"
+            (drawn / name).write_bytes(images.encode_jpeg(image))
+            shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
     artefacts.complete(folder, {"metrics": result.metrics, "images": shown})
     return target
 
@@ -47,9 +44,9 @@ def settings_of(config: dict[str, Any], store: str) -> str:
     return artefacts.digest([settings, store])
 
 
-def write_folds(result: CrossValidation, config: Config, store: str) -> Path:
+def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
     """Writes `<output>/evaluation/folds.csv`, every prediction, and folds.json, the figures."""
-    folder = Path(config.output) / FOLDER
+    folder = artefacts.place(config.output, FOLDER)
     records = [
         record._replace(split=f"fold {result.names[fold]}")
         for record, fold in zip(result.records, result.folds, strict=True)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from upath import UPath
 
 from pipelines.outputs import deeplabcut
 from pipelines.predict import manifest
@@ -30,7 +30,7 @@ class Style(NamedTuple):
 
 def run(
     config: Config, paths: Sequence[str], progress: Callable[..., Iterable]
-) -> tuple[list[Path], list[tuple[str, str]]]:
+) -> tuple[list[UPath], list[tuple[str, str]]]:
     """Renders videos that have predictions. Returns the files, and failures (path, reason).
 
     Raises:
@@ -42,7 +42,7 @@ def run(
     done, failures = [], list(listed.failures)
     for name, video in listed.videos:
         stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
-        if not Path(f"{stem}.csv").is_file():
+        if not artefacts.place(f"{stem}.csv").is_file():
             failures.append((video.path, "has no predictions. Run `beampose predict` first."))
             continue
         keypoints, _ = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
@@ -50,7 +50,7 @@ def run(
             why = f"has {video.count} frames, its predictions {len(keypoints)}. Predict it again."
             failures.append((video.path, why))
             continue
-        target = Path(f"{stem}_labeled.mp4")
+        target = artefacts.place(f"{stem}_labeled.mp4")
         frames = progress(labeled_frames(video, keypoints, style), video.count, name)
         write(target, frames, fps=video.fps)
         done.append(target)
@@ -82,7 +82,7 @@ def labeled_frames(
         yield image
 
 
-def write(target: Path, frames: Iterable[np.ndarray], *, fps: float) -> None:
+def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float) -> None:
     """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
     with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
         stream: Any = None

@@ -1,13 +1,12 @@
 """One report.html of an experiment: figures, curves, images, videos. Opens without a network."""
 
 import base64
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
+from upath import UPath
 
 from pipelines.outputs import deeplabcut
 from pipelines.predict import commit
@@ -22,7 +21,7 @@ REPORT = "report.html"
 STILLS = 4
 
 
-def write(config: Config) -> Path:
+def write(config: Config) -> UPath:
     """Writes `<output>/report.html` from what is there. Returns its path.
 
     Raises:
@@ -30,9 +29,9 @@ def write(config: Config) -> Path:
     """
     info = artefacts.require(config.model, "train")
     dataset = artefacts.require(config.dataset, "features")
-    drawn = artefacts.require(Path(config.output) / evaluation.FOLDER, "evaluate")
-    metrics = artefacts.read_json(Path(config.model) / METRICS)
-    history = artefacts.read_json(Path(config.model) / "history.json")
+    drawn = artefacts.require(artefacts.place(config.output, evaluation.FOLDER), "evaluate")
+    metrics = artefacts.read_json(artefacts.place(config.model, METRICS))
+    history = artefacts.read_json(artefacts.place(config.model, "history.json"))
     environment = Environment(
         loader=PackageLoader("pipelines.review", "."), autoescape=select_autoescape()
     )
@@ -51,19 +50,18 @@ def write(config: Config) -> Path:
         plan=_plan_and_truth(config, dataset, metrics),
         labels_csv=f"{evaluation.FOLDER}/labels.csv",
     )
-    target = Path(config.output) / REPORT
-    with artefacts.replacing(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    target = artefacts.place(config.output, REPORT)
+    artefacts.write_text(target, page)
     return target
 
 
-def _json(file: Path) -> Any:
+def _json(file: UPath) -> Any:
     return artefacts.read_json(file) if file.is_file() else None
 
 
 def _folds(config: Config, info: dict[str, Any]) -> dict[str, Any] | None:
     """The last cross validation, if it was of the settings and features the model has."""
-    found = _json(Path(config.output) / evaluation.FOLDER / "folds.json")
+    found = _json(artefacts.place(config.output, evaluation.FOLDER, "folds.json"))
     if not found or found.get("of") != evaluation.settings_of(info["config"], info["store"]):
         return None
     return found
@@ -71,13 +69,13 @@ def _folds(config: Config, info: dict[str, Any]) -> dict[str, Any] | None:
 
 def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[str, str, str]]:
     """What `beampose plan` said, if it was asked, beside what it took."""
-    planned = _json(Path(config.output) / "plan.json")
+    planned = _json(artefacts.place(config.output, "plan.json"))
     if not planned:
         return []
     counts, seconds = dataset["counts"], metrics["seconds"]
     # The heads of an ensemble are those of the folds.
     trained = seconds["train"] + (0 if config.train.ensemble else seconds.get("folds", 0))
-    store = artefacts.require(Path(config.store) / dataset["store"], "features")
+    store = artefacts.require(artefacts.place(config.store, dataset["store"]), "features")
     each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
     return [
         ("labeled images", str(planned["images"]), str(counts["images"])),
@@ -117,7 +115,8 @@ def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]
 def _held_out_errors(config: Config) -> tuple[np.ndarray, list[str]]:
     import pandas as pd
 
-    table = pd.read_csv(Path(config.output) / evaluation.FOLDER / "labels.csv")
+    with artefacts.place(config.output, evaluation.FOLDER, "labels.csv").open("rb") as stream:
+        table = pd.read_csv(stream)
     table = table[table["split"] == "test"]
     wide = table.pivot(index="image", columns="bodypart", values="error_px")
     bodyparts = list(dict.fromkeys(table["bodypart"]))
@@ -127,25 +126,25 @@ def _held_out_errors(config: Config) -> tuple[np.ndarray, list[str]]:
 def _rejects(config: Config) -> list[dict[str, Any]]:
     import json
 
-    file = Path(config.dataset) / "rejects.jsonl"
+    file = artefacts.place(config.dataset, "rejects.jsonl")
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     scorer = info.get("dlc_scorer", "")
-    for file in sorted(Path(config.predictions).rglob(f"*{scorer}.json")):
+    for file in sorted(artefacts.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
         summary = artefacts.read_json(file)
         stem = commit.stem_of(file)
         keypoints, bodyparts = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
         cutoff = config.predict.pcutoff
-        labeled = Path(f"{stem}_labeled.mp4")
+        labeled = artefacts.place(f"{stem}_labeled.mp4")
         sure = keypoints[..., 2] >= cutoff
         found.append(
             {
                 **summary,
-                "labeled": os.path.relpath(labeled, config.output) if labeled.is_file() else None,
-                "csv": os.path.relpath(f"{stem}.csv", config.output),
+                "labeled": _below(str(labeled), config) if labeled.is_file() else None,
+                "csv": _below(f"{stem}.csv", config),
                 "stills": _stills(labeled) if labeled.is_file() else [],
                 "sure": [(n, float(s)) for n, s in zip(bodyparts, sure.mean(axis=0), strict=True)],
                 "plot": Markup(  # noqa: S704
@@ -156,7 +155,11 @@ def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _stills(path: Path) -> list[str]:
+def _below(file: str, config: Config) -> str:
+    return file.removeprefix(config.output.rstrip("/") + "/")
+
+
+def _stills(path: UPath) -> list[str]:
     video = videos.index(str(path))
     found = []
     for k in range(STILLS):
@@ -168,7 +171,7 @@ def _stills(path: Path) -> list[str]:
 
 
 def _data(config: Config, file: str) -> str:
-    return _uri((Path(config.output) / evaluation.FOLDER / file).read_bytes())
+    return _uri(artefacts.place(config.output, evaluation.FOLDER, file).read_bytes())
 
 
 def _uri(jpeg: bytes) -> str:

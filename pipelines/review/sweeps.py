@@ -1,7 +1,8 @@
 """What `sweep` leaves for people: a table of all combinations, best first, and a plot."""
 
 import csv
-from pathlib import Path
+
+from upath import UPath
 
 from pipelines.review import evaluation, plots
 from trainer import artefacts
@@ -11,9 +12,9 @@ from trainer.sweep import Trial
 FOLDER = "sweep"
 
 
-def write(trials: list[Trial], config: Config, folds: int) -> Path:
+def write(trials: list[Trial], config: Config, folds: int) -> UPath:
     """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
-    folder = Path(config.output) / FOLDER
+    folder = artefacts.place(config.output, FOLDER)
     unit = "accuracy" if config.task == "crops" else "mean error (px)"
     target = folder / "sweep.csv"
     with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
@@ -31,9 +32,8 @@ def write(trials: list[Trial], config: Config, folds: int) -> Path:
     artefacts.write_json(
         folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
     )
-    with artefacts.replacing(folder / "sweep.svg") as temporary:
-        named = [(_words(t), t.score) for t in trials if t.score is not None]
-        temporary.write_text(plots.ranking(named, f"{unit}, by {scored_by}"), encoding="utf-8")
+    named = [(_words(t), t.score) for t in trials if t.score is not None]
+    artefacts.write_text(folder / "sweep.svg", plots.ranking(named, f"{unit}, by {scored_by}"))
     return target
 
 

@@ -1,0 +1,102 @@
+"""A local HTTP server for stand-ins of services; it notes all requests."""
+
+import contextlib
+import json
+import threading
+import urllib.parse
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    """A request; `path` is unescaped nowhere, `query` is."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Any
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body or b"{}")
+
+
+class Answer(NamedTuple):
+    """What to answer; a dict or list becomes JSON."""
+
+    body: Any = b""
+    status: int = 200
+    headers: dict[str, str] = {}
+
+
+Handler = Callable[[Request], Answer]
+
+
+def not_found(what: str) -> Answer:
+    return error(404, "NOT_FOUND", f"{what} does not exist")
+
+
+def error(code: int, status: str, message: str) -> Answer:
+    """An error as Google's services send it."""
+    return Answer({"error": {"code": code, "status": status, "message": message}}, code)
+
+
+class Server:
+    """Serves a handler on a free port until `close`; `requests` lists what came in."""
+
+    def __init__(self, handler: Handler):
+        self.requests: list[Request] = []
+        noted = self.requests
+
+        class Bound(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format, *args):
+                pass
+
+            def respond(self):
+                address = urllib.parse.urlsplit(self.path)
+                request = Request(
+                    self.command,
+                    address.path,
+                    dict(urllib.parse.parse_qsl(address.query)),
+                    self.headers,
+                    self._body(),
+                )
+                noted.append(request)
+                answer = handler(request)
+                body = answer.body
+                if not isinstance(body, bytes):
+                    body = json.dumps(body).encode()
+                self.send_response(answer.status)
+                headers = {"Content-Type": "application/json", **answer.headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                # A client may have read enough and gone.
+                with contextlib.suppress(ConnectionError):
+                    self.end_headers()
+                    if self.command != "HEAD":
+                        self.wfile.write(body)
+
+            def _body(self) -> bytes:
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                parts = []
+                while size := int(self.rfile.readline().split(b";")[0], 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(parts)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = respond
+
+        self._http = ThreadingHTTPServer(("localhost", 0), Bound)
+        self._http.daemon_threads = True
+        self.url = f"http://localhost:{self._http.server_address[1]}"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()

@@ -1,0 +1,60 @@
+"""Paths and bucket addresses alike, against a Cloud Storage of our own that gcsfs talks to."""
+
+import pytest
+
+from trainer import artefacts
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def folder(request, tmp_path, storage):
+    return str(tmp_path) if request.param == "disk" else "gs://lab/runs"
+
+
+def test_a_folder_is_whole_only_once_it_was_completed(folder):
+    with pytest.raises(FileNotFoundError, match="does not exist. Run `beampose features` first"):
+        artefacts.require(f"{folder}/dataset", "features")
+    artefacts.begin(f"{folder}/dataset")
+    artefacts.write_json(f"{folder}/dataset/other.json", 1)
+    with pytest.raises(FileNotFoundError, match="was not finished"):
+        artefacts.require(f"{folder}/dataset", "features")
+    artefacts.complete(f"{folder}/dataset", {"count": 2, "nan": float("nan")})
+    assert artefacts.require(f"{folder}/dataset", "features") == {"count": 2, "nan": None}
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(folder):
+    artefacts.write_text(f"{folder}/file.txt", "old")
+    with (
+        pytest.raises(RuntimeError, match="half way"),
+        artefacts.replacing(f"{folder}/file.txt") as temporary,
+    ):
+        temporary.write_text("ne")
+        raise RuntimeError("half way")
+    assert artefacts.place(folder, "file.txt").read_text() == "old"
+    assert [path.name for path in artefacts.place(folder).iterdir()] == ["file.txt"]
+
+
+def test_a_folder_takes_the_place_of_another(folder):
+    for name in ("old", "new"):
+        with artefacts.replacing_folder(f"{folder}/model") as temporary:
+            (temporary / "variables").mkdir()
+            (temporary / "variables" / name).write_bytes(bytes(3_000_000))
+    with artefacts.local(f"{folder}/model") as copy:
+        found = [path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()]
+        assert found == ["variables/new"]
+        assert (copy / "variables" / "new").stat().st_size == 3_000_000
+    artefacts.remove(f"{folder}/model")
+    artefacts.remove(f"{folder}/model")
+    assert not artefacts.place(folder, "model").exists()
+
+
+def test_hidden_files_of_killed_writers_are_no_files_of_the_folder(folder):
+    for name in ("b.json", "a.json", ".c.json", "d.txt"):
+        artefacts.write_text(f"{folder}/shards/{name}", "{}")
+    found = artefacts.whole(f"{folder}/shards", "*.json")
+    assert [path.name for path in found] == ["a.json", "b.json"]
+    assert artefacts.whole(f"{folder}/nothing", "*.json") == []
+
+
+def test_a_bucket_that_is_not_there_is_an_error_that_names_it(storage):
+    with pytest.raises(OSError, match="nowhere"):
+        artefacts.write_text("gs://nowhere/file.txt", "text")
