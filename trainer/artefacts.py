@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,13 @@ def local(path: Address) -> Iterator[Path]:
         copy = Path(folder, source.name)
         download(source, copy)
         yield copy
+
+
+def scratch(owner: object) -> Path:
+    """A temporary local folder that is removed with its owner."""
+    folder = Path(tempfile.mkdtemp(prefix="beampose-"))
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def download(source: Address, target: Path) -> None:

@@ -323,6 +323,10 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
         kind = next(option for option in options if option is not type(None))
     if dataclasses.is_dataclass(kind):
         return _section(typing.cast(type, kind), value, name)
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
+        return {str(k): str(v) for k, v in value.items()}
     if typing.get_origin(kind) is list:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{name} must be a list of words. Received: {value!r}.")

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +33,7 @@ class Index:
     def __init__(self, folder: str):
         self.folder = folder
         self._places: dict[str, Place] = {}
-        self._copies: tempfile.TemporaryDirectory | None = None
+        self._copies: Path | None = None
         for file in artefacts.whole(artefacts.place(folder, SHARDS), "*.json"):
             entry = json.loads(file.read_text(encoding="utf-8"))
             shard = str(file.with_suffix(SUFFIX))
@@ -82,9 +81,9 @@ class Index:
         if artefacts.is_local(shard):
             return Path(shard)
         if self._copies is None:
-            self._copies = tempfile.TemporaryDirectory(prefix="beampose-shards-")
+            self._copies = artefacts.scratch(self)
         source = artefacts.place(shard)
-        copy = Path(self._copies.name, source.name)
+        copy = self._copies / source.name
         if not copy.is_file():
             with artefacts.replacing(copy) as temporary:
                 artefacts.download(source, temporary)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -47,9 +46,8 @@ class _Board:
 
     def __init__(self, folder: str):
         self._folder = folder
-        self._temporary = None if artefacts.is_local(folder) else tempfile.TemporaryDirectory()
-        self._local = folder if self._temporary is None else self._temporary.name
-        self._writer = tf.summary.create_file_writer(self._local)
+        self._local = Path(folder) if artefacts.is_local(folder) else artefacts.scratch(self)
+        self._writer = tf.summary.create_file_writer(str(self._local))
 
     def write(self, step: int, entry: dict[str, Any]) -> None:
         with self._writer.as_default(step=step):
@@ -59,8 +57,8 @@ class _Board:
 
     def publish(self) -> None:
         self._writer.flush()
-        if self._temporary is not None:
-            artefacts.upload(Path(self._local), self._folder)
+        if not artefacts.is_local(self._folder):
+            artefacts.upload(self._local, self._folder)
 
 
 class _State:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -92,7 +93,13 @@ class Server:
 
             do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = respond
 
-        self._http = ThreadingHTTPServer(("localhost", 0), Bound)
+        class Quiet(ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                # Clients that are killed, or have enough, close their connections.
+                if not isinstance(sys.exc_info()[1], ConnectionError):
+                    super().handle_error(request, client_address)
+
+        self._http = Quiet(("localhost", 0), Bound)
         self._http.daemon_threads = True
         self.url = f"http://localhost:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
