@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
             metavar="SECTION.KEY=VALUE",
             help="override a setting, such as --set train.steps=200",
         )
+        if verb.cloud:
+            one.add_argument("--cloud", metavar="FILE", help="run on Google Cloud: cloud.yaml")
         for flag, known in verb.options:
             one.add_argument(flag, **known)
         one.set_defaults(run=verb.run)

@@ -6,8 +6,28 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
 
 from pipelines.runner import LocalRunner
+from trainer.config import is_address
 
 LOCAL = "LocalRunner"
+
+
+class NetworkOptions(PipelineOptions):
+    """What the steps that run a network need, and no other step."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser):
+        parser.add_argument(
+            "--network_accelerator",
+            help="GPU of those workers, such as type:nvidia-tesla-t4;count:1;install-nvidia-driver",
+        )
+        parser.add_argument("--network_min_ram", help="memory of those workers, such as 16GB")
+
+    @classmethod
+    def hints(cls, options: PipelineOptions) -> dict[str, str]:
+        """Resource hints for `with_resource_hints`."""
+        chosen = options.view_as(cls)
+        hints = {"accelerator": chosen.network_accelerator, "min_ram": chosen.network_min_ram}
+        return {name: value for name, value in hints.items() if value}
 
 
 def parse(words: Sequence[str]) -> PipelineOptions:
@@ -35,3 +55,17 @@ def parse(words: Sequence[str]) -> PipelineOptions:
     if standard.runner in (None, LOCAL, f"{LocalRunner.__module__}.{LOCAL}"):
         standard.runner = f"{LocalRunner.__module__}.{LOCAL}"
     return options
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the job runs in this process."""
+    return options.view_as(StandardOptions).runner == f"{LocalRunner.__module__}.{LOCAL}"
+
+
+def check_reachable(options: PipelineOptions, address: str, what: str) -> None:
+    """Raises ValueError where workers on other machines could not see a folder of this one."""
+    if not is_local(options) and not is_address(address):
+        raise ValueError(
+            f"{what} is {address}, a folder of this machine that workers on other machines cannot "
+            "see. Set `output` to an address such as gs://bucket/folder, or give --cloud."
+        )

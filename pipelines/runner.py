@@ -1,5 +1,10 @@
-"""The in-memory runner on this machine: no download, Python's own errors, options reach workers."""
+"""Runs Beam jobs: the in-memory runner of this machine, and what any runner says of a job."""
 
+import logging
+
+import apache_beam as beam
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.options.pipeline_options import GoogleCloudOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -18,3 +23,39 @@ class LocalRunner(fn_runner.FnApiRunner):
             beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
         )
         return super().run_pipeline(pipeline, options)
+
+
+LOG = logging.getLogger(__name__)
+
+
+def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
+    """Runs a pipeline to its end. Returns its counters.
+
+    Args:
+      namespace: of the counters.
+
+    Raises:
+      RuntimeError: the job ended otherwise than well.
+      Exception: what a step raised, where the runner hands it on.
+    """
+    result = pipeline.run()
+    job = _job(result)
+    if job:
+        options = pipeline.options.view_as(GoogleCloudOptions)
+        LOG.info(
+            "Dataflow job %s: https://console.cloud.google.com/dataflow/jobs/%s/%s?project=%s. "
+            "It goes on if this command is stopped; the page has the button that cancels it.",
+            options.job_name,
+            options.region,
+            job,
+            options.project,
+        )
+    state = result.wait_until_finish()
+    if state != "DONE":
+        raise RuntimeError(f"The job ended as {state}." + (f" Its page: {job}" if job else ""))
+    found = result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]
+    return {metric.key.metric.name: metric.committed for metric in found}
+
+
+def _job(result) -> str | None:
+    return result.job_id() if hasattr(result, "job_id") else None

@@ -1,16 +1,22 @@
 """What each verb does, between the command line and the rooms that do the work."""
 
 import argparse
+import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from preprocess import files
 from preprocess.labels import ERROR, Problem
+from trainer import artefacts
 from trainer import config as configs
 from trainer.config import Config
+
+if TYPE_CHECKING:
+    from pipelines.cloud.settings import Cloud
 
 LOG = logging.getLogger(__name__)
 
@@ -59,7 +65,9 @@ def features(arguments: argparse.Namespace) -> int:
 
     config = _config(arguments)
     _say_if_random(config)
-    summary = pipeline.run(config, arguments.beam)
+    with _beam_job(arguments, config, "features") as (config, words):
+        summary = pipeline.run(config, words)
+    _print_counters(arguments, summary.counters)
     print(
         f"features: {summary.images} labeled images, {summary.embedded} embedded, "
         f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
@@ -122,7 +130,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     from trainer import task
     from trainer.dataset import Dataset
 
-    trials = sweeping.combinations(arguments.config, arguments.set)
+    trials = _trials(arguments)
     first = trials[0][1]
     results = sweeping.run(
         trials,
@@ -146,12 +154,67 @@ def sweep(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _trials(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], Config]]:
+    from pipelines import search
+    from trainer import sweep as sweeping
+
+    if arguments.spec is None:
+        return sweeping.combinations(arguments.config, arguments.set)
+    chosen = search.settings(search.read(arguments.spec))
+    return [(one, search.load(arguments.config, arguments.set, one)) for one in chosen]
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Trains on Vertex AI, follows the log, registers the model. 1 if the job failed."""
+    from pipelines import search
+    from pipelines.cloud import credentials, settings, stage, vertex
+
+    config = _config(arguments)
+    spec = None if arguments.spec is None else search.read(arguments.spec)
+    cloud = settings.load(arguments.cloud)
+    found = credentials.find(stand_in=settings.is_stand_in(cloud.vertex.endpoint))
+    moved = stage.config(config, cloud)
+    if stage.dataset(config, moved):
+        print(f"submit: the dataset and its store were put into {moved.output}")
+    services = vertex.Services(cloud, found)
+    job = vertex.submit(services, moved, spec)
+    print(f"submit: {job.display_name} {vertex.page(job, cloud)}")
+    if arguments.no_wait:
+        print(f"It goes on by itself; its model will be in {job.output}. Not registered.")
+        return 0
+    try:
+        done = vertex.follow(services, job, print)
+    except RuntimeError as error:
+        print(f"FAILED {error}", file=sys.stderr)
+        return 1
+    if spec is not None:
+        chosen, value, trial = vertex.best(done, spec)
+        vertex.adopt(job, trial, moved)
+        words = "  ".join(f"{key}={one}" for key, one in chosen.items())
+        print(
+            f"submit: trial {trial} is the best: {search.GOALS[config.task][0]} {value:.4g} {words}"
+        )
+    metrics = artefacts.read_json(artefacts.place(moved.model, "metrics.json"))
+    print(_headline(moved, metrics))
+    name, version = vertex.register(services, moved, _alias(job.display_name))
+    print(f"submit: registered as {name} version {version}")
+    return 0
+
+
+def _alias(name: str) -> str:
+    """A version alias the registry takes."""
+    return name.removeprefix("beampose-").lower().replace("_", "-").replace(".", "-")[:60]
+
+
 def predict(arguments: argparse.Namespace) -> int:
     """Runs the model on videos. 1 if a video could not be read."""
     from pipelines.predict import pipeline
 
     config = _config(arguments)
-    summary = pipeline.run(config, _videos(arguments, config), arguments.beam)
+    paths = _videos(arguments, config)
+    with _beam_job(arguments, config, "predict") as (config, words):
+        summary = pipeline.run(config, paths, words)
+    _print_counters(arguments, summary.counters)
     for video in summary.videos:
         print(
             f"{video['video']}: {video['rows']} rows for {video['frames_by_packets']} frames, "
@@ -228,6 +291,7 @@ class Verb(NamedTuple):
     Attributes:
       videos: takes videos after the config.
       beam: takes Beam options after --.
+      cloud: takes --cloud.
       actions: words of which one stands before the config.
       options: of its own: the flag, and what argparse shall know of it.
     """
@@ -236,6 +300,7 @@ class Verb(NamedTuple):
     help: str
     videos: bool = False
     beam: bool = False
+    cloud: bool = False
     tensorflow: bool = True
     actions: tuple[str, ...] = ()
     options: tuple[tuple[str, dict[str, Any]], ...] = ()
@@ -248,7 +313,7 @@ VERBS = {
         "images, bytes, seconds and money, before anything is spent",
         options=(("--prices", {"metavar": "FILE", "help": "default: configs/prices.yaml"}),),
     ),
-    "features": Verb(features, "embed labeled images once, into the store", beam=True),
+    "features": Verb(features, "embed labeled images once, into the store", beam=True, cloud=True),
     "train": Verb(train, "train the head on stored features and export the model"),
     "evaluate": Verb(
         evaluate,
@@ -261,9 +326,21 @@ VERBS = {
     "sweep": Verb(
         sweep,
         "train all combinations of --set train.KEY=A,B,C; the best becomes the model",
-        options=(("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),),
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),
+            ("--spec", {"metavar": "FILE", "help": "settings to search: configs/search.yaml"}),
+        ),
     ),
-    "predict": Verb(predict, "run the model on videos", videos=True, beam=True),
+    "submit": Verb(
+        submit,
+        "train on Vertex AI from features in a bucket, and register the model",
+        options=(
+            ("--cloud", {"metavar": "FILE", "required": True, "help": "configs/cloud.yaml"}),
+            ("--spec", {"metavar": "FILE", "help": "search settings: configs/search.yaml"}),
+            ("--no-wait", {"action": "store_true", "help": "only start the job"}),
+        ),
+    ),
+    "predict": Verb(predict, "run the model on videos", videos=True, beam=True, cloud=True),
     "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
     "store": Verb(
         store,
@@ -277,6 +354,45 @@ VERBS = {
 
 def _config(arguments: argparse.Namespace) -> Config:
     return configs.load(arguments.config, arguments.set)
+
+
+@contextlib.contextmanager
+def _beam_job(
+    arguments: argparse.Namespace, config: Config, verb: str
+) -> Iterator[tuple[Config, list[str]]]:
+    """The experiment and the Beam options of a job: with --cloud, in the bucket and on Dataflow."""
+    settings = _cloud(arguments)
+    if settings is None:
+        yield config, arguments.beam
+        return
+    import tempfile
+
+    from pipelines.cloud import archives, dataflow, stage
+
+    moved = stage.config(config, settings)
+    print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
+    with tempfile.TemporaryDirectory() as folder:
+        package = archives.build(archives.ALL, folder)
+        name = dataflow.job_name(verb, files.name(moved.output))
+        words = dataflow.words(settings, name=name, package=str(package))
+        yield moved, [*words, *arguments.beam]
+
+
+def _cloud(arguments: argparse.Namespace) -> "Cloud | None":
+    """The settings of --cloud, once Google has accepted this machine's credentials."""
+    if not getattr(arguments, "cloud", None):
+        return None
+    from pipelines.cloud import credentials, settings
+
+    found = settings.load(arguments.cloud)
+    credentials.find(stand_in=settings.is_stand_in(found.dataflow.endpoint))
+    return found
+
+
+def _print_counters(arguments: argparse.Namespace, counters: dict[str, int]) -> None:
+    if getattr(arguments, "cloud", None):
+        for name, count in sorted(counters.items()):
+            print(f"  {name} {count}")
 
 
 def _has_videos(arguments: argparse.Namespace, config: Config) -> bool:

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,15 @@ def download(source: Address, target: Path) -> None:
         source.fs.get_file(one, str(copy))
 
 
-def upload(source: Path, target: Address) -> None:
-    """Copies a local folder, with all below it, into a bucket."""
+def upload(source: Path, target: Address, last: Sequence[str] = ()) -> None:
+    """Copies a local folder, with all below it, into a bucket.
+
+    Args:
+      last: names of files that say that the others are there, copied after them.
+    """
     target = place(target)
-    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+    found = [path for path in source.rglob("*") if path.is_file()]
+    for file in sorted(found, key=lambda path: (path.name in last, path)):
         to = target.joinpath(*file.relative_to(source).parts)
         to.fs.put_file(str(file), to.path)
 

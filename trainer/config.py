@@ -323,14 +323,8 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
         kind = next(option for option in options if option is not type(None))
     if dataclasses.is_dataclass(kind):
         return _section(typing.cast(type, kind), value, name)
-    if typing.get_origin(kind) is dict:
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
-        return {str(k): str(v) for k, v in value.items()}
-    if typing.get_origin(kind) is list:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{name} must be a list of words. Received: {value!r}.")
-        return value
+    if typing.get_origin(kind) in (dict, list):
+        return _collection(typing.get_origin(kind), value, name)
     # PyYAML reads 1e-3 as a string and 1 as an int: both are floats here.
     if kind is float and not isinstance(value, bool):
         try:
@@ -339,6 +333,16 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
             raise ValueError(f"{name} must be a number. Received: {value!r}.") from None
     if type(value) is not kind:
         raise ValueError(f"{name} must be of type {kind.__name__}. Received: {value!r}.")
+    return value
+
+
+def _collection(kind: Any, value: Any, name: str) -> Any:
+    if kind is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
+        return {str(k): str(v) for k, v in value.items()}
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{name} must be a list of words. Received: {value!r}.")
     return value
 
 

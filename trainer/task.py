@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainer import __version__, artefacts
+from trainer import __version__, artefacts, tuning
 from trainer import config as configs
 from trainer.quiet import import_tensorflow
 
@@ -54,10 +54,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the door. Returns 0, or 2 after a message for people."""
-    arguments = parser().parse_args(argv)
+    arguments, rest = parser().parse_known_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        config = configs.load(arguments.config, arguments.set)
+        settings = [*arguments.set, *tuning.overrides(rest)]
+        config = configs.load(arguments.config, settings)
         folders = default_folders(config)
         given = {
             "dataset": arguments.dataset,
@@ -120,6 +121,8 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
         metrics["uncertainty"] = uncertainty
     artefacts.write_json(artefacts.place(folders.model, METRICS), metrics)
     artefacts.write_json(artefacts.place(folders.model, "history.json"), result.history)
+    figure = (metrics["test"] or {}).get(result.task.score)
+    tuning.report(result.task.score, figure, result.best_step)
     artefacts.complete(folders.model, _info(config, dataset, result, skew, uncertainty))
     return metrics
 

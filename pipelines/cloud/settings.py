@@ -1,4 +1,4 @@
-"""`configs/cloud.yaml`: the project, machines and limits of a lab, checked before anything is sent."""
+"""`configs/cloud.yaml`: the project, machines and limits of a lab, checked before use."""
 
 import dataclasses
 import difflib
@@ -15,15 +15,48 @@ MACHINE = re.compile(
     r"(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu|megamem|ultramem|custom)"
     r"(?:-\d+)*(?:g)?|custom-\d+-\d+)"
 )
-REGIONS = (
-    "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "
-    "asia-south1 asia-south2 asia-southeast1 asia-southeast2 australia-southeast1 "
-    "australia-southeast2 europe-central2 europe-north1 europe-southwest1 europe-west1 "
-    "europe-west2 europe-west3 europe-west4 europe-west6 europe-west8 europe-west9 europe-west10 "
-    "europe-west12 me-central1 me-central2 me-west1 northamerica-northeast1 "
-    "northamerica-northeast2 southamerica-east1 southamerica-west1 us-central1 us-east1 us-east4 "
-    "us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
-).split()
+REGIONS = [
+    "africa-south1",
+    "asia-east1",
+    "asia-east2",
+    "asia-northeast1",
+    "asia-northeast2",
+    "asia-northeast3",
+    "asia-south1",
+    "asia-south2",
+    "asia-southeast1",
+    "asia-southeast2",
+    "australia-southeast1",
+    "australia-southeast2",
+    "europe-central2",
+    "europe-north1",
+    "europe-southwest1",
+    "europe-west1",
+    "europe-west2",
+    "europe-west3",
+    "europe-west4",
+    "europe-west6",
+    "europe-west8",
+    "europe-west9",
+    "europe-west10",
+    "europe-west12",
+    "me-central1",
+    "me-central2",
+    "me-west1",
+    "northamerica-northeast1",
+    "northamerica-northeast2",
+    "southamerica-east1",
+    "southamerica-west1",
+    "us-central1",
+    "us-east1",
+    "us-east4",
+    "us-east5",
+    "us-south1",
+    "us-west1",
+    "us-west2",
+    "us-west3",
+    "us-west4",
+]
 ACCELERATORS = (
     "NVIDIA_TESLA_T4",
     "NVIDIA_L4",
@@ -177,7 +210,9 @@ def _matches(name: str, value: str, pattern: re.Pattern, example: str) -> None:
 
 def _machine(name: str, value: str) -> None:
     if not MACHINE.fullmatch(value):
-        raise ValueError(f"{name} must be a machine type such as n2-standard-4. Received: {value!r}.")
+        raise ValueError(
+            f"{name} must be a machine type such as n2-standard-4. Received: {value!r}."
+        )
 
 
 def _at_least(name: str, value: int, least: int) -> None:

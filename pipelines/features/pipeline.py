@@ -1,5 +1,6 @@
 """Labeled images to a store of features and a dataset of labels; this file only wires."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from pipelines import options as beam_options
+from pipelines import runner
+from pipelines.cloud import stage
 from pipelines.features import analyze, dataset, extract, source, steps, store
 from preprocess.labels import TRAIN, Labels
 from trainer import artefacts, embed
@@ -18,13 +21,18 @@ CHECKED_TOGETHER = 32
 
 
 class Summary(NamedTuple):
-    """What a run did. `embedded` counts images and copies that were not in the store before."""
+    """What a run did.
+
+    `embedded` counts images and copies that were not in the store before; `counters` are the job's
+    own, by name.
+    """
 
     images: int
     embedded: int
     rejected: int
     problems: int
     seconds: float
+    counters: dict[str, int]
 
 
 def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
@@ -35,9 +43,13 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     """
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
+    beam_options.check_reachable(options, config.output, "The output")
     labels, splits = source.read(config)
     artefacts.begin(config.dataset)
-    target = open_store(config, labels, splits, beam_words)
+    target = open_store(config, labels, splits)
+    if not beam_options.is_local(options):
+        images = stage.images(labels.items, join(config.output, "images"))
+        labels = dataclasses.replace(labels, items=images)
     job = steps.Job(
         spec=extract.model_spec(config, join(target.folder, embed.TRANSFORM)),
         store=target.folder,
@@ -50,18 +62,32 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         shards=store.count_shards(len(labels.items) * (1 + config.copies), config.task == "crops"),
     )
     before = len(Index(target.folder))
-    with beam.Pipeline(options=options) as pipeline:
-        build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset)
+    pipeline = beam.Pipeline(options=options)
+    hints = beam_options.NetworkOptions.hints(options)
+    build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset, hints)
+    counters = runner.finish(pipeline, "features")
     target.describe()
     store.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
     seconds = time.perf_counter() - began
     counts = dataset.finish(config, labels, target.recipe_id, seconds)
-    return Summary(counts["images"], embedded, counts["rejected"], counts["problems"], seconds)
+    return Summary(
+        counts["images"], embedded, counts["rejected"], counts["problems"], seconds, counters
+    )
 
 
-def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> None:
-    """Wires the steps; references travel, pixels stay inside a step."""
+def build(
+    pipeline: beam.Pipeline,
+    items: list,
+    job: steps.Job,
+    folder: str,
+    hints: dict[str, str] | None = None,
+) -> None:
+    """Wires the steps; references travel, pixels stay inside a step.
+
+    Args:
+      hints: resources of the step that runs the network.
+    """
     together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
     checked = (
         pipeline
@@ -78,7 +104,10 @@ def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> 
         records
         | "Missing" >> beam.ParDo(steps.Missing(job))
         | "GroupByShard" >> beam.GroupByKey()
-        | "Embed" >> beam.ParDo(steps.Embed(job)).with_outputs(steps.REJECTS, main="stored")
+        | "Embed"
+        >> steps.hinted(beam.ParDo(steps.Embed(job)), hints).with_outputs(
+            steps.REJECTS, main="stored"
+        )
     )
     rejects = (
         (checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS])
@@ -110,10 +139,12 @@ class Target(NamedTuple):
         )
 
 
-def open_store(
-    config: Config, labels: Labels, splits: list[str], beam_words: Sequence[str]
-) -> Target:
-    """Finds the store of the config's recipe, or makes it: its transform is learned once, here."""
+def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
+    """Finds the store of the config's recipe, or makes it: its transform is learned once.
+
+    It is learned in this process whatever the runner: a bounded sample takes seconds here, and a
+    job on other machines minutes to begin.
+    """
     features = config.features
     backbone = extract.backbone(features.backbone, features.weights, config.task == "crops")
     recipe = extract.recipe(config, backbone)
@@ -129,7 +160,7 @@ def open_store(
             extract.model_spec(config, None),
             pca=config.pca,
             channels=backbone.channels,
-            options=beam_options.parse(beam_words),
+            options=beam_options.parse([]),
         )
         artefacts.begin(folder)
         store.adopt_transform(folder, learned)

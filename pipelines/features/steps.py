@@ -41,6 +41,12 @@ def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
     return pvalue.TaggedOutput(REJECTS, {"stage": stage, **problem._asdict()})
 
 
+def hinted(step: beam.ParDo, hints: dict[str, str] | None) -> beam.ParDo:
+    """A step whose workers have some resources."""
+    step.with_resource_hints(**(hints or {}))
+    return step
+
+
 class Check(beam.DoFn):
     """Decodes and checks some images; gives (digest of its pixels, (inspection, split)) of each."""
 

@@ -8,20 +8,26 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from pipelines import options as beam_options
+from pipelines import runner
+from pipelines.cloud import stage
 from pipelines.predict import commit, manifest, steps
 from pipelines.predict.infer import SavedModelHandler, model_digest
 from trainer import artefacts
-from trainer.config import Config
+from trainer.config import Config, join
 
 
 class Summary(NamedTuple):
-    """What a run did: a summary a video, those kept from before, and failures (path, reason)."""
+    """What a run did: a summary a video, those kept from before, and failures (path, reason).
+
+    `counters` are the job's own, by name.
+    """
 
     videos: list[dict[str, Any]]
     kept: int
     failures: list[tuple[str, str]]
     frames: int
     seconds: float
+    counters: dict[str, int]
 
 
 def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) -> Summary:
@@ -32,13 +38,17 @@ def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) ->
     """
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
+    beam_options.check_reachable(options, config.output, "The output")
     info = artefacts.require(config.model, "train")
     if info["task"] != "pose":
         raise ValueError(
             "beampose predict runs pose models on videos; a crop model classifies crops, by its "
             f"SavedModel in {config.model} or `beampose evaluate`."
         )
-    listed = manifest.read(manifest.expand(paths))
+    expanded = manifest.expand(paths)
+    if not beam_options.is_local(options):
+        expanded = stage.videos(expanded, join(config.output, "videos"))
+    listed = manifest.read(expanded)
     output = commit.Output(
         folder=config.predictions,
         scorer=info["dlc_scorer"],
@@ -49,13 +59,16 @@ def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) ->
     )
     todo = [(n, v) for n, v in listed.videos if not commit.finished(output, n, v)]
     ranges = [r for n, v in todo for r in manifest.ranges(n, v, config.predict.chunk)]
-    with beam.Pipeline(options=options) as pipeline:
-        build(pipeline, ranges, SavedModelHandler(config.model, config.predict.batch_size), output)
+    pipeline = beam.Pipeline(options=options)
+    handler = SavedModelHandler(config.model, config.predict.batch_size)
+    build(pipeline, ranges, handler, output, beam_options.NetworkOptions.hints(options))
+    counters = runner.finish(pipeline, "predict")
     summaries = [artefacts.read_json(commit.summary_file(output, n)) for n, _ in listed.videos]
     _write_failures(output, summaries, listed.failures)
     frames = sum(video.count for _, video in todo)
     kept = len(listed.videos) - len(todo)
-    return Summary(summaries, kept, listed.failures, frames, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Summary(summaries, kept, listed.failures, frames, seconds, counters)
 
 
 def build(
@@ -63,12 +76,18 @@ def build(
     ranges: list[manifest.Range],
     handler: SavedModelHandler,
     output: commit.Output,
+    hints: dict[str, str] | None = None,
 ) -> None:
-    """Wires the steps; ranges travel, frames stay inside a step."""
+    """Wires the steps; ranges travel, frames stay inside a step.
+
+    Args:
+      hints: resources of the step that runs the model.
+    """
     _ = (
         pipeline
         | "Ranges" >> beam.Create(ranges)
-        | "Predict" >> beam.ParDo(steps.PredictRange(handler, output))
+        | "Predict"
+        >> beam.ParDo(steps.PredictRange(handler, output)).with_resource_hints(**(hints or {}))
         | "GroupByVideo" >> beam.GroupByKey()
         | "Assemble" >> beam.ParDo(steps.Assemble(output))
     )

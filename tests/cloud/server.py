@@ -43,64 +43,64 @@ def error(code: int, status: str, message: str) -> Answer:
     return Answer({"error": {"code": code, "status": status, "message": message}}, code)
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # Clients that are killed, or have enough, close their connections.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Asked(BaseHTTPRequestHandler):
+    """One connection; subclasses know the handler and the list of requests."""
+
+    protocol_version = "HTTP/1.1"
+    handler: Handler
+    noted: list[Request]
+
+    def log_message(self, format, *args):
+        pass
+
+    def respond(self):
+        address = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(address.query))
+        request = Request(self.command, address.path, query, self.headers, self._body())
+        self.noted.append(request)
+        answer = type(self).handler(request)
+        body = answer.body
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        # A client may have read enough and gone.
+        with contextlib.suppress(ConnectionError):
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = respond
+
+
 class Server:
     """Serves a handler on a free port until `close`; `requests` lists what came in."""
 
     def __init__(self, handler: Handler):
         self.requests: list[Request] = []
-        noted = self.requests
-
-        class Bound(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format, *args):
-                pass
-
-            def respond(self):
-                address = urllib.parse.urlsplit(self.path)
-                request = Request(
-                    self.command,
-                    address.path,
-                    dict(urllib.parse.parse_qsl(address.query)),
-                    self.headers,
-                    self._body(),
-                )
-                noted.append(request)
-                answer = handler(request)
-                body = answer.body
-                if not isinstance(body, bytes):
-                    body = json.dumps(body).encode()
-                self.send_response(answer.status)
-                headers = {"Content-Type": "application/json", **answer.headers}
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                # A client may have read enough and gone.
-                with contextlib.suppress(ConnectionError):
-                    self.end_headers()
-                    if self.command != "HEAD":
-                        self.wfile.write(body)
-
-            def _body(self) -> bytes:
-                if self.headers.get("Transfer-Encoding") != "chunked":
-                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                parts = []
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    parts.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(parts)
-
-            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = respond
-
-        class Quiet(ThreadingHTTPServer):
-            def handle_error(self, request, client_address):
-                # Clients that are killed, or have enough, close their connections.
-                if not isinstance(sys.exc_info()[1], ConnectionError):
-                    super().handle_error(request, client_address)
-
-        self._http = Quiet(("localhost", 0), Bound)
-        self._http.daemon_threads = True
+        known = {"handler": staticmethod(handler), "noted": self.requests}
+        self._http = _Quiet(("localhost", 0), type("Asked", (_Asked,), known))
         self.url = f"http://localhost:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 

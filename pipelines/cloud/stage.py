@@ -1,0 +1,117 @@
+"""An experiment of this machine to one in a bucket: what workers must read is put there first."""
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pipelines.cloud.settings import Cloud
+from preprocess import files
+from preprocess.labels import LabeledCrop, LabeledFrame
+from trainer import artefacts
+from trainer.config import Config, is_address, join
+
+LOG = logging.getLogger(__name__)
+UPLOADS = 8
+
+
+def config(local: Config, cloud: Cloud) -> Config:
+    """The experiment with every output in the bucket, and weights of this machine put there.
+
+    `runs/openfield` becomes `<bucket>/openfield`; addresses stay what they are. A store that
+    experiments share becomes `<bucket>/store`.
+
+    Raises:
+      OSError: the bucket or the weights cannot be used.
+    """
+    features, output, store = local.features, local.output, local.store_
+    if not is_address(output):
+        output = join(cloud.root, Path(output).name)
+    if store is not None and not is_address(store):
+        store = join(cloud.root, "store")
+    weights = features.weights
+    if Path(weights).is_absolute():
+        weights = _put(weights, join(cloud.root, "weights"))
+    return dataclasses.replace(
+        local,
+        output=output,
+        store_=store,
+        features=dataclasses.replace(features, weights=weights),
+    )
+
+
+def images(items: Sequence, folder: str) -> list[LabeledFrame | LabeledCrop]:
+    """Labeled items whose images are addresses: those of this machine are put into a folder.
+
+    Names there are digests of the content, so that nothing is sent twice. An image that cannot be
+    read keeps its path: the job makes it a reject.
+    """
+    there = _names(folder)
+
+    def staged(item):
+        if is_address(item.image):
+            return item
+        try:
+            return dataclasses.replace(item, image=_put(item.image, folder, there))
+        except FileNotFoundError:
+            return item
+
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        return list(pool.map(staged, items))
+
+
+def videos(paths: Sequence[str], folder: str) -> list[str]:
+    """Addresses of videos; those of this machine are put into a folder, under their names."""
+    found = []
+    for path in paths:
+        if is_address(path):
+            found.append(path)
+            continue
+        size = Path(path).stat().st_size
+        code = hashlib.sha256(f"{Path(path).absolute()}\n{size}".encode()).hexdigest()[:12]
+        target = artefacts.place(folder, code, Path(path).name)
+        if not target.is_file() or target.stat().st_size != size:
+            LOG.info("Sending %s (%.0f MB) to %s", path, size / 1e6, target)
+            target.fs.put_file(path, target.path)
+        found.append(str(target))
+    return found
+
+
+def dataset(local: Config, remote: Config) -> bool:
+    """Puts the dataset of this machine, and its store, where the remote experiment looks for them.
+
+    Returns whether it did: a dataset that is in the bucket already stays.
+
+    Raises:
+      FileNotFoundError: there is no finished dataset at either place.
+    """
+    if artefacts.place(remote.dataset, artefacts.COMPLETED).is_file():
+        return False
+    if is_address(local.dataset):
+        artefacts.require(remote.dataset, "features")
+    info = artefacts.require(local.dataset, "features")
+    for source, target in (
+        (join(local.store, info["store"]), join(remote.store, info["store"])),
+        (local.dataset, remote.dataset),
+    ):
+        LOG.info("Sending %s to %s", source, target)
+        artefacts.begin(target)
+        done = artefacts.COMPLETED
+        artefacts.upload(Path(source), target, last=(done,))
+    return True
+
+
+def _names(folder: str) -> set[str]:
+    target = artefacts.place(folder)
+    return {files.name(path) for path in target.fs.find(target.path)}
+
+
+def _put(path: str, folder: str, there: set[str] | None = None) -> str:
+    data = Path(path).read_bytes()
+    name = hashlib.sha256(data).hexdigest()[:32] + files.suffix(path)
+    target = artefacts.place(folder, name)
+    if name not in (_names(folder) if there is None else there):
+        target.fs.pipe_file(target.path, data)
+    return str(target)

@@ -1,0 +1,104 @@
+"""Dataflow on this machine: takes a job and really runs its staged pipeline, in a process that has
+nothing of ours but the staged packages."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from cloud.server import Answer, Request, Server, not_found
+
+JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs$")
+JOB = re.compile(r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/([^/?]+)(/\w+)?$")
+WORKER = Path(__file__).with_name("worker.py")
+
+
+class Dataflow:
+    """`jobs` are the bodies of submitted jobs, by id; `logs` what their workers printed.
+
+    Args:
+      execute: False answers that a job is done without running it.
+    """
+
+    def __init__(self, *, execute: bool = True):
+        self.jobs: dict[str, dict] = {}
+        self.logs: dict[str, str] = {}
+        self._execute = execute
+        self._states: dict[str, str] = {}
+        self._counters: dict[str, list] = {}
+        self._numbers = itertools.count(1)
+        self._threads: list[threading.Thread] = []
+        self.server = Server(self.answer)
+        self.url = self.server.url
+
+    def close(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        self.server.close()
+
+    def answer(self, request: Request) -> Answer:
+        if JOBS.match(request.path) and request.method == "POST":
+            return self._submit(request.json())
+        match = JOB.match(request.path)
+        if not match or match[1] not in self.jobs:
+            return not_found(request.path)
+        if match[2] == "/messages":
+            return Answer({"jobMessages": []})
+        if match[2] == "/metrics":
+            return Answer({"metrics": self._counters.get(match[1], [])})
+        return Answer({**self.jobs[match[1]], "currentState": self._states[match[1]]})
+
+    def _submit(self, job: dict) -> Answer:
+        name = f"2026-01-01_00_00_00-{next(self._numbers)}"
+        job["id"] = name
+        self.jobs[name] = job
+        self._states[name] = "JOB_STATE_RUNNING" if self._execute else "JOB_STATE_DONE"
+        if self._execute:
+            thread = threading.Thread(target=self._run, args=(name,))
+            self._threads.append(thread)
+            thread.start()
+        return Answer({**job, "currentState": self._states[name]})
+
+    def _run(self, name: str) -> None:
+        options = self.jobs[name]["environment"]["sdkPipelineOptions"]["options"]
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-I",
+                    str(WORKER),
+                    options["stagingLocation"]
+                    if "stagingLocation" in options
+                    else options["staging_location"],
+                    folder,
+                ],
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                env={**os.environ, "HOME": folder},
+            )
+            self.logs[name] = done.stdout + done.stderr
+            counters = Path(folder, "counters.json")
+            if counters.is_file():
+                self._counters[name] = [
+                    _metric(*one, committed)
+                    for one in json.loads(counters.read_text())
+                    for committed in (True, False)
+                ]
+        self._states[name] = "JOB_STATE_DONE" if done.returncode == 0 else "JOB_STATE_FAILED"
+
+
+def _metric(namespace: str, name: str, step: str, value: int, committed: bool) -> dict:
+    context = {"namespace": namespace, "original_name": name, "step": step}
+    if not committed:
+        context["tentative"] = "true"
+    return {
+        "name": {"origin": "user", "name": name, "context": context},
+        "scalar": value,
+        "updateTime": "2026-01-01T00:00:00Z",
+    }

@@ -1,0 +1,344 @@
+"""Jobs sent to stand-ins of Google's services, which really run them."""
+
+import json
+import random
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from cloud.dataflow import Dataflow
+from cloud.server import error
+from cloud.vertex import Vertex
+
+from pipelines.cli import main
+from pipelines.cloud import settings
+from trainer import artefacts
+from trainer.dataset import read_labels
+from trainer.store import Index
+
+CLOUD = {
+    "project": "my-project",
+    "region": "europe-west4",
+    "bucket": "gs://lab/base",
+    "image": "europe-west4-docker.pkg.dev/my-project/beampose/beampose:1",
+    "service_account": "worker@my-project.iam.gserviceaccount.com",
+    "network": "lab-net",
+    "public_ips": False,
+    "labels": {"team": "mice"},
+}
+
+
+@pytest.fixture
+def dataflow():
+    fake = Dataflow()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def vertex():
+    fakes = []
+
+    def start(**options):
+        fakes.append(Vertex(**options))
+        return fakes[-1]
+
+    yield start
+    for fake in fakes:
+        fake.close()
+
+
+def config_file(config):
+    return str(Path(config.output).parent / f"{config.task}.yaml")
+
+
+def write_cloud(folder, **changes):
+    file = folder / "cloud.yaml"
+    file.write_text(yaml.safe_dump({**CLOUD, **changes}))
+    return str(file)
+
+
+def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
+    pose_file, trained, storage, dataflow, tmp_path, capsys
+):
+    cloud = write_cloud(
+        tmp_path,
+        dataflow={
+            "endpoint": dataflow.url,
+            "machine_type": "n2-highmem-8",
+            "max_workers": 3,
+            "accelerator": "NVIDIA_TESLA_T4",
+        },
+    )
+    code = main(["features", str(pose_file), "--cloud", cloud])
+    assert code == 0, [*dataflow.logs.values(), capsys.readouterr().err]
+
+    printed = capsys.readouterr().out
+    assert "gs://lab/base/out" in printed
+    assert "embedded 12" in printed
+    (job,) = dataflow.jobs.values()
+    check_job(job)
+    ours = trained["pose"]
+    assert_same_dataset("gs://lab/base/out", ours)
+    images = storage.names("gs://lab/base/out/images/")
+    assert len(images) == 12
+
+    assert main(["features", str(pose_file), "--cloud", cloud]) == 0
+    assert "0 embedded" in capsys.readouterr().out
+    assert storage.names("gs://lab/base/out/images/") == images
+
+
+def check_job(job):
+    """The request, field by field with what the service documents."""
+    assert job["name"].startswith("beampose-features-out-")
+    assert job["type"] in (1, "JOB_TYPE_BATCH")
+    environment = job["environment"]
+    assert environment["serviceAccountEmail"] == "worker@my-project.iam.gserviceaccount.com"
+    assert "no_use_multiple_sdk_containers" in environment["experiments"]
+    (pool,) = environment["workerPools"]
+    assert pool["machineType"] == "n2-highmem-8"
+    assert pool["diskSizeGb"] == 50
+    assert pool["network"] == "lab-net"
+    assert pool["ipConfiguration"] in (2, "WORKER_IP_PRIVATE")
+    assert pool["autoscalingSettings"]["maxNumWorkers"] == 3
+    images = [one["containerImage"] for one in pool["sdkHarnessContainerImages"]]
+    assert set(images) == {CLOUD["image"]}
+    assert job["labels"] == {"team": "mice"}
+    # Two environments: with and without the GPU of the step that runs the network.
+    assert len(images) == 2
+
+
+def assert_same_dataset(output, ours):
+    theirs = {r.name: r for r in read_labels(f"{output}/dataset")}
+    wanted = {r.name: r for r in read_labels(ours.dataset)}
+    assert theirs.keys() == wanted.keys()
+    assert [r.key for r in theirs.values()] == [wanted[n].key for n in theirs]
+    info = artefacts.require(f"{output}/dataset", "features")
+    store = Index(f"{output}/store/{info['store']}")
+    local = Index(f"{ours.store}/{info['store']}")
+    for record in wanted.values():
+        found = store.read(record.key).astype(np.float32)
+        expected = local.read(record.key).astype(np.float32)
+        np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(pose_file, capsys):
+    words = ["--", "--runner=DataflowRunner", "--project=p", "--region=us-central1"]
+    assert main(["features", str(pose_file), *words, "--temp_location=gs://lab/tmp"]) == 2
+    assert "cannot see" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"region": "europe-west14"}, "Did you mean 'europe-west1"),
+        ({"region": "mars-north1"}, "must be a region"),
+        ({"image": "beampose"}, "image must look like"),
+        ({"image": "europe-west4-docker.pkg.dev/p/r/beampose"}, "image must look like"),
+        ({"dataflow": {"machine_type": "n2-standrad-4"}}, "machine type"),
+        ({"vertex": {"machine_type": "big"}}, "machine type"),
+        ({"vertex": {"accelerator": "nvidia-tesla-t4"}}, "Did you mean 'NVIDIA_TESLA_T4'"),
+        ({"dataflow": {"flexrs": True, "accelerator": "NVIDIA_L4"}}, "cannot be used together"),
+        ({"bucket": "my-bucket"}, "bucket must look like gs://"),
+        ({"project": "My Project"}, "project must look like"),
+        ({"labels": {"Team": "x"}}, "labels.Team"),
+        ({"regoin": "us-east1"}, "Did you mean 'region'"),
+        ({"dataflow": {"max_worker": 3}}, "Did you mean 'dataflow.max_workers'"),
+        ({"vertex": {"timeout_hours": 0}}, "above 0"),
+        ({"vertex": {"disk_gb": 5}}, "100 or more"),
+    ],
+)
+def test_wrong_settings_are_refused_with_a_sentence(tmp_path, changes, words, pose_file, capsys):
+    cloud = write_cloud(tmp_path, **changes)
+    with pytest.raises(ValueError, match="cloud.yaml: ") as caught:
+        settings.load(cloud)
+    assert words in str(caught.value)
+    assert main(["features", str(pose_file), "--cloud", cloud]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_example_of_the_settings_is_right():
+    found = settings.load("configs/cloud.yaml")
+    assert found.root == "gs://my-bucket/beampose"
+    assert json.dumps(found.labels) == '{"team": "my-lab"}'
+
+
+def figures(metrics):
+    """What must not depend on where a training ran."""
+    return {k: metrics[k] for k in ("split", "kept_step", "weights_digest")}
+
+
+def assert_same_metrics(found, wanted):
+    assert figures(found) == figures(wanted)
+    for name in ("mean_error_px", "median_error_px", "rmse_px"):
+        assert found["test"][name] == pytest.approx(wanted["test"][name], rel=1e-4)
+
+
+def test_a_training_runs_on_vertex_from_its_archive(trained, storage, vertex, tmp_path, capsys):
+    fake, ours = vertex(), trained["pose"]
+    cloud = write_cloud(
+        tmp_path,
+        vertex={
+            "endpoint": fake.url,
+            "accelerator": "NVIDIA_TESLA_T4",
+            "spot": True,
+            "timeout_hours": 2,
+        },
+    )
+    code = main(["submit", config_file(ours), "--cloud", cloud])
+    printed = capsys.readouterr()
+    assert code == 0, [printed.err, *fake.logs.values()]
+
+    output = "gs://lab/base/pose"
+    found = json.loads(storage.get(f"{output}/model/metrics.json"))
+    assert_same_metrics(found, artefacts.read_json(artefacts.place(ours.model, "metrics.json")))
+    assert "test error" in printed.out and "version 1" in printed.out
+    assert "Exported, reloaded and verified" in printed.out
+    (job,) = fake.of("customJobs")
+    check_custom_job(job, output)
+    (model,) = fake.of("models")
+    check_model(model, storage)
+
+    # The same again is a second version, from a training that is taken up where it ended.
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 0
+    assert "version 2" in capsys.readouterr().out
+
+
+def check_custom_job(job, output):
+    """The request, field by field with what the service documents."""
+    assert job["displayName"].startswith("beampose-pose-")
+    assert job["labels"] == {"team": "mice"}
+    spec = job["jobSpec"]
+    assert spec["serviceAccount"] == CLOUD["service_account"]
+    assert spec["network"] == "lab-net"
+    assert spec["baseOutputDirectory"] == {"outputUriPrefix": output}
+    assert spec["scheduling"]["timeout"] == "7200s"
+    assert spec["scheduling"]["restartJobOnWorkerRestart"] is True
+    assert spec["scheduling"]["strategy"] in (4, "SPOT")
+    (pool,) = spec["workerPoolSpecs"]
+    assert pool["machineSpec"]["machineType"] == "n1-standard-8"
+    assert pool["machineSpec"]["acceleratorType"] in (5, "NVIDIA_TESLA_T4")
+    assert pool["machineSpec"]["acceleratorCount"] == 1
+    assert int(pool["replicaCount"]) == 1
+    assert pool["containerSpec"]["imageUri"] == CLOUD["image"]
+    archive, digest, flag, config = pool["containerSpec"]["args"]
+    assert archive.startswith(f"{output}/jobs/") and archive.endswith(".tar.gz")
+    assert len(digest) == 64 and flag == "--config" and config.endswith("/config.yaml")
+
+
+def check_model(model, storage):
+    artifact = model["artifactUri"]
+    assert f"{artifact}/1/saved_model.pb" in storage.names()
+    assert model["displayName"] == "pose"
+    assert model["versionAliases"] == [artifact.rpartition("/")[2]]
+    assert "mean_error_px" in model["versionDescription"]
+    assert "held-out figure" in model["description"]
+    container = model["containerSpec"]
+    assert container["predictRoute"] == "/v1/models/model:predict"
+    assert container["ports"] == [{"containerPort": 8501}]
+    assert "gs://lab/base/pose/model/model_card.md" in storage.names()
+
+
+def test_a_training_killed_at_random_ends_as_an_undisturbed_one(
+    trained, storage, vertex, tmp_path, capsys
+):
+    rng = random.Random(0)
+    waits = [rng.uniform(6, 14) for _ in range(3)]
+
+    def killer(process):
+        if waits:
+            timer = threading.Timer(waits.pop(), process.kill)
+            timer.daemon = True
+            timer.start()
+
+    fake, ours = vertex(killer=killer), trained["pose"]
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url, "spot": True})
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 0, fake.logs
+    assert not waits
+    (starts,) = fake.runs.values()
+    assert starts > 1
+    found = json.loads(storage.get("gs://lab/base/pose/model/metrics.json"))
+    assert_same_metrics(found, artefacts.read_json(artefacts.place(ours.model, "metrics.json")))
+
+
+def test_a_search_has_the_same_best_trial_here_and_on_vertex(
+    trained, storage, vertex, tmp_path, capsys
+):
+    fake, ours = vertex(), trained["pose"]
+    spec = tmp_path / "search.yaml"
+    spec.write_text(
+        "algorithm: grid\ntrials: 4\nparallel: 2\nparameters:\n"
+        "  train.learning_rate: {values: [0.0001, 0.01]}\n  train.hidden: {values: [8, 16]}\n"
+    )
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
+    words = ["submit", config_file(ours), "--cloud", cloud, "--spec", str(spec)]
+    assert main(words) == 0, fake.logs
+    remote = capsys.readouterr().out
+    copy = ["--set", f"output={tmp_path / 'local'}", "--set", f"store={ours.store}"]
+    assert main(["features", config_file(ours), *copy]) == 0
+    assert main(["sweep", config_file(ours), *copy, "--spec", str(spec)]) == 0
+    local = capsys.readouterr().out
+
+    trials = json.loads((tmp_path / "local/sweep/sweep.json").read_text())["trials"]
+    best = trials[0]["settings"]
+    (line,) = [line for line in remote.splitlines() if "is the best" in line]
+    assert f"train.learning_rate={best['train.learning_rate']:g}" in line
+    assert f"train.hidden={best['train.hidden']:g}" in line
+    assert f"hidden={best['train.hidden']}" in local
+    assert f"{trials[0]['score']:.4g}" in line
+    (job,) = fake.of("hyperparameterTuningJobs")
+    assert int(job["maxTrialCount"]) == 4 and int(job["parallelTrialCount"]) == 2
+    study = job["studySpec"]
+    assert study["algorithm"] in (2, "GRID_SEARCH")
+    assert study["metrics"][0]["metricId"] == "mean_error_px"
+    assert study["metrics"][0]["goal"] in (2, "MINIMIZE")
+
+
+def test_a_refusal_of_the_service_is_a_sentence(trained, storage, vertex, tmp_path, capsys):
+    fake, ours = vertex(), trained["pose"]
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
+    fake.refuse = error(403, "PERMISSION_DENIED", "Permission 'x' denied.")
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 2
+    assert "roles/aiplatform.user" in capsys.readouterr().err
+    cloud = write_cloud(tmp_path, vertex={"endpoint": "http://localhost:9"})
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 2
+    assert "could not be reached" in capsys.readouterr().err
+
+
+def test_without_credentials_a_sentence_comes_at_once(pose_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    cloud = write_cloud(tmp_path)
+    assert main(["features", str(pose_file), "--cloud", cloud]) == 2
+    assert "gcloud auth application-default login" in capsys.readouterr().err
+
+    key = tmp_path / "key.json"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    for text in ("", "{}", '{"type": "service_account"}'):
+        key.write_text(text)
+        assert main(["features", str(pose_file), "--cloud", cloud]) == 2
+        assert "no usable credentials" in capsys.readouterr().err
+
+
+def test_credentials_that_google_refuses_or_cannot_see_are_told_apart(
+    pose_file, tmp_path, capsys, monkeypatch
+):
+    from cloud.server import Server
+
+    refusing = Server(lambda request: error(401, "invalid_grant", "Token has been revoked."))
+    key = {"type": "authorized_user", "client_id": "a", "client_secret": "b"}
+    key |= {"refresh_token": "c", "token_uri": f"{refusing.url}/token"}
+    file = tmp_path / "key.json"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    cloud = write_cloud(tmp_path)
+    for address, words in (
+        (f"{refusing.url}/token", "refuses the credentials"),
+        ("http://localhost:9/token", "cannot be reached"),
+    ):
+        file.write_text(json.dumps({**key, "token_uri": address}))
+        assert main(["features", str(pose_file), "--cloud", cloud]) == 2
+        assert words in capsys.readouterr().err
+    refusing.close()
