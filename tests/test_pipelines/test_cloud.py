@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from cloud.dataflow import Dataflow
-from cloud.server import error
+from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
 from pipelines.cli import main
@@ -133,7 +133,7 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"region": "europe-west14"}, "Did you mean 'europe-west1"),
+        ({"region": "europe-west14"}, "Did you mean 'europe-west"),
         ({"region": "mars-north1"}, "must be a region"),
         ({"image": "beampose"}, "image must look like"),
         ({"image": "europe-west4-docker.pkg.dev/p/r/beampose"}, "image must look like"),
@@ -323,14 +323,20 @@ def test_without_credentials_a_sentence_comes_at_once(pose_file, tmp_path, capsy
         assert "no usable credentials" in capsys.readouterr().err
 
 
+def private_key():
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kinds = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return made.private_bytes(serialization.Encoding.PEM, *kinds).decode()
+
+
 def test_credentials_that_google_refuses_or_cannot_see_are_told_apart(
     pose_file, tmp_path, capsys, monkeypatch
 ):
-    from cloud.server import Server
-
-    refusing = Server(lambda request: error(401, "invalid_grant", "Token has been revoked."))
-    key = {"type": "authorized_user", "client_id": "a", "client_secret": "b"}
-    key |= {"refresh_token": "c", "token_uri": f"{refusing.url}/token"}
+    refusing = Server(lambda request: Answer({"error": "invalid_grant"}, 400))
+    key = {"type": "service_account", "client_email": "a@b.c", "private_key": private_key()}
     file = tmp_path / "key.json"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     cloud = write_cloud(tmp_path)
