@@ -34,10 +34,11 @@ def test_every_number_has_a_source_and_every_source_a_number():
     assert isinstance(TABLE["date"], datetime.date)
 
 
-def test_a_machine_is_the_same_on_both_services():
+def test_machines_and_accelerators_are_the_same_on_both_services():
     for name, shape in TABLE["dataflow"]["machines"].items():
         on_vertex = TABLE["vertex"]["machines"].get(name, shape)
         assert {key: on_vertex[key] for key in shape} == shape
+    assert TABLE["dataflow"]["accelerators"].keys() == TABLE["vertex"]["accelerators"].keys()
 
 
 @pytest.mark.parametrize("name", TABLE["vertex"]["machines"])

@@ -1,1 +1,1 @@
-"""Jobs on Google Cloud: the doors, and what they hand to the services."""
+"""The same jobs on Google Cloud."""

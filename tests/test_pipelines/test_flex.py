@@ -50,27 +50,31 @@ def run_the_job(folder):
     FnApiRunner().run_via_runner_api(proto, PipelineOptions([])).wait_until_finish()
 
 
+@pytest.mark.slow
 def test_a_template_of_features_is_a_job_whose_work_the_verb_then_keeps(
-    pose_file, tmp_path, capsys
+    pose_file, tmp_path, storage, capsys
 ):
-    words = launcher_words(tmp_path, verb="features", config=pose_file, set="split.seed=3")
+    settings = ["split.seed=3", "output=gs://lab/out"]
+    words = launcher_words(tmp_path, verb="features", config=pose_file, set=";".join(settings))
     assert flex.main(words) == 0, capsys.readouterr().err
     job = json.loads((tmp_path / "job_object").read_text())
     environment = job["environment"]
     assert environment["workerPools"][0]["workerHarnessContainerImage"] == IMAGE
     assert "no_use_multiple_sdk_containers" in environment["experiments"]
     assert environment["serviceAccountEmail"] == "worker@zoo.iam.gserviceaccount.com"
-    assert not list(pose_file.parent.rglob("features-*.npz"))
 
     run_the_job(tmp_path)
-    assert cli.main(["features", str(pose_file), "--set", "split.seed=3"]) == 0
+    overrides = [word for one in settings for word in ("--set", one)]
+    assert cli.main(["features", str(pose_file), *overrides]) == 0
     assert "12 labeled images, 0 embedded" in capsys.readouterr().out
 
 
-def test_without_a_template_the_verb_runs_to_its_end(pose_file, capsys):
-    words = ["--verb=features", f"--config={pose_file}", f"--sdk_container_image={IMAGE}"]
-    assert flex.main(words) == 0
-    assert "12 labeled images, 12 embedded" in capsys.readouterr().out
+def test_without_a_template_the_runner_stays_and_the_verb_runs_to_its_end(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "main", lambda words: seen.extend(words) or 1)
+    words = ["--verb=features", "--config=x.yaml", "--sdk_container_image=i"]
+    assert flex.main([*words, "--runner=DataflowRunner"]) == 1
+    assert "--runner=DataflowRunner" in seen
 
 
 def test_a_bad_setting_or_option_ends_the_launch_with_a_message(pose_file, tmp_path, capsys):
