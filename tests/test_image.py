@@ -171,7 +171,7 @@ def test_every_door_opens_in_an_environment_made_as_the_images(clean, tmp_path):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
-    commands = re.findall(r"pip (install [^&]+|check)", "\n".join(arguments("RUN")))
+    commands = re.findall(r"pip (install [^&\n]+|check)", "\n".join(arguments("RUN")))
     assert len(commands) == 4
     for command in commands:
         words = command.replace("${VARIANT}", "cpu").split()
