@@ -129,9 +129,10 @@ def download(source: Address, target: Path) -> None:
 
 
 def upload(source: Path, target: Address) -> None:
-    """Copies a local folder, with all below it, into a bucket."""
+    """Copies a local folder, with all below it, into a bucket; what says it is whole comes last."""
     target = place(target)
-    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+    found = [path for path in source.rglob("*") if path.is_file()]
+    for file in sorted(found, key=lambda path: (path.name == COMPLETED, path)):
         to = target.joinpath(*file.relative_to(source).parts)
         to.fs.put_file(str(file), to.path)
 
@@ -149,6 +150,22 @@ def write_text(path: Address, text: str) -> None:
     """Writes UTF-8 text whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def create_text(path: Address, text: str) -> bool:
+    """Writes UTF-8 text where nothing is. False if something is there; one of many callers wins."""
+    target = place(path)
+    try:
+        if is_local(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        else:
+            target.fs.pipe_file(target.path, text.encode(), mode="create")
+    except FileExistsError:
+        # The answer to a first try may have been lost, and gcsfs tries again by itself.
+        return not is_local(target) and target.read_text(encoding="utf-8") == text
+    return True
 
 
 def write_json(path: Address, value: Any) -> None:
