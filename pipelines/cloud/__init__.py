@@ -1,0 +1,1 @@
+"""What starts by itself: uploads that become models, on a disk and in a bucket."""
