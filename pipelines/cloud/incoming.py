@@ -200,7 +200,9 @@ def _make_and_publish(
     except Exception as error:  # Whatever a stranger's project may do.
         LOG.debug("%s failed", upload.name, exc_info=True)
         problems = _publish_rejects(output, work, journal)
-        journal.write(status.FAILED, error=for_people(error, work), problems=problems)
+        # The rejects stand beside the status then.
+        why = for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        journal.write(status.FAILED, error=why, problems=problems)
         return
     _publish(output, work, journal, result)
 

@@ -72,7 +72,7 @@ class Watch:
     def _files(self) -> list[UPath]:
         try:
             found = [file for file in self.zips.iterdir() if file.name.lower().endswith(".zip")]
-        except FileNotFoundError:  # A bucket has no empty folders.
+        except (FileNotFoundError, NotADirectoryError):  # A bucket has no empty folders.
             return []
         return sorted((file for file in found if not file.name.startswith(".")), key=str)
 
