@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import logging
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,25 +16,18 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from pipelines.cloud import recipe, status
+from pipelines.cloud import publish, recipe, status
+from pipelines.cloud.publish import Again, Result
 from pipelines.cloud.status import Journal, Status
 from preprocess import archives
-from trainer import __version__, artefacts
+from trainer import artefacts
 from trainer.config import Config
 
 LOG = logging.getLogger(__name__)
 INCOMING = "incoming"
 MODELS = "models"
-REJECTS = "rejects.jsonl"
-PUBLISHED = ("model", "dataset", "evaluation", "report.html")
 _NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
-_OF_TEXT = (".json", ".jsonl", ".csv", ".html")
 _FIGURES = ("mean_error_px", "median_error_px", "accuracy")
-_LONGEST_ERROR = 1000
-
-
-class Again(Exception):
-    """Nothing is wrong with the upload, but it could not be finished: to be tried again."""
 
 
 class Upload(NamedTuple):
@@ -50,13 +42,6 @@ class Upload(NamedTuple):
     name: str
     address: str
     generation: str
-
-
-class Result(NamedTuple):
-    """What a run says of itself: figures for the status, and how many labels had problems."""
-
-    metrics: dict[str, Any]
-    problems: int
 
 
 class Outcome(NamedTuple):
@@ -100,7 +85,7 @@ class Settings:
       limits: of a zip.
       silent_seconds: an attempt without a sign of life for so long is taken over.
       attempts: how many handlers may die of one upload before it has failed.
-      run: what makes `PUBLISHED` in the config's output.
+      run: what makes `publish.PUBLISHED` in the config's output.
     """
 
     template: str | None = None
@@ -166,13 +151,13 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
         say(f"{upload.name} {upload.generation}: {state}")
 
     try:
-        if _published(journal):
+        if publish.found(journal):
             return
         if journal.status.attempt > settings.attempts:
             what = f"{settings.attempts} attempts died or were stopped. Is there enough memory?"
             journal.write(status.FAILED, error=f"{what} Upload the zip again to try again.")
             return
-        _withdraw(journal.folder)
+        publish.withdraw(journal.folder)
         with tempfile.TemporaryDirectory(prefix="beampose-") as work:
             _make_and_publish(upload, Path(work).resolve(), settings, journal, stage)
     except status.TakenOver:
@@ -199,12 +184,14 @@ def _make_and_publish(
         raise
     except Exception as error:  # Whatever a stranger's project may do.
         LOG.debug("%s failed", upload.name, exc_info=True)
-        problems = _publish_rejects(output, work, journal)
+        # A handler that was replaced may have got so far.
+        publish.withdraw(journal.folder)
+        problems = publish.rejects(output, work, journal)
         # The rejects stand beside the status then.
-        why = for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        why = publish.for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
         journal.write(status.FAILED, error=why, problems=problems)
         return
-    _publish(output, work, journal, result)
+    publish.result(output, work, journal, result)
 
 
 def _make(
@@ -244,87 +231,8 @@ def fetch(upload: Upload, target: Path, most_bytes: int) -> None:
     except ValueError:
         raise
     except Exception as error:
-        raise Again(f"{upload.name}.zip could not be read: {error}") from error
+        why = publish.for_people(error, target.parent)
+        raise Again(f"{upload.name}.zip could not be read: {why}") from error
     if found != upload.generation:
         what = f"{upload.name}.zip was deleted or replaced before it was read."
         raise Again(what) if local else ValueError(what)
-
-
-def for_people(error: Exception, work: Path) -> str:
-    """What went wrong, without traces of the machine it went wrong on."""
-    text = str(error).strip() or type(error).__name__
-    if isinstance(error, (OSError, ValueError)):
-        text = text.split(" [while running")[0]
-    elif isinstance(error, MemoryError):
-        text = "There was not enough memory. Use smaller images or less of them."
-    else:
-        text = f"{type(error).__name__}: {text.splitlines()[0]}"
-    return _without(text, work)[:_LONGEST_ERROR]
-
-
-def _without(text: str, work: Path) -> str:
-    for folder in (work / "unpacked", work):
-        text = text.replace(f"{folder.as_posix()}/", "").replace(str(folder), "the zip")
-    return text
-
-
-def _publish(output: Path, work: Path, journal: Journal, result: Result) -> None:
-    """Puts a whole result in its place; what says that it is whole comes last."""
-    for file in output.rglob("*"):
-        if file.is_file() and file.suffix in _OF_TEXT:
-            text = file.read_bytes().decode("utf-8")
-            file.write_bytes(_without(text, work).encode("utf-8"))
-    journal.check()
-    figures = {"metrics": result.metrics, "problems": result.problems}
-    about = {"made_by": f"beampose {__version__}", **dataclasses.asdict(journal.status), **figures}
-    try:
-        for name in PUBLISHED:
-            _copy(output / name, journal.folder / name)
-        journal.check()
-        artefacts.complete(journal.folder, {k: v for k, v in about.items() if k != "state"})
-    except status.TakenOver:
-        raise
-    except BaseException as error:
-        with contextlib.suppress(Exception):
-            _withdraw(journal.folder)
-        if isinstance(error, Exception):
-            raise Again(f"The result could not be published: {error}") from error
-        raise
-    journal.write(status.DONE, **figures)
-
-
-def _published(journal: Journal) -> bool:
-    """Whether an earlier attempt published all but the word that it is done."""
-    if not (journal.folder / artefacts.COMPLETED).is_file():
-        return False
-    about = artefacts.read_json(journal.folder / artefacts.INFO)
-    journal.write(status.DONE, metrics=about["metrics"], problems=about["problems"])
-    return True
-
-
-def _copy(source: Path, target: UPath) -> None:
-    if source.is_file():
-        with artefacts.replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
-    else:
-        with artefacts.replacing_folder(target) as temporary:
-            shutil.copytree(source, temporary, dirs_exist_ok=True)
-
-
-def _withdraw(folder: UPath) -> None:
-    """Takes away what an attempt half published."""
-    for name in (artefacts.COMPLETED, artefacts.INFO, *PUBLISHED):
-        if (folder / name).is_file():
-            (folder / name).unlink()
-        else:
-            artefacts.remove(folder / name)
-
-
-def _publish_rejects(output: Path, work: Path, journal: Journal) -> int | None:
-    """The labels that could not be used, each with its reason, if it came so far."""
-    file = output / "dataset" / REJECTS
-    if not file.is_file():
-        return None
-    text = _without(file.read_text(encoding="utf-8"), work)
-    artefacts.write_text(journal.folder / REJECTS, text)
-    return len(text.splitlines())
