@@ -223,18 +223,34 @@ def test_signs_of_life_keep_a_slow_run_from_being_replaced(place, storage, tmp_p
     assert [(one.worked, one.status.state) for one in other] == [(False, "report")] * 3
 
 
+def replace_handler(folder):
+    artefacts.create_text(folder / "claims/0002.json", json.dumps({"claimed": status.now()}))
+
+
 def test_a_handler_that_was_replaced_publishes_nothing(place, storage, tmp_path):
     upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     folder = result_of(upload, place)
 
     def frozen(config, stage):
         result = quick(config, stage)
-        artefacts.create_text(folder / "claims/0002.json", json.dumps({"claimed": status.now()}))
+        replace_handler(folder)
+        with pytest.raises(status.TakenOver):
+            stage(status.REPORT)
         return result
 
     found, worked = incoming.process(upload, f"{place}/models", incoming.Settings(run=frozen))
     assert not worked
     assert not found.final
+    assert held(folder) == {"status.json"}
+
+
+def test_a_handler_replaced_while_it_publishes_does_not_say_it_is_whole(
+    place, storage, tmp_path, monkeypatch
+):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+    monkeypatch.setattr(publish, "_copy", lambda *_: replace_handler(folder))
+    assert not incoming.process(upload, f"{place}/models", QUICK).worked
     assert held(folder) == {"status.json"}
 
 

@@ -182,6 +182,7 @@ def test_members_that_overlap_or_repeat_are_refused(tmp_path):
     file = make(tmp_path / "b.zip", [("p/a.csv", b"1"), ("p\\a.csv", b"2")])
     with pytest.raises(ValueError, match="is there twice"):
         archives.unpack(file, tmp_path / "b", LIMITS)
+    assert everything_below(tmp_path / "b") == []
     file = make(tmp_path / "c.zip", [("p", b"1"), ("p/a.csv", b"2")])
     with pytest.raises(ValueError, match="'p/a.csv' is there twice"):
         archives.unpack(file, tmp_path / "c", LIMITS)
