@@ -147,7 +147,12 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     """Brings an attempt to its end, whatever that is."""
 
     def stage(state: str) -> None:
-        journal.write(state)
+        try:
+            journal.write(state)
+        except status.TakenOver:
+            raise
+        except Exception as error:  # Storage fails, not the upload.
+            raise Again(f"Its status could not be written: {error}") from error
         say(f"{upload.name} {upload.generation}: {state}")
 
     try:
@@ -184,7 +189,8 @@ def _make_and_publish(
         raise
     except Exception as error:  # Whatever a stranger's project may do.
         LOG.debug("%s failed", upload.name, exc_info=True)
-        # A handler that was replaced may have got so far.
+        # A handler that this one replaced may have got so far; one that replaced this one is safe.
+        journal.check()
         publish.withdraw(journal.folder)
         problems = publish.rejects(output, work, journal)
         # The rejects stand beside the status then.

@@ -52,6 +52,7 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
         raise
     except BaseException as error:
         with contextlib.suppress(Exception):
+            journal.check()
             withdraw(journal.folder)
         if isinstance(error, Exception):
             why = for_people(error, work)

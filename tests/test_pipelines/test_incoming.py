@@ -254,6 +254,38 @@ def test_a_handler_replaced_while_it_publishes_does_not_say_it_is_whole(
     assert held(folder) == {"status.json"}
 
 
+def test_a_replaced_handler_that_fails_leaves_the_result_of_the_other(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+
+    def overtaken(config, stage):
+        replace_handler(folder)
+        artefacts.write_text(folder / "model/weights.bin", "of the other")
+        raise ValueError("too late")
+
+    settings = incoming.Settings(run=overtaken)
+    assert not incoming.process(upload, f"{place}/models", settings).worked
+    assert held(folder) == {"status.json", "model"}
+
+
+def test_storage_that_fails_between_stages_is_not_the_uploads_fault(
+    place, storage, tmp_path, monkeypatch
+):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+
+    def away(config, stage):
+        with monkeypatch.context() as patch:
+            patch.setattr(artefacts, "write_json", down)
+            stage(status.FEATURES)
+
+    def down(*_):
+        raise OSError("storage is away")
+
+    with pytest.raises(publish.Again, match="storage is away"):
+        incoming.process(upload, f"{place}/models", incoming.Settings(run=away))
+    assert status.read(result_of(upload, place)).state == "interrupted"
+
+
 def test_an_upload_that_kills_its_handlers_fails_in_the_end(place, storage, tmp_path):
     upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
 
