@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         one = subparsers.add_parser(name, help=verb.help, description=verb.help, epilog=EPILOG)
         if verb.actions:
             one.add_argument("action", choices=verb.actions)
-        one.add_argument("config", help="the experiment's YAML file")
+        one.add_argument(verb.positional.name, help=verb.positional.help)
         if verb.videos:
             one.add_argument("videos", nargs="*", help="videos, folders or globs; default: config")
         one.add_argument(

@@ -285,10 +285,38 @@ def run(arguments: argparse.Namespace) -> int:
     return worst
 
 
+def watch(arguments: argparse.Namespace) -> int:
+    """Makes models of the zips that land in a folder. With --once, 1 if one has no model."""
+    from pipelines.cloud import incoming, recipe
+    from pipelines.cloud import watch as watching
+
+    if not arguments.every > 0:
+        raise ValueError(f"--every must be above 0 seconds. Received: {arguments.every:g}.")
+    recipe.check(arguments.config, arguments.set)
+    settings = incoming.Settings(template=arguments.config, sets=tuple(arguments.set))
+    watch = watching.Watch(arguments.folder, arguments.models, settings)
+    if arguments.once:
+        return watching.once(watch, arguments.every)
+    print(f"Zips that land in {watch.zips} become models in {watch.models}. Ctrl-C ends this.")
+    watching.forever(watch, arguments.every)
+    return 0
+
+
+class Positional(NamedTuple):
+    """What stands after a verb."""
+
+    name: str
+    help: str
+
+
+CONFIG = Positional("config", "the experiment's YAML file")
+
+
 class Verb(NamedTuple):
     """A verb.
 
     Attributes:
+      positional: what it works on.
       videos: takes videos after the config.
       beam: takes Beam options after --.
       cloud: takes --cloud.
@@ -304,6 +332,7 @@ class Verb(NamedTuple):
     tensorflow: bool = True
     actions: tuple[str, ...] = ()
     options: tuple[tuple[str, dict[str, Any]], ...] = ()
+    positional: Positional = CONFIG
 
 
 VERBS = {
@@ -349,6 +378,25 @@ VERBS = {
         options=(("--dry-run", {"action": "store_true", "help": "prune: only say what would go"}),),
     ),
     "run": Verb(run, "all of these in one go, and a report", videos=True, beam=True),
+    "watch": Verb(
+        watch,
+        "make a model of every zip that lands in a folder",
+        positional=Positional("folder", "folder or gs:// address; zips land in its incoming/"),
+        options=(
+            ("--models", {"metavar": "FOLDER", "help": "default: models/ beside incoming/"}),
+            ("--once", {"action": "store_true", "help": "handle what is there and end"}),
+            (
+                "--every",
+                {
+                    "type": float,
+                    "default": 10.0,
+                    "metavar": "SECONDS",
+                    "help": "between two looks; default: 10",
+                },
+            ),
+            ("--config", {"metavar": "TEMPLATE", "help": "an experiment whose settings all have"}),
+        ),
+    ),
 }
 
 

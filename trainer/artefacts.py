@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from upath import UPath
 
 INFO = "info.json"
 COMPLETED = "COMPLETED"
+# Files that say that those beside them are there.
+_LAST = ("saved_model.pb", COMPLETED)
 
 # gcsfs first asks a second service, by gRPC and for a minute, what kind of bucket it has.
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
@@ -136,15 +138,11 @@ def download(source: Address, target: Path) -> None:
         source.fs.get_file(one, str(copy))
 
 
-def upload(source: Path, target: Address, last: Sequence[str] = ()) -> None:
-    """Copies a local folder, with all below it, into a bucket.
-
-    Args:
-      last: names of files that say that the others are there, copied after them.
-    """
+def upload(source: Path, target: Address) -> None:
+    """Copies a local folder, with all below it, into a bucket; what says it is whole comes last."""
     target = place(target)
     found = [path for path in source.rglob("*") if path.is_file()]
-    for file in sorted(found, key=lambda path: (path.name in last, path)):
+    for file in sorted(found, key=lambda path: (path.name in _LAST, path.name == COMPLETED, path)):
         to = target.joinpath(*file.relative_to(source).parts)
         to.fs.put_file(str(file), to.path)
 
@@ -162,6 +160,22 @@ def write_text(path: Address, text: str) -> None:
     """Writes UTF-8 text whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def create_text(path: Address, text: str) -> bool:
+    """Writes UTF-8 text where nothing is. False if something is there; one of many callers wins."""
+    target = place(path)
+    try:
+        if is_local(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        else:
+            target.fs.pipe_file(target.path, text.encode(), mode="create")
+    except FileExistsError:
+        # The answer to a first try may have been lost, and gcsfs tries again by itself.
+        return not is_local(target) and target.read_text(encoding="utf-8") == text
+    return True
 
 
 def write_json(path: Address, value: Any) -> None:

@@ -1,1 +1,1 @@
-"""The same jobs on Google Cloud."""
+"""The same jobs on Google Cloud, and uploads that become models by themselves."""

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
-from pipelines import cli, options
-from trainer import config as configs
-from trainer.quiet import import_tensorflow
+from pipelines import cli
 
 VERBS = ("features", "predict")
 # TensorFlow and our code are in the image, and one process shares the model among its threads.
@@ -68,8 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if template:
         beam = [*_without_runner(beam), f"--runner={__name__}.{TemplateRunner.__name__}"]
     try:
-        if template and arguments.verb == "features":
-            _open_store(arguments.config, settings, beam)
         overrides = [word for one in settings for word in ("--set", one)]
         return cli.main([arguments.verb, arguments.config, *videos, *overrides, "--", *beam])
     except Written:
@@ -77,16 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-
-
-def _open_store(path: str, settings: Sequence[str], beam: Sequence[str]) -> None:
-    """Learns a new store's transform here: a template holds one job, and the sample is small."""
-    options.parse(beam)
-    import_tensorflow()
-    from pipelines.features import pipeline, source
-
-    config = configs.load(path, settings)
-    pipeline.open_store(config, *source.read(config), ())
 
 
 def _listed(text: str) -> list[str]:

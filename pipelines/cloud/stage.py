@@ -98,8 +98,7 @@ def dataset(local: Config, remote: Config) -> bool:
     ):
         LOG.info("Sending %s to %s", source, target)
         artefacts.begin(target)
-        done = artefacts.COMPLETED
-        artefacts.upload(Path(source), target, last=(done,))
+        artefacts.upload(Path(source), target)
     return True
 
 

@@ -261,7 +261,7 @@ def adopt(submission: Submission, trial: str, config: Config) -> None:
     """Makes the model of a trial the experiment's."""
     with artefacts.local(join(submission.output, trial, "model")) as copy:
         artefacts.begin(config.model)
-        artefacts.upload(copy, config.model, last=(artefacts.COMPLETED,))
+        artefacts.upload(copy, config.model)
 
 
 def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
@@ -315,7 +315,7 @@ def serving_layout(model: str, target: str, version: int) -> None:
                 shutil.copytree(copy, temporary, dirs_exist_ok=True)
         else:
             artefacts.remove(final)
-            artefacts.upload(copy, final, last=("saved_model.pb",))
+            artefacts.upload(copy, final)
 
 
 def _study_parameter(name: str, one: search.Parameter) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def adopt_transform(folder: str, source: str) -> None:
     if not artefacts.is_local(target):
         # `saved_model.pb` says that it is there; a bucket has no folder that could be renamed.
         if not embed.exists(str(target)):
-            artefacts.upload(Path(source), target, last=("saved_model.pb",))
+            artefacts.upload(Path(source), target)
         return
     staging = Path(str(target.with_name(f".{embed.TRANSFORM}-{os.getpid()}")))
     shutil.copytree(source, staging)

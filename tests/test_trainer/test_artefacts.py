@@ -1,5 +1,7 @@
 """Paths and bucket addresses alike, against a Cloud Storage of our own that gcsfs talks to."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from trainer import artefacts
@@ -58,3 +60,15 @@ def test_hidden_files_of_killed_writers_are_no_files_of_the_folder(folder):
 def test_a_bucket_that_is_not_there_is_an_error_that_names_it(storage):
     with pytest.raises(OSError, match="nowhere"):
         artefacts.write_text("gs://nowhere/file.txt", "text")
+
+
+def test_of_many_who_create_a_file_one_does(folder):
+    with ThreadPoolExecutor(8) as threads:
+        created = list(
+            threads.map(
+                lambda i: artefacts.create_text(f"{folder}/claims/1.json", f"mine {i}"), range(8)
+            )
+        )
+    assert created.count(True) == 1
+    winner = created.index(True)
+    assert artefacts.place(folder, "claims/1.json").read_text() == f"mine {winner}"

@@ -1,0 +1,244 @@
+"""An uploaded zip becomes a model: `models/<name>/<generation>/`, with a `status.json` throughout.
+
+Every upload is worked on once, by one handler, in a folder of its own; what it made appears when it
+is whole, or not at all.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from upath import UPath
+
+from pipelines.cloud import publish, recipe, status
+from pipelines.cloud.publish import Again, Result
+from pipelines.cloud.status import Journal, Status
+from preprocess import archives
+from trainer import artefacts
+from trainer.config import Config
+
+LOG = logging.getLogger(__name__)
+INCOMING = "incoming"
+MODELS = "models"
+_NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
+_FIGURES = ("mean_error_px", "median_error_px", "accuracy")
+
+
+class Upload(NamedTuple):
+    """A zip that has landed.
+
+    Attributes:
+      name: of the file, without .zip; the model's folder.
+      address: path, or gs://bucket/name.
+      generation: the object's in a bucket; of its content on a disk.
+    """
+
+    name: str
+    address: str
+    generation: str
+
+
+class Outcome(NamedTuple):
+    """The status of an upload, and whether this call worked on it.
+
+    A status that is not final, of an upload not worked on, is that of another handler.
+    """
+
+    status: Status
+    worked: bool
+
+
+def run(config: Config, stage: Callable[[str], Any]) -> Result:
+    """Features, training, evaluation and report, as `beampose run` does them."""
+    from pipelines.features import pipeline
+    from pipelines.review import evaluation, report
+    from trainer import evaluate as measuring
+    from trainer import task
+    from trainer.quiet import import_tensorflow
+
+    import_tensorflow()
+    stage(status.FEATURES)
+    summary = pipeline.run(config)
+    stage(status.TRAINING)
+    metrics = task.run(config, task.default_folders(config))
+    stage(status.REPORT)
+    evaluation.write(measuring.evaluate(config), config)
+    report.write(config)
+    figures = {key: metrics["test"][key] for key in _FIGURES if key in metrics["test"]}
+    note = {"note": metrics["note"]} if "note" in metrics else {}
+    return Result({**note, "images": metrics["split"], "test": figures}, summary.problems)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How uploads are worked on.
+
+    Attributes:
+      template: an experiment file whose settings hold for all uploads.
+      sets: `section.key=value` strings, which hold whatever a zip says.
+      limits: of a zip.
+      silent_seconds: an attempt without a sign of life for so long is taken over.
+      attempts: how many handlers may die of one upload before it has failed.
+      run: what makes `publish.PUBLISHED` in the config's output.
+    """
+
+    template: str | None = None
+    sets: tuple[str, ...] = ()
+    limits: archives.Limits = archives.Limits()
+    silent_seconds: float = 600.0
+    attempts: int = 3
+    run: Callable[[Config, Callable[[str], Any]], Result] = run
+
+
+def name_of(file: str) -> str | None:
+    """The name of an upload from that of its file; None if it is none."""
+    match = _NAME.fullmatch(file)
+    return match[1].rstrip(" .") if match else None
+
+
+def generation_of(file: UPath) -> str:
+    """An object's generation, or the first 16 hex digits of the sha256 of a local file."""
+    if not artefacts.is_local(file):
+        return str(file.fs.info(file.path)["generation"])
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def process(
+    upload: Upload, models: str, settings: Settings, say: Callable[[str], Any] = LOG.info
+) -> Outcome:
+    """Makes `<models>/<name>/<generation>/` of an upload, unless it is there or being made.
+
+    Args:
+      models: folder or address.
+      say: takes a line for people at each stage.
+
+    Raises:
+      Again: something else than the upload is at fault; its status is `interrupted`.
+      OSError: the folder of models cannot be read or written.
+    """
+    folder = artefacts.place(models, upload.name, upload.generation)
+    known = status.read(folder)
+    if known and known.final:
+        return Outcome(known, worked=False)
+    first = Status(status.RECEIVED, upload.name, upload.generation, 0, status.now(), status.now())
+    attempt = status.claim(folder, settings.silent_seconds)
+    if attempt is None:
+        return Outcome(status.read(folder) or first, worked=False)
+    first = dataclasses.replace(first, attempt=attempt)
+    try:
+        with Journal(folder, first, settings.silent_seconds / 10) as journal:
+            _work(upload, settings, journal, say)
+            return Outcome(journal.status, worked=True)
+    except status.TakenOver:
+        return Outcome(status.read(folder) or first, worked=False)
+
+
+def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[str], Any]) -> None:
+    """Brings an attempt to its end, whatever that is."""
+
+    def stage(state: str) -> None:
+        try:
+            journal.write(state)
+        except status.TakenOver:
+            raise
+        except Exception as error:  # Storage fails, not the upload.
+            raise Again(f"Its status could not be written: {error}") from error
+        say(f"{upload.name} {upload.generation}: {state}")
+
+    try:
+        if publish.found(journal):
+            return
+        if journal.status.attempt > settings.attempts:
+            what = f"{settings.attempts} attempts died or were stopped. Is there enough memory?"
+            journal.write(status.FAILED, error=f"{what} Upload the zip again to try again.")
+            return
+        publish.withdraw(journal.folder)
+        with tempfile.TemporaryDirectory(prefix="beampose-") as work:
+            _make_and_publish(upload, Path(work).resolve(), settings, journal, stage)
+    except status.TakenOver:
+        raise
+    except BaseException as error:
+        why = str(error) if isinstance(error, Again) else "It was stopped. It will be taken up."
+        with contextlib.suppress(Exception):
+            journal.write(status.INTERRUPTED, error=why)
+        raise
+
+
+def _make_and_publish(
+    upload: Upload,
+    work: Path,
+    settings: Settings,
+    journal: Journal,
+    stage: Callable[[str], Any],
+) -> None:
+    # The report's title for crops is the name of the output.
+    output = work / "result" / upload.name
+    try:
+        result = _make(upload, work, output, settings, stage)
+    except (Again, status.TakenOver):
+        raise
+    except Exception as error:  # Whatever a stranger's project may do.
+        LOG.debug("%s failed", upload.name, exc_info=True)
+        # A handler that this one replaced may have got so far; one that replaced this one is safe.
+        journal.check()
+        publish.withdraw(journal.folder)
+        problems = publish.rejects(output, work, journal)
+        # The rejects stand beside the status then.
+        why = publish.for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        journal.write(status.FAILED, error=why, problems=problems)
+        return
+    publish.result(output, work, journal, result)
+
+
+def _make(
+    upload: Upload, work: Path, output: Path, settings: Settings, stage: Callable[[str], Any]
+) -> Result:
+    """Runs the experiment of an upload into `output`."""
+    archive = work / "upload.zip"
+    fetch(upload, archive, settings.limits.bytes)
+    stage(status.UNPACKING)
+    try:
+        archives.unpack(archive, work / "unpacked", settings.limits)
+        project = archives.find_project(work / "unpacked")
+    except ValueError as error:
+        raise ValueError(f"{upload.name}.zip {error}") from error
+    archive.unlink()
+    config = recipe.write(work, project, output, settings.template, settings.sets)
+    return settings.run(config, stage)
+
+
+def fetch(upload: Upload, target: Path, most_bytes: int) -> None:
+    """Copies exactly the generation of an upload.
+
+    Raises:
+      ValueError: it is too large, or in the bucket no more.
+      Again: it cannot be read now, or changed while it was read.
+    """
+    source = artefacts.place(upload.address)
+    local = artefacts.is_local(source)
+    try:
+        if (size := source.stat().st_size) > most_bytes:
+            raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
+        artefacts.download(source, target)
+        # Generations only grow: what is in the bucket now is what was read, or newer.
+        found = generation_of(artefacts.place(target) if local else source)
+    except FileNotFoundError:
+        found = ""
+    except ValueError:
+        raise
+    except Exception as error:
+        why = publish.for_people(error, target.parent)
+        raise Again(f"{upload.name}.zip could not be read: {why}") from error
+    if found != upload.generation:
+        what = f"{upload.name}.zip was deleted or replaced before it was read."
+        raise Again(what) if local else ValueError(what)

@@ -1,0 +1,116 @@
+"""What a run made, put in its place: whole or not at all, without traces of where it was made."""
+
+import contextlib
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from upath import UPath
+
+from pipelines.cloud import status
+from pipelines.cloud.status import Journal
+from trainer import __version__, artefacts
+
+REJECTS = "rejects.jsonl"
+PUBLISHED = ("model", "dataset", "evaluation", "report.html")
+_OF_TEXT = (".json", ".jsonl", ".csv", ".html")
+_LONGEST_ERROR = 1000
+
+
+class Again(Exception):
+    """Nothing is wrong with the upload, but it could not be finished: to be tried again."""
+
+
+class Result(NamedTuple):
+    """What a run says of itself: figures for the status, and how many labels had problems."""
+
+    metrics: dict[str, Any]
+    problems: int
+
+
+def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
+    """Puts a whole result in its place and says so; what says that it is whole comes last.
+
+    Raises:
+      Again: storage failed. Nothing of the result is there.
+      TakenOver: another handler has the upload.
+    """
+    for file in output.rglob("*"):
+        if file.is_file() and file.suffix in _OF_TEXT:
+            text = file.read_bytes().decode("utf-8")
+            file.write_bytes(_without(text, work).encode("utf-8"))
+    journal.check()
+    figures = {"metrics": made.metrics, "problems": made.problems}
+    about = {"made_by": f"beampose {__version__}", **dataclasses.asdict(journal.status), **figures}
+    try:
+        for name in PUBLISHED:
+            _copy(output / name, journal.folder / name)
+        journal.check()
+        artefacts.complete(journal.folder, {k: v for k, v in about.items() if k != "state"})
+    except status.TakenOver:
+        raise
+    except BaseException as error:
+        with contextlib.suppress(Exception):
+            journal.check()
+            withdraw(journal.folder)
+        if isinstance(error, Exception):
+            why = for_people(error, work)
+            raise Again(f"The result could not be published: {why}") from error
+        raise
+    journal.write(status.DONE, **figures)
+
+
+def found(journal: Journal) -> bool:
+    """Whether an earlier attempt published all but the word that it is done."""
+    if not (journal.folder / artefacts.COMPLETED).is_file():
+        return False
+    about = artefacts.read_json(journal.folder / artefacts.INFO)
+    journal.write(status.DONE, metrics=about["metrics"], problems=about["problems"])
+    return True
+
+
+def _copy(source: Path, target: UPath) -> None:
+    if source.is_file():
+        with artefacts.replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+    else:
+        with artefacts.replacing_folder(target) as temporary:
+            shutil.copytree(source, temporary, dirs_exist_ok=True)
+
+
+def withdraw(folder: UPath) -> None:
+    """Takes away what an attempt half published."""
+    for name in (artefacts.COMPLETED, artefacts.INFO, *PUBLISHED):
+        if (folder / name).is_file():
+            (folder / name).unlink()
+        else:
+            artefacts.remove(folder / name)
+
+
+def rejects(output: Path, work: Path, journal: Journal) -> int | None:
+    """The labels that could not be used, each with its reason, if it came so far."""
+    file = output / "dataset" / REJECTS
+    if not file.is_file():
+        return None
+    text = _without(file.read_text(encoding="utf-8"), work)
+    artefacts.write_text(journal.folder / REJECTS, text)
+    return len(text.splitlines())
+
+
+def for_people(error: Exception, work: Path) -> str:
+    """What went wrong, without traces of the machine it went wrong on."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, (OSError, ValueError)):
+        text = text.split(" [while running")[0]
+    elif isinstance(error, MemoryError):
+        text = "There was not enough memory. Use smaller images or less of them."
+    else:
+        text = f"{type(error).__name__}: {text.splitlines()[0]}"
+    return _without(text, work)[:_LONGEST_ERROR]
+
+
+def _without(text: str, work: Path) -> str:
+    for folder in (work / "unpacked", work):
+        text = text.replace(f"{folder.as_posix()}/", "").replace(str(folder), "the zip")
+    return text

@@ -1,0 +1,340 @@
+"""Uploads on a disk and in a bucket become models, once and whole, or say why not."""
+
+import dataclasses
+import json
+import threading
+import time
+from pathlib import Path
+
+import fakes
+import pytest
+from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
+
+from pipelines.cloud import incoming, publish, status
+from trainer import artefacts
+
+
+@pytest.fixture
+def project(tmp_path):
+    return fakes.project(tmp_path / "project")
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def place(request, tmp_path, storage):
+    """Where uploads land, on a disk and in a bucket."""
+    return str(tmp_path / "lab") if request.param == "disk" else "gs://lab/team"
+
+
+def held(folder):
+    """What a run's folder holds at its top, without the claims."""
+    return {path.name for path in folder.iterdir()} - {status.CLAIMS}
+
+
+def test_an_upload_becomes_a_whole_model_with_a_status(place, storage, project, tmp_path):
+    upload = drop(place, storage, zipped(project, tmp_path / "a.zip", "home/ann/reach/"))
+    lines = []
+    found, worked = incoming.process(upload, f"{place}/models", QUICK, lines.append)
+    assert worked
+    assert (found.state, found.error, found.metrics) == ("done", None, {"labels": 3})
+    folder = result_of(upload, place)
+    assert held(folder) == {
+        "COMPLETED",
+        "info.json",
+        "status.json",
+        "model",
+        "dataset",
+        "evaluation",
+        "report.html",
+    }
+    assert (folder / "model/weights.bin").read_bytes() == b"\xff" * 1000
+    assert (folder / "report.html").read_text() == "<p>home/ann/reach</p>"
+    assert artefacts.read_json(folder / "status.json") == dataclasses.asdict(found)
+    stages = ["unpacking", "features", "training", "report"]
+    assert lines == [f"reach {upload.generation}: {stage}" for stage in stages]
+
+
+def test_the_same_upload_twice_is_worked_on_once(place, storage, project, tmp_path):
+    upload = drop(place, storage, zipped(project, tmp_path / "a.zip"))
+    first = incoming.process(upload, f"{place}/models", QUICK)
+    again = incoming.process(upload, f"{place}/models", incoming.Settings(run=never))
+    assert again == incoming.Outcome(first.status, worked=False)
+
+
+def test_of_two_handlers_of_one_event_one_works(place, storage, project, tmp_path):
+    upload = drop(place, storage, zipped(project, tmp_path / "a.zip"))
+    begun, free, runs = threading.Event(), threading.Event(), []
+
+    def slow(config, stage):
+        runs.append(config.output)
+        begun.set()
+        assert free.wait(30)
+        return quick(config, stage)
+
+    settings = incoming.Settings(run=slow)
+    outcomes = []
+    threads = [
+        threading.Thread(
+            target=lambda: outcomes.append(incoming.process(upload, f"{place}/models", settings))
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(30)
+    while len(outcomes) < 3:
+        time.sleep(0.01)
+    assert not any(outcome.worked or outcome.status.final for outcome in outcomes)
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert len(runs) == 1
+    assert [outcome.worked for outcome in outcomes] == [False, False, False, True]
+    assert outcomes[-1].status.state == "done"
+
+
+def test_two_uploads_at_once_run_each_on_its_own(place, storage, tmp_path):
+    one = zipped(fakes.project(tmp_path / "p1", rows=2), tmp_path / "1.zip")
+    two = zipped(fakes.project(tmp_path / "p2", rows=4), tmp_path / "2.zip")
+    uploads = [drop(place, storage, one, "a.zip"), drop(place, storage, two, "b.zip")]
+    both = threading.Barrier(2, timeout=30)
+
+    def together(config, stage):
+        both.wait()
+        result = quick(config, stage)
+        both.wait()
+        return result
+
+    settings, found = incoming.Settings(run=together), {}
+
+    def handle(upload):
+        found[upload.name] = incoming.process(upload, f"{place}/models", settings).status
+
+    threads = [threading.Thread(target=handle, args=(upload,)) for upload in uploads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: one.metrics for name, one in found.items()} == {
+        "a": {"labels": 2},
+        "b": {"labels": 4},
+    }
+
+
+def test_two_uploads_of_one_name_are_two_models_side_by_side(place, storage, tmp_path):
+    old = drop(place, storage, zipped(fakes.project(tmp_path / "p1"), tmp_path / "1.zip"))
+    incoming.process(old, f"{place}/models", QUICK)
+    rows = fakes.project(tmp_path / "p2", rows=4)
+    new = drop(place, storage, zipped(rows, tmp_path / "2.zip"))
+    found = incoming.process(new, f"{place}/models", QUICK).status
+    assert old.generation != new.generation
+    assert found.metrics == {"labels": 4}
+    assert status.read(result_of(old, place)).metrics == {"labels": 3}
+
+
+def test_an_upload_replaced_before_it_was_read_says_so(storage, project, tmp_path):
+    old = drop("gs://lab", storage, zipped(project, tmp_path / "1.zip"))
+    new = drop("gs://lab", storage, zipped(project, tmp_path / "2.zip"))
+    found = incoming.process(old, "gs://lab/models", QUICK).status
+    assert (found.state, found.error) == (
+        "failed",
+        "reach.zip was deleted or replaced before it was read.",
+    )
+    assert incoming.process(new, "gs://lab/models", QUICK).status.state == "done"
+
+
+def test_a_file_that_changes_while_it_is_read_is_tried_again(project, tmp_path, storage):
+    lab = str(tmp_path / "lab")
+    upload = drop(lab, storage, zipped(project, tmp_path / "1.zip"))
+    other = upload._replace(generation="0" * 16)
+    with pytest.raises(publish.Again, match="replaced before it was read"):
+        incoming.process(other, f"{lab}/models", QUICK)
+    assert status.read(result_of(other, lab)).state == "interrupted"
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_upload_says_why_and_publishes_nothing(place, storage, tmp_path, what):
+    upload = drop(place, storage, broken(tmp_path, what))
+    outside = {p for p in tmp_path.rglob("*") if "lab" not in p.parts}
+    found, worked = incoming.process(upload, f"{place}/models", QUICK)
+    assert worked
+    assert found.state == "failed"
+    assert BROKEN[what] in found.error
+    assert "beampose-" not in found.error
+    assert "Traceback" not in found.error
+    assert held(result_of(upload, place)) == {"status.json"}
+    assert {p for p in tmp_path.rglob("*") if "lab" not in p.parts} == outside
+    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+
+
+def test_a_run_that_fails_leaves_its_rejects_and_no_half_of_a_model(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+
+    def fails(config, stage):
+        quick(config, stage)
+        rejects = Path(config.dataset, "rejects.jsonl")
+        rejects.write_text(json.dumps({"file": config.source.path + "/x.csv"}) + "\n")
+        raise ValueError(f"3 of 3 labeled images cannot be used. {rejects} says why")
+
+    found = incoming.process(upload, f"{place}/models", incoming.Settings(run=fails)).status
+    assert (found.state, found.problems) == ("failed", 1)
+    assert found.error.endswith("cannot be used. rejects.jsonl says why")
+    folder = result_of(upload, place)
+    assert held(folder) == {"status.json", "rejects.jsonl"}
+    assert json.loads((folder / "rejects.jsonl").read_text())["file"] == "x.csv"
+
+
+def test_errors_are_for_people():
+    work = Path("/scratch/beampose-x1")
+    long = publish.for_people(KeyError("a\nb" * 9000), work)
+    assert len(long) <= 1000
+    assert publish.for_people(MemoryError(), work).startswith("There was not enough memory")
+    text = "bad [while running 'Embed/Do']"
+    assert publish.for_people(ValueError(text), work) == "bad"
+    assert (
+        publish.for_people(OSError(f"{work}/unpacked/p/a.png is gone"), work) == "p/a.png is gone"
+    )
+
+
+def test_a_handler_that_died_is_replaced_and_one_that_is_alive_is_not(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+    assert status.claim(folder, 600) == 1
+    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+    time.sleep(1.1)
+    impatient = dataclasses.replace(QUICK, silent_seconds=0.1)
+    found, worked = incoming.process(upload, f"{place}/models", impatient)
+    assert worked
+    assert (found.state, found.attempt) == ("done", 2)
+
+
+def test_signs_of_life_keep_a_slow_run_from_being_replaced(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    other = []
+
+    def slow(config, stage):
+        result = quick(config, stage)
+        for _ in range(3):
+            time.sleep(1.5)
+            other.append(incoming.process(upload, f"{place}/models", settings))
+        return result
+
+    settings = incoming.Settings(run=slow, silent_seconds=2.5)
+    assert incoming.process(upload, f"{place}/models", settings).status.state == "done"
+    assert [(one.worked, one.status.state) for one in other] == [(False, "report")] * 3
+
+
+def replace_handler(folder):
+    artefacts.create_text(folder / "claims/0002.json", json.dumps({"claimed": status.now()}))
+
+
+def test_a_handler_that_was_replaced_publishes_nothing(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+
+    def frozen(config, stage):
+        result = quick(config, stage)
+        replace_handler(folder)
+        with pytest.raises(status.TakenOver):
+            stage(status.REPORT)
+        return result
+
+    found, worked = incoming.process(upload, f"{place}/models", incoming.Settings(run=frozen))
+    assert not worked
+    assert not found.final
+    assert held(folder) == {"status.json"}
+
+
+def test_a_handler_replaced_while_it_publishes_does_not_say_it_is_whole(
+    place, storage, tmp_path, monkeypatch
+):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+    monkeypatch.setattr(publish, "_copy", lambda *_: replace_handler(folder))
+    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+    assert held(folder) == {"status.json"}
+
+
+def test_a_replaced_handler_that_fails_leaves_the_result_of_the_other(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    folder = result_of(upload, place)
+
+    def overtaken(config, stage):
+        replace_handler(folder)
+        artefacts.write_text(folder / "model/weights.bin", "of the other")
+        raise ValueError("too late")
+
+    settings = incoming.Settings(run=overtaken)
+    assert not incoming.process(upload, f"{place}/models", settings).worked
+    assert held(folder) == {"status.json", "model"}
+
+
+def test_storage_that_fails_between_stages_is_not_the_uploads_fault(
+    place, storage, tmp_path, monkeypatch
+):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+
+    def away(config, stage):
+        with monkeypatch.context() as patch:
+            patch.setattr(artefacts, "write_json", down)
+            stage(status.FEATURES)
+
+    def down(*_):
+        raise OSError("storage is away")
+
+    with pytest.raises(publish.Again, match="storage is away"):
+        incoming.process(upload, f"{place}/models", incoming.Settings(run=away))
+    assert status.read(result_of(upload, place)).state == "interrupted"
+
+
+def test_an_upload_that_kills_its_handlers_fails_in_the_end(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+
+    def stopped(config, stage):
+        raise KeyboardInterrupt
+
+    settings = incoming.Settings(run=stopped)
+    for attempt in (1, 2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            incoming.process(upload, f"{place}/models", settings)
+        found = status.read(result_of(upload, place))
+        assert (found.state, found.attempt) == ("interrupted", attempt)
+    found = incoming.process(upload, f"{place}/models", QUICK).status
+    assert found.state == "failed"
+    assert "3 attempts died or were stopped" in found.error
+
+
+def test_a_result_that_cannot_be_published_is_withdrawn_and_tried_again(
+    place, storage, tmp_path, monkeypatch
+):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+
+    def full(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artefacts, "complete", full)
+        settings = dataclasses.replace(QUICK, run=without_info)
+        with pytest.raises(publish.Again, match="no space left"):
+            incoming.process(upload, f"{place}/models", settings)
+    assert held(result_of(upload, place)) == {"status.json"}
+    assert incoming.process(upload, f"{place}/models", QUICK).status.state == "done"
+
+
+def without_info(config, stage):
+    for name in ("model", "dataset", "evaluation"):
+        Path(config.output, name).mkdir(parents=True)
+        Path(config.output, name, "file.txt").write_text("1")
+    Path(config.output, "report.html").write_text("")
+    return publish.Result({}, 0)
+
+
+def test_a_handler_that_died_after_publishing_needs_no_second_training(place, storage, tmp_path):
+    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    first = incoming.process(upload, f"{place}/models", QUICK).status
+    folder = result_of(upload, place)
+    artefacts.write_json(
+        folder / "status.json", {**dataclasses.asdict(first), "state": "interrupted"}
+    )
+    settings = incoming.Settings(run=never)
+    found = incoming.process(upload, f"{place}/models", settings).status
+    assert (found.state, found.metrics, found.problems) == ("done", {"labels": 3}, 0)

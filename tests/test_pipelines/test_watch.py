@@ -1,0 +1,149 @@
+"""`beampose watch`: a folder in which zips land."""
+
+import dataclasses
+import time
+
+import fakes
+import numpy as np
+import pytest
+from conftest import write_project
+from uploads import QUICK, TINY, drop, never, result_of, zipped
+
+from pipelines import cli
+from pipelines.cloud import publish, status, watch
+from trainer import artefacts
+
+
+@pytest.fixture
+def project(tmp_path):
+    return fakes.project(tmp_path / "project")
+
+
+def watched(tmp_path, **options):
+    lines = []
+    lab = tmp_path / "lab"
+    lab.mkdir(exist_ok=True)
+    settings = dataclasses.replace(QUICK, **options)
+    return watch.Watch(str(lab), None, settings, lines.append), lab, lines
+
+
+def test_one_bad_zip_stops_no_other(tmp_path, storage, project):
+    looking, lab, lines = watched(tmp_path)
+    zipped(project, lab / "incoming/good.zip")
+    (lab / "incoming/bad.zip").write_text("no zip")
+    zipped(project, lab / "incoming/.hidden.zip")
+    zipped(project, lab / "incoming/..zip")
+    zipped(project, lab / "incoming/a&b.zip")
+    assert watch.once(looking, 0.01) == 1
+    text = "\n".join(lines)
+    assert "FAILED a&b.zip: cannot name a model" in text
+    assert "FAILED bad" in text
+    assert ": done" in text
+    assert {p.name for p in (lab / "models").iterdir()} == {"good", "bad"}
+    for name in ("bad.zip", "a&b.zip", "..zip"):
+        (lab / "incoming" / name).unlink()
+    lines.clear()
+    assert watch.once(watched(tmp_path, run=never)[0], 0.01) == 0
+    assert watch.once(looking, 0.01) == 0
+    assert lines == []
+
+
+def test_a_file_that_grows_is_left_until_it_is_whole(tmp_path, storage, project):
+    looking, lab, lines = watched(tmp_path)
+    whole = zipped(project, tmp_path / "a.zip").read_bytes()
+    target = lab / "incoming/reach.zip"
+    target.write_bytes(whole[:1000])
+    assert list(looking.look()) == []
+    target.write_bytes(whole[:2000])
+    assert list(looking.look()) == []
+    assert looking.waiting == ["reach.zip"]
+    assert not (lab / "models").exists()
+    target.write_bytes(whole)
+    assert list(looking.look()) == [True]
+    assert list(looking.look()) == []
+    assert lines[-1].endswith(": done")
+
+
+def test_watch_says_what_it_leaves_to_another_handler(tmp_path, storage, project):
+    looking, lab, lines = watched(tmp_path)
+    upload = drop(str(lab), storage, zipped(project, tmp_path / "a.zip"))
+    status.claim(result_of(upload, str(lab)), 600)
+    assert watch.once(looking, 0.01) == 1
+    assert "left to another that works on it (received)" in lines[-1]
+
+
+def test_watch_looks_at_a_bucket_too(storage, project, tmp_path):
+    lines = []
+    looking = watch.Watch("gs://lab/team", None, QUICK, lines.append)
+    assert watch.once(looking, 0.01) == 0
+    upload = drop("gs://lab/team", storage, zipped(project, tmp_path / "a.zip"))
+    assert watch.once(looking, 0.01) == 0
+    assert status.read(result_of(upload, "gs://lab/team")).state == "done"
+    assert watch.once(looking, 0.01) == 0
+    assert len([line for line in lines if line.endswith(": done")]) == 1
+
+
+def test_storage_that_fails_is_a_line_and_the_zip_is_tried_again(
+    tmp_path, storage, project, monkeypatch
+):
+    looking, lab, lines = watched(tmp_path)
+    zipped(project, lab / "incoming/reach.zip")
+
+    def down(*_):
+        raise OSError("the disk is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_copy", down)
+        assert watch.once(looking, 0.01) == 1
+    assert "the disk is away" in lines[-1]
+    assert "tried again" in lines[-1]
+    assert watch.once(looking, 0.01) == 0
+
+
+def test_watch_refuses_what_no_upload_could_be_trained_with(tmp_path, capsys):
+    (tmp_path / "t.yaml").write_text("train: {steps: many}")
+    for words, message in [
+        (["watch", str(tmp_path / "no"), "--once"], "No folder"),
+        (["watch", str(tmp_path), "--config", "no.yaml"], "No config file no.yaml"),
+        (["watch", str(tmp_path), "--config", str(tmp_path / "t.yaml")], "train.steps must be"),
+        (["watch", str(tmp_path), "--set", "train.stepz=1"], "Did you mean 'train.steps'"),
+        (["watch", str(tmp_path), "--set", "output=x"], "given by each upload"),
+        (["watch", str(tmp_path), "--every", "0"], "--every must be above 0"),
+    ]:
+        assert cli.main(words) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_watch_without_a_traceback(tmp_path, capsys, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert cli.main(["watch", str(tmp_path)]) == 130
+    captured = capsys.readouterr()
+    assert "become models in" in captured.out
+    assert "Stopped" in captured.err
+
+
+def test_watch_trains_a_project_for_real(tmp_path, capsys, storage):
+    lab = tmp_path / "lab"
+    zipped(write_project(tmp_path / "p"), lab / "incoming/spots.zip", "home/ann/spots/")
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    words = ["watch", str(lab), "--once", "--config", str(tmp_path / "tiny.yaml")]
+    words += ["--set", "train.window=8"]
+    assert cli.main(words) == 0
+    assert ": done" in capsys.readouterr().out
+    (folder,) = (lab / "models/spots").iterdir()
+    found = status.read(artefacts.place(folder))
+    assert found.state == "done"
+    assert sum(found.metrics["images"].values()) == 12
+    assert np.isfinite(found.metrics["test"]["mean_error_px"])
+    assert (folder / "model/saved_model/saved_model.pb").is_file()
+    assert artefacts.require(folder, "watch")["upload"] == "spots"
+    for file in folder.rglob("*"):
+        if file.suffix in (".json", ".jsonl", ".csv", ".html"):
+            assert "beampose-" not in file.read_text(encoding="utf-8").replace(
+                "beampose-resnet", ""
+            )
+    assert cli.main(words) == 0
+    assert "skipped" in capsys.readouterr().out
