@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from pipelines import options as beam_options
-from pipelines.features import analyze, dataset, extract, source, steps, store
+from pipelines.features import analyze, dataset, extract, frames, source, steps, store
 from preprocess.labels import TRAIN, Labels
 from trainer import artefacts, embed
 from trainer.config import Config, join
@@ -50,8 +50,12 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         shards=store.count_shards(len(labels.items) * (1 + config.copies), config.task == "crops"),
     )
     before = len(Index(target.folder))
+    keep = None
+    if config.features.frames:
+        shards = store.count_shards(len(labels.items), config.task == "crops")
+        keep = frames.KeepFrames(config.dataset, shards)
     with beam.Pipeline(options=options) as pipeline:
-        build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset)
+        build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset, keep)
     target.describe()
     store.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
@@ -60,7 +64,13 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     return Summary(counts["images"], embedded, counts["rejected"], counts["problems"], seconds)
 
 
-def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> None:
+def build(
+    pipeline: beam.Pipeline,
+    items: list,
+    job: steps.Job,
+    folder: str,
+    keep: frames.KeepFrames | None = None,
+) -> None:
     """Wires the steps; references travel, pixels stay inside a step."""
     together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
     checked = (
@@ -80,8 +90,12 @@ def build(pipeline: beam.Pipeline, items: list, job: steps.Job, folder: str) -> 
         | "GroupByShard" >> beam.GroupByKey()
         | "Embed" >> beam.ParDo(steps.Embed(job)).with_outputs(steps.REJECTS, main="stored")
     )
+    rejected = [checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS]]
+    if keep is not None:
+        written = records | "KeepFrames" >> keep
+        rejected.append(written[steps.REJECTS])
     rejects = (
-        (checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS])
+        rejected
         | "Rejects" >> beam.Flatten()
         | "WriteRejects" >> dataset.WriteRejects(folder)
     )
