@@ -31,7 +31,8 @@ class KeepFrames(beam.PTransform):
             input_or_inputs
             | "MissingFrames" >> beam.ParDo(Missing(self._folder, self._shards))
             | "GroupFrames" >> beam.GroupByKey()
-            | "WriteFrames" >> beam.ParDo(Write(self._folder, self._shards)).with_outputs(
+            | "WriteFrames"
+            >> beam.ParDo(Write(self._folder, self._shards)).with_outputs(
                 steps.REJECTS, main="written"
             )
         )
@@ -108,7 +109,7 @@ def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, Any]:
             file.unlink()
             file.with_suffix(SUFFIX).unlink(missing_ok=True)
     frames = Frames(folder)
-    kept = [key for key in frames.keys() if key in keys]
+    kept = [key for key in sorted(keys) if key in frames]
     return {"images": len(kept), "bytes": frames.bytes_of(kept)}
 
 

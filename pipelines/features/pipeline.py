@@ -95,9 +95,7 @@ def build(
         written = records | "KeepFrames" >> keep
         rejected.append(written[steps.REJECTS])
     rejects = (
-        rejected
-        | "Rejects" >> beam.Flatten()
-        | "WriteRejects" >> dataset.WriteRejects(folder)
+        rejected | "Rejects" >> beam.Flatten() | "WriteRejects" >> dataset.WriteRejects(folder)
     )
     _ = records | "WriteLabels" >> dataset.WriteLabels(
         folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]
