@@ -119,7 +119,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     }
     metrics = _metrics(config, dataset, result, predicted)
     if before:
-        metrics = _with_before(metrics, dataset, before, result)
+        metrics = _with_before(config, dataset, before, result, metrics)
         file = artefacts.place(folders.model, "history_before_finetune.json")
         artefacts.write_json(file, before.history)
     if judged:
@@ -150,11 +150,18 @@ def _finetuned(
 
 
 def _with_before(
-    metrics: dict[str, Any], dataset: "Dataset", before: "Result", result: "Result"
+    config: configs.Config,
+    dataset: "Dataset",
+    before: "Result",
+    result: "Result",
+    metrics: dict[str, Any],
 ) -> dict[str, Any]:
     """The metrics of a finetuned model, with what its head reached on stored features."""
     test = dataset.of("test")
-    measured = before.task.measure(test, before.task.predict(test, len(test))) if test else {}
+    measured = {}
+    if test:
+        predicted = before.task.predict(test, config.train.batch_size)
+        measured = before.task.measure(test, predicted)
     seconds = {
         **metrics["seconds"],
         "train": round(before.seconds, 2),
