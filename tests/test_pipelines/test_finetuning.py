@@ -24,7 +24,11 @@ TUNED = (
 
 
 def settings_of(name):
-    text = SETTINGS if name == "pose" else crops_settings()
+    text = crops_settings()
+    if name == "pose":
+        # One backbone with batch normalisation and one without.
+        text = SETTINGS.replace("mobilenet_v2_0.35", "resnet_compact")
+        text = text.replace('"random:0"', "builtin")
     text = text.replace("features: {", "features: {frames: true, ").replace("train: {", TUNED)
     return (
         text.replace("evaluate_every: 10", "evaluate_every: 3")
@@ -121,13 +125,14 @@ def test_the_exported_model_answers_as_the_trained_one(tuned, tmp_path):
     np.testing.assert_allclose(found["keypoints"], expected["keypoints"], atol=1e-3)
 
 
-def test_the_backbone_learns_and_its_statistics_stay(tuned, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["pose", "crops"])
+def test_the_backbone_learns_and_its_statistics_stay(tuned, tmp_path, name, monkeypatch):
     # Whatever the held-out images say, the last weights are looked at.
     monkeypatch.setattr(training._State, "restore_best", lambda state: None)
-    result = tune(tuned["pose"], tmp_path)
-    store = Dataset(tuned["pose"].dataset, tuned["pose"].store, cache_mb=1)
+    result = tune(tuned[name], tmp_path)
+    store = Dataset(tuned[name].dataset, tuned[name].store, cache_mb=1)
     recipe = store.store_info["recipe"]
-    fresh = embed.of_store(recipe, tuned["pose"].features.weights, store.store).backbone.network
+    fresh = embed.of_store(recipe, tuned[name].features.weights, store.store).backbone.network
     network = result.task.embedder.backbone.network
     for before, after in zip(fresh.variables, network.variables, strict=True):
         same = np.array_equal(before.numpy(), after.numpy())
