@@ -141,6 +141,8 @@ def test_the_backbone_learns_and_its_statistics_stay(tuned, tmp_path, name, monk
 
 def test_the_error_on_what_it_learns_from_falls(tuned, tmp_path):
     settings = {"finetune_steps": 30, "evaluate_every": 10, "originals": 1.0, "dropout": 0.0}
+    # Whole frames: windows that differ would make the losses of two steps differ too.
+    settings["finetune_window"] = 160
     history = tune(tuned["pose"], tmp_path, **settings).history
     assert history[-1]["loss"] < 0.9 * history[1]["loss"]
 
