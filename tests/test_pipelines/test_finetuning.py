@@ -182,8 +182,6 @@ def test_half_precision_learns_and_predicts_in_float32(tuned, tmp_path, name):
 
 TWO = """
 import json, sys
-from trainer.quiet import import_tensorflow
-import_tensorflow()
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
