@@ -37,6 +37,7 @@ class Plan(NamedTuple):
       new_store: its transform has to be learned first.
       features_seconds, train_seconds: on this machine.
       cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
+      finetune_steps: that follow the training; their time is not estimated.
     """
 
     images: int
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     features_seconds: float
     train_seconds: float
     cloud: dict[str, Any] | None
+    finetune_steps: int = 0
 
 
 def plan(config: Config, prices: str | None) -> Plan:
@@ -91,6 +93,7 @@ def plan(config: Config, prices: str | None) -> Plan:
         features_seconds=seconds,
         train_seconds=config.heads * (START["train"] + config.train.steps * steps),
         cloud=None if table is None else _dataflow(total, each + reading, table),
+        finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
     )
 
 
@@ -105,6 +108,11 @@ def describe(found: Plan) -> str:
         + (", with a new store's transform" if found.new_store else ""),
         f"training  {found.train_seconds:.0f} s on this machine, without evaluation",
     ]
+    if found.finetune_steps:
+        lines.append(
+            f"finetune  {found.finetune_steps} steps more, whose time is not estimated: the first "
+            "ones tell, and a GPU takes a small part of what a CPU does"
+        )
     if found.unreadable:
         lines.append(f"WARNING   {found.unreadable} of {PROBED} probed images cannot be read")
     if found.cloud:

@@ -462,7 +462,10 @@ def _say_if_random(config: Config) -> None:
 
 def _headline(config: Config, metrics: dict) -> str:
     note = f"NOTE: {metrics['note']}\n" if "note" in metrics else ""
-    seconds = f"{metrics['seconds']['train']:.0f} s of training. {config.model}"
+    took = metrics["seconds"]
+    seconds = f"{took['train']:.0f} s of training"
+    seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
+    seconds += f". {config.model}"
     test = metrics["test"]
     if not test:
         return f"{note}train: no image is held out, so there is no error to report; {seconds}"

@@ -23,6 +23,7 @@ PUBLISHED = {
     "evaluate",
     "export",
     "folds",
+    "frames",
     "quiet",
     "schema",
     "store",

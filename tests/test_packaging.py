@@ -74,7 +74,7 @@ def install_and_ask_for_help(archive, folder, packages, options):
 
 
 def test_the_trainer_installed_alone_answers_help(trainer_archive, tmp_path):
-    needed = ["setuptools", "wheel", "pyyaml"]
+    needed = ["setuptools", "wheel", "pyyaml", "fsspec", "universal-pathlib"]
     options = ["--no-deps", "--no-build-isolation"]
     install_and_ask_for_help(trainer_archive, tmp_path / "clean", needed, options)
 
@@ -102,6 +102,10 @@ def test_every_third_party_import_is_declared():
         "tensorflow_metadata": "tensorflow-transform",
         "tfx_bsl": "tensorflow-transform",
         "markupsafe": "jinja2",
+        "upath": "universal-pathlib",
+        # Of apache-beam[gcp] and google-cloud-aiplatform; imported by pipelines.cloud alone.
+        "google": "google-cloud-aiplatform",
+        "requests": "google-cloud-aiplatform",
     }
     found = set()
     for file in modules("trainer") | modules("preprocess") | modules("pipelines"):

@@ -1,4 +1,4 @@
-"""The frozen backbone: images to feature maps at stride 8, or to one embedding."""
+"""The backbone, frozen unless finetuned: images to maps at stride 8, or to one embedding."""
 
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
@@ -83,7 +83,7 @@ def grid(height: int, width: int, scale: float) -> tuple[int, int]:
 
 
 class Backbone(tf.Module):
-    """A frozen network cut at its taps.
+    """A network cut at its taps; frozen, until `unfreeze`.
 
     Args:
       name: a key of `BACKBONES`.
@@ -93,6 +93,7 @@ class Backbone(tf.Module):
     Attributes:
       channels: of the map or vector.
       digest: of the weights, sha256 in hex.
+      network: the Keras model.
     """
 
     def __init__(self, name: str, weights: str, *, pooled: bool = False):
@@ -108,8 +109,8 @@ class Backbone(tf.Module):
         self._strides = () if pooled else tuple(stride for _, stride in spec.taps)
         self._scaling = spec.scale
         taps = [model.output] if pooled else [model.get_layer(tap).output for tap, _ in spec.taps]
-        self._model = keras.Model(model.input, taps)
-        self._model.trainable = False
+        self.network = keras.Model(model.input, taps)
+        self.network.trainable = False
         widths = [int(tap.shape[-1]) for tap in taps]
         self.channels = (
             widths[0]
@@ -131,12 +132,22 @@ class Backbone(tf.Module):
         Returns:
           float32 (batch, height / 8, width / 8, channels), or (batch, channels) if pooled.
         """
-        outputs = self._model(scaled(images, self._scaling), training=False)
+        # Batch normalisation always takes the statistics it came with, also when it is trained:
+        # those of small batches of windows are none of the whole frames that are predicted.
+        outputs = self.network(scaled(images, self._scaling), training=False)
         maps = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         if self.pooled:
             return tf.reduce_mean(maps[0], axis=(1, 2))
         joined = [_at_stride_8(m, s) for m, s in zip(maps, self._strides, strict=True)]
         return tf.concat(joined, axis=-1)
+
+    def unfreeze(self) -> None:
+        """Lets the weights be trained; the statistics of batch normalisation stay."""
+        self.network.trainable = True
+
+    def tuned_digest(self) -> str:
+        """sha256 of the weights as they are now, up to the taps, in hex."""
+        return weight_files.digest(self.network)
 
 
 def resize(frames: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -> tf.Tensor:

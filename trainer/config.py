@@ -16,7 +16,18 @@ from trainer import artefacts
 TASKS = ("pose", "crops")
 FORMATS = ("deeplabcut", "crops", "csv")
 # Settings of `train` that change nothing in how one head is trained.
-NOT_OF_A_HEAD = ("cache_mb", "folds", "ensemble")
+NOT_OF_A_HEAD = (
+    "cache_mb",
+    "folds",
+    "ensemble",
+    "mode",
+    "finetune_steps",
+    "finetune_learning_rate",
+    "finetune_window",
+    "precision",
+)
+MODES = ("features", "finetune")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SPLIT_UNITS = ("image", "video", "folder", "block")
 
 T = TypeVar("T")
@@ -56,7 +67,8 @@ class Features:
     """How an image becomes features.
 
     `pca: 0` keeps all channels; unset means 64 for pose and 0 for crops. `copies` unset means 2
-    for pose and 0 for crops: docs/accuracy.md shows what more of them give.
+    for pose and 0 for crops: docs/accuracy.md shows what more of them give. `frames` also keeps the
+    encoded image of every label, beside the labels: `train.mode: finetune` learns from them.
     """
 
     backbone: str = "resnet50"
@@ -71,6 +83,7 @@ class Features:
     translation: float = 0.1
     contrast: float = 0.2
     blur: float = 1.0
+    frames: bool = False
 
     def __post_init__(self):
         _within("features.scale", self.scale, 0.05, 4.0)
@@ -97,6 +110,11 @@ class Train:
     images, whose errors say how far a prediction may be off; `ensemble` exports these heads
     together instead of one. `patience` evaluations without a better score end the training; 0 never
     ends it early.
+
+    With `mode: finetune` the trained head goes on together with the backbone, from frames, for
+    `finetune_steps` at `finetune_learning_rate`; both networks then compute in `precision`. Each
+    step sees windows of `finetune_window` pixels of the scaled frame (pose; crops are seen whole),
+    changed within the ranges of `features` but for a share of `originals`.
     """
 
     steps: int = 400
@@ -119,6 +137,11 @@ class Train:
     evaluate_every: int = 50
     checkpoint_every: int = 100
     cache_mb: int = 4096
+    mode: str = "features"
+    finetune_steps: int = 400
+    finetune_learning_rate: float = 1e-4
+    finetune_window: int = 256
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "hidden", "evaluate_every", "checkpoint_every"):
@@ -135,11 +158,33 @@ class Train:
         _within("train.originals", self.originals, 0.0, 1.0)
         _within("train.dropout", self.dropout, 0.0, 0.95)
         _within("train.weight_decay", self.weight_decay, 0.0, 1.0)
-        for name in ("learning_rate", "pos_dist_thresh", "locref_stdev"):
+        for name in ("learning_rate", "finetune_learning_rate", "pos_dist_thresh", "locref_stdev"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"train.{name} must be above 0. Received: {getattr(self, name)}.")
         _within("train.locref_weight", self.locref_weight, 0.0, 1e6)
         _within("train.cache_mb", self.cache_mb, 0, 10**9)
+        self._check_finetune()
+
+    def _check_finetune(self):
+        _one_of("train.mode", self.mode, MODES)
+        _one_of("train.precision", self.precision, PRECISIONS)
+        _within("train.finetune_steps", self.finetune_steps, 1, 100_000_000)
+        _within("train.finetune_window", self.finetune_window, 32, 8192)
+        if self.finetune_window % 16:
+            raise ValueError(
+                "train.finetune_window must be a multiple of 16, the pixels of two cells. "
+                f"Received: {self.finetune_window}."
+            )
+        if self.mode == "finetune" and self.folds:
+            raise ValueError(
+                "train.folds judges heads on stored features, not a finetuned network: set "
+                f"train.folds: 0 or train.mode: features. Received: {self.folds}."
+            )
+        if self.mode == "features" and self.precision != "float32":
+            raise ValueError(
+                "train.precision is of train.mode: finetune; heads on stored features are trained "
+                f"in float32. Received: {self.precision!r}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,6 +241,11 @@ class Config:
             raise ValueError(
                 f"source.format {self.source.format!r} does not hold labels for task "
                 f"{self.task!r}: pose needs deeplabcut, crops needs crops or csv."
+            )
+        if self.train.mode == "finetune" and not self.features.frames:
+            raise ValueError(
+                "train.mode: finetune learns from frames, which the feature job keeps when told "
+                "to: set features.frames: true. Received: false."
             )
 
     @property

@@ -71,7 +71,8 @@ class Embedder(tf.Module):
 
     def embed(self, images: tf.Tensor) -> tf.Tensor:
         """Resized images to features (batch, rows, columns, dims), or (batch, dims) if pooled."""
-        raw = self.backbone(images)
+        # A backbone in training may compute in half precision; the transform never does.
+        raw = tf.cast(self.backbone(images), tf.float32)
         if self._transform is None:
             return raw
         shape = tf.shape(raw)
@@ -83,6 +84,31 @@ class Embedder(tf.Module):
 
     def _frames(self, frames: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.embed(self.resized(frames)), tf.bfloat16)
+
+
+def of_store(recipe: dict, weights: str, store: str) -> Embedder:
+    """The embedder that a store's features came from.
+
+    Args:
+      recipe: of the store.
+      weights: of the backbone, see `trainer.weights.load`.
+      store: folder.
+
+    Raises:
+      ValueError: the store was made with other weights.
+    """
+    backbone = Backbone(recipe["backbone"], weights, pooled=recipe["pooled"])
+    if backbone.digest != recipe["weights_digest"]:
+        raise ValueError(
+            f"The store was made with weights {recipe['weights_digest'][:12]}, but "
+            f"features.weights gives {backbone.digest[:12]}. Run `beampose features` again."
+        )
+    return Embedder(
+        backbone,
+        str(artefacts.place(store, TRANSFORM)),
+        scale=recipe.get("scale", 1.0),
+        crop_size=recipe.get("crop_size", 0),
+    )
 
 
 def decode(data: tf.Tensor) -> tf.Tensor:

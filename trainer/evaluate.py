@@ -1,4 +1,4 @@
-"""Measures an exported model on the stored features of labeled images."""
+"""Measures an exported model on labeled images: their stored features, or frames if finetuned."""
 
 from typing import Any, NamedTuple
 
@@ -31,15 +31,19 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(config: Config) -> Evaluation:
-    """Runs the SavedModel's `features` signature over the dataset.
+    """Runs the SavedModel over the dataset.
+
+    By its `features` signature, which spares the backbone; a finetuned model's backbone did not
+    make the stored features, so that one looks at the images themselves.
 
     Raises:
       FileNotFoundError: there is no dataset or no model.
+      OSError: the model was finetuned and an image is neither kept nor where it was.
       ValueError: the model was trained on features of another store.
     """
     import tensorflow as tf
 
-    from trainer import export
+    from trainer import export, frames
 
     info = artefacts.require(config.model, "train")
     dataset = Dataset(config.dataset, config.store, cache_mb=0)
@@ -48,15 +52,21 @@ def evaluate(config: Config) -> Evaluation:
             f"{config.model} was trained on the features of {info['store']}, the dataset has those "
             f"of {dataset.info['store']}. Run `beampose train` again."
         )
-    signature = export.load(config.model).signatures["features"]  # pyright: ignore[reportAttributeAccessIssue]
+    signatures = export.load(config.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     records = [r for split in SPLITS for r in dataset.of(split)]
-    if config.task == "pose":
-        predicted = np.array([_keypoints(signature, dataset, r) for r in records])
-        names = dataset.bodyparts
+    names = dataset.bodyparts if config.task == "pose" else dataset.classes
+    if info.get("mode") == "finetune":
+        predicted = frames.answers(
+            lambda given: signatures["frames"](frames=given),
+            frames.Frames(config.dataset),
+            records,
+            config.train.batch_size,
+        )
+    elif config.task == "pose":
+        predicted = np.array([_keypoints(signatures["features"], dataset, r) for r in records])
     else:
-        features = [dataset.features(r) for r in records]
-        predicted = signature(features=tf.constant(np.stack(features)))["scores"].numpy()
-        names = dataset.classes
+        features = tf.constant(np.stack([dataset.features(r) for r in records]))
+        predicted = signatures["features"](features=features)["scores"].numpy()
     return Evaluation(
         config.task,
         names,

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import artefacts, embed, tasks
+from trainer.config import Config
 
 SAVED_MODEL = "saved_model"
 LEGACY = "legacy"
 _BYTES = tf.TensorSpec((None,), tf.string)
-_FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 
 
 class PoseModel(tf.Module):
@@ -74,7 +75,7 @@ class PoseModel(tf.Module):
         size = tf.TensorSpec((None, 2), tf.int32, "size")
         return {
             "serving_default": _signature(self.serve, image_bytes=_BYTES),
-            "frames": _signature(self.frames, frames=_FRAMES),
+            "frames": _signature(self.frames, frames=FRAMES),
             "features": tf.function(self.features, input_signature=[maps, size]),
         }
 
@@ -130,11 +131,18 @@ class CropModel(tf.Module):
         return {
             "serving_default": _signature(self.serve, key=_BYTES, image_bytes=_BYTES),
             "image_bytes": _signature(self.serve_bytes, image_bytes=_BYTES),
-            "frames": _signature(self.frames, frames=_FRAMES),
+            "frames": _signature(self.frames, frames=FRAMES),
             "features": _signature(
                 self.features, features=tf.TensorSpec((None, dims), tf.bfloat16)
             ),
         }
+
+
+def assemble(config: Config, embedder: embed.Embedder, task) -> PoseModel | CropModel:
+    """The model of an experiment: a trained task of `trainer.tasks` behind its embedder."""
+    if config.task == "pose":
+        return PoseModel(embedder, task.members, config.train.locref_stdev, task.reach)
+    return CropModel(embedder, task.members)
 
 
 def save(model: PoseModel | CropModel, folder: str) -> None:

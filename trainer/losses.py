@@ -1,4 +1,8 @@
-"""DeepLabCut's pose loss on maps of any size: cells outside an image weigh nothing."""
+"""DeepLabCut's pose loss on maps of any size: cells outside an image weigh nothing.
+
+In a `tf.distribute` strategy of several replicas each gives its share of the loss of a batch:
+the shares add up to what one device says of all of it.
+"""
 
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
@@ -15,7 +19,7 @@ def scoremap_loss(logits: tf.Tensor, scoremap: tf.Tensor, weights: tf.Tensor) ->
     """
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=scoremap, logits=logits)
     per_cell = tf.reduce_mean(entropy, axis=-1)
-    return tf.reduce_sum(per_cell * weights) / tf.reduce_sum(weights)
+    return tf.reduce_sum(per_cell * weights) / _of_all(tf.reduce_sum(weights))
 
 
 def locref_loss(predicted: tf.Tensor, locref: tf.Tensor, scoremap: tf.Tensor) -> tf.Tensor:
@@ -28,7 +32,7 @@ def locref_loss(predicted: tf.Tensor, locref: tf.Tensor, scoremap: tf.Tensor) ->
     error = tf.abs(predicted - locref)
     huber = tf.where(error < 1.0, 0.5 * error**2, error - 0.5)
     return tf.math.divide_no_nan(
-        tf.reduce_sum(huber * scoremap[..., None]), 2.0 * tf.reduce_sum(scoremap)
+        tf.reduce_sum(huber * scoremap[..., None]), 2.0 * _of_all(tf.reduce_sum(scoremap))
     )
 
 
@@ -36,4 +40,12 @@ def class_loss(logits: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor) -
     """Weighted mean softmax cross-entropy of (batch, classes) logits and (batch,) labels."""
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     weights = tf.gather(class_weights, labels)
-    return tf.reduce_sum(entropy * weights) / tf.reduce_sum(weights)
+    return tf.reduce_sum(entropy * weights) / _of_all(tf.reduce_sum(weights))
+
+
+def _of_all(total: tf.Tensor) -> tf.Tensor:
+    """The sum over all replicas."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return total
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, total)

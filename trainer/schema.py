@@ -1,4 +1,4 @@
-"""The records: stored features by key, and labels. The one place that knows their fields."""
+"""The records: features and frames by key, and labels. The one place that knows their fields."""
 
 from typing import NamedTuple
 
@@ -35,6 +35,21 @@ class LabelRecord(NamedTuple):
     copy: int
     keypoints: np.ndarray
     label: int
+
+
+class EncodedFrame(NamedTuple):
+    """A labeled image as a file holds it.
+
+    Attributes:
+      key: of its features in the store, as in its `LabelRecord`.
+      image: JPEG, PNG or BMP, which `embed.decode` turns into the labeled pixels.
+      height, width: pixels.
+    """
+
+    key: str
+    image: bytes
+    height: int
+    width: int
 
 
 def feature_example(key: str, features: np.ndarray) -> bytes:
@@ -107,6 +122,29 @@ def parse_label(serialized: bytes) -> LabelRecord:
         keypoints=np.array(fields["keypoints"].float_list.value, np.float64).reshape(shape),
         label=number("label") if "label" in fields else -1,
     )
+
+
+def frame_example(frame: EncodedFrame) -> bytes:
+    """Serializes an encoded image."""
+    return _example(frame._asdict())
+
+
+def parse_frame(serialized: bytes) -> EncodedFrame:
+    """Reads what `frame_example` wrote.
+
+    Raises:
+      ValueError: not such a record.
+    """
+    fields = _fields(serialized)
+    try:
+        return EncodedFrame(
+            key=fields["key"].bytes_list.value[0].decode(),
+            image=fields["image"].bytes_list.value[0],
+            height=int(fields["height"].int64_list.value[0]),
+            width=int(fields["width"].int64_list.value[0]),
+        )
+    except (KeyError, IndexError):
+        raise ValueError("not a frame record: a field is missing") from None
 
 
 def _fields(serialized: bytes):

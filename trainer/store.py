@@ -1,10 +1,10 @@
-"""Reads stored features by key: an index a shard, one seek a record, nothing held in memory."""
+"""Reads stored records by key: an index a shard, one seek a record, nothing held in memory."""
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from trainer import artefacts, schema
 SHARDS = "shards"
 SUFFIX = ".tfrecord"
 _HEADER = struct.Struct("<QI")
+
+Record = TypeVar("Record")
 
 
 class Place(NamedTuple):
@@ -23,18 +25,24 @@ class Place(NamedTuple):
     size: int
 
 
-class Index:
-    """The keys of a store and their places.
+class Records(Generic[Record]):
+    """The keys of the records of some shards and their places.
 
     Every shard has a JSON file beside it that lists its records; it is written after the shard, so
-    a shard without one is not part of the store.
+    a shard without one does not count.
+
+    Args:
+      folder: of the shards.
+      pattern: of the JSON files beside them.
+      parse: bytes of a record to its key and value; raises ValueError if they are no such record.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, pattern: str, parse: Callable[[bytes], tuple[str, Record]]):
         self.folder = folder
+        self._parse = parse
         self._places: dict[str, Place] = {}
         self._copies: Path | None = None
-        for file in artefacts.whole(artefacts.place(folder, SHARDS), "*.json"):
+        for file in artefacts.whole(folder, pattern):
             entry = json.loads(file.read_text(encoding="utf-8"))
             shard = str(file.with_suffix(SUFFIX))
             for key, offset, size in entry["records"]:
@@ -54,27 +62,27 @@ class Index:
         """Total size of some records."""
         return sum(self._places[key].size for key in keys)
 
-    def read(self, key: str) -> np.ndarray:
-        """The features of a key, bfloat16.
+    def read(self, key: str) -> Record:
+        """The record of a key.
 
         Raises:
-          KeyError: the store has no such key.
+          KeyError: there is no such key.
           ValueError: the shard is damaged; the text names it.
         """
         if key not in self._places:
-            raise KeyError(f"{self.folder} has no features for key {key}.")
+            raise KeyError(f"{self.folder} has no record for key {key}.")
         shard, offset, size = self._places[key]
         with self._local(shard).open("rb") as file:
             file.seek(offset)
             length, _ = _HEADER.unpack(file.read(_HEADER.size))
             data = file.read(length)
         try:
-            found, features = schema.parse_features(data) if length == size else ("", None)
+            found, record = self._parse(data) if length == size else ("", None)
         except Exception as error:  # Protobuf's DecodeError is no public class.
             raise ValueError(f"{shard} is damaged at byte {offset}: {error}") from error
-        if found != key or features is None:
+        if found != key or record is None:
             raise ValueError(f"{shard} is damaged at byte {offset}: another record stands there.")
-        return features
+        return record
 
     def _local(self, shard: str) -> Path:
         """The shard on this machine; one of a bucket is copied when its first record is read."""
@@ -88,6 +96,18 @@ class Index:
             with artefacts.replacing(copy) as temporary:
                 artefacts.download(source, temporary)
         return copy
+
+
+class Index(Records[np.ndarray]):
+    """The features of a store by key, bfloat16.
+
+    Args:
+      folder: the store.
+    """
+
+    def __init__(self, folder: str):
+        shards = str(artefacts.place(folder, SHARDS))
+        super().__init__(shards, "*.json", schema.parse_features)
 
 
 def record_offset(previous_end: int, payload: bytes) -> tuple[int, int, int]:

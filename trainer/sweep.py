@@ -66,7 +66,13 @@ def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, An
     for values in itertools.product(*choices):
         settings = dict(zip(keys, values, strict=True))
         words = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-        found.append(({key: settings[key] for key in varied}, config.load(path, words)))
+        chosen = config.load(path, words)
+        if chosen.train.mode == "finetune":
+            raise ValueError(
+                "A sweep trains heads on stored features: give --set train.mode=features, and "
+                "finetune the best by `beampose train`."
+            )
+        found.append(({key: settings[key] for key in varied}, chosen))
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from trainer.dataset import Dataset
     from trainer.folds import CrossValidation
+    from trainer.frames import Frames
     from trainer.train import Result
 
 LOG = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     import_tensorflow()
     from trainer import export
     from trainer.dataset import Dataset
+    from trainer.frames import Frames
     from trainer.train import train
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
@@ -98,21 +100,29 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
         result = _together(config, dataset, judged)
     else:
         result = train(config, dataset, checkpoints=folders.checkpoints, logs=folders.logs)
+    before = None
+    if config.train.mode == "finetune":
+        before, result = result, _finetuned(config, dataset, folders, result)
     # Only now: a training that fails leaves the last model whole.
     artefacts.begin(folders.model)
     began = time.perf_counter()
-    model = _assemble(config, dataset, result)
+    model = result.task.model if before else _assemble(config, dataset, result)
     export.save(model, folders.model)
     if isinstance(model, export.CropModel) and len(dataset.classes) == 2:
         export.save_legacy(model, folders.model)
-    frame, features = _probe(dataset)
-    skew = export.verify(folders.model, model, frame, features)
+    frame, features = _probe(dataset, Frames(folders.dataset))
+    # Stored features are not those of a finetuned backbone.
+    skew = export.verify(folders.model, model, frame, None if before else features)
     LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
     predicted = {
         split: result.task.predict(dataset.of(split), config.train.batch_size)
         for split in ("train", "test")
     }
     metrics = _metrics(config, dataset, result, predicted)
+    if before:
+        metrics = _with_before(config, dataset, before, result, metrics)
+        file = artefacts.place(folders.model, "history_before_finetune.json")
+        artefacts.write_json(file, before.history)
     if judged:
         metrics["folds"] = {"number": config.train.folds, **judged.metrics}
         metrics["seconds"]["folds"] = round(judged.seconds, 2)
@@ -125,6 +135,48 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     tuning.report(result.task.score, figure, result.best_step)
     artefacts.complete(folders.model, _info(config, dataset, result, skew, uncertainty))
     return metrics
+
+
+def _finetuned(
+    config: configs.Config, dataset: "Dataset", folders: Folders, start: "Result"
+) -> "Result":
+    from trainer import finetune
+
+    return finetune.finetune(
+        config,
+        dataset,
+        start,
+        folder=folders.dataset,
+        checkpoints=folders.checkpoints,
+        logs=configs.join(folders.logs, "finetune"),
+    )
+
+
+def _with_before(
+    config: configs.Config,
+    dataset: "Dataset",
+    before: "Result",
+    result: "Result",
+    metrics: dict[str, Any],
+) -> dict[str, Any]:
+    """The metrics of a finetuned model, with what its head reached on stored features."""
+    test = dataset.of("test")
+    measured = {}
+    if test:
+        predicted = before.task.predict(test, config.train.batch_size)
+        measured = before.task.measure(test, predicted)
+    seconds = {
+        **metrics["seconds"],
+        "train": round(before.seconds, 2),
+        "finetune": round(result.seconds, 2),
+    }
+    return {
+        **metrics,
+        "mode": "finetune",
+        "seconds": seconds,
+        "test_before_finetune": measured,
+        "finetuned_weights_digest": result.task.digest(),
+    }
 
 
 def _cross_validate(
@@ -179,43 +231,21 @@ def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
 
 def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
     from trainer import embed, export
-    from trainer.backbone import Backbone
 
     recipe = dataset.store_info["recipe"]
-    backbone = Backbone(recipe["backbone"], config.features.weights, pooled=recipe["pooled"])
-    if backbone.digest != recipe["weights_digest"]:
-        raise ValueError(
-            f"The store was made with weights {recipe['weights_digest'][:12]}, but "
-            f"features.weights gives {backbone.digest[:12]}. Run `beampose features` again."
-        )
-    transform = configs.join(dataset.store, embed.TRANSFORM)
-    embedder = embed.Embedder(
-        backbone,
-        transform,
-        scale=recipe.get("scale", 1.0),
-        crop_size=recipe.get("crop_size", 0),
-    )
-    if config.task == "pose":
-        task = result.task
-        return export.PoseModel(embedder, task.members, config.train.locref_stdev, task.reach)
-    return export.CropModel(embedder, result.task.members)
+    embedder = embed.of_store(recipe, config.features.weights, dataset.store)
+    return export.assemble(config, embedder, result.task)
 
 
-def _probe(dataset: "Dataset"):
+def _probe(dataset: "Dataset", frames: "Frames"):
     """A labeled image and its stored features, or a random image where none can be read."""
     import numpy as np
-    import tensorflow as tf
-
-    from trainer import embed
 
     for record in (dataset.of("test") or dataset.of("train"))[:5]:
         try:
-            data = artefacts.place(record.image_uri).read_bytes()
-            pixels = embed.decode(tf.constant(data)).numpy()
-        except (OSError, tf.errors.OpError, ValueError):
+            return frames.pixels(record), dataset.features(record)
+        except (OSError, ValueError):
             continue
-        if pixels.shape[:2] == (record.height, record.width):
-            return pixels, dataset.features(record)
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3))
     return noise.astype(np.uint8), None
 
@@ -271,10 +301,13 @@ def _info(
 
     names = ("task", "bodyparts", "individuals", "edges", "classes", "scorer", "project", "split")
     backbone = dataset.store_info["recipe"]["backbone"]
+    tuned = config.train.mode == "finetune"
     return {
         "made_by": f"beampose {__version__} train",
         **{name: dataset.info[name] for name in names},
-        "dlc_scorer": scorer(dataset.info, backbone, result.best_step),
+        # The steps of a finetuning are counted anew: its name must be another.
+        "dlc_scorer": scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
+        "mode": config.train.mode,
         "store": dataset.info["store"],
         "recipe": dataset.store_info["recipe"],
         "weights": dataset.store_info["weights"],

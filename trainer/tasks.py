@@ -36,6 +36,7 @@ class Pose:
             layers=config.layers,
             dropout=config.train.dropout,
         )
+        self.trained = [self.head]
         # What predicts: the head that is trained, or several that were.
         self.members = [self.head]
         self._window = config.train.window
@@ -55,8 +56,13 @@ class Pose:
 
     def loss(self, batch: PoseBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Total loss of a batch in training, and its parts by name."""
-        features = tf.cast(batch.features, tf.float32)
-        shape = tf.shape(features)
+        return self.loss_of(self.head(tf.cast(batch.features, tf.float32), training=True), batch)
+
+    def loss_of(
+        self, outputs: tf.Tensor, batch: PoseBatch
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of what the head said, float32; the features of the batch are not used."""
+        shape = tf.shape(outputs)
         x, y = targets.centres(shape[1], shape[2], batch.cell, batch.origin)
         scoremap, locref = targets.pose_targets(
             batch.keypoints,
@@ -66,9 +72,7 @@ class Pose:
             locref_stdev=self._train.locref_stdev,
         )
         scoremap *= batch.inside[..., None]
-        logits, refinement = heads.split_maps(
-            self.head(features, training=True), len(self.dataset.bodyparts)
-        )
+        logits, refinement = heads.split_maps(outputs, len(self.dataset.bodyparts))
         parts = {
             "scoremap_loss": losses.scoremap_loss(logits, scoremap, batch.inside),
             "locref_loss": losses.locref_loss(refinement, locref, scoremap),
@@ -109,6 +113,7 @@ class Crops:
             layers=config.layers,
             dropout=config.train.dropout,
         )
+        self.trained = [self.head]
         # What predicts: the head that is trained, or several that were.
         self.members = [self.head]
         self.signature = dataset.crop_signature()
@@ -127,8 +132,13 @@ class Crops:
 
     def loss(self, batch: CropBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Total loss of a batch in training, and its parts by name."""
-        logits = self.head(tf.cast(batch.features, tf.float32), training=True)
-        total = losses.class_loss(logits, batch.labels, self._class_weights)
+        return self.loss_of(self.head(tf.cast(batch.features, tf.float32), training=True), batch)
+
+    def loss_of(
+        self, outputs: tf.Tensor, batch: CropBatch
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of what the head said, float32; the features of the batch are not used."""
+        total = losses.class_loss(outputs, batch.labels, self._class_weights)
         return total, {"class_loss": total}
 
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:

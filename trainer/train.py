@@ -4,6 +4,7 @@ import json
 import logging
 import time
 import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,29 @@ class Result(NamedTuple):
     seconds: float
 
 
+class Run(NamedTuple):
+    """A training, apart from its batches.
+
+    Attributes:
+      task: with `trained`, the models whose weights it changes, `signature`, `loss`, `predict`,
+        `measure`, `score` and `sign`: see `trainer.tasks`.
+      optimizer: built for the task's variables.
+      settings: when to evaluate, to save and to give up.
+      digest: tells its checkpoint from another run's.
+      checkpoint: file of its state.
+      logs: folder for TensorBoard.
+      held_out: records whose score decides which weights are kept; empty keeps the last.
+    """
+
+    task: Any
+    optimizer: keras.optimizers.Optimizer
+    settings: Train
+    digest: str
+    checkpoint: UPath
+    logs: str
+    held_out: list[LabelRecord]
+
+
 class _Board:
     """TensorBoard's log of a run; one in a bucket is written here and copied at checkpoints."""
 
@@ -64,23 +88,23 @@ class _Board:
 class _State:
     """What a killed run needs to go on: weights, optimizer, history, best weights so far."""
 
-    def __init__(self, head: keras.Model, optimizer: keras.optimizers.Optimizer):
+    def __init__(self, trained: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer):
         # `variables` includes the state of dropout's random generators; `weights` does not.
-        self._live = [*head.variables, *optimizer.variables]
-        self._head = head
+        self._variables = [v for model in trained for v in model.variables]
+        self._live = [*self._variables, *optimizer.variables]
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
         self.best_step = 0
         self.best_score = float("nan")
-        self.best = [v.numpy() for v in head.variables]
+        self.best = [v.numpy() for v in self._variables]
 
     def keep(self, score: float) -> None:
         self.best_step, self.best_score = self.step, score
-        self.best = [v.numpy() for v in self._head.variables]
+        self.best = [v.numpy() for v in self._variables]
 
     def restore_best(self) -> None:
-        for variable, value in zip(self._head.variables, self.best, strict=True):
+        for variable, value in zip(self._variables, self.best, strict=True):
             variable.assign(value)
 
     def save(self, file: UPath, run: str) -> None:
@@ -137,33 +161,75 @@ def train(
         raise ValueError("The training split is empty. Lower split.test or add labels.")
     task = TASKS[config.task](config, dataset)
     settings = config.train
-    optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps),  # pyright: ignore[reportArgumentType]
-        weight_decay=settings.weight_decay,
+    optimizer = adamw(settings.learning_rate, settings.steps, settings.weight_decay)
+    optimizer.build(variables_of(task))
+
+    def batches(start: int) -> tf.data.Dataset:
+        return stream(
+            task.make_batch,
+            groups(records, settings.batch_size, settings.originals),
+            task.signature,
+            seed=settings.seed,
+            start=start,
+            steps=settings.steps,
+        )
+
+    run = Run(
+        task=task,
+        optimizer=optimizer,
+        settings=settings,
+        digest=run_digest(config, dataset, choose),
+        checkpoint=artefacts.place(checkpoints, CHECKPOINT),
+        logs=logs,
+        held_out=dataset.of("test") if choose else [],
     )
-    optimizer.build(task.head.trainable_variables)
-    state = _State(task.head, optimizer)
-    file = artefacts.place(checkpoints, CHECKPOINT)
-    run = _run_digest(config, dataset, choose)
-    if file.is_file() and state.load(file, run):
-        LOG.info("Going on at step %d of %d.", state.step, settings.steps)
-    step = _compile(task, optimizer)
-    board = _Board(logs)
-    held_out = dataset.of("test") if choose else []
-    batches = stream(
-        task.make_batch,
-        groups(records, settings.batch_size, settings.originals),
-        task.signature,
-        seed=settings.seed,
-        start=state.step,
-        steps=settings.steps,
-    )
+    return fit(run, batches, steps=settings.steps)
+
+
+def adamw(rate: float, steps: int, weight_decay: float) -> keras.optimizers.Optimizer:
+    """The optimizer of all training: AdamW whose rate falls as a cosine to 0."""
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)  # pyright: ignore[reportArgumentType]
+
+
+def variables_of(task) -> list:
+    """What the gradient changes."""
+    return [v for model in task.trained for v in model.trainable_variables]
+
+
+def fit(
+    run: Run,
+    batches: Callable[[int], Iterable],
+    *,
+    steps: int,
+    strategy: tf.distribute.Strategy | None = None,
+    judge_start: bool = False,
+) -> Result:
+    """The loop: goes on from the run's checkpoint, evaluates, saves, keeps the best weights.
+
+    Args:
+      batches: those from a step on; what a step sees must depend on its number alone.
+      steps: of the whole run.
+      strategy: where `run.task` and `run.optimizer` were made, if on several devices.
+      judge_start: evaluates before the first step too, so that weights nobody can better stay.
+
+    Raises:
+      ValueError: the loss left the numbers.
+    """
+    task, settings, held_out = run.task, run.settings, run.held_out
+    state = _State(task.trained, run.optimizer)
+    if run.checkpoint.is_file() and state.load(run.checkpoint, run.digest):
+        LOG.info("Going on at step %d of %d.", state.step, steps)
+    elif judge_start:
+        _evaluate(task, state, {}, held_out, settings.batch_size)
+    step = _compile(task, run.optimizer, strategy)
+    board = _Board(run.logs)
     began = time.perf_counter()
     last = None
-    for batch in () if _given_up(state.history, task, settings) else batches:
+    for batch in () if _given_up(state.history, task, settings) else batches(state.step):
         total, parts = step(batch)
         state.step += 1
-        done = state.step == settings.steps
+        done = state.step == steps
         if done or state.step % settings.evaluate_every == 0:
             _check_finite(float(total), state.step)
             state.seconds += time.perf_counter() - began
@@ -174,7 +240,7 @@ def train(
             began = time.perf_counter()
         if done or state.step % settings.checkpoint_every == 0:
             state.seconds += time.perf_counter() - began
-            state.save(file, run)
+            state.save(run.checkpoint, run.digest)
             board.publish()
             began = time.perf_counter()
         if done:
@@ -196,7 +262,7 @@ def seconds_a_step(config: Config, *, dims: int, names: int, side: int) -> float
     noise = Noise(config.task, dims, names, side, config.train.batch_size)
     task = TASKS[config.task](config, noise)  # pyright: ignore[reportArgumentType]
     optimizer = keras.optimizers.AdamW(config.train.learning_rate)
-    optimizer.build(task.head.trainable_variables)
+    optimizer.build(variables_of(task))
     step = _compile(task, optimizer)
     batch = noise.batch()
     step(batch)
@@ -207,18 +273,55 @@ def seconds_a_step(config: Config, *, dims: int, names: int, side: int) -> float
     return (time.perf_counter() - began) / PROBED_STEPS
 
 
-def _compile(task, optimizer):
-    variables = task.head.trainable_variables
+def _compile(task, optimizer, strategy: tf.distribute.Strategy | None = None):
+    variables = variables_of(task)
     kind = type(task.signature)
 
-    @tf.function(input_signature=tuple(task.signature))
-    def step(*parts):
+    def update(*parts):
         with tf.GradientTape() as tape:
             total, losses = task.loss(kind(*parts))
-        optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+            scaled = optimizer.scale_loss(total)
+        gradients = _agreed(tape.gradient(scaled, variables))
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return total, losses
 
-    return lambda batch: step(*batch)
+    if strategy is None or strategy.num_replicas_in_sync == 1:
+        alone = tf.function(update, input_signature=tuple(task.signature))
+        return lambda batch: alone(*batch)
+
+    @tf.function
+    def together(parts):
+        # The shares of the replicas add up, see `trainer.losses`; so do their gradients.
+        shares = strategy.run(update, args=parts)
+        return tf.nest.map_structure(
+            lambda share: strategy.reduce(tf.distribute.ReduceOp.SUM, share, axis=None), shares
+        )
+
+    return lambda batch: together(_dealt(batch, strategy))
+
+
+def _dealt(batch, strategy: tf.distribute.Strategy) -> tuple:
+    """Each replica's slice of a batch."""
+    count = strategy.num_replicas_in_sync
+
+    def deal(part: tf.Tensor):
+        slices = tf.split(part, count)
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: slices[context.replica_id_in_sync_group]
+        )
+
+    return tuple(deal(part) for part in batch)
+
+
+def _agreed(gradients: Sequence[Any]) -> Sequence[Any]:
+    """Gradients that are not finite on one replica are so on all: loss scaling asks only one."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return gradients
+    broken = [tf.reduce_any(~tf.math.is_finite(g)) for g in gradients]
+    number = tf.cast(tf.reduce_any(tf.stack(broken)), tf.float32)
+    number = replica.all_reduce(tf.distribute.ReduceOp.SUM, number)
+    return [tf.where(number > 0, tf.constant(np.nan, g.dtype), g) for g in gradients]
 
 
 def _evaluate(
@@ -234,7 +337,7 @@ def _evaluate(
             score = measured[task.score]
             if score is not None:
                 entry[task.score] = score
-                if not state.best_step or task.sign * (score - state.best_score) > 0:
+                if np.isnan(state.best_score) or task.sign * (score - state.best_score) > 0:
                     state.keep(score)
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
@@ -259,12 +362,13 @@ def _given_up(history: list[dict[str, Any]], task, settings: Train) -> bool:
 def _check_finite(loss: float, step: int) -> None:
     if not np.isfinite(loss):
         raise ValueError(
-            f"The loss is {loss} at step {step}: lower train.learning_rate, or run `beampose "
-            "check` for labels far outside their images."
+            f"The loss is {loss} at step {step}: lower train.learning_rate (of finetuning "
+            "train.finetune_learning_rate), or run `beampose check` for labels far outside their "
+            "images."
         )
 
 
-def _run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
+def run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
     settings = {k: v for k, v in vars(config.train).items() if k not in NOT_OF_A_HEAD}
     labels = [

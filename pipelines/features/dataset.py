@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam import pvalue
 
+from pipelines.features import frames
 from preprocess.labels import Labels
 from trainer import __version__, artefacts, schema
 from trainer.config import Config
@@ -127,6 +128,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
         "store": recipe_id,
         "counts": counts,
         "split": dict(sorted(Counter(r.split for r in originals).items())),
+        "frames": frames.describe(config.dataset, records) if config.features.frames else None,
         "labels_digest": artefacts.digest(
             [[r.key, r.split, r.label, str(r.keypoints.tolist())] for r in records]
         ),

@@ -10,7 +10,7 @@ import apache_beam as beam
 from pipelines import options as beam_options
 from pipelines import runner
 from pipelines.cloud import stage
-from pipelines.features import analyze, dataset, extract, source, steps, store
+from pipelines.features import analyze, dataset, extract, frames, source, steps, store
 from preprocess.labels import TRAIN, Labels
 from trainer import artefacts, embed
 from trainer.config import Config, join
@@ -62,9 +62,14 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         shards=store.count_shards(len(labels.items) * (1 + config.copies), config.task == "crops"),
     )
     before = len(Index(target.folder))
+    keep = None
+    if config.features.frames:
+        shards = store.count_shards(len(labels.items), config.task == "crops")
+        keep = frames.KeepFrames(config.dataset, shards)
     pipeline = beam.Pipeline(options=options)
     hints = beam_options.NetworkOptions.hints(options)
-    build(pipeline, list(zip(labels.items, splits, strict=True)), job, config.dataset, hints)
+    items = list(zip(labels.items, splits, strict=True))
+    build(pipeline, items, job, config.dataset, keep=keep, hints=hints)
     counters = runner.finish(pipeline, "features")
     target.describe()
     store.register(target.folder, config.dataset)
@@ -81,11 +86,14 @@ def build(
     items: list,
     job: steps.Job,
     folder: str,
+    *,
+    keep: frames.KeepFrames | None = None,
     hints: dict[str, str] | None = None,
 ) -> None:
     """Wires the steps; references travel, pixels stay inside a step.
 
     Args:
+      keep: the step that writes encoded frames, if they are asked for.
       hints: resources of the step that runs the network.
     """
     together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
@@ -109,10 +117,12 @@ def build(
             steps.REJECTS, main="stored"
         )
     )
+    rejected = [checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS]]
+    if keep is not None:
+        written = records | "KeepFrames" >> keep
+        rejected.append(written[steps.REJECTS])
     rejects = (
-        (checked[steps.REJECTS], kept[steps.REJECTS], stored[steps.REJECTS])
-        | "Rejects" >> beam.Flatten()
-        | "WriteRejects" >> dataset.WriteRejects(folder)
+        rejected | "Rejects" >> beam.Flatten() | "WriteRejects" >> dataset.WriteRejects(folder)
     )
     _ = records | "WriteLabels" >> dataset.WriteLabels(
         folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]

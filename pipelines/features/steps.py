@@ -47,6 +47,21 @@ def hinted(step: beam.ParDo, hints: dict[str, str] | None) -> beam.ParDo:
     return step
 
 
+def pending(record: LabelRecord, digest: str) -> extract.Pending:
+    """What a step that reads pixels again must know of a record; `digest` is of its image."""
+    return extract.Pending(
+        key=record.key,
+        image=record.image_uri,
+        name=record.name,
+        file=record.file,
+        row=record.row,
+        digest=digest,
+        copy=record.copy,
+        height=record.height,
+        width=record.width,
+    )
+
+
 class Check(beam.DoFn):
     """Decodes and checks some images; gives (digest of its pixels, (inspection, split)) of each."""
 
@@ -134,20 +149,7 @@ class Missing(beam.DoFn):
             Metrics.counter("features", "kept").inc()
             return
         shard = store.shard_of(record.key, self._job.shards)
-        yield (
-            f"{shard:05d}",
-            extract.Pending(
-                key=record.key,
-                image=record.image_uri,
-                name=record.name,
-                file=record.file,
-                row=record.row,
-                digest=digest,
-                copy=record.copy,
-                height=record.height,
-                width=record.width,
-            ),
-        )
+        yield f"{shard:05d}", pending(record, digest)
 
 
 class Embed(beam.DoFn):

@@ -47,16 +47,27 @@ def write_shard(
       records: keys and features, read one by one.
       name: tells this shard from others of the same number; a digest of what it should hold.
     """
+    file = f"{shard_name(shard, shards, name)}{store.SUFFIX}"
+    examples = ((one, schema.feature_example(one, features)) for one, features in records)
+    return write_records(artefacts.place(folder, store.SHARDS, file), examples)
+
+
+def shard_name(shard: int, shards: int, name: str) -> str:
+    return f"{shard:05d}-of-{shards:05d}-{name[:16]}"
+
+
+def write_records(target: UPath, records: Iterable[tuple[str, bytes]]) -> int:
+    """Writes keys and serialized records as a TFRecord file and, after it, its index beside it.
+
+    Returns their number.
+    """
     import tensorflow as tf
 
-    file = f"{shard:05d}-of-{shards:05d}-{name[:16]}{store.SUFFIX}"
-    target = artefacts.place(folder, store.SHARDS, file)
     index: list[tuple[str, int, int]] = []
     end = 0
     with artefacts.replacing(target) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for record_key, features in records:
-                payload = schema.feature_example(record_key, features)
+            for record_key, payload in records:
                 writer.write(payload)
                 offset, size, end = store.record_offset(end, payload)
                 index.append((record_key, offset, size))

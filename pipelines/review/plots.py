@@ -28,8 +28,10 @@ def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> str:
     """Loss and held-out score over training steps."""
     with plt.rc_context(_STYLE):
         figure, left = plt.subplots(figsize=_SIZE, layout="constrained")
-        steps = [entry["step"] for entry in history]
-        left.plot(steps, [entry["loss"] for entry in history], color="#7a8794", label="loss")
+        # Finetuning is judged before its first step too, where there is no loss yet.
+        lost = [entry for entry in history if "loss" in entry]
+        steps = [entry["step"] for entry in lost]
+        left.plot(steps, [entry["loss"] for entry in lost], color="#7a8794", label="loss")
         left.set(xlabel="training step", ylabel="loss (train)", yscale="log")
         scored = [entry for entry in history if entry.get(score) is not None]
         if scored:

@@ -61,6 +61,9 @@ def _json(file: UPath) -> Any:
 
 def _folds(config: Config, info: dict[str, Any]) -> dict[str, Any] | None:
     """The last cross validation, if it was of the settings and features the model has."""
+    if info.get("mode") == "finetune":
+        # Cross validation judges heads on stored features.
+        return None
     found = _json(artefacts.place(config.output, evaluation.FOLDER, "folds.json"))
     if not found or found.get("of") != evaluation.settings_of(info["config"], info["store"]):
         return None
