@@ -37,6 +37,8 @@ class Plan(NamedTuple):
       new_store: its transform has to be learned first.
       features_seconds, train_seconds: on this machine.
       cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
+      seconds_each: of one image in the network, on this machine.
+      frames: of the config's videos that can be read.
       finetune_steps: that follow the training; their time is not estimated.
     """
 
@@ -51,6 +53,8 @@ class Plan(NamedTuple):
     train_seconds: float
     cloud: dict[str, Any] | None
     finetune_steps: int = 0
+    seconds_each: float = 0.0
+    frames: int = 0
 
 
 def plan(config: Config, prices: str | None) -> Plan:
@@ -94,6 +98,8 @@ def plan(config: Config, prices: str | None) -> Plan:
         train_seconds=config.heads * (START["train"] + config.train.steps * steps),
         cloud=None if table is None else _dataflow(total, each + reading, table),
         finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
+        seconds_each=each,
+        frames=_frames(config),
     )
 
 
@@ -143,6 +149,16 @@ def read_prices(path: str) -> dict[str, Any]:
         if not isinstance(table.get(key), (int, float)):
             raise ValueError(f"{path} must hold a number for {key}.")
     return table
+
+
+def _frames(config: Config) -> int:
+    from pipelines.predict import manifest
+
+    try:
+        paths = manifest.expand(config.predict.videos)
+    except FileNotFoundError:
+        return 0
+    return sum(video.count for _, video in manifest.read(paths).videos)
 
 
 def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:

@@ -55,8 +55,44 @@ def plan(arguments: argparse.Namespace) -> int:
     print(planning.describe(found))
     if found.cloud is None:
         print("Dataflow  no price table: run in the project's folder, or --prices FILE")
+    if arguments.cloud:
+        from pipelines.cloud import prices as pricing
+        from pipelines.cloud import settings
+
+        cloud = settings.load(arguments.cloud)
+        table = planning.read_prices(_price_table(arguments))
+        print(pricing.describe(pricing.costs(found, cloud, table), table))
     print(f"plan: {planning.save(found, config)}")
     return 0
+
+
+def _price_table(arguments: argparse.Namespace) -> str:
+    from pipelines import plan as planning
+
+    path = getattr(arguments, "prices", None) or planning.PRICES_FILE
+    if not files.exists(path):
+        raise FileNotFoundError(
+            f"No price table {path}: run in the project's folder, name one with --prices, or drop "
+            "the limit (--budget, max_cost)."
+        )
+    return path
+
+
+def _check_budget(
+    arguments: argparse.Namespace, config: Config, cloud: "Cloud", step: str, trials: int = 1
+) -> None:
+    """Refuses a job whose estimate is above the limit, if there is one."""
+    limit = cloud.max_cost if arguments.budget is None else arguments.budget
+    if limit is None:
+        return
+    from pipelines import plan as planning
+    from pipelines.cloud import prices as pricing
+
+    table = planning.read_prices(_price_table(arguments))
+    found = pricing.costs(planning.plan(config, None), cloud, table, trials=trials)
+    if step in found:
+        print(pricing.describe({step: found[step]}, table))
+        pricing.check([found[step]], limit)
 
 
 def features(arguments: argparse.Namespace) -> int:
@@ -173,6 +209,7 @@ def submit(arguments: argparse.Namespace) -> int:
     spec = None if arguments.spec is None else search.read(arguments.spec)
     cloud = settings.load(arguments.cloud)
     found = credentials.find(stand_in=settings.is_stand_in(cloud.vertex.endpoint))
+    _check_budget(arguments, config, cloud, "train", 1 if spec is None else spec.trials)
     moved = stage.config(config, cloud)
     if stage.dataset(config, moved):
         print(f"submit: the dataset and its store were put into {moved.output}")
@@ -335,14 +372,24 @@ class Verb(NamedTuple):
     positional: Positional = CONFIG
 
 
+MONEY = (
+    ("--budget", {"type": float, "metavar": "AMOUNT", "help": "refuse a job that costs more"}),
+    ("--prices", {"metavar": "FILE", "help": "default: configs/prices.yaml"}),
+)
 VERBS = {
     "check": Verb(check, "list every problem of the labels", tensorflow=False),
     "plan": Verb(
         plan,
         "images, bytes, seconds and money, before anything is spent",
-        options=(("--prices", {"metavar": "FILE", "help": "default: configs/prices.yaml"}),),
+        options=(MONEY[1], ("--cloud", {"metavar": "FILE", "help": "price it: cloud.yaml"})),
     ),
-    "features": Verb(features, "embed labeled images once, into the store", beam=True, cloud=True),
+    "features": Verb(
+        features,
+        "embed labeled images once, into the store",
+        beam=True,
+        cloud=True,
+        options=MONEY,
+    ),
     "train": Verb(train, "train the head on stored features and export the model"),
     "evaluate": Verb(
         evaluate,
@@ -367,9 +414,17 @@ VERBS = {
             ("--cloud", {"metavar": "FILE", "required": True, "help": "configs/cloud.yaml"}),
             ("--spec", {"metavar": "FILE", "help": "search settings: configs/search.yaml"}),
             ("--no-wait", {"action": "store_true", "help": "only start the job"}),
+            *MONEY,
         ),
     ),
-    "predict": Verb(predict, "run the model on videos", videos=True, beam=True, cloud=True),
+    "predict": Verb(
+        predict,
+        "run the model on videos",
+        videos=True,
+        beam=True,
+        cloud=True,
+        options=MONEY,
+    ),
     "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
     "store": Verb(
         store,
@@ -417,6 +472,7 @@ def _beam_job(
 
     from pipelines.cloud import archives, dataflow, stage
 
+    _check_budget(arguments, config, settings, verb)
     moved = stage.config(config, settings)
     print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
     with tempfile.TemporaryDirectory() as folder:

@@ -307,6 +307,45 @@ def test_a_refusal_of_the_service_is_a_sentence(trained, storage, vertex, tmp_pa
     assert "could not be reached" in capsys.readouterr().err
 
 
+def test_a_job_above_the_budget_is_not_sent(trained, storage, vertex, tmp_path, capsys):
+    fake, ours = vertex(), trained["pose"]
+    cloud = write_cloud(tmp_path, max_cost=0.0001, vertex={"endpoint": fake.url})
+    words = [config_file(ours), "--cloud", cloud]
+    assert main(["submit", *words]) == 2
+    assert "Nothing was sent" in capsys.readouterr().err
+    assert storage.names() == [] and fake.server.requests == []
+    assert main(["plan", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "n2-standard-4 on Dataflow" in printed and "n1-standard-8 on Vertex AI" in printed
+    assert "by prices of 2026-11-20" in printed
+
+
+def test_a_machine_without_a_price_is_named(trained, tmp_path, capsys):
+    cloud = write_cloud(tmp_path, vertex={"machine_type": "n1-highmem-96"})
+    assert main(["plan", config_file(trained["pose"]), "--cloud", cloud]) == 2
+    assert "vertex.machines.n1-highmem-96" in capsys.readouterr().err
+
+
+def test_a_search_spec_says_what_is_wrong_with_it(tmp_path):
+    from pipelines import search
+
+    for text, words in (
+        ("parameters: {features.scale: {values: [1, 2]}}", "below `train.`"),
+        ("parameters: {train.steps: {min: 5}}", "min and max"),
+        ("parameters: {train.steps: {min: 5, max: 3}}", "min must be below max"),
+        ("algorithm: grid\nparameters: {train.steps: {min: 3, max: 5}}", "needs `values`"),
+        ("algorithm: magic\nparameters: {train.steps: {values: [3]}}", "must be one of"),
+        ("trails: 3\nparameters: {train.steps: {values: [3]}}", "no setting 'trails'"),
+        ("- 1", "parameters must be"),
+    ):
+        (tmp_path / "spec.yaml").write_text(text)
+        with pytest.raises(ValueError, match=words):
+            search.read(str(tmp_path / "spec.yaml"))
+    found = search.read("configs/search.yaml")
+    assert len(search.settings(found)) == 16
+    assert search.settings(found) == search.settings(found)
+
+
 def test_without_credentials_a_sentence_comes_at_once(pose_file, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
