@@ -243,6 +243,23 @@ def _alias(name: str) -> str:
     return name.removeprefix("beampose-").lower().replace("_", "-").replace(".", "-")[:60]
 
 
+def requests(arguments: argparse.Namespace) -> int:
+    """Writes a request file and tries it on the model. 1 if an instance would fail."""
+    from pipelines.cloud import requests as asking
+
+    config = _config(arguments)
+    found = asking.images(arguments.images)
+    written = asking.write(found, arguments.to, arguments.kind)
+    failures = asking.check(config.model, written.path, arguments.kind)
+    for place, why in failures:
+        print(f"FAILED {place}: {why}")
+    print(
+        f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
+        f"at most {written.batch_size} fit one request of the service."
+    )
+    return 1 if failures else 0
+
+
 def predict(arguments: argparse.Namespace) -> int:
     """Runs the model on videos. 1 if a video could not be read."""
     from pipelines.predict import pipeline
@@ -415,6 +432,15 @@ VERBS = {
             ("--spec", {"metavar": "FILE", "help": "search settings: configs/search.yaml"}),
             ("--no-wait", {"action": "store_true", "help": "only start the job"}),
             *MONEY,
+        ),
+    ),
+    "requests": Verb(
+        requests,
+        "write images as a request file of Vertex batch prediction, tried on the model first",
+        options=(
+            ("--images", {"nargs": "+", "required": True, "help": "images, folders or globs"}),
+            ("--to", {"metavar": "FILE", "required": True, "help": "the request file"}),
+            ("--kind", {"choices": ("jsonl", "file-list", "tf-record"), "default": "jsonl"}),
         ),
     ),
     "predict": Verb(

@@ -269,8 +269,8 @@ def test_a_search_has_the_same_best_trial_here_and_on_vertex(
     fake, ours = vertex(), trained["pose"]
     spec = tmp_path / "search.yaml"
     spec.write_text(
-        "algorithm: grid\ntrials: 4\nparallel: 2\nparameters:\n"
-        "  train.learning_rate: {values: [0.0001, 0.01]}\n  train.hidden: {values: [8, 16]}\n"
+        "algorithm: grid\ntrials: 2\nparallel: 2\nparameters:\n"
+        "  train.learning_rate: {values: [0.0001, 0.01]}\n  train.hidden: {values: [8]}\n"
     )
     cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
     words = ["submit", config_file(ours), "--cloud", cloud, "--spec", str(spec)]
@@ -289,7 +289,7 @@ def test_a_search_has_the_same_best_trial_here_and_on_vertex(
     assert f"hidden={best['train.hidden']}" in local
     assert f"{trials[0]['score']:.4g}" in line
     (job,) = fake.of("hyperparameterTuningJobs")
-    assert int(job["maxTrialCount"]) == 4 and int(job["parallelTrialCount"]) == 2
+    assert int(job["maxTrialCount"]) == 2 and int(job["parallelTrialCount"]) == 2
     study = job["studySpec"]
     assert study["algorithm"] in (2, "GRID_SEARCH")
     assert study["metrics"][0]["metricId"] == "mean_error_px"

@@ -1,0 +1,92 @@
+"""Request files for batch prediction, and what the local trial of them finds."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from pipelines.cli import main
+from pipelines.cloud import requests, vertex
+
+
+@pytest.fixture
+def images(trained):
+    return sorted(str(p) for p in Path(trained["crops"].source.path).rglob("film_0_0.jpg"))
+
+
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+@pytest.mark.parametrize("format", ["jsonl", "file-list", "tf-record"])
+def test_each_kind_of_request_goes_through_the_signature(
+    trained, images, storage, tmp_path, kind, format
+):
+    paths = images
+    if format == "file-list":
+        paths = [f"gs://lab/{i}.jpg" for i in range(len(images))]
+        for path, image in zip(paths, images, strict=True):
+            storage.put(path, Path(image).read_bytes())
+    target = str(tmp_path / "requests")
+    written = requests.write(paths, target, format)
+    assert written.instances == len(images) == 4
+    assert 1 <= written.batch_size <= 64
+    assert requests.check(trained[kind].model, target, format) == []
+
+
+def test_the_lines_are_as_the_service_documents(images, tmp_path):
+    requests.write(images, str(tmp_path / "a.jsonl"), "jsonl")
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert first["key"] == images[0]
+    assert base64.b64decode(first["image_bytes"]["b64"]) == Path(images[0]).read_bytes()
+    requests.write(images, str(tmp_path / "a.tfrecord"), "tf-record")
+    records = tf.data.TFRecordDataset(str(tmp_path / "a.tfrecord")).as_numpy_iterator()
+    assert list(records) == [Path(image).read_bytes() for image in images]
+
+
+def test_what_would_fail_is_named_and_the_others_pass(trained, images, tmp_path, capsys):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no image")
+    words = ["requests", str(Path(trained["crops"].output).parent / "crops.yaml")]
+    target = tmp_path / "requests.jsonl"
+    paths = [images[0], str(tmp_path / "broken.jpg"), *images[1:]]
+    assert main([*words, "--to", str(target), "--images", *paths]) == 1
+    printed = capsys.readouterr().out
+    assert "requests.jsonl:2: is no image the model can read" in printed
+    assert "5 images" in printed and "1 of them fail" in printed
+    lines = ["{", '{"key": "a"}', '{"key": "a", "image_bytes": {"b64": "%"}}']
+    target.write_text("\n".join(lines))
+    found = requests.check(trained["crops"].model, str(target), "jsonl")
+    assert [place.rpartition(":")[2] for place, _ in found] == ["1", "2", "3"]
+
+
+def test_an_image_above_the_limit_of_a_request_is_refused(tmp_path):
+    (tmp_path / "big.png").write_bytes(bytes(1_300_000))
+    with pytest.raises(ValueError, match="above the service's"):
+        requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "jsonl")
+    with pytest.raises(ValueError, match="gs:// addresses"):
+        requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "file-list")
+
+
+def test_a_batch_job_names_its_model_source_and_machine():
+    from google.cloud import aiplatform_v1
+
+    job = aiplatform_v1.BatchPredictionJob(
+        requests.batch_job(
+            "projects/p/locations/l/models/1",
+            name="a",
+            source="gs://lab/a.jsonl",
+            kind="jsonl",
+            target="gs://lab/out",
+            machine="n1-standard-4",
+            batch_size=8,
+        )
+    )
+    assert job.input_config.gcs_source.uris == ["gs://lab/a.jsonl"]
+    assert job.manual_batch_tuning_parameters.batch_size == 8
+    assert job.dedicated_resources.machine_spec.machine_type == "n1-standard-4"
+
+
+def test_a_served_model_stands_in_a_folder_with_a_number(trained, tmp_path):
+    vertex.serving_layout(trained["pose"].model, str(tmp_path / "spots"), 3)
+    loaded = tf.saved_model.load(str(tmp_path / "spots/3"))
+    assert "serving_default" in loaded.signatures
