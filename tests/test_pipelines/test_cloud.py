@@ -241,6 +241,7 @@ def check_model(model, storage):
     assert "gs://lab/base/pose/model/model_card.md" in storage.names()
 
 
+@pytest.mark.slow
 def test_a_training_killed_at_random_ends_as_an_undisturbed_one(
     trained, storage, vertex, tmp_path, capsys
 ):
@@ -263,6 +264,7 @@ def test_a_training_killed_at_random_ends_as_an_undisturbed_one(
     assert_same_metrics(found, artefacts.read_json(artefacts.place(ours.model, "metrics.json")))
 
 
+@pytest.mark.slow
 def test_a_search_has_the_same_best_trial_here_and_on_vertex(
     trained, storage, vertex, tmp_path, capsys
 ):

@@ -148,7 +148,10 @@ def test_the_error_on_what_it_learns_from_falls(tuned, tmp_path):
     assert history[-1]["loss"] < 0.9 * history[1]["loss"]
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+HALF = pytest.param("mixed_float16", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("precision", ["float32", HALF])
 def test_a_killed_finetuning_goes_on_and_ends_the_same(tuned, tmp_path, precision, monkeypatch):
     whole = tune(tuned["pose"], tmp_path / "whole", precision=precision)
     evaluate_step = training._evaluate
@@ -174,6 +177,7 @@ def test_a_killed_finetuning_goes_on_and_ends_the_same(tuned, tmp_path, precisio
 NOT_YET = pytest.param("crops", marks=pytest.mark.xfail(reason="bfloat16 is far off"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pose", NOT_YET])
 def test_half_precision_learns_and_predicts_in_float32(tuned, tmp_path, name):
     # The loss of the first step is of the same weights in both; later ones drift apart.
@@ -212,7 +216,7 @@ print(json.dumps(histories))
 """
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["float32", HALF])
 def test_two_devices_learn_what_one_does(tuned, tmp_path, precision):
     script = tmp_path / "two.py"
     script.write_text(TWO)
