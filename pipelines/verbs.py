@@ -500,6 +500,8 @@ def _beam_job(
 
     _check_budget(arguments, config, settings, verb)
     moved = stage.config(config, settings)
+    if verb == "predict" and stage.model(config, moved):
+        print(f"{verb}: the model was put into {moved.output}")
     print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
     with tempfile.TemporaryDirectory() as folder:
         package = archives.build(archives.ALL, folder)

@@ -102,6 +102,25 @@ def dataset(local: Config, remote: Config) -> bool:
     return True
 
 
+def model(local: Config, remote: Config) -> bool:
+    """Puts the model of this machine where the remote experiment looks for one.
+
+    Returns whether it did: a model that is in the bucket already stays.
+
+    Raises:
+      FileNotFoundError: there is no finished model at either place.
+    """
+    if artefacts.place(remote.model, artefacts.COMPLETED).is_file():
+        return False
+    if is_address(local.model):
+        artefacts.require(remote.model, "train")
+    artefacts.require(local.model, "train")
+    LOG.info("Sending %s to %s", local.model, remote.model)
+    artefacts.begin(remote.model)
+    artefacts.upload(Path(local.model), remote.model)
+    return True
+
+
 def _names(folder: str) -> set[str]:
     target = artefacts.place(folder)
     return {files.name(path) for path in target.fs.find(target.path)}

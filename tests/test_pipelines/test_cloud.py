@@ -5,6 +5,7 @@ import random
 import threading
 from pathlib import Path
 
+import fakes
 import numpy as np
 import pytest
 import yaml
@@ -122,6 +123,21 @@ def assert_same_dataset(output, ours):
         found = store.read(record.key).astype(np.float32)
         expected = local.read(record.key).astype(np.float32)
         np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_a_prediction_job_runs_on_dataflow_with_what_is_here(
+    trained, storage, dataflow, tmp_path, capsys
+):
+    ours = trained["pose"]
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 20)
+    cloud = write_cloud(tmp_path, dataflow={"endpoint": dataflow.url})
+    words = ["predict", config_file(ours), film, "--cloud", cloud]
+    assert main(words) == 0, [*dataflow.logs.values(), capsys.readouterr().err]
+    printed = capsys.readouterr().out
+    assert "the model was put into gs://lab/base/pose" in printed
+    assert "20 rows for 20 frames" in printed and "  frames 20" in printed
+    names = storage.names("gs://lab/base/pose/predictions/film")
+    assert [name.rpartition(".")[2] for name in names] == ["csv", "h5", "json", "pickle"]
 
 
 def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(pose_file, capsys):
