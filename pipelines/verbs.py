@@ -257,7 +257,28 @@ def requests(arguments: argparse.Namespace) -> int:
         f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
         f"at most {written.batch_size} fit one request of the service."
     )
-    return 1 if failures else 0
+    if failures or not arguments.cloud:
+        return 1 if failures else 0
+    return _send_requests(arguments, config, written.path, written.batch_size)
+
+
+def _send_requests(
+    arguments: argparse.Namespace, config: Config, file: str, batch_size: int
+) -> int:
+    from pipelines.cloud import credentials, settings, stage, vertex
+
+    cloud = settings.load(arguments.cloud)
+    found = credentials.find(stand_in=settings.is_stand_in(cloud.vertex.endpoint))
+    services = vertex.Services(cloud, found)
+    name, target = vertex.batch_predict(
+        services,
+        stage.config(config, cloud),
+        file=file,
+        kind=arguments.kind,
+        batch_size=batch_size,
+    )
+    print(f"requests: {name} is started; its answers will be in {target}")
+    return 0
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -441,6 +462,7 @@ VERBS = {
             ("--images", {"nargs": "+", "required": True, "help": "images, folders or globs"}),
             ("--to", {"metavar": "FILE", "required": True, "help": "the request file"}),
             ("--kind", {"choices": ("jsonl", "file-list", "tf-record"), "default": "jsonl"}),
+            ("--cloud", {"metavar": "FILE", "help": "start the job too: cloud.yaml"}),
         ),
     ),
     "predict": Verb(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from pipelines import search
-from pipelines.cloud import archives
+from pipelines.cloud import archives, requests
 from pipelines.cloud.settings import Cloud, is_stand_in
 from pipelines.review import card
 from trainer import artefacts
@@ -306,6 +306,49 @@ def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
     return done.model, done.model_version_id
 
 
+def batch_predict(
+    services: Services, config: Config, *, file: str, kind: str, batch_size: int
+) -> tuple[str, str]:
+    """Starts a batch prediction of the experiment's registered model on a request file.
+
+    Returns:
+      Resource name of the job, and where its answers will be.
+
+    Raises:
+      FileNotFoundError: the model is not registered.
+      OSError: the service refused.
+    """
+    name = artefacts.place(config.output).name
+    known = services.call(
+        services.models.list_models, parent=services.parent, filter=f'display_name="{name}"'
+    )
+    model = next((one.name for one in known), None)
+    if model is None:
+        raise FileNotFoundError(
+            f"No model {name!r} is registered in {services.parent}. `beampose submit` registers it."
+        )
+    title = job_name(config)
+    base = join(config.output, "requests", title)
+    source = join(base, artefacts.place(file).name)
+    artefacts.place(source).write_bytes(artefacts.place(file).read_bytes())
+    target = join(base, "answers")
+    job = requests.batch_job(
+        model,
+        name=title,
+        source=source,
+        kind=kind,
+        target=target,
+        machine=services.cloud.vertex.machine_type,
+        batch_size=batch_size,
+    )
+    made = services.call(
+        services.jobs.create_batch_prediction_job,
+        parent=services.parent,
+        batch_prediction_job=services.api.BatchPredictionJob(job),
+    )
+    return made.name, target
+
+
 def serving_layout(model: str, target: str, version: int) -> None:
     """Copies a SavedModel to `<target>/<version>/`, where TensorFlow Serving looks for it."""
     with artefacts.local(artefacts.place(model, SAVED_MODEL)) as copy:
@@ -337,13 +380,13 @@ def _study_parameter(name: str, one: search.Parameter) -> dict[str, Any]:
 
 def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator[str]:
     """Lines of a job's log that were not said yet; none where the log cannot be read."""
-    import requests
     from google.auth.transport.requests import AuthorizedSession
+    from requests import RequestException, Session
 
     number = submission.name.rpartition("/")[2]
     endpoint = services.cloud.vertex.endpoint
     stand_in = is_stand_in(endpoint)
-    session = requests.Session() if stand_in else AuthorizedSession(services.credentials)
+    session = Session() if stand_in else AuthorizedSession(services.credentials)
     address = f"{endpoint if stand_in else 'https://logging.googleapis.com'}/v2/entries:list"
     body = {
         "resourceNames": [f"projects/{services.cloud.project}"],
@@ -355,7 +398,7 @@ def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator
         with session:
             answer = session.post(address, json=body, timeout=20)
         entries = answer.json().get("entries", []) if answer.ok else []
-    except (requests.RequestException, ValueError):
+    except (RequestException, ValueError):
         return
     for entry in reversed(entries):
         key = entry.get("insertId") or json.dumps(entry, sort_keys=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+import yaml
+from cloud.vertex import Vertex
 
 from pipelines.cli import main
 from pipelines.cloud import requests, vertex
@@ -67,23 +69,32 @@ def test_an_image_above_the_limit_of_a_request_is_refused(tmp_path):
         requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "file-list")
 
 
-def test_a_batch_job_names_its_model_source_and_machine():
-    from google.cloud import aiplatform_v1
-
-    job = aiplatform_v1.BatchPredictionJob(
-        requests.batch_job(
-            "projects/p/locations/l/models/1",
-            name="a",
-            source="gs://lab/a.jsonl",
-            kind="jsonl",
-            target="gs://lab/out",
-            machine="n1-standard-4",
-            batch_size=8,
-        )
-    )
-    assert job.input_config.gcs_source.uris == ["gs://lab/a.jsonl"]
-    assert job.manual_batch_tuning_parameters.batch_size == 8
-    assert job.dedicated_resources.machine_spec.machine_type == "n1-standard-4"
+def test_a_batch_prediction_of_the_registered_model_is_started(
+    trained, images, storage, tmp_path, capsys
+):
+    fake = Vertex(execute=False)
+    cloud = tmp_path / "cloud.yaml"
+    settings = {"project": "my-project", "region": "us-central1", "bucket": "gs://lab/base"}
+    settings |= {"image": "a.dev/p/r/i:1", "vertex": {"endpoint": fake.url}}
+    cloud.write_text(yaml.safe_dump(settings))
+    words = ["requests", str(Path(trained["crops"].output).parent / "crops.yaml")]
+    words += ["--to", str(tmp_path / "a.jsonl"), "--images", *images, "--cloud", str(cloud)]
+    assert main(words) == 2
+    assert "No model 'crops' is registered" in capsys.readouterr().err
+    model = "projects/my-project/locations/us-central1/models/7"
+    fake.resources[model] = {"name": model, "displayName": "crops"}
+    assert main(words) == 0
+    (job,) = fake.of("batchPredictionJobs")
+    source = job["inputConfig"]["gcsSource"]["uris"][0]
+    assert storage.get(source) == (tmp_path / "a.jsonl").read_bytes()
+    assert job["model"] == model and job["inputConfig"]["instancesFormat"] == "jsonl"
+    assert job["outputConfig"]["predictionsFormat"] == "jsonl"
+    target = job["outputConfig"]["gcsDestination"]["outputUriPrefix"]
+    assert target in capsys.readouterr().out
+    machine = job["dedicatedResources"]["machineSpec"]["machineType"]
+    assert machine == "n1-standard-8"
+    assert 1 <= job["manualBatchTuningParameters"]["batchSize"] <= 64
+    fake.close()
 
 
 def test_a_served_model_stands_in_a_folder_with_a_number(trained, tmp_path):
