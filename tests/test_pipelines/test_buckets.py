@@ -4,6 +4,7 @@ import json
 
 import fakes
 import numpy as np
+import pytest
 import yaml
 from conftest import SETTINGS
 
@@ -17,6 +18,7 @@ def put_folder(storage, folder, address):
             storage.put(f"{address}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
+@pytest.mark.slow
 def test_a_run_in_a_bucket_gives_what_a_run_on_disk_gives(trained, storage, tmp_path):
     local = trained["pose"]
     put_folder(storage, artefacts.place(local.source.path), "gs://lab/project")

@@ -125,6 +125,7 @@ def assert_same_dataset(output, ours):
         np.testing.assert_allclose(found, expected, atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_prediction_job_runs_on_dataflow_with_what_is_here(
     trained, storage, dataflow, tmp_path, capsys
 ):

@@ -62,6 +62,7 @@ def test_an_edited_label_writes_no_frame_and_a_new_image_one(pose_file):
     assert len(Frames(settings.dataset)) == 13
 
 
+@pytest.mark.slow
 def test_files_that_no_label_needs_are_taken_away(pose_file):
     settings = config.load(pose_file, ["features.frames=true"])
     pipeline.run(settings)
@@ -86,6 +87,7 @@ def test_what_tensorflow_cannot_read_is_kept_as_png(pose_file):
     np.testing.assert_array_equal(frames.pixels(record), pixels)
 
 
+@pytest.mark.slow
 def test_rejects_are_the_same_with_frames_and_without(pose_file):
     place = pose_file.parent / "project/labeled-data/a"
     (place / "broken.png").write_bytes((place / "img00.png").read_bytes()[:500])
