@@ -6,6 +6,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -287,6 +288,8 @@ def predict(arguments: argparse.Namespace) -> int:
 
     config = _config(arguments)
     paths = _videos(arguments, config)
+    # The estimate is of these videos, wherever they are named.
+    config = replace(config, predict=replace(config.predict, videos=list(paths)))
     with _beam_job(arguments, config, "predict") as (config, words):
         summary = pipeline.run(config, paths, words)
     _print_counters(arguments, summary.counters)

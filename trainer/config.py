@@ -301,21 +301,35 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
       FileNotFoundError: no such file.
       ValueError: not YAML, an unknown key, or a value of the wrong type or out of range.
     """
+    values = read(path, "config file")
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return _resolve(from_dict(Config, values), artefacts.place(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read(path: str | os.PathLike, what: str) -> dict[str, Any]:
+    """The keys and values of a YAML file, unchecked.
+
+    Args:
+      what: the kind of file, for people.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not YAML, or something else than keys and values.
+    """
     file = artefacts.place(path)
     if not file.is_file():
-        raise FileNotFoundError(f"No config file {path}.")
+        raise FileNotFoundError(f"No {what} {path}.")
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
-    for override in overrides:
-        _apply(values, override)
-    try:
-        return _resolve(from_dict(Config, values), file)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    return values
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:

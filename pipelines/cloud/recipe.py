@@ -10,7 +10,6 @@ import yaml
 
 from preprocess import archives, files
 from preprocess.sources import crops
-from trainer import artefacts
 from trainer import config as configs
 from trainer.config import Config
 
@@ -79,7 +78,7 @@ def check(template: str | None, sets: Sequence[str]) -> None:
     for one in sets:
         if one.partition("=")[0].strip() in _OF_THE_UPLOAD:
             raise ValueError(f"--set {one}: this is given by each upload. Leave it away.")
-    only = _read(template).get("task") if template else None
+    only = configs.read(template, "config file").get("task") if template else None
     for format, task in TASK_OF.items():
         if only in (None, task):
             with tempfile.TemporaryDirectory() as folder:
@@ -96,24 +95,11 @@ def _defaults(task: str, path: str) -> dict[str, Any]:
     return {**_DEFAULTS[task], "split": {"by": "folder" if declared else "image"}}
 
 
-def _read(template: str) -> dict[str, Any]:
-    file = artefacts.place(template)
-    if not file.is_file():
-        raise FileNotFoundError(f"No config file {template}.")
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{template} is not a YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{template} must hold keys and values.")
-    return values
-
-
 def _template(template: str | None, task: str) -> dict[str, Any]:
     """What a template says for any upload, its paths absolute."""
     if template is None:
         return {}
-    values = _read(template)
+    values = configs.read(template, "config file")
     if values.get("task", task) != task:
         raise ValueError(f"{template} is for task {values['task']!r}; the upload is for {task!r}.")
     for key in _OF_THE_UPLOAD:

@@ -4,9 +4,6 @@ import dataclasses
 import difflib
 import re
 
-import yaml
-
-from preprocess import files
 from trainer import config as configs
 
 # Machine series that Dataflow workers and Vertex AI training have, with what follows the series.
@@ -184,14 +181,7 @@ def load(path: str) -> Cloud:
       FileNotFoundError: no such file.
       ValueError: not YAML, an unknown key, or a value that the services would refuse.
     """
-    if not files.exists(path):
-        raise FileNotFoundError(f"No cloud settings {path}. configs/cloud.yaml is an example.")
-    try:
-        values = yaml.safe_load(files.read_bytes(path).decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
+    values = configs.read(path, "file of cloud settings (as configs/cloud.yaml)")
     try:
         return configs.from_dict(Cloud, values)
     except ValueError as error:

@@ -92,13 +92,8 @@ def dataset(local: Config, remote: Config) -> bool:
     if is_address(local.dataset):
         artefacts.require(remote.dataset, "features")
     info = artefacts.require(local.dataset, "features")
-    for source, target in (
-        (join(local.store, info["store"]), join(remote.store, info["store"])),
-        (local.dataset, remote.dataset),
-    ):
-        LOG.info("Sending %s to %s", source, target)
-        artefacts.begin(target)
-        artefacts.upload(Path(source), target)
+    _send(join(local.store, info["store"]), join(remote.store, info["store"]))
+    _send(local.dataset, remote.dataset)
     return True
 
 
@@ -115,10 +110,15 @@ def model(local: Config, remote: Config) -> bool:
     if is_address(local.model):
         artefacts.require(remote.model, "train")
     artefacts.require(local.model, "train")
-    LOG.info("Sending %s to %s", local.model, remote.model)
-    artefacts.begin(remote.model)
-    artefacts.upload(Path(local.model), remote.model)
+    _send(local.model, remote.model)
     return True
+
+
+def _send(source: str, target: str) -> None:
+    """Copies a finished artefact into the bucket; it counts once all of it is there."""
+    LOG.info("Sending %s to %s", source, target)
+    artefacts.begin(target)
+    artefacts.upload(Path(source), target)
 
 
 def _names(folder: str) -> set[str]:

@@ -339,6 +339,14 @@ def test_a_job_above_the_budget_is_not_sent(trained, storage, vertex, tmp_path, 
     assert "by prices of 2026-11-20" in printed
 
 
+def test_videos_named_on_the_command_line_count_for_the_budget(trained, storage, tmp_path, capsys):
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 20)
+    cloud = write_cloud(tmp_path, max_cost=0.0001, dataflow={"endpoint": "http://localhost:9"})
+    assert main(["predict", config_file(trained["pose"]), film, "--cloud", cloud]) == 2
+    assert "predict would cost" in capsys.readouterr().err
+    assert storage.names() == []
+
+
 def test_a_machine_without_a_price_is_named(trained, tmp_path, capsys):
     cloud = write_cloud(tmp_path, vertex={"machine_type": "n1-highmem-96"})
     assert main(["plan", config_file(trained["pose"]), "--cloud", cloud]) == 2
