@@ -28,16 +28,18 @@ def parser() -> argparse.ArgumentParser:
         one = subparsers.add_parser(name, help=verb.help, description=verb.help, epilog=EPILOG)
         if verb.actions:
             one.add_argument("action", choices=verb.actions)
-        one.add_argument(verb.positional.name, help=verb.positional.help)
+        first = verb.positional
+        one.add_argument(first.name, help=first.help, nargs=first.nargs)
         if verb.videos:
             one.add_argument("videos", nargs="*", help="videos, folders or globs; default: config")
-        one.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="SECTION.KEY=VALUE",
-            help="override a setting, such as --set train.steps=200",
-        )
+        if verb.settings:
+            one.add_argument(
+                "--set",
+                action="append",
+                default=[],
+                metavar="SECTION.KEY=VALUE",
+                help="override a setting, such as --set train.steps=200",
+            )
         if verb.cloud:
             one.add_argument("--cloud", metavar="FILE", help="run on Google Cloud: cloud.yaml")
         for flag, known in verb.options:

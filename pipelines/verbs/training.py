@@ -1,0 +1,230 @@
+"""Verbs from labels to a model."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipelines.verbs import asked, jobs
+from pipelines.verbs.verb import MONEY, Verb
+from trainer import config as configs
+from trainer.config import Config
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Says what an experiment will take, before anything is spent."""
+    from pipelines import plan as planning
+
+    config = asked.config(arguments)
+    prices = arguments.prices
+    if prices is None and Path(planning.PRICES_FILE).is_file():
+        prices = planning.PRICES_FILE
+    found = planning.plan(config, prices)
+    print(planning.describe(found))
+    if found.cloud is None:
+        print("Dataflow  no price table: run in the project's folder, or --prices FILE")
+    if arguments.cloud:
+        from pipelines.cloud import prices as pricing
+        from pipelines.cloud import settings
+
+        cloud = settings.load(arguments.cloud)
+        table = planning.read_prices(asked.price_table(arguments))
+        print(pricing.describe(pricing.costs(found, cloud, table), table))
+    print(f"plan: {planning.save(found, config)}")
+    return 0
+
+
+def features(arguments: argparse.Namespace) -> int:
+    """Fills the store and writes the dataset."""
+    from pipelines.features import pipeline
+
+    config = asked.config(arguments)
+    _say_if_random(config)
+    with jobs.beam_job(arguments, config, "features") as (config, words):
+        summary = pipeline.run(config, words)
+    jobs.print_counters(arguments, summary.counters)
+    print(
+        f"features: {summary.images} labeled images, {summary.embedded} embedded, "
+        f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
+    )
+    if summary.problems:
+        print(f"{summary.problems} problems, one a line: {config.dataset}/rejects.jsonl")
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Trains, evaluates, exports and verifies."""
+    from trainer import task
+
+    config = asked.config(arguments)
+    metrics = task.run(config, task.default_folders(config))
+    print(headline(config, metrics))
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Measures the exported model on the labeled images and draws them; or cross validates."""
+    from pipelines.review import evaluation
+    from trainer import evaluate as measuring
+
+    config = asked.config(arguments)
+    if arguments.folds is not None or arguments.by is not None:
+        return _cross_validate(config, arguments)
+    result = measuring.evaluate(config)
+    file = evaluation.write(result, config)
+    print(evaluation.table(result.metrics))
+    print(f"Every label beside its prediction: {file}")
+    return 0
+
+
+def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
+    from pipelines.review import evaluation
+    from trainer import folds
+    from trainer.dataset import Dataset
+
+    if arguments.folds is not None and arguments.by is not None:
+        raise ValueError("--folds and --by are two ways to make folds: give one.")
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    result = folds.cross_validate(
+        config,
+        dataset,
+        folds=arguments.folds or 0,
+        by_video=arguments.by == "video",
+        work=configs.join(config.output, "train", "folds"),
+    )
+    file = evaluation.write_folds(result, config, dataset.info["store"])
+    print(evaluation.folds_table(result))
+    print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
+    return 0
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Trains every combination of settings on one store; the best becomes the model."""
+    from pipelines.review import sweeps
+    from trainer import sweep as sweeping
+    from trainer import task
+    from trainer.dataset import Dataset
+
+    trials = _trials(arguments)
+    first = trials[0][1]
+    results = sweeping.run(
+        trials,
+        Dataset(first.dataset, first.store, cache_mb=first.train.cache_mb),
+        work=configs.join(first.output, "train", "sweep"),
+        count=arguments.folds or 0,
+    )
+    file = sweeps.write(results, first, arguments.folds or 0)
+    print(sweeps.table(results))
+    best = results[0]
+    if best.score is None:
+        print(f"No combination could be scored: {best.failure or 'nothing is held out'}")
+        return 1
+    folders = task.default_folders(best.config)
+    if not arguments.folds:
+        # The run that was scored is taken up where it ended.
+        folders = folders._replace(checkpoints=configs.join(best.checkpoints, "checkpoints"))
+    print(headline(best.config, task.run(best.config, folders)))
+    words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
+    print(f"sweep: the model has {words}. 0 images embedded. {file}")
+    return 0
+
+
+def _trials(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], Config]]:
+    from pipelines import search
+    from trainer import sweep as sweeping
+
+    if arguments.spec is None:
+        return sweeping.combinations(arguments.config, arguments.set)
+    chosen = search.settings(search.read(arguments.spec))
+    return [(one, search.load(arguments.config, arguments.set, one)) for one in chosen]
+
+
+def store(arguments: argparse.Namespace) -> int:
+    """Lists, verifies or prunes the stores of an experiment. 1 if one of them is damaged."""
+    from pipelines.features import inventory
+
+    config = asked.config(arguments)
+    stores, own = config.store, config.dataset
+    if arguments.action == "verify":
+        wrong = 0
+        for line in inventory.verify(stores, own, arguments.progress):
+            print(f"DAMAGED {line}")
+            wrong += 1
+        print(f"store: {wrong} problems in {stores}")
+        return 1 if wrong else 0
+    if arguments.action == "prune":
+        pruned = inventory.prune(stores, own, dry=arguments.dry_run)
+        done = "would be dropped" if arguments.dry_run else "dropped"
+        print(
+            f"store: {pruned.records} features ({pruned.bytes / 1e6:.1f} MB) no dataset refers to "
+            f"and {pruned.files} files of killed runs {done}. {stores}"
+        )
+        return 0
+    for holding in inventory.listed(stores, own):
+        print(inventory.line(holding))
+    return 0
+
+
+def _say_if_random(config: Config) -> None:
+    if config.features.weights.startswith("random:"):
+        from trainer.task import RANDOM_NOTE
+
+        print(f"NOTE: {RANDOM_NOTE}", file=sys.stderr)
+
+
+def headline(config: Config, metrics: dict) -> str:
+    note = f"NOTE: {metrics['note']}\n" if "note" in metrics else ""
+    took = metrics["seconds"]
+    seconds = f"{took['train']:.0f} s of training"
+    seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
+    seconds += f". {config.model}"
+    test = metrics["test"]
+    if not test:
+        return f"{note}train: no image is held out, so there is no error to report; {seconds}"
+    if config.task == "crops":
+        return f"{note}train: test accuracy {test['accuracy']:.3f}, {seconds}"
+    if test["mean_error_px"] is None:
+        return f"{note}train: the test images hold no labeled point; {seconds}"
+    return (
+        f"{note}train: test error {test['mean_error_px']:.2f} px "
+        f"(median {test['median_error_px']:.2f}), {seconds}"
+    )
+
+
+VERBS = {
+    "plan": Verb(
+        plan,
+        "images, bytes, seconds and money, before anything is spent",
+        options=(MONEY[1], ("--cloud", {"metavar": "FILE", "help": "price it: cloud.yaml"})),
+    ),
+    "features": Verb(
+        features,
+        "embed labeled images once, into the store",
+        beam=True,
+        cloud=True,
+        options=MONEY,
+    ),
+    "train": Verb(train, "train the head on stored features and export the model"),
+    "evaluate": Verb(
+        evaluate,
+        "measure the model on the labeled images and draw them; or cross validate its settings",
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
+            ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
+        ),
+    ),
+    "sweep": Verb(
+        sweep,
+        "train all combinations of --set train.KEY=A,B,C; the best becomes the model",
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),
+            ("--spec", {"metavar": "FILE", "help": "settings to search: configs/search.yaml"}),
+        ),
+    ),
+    "store": Verb(
+        store,
+        "list what the stores hold, verify every checksum, or prune what no dataset refers to",
+        actions=("ls", "verify", "prune"),
+        options=(("--dry-run", {"action": "store_true", "help": "prune: only say what would go"}),),
+    ),
+}

@@ -1,0 +1,59 @@
+"""Verbs on videos."""
+
+import argparse
+from dataclasses import replace
+
+from pipelines.verbs import asked, jobs
+from pipelines.verbs.verb import MONEY, Verb
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Runs the model on videos. 1 if a video could not be read."""
+    from pipelines.predict import pipeline
+
+    config = asked.config(arguments)
+    paths = asked.videos(arguments, config)
+    # The estimate is of these videos, wherever they are named.
+    config = replace(config, predict=replace(config.predict, videos=list(paths)))
+    with jobs.beam_job(arguments, config, "predict") as (config, words):
+        summary = pipeline.run(config, paths, words)
+    jobs.print_counters(arguments, summary.counters)
+    for video in summary.videos:
+        print(
+            f"{video['video']}: {video['rows']} rows for {video['frames_by_packets']} frames, "
+            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+        )
+    for path, why in summary.failures:
+        print(f"FAILED {path}: {why}")
+    rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
+    print(
+        f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
+        f"frames in {summary.seconds:.0f} s{rate}. {config.predictions}"
+    )
+    return 1 if summary.failures else 0
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Draws predictions into videos. 1 if a video could not be drawn."""
+    from pipelines.review import render as drawing
+
+    config = asked.config(arguments)
+    done, failures = drawing.run(config, asked.videos(arguments, config), arguments.progress)
+    for path in done:
+        print(f"render: {path}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    return 1 if failures else 0
+
+
+VERBS = {
+    "predict": Verb(
+        predict,
+        "run the model on videos",
+        videos=True,
+        beam=True,
+        cloud=True,
+        options=MONEY,
+    ),
+    "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
+}
