@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PINS = {
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
+    "filelock": "filelock>=3.12",
     "fsspec": "fsspec>=2024.2",
     "gcsfs": "gcsfs>=2024.2",
     "google-cloud-aiplatform": "google-cloud-aiplatform>=1.97,<2",
@@ -51,7 +52,7 @@ STORE = [
     f"{PINS['tensorflow-transform']}; sys_platform != 'win32'",
     *pins("pyarrow"),
 ]
-WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "tables")]
+WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "filelock", "tables")]
 REVIEW = pins("matplotlib", "jinja2", "tqdm")
 EXTRAS = {
     "trainer": TRAINER,

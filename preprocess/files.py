@@ -58,6 +58,10 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
+def is_absolute(path: str) -> bool:
+    return is_address(path) or Path(path).is_absolute() or PureWindowsPath(path).is_absolute()
+
+
 def absolute(path: str) -> str:
     return path if is_address(path) else str(Path(path).absolute())
 

@@ -7,7 +7,7 @@ before it and recognises frames by their timestamps, so that ranges join without
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Generator, Iterator
 from typing import Any, NamedTuple
 
 import av
@@ -34,6 +34,9 @@ class Video(NamedTuple):
       count: frames, by packets.
       times: timestamp of each frame in display order; empty if they cannot be trusted, as in avi
         with B-frames: such a video is read from its beginning.
+      tick: seconds of one unit of `times`.
+      declared: frames by the file's own header, 0 if it does not say.
+      first: number of the frame that `times` begins with, see `window`.
     """
 
     path: str
@@ -42,6 +45,9 @@ class Video(NamedTuple):
     fps: float
     count: int
     times: tuple[int, ...]
+    tick: float = 0.0
+    declared: int = 0
+    first: int = 0
 
 
 class Frame(NamedTuple):
@@ -68,6 +74,7 @@ def index(path: str) -> Video:
             # streams (mpg), where FFmpeg guesses those of most frames.
             steady = stream.frames in (0, len(packets)) and container.format.name != "mpeg"
             fps = float(stream.average_rate or stream.base_rate or 0)
+            tick, declared = float(stream.time_base or 0), stream.frames
         first = _first_frames(path)
     except av.FFmpegError as error:
         raise ValueError(f"{path} cannot be read as a video: {error.strerror}.") from None
@@ -86,16 +93,33 @@ def index(path: str) -> Video:
         and found == [t for t in ordered if t in set(found)]
     )
     height, width = first[0][1]
-    return Video(path, width, height, fps, len(times), ordered if trusted else ())
+    kept = ordered if trusted else ()
+    return Video(path, width, height, fps, len(times), kept, tick, declared)
 
 
-def read(video: Video, start: int, stop: int) -> Iterator[Frame]:
-    """Frames `start` to `stop` (not included), in order, each exactly once."""
-    expected = start
-    for number, pixels in _decode(video, start, stop):
-        while expected < number:
+def window(video: Video, start: int, stop: int) -> Video:
+    """The same video with the timestamps alone that reading `start` to `stop` asks for.
+
+    Those of a day of film are many megabytes, which need not travel with every range.
+    """
+    first = max(start - max(_BACKS), video.first)
+    if not video.times:
+        return video
+    return video._replace(times=video.times[first - video.first : stop - video.first], first=first)
+
+
+def read(
+    video: Video, start: int, stop: int, only: Container[int] | None = None
+) -> Iterator[Frame]:
+    """Frames `start` to `stop` (not included), or `only` some of them; in order, each once."""
+    numbers = (i for i in range(start, stop) if only is None or i in only)
+    expected = next(numbers, None)
+    if expected is None:
+        return
+    for number, pixels in _decode(video, expected, stop, only):
+        while expected is not None and expected < number:
             yield Frame(expected, None, "the decoder gave no such frame")
-            expected += 1
+            expected = next(numbers, None)
         if pixels is None:
             yield Frame(number, None, "the frame is damaged")
         elif pixels.shape[:2] != (video.height, video.width):
@@ -103,13 +127,15 @@ def read(video: Video, start: int, stop: int) -> Iterator[Frame]:
             yield Frame(number, None, f"is {size}, not {video.width}x{video.height}")
         else:
             yield Frame(number, pixels)
-        expected = number + 1
-    while expected < stop:
+        expected = next(numbers, None)
+    while expected is not None:
         yield Frame(expected, None, "the video ends or breaks before this frame")
-        expected += 1
+        expected = next(numbers, None)
 
 
-def read_ahead(video: Video, start: int, stop: int, depth: int) -> Iterator[Frame]:
+def read_ahead(
+    video: Video, start: int, stop: int, depth: int, only: Container[int] | None = None
+) -> Generator[Frame, None, None]:
     """`read` in a thread, at most `depth` frames ahead of the consumer."""
     waiting: queue.Queue = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -125,7 +151,7 @@ def read_ahead(video: Video, start: int, stop: int, depth: int) -> Iterator[Fram
 
     def work():
         try:
-            for frame in read(video, start, stop):
+            for frame in read(video, start, stop, only):
                 if not put(frame):
                     return
             put(None)
@@ -158,15 +184,19 @@ def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     return found
 
 
-def _decode(video: Video, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | None]]:
+def _decode(
+    video: Video, start: int, stop: int, only: Container[int] | None
+) -> Iterator[tuple[int, np.ndarray | None]]:
     """Numbers and pixels (None if damaged) of what the decoder gives inside a range, in order."""
+    if video.times:
+        stop = min(stop, video.first + len(video.times))
     if start >= stop:
         return
     # A seek may land behind the frames asked for: on the key frame they precede (open groups of
     # pictures, B-frames in avi), or between key frames (mpeg and transport streams).
     origins = [start - back for back in _BACKS if start > back] if video.times else []
     for origin in [*origins, 0]:
-        found = _decode_from(video, origin, start, stop)
+        found = _decode_from(video, origin, start, stop, only)
         first = next(found, None)
         if origin == 0 or (first is not None and first[0] == start and first[1] is not None):
             if first is not None:
@@ -176,12 +206,13 @@ def _decode(video: Video, start: int, stop: int) -> Iterator[tuple[int, np.ndarr
 
 
 def _decode_from(
-    video: Video, origin: int, start: int, stop: int
+    video: Video, origin: int, start: int, stop: int, only: Container[int] | None
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """What a decoder gives inside a range if it starts at the key frame before `origin`."""
     numbers: dict[int | None, int] | None = None
     if video.times:
-        numbers = {time: i for i, time in enumerate(video.times)}
+        numbers = {time: video.first + i for i, time in enumerate(video.times)}
+        end = video.times[stop - 1 - video.first]
     try:
         with _opened(video.path) as container:
             stream = container.streams.video[0]
@@ -190,18 +221,22 @@ def _decode_from(
                 # The first packet may say which encoder to make allowance for: 4:4:4 H.264 of old
                 # x264 decodes to noise without it (openfield's m3v1mp4.mp4).
                 next(_frames(container), None)
-                container.seek(video.times[origin], stream=stream, backward=True, any_frame=False)
+                container.seek(
+                    video.times[origin - video.first], stream=stream, backward=True, any_frame=False
+                )
             last = -1
             # Without a sound key frame decoders draw on gray. The file's first frame is trusted.
             keyed = not origin
             for count, frame in enumerate(_frames(container, strict=numbers is None)):
                 keyed = keyed or bool(frame.key_frame and not frame.is_corrupt)
                 number = count if numbers is None else numbers.get(frame.pts, -1)
-                if number >= stop:
+                if number >= stop or (numbers and frame.pts is not None and frame.pts > end):
                     return
                 if number < start or number <= last or not keyed:
                     continue
                 last = number
+                if only is not None and number not in only:
+                    continue
                 yield number, None if frame.is_corrupt else _pixels(frame)
     except _UNREADABLE:
         # What is missing is accounted for by the caller, frame by frame.

@@ -28,6 +28,7 @@ NOT_OF_A_HEAD = (
 )
 MODES = ("features", "finetune")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+SIZES = ("keep", "resize", "pad")
 SPLIT_UNITS = ("image", "video", "folder", "block")
 
 T = TypeVar("T")
@@ -189,17 +190,49 @@ class Train:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predict:
-    """What to run the model on. `chunk` is the number of frames one worker takes at a time."""
+    """What to run the model on, and what of it.
+
+    `chunk` is the number of frames one worker takes at a time. Of a video, one frame in `every` is
+    looked at, or `fps` a second (0 = all), between `start` and `stop` seconds. `crop` is x1, x2,
+    y1, y2 in pixels, as in DeepLabCut's config; coordinates stay those of the frame. Videos of
+    another size than the training frames are left as they are by `size: keep`, fitted into their
+    size by `resize`, or filled up to it by `pad`. With `dynamic`, a likelihood, the next frames are
+    cut to the animal and `margin` pixels around it as long as a bodypart reaches that likelihood.
+    """
 
     videos: list[str] = dataclasses.field(default_factory=list)
     pcutoff: float = 0.6
     batch_size: int = 8
     chunk: int = 512
+    every: int = 1
+    fps: float = 0.0
+    start: float = 0.0
+    stop: float | None = None
+    crop: list[int] | None = None
+    size: str = "keep"
+    dynamic: float = 0.0
+    margin: int = 10
 
     def __post_init__(self):
         _within("predict.pcutoff", self.pcutoff, 0.0, 1.0)
         _within("predict.batch_size", self.batch_size, 1, 4096)
         _within("predict.chunk", self.chunk, 1, 1_000_000)
+        _within("predict.every", self.every, 1, 1_000_000)
+        _within("predict.fps", self.fps, 0.0, 10_000.0)
+        _within("predict.start", self.start, 0.0, 1e9)
+        _within("predict.dynamic", self.dynamic, 0.0, 1.0)
+        _within("predict.margin", self.margin, 0, 10_000)
+        _one_of("predict.size", self.size, SIZES)
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError(
+                f"predict.stop must be behind predict.start, {self.start:g} s. Received: "
+                f"{self.stop:g}."
+            )
+        if self.crop is not None and not _is_crop(self.crop):
+            raise ValueError(
+                "predict.crop must be x1, x2, y1, y2 with 0 <= x1 < x2 and 0 <= y1 < y2. Received: "
+                f"{self.crop}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -472,3 +505,7 @@ def _one_of(name: str, value: str, options: typing.Sequence[str]) -> None:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{name} must be from {low:g} to {high:g}. Received: {value}.")
+
+
+def _is_crop(values: list[int]) -> bool:
+    return len(values) == 4 and 0 <= values[0] < values[1] and 0 <= values[2] < values[3]

@@ -195,9 +195,19 @@ def save_legacy(model: CropModel, folder: str) -> None:
 
 
 def load(folder: str):
-    """The SavedModel of a model folder, as TensorFlow loads it."""
+    """The SavedModel of a model folder, as TensorFlow loads it.
+
+    Raises:
+      ValueError: it is not whole.
+    """
     with artefacts.local(artefacts.place(folder, SAVED_MODEL)) as copy:
-        return tf.saved_model.load(str(copy))
+        try:
+            return tf.saved_model.load(str(copy))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"The model in {folder} cannot be loaded, a file of {SAVED_MODEL}/ is damaged or "
+                f"missing: copy the whole folder again, or train again. TensorFlow says: {error}"
+            ) from error
 
 
 def verify(

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -307,6 +308,7 @@ def _info(
         **{name: dataset.info[name] for name in names},
         # The steps of a finetuning are counted anew: its name must be another.
         "dlc_scorer": scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
+        "frame_size": _frame_size(dataset),
         "mode": config.train.mode,
         "store": dataset.info["store"],
         "recipe": dataset.store_info["recipe"],
@@ -322,6 +324,12 @@ def _info(
             "keras": keras.__version__,
         },
     }
+
+
+def _frame_size(dataset: "Dataset") -> list[int]:
+    """Height and width of most labeled images."""
+    sizes = Counter((record.height, record.width) for record in dataset.records)
+    return list(min(sizes, key=lambda size: (-sizes[size], size)))
 
 
 def _variable(name: str) -> str | None:

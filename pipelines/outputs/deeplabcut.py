@@ -13,18 +13,24 @@ from trainer import artefacts
 KEY = "df_with_missing"
 
 
-def table(keypoints: np.ndarray, scorer: str, bodyparts: Sequence[str]) -> pd.DataFrame:
+def table(
+    keypoints: np.ndarray,
+    scorer: str,
+    bodyparts: Sequence[str],
+    frames: np.ndarray | None = None,
+) -> pd.DataFrame:
     """One row a frame, columns (scorer, bodyparts, coords).
 
     Args:
       keypoints: (frames, bodyparts, 3), x, y in pixels, likelihood; NaN where a frame failed.
+      frames: (frames,), their numbers; None: from 0 on.
     """
     columns = pd.MultiIndex.from_product(
         [[scorer], list(bodyparts), ["x", "y", "likelihood"]],
         names=["scorer", "bodyparts", "coords"],
     )
     values = keypoints.reshape(len(keypoints), -1).astype(np.float64)
-    return pd.DataFrame(values, columns=columns)
+    return pd.DataFrame(values, columns=columns, index=frames)
 
 
 def write(frame: pd.DataFrame, stem: artefacts.Address) -> None:
@@ -54,12 +60,17 @@ def write_meta(
     *,
     scorer: str,
     fps: float,
-    height: int,
-    width: int,
+    size: tuple[int, int],
     frames: int,
     config: dict[str, Any],
+    crop: tuple[int, int, int, int] | None = None,
 ) -> None:
-    """Writes `<stem>_meta.pickle`, which DeepLabCut's video and outlier tools ask for."""
+    """Writes `<stem>_meta.pickle`, which DeepLabCut's video and outlier tools ask for.
+
+    Args:
+      size: height and width of a frame.
+      crop: x1, x2, y1, y2 of what was looked at; None = the whole frame.
+    """
     data = {
         "start": 0.0,
         "stop": 0.0,
@@ -68,12 +79,12 @@ def write_meta(
         "DLC-model-config file": config,
         "fps": fps,
         "batch_size": config.get("batch_size", 1),
-        "frame_dimensions": (height, width),
+        "frame_dimensions": tuple(size),
         "nframes": frames,
         "iteration (active-learning)": 0,
         "training set fraction": config.get("train_fraction", 0.95),
-        "cropping": False,
-        "cropping_parameters": [0, width, 0, height],
+        "cropping": crop is not None,
+        "cropping_parameters": [0, size[1], 0, size[0]] if crop is None else list(crop),
     }
     with artefacts.replacing(_with(stem, "_meta.pickle")) as temporary:
         temporary.write_bytes(pickle.dumps({"data": data}, protocol=4))

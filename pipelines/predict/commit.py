@@ -1,64 +1,86 @@
 """Results of ranges, kept whole or not at all, and put together to the files of a video."""
 
+import hashlib
 import json
 import time
 import zipfile
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from upath import UPath
 
-from pipelines.outputs import deeplabcut
+from pipelines.predict.kinds import Kind, Result
 from pipelines.predict.manifest import Range
 from preprocess import files
 from preprocess.videos import Video
 from trainer import artefacts
 
 WORK = ".ranges"
+REFUSED = ".refused"
 FAILURES_FILE = "failures.jsonl"
 
 
 class Output(NamedTuple):
-    """Where results go and under whose name; `uncertainty` as in the model's info.json."""
+    """Where results go, under whose name, and what they depend on.
+
+    Attributes:
+      folder: the predictions artefact.
+      label: what stands behind a video's name in those of its files.
+      model_digest: of the SavedModel.
+      settings: everything else the results depend on, plain values.
+      kind: what is made of frames.
+      overwrite: whether files of another model or of other settings may be replaced.
+    """
 
     folder: str
-    scorer: str
-    bodyparts: tuple[str, ...]
+    label: str
     model_digest: str
-    config: dict[str, Any]
-    uncertainty: dict[str, Any] | None = None
+    settings: dict[str, Any]
+    kind: Kind
+    overwrite: bool = False
+
+    @property
+    def settings_digest(self) -> str:
+        return artefacts.digest(self.settings)[:16]
 
 
 def range_file(output: Output, part: Range) -> UPath:
-    """File of a range's results; another model or another video gives another file."""
+    """File of a range's results; another model, setting or video gives another file."""
     video = part.video
-    identity = [video.path, files.size(video.path), video.count, output.model_digest]
+    identity = [
+        video.path,
+        files.size(video.path),
+        video.count,
+        output.model_digest,
+        output.settings_digest,
+    ]
     file = f"{part.start:09d}-{part.stop:09d}.npz"
     return artefacts.place(output.folder, WORK, part.name, artefacts.digest(identity)[:16], file)
 
 
-def save_range(file: UPath, keypoints: np.ndarray, failures: list[tuple[int, str]]) -> None:
-    """Keeps (frames, bodyparts, 3 or 4) and the reasons of failures.
-
-    The columns are x, y, likelihood and, of several heads, spread; NaN where a frame failed.
-    """
+def save_range(file: UPath, result: Result) -> None:
+    """Keeps a result, whole or not at all."""
     with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, keypoints=keypoints, failures=np.array(json.dumps(failures)))
+        arrays: dict[str, Any] = {
+            **result.arrays,
+            "failures": np.array(json.dumps(result.failures)),
+        }
+        np.savez(stream, **arrays)
 
 
-def load_range(file: UPath) -> tuple[np.ndarray, list[tuple[int, str]]] | None:
+def load_range(file: UPath) -> Result | None:
     """What `save_range` kept, or None if there is nothing usable."""
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
             failures = [(int(i), str(why)) for i, why in json.loads(str(saved["failures"]))]
-            return saved["keypoints"], failures
+            return Result({n: saved[n] for n in saved.files if n != "failures"}, failures)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 
 def summary_file(output: Output, name: str) -> UPath:
-    return artefacts.place(output.folder, f"{name}{output.scorer}.json")
+    return artefacts.place(output.folder, f"{name}{output.label}.json")
 
 
 def stem_of(summary: UPath) -> UPath:
@@ -66,77 +88,114 @@ def stem_of(summary: UPath) -> UPath:
     return summary.with_suffix("")
 
 
-def finished(output: Output, name: str, video: Video) -> bool:
-    """Whether the files of a video are there, from this model and this video."""
+def finished(output: Output, name: str, path: str) -> bool:
+    """Whether the files of a video are there, from this model, these settings and this video.
+
+    Raises:
+      ValueError: they are there from another model or other settings, and may not be replaced.
+    """
     file = summary_file(output, name)
     if not file.is_file():
         return False
     summary = artefacts.read_json(file)
+    same_model = summary.get("model_digest") == output.model_digest
+    same_settings = summary.get("settings_digest") == output.settings_digest
+    if not (same_model and same_settings) and not output.overwrite:
+        what = "with other settings" if same_model else "by another model"
+        raise ValueError(
+            f"{path} has predictions made {what} ({file}). Give --overwrite to replace them, or "
+            "keep them by another `output`."
+        )
     return (
-        summary.get("model_digest") == output.model_digest
-        and summary.get("video_bytes") == files.size(video.path)
-        and file.with_suffix(".h5").is_file()
-        and file.with_suffix(".csv").is_file()
+        same_model
+        and same_settings
+        and summary.get("video_bytes") == files.size(path)
+        and all(_with(stem_of(file), ending).is_file() for ending in output.kind.endings)
     )
 
 
-def assemble(output: Output, name: str, video: Video, parts: list[Range]) -> dict[str, Any]:
+def refuse(output: Output, name: str, path: str, why: str) -> None:
+    """Keeps the reason why a video cannot be predicted."""
+    artefacts.write_json(_refusal(output, name), {"video": path, "why": why})
+
+
+def refusal(output: Output, name: str) -> tuple[str, str] | None:
+    """The path of a video and why it cannot be predicted, if so."""
+    file = _refusal(output, name)
+    if not file.is_file():
+        return None
+    found = artefacts.read_json(file)
+    return found["video"], found["why"]
+
+
+def forget_refusals(output: Output) -> None:
+    artefacts.remove(artefacts.place(output.folder, REFUSED))
+
+
+def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) -> dict[str, Any]:
     """Joins the ranges of a video, writes its files and counts; repeatable.
 
     Raises:
       RuntimeError: a range is missing, or rows and frames differ.
     """
-    pieces, failures = [], []
-    for part in sorted(parts, key=lambda part: part.start):
+    parts = sorted(parts, key=lambda part: part.start)
+    pieces = []
+    for part in parts:
         loaded = load_range(range_file(output, part))
         if loaded is None:
             raise RuntimeError(f"{video.path}: frames {part.start} to {part.stop} have no result.")
-        pieces.append(loaded[0])
-        failures += loaded[1]
-    keypoints = np.concatenate(pieces)
-    if len(keypoints) != video.count:
-        raise RuntimeError(
-            f"{video.path}: {len(keypoints)} rows for {video.count} frames. Please report this."
-        )
-    file = summary_file(output, name)
-    table = deeplabcut.table(keypoints[..., :3], output.scorer, output.bodyparts)
-    deeplabcut.write(table, stem_of(file))
-    if keypoints.shape[-1] > 3:
-        _write_spread(keypoints[..., 3], output, stem_of(file))
-    deeplabcut.write_meta(
-        stem_of(file),
-        scorer=output.scorer,
-        fps=video.fps,
-        height=video.height,
-        width=video.width,
-        frames=video.count,
-        config=output.config,
-    )
-    missing = int(np.isnan(keypoints).all(axis=(1, 2)).sum())
-    summary = {
-        "video": video.path,
-        "video_bytes": files.size(video.path),
-        "name": name,
-        "frames_by_packets": video.count,
-        "frames_decoded": video.count - len(failures),
-        "rows": len(keypoints),
-        "rows_without_result": missing,
-        "failures": [{"frame": i, "why": why} for i, why in failures],
-        "fps": video.fps,
-        "height": video.height,
-        "width": video.width,
-        "scorer": output.scorer,
-        "model_digest": output.model_digest,
-        "uncertainty": output.uncertainty,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    artefacts.write_json(file, summary)
+        pieces.append(loaded)
+    arrays = {n: np.concatenate([p.arrays[n] for p in pieces]) for n in pieces[0].arrays}
+    result = Result(arrays, [failure for piece in pieces for failure in piece.failures])
+    frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
+    stem = stem_of(summary_file(output, name))
+    said = output.kind.write(stem, video, frames, result)
+    summary = {**_summary(output, name, video, frames, result), **said}
+    artefacts.write_json(summary_file(output, name), summary)
     artefacts.remove(range_file(output, parts[0]).parent)
     return summary
 
 
-def _write_spread(spread: np.ndarray, output: Output, stem: UPath) -> None:
-    """`<stem>_spread.csv`: pixels by which the heads of the model disagree, a row a frame."""
-    with artefacts.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
-        frame = pd.DataFrame(spread, columns=pd.Index(output.bodyparts))
-        frame.to_csv(temporary, index_label="frame", float_format="%.3f")
+def _summary(
+    output: Output, name: str, video: Video, frames: np.ndarray, result: Result
+) -> dict[str, Any]:
+    decoded = len(frames) - len(result.failures)
+    return {
+        "video": video.path,
+        "video_bytes": files.size(video.path),
+        "name": name,
+        "frames_by_header": video.declared or None,
+        "frames_by_packets": video.count,
+        "frames_chosen": len(frames),
+        "frames_decoded": decoded,
+        "frames_differ": _difference(video, len(frames), decoded),
+        "rows": len(frames),
+        "failures": [{"frame": i, "why": why} for i, why in result.failures],
+        "fps": video.fps,
+        "height": video.height,
+        "width": video.width,
+        "model_digest": output.model_digest,
+        "settings": output.settings,
+        "settings_digest": output.settings_digest,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _difference(video: Video, chosen: int, decoded: int) -> str:
+    """In which way the counts of a video's frames disagree; nothing if they agree."""
+    said = []
+    if video.declared and video.declared != video.count:
+        said.append(f"the header says {video.declared} frames, the file holds {video.count}")
+    if decoded != chosen:
+        said.append(f"{chosen} were asked for, {decoded} could be decoded")
+    return "; ".join(said)
+
+
+def _refusal(output: Output, name: str) -> UPath:
+    code = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return artefacts.place(output.folder, REFUSED, f"{code}.json")
+
+
+def _with(stem: UPath, ending: str) -> UPath:
+    # A scorer or a video may hold dots: with_suffix would cut them.
+    return stem.with_name(stem.name + ending)

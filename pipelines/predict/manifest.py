@@ -1,4 +1,4 @@
-"""Paths, folders and globs to videos, and videos to ranges of frames."""
+"""Paths, folders, globs and lists to videos, and videos to ranges of frames."""
 
 import glob
 import hashlib
@@ -6,17 +6,44 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from preprocess import files, videos
 from preprocess.videos import Video
 
+LISTS = (".csv", ".txt")
+
 
 class Range(NamedTuple):
-    """Frames `start` to `stop` (not included) of a video, and the folder name of its results."""
+    """Some frames of a video, in order, and the folder name of its results."""
 
     video: Video
     name: str
-    start: int
-    stop: int
+    frames: Sequence[int]
+
+    @property
+    def start(self) -> int:
+        return self.frames[0]
+
+    @property
+    def stop(self) -> int:
+        """The first frame behind the range."""
+        return self.frames[-1] + 1
+
+
+class Sample(NamedTuple):
+    """Which frames of a video are looked at.
+
+    Attributes:
+      every: one of so many.
+      fps: so many a second at most, nearest in time; 0 = all.
+      start, stop: seconds from the beginning; None = to the end.
+    """
+
+    every: int = 1
+    fps: float = 0.0
+    start: float = 0.0
+    stop: float | None = None
 
 
 class Manifest(NamedTuple):
@@ -27,10 +54,14 @@ class Manifest(NamedTuple):
 
 
 def expand(paths: Sequence[str]) -> list[str]:
-    """Videos that paths, folders and globs mean, each once, in order.
+    """Videos that paths, folders, globs and lists mean, each once, in order.
+
+    A list is a csv or text file that names one video a row, in its first column; a row `video` or
+    `path` at its top is a header. Relative names count from the list.
 
     Raises:
-      FileNotFoundError: a glob or a folder without videos.
+      FileNotFoundError: a glob, a folder or a list without videos.
+      ValueError: a list that is no text.
     """
     found: list[str] = []
     for path in paths:
@@ -42,37 +73,126 @@ def expand(paths: Sequence[str]) -> list[str]:
             inside = files.matching(path)
             if not inside:
                 raise FileNotFoundError(f"No file matches {path}.")
+        elif files.suffix(path) in LISTS and files.exists(path):
+            inside = _listed(path)
         else:
             inside = [path]
         found += inside
     return list(dict.fromkeys(files.absolute(path) for path in found))
 
 
-def read(paths: Sequence[str]) -> Manifest:
-    """Indexes videos; a broken one is a failure and the others go on."""
-    good, failures = [], []
+def named(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, path) of videos; names differ where the files are named alike."""
+    found = []
     stems = Counter(files.stem(path) for path in paths)
     for path in paths:
-        try:
-            if not files.exists(path):
-                raise ValueError(f"No file {path}.")
-            video = videos.index(path)
-        except ValueError as error:
-            failures.append((path, str(error)))
-            continue
         name = files.stem(path)
         if stems[name] > 1:
             # Two cameras often name their films alike: each gets a folder of its own.
             code = hashlib.sha256(path.encode()).hexdigest()[:6]
             name = f"{files.name(files.parent(path))}-{code}/{name}"
-        good.append((name, video))
+        found.append((name, path))
+    return found
+
+
+def index(path: str) -> Video:
+    """Counts the frames of a video.
+
+    Raises:
+      ValueError: no such file, or none that can be decoded.
+    """
+    if not files.exists(path):
+        raise ValueError(f"No file {path}.")
+    return videos.index(path)
+
+
+def read(paths: Sequence[str]) -> Manifest:
+    """Indexes videos; a broken one is a failure and the others go on."""
+    good, failures = [], []
+    for name, path in named(paths):
+        try:
+            good.append((name, index(path)))
+        except ValueError as error:
+            failures.append((path, str(error)))
     return Manifest(good, failures)
 
 
-def ranges(name: str, video: Video, chunk: int) -> list[Range]:
-    """Cuts a video; one whose timestamps cannot be trusted stays whole."""
-    size = chunk if video.times else video.count
+def chosen(video: Video, sample: Sample) -> Sequence[int]:
+    """Numbers of the frames of a video that a sample means, in order.
+
+    Raises:
+      ValueError: the sample needs times and the file tells none.
+    """
+    if sample.fps or sample.start or sample.stop is not None:
+        numbers = _timely(video, sample)
+    else:
+        numbers = range(video.count)
+    return numbers[:: sample.every]
+
+
+def stretches(
+    name: str, video: Video, frames: Sequence[int], chunk: int, lead: int = 0
+) -> list[tuple[Range, ...]]:
+    """Cuts chosen frames into ranges, grouped by who decodes them.
+
+    Ranges are read by decoders of their own; those of a video whose timestamps cannot be trusted
+    share one, which begins at the beginning of the file.
+
+    Args:
+      frames: numbers in order, at least one.
+      lead: frames before a range that are decoded too.
+    """
+    # A range covers `chunk` frames of the video, whichever of them are looked at.
+    step = max((frames[-1] - frames[0]) // max(len(frames) - 1, 1), 1)
+    size = max(chunk // step, 1)
+    parts = [Range(video, name, frames[i : i + size]) for i in range(0, len(frames), size)]
+    if not video.times:
+        return [tuple(parts)]
     return [
-        Range(video, name, start, min(start + size, video.count))
-        for start in range(0, video.count, size)
+        (part._replace(video=videos.window(video, max(part.start - lead, 0), part.stop)),)
+        for part in parts
     ]
+
+
+def _timely(video: Video, sample: Sample) -> Sequence[int]:
+    if not video.fps and not video.times:
+        raise ValueError(f"{video.path} says no frame rate: choose frames by `predict.every`.")
+    times = seconds(video)
+    stop = np.inf if sample.stop is None else sample.stop
+    first, last = np.searchsorted(times, [sample.start, stop])
+    if not sample.fps:
+        return range(int(first), int(last))
+    inside = times[first:last]
+    if not len(inside):
+        return range(0)
+    ticks = np.arange(inside[0], inside[-1] + 0.5 / sample.fps, 1 / sample.fps)
+    after = np.clip(np.searchsorted(inside, ticks), 1, max(len(inside) - 1, 1))
+    if len(inside) == 1:
+        return (int(first),)
+    nearer = np.where(ticks - inside[after - 1] <= inside[after] - ticks, after - 1, after)
+    return tuple(int(first + i) for i in np.unique(nearer))
+
+
+def seconds(video: Video) -> np.ndarray:
+    """When each frame is shown, float64 (frames,), the first at 0."""
+    if video.times and video.tick:
+        times = np.array(video.times, np.float64) * video.tick
+        return times - times[0]
+    return np.arange(video.count) / (video.fps or np.nan)
+
+
+def _listed(path: str) -> list[str]:
+    try:
+        with files.open_file(path) as stream:
+            lines = stream.read().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a list of videos: {error}.") from error
+    import csv
+
+    rows = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
+    if rows and rows[0].lower() in ("video", "path"):
+        rows = rows[1:]
+    if not rows:
+        raise FileNotFoundError(f"{path} lists no video.")
+    base = files.parent(path)
+    return [row if files.is_absolute(row) else files.join(base, row) for row in rows]

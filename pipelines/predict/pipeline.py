@@ -10,8 +10,11 @@ import apache_beam as beam
 from pipelines import options as beam_options
 from pipelines import runner
 from pipelines.cloud import stage
-from pipelines.predict import commit, manifest, steps
+from pipelines.predict import commit, lock, manifest, steps
 from pipelines.predict.infer import SavedModelHandler, model_digest
+from pipelines.predict.manifest import Sample
+from pipelines.predict.pose import Keypoints
+from pipelines.predict.view import View
 from trainer import artefacts
 from trainer.config import Config, join
 
@@ -30,67 +33,109 @@ class Summary(NamedTuple):
     counters: dict[str, int]
 
 
-def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) -> Summary:
+def run(
+    config: Config,
+    paths: Sequence[str],
+    beam_words: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
+) -> Summary:
     """Runs the model on videos, and goes on where a killed run stopped.
 
+    Args:
+      overwrite: whether predictions of another model or of other settings may be replaced.
+
     Raises:
-      OSError, ValueError: there is no model, or no such videos at all.
+      OSError, ValueError: there is no model, or no such videos at all, or another run writes to
+        the same folder.
     """
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     info = artefacts.require(config.model, "train")
+    output, view = describe(config, info, overwrite)
+    expanded = manifest.expand(paths)
+    if not beam_options.is_local(options):
+        expanded = stage.videos(expanded, join(config.output, "videos"))
+    named = manifest.named(expanded)
+    predict = config.predict
+    index = steps.Index(
+        output, Sample(predict.every, predict.fps, predict.start, predict.stop), view, predict.chunk
+    )
+    handler = SavedModelHandler(config.model, predict.batch_size)
+    with lock.held(config.predictions):
+        commit.forget_refusals(output)
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline, named, index, handler, output, beam_options.NetworkOptions.hints(options))
+        counters = runner.finish(pipeline, "predict")
+        summaries, failures = _results(output, named)
+        _write_failures(output, summaries, failures)
+    seconds = time.perf_counter() - began
+    kept = counters.get("videos_kept", 0)
+    return Summary(summaries, kept, failures, counters.get("frames", 0), seconds, counters)
+
+
+def build(
+    pipeline: beam.Pipeline,
+    named: Sequence[tuple[str, str]],
+    index: steps.Index,
+    handler: SavedModelHandler,
+    output: commit.Output,
+    hints: dict[str, str] | None = None,
+) -> None:
+    """Wires the steps; names and ranges travel, frames stay inside a step.
+
+    Args:
+      named: (name, path) of videos.
+      hints: resources of the step that runs the model.
+    """
+    _ = (
+        pipeline
+        | "Videos" >> beam.Create(list(named))
+        | "SpreadVideos" >> beam.Reshuffle()
+        | "Index" >> beam.ParDo(index)
+        | "SpreadRanges" >> beam.Reshuffle()
+        | "Predict"
+        >> beam.ParDo(steps.PredictRanges(handler, output)).with_resource_hints(**(hints or {}))
+        | "GroupByVideo" >> beam.GroupByKey()
+        | "Assemble" >> beam.ParDo(steps.Assemble(output))
+    )
+
+
+def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[commit.Output, View]:
+    """What an experiment writes, and what its model sees of a frame.
+
+    Args:
+      info: the model's info.json.
+    """
     if info["task"] != "pose":
         raise ValueError(
             "beampose predict runs pose models on videos; a crop model classifies crops, by its "
             f"SavedModel in {config.model} or `beampose evaluate`."
         )
-    expanded = manifest.expand(paths)
-    if not beam_options.is_local(options):
-        expanded = stage.videos(expanded, join(config.output, "videos"))
-    listed = manifest.read(expanded)
-    output = commit.Output(
-        folder=config.predictions,
+    predict = config.predict
+    trained = info.get("frame_size")
+    crop = None if predict.crop is None else (*predict.crop,)
+    view = View(crop, predict.size, None if trained is None else (*trained,))  # pyright: ignore[reportArgumentType]
+    kind = Keypoints(
         scorer=info["dlc_scorer"],
         bodyparts=tuple(info["bodyparts"]),
-        model_digest=model_digest(config.model),
         config=_dlc_config(config, info),
         uncertainty=info.get("uncertainty"),
+        view=view,
+        dynamic=predict.dynamic,
+        margin=predict.margin,
     )
-    todo = [(n, v) for n, v in listed.videos if not commit.finished(output, n, v)]
-    ranges = [r for n, v in todo for r in manifest.ranges(n, v, config.predict.chunk)]
-    pipeline = beam.Pipeline(options=options)
-    handler = SavedModelHandler(config.model, config.predict.batch_size)
-    build(pipeline, ranges, handler, output, beam_options.NetworkOptions.hints(options))
-    counters = runner.finish(pipeline, "predict")
-    summaries = [artefacts.read_json(commit.summary_file(output, n)) for n, _ in listed.videos]
-    _write_failures(output, summaries, listed.failures)
-    frames = sum(video.count for _, video in todo)
-    kept = len(listed.videos) - len(todo)
-    seconds = time.perf_counter() - began
-    return Summary(summaries, kept, listed.failures, frames, seconds, counters)
-
-
-def build(
-    pipeline: beam.Pipeline,
-    ranges: list[manifest.Range],
-    handler: SavedModelHandler,
-    output: commit.Output,
-    hints: dict[str, str] | None = None,
-) -> None:
-    """Wires the steps; ranges travel, frames stay inside a step.
-
-    Args:
-      hints: resources of the step that runs the model.
-    """
-    _ = (
-        pipeline
-        | "Ranges" >> beam.Create(ranges)
-        | "Predict"
-        >> beam.ParDo(steps.PredictRange(handler, output)).with_resource_hints(**(hints or {}))
-        | "GroupByVideo" >> beam.GroupByKey()
-        | "Assemble" >> beam.ParDo(steps.Assemble(output))
+    names = ("every", "fps", "start", "stop", "crop", "size", "dynamic", "margin")
+    output = commit.Output(
+        folder=config.predictions,
+        label=info["dlc_scorer"],
+        model_digest=model_digest(config.model),
+        settings={name: getattr(predict, name) for name in names},
+        kind=kind,
+        overwrite=overwrite,
     )
+    return output, view
 
 
 def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +151,27 @@ def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:
         "batch_size": config.predict.batch_size,
         "train_fraction": round(info["split"].get("train", 0) / total, 2) if total else 1.0,
     }
+
+
+def _results(
+    output: commit.Output, named: Sequence[tuple[str, str]]
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Summaries and failures: every video is one of them.
+
+    Raises:
+      RuntimeError: a video is neither.
+    """
+    summaries, failures = [], []
+    for name, path in named:
+        refused = commit.refusal(output, name)
+        file = commit.summary_file(output, name)
+        if refused is not None:
+            failures.append(refused)
+        elif file.is_file():
+            summaries.append(artefacts.read_json(file))
+        else:
+            raise RuntimeError(f"{path} has neither a result nor a reason. Please report this.")
+    return summaries, failures
 
 
 def _write_failures(

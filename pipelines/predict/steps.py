@@ -1,25 +1,62 @@
 """The steps of the prediction job, one DoFn each."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
-import numpy as np
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
-from pipelines.predict import commit
-from pipelines.predict.infer import FramePredictor, SavedModelHandler
-from pipelines.predict.manifest import Range
+from pipelines.predict import commit, manifest
+from pipelines.predict.infer import SavedModelHandler
+from pipelines.predict.kinds import Result
+from pipelines.predict.manifest import Range, Sample
+from pipelines.predict.view import View
 from preprocess import videos
+from preprocess.videos import Frame
 
 # Decoded frames waiting for the model, in batches.
 AHEAD = 3
-# What a model is asked to know how many bodyparts it has, where no frame could be decoded.
-BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
 
-class PredictRange(beam.DoFn):
-    """Decodes a range, runs the model, keeps the result; gives (name of the video, range).
+class Index(beam.DoFn):
+    """(name, path) of a video to its stretches of ranges; why not, where that is impossible.
+
+    A video whose files are there from an earlier run gives none.
+    """
+
+    def __init__(self, output: commit.Output, sample: Sample, view: View, chunk: int):
+        self._output = output
+        self._sample = sample
+        self._view = view
+        self._chunk = chunk
+
+    def process(self, element: tuple[str, str]) -> Iterator[tuple[Range, ...]]:
+        name, path = element
+        try:
+            if commit.finished(self._output, name, path):
+                Metrics.counter("predict", "videos_kept").inc()
+                return
+            yield from self._stretches(name, path)
+        except (ValueError, OSError) as error:
+            Metrics.counter("predict", "videos_failed").inc()
+            commit.refuse(self._output, name, path, str(error))
+
+    def _stretches(self, name: str, path: str) -> list[tuple[Range, ...]]:
+        video = manifest.index(path)
+        if problem := self._view.problem(video.height, video.width):
+            raise ValueError(f"{path}: {problem}.")
+        frames = manifest.chosen(video, self._sample)
+        if not len(frames):
+            raise ValueError(
+                f"{path}: no frame is chosen; predict.start and predict.stop leave "
+                f"nothing of its {video.count} frames."
+            )
+        return manifest.stretches(name, video, frames, self._chunk, self._output.kind.lead)
+
+
+class PredictRanges(beam.DoFn):
+    """Decodes ranges, runs the model, keeps the results; gives (name of the video, range).
 
     A range whose result is there from an earlier run is not computed again.
     """
@@ -29,20 +66,29 @@ class PredictRange(beam.DoFn):
         self._output = output
         self._shared = shared.Shared()
 
-    def setup(self):
-        self._model = self._handler.acquire(self._shared)
+    def process(self, stretch: tuple[Range, ...]) -> Iterator[tuple[str, Range]]:
+        count = Metrics.counter
+        todo = [p for p in stretch if not self._kept(p)]
+        count("predict", "ranges_kept").inc(len(stretch) - len(todo))
+        if todo:
+            for part, result in self._results(todo):
+                commit.save_range(commit.range_file(self._output, part), result)
+                count("predict", "frames").inc(len(part.frames))
+                count("predict", "frames_failed").inc(len(result.failures))
+        for part in stretch:
+            # What is put together needs no timestamps, which are most of a range.
+            yield part.name, part._replace(video=part.video._replace(times=()))
 
-    def process(self, part: Range) -> Iterator[tuple[str, Range]]:
-        counter = Metrics.counter
-        file = commit.range_file(self._output, part)
-        if commit.load_range(file) is None:
-            keypoints, failures = predict(part, self._handler, self._model)
-            commit.save_range(file, keypoints, failures)
-            counter("predict", "frames").inc(len(keypoints))
-            counter("predict", "frames_failed").inc(len(failures))
-        else:
-            counter("predict", "ranges_kept").inc()
-        yield part.name, part
+    def _kept(self, part: Range) -> bool:
+        return commit.load_range(commit.range_file(self._output, part)) is not None
+
+    def _results(self, todo: Sequence[Range]) -> Iterator[tuple[Range, Result]]:
+        lead = self._output.kind.lead
+        depth = AHEAD * self._handler.batch_size
+        # Where all is there already no model is loaded.
+        model = self._handler.acquire(self._shared)
+        for part, frames in split(todo, lead, depth):
+            yield part, self._output.kind.infer(part, frames, self._handler, model)
 
 
 class Assemble(beam.DoFn):
@@ -57,40 +103,34 @@ class Assemble(beam.DoFn):
         yield name
 
 
-def predict(
-    part: Range, handler: SavedModelHandler, model: FramePredictor
-) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Keypoints of a range, NaN where a frame failed, and the failures.
+def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:
+    """The frames of ranges of one video, from one decoder, each range behind its lead.
 
-    (frames, bodyparts, 3) x, y, likelihood; of several heads a fourth column, their spread.
+    Args:
+      parts: in order.
+      lead: see `kinds.Kind`.
+      depth: frames that wait for the consumer.
     """
-    failures: list[tuple[int, str]] = []
-    rows: list[tuple[list[int], np.ndarray]] = []
-    batch: list[videos.Frame] = []
+    wanted: set[int] = set()
+    for part in parts:
+        wanted.update(part.frames)
+        wanted.update(range(max(part.start - lead, 0), part.start))
+    start, stop = min(wanted), parts[-1].stop
+    stream = videos.read_ahead(parts[0].video, start, stop, depth, wanted)
+    recent: deque[Frame] = deque(maxlen=lead)
 
-    def flush():
-        if batch:
-            outputs = handler.outputs([f.pixels for f in batch if f.pixels is not None], model)
-            rows.append(([f.index for f in batch], _joined(outputs)))
-            batch.clear()
+    def of(part: Range) -> Iterator[Frame]:
+        yield from [f for f in recent if f.index >= part.start - lead]
+        chosen = set(part.frames)
+        for frame in stream:
+            recent.append(frame)
+            if frame.index in chosen or part.start - lead <= frame.index < part.start:
+                yield frame
+            if frame.index == part.stop - 1:
+                return
 
-    depth = AHEAD * handler.batch_size
-    for frame in videos.read_ahead(part.video, part.start, part.stop, depth):
-        if frame.pixels is None:
-            failures.append((frame.index, frame.failure))
-            continue
-        batch.append(frame)
-        if len(batch) == handler.batch_size:
-            flush()
-    flush()
-    shape = rows[0][1].shape[1:] if rows else _joined(model.predict(BLANK)).shape[1:]
-    keypoints = np.full((part.stop - part.start, *shape), np.nan)
-    for indices, found in rows:
-        keypoints[np.array(indices) - part.start] = found
-    return keypoints, failures
-
-
-def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """(batch, bodyparts, 3 or 4) of the one individual."""
-    columns = [outputs[name][:, 0, :, None] for name in ("likelihood", "spread") if name in outputs]
-    return np.concatenate([outputs["keypoints"][:, 0], *columns], axis=-1)
+    try:
+        for part in parts:
+            yield part, of(part)
+    finally:
+        stream.close()

@@ -45,36 +45,42 @@ def run(
         if not artefacts.place(f"{stem}.csv").is_file():
             failures.append((video.path, "has no predictions. Run `beampose predict` first."))
             continue
-        keypoints, _ = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
-        if len(keypoints) != video.count:
-            why = f"has {video.count} frames, its predictions {len(keypoints)}. Predict it again."
+        table = deeplabcut.read(f"{stem}.csv")
+        keypoints, _ = deeplabcut.keypoints(table)
+        numbers = table.index.to_numpy()
+        if not len(numbers) or numbers[-1] >= video.count:
+            why = f"has {video.count} frames, its predictions are of others. Predict it again."
             failures.append((video.path, why))
             continue
         target = artefacts.place(f"{stem}_labeled.mp4")
-        frames = progress(labeled_frames(video, keypoints, style), video.count, name)
-        write(target, frames, fps=video.fps)
+        frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), name)
+        # Of one frame in five, the film keeps its speed at a fifth of the rate.
+        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+        write(target, frames, fps=video.fps / max(step, 1))
         done.append(target)
     return done, failures
 
 
 def labeled_frames(
-    video: videos.Video, keypoints: np.ndarray, style: Style
+    video: videos.Video, keypoints: np.ndarray, style: Style, numbers: np.ndarray
 ) -> Iterator[np.ndarray]:
     """Frames with dots, skeleton and trails; a frame that cannot be decoded is black.
 
     Args:
       keypoints: (frames, bodyparts, 3) x, y, likelihood; below `pcutoff` nothing is drawn.
+      numbers: (frames,), which frames of the video these are, in order.
     """
     sure = keypoints[..., 2:] >= style.pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
     colors = draw.palette(points.shape[1])
     radius = style.dot_size or draw.dot_size(video.height, video.width)
-    for frame in videos.read_ahead(video, 0, video.count, 16):
+    start, stop = int(numbers[0]), int(numbers[-1]) + 1
+    chosen = set(numbers.tolist())
+    for i, frame in enumerate(videos.read_ahead(video, start, stop, 16, chosen)):
         if frame.pixels is None:
             yield np.zeros((video.height, video.width, 3), np.uint8)
             continue
         image = frame.pixels.copy()
-        i = frame.index
         if style.trail:
             draw.trails(image, points[max(i - style.trail, 0) : i + 1], colors)
         draw.skeleton(image, points[i], style.edges)

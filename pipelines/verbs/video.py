@@ -8,7 +8,7 @@ from pipelines.verbs.verb import MONEY, Verb
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Runs the model on videos. 1 if a video could not be read."""
+    """Runs the model on videos. 1 if a video could not be read, or not all of it."""
     from pipelines.predict import pipeline
 
     config = asked.config(arguments)
@@ -16,13 +16,17 @@ def predict(arguments: argparse.Namespace) -> int:
     # The estimate is of these videos, wherever they are named.
     config = replace(config, predict=replace(config.predict, videos=list(paths)))
     with jobs.beam_job(arguments, config, "predict") as (config, words):
-        summary = pipeline.run(config, paths, words)
+        summary = pipeline.run(config, paths, words, overwrite=arguments.overwrite)
     jobs.print_counters(arguments, summary.counters)
     for video in summary.videos:
         print(
-            f"{video['video']}: {video['rows']} rows for {video['frames_by_packets']} frames, "
-            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+            f"{video['video']}: {video['rows']} rows for {video['frames_chosen']} of "
+            f"{video['frames_by_packets']} frames, {video['frames_decoded']} decoded, "
+            f"{len(video['failures'])} failed"
         )
+        for remark in (video["frames_differ"], video.get("remark")):
+            if remark:
+                print(f"  NOTE: {remark}")
     for path, why in summary.failures:
         print(f"FAILED {path}: {why}")
     rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
@@ -30,7 +34,10 @@ def predict(arguments: argparse.Namespace) -> int:
         f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
         f"frames in {summary.seconds:.0f} s{rate}. {config.predictions}"
     )
-    return 1 if summary.failures else 0
+    lost = sum(len(video["failures"]) for video in summary.videos)
+    if lost:
+        print(f"{lost} frames have no result, one a line: {config.predictions}/failures.jsonl")
+    return 1 if summary.failures or lost else 0
 
 
 def render(arguments: argparse.Namespace) -> int:
@@ -46,6 +53,10 @@ def render(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+OVERWRITE = (
+    "--overwrite",
+    {"action": "store_true", "help": "replace predictions of another model or other settings"},
+)
 VERBS = {
     "predict": Verb(
         predict,
@@ -53,7 +64,7 @@ VERBS = {
         videos=True,
         beam=True,
         cloud=True,
-        options=MONEY,
+        options=(*MONEY, OVERWRITE),
     ),
     "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
 }

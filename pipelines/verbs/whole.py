@@ -10,6 +10,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Features, train, evaluate, predict, render, and one report.html."""
     config = asked.config(arguments)
     arguments.folds = arguments.by = None
+    # The model may be new, and then so are its predictions.
+    arguments.overwrite = True
     worst = 0
     for step in (training.features, training.train, training.evaluate):
         worst = max(worst, step(arguments))

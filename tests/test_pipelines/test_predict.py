@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -13,8 +14,9 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.testing.util import assert_that
 
 from pipelines.outputs import deeplabcut
-from pipelines.predict import manifest, pipeline, steps
+from pipelines.predict import manifest, pipeline, pose
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
+from pipelines.predict.kinds import Result
 from pipelines.runner import LocalRunner
 from preprocess import videos
 from trainer import config
@@ -38,7 +40,8 @@ def film(tmp_path):
 
 
 def outputs(settings):
-    return {p.name: p for p in Path(settings.predictions).iterdir() if p.is_file()}
+    found = Path(settings.predictions).iterdir()
+    return {p.name: p for p in found if p.is_file() and not p.name.startswith(".")}
 
 
 def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
@@ -108,21 +111,23 @@ def test_an_unreadable_video_is_a_failure_and_the_others_go_on(settings, film, t
 
 
 def test_finished_videos_and_ranges_are_kept(settings, film, monkeypatch):
-    predict, calls = steps.predict, []
+    infer, calls = pose.Keypoints.infer, []
 
-    def die_at_the_third(part, *arguments):
+    def die_at_the_third(self, part, *arguments):
         calls.append(part.start)
         if len(calls) == 3:
             raise OSError("killed")
-        return predict(part, *arguments)
+        return infer(self, part, *arguments)
 
-    monkeypatch.setattr(steps, "predict", die_at_the_third)
+    monkeypatch.setattr(pose.Keypoints, "infer", die_at_the_third)
     with pytest.raises(Exception, match="killed"):
         pipeline.run(settings, [str(film)])
     killed = set(calls[:2])
     calls.clear()
     monkeypatch.setattr(
-        steps, "predict", lambda part, *a: calls.append(part.start) or predict(part, *a)
+        pose.Keypoints,
+        "infer",
+        lambda self, part, *a: calls.append(part.start) or infer(self, part, *a),
     )
     (summary,) = pipeline.run(settings, [str(film)]).videos
     assert set(calls) == set(range(0, 30, 7)) - killed
@@ -136,16 +141,25 @@ def test_finished_videos_and_ranges_are_kept(settings, film, monkeypatch):
     assert outputs(settings)[f"{stem}.csv"].read_bytes() == resumed
 
 
-def test_results_of_another_model_are_not_kept(settings, film):
+def test_results_of_another_model_or_other_settings_are_refused_and_replaced_when_told(
+    settings, film
+):
     pipeline.run(settings, [str(film)])
+    sampled = replace(settings, predict=replace(settings.predict, every=3))
+    ((path, why),) = pipeline.run(sampled, [str(film)]).failures
+    assert path == str(film)
+    assert "with other settings" in why
+    assert "--overwrite" in why
     variables = Path(settings.model) / "saved_model/variables/variables.index"
     variables.write_bytes(variables.read_bytes() + b"\0")
+    ((_, why),) = pipeline.run(settings, [str(film)]).failures
+    assert "by another model" in why
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps.PredictRange, "setup", lambda self: setattr(self, "_model", None))
-        patch.setattr(
-            steps, "predict", lambda part, *a: (np.zeros((part.stop - part.start, 3, 3)), [])
-        )
-        assert pipeline.run(settings, [str(film)]).kept == 0
+        patch.setattr(SavedModelHandler, "acquire", lambda *_: None)
+        empty = lambda self, part, *a: Result({"keypoints": np.zeros((len(part.frames), 3, 3))}, [])  # noqa: E731
+        patch.setattr(pose.Keypoints, "infer", empty)
+        summary = pipeline.run(settings, [str(film)], overwrite=True)
+    assert (summary.kept, summary.failures) == (0, [])
 
 
 def test_two_videos_of_one_name_do_not_overwrite_each_other(settings, film, tmp_path):
@@ -163,12 +177,19 @@ def test_folders_and_globs_mean_their_videos(film, tmp_path):
         manifest.expand([str(tmp_path / "x*.mp4")])
 
 
-def test_ranges_cover_a_video_once(film):
+def cut(video, frames, chunk):
+    return [
+        [(p.start, p.stop) for p in stretch]
+        for stretch in manifest.stretches("film", video, frames, chunk)
+    ]
+
+
+def test_ranges_cover_a_video_once_and_one_decoder_reads_those_without_times(film):
     video = videos.index(str(film))
-    cut = [(r.start, r.stop) for r in manifest.ranges("film", video, 7)]
-    assert cut == [(0, 7), (7, 14), (14, 21), (21, 28), (28, 30)]
-    untimed = video._replace(times=())
-    assert [(r.start, r.stop) for r in manifest.ranges("film", untimed, 7)] == [(0, 30)]
+    ends = [(0, 7), (7, 14), (14, 21), (21, 28), (28, 30)]
+    assert cut(video, range(30), 7) == [[end] for end in ends]
+    assert cut(video._replace(times=()), range(30), 7) == [ends]
+    assert cut(video, range(0, 30, 4), 8) == [[(0, 5)], [(8, 13)], [(16, 21)], [(24, 29)]]
 
 
 def test_the_handler_works_in_beams_own_inference_step(trained):

@@ -273,10 +273,33 @@ def test_read_ahead_stops_its_thread_when_the_consumer_stops_early(mp4):
     assert threading.active_count() == before
 
 
-def test_read_ahead_raises_the_error_of_its_thread(mp4):
-    video = videos.index(mp4)._replace(times=(0,))
+def test_read_ahead_raises_the_error_of_its_thread(mp4, monkeypatch):
+    def broken(*_):
+        raise IndexError("broken")
+        yield
+
+    monkeypatch.setattr(videos, "read", broken)
     with pytest.raises(IndexError):
-        list(videos.read_ahead(video, 3, 5, depth=2))
+        list(videos.read_ahead(videos.index(mp4), 0, 3, 2))
+
+
+def test_some_frames_of_a_range_are_those_of_the_whole(mp4):
+    video = videos.index(mp4)
+    whole = list(videos.read(video, 0, video.count))
+    some = list(videos.read(videos.window(video, 7, 30), 7, 30, {9, 14, 29, 35}))
+    assert [f.index for f in some] == [9, 14, 29]
+    for frame in some:
+        np.testing.assert_array_equal(frame.pixels, whole[frame.index].pixels)
+
+
+def test_a_window_of_timestamps_reads_as_all_of_them(mp4, monkeypatch):
+    monkeypatch.setattr(videos, "_BACKS", (0, 4))
+    video = videos.index(mp4)
+    part = videos.window(video, 22, 31)
+    assert (part.first, len(part.times)) == (18, 13)
+    for one, other in zip(videos.read(part, 22, 31), videos.read(video, 22, 31), strict=True):
+        assert one.index == other.index
+        np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""One run at a time writes to a folder of predictions."""
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+
+from upath import UPath
+
+from trainer import artefacts
+
+FILE = ".running"
+# In a bucket nothing frees the claim of a killed run: one not renewed for so long is void.
+VOID_AFTER = 300.0
+_RENEW = 60.0
+
+LOG = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def held(folder: str) -> Iterator[None]:
+    """Keeps other runs out of a folder.
+
+    On a disk the system frees it when the process ends, however it ends. In a bucket it is a claim
+    that is renewed every minute; that of a killed run is void after five.
+
+    Raises:
+      OSError: another run is at work there, or the folder cannot be written to.
+    """
+    file = artefacts.place(folder, FILE)
+    with _on_disk(file) if artefacts.is_local(file) else _in_bucket(file):
+        yield
+
+
+@contextlib.contextmanager
+def _on_disk(file: UPath) -> Iterator[None]:
+    import filelock
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        guard = filelock.FileLock(str(file))
+        guard.acquire(timeout=0)
+    except filelock.Timeout:
+        raise _busy(file) from None
+    except PermissionError as error:
+        raise OSError(f"{file.parent} cannot be written to: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+@contextlib.contextmanager
+def _in_bucket(file: UPath) -> Iterator[None]:
+    me = f"{platform.node()} {os.getpid()} {time.time_ns()}"
+    if not artefacts.create_text(file, _claim(me)):
+        if time.time() - float(artefacts.read_json(file)["renewed"]) < VOID_AFTER:
+            raise _busy(file)
+        LOG.info("The run that wrote to %s has ended without saying so; this one goes on.", file)
+        artefacts.write_text(file, _claim(me))
+    ended = threading.Event()
+
+    def renew():
+        while not ended.wait(_RENEW):
+            artefacts.write_text(file, _claim(me))
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        file.unlink(missing_ok=True)
+
+
+def _claim(me: str) -> str:
+    return json.dumps({"by": me, "renewed": time.time()})
+
+
+def _busy(file: UPath) -> OSError:
+    return OSError(
+        f"Another run is writing to {file.parent}. Wait until it has ended, or give this one "
+        "another `output`."
+    )
