@@ -1,5 +1,6 @@
 """Runs Beam jobs: the in-memory runner of this machine, and what any runner says of a job."""
 
+import errno
 import logging
 
 import apache_beam as beam
@@ -38,7 +39,10 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
       RuntimeError: the job ended otherwise than well.
       Exception: what a step raised, where the runner hands it on.
     """
-    result = pipeline.run()
+    try:
+        result = pipeline.run()
+    except Exception as error:
+        raise _plain(error) from error
     job = _job(result)
     if job:
         options = pipeline.options.view_as(GoogleCloudOptions)
@@ -55,6 +59,19 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
         raise RuntimeError(f"The job ended as {state}." + (f" Its page: {job}" if job else ""))
     found = result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]
     return {metric.key.metric.name: metric.committed for metric in found}
+
+
+def _plain(error: Exception) -> Exception:
+    """What a step raised, instead of Beam's text about it."""
+    inner = error
+    while (deeper := inner.__cause__ or inner.__context__) and isinstance(deeper, Exception):
+        inner = deeper
+    if isinstance(inner, OSError) and inner.errno == errno.ENOSPC:
+        return OSError(
+            f"No space left on device: {inner.filename}. What is finished is kept: free some "
+            "space, and the same command goes on where it stopped."
+        )
+    return inner if isinstance(inner, OSError) else error
 
 
 def _job(result) -> str | None:

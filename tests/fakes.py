@@ -152,20 +152,29 @@ def video(
     b_frames: int = 0,
     options: dict[str, str] | None = None,
     times: Sequence[int] | None = None,
+    pix_fmt: str | None = None,
+    size: tuple[int, int] = (VIDEO_HEIGHT, VIDEO_WIDTH),
 ) -> str:
-    """Writes a video of numbered frames, 25 a second or at `times` in milliseconds."""
+    """Writes a video of numbered frames, 25 a second or at `times` in milliseconds.
+
+    Of another `size`, height and width, the frames are cut or repeated.
+    """
     base = Fraction(1, 1000) if times else Fraction(1, 25)
     container_options = {"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}
     with av.open(str(path), "w", options=container_options) as out:
         stream = out.add_stream(codec, rate=25, options=options or {})
-        stream.width, stream.height = VIDEO_WIDTH, VIDEO_HEIGHT
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.height, stream.width = size
+        stream.pix_fmt = pix_fmt or ("yuvj420p" if codec == "mjpeg" else "yuv420p")
         stream.codec_context.time_base = base
         stream.codec_context.gop_size = gop
         if b_frames:
             stream.codec_context.max_b_frames = b_frames
         for i in range(count):
-            frame = av.VideoFrame.from_ndarray(numbered(i), format="rgb24")
+            rows, columns = (
+                -(-new // old) for new, old in zip(size, numbered(i).shape, strict=False)
+            )
+            image = np.tile(numbered(i), (rows, columns, 1))[: size[0], : size[1]]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             frame.pts, frame.time_base = times[i] if times else i, base
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

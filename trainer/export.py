@@ -203,7 +203,7 @@ def load(folder: str):
     with artefacts.local(artefacts.place(folder, SAVED_MODEL)) as copy:
         try:
             return tf.saved_model.load(str(copy))
-        except (OSError, ValueError, tf.errors.OpError) as error:
+        except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
             raise ValueError(
                 f"The model in {folder} cannot be loaded, a file of {SAVED_MODEL}/ is damaged or "
                 f"missing: copy the whole folder again, or train again. TensorFlow says: {error}"

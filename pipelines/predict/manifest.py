@@ -165,7 +165,7 @@ def _timely(video: Video, sample: Sample) -> Sequence[int]:
     inside = times[first:last]
     if not len(inside):
         return range(0)
-    ticks = np.arange(inside[0], inside[-1] + 0.5 / sample.fps, 1 / sample.fps)
+    ticks = np.arange(inside[0], inside[-1] + 1e-9, 1 / sample.fps)
     after = np.clip(np.searchsorted(inside, ticks), 1, max(len(inside) - 1, 1))
     if len(inside) == 1:
         return (int(first),)
