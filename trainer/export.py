@@ -194,6 +194,26 @@ def save_legacy(model: CropModel, folder: str) -> None:
             (temporary / LEGACY).rmdir()
 
 
+def tensor_names(folder: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Signature to `inputs` and `outputs`, each name to the graph's tensor, such as frames:0.
+
+    Programs in other languages address tensors so.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    file = artefacts.place(folder, SAVED_MODEL, "saved_model.pb")
+    (graph,) = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
+
+    def names(tensors) -> dict[str, str]:
+        return {name: tensor.name for name, tensor in sorted(tensors.items())}
+
+    return {
+        name: {"inputs": names(signature.inputs), "outputs": names(signature.outputs)}
+        for name, signature in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
+
+
 def load(folder: str):
     """The SavedModel of a model folder, as TensorFlow loads it.
 

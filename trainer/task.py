@@ -134,7 +134,9 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     artefacts.write_json(artefacts.place(folders.model, "history.json"), result.history)
     figure = (metrics["test"] or {}).get(result.task.score)
     tuning.report(result.task.score, figure, result.best_step)
-    artefacts.complete(folders.model, _info(config, dataset, result, skew, uncertainty))
+    info = _info(config, dataset, result, skew, uncertainty)
+    info["tensors"] = export.tensor_names(folders.model)
+    artefacts.complete(folders.model, info)
     return metrics
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from pipelines.verbs import asked, jobs
 from pipelines.verbs.verb import MONEY, Verb
@@ -20,9 +21,8 @@ def predict(arguments: argparse.Namespace) -> int:
     jobs.print_counters(arguments, summary.counters)
     for video in summary.videos:
         print(
-            f"{video['video']}: {video['rows']} rows for {video['frames_chosen']} of "
-            f"{video['frames_by_packets']} frames, {video['frames_decoded']} decoded, "
-            f"{len(video['failures'])} failed"
+            f"{video['video']}: {video['rows']} rows for {_of_all(video)} frames, "
+            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
         )
         for remark in (video["frames_differ"], video.get("remark")):
             if remark:
@@ -38,6 +38,11 @@ def predict(arguments: argparse.Namespace) -> int:
     if lost:
         print(f"{lost} frames have no result, one a line: {config.predictions}/failures.jsonl")
     return 1 if summary.failures or lost else 0
+
+
+def _of_all(video: dict[str, Any]) -> str:
+    chosen, held = video["frames_chosen"], video["frames_by_packets"]
+    return str(held) if chosen == held else f"{chosen} of {held}"
 
 
 def render(arguments: argparse.Namespace) -> int:

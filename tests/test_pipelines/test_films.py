@@ -72,7 +72,7 @@ def test_the_exit_code_says_whether_all_frames_of_all_videos_have_a_result(
     file = tmp_path / "config.yaml"
     file.write_text(json.dumps(config.to_dict(settings)))
     assert cli.main(["predict", str(file), film]) == 0
-    assert "30 rows for 30 of 30 frames, 30 decoded, 0 failed" in capsys.readouterr().out
+    assert "30 rows for 30 frames, 30 decoded, 0 failed" in capsys.readouterr().out
     broken = tmp_path / "broken.mp4"
     films.FILMS["cut short, index in front"].make(broken)
     assert cli.main(["predict", str(file), film, str(broken)]) == 1
