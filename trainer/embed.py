@@ -46,7 +46,7 @@ class Embedder(tf.Module):
         self.backbone = backbone
         self.scale = scale
         self.crop_size = crop_size
-        self._transform = None if transform is None else _load(transform)
+        self.transform = None if transform is None else _load(transform)
         self.frames = tf.function(
             self._frames, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
         )
@@ -73,11 +73,11 @@ class Embedder(tf.Module):
         """Resized images to features (batch, rows, columns, dims), or (batch, dims) if pooled."""
         # A backbone in training may compute in half precision; the transform never does.
         raw = tf.cast(self.backbone(images), tf.float32)
-        if self._transform is None:
+        if self.transform is None:
             return raw
         shape = tf.shape(raw)
         cells = tf.reshape(raw, (-1, self.backbone.channels))
-        features = self._transform.transform_fn({CELLS: cells})[FEATURES]
+        features = self.transform.transform_fn({CELLS: cells})[FEATURES]
         dims = features.shape[-1]
         restored = tf.reshape(features, tf.concat([shape[:-1], [dims]], axis=0))
         return tf.ensure_shape(restored, (*[None] * (len(raw.shape) - 1), dims))

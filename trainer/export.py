@@ -138,6 +138,20 @@ class CropModel(tf.Module):
         }
 
 
+class _Saved(tf.Module):
+    """What of a model goes into a SavedModel: TensorFlow's own variables, and nothing of Keras.
+
+    Keras saves copies of its variables, which loaders outside of Python (TensorFlow Serving, C++)
+    then fill instead of those that the graph reads.
+    """
+
+    def __init__(self, model: PoseModel | CropModel):
+        super().__init__()
+        networks = [*model.heads, model.embedder.backbone.network]
+        self.values = [variable.value for network in networks for variable in network.variables]
+        self.transform = model.embedder.transform
+
+
 def assemble(config: Config, embedder: embed.Embedder, task) -> PoseModel | CropModel:
     """The model of an experiment: a trained task of `trainer.tasks` behind its embedder."""
     if config.task == "pose":
@@ -147,8 +161,9 @@ def assemble(config: Config, embedder: embed.Embedder, task) -> PoseModel | Crop
 
 def save(model: PoseModel | CropModel, folder: str) -> None:
     """Writes the SavedModel whole or not at all: `<folder>/saved_model`."""
+    root = _Saved(model)
     with artefacts.replacing_folder(artefacts.place(folder, SAVED_MODEL)) as temporary:
-        tf.saved_model.save(model, str(temporary), signatures=model.signatures())
+        tf.saved_model.save(root, str(temporary), signatures=model.signatures())
 
 
 def save_legacy(model: CropModel, folder: str) -> None:

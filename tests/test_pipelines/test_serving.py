@@ -112,6 +112,24 @@ def test_the_program_in_cpp(place):
     np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+def test_the_loader_that_serving_and_cpp_use_fills_every_variable(trained, kind):
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    folder = trained[kind].model
+    names = artefacts.read_json(f"{folder}/info.json")["tensors"]["frames"]
+    frame = fakes.pixels(0, 60, 90)[None]
+    with v1.Session(graph=tf.Graph()) as session:
+        v1.saved_model.loader.load(session, ["serve"], f"{folder}/saved_model")
+        found = session.run(names["outputs"], {names["inputs"]["frames"]: frame})
+    expected = tf.saved_model.load(f"{folder}/saved_model").signatures["frames"](
+        frames=tf.constant(frame)
+    )
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value.numpy(), atol=1e-3)
+
+
 def test_the_named_tensors_are_in_the_graph(place):
     names = artefacts.read_json("model/info.json")["tensors"]
     assert set(names) == {"serving_default", "frames", "features"}
