@@ -80,10 +80,15 @@ def read(path: str, *, bodyparts: list[str] | None = None) -> Labels:
         bodyparts=tuple(names),
         individuals=(INDIVIDUAL,),
         scorer=str(settings.get("scorer") or next(iter(settings.get("Scorers", [])), "")),
-        project=f"{settings.get('Task', '')}{settings.get('date', '')}"
-        or files.name(root).removeprefix("data-"),
+        project=f"{settings.get('Task', '')}{settings.get('date', '')}" or _task(root, folders[0]),
         problems=tuple(problems),
     )
+
+
+def _task(root: str, folder: Folder) -> str:
+    """What `data-<Task>` is called, the folder of version 1's videos."""
+    above = files.name(files.parent(folder.path))
+    return (above if above.startswith("data-") else files.name(root)).removeprefix("data-")
 
 
 def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
