@@ -325,3 +325,79 @@ def test_a_real_project_of_version_1_is_imported_to_the_last_digit(shared_data, 
     assert [f"{video}/{image}" for _, video, image in found.index] == list(wanted.index)
     assert list(found.columns) == list(wanted.columns)
     np.testing.assert_array_equal(found.to_numpy(), wanted.to_numpy())
+
+
+def several(folder):
+    """A project of several animals, or a skip where this version does not read them."""
+    try:
+        return sources.read("deeplabcut", str(folder))
+    except ValueError as error:
+        if "several animals" not in str(error):
+            raise
+        pytest.skip("needs the reader of projects with several animals")
+
+
+def test_a_real_project_of_several_animals_survives_coco_and_back(shared_data, tmp_path):
+    root = shared_data / "MontBlanc-Daniel-2019-12-16"
+    before = {p: p.stat().st_mtime_ns for p in root.rglob("*")}
+    one = several(root)
+    config = experiment(tmp_path, f"{{format: deeplabcut, path: {root}}}")
+    out = tmp_path / "coco"
+    assert cli.main(["export-labels", config, "--to", str(out), "--format", "coco"]) == 0
+    words = ["import-labels", str(out / "annotations.json"), "--to", str(tmp_path / "p")]
+    assert cli.main(words) == 0
+    other = sources.read("deeplabcut", str(tmp_path / "p"))
+    assert (other.individuals, other.bodyparts) == (one.individuals, one.bodyparts)
+    # One image shows no bird: COCO has no animal there, and it is not imported.
+    labeled = {name: k for name, k in by_name(one).items() if not np.isnan(k).all()}
+    assert len(labeled) == 29
+    assert by_name(other).keys() == labeled.keys()
+    for name, found in by_name(other).items():
+        np.testing.assert_array_equal(found, labeled[name])
+    assert before == {p: p.stat().st_mtime_ns for p in root.rglob("*")}
+
+
+def test_a_real_sleap_file_becomes_the_project_converted_from_it(shared_data, tmp_path):
+    root = shared_data / "flies-centeredpair-sleap"
+    wanted = several(root)
+    file = root / "sleap-original/centered_pair_predictions.clean.slp"
+    one = {item.name: item for item in sources.read("sleap", str(file)).items}
+    for item in wanted.items:
+        np.testing.assert_array_equal(one[item.name].keypoints, item.keypoints)
+
+
+def test_a_shuffle_of_several_animals_keeps_who_is_who(tmp_path):
+    from pipelines.outputs import project, shuffle
+    from preprocess.labels import SINGLE, TRAIN, LabeledFrame, Labels
+
+    (tmp_path / "a.png").write_bytes(fakes.encode(fakes.pixels(1)))
+    points = np.full((3, 4, 2), np.nan)
+    points[1, :3], points[2, 3] = fakes.points()[0], [7.125, 8]
+    frame = LabeledFrame(
+        image=str(tmp_path / "a.png"),
+        name="labeled-data/v/a.png",
+        video="v",
+        file="f",
+        row=1,
+        keypoints=points,
+    )
+    labels = Labels(
+        items=(frame,),
+        bodyparts=(*fakes.BODYPARTS, "corner"),
+        individuals=("she", "he", SINGLE),
+        unique_bodyparts=("corner",),
+        scorer="Ann",
+        project="fightJan1",
+    )
+    written = project.write(labels, tmp_path / "p")
+    columns = project.table(labels, written.pictures, "Ann").columns
+    assert [c[1:3] for c in columns if c[1] == SINGLE] == [(SINGLE, "corner")] * 2
+    assert len(columns) == 2 * 3 * 2 + 2
+    assert written.config["individuals"] == ["she", "he"]
+    assert written.config["uniquebodyparts"] == ["corner"]
+    splits = {frame.name: TRAIN}
+    file = shuffle.write(written, labels, splits, overwrite=False)
+    (one,) = unpickle.loads(file.read_bytes())[0]
+    assert one["joints"].keys() == {1, 2}
+    assert one["joints"][2].tolist() == [[3, 7.12, 8]]
+    assert one["joints"][1][:, 0].tolist() == [0, 1, 2]
