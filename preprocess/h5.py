@@ -32,12 +32,31 @@ def opened(path: str) -> Iterator[h5py.File]:
             raise ValueError(f"{name} cannot be read as h5 (cut short?): {error}") from None
 
 
+def group(file: h5py.File, name: str) -> h5py.Group | None:
+    """A group by its path, or None if there is no such thing.
+
+    Raises:
+      ValueError: it is reached by a link: links could name any file here.
+    """
+    found = _followed(file, name)
+    return found if isinstance(found, h5py.Group) else None
+
+
 def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     """A dataset by its path, or None if there is no such thing.
 
     Raises:
-      ValueError: it lies in another file: links and external storage could name any file here.
+      ValueError: it lies in another file, by a link or by external storage.
     """
+    found = _followed(file, name)
+    if not isinstance(found, h5py.Dataset):
+        return None
+    if found.external or found.is_virtual:
+        raise ValueError(f"{name} lies in another file, which is not read")
+    return found
+
+
+def _followed(file: h5py.File, name: str) -> Any:
     found: Any = file
     for part in name.strip("/").split("/"):
         if not isinstance(found, h5py.Group):
@@ -48,10 +67,6 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
         if not isinstance(link, h5py.HardLink):
             raise ValueError(f"{name} is a link, which is not followed")
         found = found[part]
-    if not isinstance(found, h5py.Dataset):
-        return None
-    if found.external or found.is_virtual:
-        raise ValueError(f"{name} lies in another file, which is not read")
     return found
 
 

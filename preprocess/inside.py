@@ -102,8 +102,8 @@ def text(value: Any) -> str:
 def _blue_first(file: h5py.File, dataset: h5py.Dataset) -> bool:
     if "channel_order" in dataset.attrs:
         return text(dataset.attrs["channel_order"]).upper() == "BGR"
-    metadata = file.get("metadata")
-    version = metadata.attrs.get("format_id", 0) if isinstance(metadata, h5py.Group) else 0
+    metadata = h5.group(file, "metadata")
+    version = 0 if metadata is None else metadata.attrs.get("format_id", 0)
     return float(version) < _SAYS_ORDER
 
 

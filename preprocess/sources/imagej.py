@@ -14,7 +14,7 @@ import numpy as np
 
 from preprocess import files, images
 from preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
-from preprocess.sources import myconfig
+from preprocess.sources import merged, myconfig
 from preprocess.sources.deeplabcut import INDIVIDUAL, LABELED_DATA
 from preprocess.split import natural
 
@@ -66,11 +66,15 @@ def read(path: str, *, bodyparts: list[str] | None = None) -> Labels:
     settings_file = myconfig.find(root)
     settings = myconfig.read(settings_file) if settings_file else {}
     folders = list(_folders(root, problems))
+    names = bodyparts or settings.get("bodyparts")
     if not folders:
+        converted = merged.find(root)
+        if converted:
+            return merged.read(converted, bodyparts=names)
         raise FileNotFoundError(
             f"{root} holds no folder with images and ImageJ tables (columns X and Y) beside them."
         )
-    names = bodyparts or settings.get("bodyparts") or _named(folders)
+    names = names or _named(folders)
     boundary = float(settings.get("invisibleboundary", BOUNDARY))
     frames: list[LabeledFrame] = []
     for folder in folders:

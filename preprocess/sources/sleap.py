@@ -119,8 +119,8 @@ def _addressed(found: Sequence[Found], videos: Videos):
 
 
 def _skeletons(file: h5py.File) -> list[Skeleton]:
-    metadata = file.get("metadata")
-    if not isinstance(metadata, h5py.Group) or "json" not in metadata.attrs:
+    metadata = h5.group(file, "metadata")
+    if metadata is None or "json" not in metadata.attrs:
         raise ValueError("is not a SLEAP file: it holds no metadata")
     told = _json(metadata.attrs["json"], "metadata")
     try:

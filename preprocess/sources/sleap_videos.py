@@ -118,8 +118,8 @@ class Videos:
         filename = str(told.get("filename") or "")
         group = str(told.get("dataset") or "").rpartition("/")[0]
         if filename in ("", ".") or filename.endswith(".slp"):
-            source = self._file.get(f"{group}/source_video") if group else None
-            if isinstance(source, h5py.Group) and "json" in source.attrs:
+            source = h5.group(self._file, f"{group}/source_video") if group else None
+            if source is not None and "json" in source.attrs:
                 filename = str(_backend(source.attrs["json"]).get("filename") or "")
         stem = files.stem(filename)
         return stem if stem not in ("", ".", "..") else f"video{video}"

@@ -401,3 +401,35 @@ def test_a_shuffle_of_several_animals_keeps_who_is_who(tmp_path):
     assert one["joints"].keys() == {1, 2}
     assert one["joints"][2].tolist() == [[3, 7.12, 8]]
     assert one["joints"][1][:, 0].tolist() == [0, 1, 2]
+
+
+def test_frames_of_videos_go_to_a_bucket_as_images(storage, tmp_path):
+    from pipelines.cloud import stage
+
+    fakes.video(tmp_path / "film.mp4", "libx264", 40)
+    frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in (3, 77)]
+    film = {"backend": {"filename": "film.mp4"}}
+    path = fake_labels.slp(tmp_path / "a.slp", frames, videos=[film])
+    items = sources.read("sleap", str(path)).items
+    there, lost = stage.images(items, "gs://lab/images")
+    assert there.image.startswith("gs://lab/images/")
+    assert there.image.endswith(".png")
+    assert fakes.number(images.load(there.image)[0]) == 3
+    # It stays what it was: the job makes it a reject.
+    assert lost.image == items[1].image
+
+
+def test_labels_and_videos_in_a_bucket_are_read(storage, tmp_path):
+    from upath import UPath
+
+    fakes.video(tmp_path / "film.mp4", "libx264", 40)
+    film = {"backend": {"filename": "film.mp4"}}
+    path = fake_labels.slp(
+        tmp_path / "a.slp", [(0, 30, [(0, -1, fakes.points()[0])])], videos=[film]
+    )
+    for file in (path, tmp_path / "film.mp4"):
+        UPath(f"gs://lab/labels/{file.name}").write_bytes(file.read_bytes())
+    to = tmp_path / "p"
+    assert cli.main(["import-labels", "gs://lab/labels/a.slp", "--to", str(to)]) == 0
+    image = images.load(str(to / "labeled-data/film/img0030.png"))[0]
+    assert fakes.number(image) == 30

@@ -189,3 +189,51 @@ def test_warnings_do_not_fail_a_check(root):
     cycle(root)
     labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
     assert {problem.level for problem in labels.problems} == {WARNING}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".h5"])
+@pytest.mark.parametrize("name", ["CollectedData_Ann", "collected-data-Ann"])
+def test_labels_version_1_converted_are_read_where_the_tables_are_gone(root, suffix, name):
+    for part in fakes.BODYPARTS:
+        (root / "cam1" / f"{part}.csv").unlink()
+    names = ["cam1/img1.png", "../cam1/img2.png", "data-reach/cam1/img10.png"]
+    if suffix == ".csv":
+        (root / f"{name}.csv").write_text(fakes.csv_text(names, fakes.points()))
+    else:
+        fakes.table(names, fakes.points()).to_hdf(root / f"{name}.h5", key="a", format="table")
+    labels = sources.read("imagej", str(root.parent), bodyparts=["tail", "wing", "nose"])
+    found = keypoints(labels)
+    np.testing.assert_array_equal(found[:, [0, 2]], fakes.points()[[0, 2]][:, [2, 0]])
+    assert [item.image for item in labels.items] == [
+        f"{root}/cam1/img1.png",
+        f"{root}/cam1/img10.png",
+    ]
+    assert labels.scorer == "Ann"
+    assert whats(labels) == [
+        "has no columns of 'wing'; taken as not labeled",
+        "must name an image as <video>/<image>; the row is not used",
+    ]
+
+
+def test_two_converted_label_files_are_not_guessed_at(tmp_path):
+    for name in ("Ann", "Bob"):
+        text = fakes.csv_text(["cam1/img1.png"], fakes.points(1))
+        (tmp_path / f"CollectedData_{name}.csv").write_text(text)
+    with pytest.raises(ValueError, match="several label files"):
+        imagej.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "scorer,A\nbodyparts,n\ncoords,x\nv/i.png,elf\n"])
+def test_a_converted_label_file_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "CollectedData_Ann.csv").write_text(text)
+    with pytest.raises(ValueError, match="CollectedData_Ann.csv (must begin|has a row)"):
+        imagej.read(str(tmp_path))
+
+
+def test_real_labels_version_1_converted_equal_the_tables(shared_data):
+    root = shared_data / "v1-reachingJan30"
+    one = sources.read("imagej", str(root))
+    other = sources.read("imagej", str(root / "UnaugmentedDataSet_reachingJan30"))
+    np.testing.assert_array_equal(keypoints(one), keypoints(other))
+    assert [item.name for item in one.items] == [item.name for item in other.items]
+    assert (other.bodyparts, other.scorer) == (one.bodyparts, "Mackenzie")
