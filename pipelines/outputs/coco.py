@@ -26,7 +26,8 @@ def write(
     """Writes `<folder>/annotations.json` and `<folder>/images/<video>/<image>`.
 
     Beside COCO's own keys an image says its `split`, an annotation its `individual` (and the number
-    of it, `track_id`), the category all `individuals`.
+    of it, `track_id`), the category all `individuals`
+    and which bodyparts are of the scene.
 
     Raises:
       ValueError: something else is there already, and `overwrite` is not set.
@@ -67,6 +68,7 @@ def _document(labels: Labels, found: Sequence[Picture], splits: dict[str, str]) 
         "keypoints": list(labels.bodyparts),
         "skeleton": [[places[a], places[b]] for a, b in labels.edges],
         "individuals": list(labels.individuals),
+        "unique_bodyparts": list(labels.unique_bodyparts),
     }
     info = {"description": labels.project, "contributor": labels.scorer}
     return {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from preprocess import files
-from preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
+from preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 from preprocess.sources.deeplabcut import LABELED_DATA
 from preprocess.sources.instances import Instance, arrange
 
@@ -23,11 +23,15 @@ _HIDDEN = 1
 
 
 class Category(NamedTuple):
-    """A kind of animal: its bodyparts in the order of keypoints, edges by name."""
+    """A kind of animal: its bodyparts in the order of keypoints, edges by name.
+
+    Our own export also names all individuals, and bodyparts that are of the scene.
+    """
 
     names: list[str]
     edges: list[tuple[str, str]]
     individuals: list[str]
+    unique: list[str]
 
 
 class Picture(NamedTuple):
@@ -56,6 +60,7 @@ def read(path: str) -> Labels:
         what = f"{unlabeled} of {len(pictures)} images have no labeled animal; they are not used"
         problems.append(Problem(WARNING, path, 0, "", what))
     declared = [name for one in categories.values() for name in one.individuals]
+    unique = next(iter(categories.values())).unique if len(categories) == 1 else []
     seen = [one.track for found in animals.values() for one in found if one.track]
     individuals, keypoints = arrange(
         list(animals.values()),
@@ -63,6 +68,7 @@ def read(path: str) -> Labels:
         bodyparts=len(bodyparts),
         file=path,
         problems=problems,
+        scene=bool(unique),
     )
     root = _root(path, [pictures[number].file_name for number in animals])
     items = []
@@ -78,6 +84,7 @@ def read(path: str) -> Labels:
         items=tuple(items),
         bodyparts=tuple(bodyparts),
         individuals=individuals,
+        unique_bodyparts=tuple(unique),
         edges=tuple(dict.fromkeys(edge for one in categories.values() for edge in one.edges)),
         scorer="coco",
         project=files.stem(path),
@@ -114,12 +121,18 @@ def _categories(told: dict[str, Any], path: str) -> dict[Any, Category]:
             # Counted from 1.
             if _are(pair, int, 2) and all(0 < end <= len(names) for end in pair):
                 edges.append((names[pair[0] - 1], names[pair[1] - 1]))
-        individuals = one.get("individuals")
-        declared = individuals if isinstance(individuals, list) else []
-        found[_key(one.get("id"))] = Category(names, edges, [str(name) for name in declared])
+        individuals, unique = _words(one, "individuals"), _words(one, "unique_bodyparts")
+        # Only if the scene is the last of them, as everywhere here.
+        unique = [n for n in names if n in unique] if individuals[-1:] == [SINGLE] else []
+        found[_key(one.get("id"))] = Category(names, edges, individuals, unique)
     if not found:
         raise ValueError(f"{path} has no category with keypoints: it holds no poses.")
     return found
+
+
+def _words(told: dict[str, Any], key: str) -> list[str]:
+    words = told.get(key)
+    return [str(word) for word in words] if isinstance(words, list) else []
 
 
 def _pictures(told: dict[str, Any], path: str, problems: list[Problem]) -> dict[Any, Picture]:

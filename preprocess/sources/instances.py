@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from preprocess.labels import WARNING, Problem
+from preprocess.labels import SINGLE, WARNING, Problem
 from preprocess.sources.deeplabcut import INDIVIDUAL
 
 # Tracks of the same animal in pieces are many more than animals are ever seen at once.
@@ -26,6 +26,7 @@ def arrange(
     bodyparts: int,
     file: str,
     problems: list[Problem],
+    scene: bool = False,
 ) -> tuple[tuple[str, ...], list[np.ndarray]]:
     """Gives every animal of every frame a place among fixed individuals.
 
@@ -34,6 +35,7 @@ def arrange(
 
     Args:
       tracks: names in the order of the source, also of tracks without labels.
+      scene: whether a track `single` is the scene, as DeepLabCut means it, and no animal.
 
     Returns:
       Names of the individuals, and of each frame (individuals, bodyparts, 2), NaN = not labeled.
@@ -52,7 +54,13 @@ def arrange(
         names = [INDIVIDUAL]
     free = (f"individual{i}" for i in range(1, len(names) + most + 1))
     names += [name for name in free if name not in names][: max(most - len(names), 0)]
-    return tuple(names), [_placed(frame, names, bodyparts) for frame in frames]
+    placed = [_placed(frame, names, bodyparts) for frame in frames]
+    return tuple(name if scene else _animal(name) for name in names), placed
+
+
+def _animal(name: str) -> str:
+    """DeepLabCut takes every individual whose name holds `single` for the scene."""
+    return name.replace(SINGLE, SINGLE.capitalize())
 
 
 def _placed(frame: Sequence[Instance], names: Sequence[str], bodyparts: int) -> np.ndarray:

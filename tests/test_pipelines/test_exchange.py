@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from pipelines import cli
+from pipelines.outputs import coco, project, shuffle
 from preprocess import images, shuffles, sources, unpickle
-from preprocess.labels import TEST
+from preprocess.labels import SINGLE, TEST, TRAIN, LabeledFrame, Labels
 
 
 @pytest.fixture
@@ -366,10 +367,9 @@ def test_a_real_sleap_file_becomes_the_project_converted_from_it(shared_data, tm
         np.testing.assert_array_equal(one[item.name].keypoints, item.keypoints)
 
 
-def test_a_shuffle_of_several_animals_keeps_who_is_who(tmp_path):
-    from pipelines.outputs import project, shuffle
-    from preprocess.labels import SINGLE, TRAIN, LabeledFrame, Labels
-
+@pytest.fixture
+def scene(tmp_path):
+    """Labels of two animals, of which one is there, and of a corner of their arena."""
     (tmp_path / "a.png").write_bytes(fakes.encode(fakes.pixels(1)))
     points = np.full((3, 4, 2), np.nan)
     points[1, :3], points[2, 3] = fakes.points()[0], [7.125, 8]
@@ -381,7 +381,7 @@ def test_a_shuffle_of_several_animals_keeps_who_is_who(tmp_path):
         row=1,
         keypoints=points,
     )
-    labels = Labels(
+    return Labels(
         items=(frame,),
         bodyparts=(*fakes.BODYPARTS, "corner"),
         individuals=("she", "he", SINGLE),
@@ -389,18 +389,41 @@ def test_a_shuffle_of_several_animals_keeps_who_is_who(tmp_path):
         scorer="Ann",
         project="fightJan1",
     )
-    written = project.write(labels, tmp_path / "p")
-    columns = project.table(labels, written.pictures, "Ann").columns
+
+
+def test_a_shuffle_of_several_animals_keeps_who_is_who(scene, tmp_path):
+    written = project.write(scene, tmp_path / "p")
+    columns = project.table(scene, written.pictures, "Ann").columns
     assert [c[1:3] for c in columns if c[1] == SINGLE] == [(SINGLE, "corner")] * 2
     assert len(columns) == 2 * 3 * 2 + 2
     assert written.config["individuals"] == ["she", "he"]
     assert written.config["uniquebodyparts"] == ["corner"]
-    splits = {frame.name: TRAIN}
-    file = shuffle.write(written, labels, splits, overwrite=False)
+    splits = {scene.items[0].name: TRAIN}
+    file = shuffle.write(written, scene, splits, overwrite=False)
     (one,) = unpickle.loads(file.read_bytes())[0]
     assert one["joints"].keys() == {1, 2}
     assert one["joints"][2].tolist() == [[3, 7.12, 8]]
     assert one["joints"][1][:, 0].tolist() == [0, 1, 2]
+
+
+def test_bodyparts_of_the_scene_survive_coco(scene, tmp_path):
+    coco.write(scene, [TRAIN], tmp_path / "c")
+    again = sources.read("coco", str(tmp_path / "c/annotations.json"))
+    assert again.individuals == scene.individuals
+    assert again.unique_bodyparts == ("corner",)
+    np.testing.assert_array_equal(again.items[0].keypoints, scene.items[0].keypoints)
+
+
+def test_an_animal_that_is_called_single_is_not_lost(tmp_path):
+    fakes.video(tmp_path / "film.mp4", "libx264", 10)
+    a, b, _ = fakes.points()
+    film = {"backend": {"filename": "film.mp4"}}
+    frames = [(0, 3, [(0, 0, a), (0, 1, b)])]
+    path = fake_labels.slp(tmp_path / "a.slp", frames, videos=[film], tracks=["single", "he"])
+    to = tmp_path / "p"
+    assert cli.main(["import-labels", str(path), "--to", str(to)]) == 0
+    table = pd.read_hdf(to / "labeled-data/film/CollectedData_sleap.h5", "df_with_missing")
+    np.testing.assert_array_equal(table["sleap"]["Single"].to_numpy().reshape(3, 2), a)
 
 
 def test_frames_of_videos_go_to_a_bucket_as_images(storage, tmp_path):
