@@ -17,7 +17,7 @@ from preprocess import files, h5, inside
 from preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 from preprocess.sources.deeplabcut import LABELED_DATA
 from preprocess.sources.instances import Instance, arrange
-from preprocess.sources.sleap_videos import Videos
+from preprocess.sources.sleap_videos import Videos, distinct
 
 USER, PREDICTED = 0, 1
 _BODY = 1
@@ -164,23 +164,13 @@ def _tables(file: h5py.File) -> Tables:
         told = [_json(one, "tracks_json") for one in h5.values(file, "tracks_json").ravel()]
         tracks = [str(one[1] if isinstance(one, list) and len(one) > 1 else one) for one in told]
     points = (_points(found["points"], shift), _points(found["pred_points"], shift))
-    return Tables(found["frames"], found["instances"], points, _distinct(tracks))
+    return Tables(found["frames"], found["instances"], points, distinct(tracks))
 
 
 def _points(table: np.ndarray, shift: float) -> np.ndarray:
     found = np.stack([table["x"], table["y"]], axis=-1).astype(np.float64) - shift
     found[~table["visible"].astype(bool)] = np.nan
     found[~np.isfinite(found).all(axis=-1)] = np.nan
-    return found
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Tracks are told apart by their place; two may have one name."""
-    seen: Counter[str] = Counter()
-    found = []
-    for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return found
 
 

@@ -26,7 +26,7 @@ class Videos:
     def __init__(self, file: h5py.File, path: str, problems: list[Problem]):
         self._file, self._path, self._problems = file, path, problems
         self._told = [_backend(one) for one in h5.values(file, "videos_json").ravel()]
-        self._names = _distinct([self._stem(i) for i in range(len(self._told))])
+        self._names = distinct([self._stem(i) for i in range(len(self._told))])
         self._rows: dict[int, dict[int, int]] = {}
         self._places: dict[int, str | None] = {}
         self._folders: dict[int, str | None] = {}
@@ -147,7 +147,8 @@ def _backend(value: Any) -> dict[str, Any]:
     return {**told, **backend} if isinstance(backend, dict) else told
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
+    """Things are told apart by their place; of those with one name the later ones get a number."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:
