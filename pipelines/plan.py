@@ -168,7 +168,7 @@ def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray
     began = time.perf_counter()
     for i in places:
         try:
-            found.append(images.decode(files.read_bytes(items[i].image)))
+            found.append(images.load(items[i].image)[0])
         except (OSError, ValueError):
             continue
     if not found:

@@ -25,6 +25,11 @@ def open_file(path: str, mode: str = "rb", **options):
     return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
 
 
+def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a path, and the path there."""
+    return fsspec.core.url_to_fs(path)
+
+
 def read_bytes(path: str) -> bytes:
     with open_file(path) as file:
         return file.read()

@@ -13,6 +13,8 @@ import warnings
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from preprocess import files, inside
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 # Below 178,956,970, where Pillow itself refuses.
 MAX_PIXELS = 170_000_000
@@ -50,6 +52,31 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
         raise
     except Exception as error:  # Damaged bytes raise many types, such as struct.error.
         raise ValueError(f"cannot be decoded: {error}") from None
+
+
+def load(address: str) -> tuple[np.ndarray, int]:
+    """`read` of an image wherever it lies: a file, a frame of a video, an image inside an h5 file.
+
+    Raises:
+      FileNotFoundError, OSError: the file is not there or cannot be opened.
+      ValueError: as `decode`, or the file holds no such image.
+    """
+    place = inside.parse(address)
+    if place is None:
+        return read(files.read_bytes(address))
+    if not place.dataset:
+        return inside.frame(place), 1
+    found, blue_first = inside.stored(place)
+    pixels, orientation = read(found) if isinstance(found, bytes) else (found, 1)
+    return (np.ascontiguousarray(pixels[..., ::-1]) if blue_first else pixels), orientation
+
+
+def encoded(address: str) -> bytes:
+    """The bytes of an image file: its own where it has one, else a PNG of its pixels.
+
+    Raises: as `load`.
+    """
+    return encode_png(load(address)[0]) if inside.parse(address) else files.read_bytes(address)
 
 
 def digest(pixels: np.ndarray) -> str:

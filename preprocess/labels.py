@@ -1,12 +1,16 @@
 """The data model: labeled frames, labeled crops, and what is wrong with them."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 ERROR = "error"
 WARNING = "warning"
+
+# The individual that unique bodyparts belong to, those of the scene; DeepLabCut's name for it.
+SINGLE = "single"
 
 TRAIN = "train"
 TEST = "test"
@@ -68,6 +72,9 @@ class Labels:
     Attributes:
       items: frames or crops, in the order of the source.
       bodyparts, individuals, edges, scorer: what a pose project names; edges join two bodyparts.
+      unique_bodyparts: those of the bodyparts that are of the scene and not of every animal, such
+        as the corner of an arena. They are labeled in the row of the last individual, `single`,
+        and in no other; the row is there only if they are.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
       problems: rows and files that could not be read, and oddities.
@@ -76,8 +83,40 @@ class Labels:
     items: tuple[LabeledFrame, ...] | tuple[LabeledCrop, ...]
     bodyparts: tuple[str, ...] = ()
     individuals: tuple[str, ...] = ()
+    unique_bodyparts: tuple[str, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     scorer: str = ""
     project: str = ""
     classes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def choose_bodyparts(labels: Labels, bodyparts: Sequence[str], file: str) -> Labels:
+    """The labels of some bodyparts, in the order asked for; one nobody labeled is a problem.
+
+    Raises:
+      ValueError: none of them is there.
+    """
+    if not set(bodyparts) & set(labels.bodyparts):
+        raise ValueError(
+            f"{file} has the bodyparts {', '.join(labels.bodyparts)}, none of those asked for "
+            f"({', '.join(bodyparts)})."
+        )
+    missing = [name for name in bodyparts if name not in labels.bodyparts]
+    what = "bodypart {!r} is not labeled here"
+    notes = [Problem(WARNING, file, 0, "", what.format(name)) for name in missing]
+    # The column behind the last holds what is missing.
+    order = [*map({n: i for i, n in enumerate(labels.bodyparts)}.get, bodyparts)]
+    places = [len(labels.bodyparts) if i is None else i for i in order]
+    items = []
+    for item in labels.items:
+        assert isinstance(item, LabeledFrame)
+        wider = np.pad(item.keypoints, ((0, 0), (0, 1), (0, 0)), constant_values=np.nan)
+        items.append(dataclasses.replace(item, keypoints=wider[:, places]))
+    return dataclasses.replace(
+        labels,
+        items=tuple(items),
+        bodyparts=tuple(bodyparts),
+        edges=tuple(edge for edge in labels.edges if set(edge) <= set(bodyparts)),
+        problems=(*labels.problems, *notes),
+    )

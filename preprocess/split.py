@@ -5,9 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
-from preprocess import files, unpickle
+from preprocess import files
 from preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
@@ -63,41 +61,17 @@ def _blocks(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], test: float) 
         videos[item.video].append(i)
     splits = [TRAIN] * len(items)
     for numbers in videos.values():
-        numbers.sort(key=lambda i: _natural(items[i].name))
+        numbers.sort(key=lambda i: natural(items[i].name))
         for i in numbers[len(numbers) - round(test * len(numbers)) :]:
             splits[i] = TEST
     return splits
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts img2 before img10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
-
-
-def from_shuffle(frames: Sequence[LabeledFrame], path: str) -> list[str]:
-    """The split of a DeepLabCut shuffle, read from its Documentation_data-*.pickle.
-
-    Row numbers in that file count the frames sorted by name, as DeepLabCut merges its folders.
-
-    Raises:
-      ValueError: not such a file, or it was made for another number of frames.
-    """
-    data = unpickle.loads(files.read_bytes(path))
-    if not isinstance(data, list) or len(data) != 4:
-        raise ValueError(f"{path} is not a DeepLabCut Documentation_data pickle.")
-    train, test = ([int(i) for i in np.ravel(rows) if i >= 0] for rows in data[1:3])
-    order = sorted(range(len(frames)), key=lambda i: frames[i].name)
-    if max([*train, *test], default=-1) >= len(order):
-        raise ValueError(
-            f"{path} splits more frames than there are: row {max([*train, *test])} of {len(order)}."
-        )
-    named = {order[row]: TEST for row in test} | {order[row]: TRAIN for row in train}
-    left = [frames[i].name for i in range(len(frames)) if i not in named]
-    if left:
-        raise ValueError(f"{path} does not say the split of {len(left)} frames, such as {left[0]}.")
-    return [named[i] for i in range(len(frames))]
 
 
 def video_of_crop(name: str) -> str:

@@ -50,13 +50,11 @@ def inspect(
         return Problem(level, item.file, item.row, item.name, what)
 
     try:
-        data = files.read_bytes(item.image)
+        pixels, orientation = images.load(item.image)
     except FileNotFoundError:
         return Inspection(item, (problem(ERROR, f"image missing: no file {item.image}"),)), None
     except OSError as error:
         return Inspection(item, (problem(ERROR, f"image cannot be read: {error}"),)), None
-    try:
-        pixels, orientation = images.read(data)
     except ValueError as error:
         return Inspection(item, (problem(ERROR, f"image {error}"),)), None
     height, width = pixels.shape[:2]

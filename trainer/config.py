@@ -14,7 +14,9 @@ from upath import UPath
 from trainer import artefacts
 
 TASKS = ("pose", "crops")
-FORMATS = ("deeplabcut", "crops", "csv")
+POSE_FORMATS = ("deeplabcut", "imagej", "sleap", "coco")
+FORMATS = (*POSE_FORMATS, "crops", "csv")
+COMBINED = ("mean", "first")
 # Settings of `train` that change nothing in how one head is trained.
 NOT_OF_A_HEAD = (
     "cache_mb",
@@ -36,29 +38,55 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the labels are. `path` is a project folder, a folder of crops, or a csv."""
+    """Where the labels are. `path` is a project, a folder or a file, as docs/labels.md says.
+
+    Of several scorers of a DeepLabCut project `combine` says which counts: the `mean` of those who
+    labeled a point (unset means that), or the `first` of the list who did.
+    """
 
     format: str
     path: str
-    scorer: str | None = None
+    scorer: str | list[str] | None = None
+    combine: str | None = None
     bodyparts: list[str] | None = None
     max_rejects: float = 0.5
 
     def __post_init__(self):
         _one_of("source.format", self.format, FORMATS)
         _within("source.max_rejects", self.max_rejects, 0.0, 1.0)
+        if self.scorer is not None and self.format != "deeplabcut":
+            raise ValueError(f"source.scorer does not apply to format {self.format!r}.")
+        if self.bodyparts is not None and self.format not in POSE_FORMATS:
+            raise ValueError(f"source.bodyparts does not apply to format {self.format!r}.")
+        if self.combine is not None:
+            _one_of("source.combine", self.combine, COMBINED)
+            if not isinstance(self.scorer, list):
+                raise ValueError(
+                    "source.combine says how several scorers become one: name them in "
+                    f"source.scorer: [A, B]. Received: {self.scorer!r}."
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Split:
-    """Which labeled images are held out. `from_` (key `from`) names a DeepLabCut shuffle's file."""
+    """Which labeled images are held out.
+
+    `from_` (key `from`) takes the split of a DeepLabCut shuffle: its Documentation_data file; or
+    the folder or metadata.yaml of a training set, of which `shuffle` is the number.
+    """
 
     by: str = "image"
     test: float = 0.2
     seed: int = 0
     from_: str | None = None
+    shuffle: int | None = None
 
     def __post_init__(self):
+        _within("split.shuffle", self.shuffle or 0, 0, 1_000_000)
+        if self.shuffle is not None and self.from_ is None:
+            raise ValueError(
+                "split.shuffle is the number of a shuffle in split.from, which is unset."
+            )
         _one_of("split.by", self.by, SPLIT_UNITS)
         _within("split.test", self.test, 0.0, 1.0)
 
@@ -269,11 +297,11 @@ class Config:
 
     def __post_init__(self):
         _one_of("task", self.task, TASKS)
-        pose_source = self.source.format == "deeplabcut"
+        pose_source = self.source.format in POSE_FORMATS
         if pose_source != (self.task == "pose"):
             raise ValueError(
                 f"source.format {self.source.format!r} does not hold labels for task "
-                f"{self.task!r}: pose needs deeplabcut, crops needs crops or csv."
+                f"{self.task!r}: pose needs {', '.join(POSE_FORMATS)}; crops needs crops or csv."
             )
         if self.train.mode == "finetune" and not self.features.frames:
             raise ValueError(
@@ -417,7 +445,10 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     if type(None) in options:
         if value is None:
             return None
-        kind = next(option for option in options if option is not type(None))
+        # One of several kinds is the one that fits; what fits none is told as the first.
+        kinds = [option for option in options if option is not type(None)]
+        fitting = (k for k in kinds if (typing.get_origin(k) or k) is type(value))
+        kind = next(fitting, kinds[0])
     if dataclasses.is_dataclass(kind):
         return _section(typing.cast(type, kind), value, name)
     if typing.get_origin(kind) in (dict, list):

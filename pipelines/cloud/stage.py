@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipelines.cloud.settings import Cloud
-from preprocess import files
+from preprocess import files, inside
+from preprocess import images as images_of
 from preprocess.labels import LabeledCrop, LabeledFrame
 from trainer import artefacts
 from trainer.config import Config, is_address, join
@@ -45,18 +46,22 @@ def config(local: Config, cloud: Cloud) -> Config:
 def images(items: Sequence, folder: str) -> list[LabeledFrame | LabeledCrop]:
     """Labeled items whose images are addresses: those of this machine are put into a folder.
 
-    Names there are digests of the content, so that nothing is sent twice. An image that cannot be
+    Names there are digests of the content, so that nothing is sent twice. Frames of videos go as
+    PNG, those of videos in a bucket too: workers would each seek in them. An image that cannot be
     read keeps its path: the job makes it a reject.
     """
     there = _names(folder)
 
     def staged(item):
-        if is_address(item.image):
+        within = inside.parse(item.image) is not None
+        if is_address(item.image) and not within:
             return item
         try:
-            return dataclasses.replace(item, image=_put(item.image, folder, there))
-        except FileNotFoundError:
+            data = images_of.encoded(item.image)
+        except (FileNotFoundError, ValueError):
             return item
+        suffix = ".png" if within else files.suffix(item.image)
+        return dataclasses.replace(item, image=_put_bytes(data, suffix, folder, there))
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         return list(pool.map(staged, items))
@@ -127,8 +132,11 @@ def _names(folder: str) -> set[str]:
 
 
 def _put(path: str, folder: str, there: set[str] | None = None) -> str:
-    data = Path(path).read_bytes()
-    name = hashlib.sha256(data).hexdigest()[:32] + files.suffix(path)
+    return _put_bytes(Path(path).read_bytes(), files.suffix(path), folder, there)
+
+
+def _put_bytes(data: bytes, suffix: str, folder: str, there: set[str] | None) -> str:
+    name = hashlib.sha256(data).hexdigest()[:32] + suffix
     target = artefacts.place(folder, name)
     if name not in (_names(folder) if there is None else there):
         target.fs.pipe_file(target.path, data)

@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils import shared
 
 from pipelines.features import extract
-from preprocess import files, images
+from preprocess import images
 from preprocess.labels import LabeledCrop, LabeledFrame
 from trainer import artefacts
 from trainer.embed import CELLS, FEATURES
@@ -108,7 +108,7 @@ class SampleCells(beam.DoFn):
 
     def process(self, item: LabeledFrame | LabeledCrop) -> Iterator[pa.RecordBatch]:
         try:
-            pixels = images.decode(files.read_bytes(item.image))
+            pixels = images.load(item.image)[0]
         except (OSError, ValueError):
             # The main job records the reject; here it is only not sampled.
             return

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from apache_beam.utils import shared
 
-from preprocess import files, images, transform
+from preprocess import images, transform
 from preprocess.transform import Ranges
 from trainer.config import Config
 from trainer.quiet import import_tensorflow
@@ -148,7 +148,7 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
     """
     pixels = RECENT.get(pending.digest)
     if pixels is None:
-        pixels = images.decode(files.read_bytes(pending.image))
+        pixels = images.load(pending.image)[0]
         if images.digest(pixels) != pending.digest:
             raise ValueError("changed while the job ran")
         RECENT.put(pending.digest, pixels)

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from pipelines.features import extract, steps, store
-from preprocess import files, images
+from preprocess import images
 from preprocess.labels import Problem
 from trainer import artefacts, embed, schema
 from trainer.frames import FRAMES, Frames
@@ -85,7 +85,7 @@ def encoded(one: extract.Pending) -> bytes:
     """
     import tensorflow as tf
 
-    data = files.read_bytes(one.image)
+    data = images.encoded(one.image)
     pixels = images.decode(data)
     if images.digest(pixels) != one.digest:
         raise ValueError("changed while the job ran")

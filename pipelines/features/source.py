@@ -1,6 +1,6 @@
 """The labels of an experiment and the split of each, as its config says."""
 
-from preprocess import sources, split
+from preprocess import shuffles, sources, split
 from preprocess.labels import Labels
 from trainer.config import Config
 
@@ -13,13 +13,16 @@ def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[s
     """
     settings = config.source
     labels = sources.read(
-        settings.format, settings.path, scorer=settings.scorer, bodyparts=settings.bodyparts
+        settings.format,
+        settings.path,
+        scorer=settings.scorer,
+        bodyparts=settings.bodyparts,
+        combine=settings.combine,
     )
     if not labels.items and not even_if_empty:
         why = f" {labels.problems[0].what}." if labels.problems else ""
         raise ValueError(f"{settings.path} holds no labels.{why} Run `beampose check`.")
     if config.split.from_:
-        frames = labels.items
-        return labels, split.from_shuffle(frames, config.split.from_)  # pyright: ignore[reportArgumentType]
+        return labels, shuffles.read(labels.items, config.split.from_, config.split.shuffle)
     by = config.split
     return labels, split.assign(labels.items, by=by.by, test=by.test, seed=by.seed)

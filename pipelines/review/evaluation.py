@@ -160,7 +160,7 @@ def _crop_rows(result: Evaluation):
 def _drawn(result: Evaluation, i: int, config: Config) -> np.ndarray | None:
     record = result.records[i]
     try:
-        image = images.decode(files.read_bytes(record.image_uri)).copy()
+        image = images.load(record.image_uri)[0].copy()
     except (OSError, ValueError):
         # Gone since it was embedded: the figures stand, the picture is missing.
         return None

@@ -1,6 +1,3 @@
-import pickle
-
-import fakes
 import numpy as np
 import pytest
 
@@ -108,51 +105,6 @@ def test_crops_without_a_declared_split_cannot_follow_folders():
 )
 def test_the_video_of_a_crop_stands_in_its_name(name, video):
     assert split.video_of_crop(name) == video
-
-
-def shuffle(path, train, test, protocol=pickle.HIGHEST_PROTOCOL, rest=None) -> str:
-    data = [[{"image": "a", "size": np.array([3, 40, 60])}], np.array(train), np.array(test), 0.67]
-    path.write_bytes(pickle.dumps(data if rest is None else rest, protocol))
-    return str(path)
-
-
-@pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_a_shuffle_is_read_in_the_order_of_names(tmp_path, protocol):
-    path = shuffle(tmp_path / "d.pickle", [2, 1], [0], protocol)
-    frames = [frame("b", 0), frame("a", 7), frame("a", 1)]
-    # Sorted by name: a/001, a/007, b/000.
-    assert split.from_shuffle(frames, path) == [TRAIN, TRAIN, TEST]
-
-
-def test_padding_in_a_shuffle_is_no_row(tmp_path):
-    path = shuffle(tmp_path / "d.pickle", [0, -1, -1], [1, 2, -1])
-    assert split.from_shuffle(FRAMES[:3], path) == [TRAIN, TEST, TEST]
-
-
-def test_a_shuffle_of_more_frames_is_refused(tmp_path):
-    path = shuffle(tmp_path / "d.pickle", [0, 1, 3], [2])
-    with pytest.raises(ValueError, match="row 3 of 3"):
-        split.from_shuffle(FRAMES[:3], path)
-
-
-def test_a_shuffle_that_leaves_a_frame_out_is_refused(tmp_path):
-    path = shuffle(tmp_path / "d.pickle", [0], [2])
-    with pytest.raises(ValueError, match="1 frames, such as labeled-data/a/img001.png"):
-        split.from_shuffle(FRAMES[:3], path)
-
-
-def test_another_pickle_is_refused(tmp_path):
-    path = shuffle(tmp_path / "d.pickle", [], [], rest={"a": 1})
-    with pytest.raises(ValueError, match="not a DeepLabCut Documentation_data"):
-        split.from_shuffle(FRAMES[:3], path)
-
-
-def test_a_malicious_shuffle_is_refused_and_does_not_run(tmp_path):
-    bomb = fakes.Bomb(tmp_path / "ran")
-    path = shuffle(tmp_path / "d.pickle", [], [], rest=[[], [0], [1], bomb])
-    with pytest.raises(ValueError, match="not plain data"):
-        split.from_shuffle(FRAMES[:2], path)
-    assert not bomb.path.exists()
 
 
 def test_blocks_hold_out_the_last_images_of_each_video_in_natural_order():

@@ -108,12 +108,12 @@ def test_an_absent_folder_is_not_found(tmp_path):
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="must be one of deeplabcut, crops, csv. Received: 'xml'"):
+    with pytest.raises(ValueError, match="one of deeplabcut, .*csv. Received: 'xml'"):
         sources.read("xml", "anywhere")
 
 
 def test_bodyparts_do_not_apply_to_crops(tmp_path):
-    with pytest.raises(ValueError, match="do not apply to format 'crops'"):
+    with pytest.raises(ValueError, match="does not apply to format 'crops'"):
         sources.read("crops", str(fakes.crops(tmp_path, WHOLE)), bodyparts=["nose"])
 
 

@@ -1,0 +1,239 @@
+import fake_labels
+import fakes
+import numpy as np
+import pytest
+
+from preprocess import sources
+from preprocess.labels import ERROR, WARNING
+from preprocess.sources import imagej, myconfig
+
+
+@pytest.fixture
+def root(tmp_path):
+    return fake_labels.imagej(tmp_path / "data-reach")
+
+
+def keypoints(labels) -> np.ndarray:
+    return np.concatenate([item.keypoints for item in labels.items])
+
+
+def whats(labels):
+    return [problem.what for problem in labels.problems]
+
+
+@pytest.mark.parametrize("cut", ["\t", ",", ";"])
+def test_tables_are_read_in_natural_order_and_the_order_of_clicks(tmp_path, cut):
+    labels = imagej.read(str(fake_labels.imagej(tmp_path / "data-reach", cut=cut)))
+    assert labels.bodyparts == fakes.BODYPARTS
+    np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
+    names = [f"labeled-data/cam1/{name}.png" for name in ("img1", "img2", "img10")]
+    assert [item.name for item in labels.items] == names
+    assert (labels.project, labels.problems) == ("reach", ())
+
+
+def test_bodyparts_asked_for_choose_and_order(root):
+    labels = sources.read("imagej", str(root), bodyparts=["tail", "nose"])
+    np.testing.assert_array_equal(keypoints(labels), (fakes.points() + 20)[:, [2, 0]])
+    assert ["'ear', which is not among the bodyparts" in what for what in whats(labels)] == [True]
+
+
+def cycle(root, points=None, *, order="images"):
+    """One table for all bodyparts."""
+    points = fakes.points() + 20 if points is None else points
+    points = np.nan_to_num(points, nan=3.0)
+    lines = ["X,Y,Slice"]
+    for i, image in enumerate(points):
+        lines += [f"{x},{y},{i + 1 if order == 'images' else 1}" for x, y in image.tolist()]
+    for name in fakes.BODYPARTS:
+        (root / "cam1" / f"{name}.csv").unlink()
+    (root / "cam1" / "Results.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize("order", ["images", "none"])
+def test_one_table_cycles_over_the_bodyparts(root, order):
+    cycle(root, order=order)
+    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
+    assert whats(labels) == ["1 points lie in the corner (x and y below 10): they mean not visible"]
+
+
+def test_one_table_without_names_asks_for_them(root):
+    cycle(root)
+    with pytest.raises(ValueError, match=r"3 points an image.*source.bodyparts"):
+        imagej.read(str(root))
+
+
+def test_an_image_with_another_number_of_points_is_not_used(root):
+    cycle(root)
+    file = root / "cam1/Results.csv"
+    file.write_text(file.read_text() + "\n50,30,2\n")
+    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    assert [item.name[-8:] for item in labels.items] == ["img1.png", "mg10.png"]
+    assert "4 points for image 2, of 3 bodyparts; not used" in whats(labels)
+
+
+def test_the_corner_means_not_visible_only_where_both_are_in_it(root):
+    points = np.array([[9.9, 9.9], [9.9, 10.0], [10.0, 0.0]])
+    (root / "cam1/nose.csv").write_text(fake_labels.imagej_table(points))
+    found = keypoints(imagej.read(str(root)))[:, 0]
+    np.testing.assert_array_equal(found, [[np.nan, np.nan], *points[1:]])
+
+
+def test_a_slice_beyond_the_images_and_words_are_problems_of_their_rows(root):
+    file = root / "cam1/nose.csv"
+    file.write_text(file.read_text() + "9\t0\t1\t1\t1\t5\t5\t4\n10\t0\t1\t1\t1\telf\t5\t3\n")
+    labels = imagej.read(str(root))
+    assert len(labels.items) == 3
+    # A header, three rows, and these two.
+    assert [(p.level, p.row) for p in labels.problems] == [(ERROR, 6), (ERROR, 5)]
+
+
+def test_a_point_clicked_twice_is_not_guessed(root):
+    file = root / "cam1/nose.csv"
+    file.write_text(file.read_text() + "9\t0\t1\t1\t1\t55\t35\t2\n")
+    labels = imagej.read(str(root))
+    assert np.isnan(keypoints(labels)[1, 0]).all()
+    assert whats(labels) == ["2 points for image 2, of 1 bodyparts; not used"]
+
+
+def test_a_table_without_its_columns_is_told_and_the_others_are_read(root):
+    (root / "cam1/ear.csv").write_text("Area,Mean,X\n1,2,3\n")
+    labels = imagej.read(str(root))
+    assert labels.bodyparts == ("nose", "tail")
+    (problem,) = labels.problems
+    assert (problem.level, problem.row) == (ERROR, 1)
+    assert "has no column Y" in problem.what
+
+
+def test_images_nobody_clicked_are_counted(root):
+    (root / "cam1/img11.png").write_bytes(fakes.encode(fakes.pixels(5)))
+    labels = imagej.read(str(root))
+    assert len(labels.items) == 3
+    assert whats(labels) == ["1 of 4 images have no point in any table; not used"]
+
+
+def test_drawings_and_copies_are_not_read(root):
+    for name in ("UnaugmentedDataSet_x", "cam1_labeled", ".hidden"):
+        fake_labels.imagej(root / name, video="again" if name[0] == "." else "cam1")
+    fake_labels.imagej(root.parent / "x", video="cam1-labeled")
+    assert len(imagej.read(str(root)).items) == 3
+
+
+def test_a_folder_without_tables_is_not_found(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder with images and ImageJ tables"):
+        imagej.read(str(tmp_path))
+
+
+SETTINGS = """
+# -*- coding: utf-8 -*-
+Task = 'reach'
+date = "Jan30"
+scorer = 'Ann'
+bodyparts = ["tail",
+    "nose", "ear"]
+invisibleboundary = 40
+videopath = '../' + 'videos'
+import os
+print(open("ran", "w"))
+"""
+
+
+def test_the_configuration_of_version_1_is_read(root):
+    (root.parent / myconfig.NAME).write_text(SETTINGS)
+    labels = imagej.read(str(root))
+    assert labels.bodyparts == ("tail", "nose", "ear")
+    assert (labels.project, labels.scorer) == ("reachJan30", "Ann")
+    # x is up to 32, y up to 27 for the nose; only the tail goes beyond 40.
+    found = keypoints(labels)
+    assert np.isnan(found[:, 1]).all()
+    assert not np.isnan(found[:, 0]).any()
+
+
+def test_the_configuration_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / myconfig.NAME).write_text(SETTINGS)
+    myconfig.read(str(tmp_path / myconfig.NAME))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("bodyparts = [open('ran', 'w')]", "bodyparts must be a plain value"),
+        ("bodyparts = 'hand'", "bodyparts must be list"),
+        ("bodyparts = [", "is not Python"),
+        ("Task = " + "(" * 5000, "is not Python"),
+        ("invisibleboundary = 'ten'", "invisibleboundary must be int"),
+    ],
+)
+def test_a_configuration_that_is_no_list_of_values_is_refused(tmp_path, text, what):
+    (tmp_path / myconfig.NAME).write_text(text)
+    with pytest.raises(ValueError, match=what):
+        myconfig.read(str(tmp_path / myconfig.NAME))
+
+
+def test_a_real_project_of_version_1_equals_what_deeplabcut_made_of_it(shared_data):
+    import pandas as pd
+
+    root = shared_data / "v1-reachingJan30"
+    labels = sources.read("imagej", str(root))
+    (file,) = root.glob("Unaugmented*/*/CollectedData_*.csv")
+    wanted = pd.read_csv(file, header=[0, 1, 2], index_col=0)
+    assert [item.name for item in labels.items] == [f"labeled-data/{n}" for n in wanted.index]
+    assert labels.bodyparts == tuple(dict.fromkeys(wanted.columns.get_level_values(1)))
+    np.testing.assert_array_equal(keypoints(labels).reshape(20, -1), wanted.to_numpy())
+    assert labels.problems == ()
+
+
+def test_warnings_do_not_fail_a_check(root):
+    cycle(root)
+    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    assert {problem.level for problem in labels.problems} == {WARNING}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".h5"])
+@pytest.mark.parametrize("name", ["CollectedData_Ann", "collected-data-Ann"])
+def test_labels_version_1_converted_are_read_where_the_tables_are_gone(root, suffix, name):
+    for part in fakes.BODYPARTS:
+        (root / "cam1" / f"{part}.csv").unlink()
+    names = ["cam1/img1.png", "../cam1/img2.png", "data-reach/cam1/img10.png"]
+    if suffix == ".csv":
+        (root / f"{name}.csv").write_text(fakes.csv_text(names, fakes.points()))
+    else:
+        fakes.table(names, fakes.points()).to_hdf(root / f"{name}.h5", key="a", format="table")
+    labels = sources.read("imagej", str(root.parent), bodyparts=["tail", "wing", "nose"])
+    found = keypoints(labels)
+    np.testing.assert_array_equal(found[:, [0, 2]], fakes.points()[[0, 2]][:, [2, 0]])
+    assert [item.image for item in labels.items] == [
+        f"{root}/cam1/img1.png",
+        f"{root}/cam1/img10.png",
+    ]
+    assert labels.scorer == "Ann"
+    assert whats(labels) == [
+        "has no columns of 'wing'; taken as not labeled",
+        "must name an image as <video>/<image>; the row is not used",
+    ]
+
+
+def test_two_converted_label_files_are_not_guessed_at(tmp_path):
+    for name in ("Ann", "Bob"):
+        text = fakes.csv_text(["cam1/img1.png"], fakes.points(1))
+        (tmp_path / f"CollectedData_{name}.csv").write_text(text)
+    with pytest.raises(ValueError, match="several label files"):
+        imagej.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "scorer,A\nbodyparts,n\ncoords,x\nv/i.png,elf\n"])
+def test_a_converted_label_file_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "CollectedData_Ann.csv").write_text(text)
+    with pytest.raises(ValueError, match="CollectedData_Ann.csv (must begin|has a row)"):
+        imagej.read(str(tmp_path))
+
+
+def test_real_labels_version_1_converted_equal_the_tables(shared_data):
+    root = shared_data / "v1-reachingJan30"
+    one = sources.read("imagej", str(root))
+    other = sources.read("imagej", str(root / "UnaugmentedDataSet_reachingJan30"))
+    np.testing.assert_array_equal(keypoints(one), keypoints(other))
+    assert [item.name for item in one.items] == [item.name for item in other.items]
+    assert (other.bodyparts, other.scorer) == (one.bodyparts, "Mackenzie")

@@ -1,0 +1,247 @@
+import fake_labels
+import fakes
+import h5py
+import numpy as np
+import pytest
+
+from preprocess import images, sources
+from preprocess.labels import ERROR, WARNING
+from preprocess.sources import sleap
+
+FILM = {"backend": {"filename": "/Users/someone/films/film.mp4", "shape": [40, 48, 80, 1]}}
+A, B, C = fakes.points()
+USER, PREDICTED = 0, 1
+
+
+@pytest.fixture
+def film(tmp_path):
+    return fakes.video(tmp_path / "film.mp4", "libx264", 40)
+
+
+def write(folder, frames, **options):
+    options = {"videos": [FILM], **options}
+    return str(fake_labels.slp(folder / "labels.slp", frames, **options))
+
+
+def whats(labels):
+    return [problem.what for problem in labels.problems]
+
+
+def test_frames_nodes_and_edges_are_read(film, tmp_path):
+    path = write(tmp_path, [(0, 30, [(USER, -1, A)]), (0, 2, [(USER, -1, B)])])
+    labels = sources.read("sleap", path)
+    assert labels.bodyparts == fakes.BODYPARTS
+    assert labels.edges == (("nose", "ear"),)
+    assert labels.individuals == ("individual1",)
+    np.testing.assert_array_equal([item.keypoints[0] for item in labels.items], [B, A])
+    assert [item.name for item in labels.items] == [
+        "labeled-data/film/img0002.png",
+        "labeled-data/film/img0030.png",
+    ]
+    assert [fakes.number(images.load(item.image)[0]) for item in labels.items] == [2, 30]
+    assert labels.problems == ()
+
+
+def test_tracks_are_individuals(film, tmp_path):
+    animals = [[(USER, 1, A), (USER, 0, B)], [(USER, 1, C)]]
+    path = write(tmp_path, [(0, i, own) for i, own in enumerate(animals)], tracks=["she", "he"])
+    labels = sleap.read(path)
+    assert labels.individuals == ("she", "he")
+    np.testing.assert_array_equal(labels.items[0].keypoints, [B, A])
+    np.testing.assert_array_equal(labels.items[1].keypoints, [np.full((3, 2), np.nan), C])
+
+
+def test_animals_without_tracks_take_places_in_turn(film, tmp_path):
+    path = write(tmp_path, [(0, 0, [(USER, -1, A), (USER, -1, B)]), (0, 1, [(USER, -1, C)])])
+    labels = sleap.read(path)
+    assert labels.individuals == ("individual1", "individual2")
+    np.testing.assert_array_equal(labels.items[0].keypoints, [A, B])
+    np.testing.assert_array_equal(labels.items[1].keypoints[0], C)
+
+
+def test_an_untracked_animal_takes_the_place_that_is_free(film, tmp_path):
+    path = write(tmp_path, [(0, 0, [(USER, -1, A), (USER, 0, B)])], tracks=["she", "he"])
+    labels = sleap.read(path)
+    assert labels.individuals == ("she", "he")
+    np.testing.assert_array_equal(labels.items[0].keypoints, [B, A])
+
+
+def test_pieces_of_tracks_are_no_individuals(film, tmp_path):
+    frames = [(0, i, [(USER, i, A)]) for i in range(5)]
+    labels = sleap.read(write(tmp_path, frames, tracks=[f"t{i}" for i in range(5)]))
+    assert labels.individuals == ("individual1",)
+    assert ["5 tracks of at most 1 animals" in what for what in whats(labels)] == [True]
+
+
+def test_what_a_person_placed_goes_before_predictions(film, tmp_path):
+    frames = [(0, 0, [(PREDICTED, -1, A), (USER, -1, B)]), (0, 1, [(PREDICTED, -1, C)])]
+    labels = sleap.read(write(tmp_path, frames))
+    (item,) = labels.items
+    np.testing.assert_array_equal(item.keypoints[0], B)
+
+
+def test_predictions_alone_are_read_with_a_warning(film, tmp_path):
+    labels = sleap.read(write(tmp_path, [(0, 0, [(PREDICTED, -1, A)])]))
+    np.testing.assert_array_equal(labels.items[0].keypoints[0], A)
+    assert [(p.level, "predictions only" in p.what) for p in labels.problems] == [(WARNING, True)]
+
+
+def test_old_files_count_from_the_corner_of_the_first_pixel(film, tmp_path):
+    labels = sleap.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], version=1.0))
+    np.testing.assert_array_equal(labels.items[0].keypoints[0], A - 0.5)
+
+
+@pytest.mark.parametrize("place", [".", "videos", "../videos", ".."])
+def test_a_video_that_moved_is_found_near_the_labels(tmp_path, place):
+    own = tmp_path / "own"
+    (own / place).mkdir(parents=True, exist_ok=True)
+    own.mkdir(exist_ok=True)
+    fakes.video((own / place).resolve() / "film.mp4", "mpeg4", 5)
+    labels = sleap.read(write(own, [(0, 4, [(USER, -1, A)])]))
+    assert fakes.number(images.load(labels.items[0].image)[0]) == 4
+
+
+def test_a_missing_video_costs_its_own_frames_and_says_what_was_tried(film, tmp_path):
+    videos = [FILM, {"filename": "C:\\lab\\gone.avi"}]
+    frames = [(0, 1, [(USER, -1, A)]), (1, 1, [(USER, -1, B)]), (1, 2, [(USER, -1, C)])]
+    labels = sleap.read(write(tmp_path, frames, videos=videos))
+    assert len(labels.items) == 1
+    (problem,) = labels.problems
+    assert problem.level == ERROR
+    assert f"'gone.avi' not found; tried {tmp_path}/gone.avi, {tmp_path}/videos/" in problem.what
+    assert problem.what.endswith("2 labels are not used")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../secret.mp4", "..", ""])
+def test_paths_in_the_file_lead_nowhere_else(tmp_path, name):
+    videos = [{"backend": {"filename": name}}]
+    labels = sleap.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], videos=videos))
+    assert labels.items == ()
+    assert all(str(tmp_path.parent) in tried for tried in whats(labels)[0].split("tried ")[1:])
+
+
+def test_a_list_of_images_is_a_video(tmp_path):
+    (tmp_path / "stack").mkdir()
+    for i in range(3):
+        (tmp_path / "stack" / f"{i}.png").write_bytes(fakes.encode(fakes.pixels(i)))
+    videos = [{"backend": {"filenames": [f"/lab/stack/{i}.png" for i in range(3)]}}]
+    labels = sleap.read(write(tmp_path, [(0, 2, [(USER, -1, A)])], videos=videos))
+    np.testing.assert_array_equal(images.load(labels.items[0].image)[0], fakes.pixels(2))
+    assert labels.items[0].name == "labeled-data/stack/img0002.png"
+
+
+def test_a_package_holds_its_own_images(tmp_path):
+    videos = [{"backend": {"filename": ".", "dataset": "video0/video"}}]
+    frames = [(0, 9, [(USER, -1, A)]), (0, 11, [(USER, -1, C)])]
+    path = write(tmp_path, frames, videos=videos)
+    fake_labels.embed(path, [fakes.encode(fakes.pixels(i)) for i in (1, 2)], [4, 9], "RGB")
+    labels = sleap.read(path)
+    (item,) = labels.items
+    np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(2))
+    assert item.name == "labeled-data/film/img0009.png"
+    assert whats(labels) == ["frame 11 of video0/video is labeled, but its image is not embedded"]
+
+
+def test_two_videos_of_one_name_stay_apart(film, tmp_path):
+    labels = sleap.read(
+        write(
+            tmp_path,
+            [(0, 0, [(USER, -1, A)]), (1, 0, [(USER, -1, B)])],
+            videos=[FILM, {"filename": "other/film.mp4"}],
+        )
+    )
+    assert [item.video for item in labels.items] == ["film", "film_2"]
+
+
+def test_bodyparts_asked_for_choose_and_order(film, tmp_path):
+    path = write(tmp_path, [(0, 0, [(USER, -1, A)])])
+    labels = sources.read("sleap", path, bodyparts=["tail", "whisker", "nose"])
+    found = labels.items[0].keypoints[0]
+    np.testing.assert_array_equal(found, [A[2], [np.nan, np.nan], A[0]])
+    assert whats(labels) == ["bodypart 'whisker' is not labeled here"]
+    with pytest.raises(ValueError, match="none of those asked for"):
+        sources.read("sleap", path, bodyparts=["whisker"])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_file_cut_short_is_refused_with_a_sentence(film, tmp_path, share):
+    path = write(tmp_path, [(0, i, [(USER, -1, A)]) for i in range(40)])
+    data = (tmp_path / "labels.slp").read_bytes()
+    (tmp_path / "labels.slp").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ValueError, match=r"labels.slp cannot be read as h5"):
+        sleap.read(path)
+
+
+def spoil(path, name, make):
+    with h5py.File(path, "a") as file:
+        del file[name]
+        make(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "what"),
+    [
+        ("metadata", lambda f: None, "not a SLEAP file"),
+        ("points", lambda f: None, "holds no dataset 'points'"),
+        (
+            "points",
+            lambda f: f.create_dataset("points", (1 << 33,), fake_labels.POINT, chunks=(1024,)),
+            "claims .* bytes, above",
+        ),
+        ("points", lambda f: f.create_dataset("points", data=[1, 2]), "points lacks visible, x, y"),
+        ("videos_json", lambda f: f.create_dataset("videos_json", data=[b"{"]), "not JSON"),
+        ("points", lambda f: f.__setitem__("points", h5py.SoftLink("/frames")), "is a link"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_refused(film, tmp_path, name, make, what):
+    path = write(tmp_path, [(0, 0, [(USER, -1, A)])])
+    spoil(path, name, make)
+    with pytest.raises(ValueError, match=what):
+        sleap.read(path)
+
+
+def test_an_animal_with_points_that_are_not_there_is_a_problem(film, tmp_path):
+    path = write(tmp_path, [(0, 3, [(USER, -1, A)]), (0, 5, [(USER, -1, B)])])
+    with h5py.File(path, "a") as file:
+        table = file["instances"][:]
+        table["point_id_end"][1] = 1 << 40
+        file["instances"][:] = table
+    labels = sleap.read(path)
+    assert len(labels.items) == 1
+    (problem,) = labels.problems
+    assert (problem.level, problem.row) == (ERROR, 2)
+    assert "an animal of frame 5 is damaged" in problem.what
+
+
+REAL = {
+    "flies-clip-sleap/sleap-original/clip.slp": "flies-clip-sleap/all-frames-labels/all_frames.csv",
+    "flies-clip-sleap/sleap-original/../sleap-original/clip.slp": (
+        "flies-clip-sleap/labeled-data/clip/CollectedData_sleap.csv"
+    ),
+    "flies-centeredpair-sleap/sleap-original/centered_pair_predictions.clean.slp": (
+        "flies-centeredpair-sleap/labeled-data/centered_pair_low_quality/CollectedData_sleap.csv"
+    ),
+}
+
+
+@pytest.mark.parametrize("file", REAL)
+def test_real_files_equal_their_conversion(shared_data, file):
+    import pandas as pd
+
+    labels = sleap.read(str(shared_data / file))
+    wanted = pd.read_csv(shared_data / REAL[file], header=[0, 1, 2, 3], index_col=0)
+    items = {item.name: item for item in labels.items}
+    found = np.stack([items[name].keypoints for name in wanted.index])
+    np.testing.assert_array_equal(found.reshape(len(wanted), -1), wanted.to_numpy())
+    assert labels.bodyparts == tuple(dict.fromkeys(wanted.columns.get_level_values(2)))
+
+
+def test_frames_of_a_real_video_are_those_extracted_from_it(shared_data):
+    root = shared_data / "flies-centeredpair-sleap"
+    file = "sleap-original/centered_pair_predictions.clean.slp"
+    items = {item.name: item for item in sleap.read(str(root / file)).items}
+    extracted = sorted(root.glob("labeled-data/*/img*.png"))
+    assert len(extracted) == 40
+    for png in extracted[::-13]:
+        address = items[png.relative_to(root).as_posix()].image
+        np.testing.assert_array_equal(images.load(address)[0], images.load(str(png))[0])
