@@ -8,6 +8,9 @@ import numpy as np
 ERROR = "error"
 WARNING = "warning"
 
+# The individual that unique bodyparts belong to, those of the scene; DeepLabCut's name for it.
+SINGLE = "single"
+
 TRAIN = "train"
 TEST = "test"
 
@@ -68,6 +71,9 @@ class Labels:
     Attributes:
       items: frames or crops, in the order of the source.
       bodyparts, individuals, edges, scorer: what a pose project names; edges join two bodyparts.
+      unique_bodyparts: those of the bodyparts that are of the scene and not of every animal, such
+        as the corner of an arena. They are labeled in the row of the last individual, `single`,
+        and in no other; the row is there only if they are.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
       problems: rows and files that could not be read, and oddities.
@@ -76,6 +82,7 @@ class Labels:
     items: tuple[LabeledFrame, ...] | tuple[LabeledCrop, ...]
     bodyparts: tuple[str, ...] = ()
     individuals: tuple[str, ...] = ()
+    unique_bodyparts: tuple[str, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     scorer: str = ""
     project: str = ""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer import artefacts, metrics
+from trainer import artefacts
 from trainer.config import Config
 from trainer.dataset import Dataset
 from trainer.schema import LabelRecord
@@ -87,6 +87,9 @@ def cross_validate(
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
+    radius = {}
+    if config.task == "pose":
+        radius = _radius(result.task, records, predicted, np.array(numbers))
     return CrossValidation(
         records,
         np.array(numbers),
@@ -94,7 +97,7 @@ def cross_validate(
         predicted,
         result.task.measure(records, predicted),
         by_fold,
-        _radius(dataset, records, predicted, np.array(numbers)) if config.task == "pose" else {},
+        radius,
         trained,
         seconds,
     )
@@ -182,13 +185,14 @@ def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None
 
 
 def _radius(
-    dataset: Dataset, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
+    task: Any, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
 ) -> dict[str, Any]:
-    truth = np.stack([r.keypoints[0] for r in records])
-    errors = metrics.distances(truth, predicted)
+    errors = task.errors(records, predicted)
+    # Of several animals there are several errors an image.
+    folds = np.repeat(folds, len(errors) // len(records))
     found = [None if np.isnan(r) else float(r) for r in radii(errors)]
     return {
         "level": LEVEL,
-        "radius_px": dict(zip(dataset.bodyparts, found, strict=True)),
+        "radius_px": dict(zip(task.dataset.bodyparts, found, strict=True)),
         "coverage": coverage(errors, folds),
     }

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from trainer import artefacts, config, folds
+from trainer import artefacts, config, folds, kinds
 from trainer.config import Config
 from trainer.dataset import Dataset
-from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
 
@@ -95,14 +94,14 @@ def run(
             score, seconds, failure = None, 0.0, str(error)
         LOG.info("%d of %d: %s  %s", number, len(trials), settings, failure or score)
         results.append(Trial(settings, chosen, score, seconds, place, failure))
-    sign = TASKS[trials[0][1].task].sign
+    sign = kinds.kind(trials[0][1], dataset).sign
     return sorted(results, key=lambda t: float("inf") if t.score is None else -sign * t.score)
 
 
 def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
     from trainer.train import train
 
-    name = TASKS[chosen.task].score
+    name = kinds.kind(chosen, dataset).score
     if count:
         judged = folds.cross_validate(
             chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"
