@@ -10,7 +10,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import assemble, calibrate, decode, frames, graph, heads, losses, matching, targets
+from trainer import (
+    assemble,
+    calibrate,
+    decode,
+    frames,
+    graph,
+    heads,
+    losses,
+    matching,
+    metrics,
+    targets,
+)
 from trainer.config import Config
 from trainer.dataset import Dataset, PoseBatch
 from trainer.schema import LabelRecord
@@ -135,8 +146,13 @@ class Animals:
     def errors(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> np.ndarray:
         """(images * individuals, bodyparts) source pixels, NaN where not labeled or not found."""
         truth = np.stack([r.keypoints for r in records])
-        matched = matching.match(truth, predicted, self.rules.animals)
-        return matching.errors(truth, matched).reshape(-1, truth.shape[2])
+        distance = metrics.distances(truth, self.matched(records, predicted))
+        return distance.reshape(-1, truth.shape[2])
+
+    def matched(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> np.ndarray:
+        """The predictions in the rows of the labels they match."""
+        truth = np.stack([r.keypoints for r in records])
+        return matching.match(truth, predicted, self.rules.animals)
 
     def read(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         """Outputs of the exported model as `predict` gives them."""

@@ -25,12 +25,13 @@ class CrossValidation(NamedTuple):
       records: all labeled images, without copies.
       folds: (images,) the number of each image's fold.
       names: of the folds: numbers, or videos.
-      predicted: (images, bodyparts, 3) x, y, likelihood; or (images, classes) scores.
+      predicted: as in `evaluate.Evaluation`.
       metrics: of all predictions together.
       by_fold: of each fold alone.
       radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
       tasks: of each fold, with its trained head.
       seconds: of training, all folds.
+      individuals: names of the rows of several animals, which are those of the labels; else empty.
     """
 
     records: list[LabelRecord]
@@ -42,6 +43,7 @@ class CrossValidation(NamedTuple):
     radius: dict[str, Any]
     tasks: list[Any]
     seconds: float
+    individuals: tuple[str, ...] = ()
 
 
 def cross_validate(
@@ -90,16 +92,18 @@ def cross_validate(
     radius = {}
     if config.task == "pose":
         radius = _radius(result.task, records, predicted, np.array(numbers))
+    several = tuple(dataset.info["individuals"]) if predicted.ndim == 4 else ()
     return CrossValidation(
         records,
         np.array(numbers),
         names,
-        predicted,
+        result.task.matched(records, predicted) if several else predicted,
         result.task.measure(records, predicted),
         by_fold,
         radius,
         trained,
         seconds,
+        several,
     )
 
 

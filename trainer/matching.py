@@ -49,11 +49,6 @@ def match(truth: np.ndarray, predicted: np.ndarray, animals: int) -> np.ndarray:
     return found
 
 
-def errors(truth: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """(frames, individuals, bodyparts) source pixels, NaN where not labeled or not found."""
-    return metrics.distances(truth, matched)
-
-
 def animals_metrics(
     truth: np.ndarray,
     predicted: np.ndarray,
@@ -82,7 +77,7 @@ def animals_metrics(
     found = metrics.pose_metrics(
         truth.reshape(*rows, 2), matched.reshape(*rows, 3), bodyparts, pcutoff
     )
-    distance = errors(truth, matched)
+    distance = metrics.distances(truth, matched)
     labeled = np.isfinite(truth).all(axis=-1)
     count = int(labeled.sum())
     common = np.setdiff1d(np.arange(len(bodyparts)), np.array(unique, int))

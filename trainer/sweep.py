@@ -25,6 +25,7 @@ class Trial(NamedTuple):
       seconds: of training.
       checkpoints: folder of the run, which a training with the same settings takes up.
       failure: why there is no score, or "".
+      unit: what the score is.
     """
 
     settings: dict[str, Any]
@@ -33,6 +34,7 @@ class Trial(NamedTuple):
     seconds: float
     checkpoints: str
     failure: str
+    unit: str
 
 
 def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, Any], Config]]:
@@ -84,6 +86,8 @@ def run(
       work: folder for checkpoints; a killed sweep goes on where it was.
       count: folds of a cross validation that scores each; 0 takes the test split.
     """
+    kind = kinds.kind(trials[0][1], dataset)
+    unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
     results = []
     for number, (settings, chosen) in enumerate(trials, 1):
         place = str(artefacts.place(work, artefacts.digest(config.to_dict(chosen.train))[:16]))
@@ -93,8 +97,7 @@ def run(
         except (ValueError, ArithmeticError) as error:
             score, seconds, failure = None, 0.0, str(error)
         LOG.info("%d of %d: %s  %s", number, len(trials), settings, failure or score)
-        results.append(Trial(settings, chosen, score, seconds, place, failure))
-    sign = kinds.kind(trials[0][1], dataset).sign
+        results.append(Trial(settings, chosen, score, seconds, place, failure, unit))
     return sorted(results, key=lambda t: float("inf") if t.score is None else -sign * t.score)
 
 

@@ -45,6 +45,12 @@ def run(config: Config, paths: Sequence[str], beam_words: Sequence[str] = ()) ->
             "beampose predict runs pose models on videos; a crop model classifies crops, by its "
             f"SavedModel in {config.model} or `beampose evaluate`."
         )
+    if info.get("assembly"):
+        raise ValueError(
+            f"The model in {config.model} finds several animals, and beampose predict writes the "
+            "keypoints of one. `beampose evaluate` measures and draws it on labeled images; "
+            "docs/animals.md says how to run it on frames of your own."
+        )
     expanded = manifest.expand(paths)
     if not beam_options.is_local(options):
         expanded = stage.videos(expanded, join(config.output, "videos"))
