@@ -1,4 +1,4 @@
-"""Several animals: fields, peaks, assembly and figures, against slow versions and numbers by hand."""
+"""Several animals: fields, peaks, assembly, figures; slow versions and numbers by hand."""
 
 import numpy as np
 import pytest
