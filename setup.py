@@ -27,6 +27,7 @@ PINS = {
     "pillow": "pillow>=10",
     "pyarrow": "pyarrow>=14",
     "pyyaml": "pyyaml>=6",
+    "scipy": "scipy>=1.11",
     "tables": "tables>=3.9",
     "tensorboard": "tensorboard>=2.19",
     "tensorflow": "tensorflow>=2.21,<2.22",
@@ -44,7 +45,7 @@ def pins(*names):
 FILES = pins("fsspec", "gcsfs", "universal-pathlib")
 LABELS = [*pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av"), *FILES]
 TRAINER = [
-    *pins("tensorflow", "keras", "tensorboard", "numpy", "ml-dtypes", "pyyaml"),
+    *pins("tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pyyaml"),
     *FILES,
 ]
 # tfx-bsl, which tensorflow-transform needs, has wheels for Linux x86-64 and Apple silicon only.

@@ -11,7 +11,7 @@ from upath import UPath
 
 from pipelines.features import extract, source
 from preprocess import files, images
-from preprocess.labels import TRAIN, LabeledCrop, LabeledFrame
+from preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
 from trainer import artefacts, embed
 from trainer.config import Config, join
 
@@ -85,7 +85,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     seconds = START["job"] + total * each + len(labels.items) * reading / extract.READERS
     if new:
         seconds += START["store"] + sampled * (each + reading)
-    steps = _step_seconds(config, dims, len(labels.bodyparts), len(labels.classes), cells)
+    steps = _step_seconds(config, dims, labels, cells)
     return Plan(
         images=len(labels.items),
         copies=copies,
@@ -194,11 +194,14 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
     return seconds / len(pixels), round(cells / len(pixels))
 
 
-def _step_seconds(config: Config, dims: int, bodyparts: int, classes: int, cells: int) -> float:
+def _step_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:
     from trainer.train import seconds_a_step
 
     side = min(config.train.window or 10_000, max(int(np.sqrt(cells)), 1))
-    return seconds_a_step(config, dims=dims, names=bodyparts or classes, side=side)
+    names = len(labels.bodyparts or labels.classes)
+    return seconds_a_step(
+        config, dims=dims, names=names, side=side, individuals=len(labels.individuals)
+    )
 
 
 def _dataflow(total: int, each: float, table: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,50 @@ def project(root: Path, *, video: str = "cam1", rows: int = 3, config: dict | No
     return root
 
 
+def animals(
+    root: Path,
+    keypoints: np.ndarray,
+    *,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
+    first: bool = False,
+) -> Path:
+    """Writes a project of two animals and a unique bodypart `door`; returns its folder.
+
+    Args:
+      keypoints: (frames, 3, 4, 2): of ann and bob their nose, ear and tail, of `single` the door.
+      first: writes the columns of `single` before the others, as convert2_maDLC does.
+    """
+    config = {
+        "bodyparts": "MULTI!",
+        "multianimalproject": True,
+        "individuals": ["ann", "bob"],
+        "multianimalbodyparts": list(BODYPARTS),
+        "uniquebodyparts": ["door"],
+    }
+    project(root, config=config)
+    columns = [
+        (i, j, owner, part)
+        for i, owner in enumerate(("ann", "bob", "single"))
+        for j, part in enumerate((*BODYPARTS, "door"))
+        if (owner == "single") == (part == "door")
+    ]
+    if first:
+        columns = columns[-1:] + columns[:-1]
+    lines = [
+        "scorer," + ",".join([SCORER] * 2 * len(columns)),
+        "individuals," + ",".join(owner for *_, owner, _ in columns for _ in "xy"),
+        "bodyparts," + ",".join(part for *_, part in columns for _ in "xy"),
+        "coords," + ",".join(axis for _ in columns for axis in "xy"),
+    ]
+    for k, frame in enumerate(keypoints):
+        cells = [frame[i, j, axis] for i, j, *_ in columns for axis in (0, 1)]
+        text = ",".join("" if np.isnan(v) else repr(float(v)) for v in cells)
+        lines.append(f"labeled-data/cam1/img{k}.png,{text}")
+        (root / f"labeled-data/cam1/img{k}.png").write_bytes(encode(pixels(k, *size)))
+    (root / f"labeled-data/cam1/CollectedData_{SCORER}.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
 def label_folder(root: Path, video: str = "cam1") -> Path:
     """The folder of a video's labeled frames, made if absent."""
     folder = root / "labeled-data" / video

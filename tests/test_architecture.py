@@ -16,6 +16,7 @@ FORBIDDEN = {
 }
 PUBLISHED = {
     "artefacts",
+    "assemble",
     "backbone",
     "config",
     "dataset",

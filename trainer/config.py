@@ -28,6 +28,8 @@ NOT_OF_A_HEAD = (
     "finetune_window",
     "precision",
 )
+# Settings of `train` that only heads for several animals know.
+OF_ANIMALS = ("paf_width", "paf_weight", "edges", "peaks", "identity")
 MODES = ("features", "finetune")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SIZES = ("keep", "resize", "pad")
@@ -144,6 +146,12 @@ class Train:
     `finetune_steps` at `finetune_learning_rate`; both networks then compute in `precision`. Each
     step sees windows of `finetune_window` pixels of the scaled frame (pose; crops are seen whole),
     changed within the ranges of `features` but for a share of `originals`.
+
+    Of several animals: `paf_width` is how far from the line between two bodyparts the part affinity
+    field reaches, `paf_weight` its share of the loss, `edges` how many pairs of bodyparts have one
+    at most, `peaks` how many places of a bodypart a frame may have (unset: half as many again as
+    animals, at least two more), and `identity` also learns who is who, where the labels always call
+    the same animal by the same name. docs/animals.md says more.
     """
 
     steps: int = 400
@@ -171,6 +179,11 @@ class Train:
     finetune_learning_rate: float = 1e-4
     finetune_window: int = 256
     precision: str = "float32"
+    paf_width: float = 20.0
+    paf_weight: float = 0.001
+    edges: int = 91
+    peaks: int | None = None
+    identity: bool = False
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "hidden", "evaluate_every", "checkpoint_every"):
@@ -187,11 +200,15 @@ class Train:
         _within("train.originals", self.originals, 0.0, 1.0)
         _within("train.dropout", self.dropout, 0.0, 0.95)
         _within("train.weight_decay", self.weight_decay, 0.0, 1.0)
-        for name in ("learning_rate", "finetune_learning_rate", "pos_dist_thresh", "locref_stdev"):
+        above_zero = ("learning_rate", "finetune_learning_rate", "pos_dist_thresh", "locref_stdev")
+        for name in (*above_zero, "paf_width"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"train.{name} must be above 0. Received: {getattr(self, name)}.")
         _within("train.locref_weight", self.locref_weight, 0.0, 1e6)
         _within("train.cache_mb", self.cache_mb, 0, 10**9)
+        _within("train.paf_weight", self.paf_weight, 0.0, 1e6)
+        _within("train.edges", self.edges, 1, 10_000)
+        _within("train.peaks", self.peaks or 1, 1, 200)
         self._check_finetune()
 
     def _check_finetune(self):

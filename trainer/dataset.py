@@ -153,25 +153,28 @@ class Noise:
       names: number of bodyparts or classes.
       side: of a square window, in cells.
       batch_size: of `batch`.
+      individuals: of pose.
     """
 
-    def __init__(self, task: str, dims: int, names: int, side: int, batch_size: int):
+    def __init__(
+        self, task: str, dims: int, names: int, side: int, batch_size: int, individuals: int = 1
+    ):
         self.dims = dims
         self.bodyparts = [str(i) for i in range(names)]
         self.classes = self.bodyparts
-        self.info = {"individuals": ["individual"]}
+        self.info = {"individuals": [str(i) for i in range(individuals)], "edges": []}
         self._task, self._side, self._batch_size = task, side, batch_size
 
     def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
         """A record of each class."""
-        blank = np.full((1, len(self.bodyparts), 2), np.nan)
+        blank = np.full((len(self.info["individuals"]), len(self.bodyparts), 2), np.nan)
         return [
             LabelRecord("", "", "", "", "", 0, split, 0, 0, 0, blank, label)
             for label in range(len(self.classes))
         ]
 
     def pose_signature(self) -> PoseBatch:
-        return _pose_signature(self.dims, 1, len(self.bodyparts))
+        return _pose_signature(self.dims, len(self.info["individuals"]), len(self.bodyparts))
 
     def crop_signature(self) -> CropBatch:
         return _crop_signature(self.dims)
@@ -184,7 +187,8 @@ class Noise:
             features = rng.standard_normal((count, self.dims)).astype(ml_dtypes.bfloat16)
             return CropBatch(features, rng.integers(0, len(self.classes), count).astype(np.int32))
         shape = (count, side, side, self.dims)
-        keypoints = rng.uniform(0, side * 8, (count, 1, len(self.bodyparts), 2))
+        owners = len(self.info["individuals"])
+        keypoints = rng.uniform(0, side * 8, (count, owners, len(self.bodyparts), 2))
         return PoseBatch(
             rng.standard_normal(shape).astype(ml_dtypes.bfloat16),
             keypoints.astype(np.float32),

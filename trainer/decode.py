@@ -3,6 +3,8 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +14,8 @@ import tensorflow as tf
 VOTE_RADIUS = 2
 # Peaks of a bodypart among which the others help to choose.
 CANDIDATES = 5
+# Points of a line between two peaks at which a part affinity field is read; DeepLabCut's number.
+SAMPLES = 10
 # Log of the least probability a candidate is counted with.
 _FLOOR = -9.0
 # What a pair out of reach of each other costs at most, in log probability.
@@ -58,6 +62,94 @@ def keypoints(
     )
 
 
+class Peaks(NamedTuple):
+    """Places of each bodypart, as many as there may be; those with likelihood 0 are none.
+
+    Attributes:
+      place: float32 (batch, bodyparts, peaks, 2), x and y in source pixels, always numbers.
+      likelihood: (batch, bodyparts, peaks), from the highest down.
+      cells: int32 (batch, bodyparts, peaks), flat index of the cell.
+    """
+
+    place: tf.Tensor
+    likelihood: tf.Tensor
+    cells: tf.Tensor
+
+
+def peaks(
+    scoremap: tf.Tensor,
+    locref: tf.Tensor,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    *,
+    locref_stdev: float,
+    count: int,
+    apart: float,
+) -> Peaks:
+    """The highest local maxima of each bodypart, however many the maps have.
+
+    Args:
+      scoremap, locref, x, y, locref_stdev: as in `keypoints`.
+      count: of peaks.
+      apart: source pixels; of peaks that mean nearly the same place only the highest stays.
+    """
+    cells, likelihood = _peaks(scoremap, 2 * count, neighbours=1)
+    place = _vote(scoremap, locref, x, y, cells, locref_stdev, agreed=2 * apart)
+    offsets = place[:, :, :, None] - place[:, :, None]
+    near = tf.reduce_sum(offsets**2, axis=-1) < apart**2
+    # The highest come first: a peak yields to those before it.
+    before = np.tril(np.ones((2 * count, 2 * count), bool), -1)
+    likelihood = tf.where(tf.reduce_any(near & before, axis=-1), 0.0, likelihood)
+    likelihood, chosen = tf.math.top_k(likelihood, count)
+    return Peaks(
+        tf.gather(place, chosen, axis=2, batch_dims=2),
+        likelihood,
+        tf.gather(cells, chosen, axis=2, batch_dims=2),
+    )
+
+
+def edge_costs(found: Peaks, paf: tf.Tensor, cell: tf.Tensor, edges: np.ndarray) -> tf.Tensor:
+    """How well the field along the line between two peaks points from one to the other.
+
+    The mean of its component along the line, sampled at `SAMPLES` points from end to end (the line
+    integral of Cao et al. 2017): 1 at best, 0 or less where no animal joins them, 0 where one of
+    them is no peak.
+
+    Args:
+      paf: (batch, rows, columns, edges, 2).
+      cell: (batch, 2), width and height of a cell in source pixels.
+      edges: int (edges, 2), indices of bodyparts.
+
+    Returns:
+      float32 (batch, edges, peaks, peaks): rows are peaks of the edge's first bodypart.
+    """
+    first = tf.gather(found.place, edges[:, 0], axis=1)[:, :, :, None]
+    second = tf.gather(found.place, edges[:, 1], axis=1)[:, :, None]
+    along = second - first
+    length = tf.sqrt(tf.reduce_sum(along**2, axis=-1, keepdims=True))
+    steps = tf.linspace(0.0, 1.0, SAMPLES)[:, None]
+    points = first[..., None, :] + steps * along[..., None, :]
+    shape = tf.shape(paf)
+    at = tf.cast(points / cell[:, None, None, None, None], tf.int32)
+    column = tf.clip_by_value(at[..., 0], 0, shape[2] - 1)
+    row = tf.clip_by_value(at[..., 1], 0, shape[1] - 1)
+    edge = tf.range(len(edges))[:, None, None, None]
+    flat = tf.reshape(paf, (shape[0], -1, 2))
+    field = tf.gather(flat, (row * shape[2] + column) * len(edges) + edge, batch_dims=1)
+    mean = tf.reduce_mean(field, axis=-2)
+    cost = tf.math.divide_no_nan(tf.reduce_sum(mean * along, axis=-1), length[..., 0])
+    real = found.likelihood > 0
+    a, b = (tf.gather(real, edges[:, side], axis=1) for side in (0, 1))
+    return tf.where(a[..., :, None] & b[..., None, :], cost, 0.0)
+
+
+def at_cells(maps: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+    """The channels of maps (batch, rows, columns, channels) at flat cells (batch, …)."""
+    shape = tf.shape(maps)
+    flat = tf.reshape(maps, (shape[0], shape[1] * shape[2], maps.shape[-1]))
+    return tf.gather(flat, cells, batch_dims=1)
+
+
 def reaches(keypoints: np.ndarray) -> np.ndarray | None:
     """The largest distance of each two bodyparts in the training frames.
 
@@ -78,23 +170,33 @@ def reaches(keypoints: np.ndarray) -> np.ndarray | None:
     return found if np.isfinite(found).any() else None
 
 
-def _peaks(scoremap: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The highest local peaks: flat cell index and probability, (batch, bodyparts, count)."""
+def _peaks(
+    scoremap: tf.Tensor, count: int, neighbours: int | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The highest local peaks: flat cell index and probability, (batch, bodyparts, count).
+
+    Args:
+      neighbours: cells to each side that a peak must not be below; then what is no peak has
+        probability 0. None: those that vote, and what is no peak may fill the count.
+    """
     shape = tf.shape(scoremap)
-    if count > 1:
-        size = 2 * VOTE_RADIUS + 1
+    if count > 1 or neighbours is not None:
+        size = 2 * (VOTE_RADIUS if neighbours is None else neighbours) + 1
         highest = tf.nn.max_pool2d(scoremap, size, 1, "SAME")
         # What is no peak comes after every peak, in a map of fewer peaks than are asked for.
         scores = tf.where(scoremap >= highest, scoremap, scoremap - 1.0)
     else:
         scores = scoremap
     flat = tf.reshape(tf.transpose(scores, (0, 3, 1, 2)), (shape[0], shape[3], -1))
-    if count == 1:
+    if count == 1 and neighbours is None:
         cells = tf.argmax(flat, axis=2, output_type=tf.int32)[..., None]
     else:
         short = tf.maximum(count - tf.shape(flat)[2], 0)
         flat = tf.pad(flat, ((0, 0), (0, 0), (0, short)), constant_values=-2.0)
-        cells = tf.minimum(tf.math.top_k(flat, count).indices, shape[1] * shape[2] - 1)
+        best = tf.math.top_k(flat, count)
+        cells = tf.minimum(best.indices, shape[1] * shape[2] - 1)
+        if neighbours is not None:
+            return cells, tf.maximum(best.values, 0.0)
     flat = tf.reshape(tf.transpose(scoremap, (0, 3, 1, 2)), (shape[0], shape[3], -1))
     return cells, tf.gather(flat, cells, axis=2, batch_dims=2)
 
@@ -106,8 +208,13 @@ def _vote(
     y: tf.Tensor,
     cells: tf.Tensor,
     locref_stdev: float,
+    agreed: float | None = None,
 ) -> tf.Tensor:
-    """Where the cells around each candidate (batch, bodyparts, count) say it lies: (…, 2)."""
+    """Where the cells around each candidate (batch, bodyparts, count) say it lies: (…, 2).
+
+    With `agreed`, cells that mean a place farther than that from the peak cell's own do not vote:
+    they speak of another animal.
+    """
     shape = tf.shape(scoremap)
     window = tf.range(-VOTE_RADIUS, VOTE_RADIUS + 1)
     row, column = cells // shape[2], tf.math.floormod(cells, shape[2])
@@ -120,6 +227,11 @@ def _vote(
     votes = tf.where(inside, tf.gather_nd(scoremap, index, batch_dims=1), 0.0) ** 2
     offset = tf.gather_nd(locref, index, batch_dims=1) * locref_stdev
     centre = tf.stack([tf.gather(x, c, batch_dims=1), tf.gather(y, r, batch_dims=1)], axis=-1)
+    if agreed is not None:
+        said = centre + offset
+        own = said[..., 2 * VOTE_RADIUS * (VOTE_RADIUS + 1), :]
+        beyond = tf.reduce_sum((said - own[..., None, :]) ** 2, axis=-1) > agreed**2
+        votes = tf.where(beyond, 0.0, votes)
     total = tf.reduce_sum(votes, axis=-1, keepdims=True)
     # A peak of probability zero has no votes: its place is the mean of the window.
     votes = tf.where(total > 0, votes, tf.cast(inside, tf.float32))

@@ -1,10 +1,11 @@
 """Measures an exported model on labeled images: their stored features, or frames if finetuned."""
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer import artefacts, metrics
+from trainer import artefacts, assemble, matching, metrics
 from trainer.config import Config
 from trainer.dataset import Dataset
 from trainer.schema import LabelRecord
@@ -19,8 +20,11 @@ class Evaluation(NamedTuple):
       task: pose or crops.
       names: bodyparts, or classes.
       records: all labeled images.
-      predicted: (images, bodyparts, 3) x, y, likelihood; or (images, classes) scores.
+      predicted: (images, bodyparts, 3) x, y, likelihood; of several animals (images, individuals,
+        bodyparts, 3), NaN = missing, in the rows of the labels they match; or (images, classes)
+        scores.
       metrics: by split, as in metrics.json.
+      individuals: names of the rows of several animals, else empty.
     """
 
     task: str
@@ -28,6 +32,7 @@ class Evaluation(NamedTuple):
     records: list[LabelRecord]
     predicted: np.ndarray
     metrics: dict[str, dict[str, Any]]
+    individuals: tuple[str, ...] = ()
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -52,6 +57,8 @@ def evaluate(config: Config) -> Evaluation:
             f"{config.model} was trained on the features of {info['store']}, the dataset has those "
             f"of {dataset.info['store']}. Run `beampose train` again."
         )
+    rules = assemble.rules(info) if info.get("assembly") else None
+    read = _reader(config.task, rules)
     signatures = export.load(config.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     records = [r for split in SPLITS for r in dataset.of(split)]
     names = dataset.bodyparts if config.task == "pose" else dataset.classes
@@ -61,44 +68,72 @@ def evaluate(config: Config) -> Evaluation:
             frames.Frames(config.dataset),
             records,
             config.train.batch_size,
+            read,
         )
     elif config.task == "pose":
-        predicted = np.array([_keypoints(signatures["features"], dataset, r) for r in records])
+        each = [read(_of_features(signatures["features"], dataset, r)) for r in records]
+        predicted = np.concatenate(each)
     else:
         features = tf.constant(np.stack([dataset.features(r) for r in records]))
         predicted = signatures["features"](features=features)["scores"].numpy()
-    return Evaluation(
+    found = Evaluation(
         config.task,
         names,
         records,
         predicted,
-        {split: _measure(config, names, records, predicted, split) for split in SPLITS},
+        {split: _measure(config, names, records, predicted, split, rules) for split in SPLITS},
     )
+    if rules is None:
+        return found
+    truth = np.stack([r.keypoints for r in records])
+    matched = matching.match(truth, predicted, rules.animals)
+    return found._replace(predicted=matched, individuals=rules.individuals)
+
+
+def _reader(task: str, rules: assemble.Rules | None):
+    """What `frames.answers` takes to read the model's outputs."""
+    from trainer import frames
+
+    if rules is not None:
+        return functools.partial(frames.read_animals, rules=rules)
+    return frames.read_scores if task == "crops" else frames.read_keypoints
 
 
 def errors(evaluation: Evaluation) -> np.ndarray:
-    """Distance of each bodypart from its label, (images, bodyparts), NaN where not labeled."""
-    truth = np.stack([r.keypoints[0] for r in evaluation.records])
+    """Distance of each bodypart from its label in source pixels, NaN where not labeled.
+
+    (images, bodyparts); of several animals (images, individuals, bodyparts), NaN where missing too.
+    """
+    truth = np.stack([r.keypoints for r in evaluation.records])
+    if not evaluation.individuals:
+        truth = truth[:, 0]
     return metrics.distances(truth, evaluation.predicted)
 
 
-def _keypoints(signature, dataset: Dataset, record: LabelRecord) -> np.ndarray:
+def _of_features(signature, dataset: Dataset, record: LabelRecord) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     found = signature(
         features=tf.constant(dataset.features(record)[None]),
         size=tf.constant([[record.height, record.width]]),
     )
-    keypoints, likelihood = found["keypoints"].numpy()[0, 0], found["likelihood"].numpy()[0, 0]
-    return np.concatenate([keypoints, likelihood[:, None]], axis=-1)
+    return {name: value.numpy() for name, value in found.items()}
 
 
 def _measure(
-    config: Config, names: list[str], records: list[LabelRecord], predicted: np.ndarray, split: str
+    config: Config,
+    names: list[str],
+    records: list[LabelRecord],
+    predicted: np.ndarray,
+    split: str,
+    rules: assemble.Rules | None,
 ) -> dict[str, Any]:
     chosen = [i for i, r in enumerate(records) if r.split == split]
     if not chosen:
         return {}
+    if rules is not None:
+        judged = [records[i] for i in chosen]
+        return matching.measured(judged, predicted[chosen], rules, config.predict.pcutoff)
     if config.task == "pose":
         truth = np.stack([records[i].keypoints[0] for i in chosen])
         return metrics.pose_metrics(truth, predicted[chosen], names, config.predict.pcutoff)

@@ -1,141 +1,21 @@
-"""The SavedModels: image in, keypoints or class scores out; they run without our code."""
+"""SavedModels: written whole, loaded, and held against the model they came from."""
 
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-from collections.abc import Sequence
-
-import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import artefacts, embed, tasks
-from trainer.config import Config
+from trainer import artefacts
+from trainer.models import BYTES, AnimalsModel, CropModel, Model
 
 SAVED_MODEL = "saved_model"
 LEGACY = "legacy"
-_BYTES = tf.TensorSpec((None,), tf.string)
-FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
-
-
-class PoseModel(tf.Module):
-    """Images of any size to keypoints in their own pixels.
-
-    Outputs of all signatures: `keypoints` float32 (batch, individuals, bodyparts, 2), x then y, and
-    `likelihood` float32 (batch, individuals, bodyparts). Of several heads also `spread`, of the
-    shape of the likelihood: how far they disagree, in source pixels.
-    """
-
-    def __init__(
-        self,
-        embedder: embed.Embedder,
-        heads: Sequence[keras.Model],
-        locref_stdev: float,
-        reach: np.ndarray | None,
-    ):
-        super().__init__()
-        self.embedder = embedder
-        self.heads = list(heads)
-        self._locref_stdev = locref_stdev
-        self._reach = reach
-
-    def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        """uint8 frames (batch, height, width, 3), RGB."""
-        size = tf.repeat(tf.shape(frames)[1:3][None], tf.shape(frames)[0], axis=0)
-        return self.features(self.embedder.frames(frames), size)
-
-    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Stored features (batch, rows, columns, dims), and height and width of each image."""
-        grid = tf.cast(tf.shape(features)[1:3], tf.float32)
-        cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[1])
-        found = tasks.keypoints(self.heads, features, cell, self._locref_stdev, reach=self._reach)
-        found = found[:, None]
-        outputs = {"keypoints": found[..., :2], "likelihood": found[..., 2]}
-        return outputs if len(self.heads) == 1 else {**outputs, "spread": found[..., 3]}
-
-    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
-        bodyparts = self.heads[0].output_shape[-1] // 3
-        outputs = {
-            "keypoints": tf.TensorSpec((1, bodyparts, 2), tf.float32),
-            "likelihood": tf.TensorSpec((1, bodyparts), tf.float32),
-        }
-        if len(self.heads) > 1:
-            outputs["spread"] = outputs["likelihood"]
-
-        def one(data):
-            return {k: v[0] for k, v in self.frames(embed.decode(data)[None]).items()}
-
-        # One at a time, since images of a batch may differ in size.
-        return tf.map_fn(one, image_bytes, fn_output_signature=outputs)
-
-    def signatures(self) -> dict:
-        dims = self.heads[0].input_shape[-1]
-        maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
-        size = tf.TensorSpec((None, 2), tf.int32, "size")
-        return {
-            "serving_default": _signature(self.serve, image_bytes=_BYTES),
-            "frames": _signature(self.frames, frames=FRAMES),
-            "features": tf.function(self.features, input_signature=[maps, size]),
-        }
-
-
-class CropModel(tf.Module):
-    """Crops of any size to class scores; column 0 is the positive class.
-
-    Outputs of all signatures: `prediction`, the class of the highest score, (batch,); `scores`
-    (batch, classes); of several heads also `spread`, the standard deviation of their scores.
-    """
-
-    def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):
-        super().__init__()
-        self.embedder = embedder
-        self.heads = list(heads)
-
-    def embeddings(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        """Encoded images (batch,) to bfloat16 (batch, dims), as they are stored."""
-        size = self.embedder.crop_size
-
-        def one(data):
-            return self.embedder.resized(embed.decode(data)[None])[0]
-
-        resized = tf.map_fn(
-            one, image_bytes, fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32)
-        )
-        return tf.cast(self.embedder.embed(resized), tf.bfloat16)
-
-    def scores(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        """Encoded images (batch,) to float32 (batch, classes)."""
-        return tasks.scores(self.heads, self.embeddings(image_bytes))[0]
-
-    def serve(self, key: tf.Tensor, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`key` passes through, so that unordered batch predictions can be joined."""
-        return {"key": key, **self.features(self.embeddings(image_bytes))}
-
-    def serve_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """A single string input, as Vertex file lists and TFRecords need."""
-        return self.features(self.embeddings(image_bytes))
-
-    def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        """uint8 crops (batch, height, width, 3), RGB."""
-        return self.features(self.embedder.frames(frames))
-
-    def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Stored embeddings (batch, dims)."""
-        found, spread = tasks.scores(self.heads, features)
-        outputs = {"prediction": tf.argmax(found, axis=1), "scores": found}
-        return outputs if len(self.heads) == 1 else {**outputs, "spread": spread}
-
-    def signatures(self) -> dict:
-        dims = self.heads[0].input_shape[-1]
-        return {
-            "serving_default": _signature(self.serve, key=_BYTES, image_bytes=_BYTES),
-            "image_bytes": _signature(self.serve_bytes, image_bytes=_BYTES),
-            "frames": _signature(self.frames, frames=FRAMES),
-            "features": _signature(
-                self.features, features=tf.TensorSpec((None, dims), tf.bfloat16)
-            ),
-        }
+# A peak of several animals is sure from this likelihood on; so far it may move, in pixels, and its
+# links may change; and so many peaks may be others.
+SURE = 0.1
+AGREED = 1e-2
+LOST = 0.1
 
 
 class _Saved(tf.Module):
@@ -145,21 +25,14 @@ class _Saved(tf.Module):
     then fill instead of those that the graph reads.
     """
 
-    def __init__(self, model: PoseModel | CropModel):
+    def __init__(self, model: Model):
         super().__init__()
         networks = [*model.heads, model.embedder.backbone.network]
         self.values = [variable.value for network in networks for variable in network.variables]
         self.transform = model.embedder.transform
 
 
-def assemble(config: Config, embedder: embed.Embedder, task) -> PoseModel | CropModel:
-    """The model of an experiment: a trained task of `trainer.tasks` behind its embedder."""
-    if config.task == "pose":
-        return PoseModel(embedder, task.members, config.train.locref_stdev, task.reach)
-    return CropModel(embedder, task.members)
-
-
-def save(model: PoseModel | CropModel, folder: str) -> None:
+def save(model: Model, folder: str) -> None:
     """Writes the SavedModel whole or not at all: `<folder>/saved_model`."""
     root = _Saved(model)
     with artefacts.replacing_folder(artefacts.place(folder, SAVED_MODEL)) as temporary:
@@ -174,7 +47,7 @@ def save_legacy(model: CropModel, folder: str) -> None:
     """
     from tensorflow.python.framework import convert_to_constants
 
-    concrete = tf.function(model.scores, input_signature=[_BYTES]).get_concrete_function()
+    concrete = tf.function(model.scores, input_signature=[BYTES]).get_concrete_function()
     frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
     graph_def = frozen.graph.as_graph_def()
     v1 = tf.compat.v1
@@ -246,7 +119,7 @@ def load(folder: str):
 
 
 def verify(
-    folder: str, model: PoseModel | CropModel, frame: np.ndarray, features: np.ndarray | None
+    folder: str, model: Model, frame: np.ndarray, features: np.ndarray | None
 ) -> float | None:
     """Reloads the SavedModel and runs it once; its answers must be those of the trained model.
 
@@ -273,18 +146,27 @@ def verify(
         answer = loaded.signatures[name](**inputs)
         for output, value in expected.items():
             tolerance = 1e-4 if output in ("likelihood", "scores", "prediction") else 1e-3
+            if output in ("peaks", "edge_costs", "identity"):
+                # Equal peaks in another order are the same answer.
+                continue
             worst = _difference(answer[output], value)
             if not worst <= tolerance:
                 raise RuntimeError(
                     f"The exported model in {folder} answers {output} by signature {name} with a "
                     f"difference of {worst:g} from the trained one, above {tolerance:g}."
                 )
+        if isinstance(model, AnimalsModel):
+            who = f"The exported model in {folder}, signature {name},"
+            _verify_peaks(answer, expected, model.edges, who)
     if features is None:
         return None
     batch = tf.constant(features[None])
     if isinstance(model, CropModel):
         return _difference(model.features(batch)["scores"], expected["scores"])
     stored = model.features(batch, tf.constant([frame.shape[:2]]))
+    if isinstance(model, AnimalsModel):
+        moved, _ = _moves(stored, expected, model.edges)
+        return float(np.median(moved)) if moved.size else 0.0
     return _difference(stored["keypoints"], expected["keypoints"])
 
 
@@ -292,6 +174,29 @@ def _difference(one: tf.Tensor, other: tf.Tensor) -> float:
     return float(np.max(np.abs(one.numpy() - other.numpy())))
 
 
-def _signature(function, **specs: tf.TensorSpec):
-    named = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()]
-    return tf.function(function, input_signature=named)
+def _verify_peaks(answer: dict, expected: dict, edges: np.ndarray, who: str) -> None:
+    """Nearly every sure peak must be answered again, with its links.
+
+    Not all: of two neighbours equally high in a map, rounding decides which is the peak.
+    """
+    moved, links = _moves(answer, expected, edges)
+    for what, differences in (("peaks", moved), ("edge costs", links)):
+        share = float((differences > AGREED).mean()) if differences.size else 0.0
+        if share > LOST:
+            raise RuntimeError(
+                f"{who} answers {share:.0%} of {what} with a difference of more than {AGREED:g} "
+                f"from the trained one; {LOST:.0%} may be."
+            )
+
+
+def _moves(answer: dict, expected: dict, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far sure peaks of one image moved, in pixels, and how much their links changed."""
+    own, given = ({k: v.numpy()[0] for k, v in one.items()} for one in (expected, answer))
+    sure = own["likelihood"] >= SURE
+    distance = np.linalg.norm(own["peaks"][:, :, None] - given["peaks"][:, None], axis=-1)
+    twin = distance.argmin(axis=-1)
+    changes = [np.empty(0)]
+    for (a, b), cost, other in zip(edges, own["edge_costs"], given["edge_costs"], strict=True):
+        both = sure[a][:, None] & sure[b]
+        changes.append(np.abs(cost - other[np.ix_(twin[a], twin[b])])[both])
+    return distance.min(axis=-1)[sure], np.concatenate(changes)

@@ -12,14 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import artefacts, embed, export, views
+from trainer import artefacts, embed, kinds, models, views
 from trainer import train as training
 from trainer.backbone import STRIDE
 from trainer.config import Config
 from trainer.dataset import CropBatch, Dataset, PoseBatch, order
 from trainer.frames import Frames, answers
 from trainer.schema import LabelRecord
-from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "finetune.npz"
@@ -59,7 +58,7 @@ class Tuned:
 
     def __init__(self, config: Config, dataset: Dataset, frames: Frames):
         self._config, self._dataset, self._frames = config, dataset, frames
-        self._task = TASKS[config.task](config, dataset)
+        self._task = kinds.make(config, dataset)
         self.score, self.sign = self._task.score, self._task.sign
         self.head, self.members = self._task.head, self._task.members
         self.embedder = embed.of_store(
@@ -67,8 +66,8 @@ class Tuned:
         )
         self.embedder.backbone.unfreeze()
         self.trained = [self.embedder.backbone.network, self.head]
-        self.model = export.assemble(config, self.embedder, self._task)
-        self._answer = tf.function(self.model.frames, input_signature=[export.FRAMES])
+        self.model = models.of_task(config, self.embedder, self._task)
+        self._answer = tf.function(self.model.frames, input_signature=[models.FRAMES])
         if config.task == "pose":
             self.side = config.train.finetune_window
             self.signature = _pose_signature(dataset, self.side, config.train.batch_size)
@@ -89,10 +88,17 @@ class Tuned:
         """What the exported model would say of whole images, see `frames.answers`."""
         if not records:
             return self._task.predict(records, batch_size)
-        return answers(self._answer, self._frames, records, batch_size)
+        return answers(self._answer, self._frames, records, batch_size, self._task.read)
 
     def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
         return self._task.measure(records, predicted)
+
+    def finish(self) -> None:
+        """What follows the last step: thresholds stay those of the head on stored features."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the model's info.json says of this task alone."""
+        return self._task.facts()
 
     def digest(self) -> str:
         """sha256 of the backbone's weights, in hex."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer import artefacts, metrics
+from trainer import artefacts
 from trainer.config import Config
 from trainer.dataset import Dataset
 from trainer.schema import LabelRecord
@@ -25,12 +25,13 @@ class CrossValidation(NamedTuple):
       records: all labeled images, without copies.
       folds: (images,) the number of each image's fold.
       names: of the folds: numbers, or videos.
-      predicted: (images, bodyparts, 3) x, y, likelihood; or (images, classes) scores.
+      predicted: as in `evaluate.Evaluation`.
       metrics: of all predictions together.
       by_fold: of each fold alone.
       radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
       tasks: of each fold, with its trained head.
       seconds: of training, all folds.
+      individuals: names of the rows of several animals, which are those of the labels; else empty.
     """
 
     records: list[LabelRecord]
@@ -42,6 +43,7 @@ class CrossValidation(NamedTuple):
     radius: dict[str, Any]
     tasks: list[Any]
     seconds: float
+    individuals: tuple[str, ...] = ()
 
 
 def cross_validate(
@@ -87,16 +89,21 @@ def cross_validate(
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
+    radius = {}
+    if config.task == "pose":
+        radius = _radius(result.task, records, predicted, np.array(numbers))
+    several = tuple(dataset.info["individuals"]) if predicted.ndim == 4 else ()
     return CrossValidation(
         records,
         np.array(numbers),
         names,
-        predicted,
+        result.task.matched(records, predicted) if several else predicted,
         result.task.measure(records, predicted),
         by_fold,
-        _radius(dataset, records, predicted, np.array(numbers)) if config.task == "pose" else {},
+        radius,
         trained,
         seconds,
+        several,
     )
 
 
@@ -182,13 +189,14 @@ def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None
 
 
 def _radius(
-    dataset: Dataset, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
+    task: Any, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
 ) -> dict[str, Any]:
-    truth = np.stack([r.keypoints[0] for r in records])
-    errors = metrics.distances(truth, predicted)
+    errors = task.errors(records, predicted)
+    # Of several animals there are several errors an image.
+    folds = np.repeat(folds, len(errors) // len(records))
     found = [None if np.isnan(r) else float(r) for r in radii(errors)]
     return {
         "level": LEVEL,
-        "radius_px": dict(zip(dataset.bodyparts, found, strict=True)),
+        "radius_px": dict(zip(task.dataset.bodyparts, found, strict=True)),
         "coverage": coverage(errors, folds),
     }

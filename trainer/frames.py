@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from trainer import artefacts, embed, schema, store
+from trainer import artefacts, assemble, embed, schema, store
 from trainer.schema import EncodedFrame, LabelRecord
 
 # What names the files of frames beside the labels.
@@ -52,25 +52,44 @@ class Frames(store.Records[EncodedFrame]):
 
 
 def answers(
-    model: Callable, frames: Frames, records: Sequence[LabelRecord], batch_size: int
+    model: Callable,
+    frames: Frames,
+    records: Sequence[LabelRecord],
+    batch_size: int,
+    read: Callable[[dict[str, np.ndarray]], np.ndarray],
 ) -> np.ndarray:
     """What a model says of whole images.
 
     Args:
-      model: uint8 (batch, height, width, 3) to what `PoseModel.frames` or `CropModel.frames` gives.
+      model: uint8 (batch, height, width, 3) to outputs by name, as `frames` of `trainer.models`.
+      read: what is wanted of the outputs of a batch, such as `read_keypoints`.
 
     Returns:
-      float32 (images, bodyparts, 3) x, y in source pixels, likelihood; or (images, classes) scores.
+      What `read` gives, of all images.
     """
     found = []
     for alike in _of_one_size(records, batch_size):
         given = model(tf.constant(np.stack([frames.pixels(r) for r in alike])))
-        if "scores" in given:
-            found.append(given["scores"].numpy())
-            continue
-        likelihood = given["likelihood"].numpy()[:, 0, :, None]
-        found.append(np.concatenate([given["keypoints"].numpy()[:, 0], likelihood], axis=-1))
+        found.append(read({name: value.numpy() for name, value in given.items()}))
     return np.concatenate(found)
+
+
+def read_scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Of a crop model: (images, classes) scores."""
+    return outputs["scores"]
+
+
+def read_keypoints(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Of a model of one animal: (images, bodyparts, 3) x, y in source pixels, likelihood."""
+    likelihood = outputs["likelihood"][:, 0, :, None]
+    return np.concatenate([outputs["keypoints"][:, 0], likelihood], axis=-1)
+
+
+def read_animals(outputs: dict[str, np.ndarray], rules: assemble.Rules) -> np.ndarray:
+    """Of a model of several: (images, individuals, bodyparts, 3), NaN = missing."""
+    count = len(outputs["likelihood"])
+    each = ({name: value[i] for name, value in outputs.items()} for i in range(count))
+    return np.stack([assemble.assemble(one, rules) for one in each])
 
 
 def _of_one_size(

@@ -3,17 +3,22 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
 
 def pose_head(
-    *, dims: int, bodyparts: int, hidden: int, layers: int, dropout: float
+    *, dims: int, bodyparts: int, hidden: int, layers: int, dropout: float, more: int = 0
 ) -> keras.Model:
-    """Features (batch, rows, columns, dims) to logits (batch, rows, columns, 3 * bodyparts).
+    """Features (batch, rows, columns, dims) to maps (batch, rows, columns, 3 * bodyparts + more).
 
-    The first `bodyparts` channels are score-map logits, the others locref, x then y of each. The
+    The first `bodyparts` channels are score-map logits, then comes locref, x then y of each. The
     second and later convolutions are dilated: they look at more of the animal for the same cost.
+
+    Args:
+      more: channels for several animals, see `split_animals`.
     """
     inputs = keras.Input((None, None, dims))
     x = keras.layers.SpatialDropout2D(dropout)(inputs) if dropout else inputs
@@ -22,7 +27,7 @@ def pose_head(
         x = keras.layers.Conv2D(
             hidden, 3, padding="same", activation="relu", dilation_rate=dilation
         )(x)
-    return keras.Model(inputs, keras.layers.Conv2D(3 * bodyparts, 1)(x), name="pose_head")
+    return keras.Model(inputs, keras.layers.Conv2D(3 * bodyparts + more, 1)(x), name="pose_head")
 
 
 def crop_head(*, dims: int, classes: int, hidden: int, layers: int, dropout: float) -> keras.Model:
@@ -41,3 +46,28 @@ def split_maps(outputs: tf.Tensor, bodyparts: int) -> tuple[tf.Tensor, tf.Tensor
     return outputs[..., :bodyparts], tf.reshape(
         locref, tf.concat([tf.shape(outputs)[:-1], [bodyparts, 2]], axis=0)
     )
+
+
+class AnimalMaps(NamedTuple):
+    """What a head for several animals says, each (batch, rows, columns, …).
+
+    Attributes:
+      scoremap, locref: as of one animal, (…, bodyparts) logits and (…, bodyparts, 2).
+      paf: part affinity fields, (…, edges, 2), x then y.
+      identity: logits (…, individuals) of who is there; no channels unless they are learned.
+    """
+
+    scoremap: tf.Tensor
+    locref: tf.Tensor
+    paf: tf.Tensor
+    identity: tf.Tensor
+
+
+def split_animals(outputs: tf.Tensor, bodyparts: int, edges: int) -> AnimalMaps:
+    """The channels of a head for several animals by what they mean."""
+    poses, fields = 3 * bodyparts, 3 * bodyparts + 2 * edges
+    scoremap, locref = split_maps(outputs[..., :poses], bodyparts)
+    paf = tf.reshape(
+        outputs[..., poses:fields], tf.concat([tf.shape(outputs)[:-1], [edges, 2]], axis=0)
+    )
+    return AnimalMaps(scoremap, locref, paf, outputs[..., fields:])

@@ -36,6 +36,20 @@ def locref_loss(predicted: tf.Tensor, locref: tf.Tensor, scoremap: tf.Tensor) ->
     )
 
 
+def paf_loss(predicted: tf.Tensor, paf: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+    """Squared error of part affinity fields over the number of cells that hold one.
+
+    Divided by all cells, as DeepLabCut does, the loss of thin fields would hardly count.
+
+    Args:
+      predicted, paf: (batch, rows, columns, edges, 2).
+      inside: (batch, rows, columns), 1 inside the image, 0 in padding.
+    """
+    squared = tf.reduce_sum((predicted - paf) ** 2, axis=-1) * inside[..., None]
+    held = tf.cast(tf.reduce_any(paf != 0, axis=-1), tf.float32) * inside[..., None]
+    return tf.reduce_sum(squared) / tf.maximum(_of_all(tf.reduce_sum(held)), 1.0)
+
+
 def class_loss(logits: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor) -> tf.Tensor:
     """Weighted mean softmax cross-entropy of (batch, classes) logits and (batch,) labels."""
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from trainer import artefacts, config, folds
+from trainer import artefacts, config, folds, kinds
 from trainer.config import Config
 from trainer.dataset import Dataset
-from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
 
@@ -26,6 +25,7 @@ class Trial(NamedTuple):
       seconds: of training.
       checkpoints: folder of the run, which a training with the same settings takes up.
       failure: why there is no score, or "".
+      unit: what the score is.
     """
 
     settings: dict[str, Any]
@@ -34,6 +34,7 @@ class Trial(NamedTuple):
     seconds: float
     checkpoints: str
     failure: str
+    unit: str
 
 
 def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, Any], Config]]:
@@ -85,6 +86,8 @@ def run(
       work: folder for checkpoints; a killed sweep goes on where it was.
       count: folds of a cross validation that scores each; 0 takes the test split.
     """
+    kind = kinds.kind(trials[0][1], dataset)
+    unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
     results = []
     for number, (settings, chosen) in enumerate(trials, 1):
         place = str(artefacts.place(work, artefacts.digest(config.to_dict(chosen.train))[:16]))
@@ -94,15 +97,14 @@ def run(
         except (ValueError, ArithmeticError) as error:
             score, seconds, failure = None, 0.0, str(error)
         LOG.info("%d of %d: %s  %s", number, len(trials), settings, failure or score)
-        results.append(Trial(settings, chosen, score, seconds, place, failure))
-    sign = TASKS[trials[0][1].task].sign
+        results.append(Trial(settings, chosen, score, seconds, place, failure, unit))
     return sorted(results, key=lambda t: float("inf") if t.score is None else -sign * t.score)
 
 
 def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
     from trainer.train import train
 
-    name = TASKS[chosen.task].score
+    name = kinds.kind(chosen, dataset).score
     if count:
         judged = folds.cross_validate(
             chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"

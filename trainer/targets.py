@@ -9,6 +9,7 @@ to the keypoint divided by `locref_stdev`. `trainer.decode` is the inverse.
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -59,3 +60,49 @@ def pose_targets(
     scoremap = tf.cast(tf.reduce_min(squared, axis=3) <= pos_dist_thresh**2, tf.float32)
     locref = tf.where(scoremap[..., None] > 0, offset / locref_stdev, 0.0)
     return scoremap, locref
+
+
+def paf_targets(
+    keypoints: tf.Tensor, x: tf.Tensor, y: tf.Tensor, edges: np.ndarray, *, width: float
+) -> tf.Tensor:
+    """Part affinity fields (Cao et al. 2017, tapered as in DeepLabCut's pose_multianimal_imgaug).
+
+    Along an edge of an animal, the unit vector from its first bodypart to its second, less the
+    farther a cell is from the line and nothing beyond `width`. Where animals cross, the nearer line
+    counts.
+
+    Args:
+      keypoints, x, y: as in `pose_targets`.
+      edges: int (edges, 2), indices of bodyparts.
+      width: source pixels.
+
+    Returns:
+      (batch, rows, columns, edges, 2), x then y.
+    """
+    first = tf.gather(keypoints, edges[:, 0], axis=2)
+    along = tf.gather(keypoints, edges[:, 1], axis=2) - first
+    length = tf.sqrt(tf.reduce_sum(along**2, axis=-1))
+    seen = length > 0  # Not where a bodypart is missing, NaN.
+    safe = tf.where(seen, length, 1.0)
+    unit = tf.where(seen[..., None], along / safe[..., None], 0.0)
+    first = tf.where(seen[..., None], first, 0.0)
+    dx = x[:, None, :, None, None] - first[:, None, None, ..., 0]
+    dy = y[:, :, None, None, None] - first[:, None, None, ..., 1]
+    ux, uy = unit[:, None, None, ..., 0], unit[:, None, None, ..., 1]
+    forward = dx * ux + dy * uy
+    beside = tf.abs(dx * uy - dy * ux) / width
+    on = (forward >= 0) & (forward <= safe[:, None, None]) & seen[:, None, None]
+    strength = tf.where(on, tf.maximum(1.0 - beside, 0.0), 0.0)
+    individuals = tf.shape(keypoints)[1]
+    nearest = tf.one_hot(tf.argmax(strength, axis=3), individuals, axis=3) * strength
+    return tf.einsum("brcie,biek->brcek", nearest, unit)
+
+
+def identity_targets(
+    keypoints: tf.Tensor, x: tf.Tensor, y: tf.Tensor, *, pos_dist_thresh: float
+) -> tf.Tensor:
+    """Where each individual is, (batch, rows, columns, individuals): the union of its discs."""
+    # An animal's own bodyparts are to its channel what animals are to a bodypart's.
+    by_owner = tf.transpose(keypoints, (0, 2, 1, 3))
+    discs, _ = pose_targets(by_owner, x, y, pos_dist_thresh=pos_dist_thresh, locref_stdev=1.0)
+    return discs

@@ -93,6 +93,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     from trainer import export
     from trainer.dataset import Dataset
     from trainer.frames import Frames
+    from trainer.models import CropModel
     from trainer.train import train
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
@@ -109,7 +110,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     began = time.perf_counter()
     model = result.task.model if before else _assemble(config, dataset, result)
     export.save(model, folders.model)
-    if isinstance(model, export.CropModel) and len(dataset.classes) == 2:
+    if isinstance(model, CropModel) and len(dataset.classes) == 2:
         export.save_legacy(model, folders.model)
     frame, features = _probe(dataset, Frames(folders.dataset))
     # Stored features are not those of a finetuned backbone.
@@ -127,7 +128,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     if judged:
         metrics["folds"] = {"number": config.train.folds, **judged.metrics}
         metrics["seconds"]["folds"] = round(judged.seconds, 2)
-    uncertainty = _uncertainty(dataset, predicted["test"], judged)
+    uncertainty = _uncertainty(dataset, result.task, predicted["test"], judged)
     if uncertainty:
         metrics["uncertainty"] = uncertainty
     artefacts.write_json(artefacts.place(folders.model, METRICS), metrics)
@@ -199,30 +200,27 @@ def _cross_validate(
 
 def _together(config: configs.Config, dataset: "Dataset", judged: "CrossValidation") -> "Result":
     """The heads of all folds as one model."""
-    from trainer.tasks import TASKS
+    from trainer import kinds
     from trainer.train import Result
 
-    task = TASKS[config.task](config, dataset)
+    task = kinds.make(config, dataset)
     task.members = [one.head for one in judged.tasks]
+    task.finish()
     return Result(task, [], config.train.steps, None, judged.seconds)
 
 
 def _uncertainty(
-    dataset: "Dataset", predicted: "np.ndarray", judged: "CrossValidation | None"
+    dataset: "Dataset", task: Any, predicted: "np.ndarray", judged: "CrossValidation | None"
 ) -> dict[str, Any] | None:
     """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
-    import numpy as np
-
-    from trainer import folds, metrics
+    from trainer import folds
 
     if judged is None or not judged.radius:
         return None
     test = dataset.of("test")
     share = None
     if test:
-        truth = np.stack([r.keypoints[0] for r in test])
-        errors = metrics.distances(truth, predicted)
-        share = folds.covered(judged.radius["radius_px"], errors)
+        share = folds.covered(judged.radius["radius_px"], task.errors(test, predicted))
     return {**judged.radius, "coverage_test": share, "images": len(judged.records)}
 
 
@@ -233,11 +231,11 @@ def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
 
 
 def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
-    from trainer import embed, export
+    from trainer import embed, models
 
     recipe = dataset.store_info["recipe"]
     embedder = embed.of_store(recipe, config.features.weights, dataset.store)
-    return export.assemble(config, embedder, result.task)
+    return models.of_task(config, embedder, result.task)
 
 
 def _probe(dataset: "Dataset", frames: "Frames"):
@@ -317,6 +315,7 @@ def _info(
         "weights": dataset.store_info["weights"],
         "transform_digest": dataset.store_info["transform_digest"],
         "pixels_against_stored_features": skew,
+        **result.task.facts(),
         "heads": len(result.task.members),
         "uncertainty": uncertainty,
         "config": configs.to_dict(config),

@@ -1,4 +1,7 @@
-"""What pose and crops do differently in training: head, loss, prediction, score."""
+"""What pose and crops do differently in training: head, loss, prediction, score.
+
+`trainer.animals` is the task of several animals; `trainer.kinds` says which one is asked for.
+"""
 
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
@@ -10,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import decode, heads, losses, metrics, targets
+from trainer import decode, frames, heads, losses, metrics, targets
 from trainer.config import Config
 from trainer.dataset import CropBatch, Dataset, PoseBatch
 from trainer.schema import LabelRecord
@@ -24,8 +27,6 @@ class Pose:
     sign = -1.0
 
     def __init__(self, config: Config, dataset: Dataset):
-        if len(dataset.info["individuals"]) != 1:
-            raise ValueError("The pose head of this version predicts one individual.")
         self._train = config.train
         self._pcutoff = config.predict.pcutoff
         self.dataset = dataset
@@ -92,6 +93,21 @@ class Pose:
         truth = np.stack([r.keypoints[0] for r in records])
         return metrics.pose_metrics(truth, predicted, self.dataset.bodyparts, self._pcutoff)
 
+    def errors(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> np.ndarray:
+        """(images, bodyparts) source pixels, NaN where not labeled."""
+        return metrics.distances(np.stack([r.keypoints[0] for r in records]), predicted)
+
+    def read(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Outputs of the exported model as `predict` gives them."""
+        return frames.read_keypoints(outputs)
+
+    def finish(self) -> None:
+        """What follows the last step: of one animal nothing."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the model's info.json says of this task alone."""
+        return {}
+
     def _keypoints(self, features: tf.Tensor, cell: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
         return keypoints(
             self.members, features, cell, self._train.locref_stdev, reach=self.reach, inside=inside
@@ -153,6 +169,17 @@ class Crops:
         labels = np.array([r.label for r in records])
         return metrics.crop_metrics(labels, predicted, self.dataset.classes, metrics.THRESHOLD)
 
+    def read(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Outputs of the exported model as `predict` gives them."""
+        return frames.read_scores(outputs)
+
+    def finish(self) -> None:
+        """What follows the last step: of crops nothing."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the model's info.json says of this task alone."""
+        return {}
+
     def _scores(self, features: tf.Tensor) -> tf.Tensor:
         return scores(self.members, features)[0]
 
@@ -207,6 +234,3 @@ def scores(members: Sequence[keras.Model], features: tf.Tensor) -> tuple[tf.Tens
     features = tf.cast(features, tf.float32)
     found = tf.stack([tf.nn.softmax(head(features, training=False)) for head in members])
     return tf.reduce_mean(found, axis=0), tf.math.reduce_std(found, axis=0)
-
-
-TASKS = {"pose": Pose, "crops": Crops}

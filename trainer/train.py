@@ -13,11 +13,10 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from trainer import artefacts
-from trainer.config import NOT_OF_A_HEAD, Config, Train
+from trainer import artefacts, kinds
+from trainer.config import NOT_OF_A_HEAD, OF_ANIMALS, Config, Train
 from trainer.dataset import Dataset, Noise, groups, stream
 from trainer.schema import LabelRecord
-from trainer.tasks import TASKS
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"
@@ -47,7 +46,7 @@ class Run(NamedTuple):
 
     Attributes:
       task: with `trained`, the models whose weights it changes, `signature`, `loss`, `predict`,
-        `measure`, `score` and `sign`: see `trainer.tasks`.
+        `measure`, `finish`, `score` and `sign`: see `trainer.tasks`.
       optimizer: built for the task's variables.
       settings: when to evaluate, to save and to give up.
       digest: tells its checkpoint from another run's.
@@ -159,7 +158,7 @@ def train(
     records = dataset.of("train", copies=True)
     if not records:
         raise ValueError("The training split is empty. Lower split.test or add labels.")
-    task = TASKS[config.task](config, dataset)
+    task = kinds.make(config, dataset)
     settings = config.train
     optimizer = adamw(settings.learning_rate, settings.steps, settings.weight_decay)
     optimizer.build(variables_of(task))
@@ -248,19 +247,23 @@ def fit(
     if last is None and state.history:
         last = state.history[-1].get("test")
     state.restore_best()
+    task.finish()
     return Result(task, state.history, state.best_step, last, state.seconds)
 
 
-def seconds_a_step(config: Config, *, dims: int, names: int, side: int) -> float:
+def seconds_a_step(
+    config: Config, *, dims: int, names: int, side: int, individuals: int = 1
+) -> float:
     """Times some training steps on noise, for a plan.
 
     Args:
       dims: of the features.
       names: number of bodyparts or classes.
       side: of a square window, in cells.
+      individuals: of pose.
     """
-    noise = Noise(config.task, dims, names, side, config.train.batch_size)
-    task = TASKS[config.task](config, noise)  # pyright: ignore[reportArgumentType]
+    noise = Noise(config.task, dims, names, side, config.train.batch_size, individuals)
+    task = kinds.make(config, noise)  # pyright: ignore[reportArgumentType]
     optimizer = keras.optimizers.AdamW(config.train.learning_rate)
     optimizer.build(variables_of(task))
     step = _compile(task, optimizer)
@@ -370,7 +373,10 @@ def _check_finite(loss: float, step: int) -> None:
 
 def run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
-    settings = {k: v for k, v in vars(config.train).items() if k not in NOT_OF_A_HEAD}
+    left_out = NOT_OF_A_HEAD
+    if len(dataset.info.get("individuals", ())) < 2:
+        left_out = (*NOT_OF_A_HEAD, *OF_ANIMALS)
+    settings = {k: v for k, v in vars(config.train).items() if k not in left_out}
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
         for r in dataset.records

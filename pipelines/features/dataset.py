@@ -121,6 +121,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
         "source": {"format": config.source.format, "path": config.source.path},
         "bodyparts": list(labels.bodyparts),
         "individuals": list(labels.individuals),
+        "unique_bodyparts": list(labels.unique_bodyparts),
         "edges": [list(edge) for edge in labels.edges],
         "classes": list(labels.classes),
         "scorer": labels.scorer,

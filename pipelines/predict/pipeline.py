@@ -113,6 +113,12 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
             "beampose predict runs pose models on videos; a crop model classifies crops, by its "
             f"SavedModel in {config.model} or `beampose evaluate`."
         )
+    if info.get("assembly"):
+        raise ValueError(
+            f"The model in {config.model} finds several animals, and beampose predict writes the "
+            "keypoints of one. `beampose evaluate` measures and draws it on labeled images; "
+            "docs/animals.md says how to run it on frames of your own."
+        )
     predict = config.predict
     trained = info.get("frame_size")
     crop = None if predict.crop is None else (*predict.crop,)

@@ -58,6 +58,13 @@ def skeleton(image: np.ndarray, points: np.ndarray, edges: Sequence[tuple[int, i
             cv2.line(image, *ends, _WHITE, 1, cv2.LINE_AA, _SHIFT)
 
 
+def star(image: np.ndarray, points: np.ndarray, color: tuple[int, int, int]) -> None:
+    """Thin lines from the middle of (points, 2) to each of them: what belongs together."""
+    middle = _at(np.median(points, axis=0))
+    for point in points:
+        cv2.line(image, middle, _at(point), color, 1, cv2.LINE_AA, _SHIFT)
+
+
 def trails(image: np.ndarray, history: np.ndarray, colors: Sequence) -> None:
     """Fading lines through (frames, points, 2), oldest first."""
     if len(history) < 2:

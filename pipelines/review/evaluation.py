@@ -52,7 +52,7 @@ def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
         for record, fold in zip(result.records, result.folds, strict=True)
     ]
     names = list(result.metrics.get("per_bodypart") or result.metrics["classes"])
-    shown = Evaluation(config.task, names, records, result.predicted, {})
+    shown = Evaluation(config.task, names, records, result.predicted, {}, result.individuals)
     target = folder / "folds.csv"
     with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         rows = _pose_rows(shown) if config.task == "pose" else _crop_rows(shown)
@@ -73,6 +73,7 @@ def folds_table(result: CrossValidation) -> str:
     keys = ("accuracy", "precision", "recall", "auc")
     if "accuracy" not in result.metrics:
         keys = ("mean_error_px", "median_error_px", "mean_error_px_pcutoff")
+        keys += ("mAP", "mAR") if "mAP" in result.metrics else ()
     rows = [*zip(result.names, result.by_fold, strict=True), ("all", result.metrics)]
     lines = [
         f"fold {name:<12} {found['images']:>6} images  "
@@ -94,14 +95,24 @@ def worst(result: Evaluation) -> list[int]:
     """Indices of images, held-out ones first, each split from the largest error down."""
     if result.task == "pose":
         found = errors(result)
-        known = np.isfinite(found).any(axis=1)
-        size = np.full(len(found), -1.0)
-        size[known] = np.nanmax(found[known], axis=1)
+        size = _badness(result, found.reshape(len(found), -1))
     else:
         labels = np.array([r.label for r in result.records])
         size = 1.0 - result.predicted[np.arange(len(labels)), labels]
     held_out = [r.split == "test" for r in result.records]
     return sorted(range(len(size)), key=lambda i: (not held_out[i], -size[i]))
+
+
+def _badness(result: Evaluation, distance: np.ndarray) -> np.ndarray:
+    """How bad each image is: its largest error; of several animals the mean, misses before all."""
+    known = np.isfinite(distance).any(axis=1)
+    size = np.full(len(distance), -1.0)
+    if not result.individuals:
+        size[known] = np.nanmax(distance[known], axis=1)
+        return size
+    size[known] = np.nanmean(distance[known], axis=1)
+    labeled = np.stack([np.isfinite(r.keypoints[..., 0]).ravel() for r in result.records])
+    return size + 1e4 * (labeled & ~np.isfinite(distance)).sum(axis=1)
 
 
 def table(metrics: dict[str, dict[str, Any]]) -> str:
@@ -119,6 +130,8 @@ def table(metrics: dict[str, dict[str, Any]]) -> str:
         names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff")
         figures = "  ".join(f"{name} {figure(found[name])}" for name in names)
         lines.append(f"{split:<6} {found['images']:>6} images  {figures}")
+        if "mAP" in found:
+            lines.append(f"       {_of_animals(found)}")
         for name, part in found["per_bodypart"].items():
             lines.append(
                 f"       {name:<16} {part['points']:>5} points  mean "
@@ -127,10 +140,21 @@ def table(metrics: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _of_animals(found: dict[str, Any]) -> str:
+    """The figures that only several animals have, for a terminal."""
+    names = ("mAP", "mAR", "oks_f1", "share_found", "identity_accuracy")
+    shown = [f"{name} {figure(found[name], 3)}" for name in names if name in found]
+    within = found["share_within_px"].items()
+    shares = [f"{limit} px {figure(share, 3)}" for limit, share in within]
+    return f"{'  '.join(shown)}  share of labeled points within " + ", ".join(shares)
+
+
 def _pose_rows(result: Evaluation):
+    several = bool(result.individuals)
     yield [
         "image",
         "split",
+        *(["individual"] if several else []),
         "bodypart",
         "x",
         "y",
@@ -141,12 +165,23 @@ def _pose_rows(result: Evaluation):
     ]
     distance = errors(result)
     for i, record in enumerate(result.records):
-        for j, bodypart in enumerate(result.names):
-            truth = ["" if np.isnan(v) else f"{v:.3f}" for v in record.keypoints[0, j]]
-            error = "" if np.isnan(distance[i, j]) else f"{distance[i, j]:.3f}"
-            x, y, likelihood = result.predicted[i, j]
-            predicted = [f"{x:.3f}", f"{y:.3f}", f"{likelihood:.4f}"]
-            yield [record.name, record.split, bodypart, *truth, *predicted, error]
+        for place in np.ndindex(distance[i].shape):
+            k, j = place if several else (0, *place)
+            cells = [
+                *[_cell(v) for v in record.keypoints[k, j]],
+                *[_cell(v) for v in result.predicted[i][place][:2]],
+                _cell(result.predicted[i][place][2], 4),
+                _cell(distance[i][place]),
+            ]
+            if several and not any(cells):
+                # Neither labeled nor found: most of a crowd's cells.
+                continue
+            owner = [result.individuals[k]] if several else []
+            yield [record.name, record.split, *owner, result.names[j], *cells]
+
+
+def _cell(value: float, digits: int = 3) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def _crop_rows(result: Evaluation):
@@ -167,15 +202,32 @@ def _drawn(result: Evaluation, i: int, config: Config) -> np.ndarray | None:
     if result.task == "crops":
         return _drawn_crop(image, record, result.predicted[i], result.names)
     radius = config.render.dot_size or draw.dot_size(*image.shape[:2])
-    colors = draw.palette(len(result.names))
-    points, likelihood = result.predicted[i, :, :2], result.predicted[i, :, 2:]
-    sure = likelihood >= config.predict.pcutoff
+    labels = record.keypoints if result.individuals else record.keypoints[0]
+    # A colour a bodypart; of several animals a colour an individual.
+    colors = draw.palette(len(labels))
+    if result.individuals:
+        radius = max(radius // 2, 2)
+        _join(image, result, i, colors)
+        colors = [color for color in colors for _ in result.names]
+    found = result.predicted[i].reshape(-1, 3)
+    points, sure = found[:, :2], found[:, 2:] >= config.predict.pcutoff
     draw.dots(image, np.where(sure, points, np.nan), colors, radius)
     draw.rings(image, np.where(sure, np.nan, points), colors, radius + 1)
-    draw.crosses(image, record.keypoints[0], colors, 2 * radius)
+    draw.crosses(image, labels.reshape(-1, 2), colors, 2 * radius)
     error = errors(result)[i]
     text = "no label" if np.isnan(error).all() else f"mean error {np.nanmean(error):.1f} px"
+    if result.individuals:
+        missed = int((np.isfinite(labels[..., 0]) & np.isnan(error)).sum())
+        text += f", {missed} of {int(np.isfinite(labels[..., 0]).sum())} points missed"
     return draw.caption(image, f"{record.split}: {record.name}  {text}")
+
+
+def _join(image: np.ndarray, result: Evaluation, i: int, colors: list) -> None:
+    """Lines from the middle of each individual to its bodyparts, in its colour."""
+    for points, color in zip(result.predicted[i, ..., :2], colors, strict=True):
+        known = points[np.isfinite(points).all(axis=1)]
+        if len(known) > 1:
+            draw.star(image, known, color)
 
 
 def _drawn_crop(

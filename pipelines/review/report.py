@@ -43,7 +43,7 @@ def write(config: Config) -> UPath:
         info=info,
         dataset=dataset,
         rejects=_rejects(config),
-        plots=[(name, Markup(svg)) for name, svg in _plots(config, metrics, history)],  # noqa: S704
+        plots=[(name, Markup(svg)) for name, svg in _plots(config, info, metrics, history)],  # noqa: S704
         images=[{**shown, "data": _data(config, shown["file"])} for shown in drawn["images"]],
         videos=_videos(config, info),
         folds=_folds(config, info),
@@ -97,7 +97,7 @@ def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[
     ]
 
 
-def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]]:
+def _plots(config: Config, info: dict, metrics: dict, history: list) -> list[tuple[str, str]]:
     if config.task == "crops":
         found = []
         if history:
@@ -108,7 +108,10 @@ def _plots(config: Config, metrics: dict, history: list) -> list[tuple[str, str]
         return found
     found = []
     if history:
-        found.append(("Training", plots.losses(history, "mean_error_px", "mean error (px)")))
+        score, unit = ("mean_error_px", "mean error (px)")
+        if "assembly" in info:
+            score, unit = ("oks_f1", "OKS, F1")
+        found.append(("Training", plots.losses(history, score, unit)))
     if metrics["test"]:
         distance, bodyparts = _held_out_errors(config)
         found.append(("Held-out errors", plots.error_histogram(distance, bodyparts)))
@@ -121,7 +124,8 @@ def _held_out_errors(config: Config) -> tuple[np.ndarray, list[str]]:
     with artefacts.place(config.output, evaluation.FOLDER, "labels.csv").open("rb") as stream:
         table = pd.read_csv(stream)
     table = table[table["split"] == "test"]
-    wide = table.pivot(index="image", columns="bodypart", values="error_px")
+    index = ["image", *(["individual"] if "individual" in table else [])]
+    wide = table.pivot(index=index, columns="bodypart", values="error_px")
     bodyparts = list(dict.fromkeys(table["bodypart"]))
     return wide[bodyparts].to_numpy(), bodyparts
 

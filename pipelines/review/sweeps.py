@@ -15,7 +15,7 @@ FOLDER = "sweep"
 def write(trials: list[Trial], config: Config, folds: int) -> UPath:
     """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
     folder = artefacts.place(config.output, FOLDER)
-    unit = "accuracy" if config.task == "crops" else "mean error (px)"
+    unit = trials[0].unit
     target = folder / "sweep.csv"
     with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)

@@ -185,9 +185,12 @@ def headline(config: Config, metrics: dict) -> str:
         return f"{note}train: test accuracy {test['accuracy']:.3f}, {seconds}"
     if test["mean_error_px"] is None:
         return f"{note}train: the test images hold no labeled point; {seconds}"
+    animals = ""
+    if test.get("mAP") is not None:
+        animals = f", mAP {test['mAP']:.3f}, {test['share_found']:.0%} of points found"
     return (
         f"{note}train: test error {test['mean_error_px']:.2f} px "
-        f"(median {test['median_error_px']:.2f}), {seconds}"
+        f"(median {test['median_error_px']:.2f}){animals}, {seconds}"
     )
 
 

@@ -1,32 +1,42 @@
-"""DeepLabCut projects with one animal: config.yaml and labeled-data/*/CollectedData_*.h5 or .csv.
+"""DeepLabCut projects: config.yaml and labeled-data/*/CollectedData_*.h5 or .csv.
 
 Names are trusted, places are not: project_path, the paths in video_sets and the order of columns
 are never used. An image is looked for in the folder of its label file, under its file name.
+
+A project of several animals (`multianimalproject: true`) names individuals. Its unique bodyparts,
+those of the scene, belong to an individual `single`, in DeepLabCut's files and in `Labels` alike.
 """
 
-import csv
-import io
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from preprocess import files
-from preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
-from preprocess.sources import pandas_h5
+from preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
+from preprocess.sources import collected_data
+from preprocess.sources.collected_data import Table
 
 LABELED_DATA = "labeled-data"
 INDIVIDUAL = "individual1"
+MULTI = "MULTI!"
 
 
-class Table(NamedTuple):
-    """A CollectedData file: columns are (scorer, bodypart, coord), rows their place in the file."""
+class Names(NamedTuple):
+    """What a project names.
 
-    file: str
-    columns: list[tuple[str, ...]]
-    names: list[str]
-    rows: list[int]
-    values: np.ndarray
+    Attributes:
+      scorer: whose labels.
+      individuals: with `single` as the last where there are unique bodyparts.
+      bodyparts, unique: all, and which of them belong to the scene.
+      several: whether it is a project of several animals.
+    """
+
+    scorer: str
+    individuals: tuple[str, ...]
+    bodyparts: tuple[str, ...]
+    unique: tuple[str, ...]
+    several: bool
 
 
 def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = None) -> Labels:
@@ -39,25 +49,26 @@ def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = 
 
     Raises:
       FileNotFoundError: no config.yaml or no labeled-data.
-      ValueError: config.yaml cannot be read, or the project has several animals.
+      ValueError: config.yaml cannot be read.
     """
     root = files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
-    config = _config(path if root != path else files.join(root, "config.yaml"))
-    scorer = scorer or str(config.get("scorer") or "")
-    bodyparts = bodyparts or _bodyparts(config, root)
+    file = path if root != path else files.join(root, "config.yaml")
+    config = _config(file)
+    names = _names(config, file, scorer, bodyparts)
     folders = _label_folders(root)
     problems: list[Problem] = []
     frames: list[LabeledFrame] = []
     for folder in folders:
-        table = _label_table(folder, scorer, problems)
+        table = collected_data.find(folder, names.scorer, problems, several=names.several)
         if table is not None:
-            frames += _frames(table, folder, scorer, bodyparts, problems)
+            frames += _frames(table, folder, names, problems)
     return Labels(
         items=tuple(frames),
-        bodyparts=tuple(bodyparts),
-        individuals=(INDIVIDUAL,),
-        edges=_edges(config, bodyparts, root, problems),
-        scorer=scorer,
+        bodyparts=names.bodyparts,
+        individuals=names.individuals,
+        unique_bodyparts=names.unique,
+        edges=_edges(config, names.bodyparts, root, problems),
+        scorer=names.scorer,
         project=f"{config.get('Task') or 'project'}{config.get('date') or ''}",
         problems=tuple(problems),
     )
@@ -72,20 +83,42 @@ def _config(file: str) -> dict[str, Any]:
         raise ValueError(f"{file} is not YAML: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{file} must hold keys and values.")
-    if config.get("multianimalproject") or config.get("bodyparts") == "MULTI!":
-        raise ValueError(
-            f"{file} is a project with several animals; this version reads projects with one."
-        )
     return config
 
 
-def _bodyparts(config: dict[str, Any], root: str) -> list[str]:
-    names = config.get("bodyparts")
+def _names(
+    config: dict[str, Any], file: str, scorer: str | None, bodyparts: list[str] | None
+) -> Names:
+    scorer = scorer or str(config.get("scorer") or "")
+    several = bool(config.get("multianimalproject")) or config.get("bodyparts") == MULTI
+    if not several:
+        chosen = bodyparts or _listed(config, "bodyparts", file)
+        return Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several)
+    individuals = _listed(config, "individuals", file)
+    if SINGLE in individuals:
+        raise ValueError(
+            f"{file} names an individual {SINGLE!r}, which is what unique bodyparts belong to: "
+            "rename it, in the label files too."
+        )
+    common = _listed(config, "multianimalbodyparts", file)
+    unique = _listed(config, "uniquebodyparts", file) if config.get("uniquebodyparts") else []
+    both = sorted(set(common) & set(unique))
+    if both:
+        raise ValueError(f"{file}: {both[0]!r} is both a unique bodypart and one of every animal.")
+    chosen = bodyparts or [*common, *unique]
+    of_scene = tuple(name for name in chosen if name in unique)
+    slots = (*individuals, SINGLE) if of_scene else tuple(individuals)
+    return Names(scorer, slots, tuple(chosen), of_scene, several)
+
+
+def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
+    names = config.get(key)
     if not isinstance(names, list) or not names:
-        raise ValueError(f"{root}/config.yaml must list bodyparts. Received: {names!r}.")
+        raise ValueError(f"{file} must list {key}. Received: {names!r}.")
     names = [str(name) for name in names]
     if len(set(names)) < len(names):
-        raise ValueError(f"{root}/config.yaml names a bodypart twice: {', '.join(names)}.")
+        what = "an individual" if key == "individuals" else "a bodypart"
+        raise ValueError(f"{file} names {what} twice: {', '.join(names)}.")
     return names
 
 
@@ -104,7 +137,7 @@ def _label_folders(root: str) -> list[str]:
 
 
 def _edges(
-    config: dict[str, Any], bodyparts: list[str], root: str, problems: list[Problem]
+    config: dict[str, Any], bodyparts: tuple[str, ...], root: str, problems: list[Problem]
 ) -> tuple[tuple[str, str], ...]:
     edges = []
     for pair in config.get("skeleton") or []:
@@ -116,118 +149,8 @@ def _edges(
     return tuple(edges)
 
 
-def _label_table(folder: str, scorer: str, problems: list[Problem]) -> Table | None:
-    """The label file of a folder: h5 as DeepLabCut reads it, csv where there is no readable h5."""
-    found = {
-        files.name(child): child
-        for child in files.children(folder)
-        if files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
-    }
-    stems = sorted({files.stem(name) for name in found})
-    wanted = f"CollectedData_{scorer}"
-    if not stems:
-        problems.append(Problem(WARNING, folder, 0, "", "has no CollectedData file: no labels"))
-        return None
-    if wanted not in stems:
-        what = f"scorer mismatch: config.yaml says {scorer!r}, the folder has {', '.join(stems)}"
-        problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
-        return None
-    tables: dict[str, Table] = {}
-    for suffix in (".h5", ".csv"):
-        if wanted + suffix not in found:
-            continue
-        file = found[wanted + suffix]
-        try:
-            tables[suffix] = _read_h5(file) if suffix == ".h5" else _read_csv(file, problems)
-        except ValueError as error:
-            level = WARNING if suffix == ".h5" and f"{wanted}.csv" in found else ERROR
-            problems.append(Problem(level, found[wanted + suffix], 0, "", str(error)))
-    if len(tables) == 2 and not _agree(tables[".h5"], tables[".csv"]):
-        what = "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does"
-        problems.append(Problem(WARNING, tables[".csv"].file, 0, "", what))
-    return tables.get(".h5", tables.get(".csv"))
-
-
-def _read_h5(file: str) -> Table:
-    columns, index, values = pandas_h5.read(files.read_bytes(file))
-    if any(len(column) != 3 for column in columns):
-        raise ValueError("must have the column levels scorer, bodyparts, coords, and no others")
-    names = ["/".join(parts) for parts in index]
-    return Table(file, columns, names, list(range(1, len(names) + 1)), values)
-
-
-def _read_csv(file: str, problems: list[Problem]) -> Table:
-    text = files.read_bytes(file).decode("utf-8-sig", "replace")
-    reader = csv.reader(io.StringIO(text))
-    try:
-        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise ValueError(f"cannot be read: {error}. Is a quote not closed?") from None
-    heads = [row[0].strip() for _, row in lines[:4]]
-    if "individuals" in heads:
-        raise ValueError("has a row of individuals: it belongs to a project with several animals")
-    if heads[:3] != ["scorer", "bodyparts", "coords"]:
-        raise ValueError(f"must begin with rows scorer, bodyparts, coords. Found: {heads[:3]}")
-    header = [row for _, row in lines[:3]]
-    # The path stands in one column, or in three (labeled-data, video, image).
-    width = next((i for i, cell in enumerate(header[1][1:], 1) if cell.strip()), len(header[1]))
-    columns = list(zip(*[[cell.strip() for cell in row[width:]] for row in header], strict=False))
-    names, rows, values = [], [], []
-    for number, row in lines[3:]:
-        name = "/".join(cell.strip() for cell in row[:width])
-        try:
-            values.append(_numbers(row[width:], len(columns)))
-        except ValueError as error:
-            problems.append(Problem(ERROR, file, number, name, f"{error}; the row is not used"))
-            continue
-        names.append(name)
-        rows.append(number)
-    return Table(file, columns, names, rows, np.array(values).reshape(len(names), len(columns)))
-
-
-def _numbers(cells: list[str], count: int) -> list[float]:
-    if len(cells) > count and any(cell.strip() for cell in cells[count:]):
-        raise ValueError(f"has {len(cells)} values for {count} columns")
-    cells = [cell.strip() for cell in cells[:count]] + [""] * (count - len(cells))
-    try:
-        return [float(cell) if cell else np.nan for cell in cells]
-    except ValueError:
-        bad = next(cell for cell in cells if cell and not _is_number(cell))
-        raise ValueError(f"holds {bad!r}, which is not a number") from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _agree(first: Table, second: Table) -> bool:
-    """Whether two tables say the same, whatever the order of rows and columns."""
-
-    def cells(table: Table) -> dict[tuple, float]:
-        return {
-            (_image_name(name), *column): value
-            for name, row in zip(table.names, table.values, strict=True)
-            for column, value in zip(table.columns, row, strict=True)
-        }
-
-    one, other = cells(first), cells(second)
-    return one.keys() == other.keys() and np.allclose(
-        list(one.values()), [other[key] for key in one], atol=1e-3, equal_nan=True
-    )
-
-
-def _image_name(name: str) -> str:
-    return "/".join(name.replace("\\", "/").split("/")[-2:])
-
-
-def _frames(
-    table: Table, folder: str, scorer: str, bodyparts: list[str], problems: list[Problem]
-) -> list[LabeledFrame]:
-    places = _places(table, scorer, bodyparts, problems)
+def _frames(table: Table, folder: str, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
+    places = _places(table, names, problems)
     frames = []
     for name, row, values in zip(table.names, table.rows, table.values, strict=True):
         try:
@@ -236,13 +159,13 @@ def _frames(
             what = "the image must be named by a path inside the project; the row is not used"
             problems.append(Problem(ERROR, table.file, row, name, what))
             continue
-        keypoints = np.full((1, len(bodyparts), 2), np.nan)
-        for (bodypart, axis), column in places.items():
-            keypoints[0, bodypart, axis] = values[column]
+        keypoints = np.full((len(names.individuals), len(names.bodyparts), 2), np.nan)
+        for place, column in places.items():
+            keypoints[place] = values[column]
         # A point with one coordinate is no point.
         half = np.asarray(np.isnan(keypoints).any(-1) & ~np.isnan(keypoints).all(-1))
         if half.any():
-            which = ", ".join(bodyparts[i] for i in np.flatnonzero(half[0]))
+            which = ", ".join(_called(names, i, j) for i, j in np.argwhere(half))
             what = f"{which} has only one of x and y; taken as not labeled"
             problems.append(Problem(WARNING, table.file, row, name, what))
             keypoints[half] = np.nan
@@ -260,29 +183,52 @@ def _frames(
     return frames
 
 
-def _places(
-    table: Table, scorer: str, bodyparts: list[str], problems: list[Problem]
-) -> dict[tuple[int, int], int]:
-    """Which column holds which coordinate, found by name."""
-    places: dict[tuple[int, int], int] = {}
-    unknown, others = set(), set()
-    for column, (named_scorer, bodypart, coord) in enumerate(table.columns):
-        if named_scorer != scorer:
-            others.add(named_scorer)
-        if bodypart not in bodyparts:
-            unknown.add(bodypart)
-        elif coord in ("x", "y"):
-            places[bodyparts.index(bodypart), "xy".index(coord)] = column
+def _called(names: Names, individual: int, bodypart: int) -> str:
+    if not names.several:
+        return names.bodyparts[bodypart]
+    return f"{names.bodyparts[bodypart]} of {names.individuals[individual]}"
+
+
+def _places(table: Table, names: Names, problems: list[Problem]) -> dict[tuple[int, int, int], int]:
+    """Which column holds which coordinate, (individual, bodypart, axis), found by name."""
+
+    def warn(what: str) -> None:
+        problems.append(Problem(WARNING, table.file, 0, "", what))
+
+    places: dict[tuple[int, int, int], int] = {}
+    for column, (_, individual, bodypart, coord) in enumerate(table.columns):
+        # Labels of one animal name no individual.
+        owner = individual if names.several else INDIVIDUAL
+        if owner in names.individuals and bodypart in names.bodyparts and coord in ("x", "y"):
+            slot = names.individuals.index(owner)
+            places[slot, names.bodyparts.index(bodypart), "xy".index(coord)] = column
+    others = sorted({scorer for scorer, *_ in table.columns} - {names.scorer})
     if others:
-        what = f"scorer mismatch: columns are by {', '.join(sorted(others))}, config says {scorer}"
-        problems.append(Problem(WARNING, table.file, 0, "", what))
-    for name in sorted(unknown):
-        what = f"unknown bodypart {name!r}: not in config.yaml; its labels are not used"
-        problems.append(Problem(WARNING, table.file, 0, "", what))
-    for i, name in enumerate(bodyparts):
-        if (i, 0) not in places or (i, 1) not in places:
-            what = f"bodypart {name!r} of config.yaml has no columns here; taken as not labeled"
-            problems.append(Problem(WARNING, table.file, 0, "", what))
-            places.pop((i, 0), None)
-            places.pop((i, 1), None)
+        warn(f"scorer mismatch: columns are by {', '.join(others)}, config says {names.scorer}")
+    for name in sorted({_unknown(names, *column[1:3]) for column in table.columns} - {""}):
+        warn(f"unknown {name}: not in config.yaml; its labels are not used")
+    for i, j in _expected(names):
+        if (i, j, 0) not in places or (i, j, 1) not in places:
+            of = f" of {names.individuals[i]!r}" if names.several else ""
+            missing = f"bodypart {names.bodyparts[j]!r}{of} of config.yaml"
+            warn(f"{missing} has no columns here; taken as not labeled")
+            places.pop((i, j, 0), None)
+            places.pop((i, j, 1), None)
     return places
+
+
+def _unknown(names: Names, individual: str, bodypart: str) -> str:
+    """What of a column the config does not name, in words."""
+    if names.several and individual not in (*names.individuals, SINGLE):
+        return f"individual {individual!r}"
+    return "" if bodypart in names.bodyparts else f"bodypart {bodypart!r}"
+
+
+def _expected(names: Names) -> list[tuple[int, int]]:
+    """Individual and bodypart of every point a file should have."""
+    return [
+        (i, j)
+        for i, individual in enumerate(names.individuals)
+        for j, bodypart in enumerate(names.bodyparts)
+        if (individual == SINGLE) == (bodypart in names.unique)
+    ]

@@ -273,15 +273,6 @@ def test_a_config_of_a_later_age_is_read(tmp_path):
     assert len(deeplabcut.read(str(fakes.project(tmp_path, config=config))).items) == 3
 
 
-@pytest.mark.parametrize(
-    "config", [{"multianimalproject": True}, {"bodyparts": "MULTI!", "multianimalbodyparts": ["a"]}]
-)
-def test_a_project_of_several_animals_is_refused_with_a_sentence(tmp_path, config):
-    root = fakes.project(tmp_path, config=config)
-    with pytest.raises(ValueError, match="project with several animals; this version reads"):
-        deeplabcut.read(str(root))
-
-
 def test_a_bodypart_named_twice_is_refused(tmp_path):
     root = fakes.project(tmp_path, config={"bodyparts": ["nose", "ear", "nose"]})
     with pytest.raises(ValueError, match="names a bodypart twice"):
@@ -388,8 +379,3 @@ def test_the_first_real_keypoint_is_the_one_clicked(shared_data):
     item = deeplabcut.read(str(shared_data / "openfield-Pranav-2018-10-30")).items[0]
     assert item.name == "labeled-data/m4s1/img0000.png"
     np.testing.assert_allclose(item.keypoints[0, 0], [21.521, 265.428], atol=1e-3)
-
-
-def test_a_real_project_of_several_animals_is_refused(shared_data):
-    with pytest.raises(ValueError, match="several animals"):
-        deeplabcut.read(str(shared_data / "MontBlanc-Daniel-2019-12-16"))

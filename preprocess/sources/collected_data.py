@@ -1,0 +1,152 @@
+"""CollectedData files, where DeepLabCut keeps labels: h5 or csv, of one animal or several."""
+
+import csv
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from preprocess import files
+from preprocess.labels import ERROR, WARNING, Problem
+from preprocess.sources import pandas_h5
+
+LEVELS = ("scorer", "bodyparts", "coords")
+LEVELS_OF_SEVERAL = ("scorer", "individuals", "bodyparts", "coords")
+
+
+class Table(NamedTuple):
+    """A CollectedData file.
+
+    Attributes:
+      columns: (scorer, individual, bodypart, coord) of each; the individual is "" in a file of one.
+      names, rows: of each image, and its place in the file.
+      values: float64 (images, columns).
+    """
+
+    file: str
+    columns: list[tuple[str, str, str, str]]
+    names: list[str]
+    rows: list[int]
+    values: np.ndarray
+
+
+def find(folder: str, scorer: str, problems: list[Problem], *, several: bool) -> Table | None:
+    """The label file of a folder: h5 as DeepLabCut reads it, csv where there is no readable h5.
+
+    Args:
+      several: whether the project is one of several animals, whose files name individuals.
+    """
+    found = {
+        files.name(child): child
+        for child in files.children(folder)
+        if files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
+    }
+    stems = sorted({files.stem(name) for name in found})
+    wanted = f"CollectedData_{scorer}"
+    if not stems:
+        problems.append(Problem(WARNING, folder, 0, "", "has no CollectedData file: no labels"))
+        return None
+    if wanted not in stems:
+        what = f"scorer mismatch: config.yaml says {scorer!r}, the folder has {', '.join(stems)}"
+        problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
+        return None
+    tables: dict[str, Table] = {}
+    for suffix, reader in ((".h5", _read_h5), (".csv", _read_csv)):
+        file = found.get(wanted + suffix)
+        if file is None:
+            continue
+        try:
+            tables[suffix] = reader(file, several, problems)
+        except ValueError as error:
+            level = WARNING if suffix == ".h5" and f"{wanted}.csv" in found else ERROR
+            problems.append(Problem(level, file, 0, "", str(error)))
+    if len(tables) == 2 and not _agree(tables[".h5"], tables[".csv"]):
+        what = "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does"
+        problems.append(Problem(WARNING, tables[".csv"].file, 0, "", what))
+    return tables.get(".h5", tables.get(".csv"))
+
+
+def _read_h5(file: str, several: bool, problems: list[Problem]) -> Table:
+    columns, index, values = pandas_h5.read(files.read_bytes(file))
+    levels = LEVELS_OF_SEVERAL if several else LEVELS
+    if any(len(column) != len(levels) for column in columns):
+        raise ValueError(f"must have the column levels {', '.join(levels)}, and no others")
+    names = ["/".join(parts) for parts in index]
+    rows = list(range(1, len(names) + 1))
+    return Table(file, [_column(c) for c in columns], names, rows, values)
+
+
+def _read_csv(file: str, several: bool, problems: list[Problem]) -> Table:
+    text = files.read_bytes(file).decode("utf-8-sig", "replace")
+    reader = csv.reader(io.StringIO(text))
+    try:
+        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(f"cannot be read: {error}. Is a quote not closed?") from None
+    levels = LEVELS_OF_SEVERAL if several else LEVELS
+    heads = tuple(row[0].strip() for _, row in lines[: len(levels)])
+    if "individuals" in heads and not several:
+        raise ValueError("has a row of individuals: it belongs to a project with several animals")
+    if heads != levels:
+        raise ValueError(f"must begin with rows {', '.join(levels)}. Found: {list(heads)}")
+    header = [row for _, row in lines[: len(levels)]]
+    # The path stands in one column, or in three (labeled-data, video, image).
+    width = next((i for i, cell in enumerate(header[1][1:], 1) if cell.strip()), len(header[1]))
+    columns = list(zip(*[[cell.strip() for cell in row[width:]] for row in header], strict=False))
+    names, rows, values = [], [], []
+    for number, row in lines[len(levels) :]:
+        name = "/".join(cell.strip() for cell in row[:width])
+        try:
+            values.append(_numbers(row[width:], len(columns)))
+        except ValueError as error:
+            problems.append(Problem(ERROR, file, number, name, f"{error}; the row is not used"))
+            continue
+        names.append(name)
+        rows.append(number)
+    numbers = np.array(values).reshape(len(names), len(columns))
+    return Table(file, [_column(c) for c in columns], names, rows, numbers)
+
+
+def _column(names: tuple[str, ...]) -> tuple[str, str, str, str]:
+    scorer, *individual, bodypart, coord = names
+    return scorer, individual[0] if individual else "", bodypart, coord
+
+
+def _numbers(cells: list[str], count: int) -> list[float]:
+    if len(cells) > count and any(cell.strip() for cell in cells[count:]):
+        raise ValueError(f"has {len(cells)} values for {count} columns")
+    cells = [cell.strip() for cell in cells[:count]] + [""] * (count - len(cells))
+    try:
+        return [float(cell) if cell else np.nan for cell in cells]
+    except ValueError:
+        bad = next(cell for cell in cells if cell and not _is_number(cell))
+        raise ValueError(f"holds {bad!r}, which is not a number") from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _agree(first: Table, second: Table) -> bool:
+    """Whether two tables say the same, whatever the order of rows and columns."""
+
+    def cells(table: Table) -> dict[tuple, float]:
+        return {
+            (image_name(name), *column): value
+            for name, row in zip(table.names, table.values, strict=True)
+            for column, value in zip(table.columns, row, strict=True)
+        }
+
+    one, other = cells(first), cells(second)
+    return one.keys() == other.keys() and np.allclose(
+        list(one.values()), [other[key] for key in one], atol=1e-3, equal_nan=True
+    )
+
+
+def image_name(name: str) -> str:
+    """The video folder and the file name of a row, whatever comes before."""
+    return "/".join(name.replace("\\", "/").split("/")[-2:])

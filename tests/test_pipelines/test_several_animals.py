@@ -1,0 +1,130 @@
+"""Several animals from labels to a report, by the doors people use."""
+
+import fakes
+import numpy as np
+import pytest
+
+from pipelines import cli
+from trainer import artefacts, assemble, config, export, folds, kinds, task
+from trainer import train as training
+from trainer.animals import Animals
+from trainer.dataset import Dataset
+from trainer.evaluate import evaluate
+
+SETTINGS = """
+task: pose
+source: {format: deeplabcut, path: project}
+split: {by: image, test: 0.3, seed: 0}
+features: {backbone: mobilenet_v2_0.35, weights: "random:0", copies: 0, pca: 16, batch_size: 4}
+train: {steps: 5, batch_size: 4, hidden: 16, layers: 1, window: 8, identity: true}
+predict: {pcutoff: 0.0, videos: [film.mp4]}
+render: {images: 3}
+output: out
+"""
+
+
+def labels(count):
+    rng = np.random.default_rng(0)
+    found = np.full((count, 3, 4, 2), np.nan)
+    found[:, :2, :3] = rng.uniform(10, 90, (count, 2, 3, 2))
+    found[:, 2, 3] = 120.5, 12.5
+    found[1, 1], found[2, 0, 1] = np.nan, np.nan
+    # A frame in which nobody is.
+    found[4, :2] = np.nan
+    return found
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The config of a model that was hardly trained, on random weights."""
+    folder = tmp_path_factory.mktemp("animals")
+    fakes.animals(folder / "project", labels(10), size=(96, 144))
+    (folder / "film.mp4").write_bytes(b"")
+    file = folder / "animals.yaml"
+    file.write_text(SETTINGS)
+    assert cli.main(["run", str(file)]) == 0
+    return file
+
+
+@pytest.fixture
+def settings(ran):
+    return config.load(ran)
+
+
+def test_a_hardly_trained_model_has_all_figures_and_a_report(settings):
+    metrics = artefacts.read_json(artefacts.place(settings.model, task.METRICS))
+    assert {"mAP", "mAR", "mean_error_px", "identity_accuracy"} <= set(metrics["test"])
+    page = artefacts.place(settings.output, "report.html").read_text(encoding="utf-8")
+    assert "mAP by OKS" in page
+    table = artefacts.place(settings.output, "evaluation", "labels.csv").read_text().splitlines()
+    assert table[0].split(",")[:4] == ["image", "split", "individual", "bodypart"]
+    assert any(",single,door," in line for line in table)
+
+
+def test_the_exported_model_repeats_the_metrics_of_training(settings):
+    written = artefacts.read_json(artefacts.place(settings.model, task.METRICS))
+    measured = evaluate(settings).metrics
+    for name in ("mAP", "share_found", "mean_error_px"):
+        assert measured["test"][name] == pytest.approx(written["test"][name], abs=1e-2)
+
+
+def test_every_signature_gives_numbers_of_fixed_shapes(settings):
+    import tensorflow as tf
+
+    info = artefacts.require(settings.model, "train")
+    signatures = export.load(settings.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
+    frames = tf.constant(np.stack([fakes.pixels(i, 96, 144) for i in range(3)]))
+    found = {k: v.numpy() for k, v in signatures["frames"](frames=frames).items()}
+    peaks, edges = info["assembly"]["peaks"], len(info["assembly"]["graph"])
+    shapes = {name: value.shape for name, value in found.items()}
+    assert shapes == {
+        "peaks": (3, 4, peaks, 2),
+        "likelihood": (3, 4, peaks),
+        "edge_costs": (3, edges, peaks, peaks),
+        "identity": (3, 4, peaks, 2),
+    }
+    assert all(np.isfinite(value).all() for value in found.values())
+    more = signatures["descriptors"](frames=frames)
+    assert more["descriptors"].shape == (3, 4, peaks, 16)
+    assert more["descriptors"].dtype == tf.bfloat16
+    png = tf.stack([tf.io.encode_png(frame) for frame in frames])
+    served = signatures["serving_default"](image_bytes=png)
+    np.testing.assert_allclose(served["likelihood"], found["likelihood"], atol=1e-4)
+    one = assemble.assemble({k: v[0] for k, v in found.items()}, assemble.rules(info))
+    assert one.shape == (3, 4, 3)
+
+
+def test_cross_validation_judges_every_animal(settings, tmp_path):
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
+    found = folds.cross_validate(settings, dataset, folds=2, by_video=False, work=str(tmp_path))
+    assert found.predicted.shape == (10, 3, 4, 3)
+    assert found.individuals == ("ann", "bob", "single")
+    assert set(found.radius["radius_px"]) == {*fakes.BODYPARTS, "door"}
+
+
+def test_the_doors_of_cross_validation_and_sweeps_open(ran, capsys):
+    assert cli.main(["evaluate", str(ran), "--folds", "2"]) == 0
+    assert "mAP" in capsys.readouterr().out
+    words = ["--set", "train.paf_weight=0.001,0.01"]
+    assert cli.main(["sweep", str(ran), *words]) == 0
+    assert "paf_weight" in capsys.readouterr().out
+
+
+def test_predicting_videos_says_what_to_do_instead(ran, capsys):
+    assert cli.main(["predict", str(ran)]) == 2
+    assert "several animals" in capsys.readouterr().err
+
+
+def test_the_loss_has_a_part_for_everything_that_is_learned(settings):
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
+    made = kinds.make(settings, dataset)
+    assert isinstance(made, Animals)
+    batch = made.make_batch(dataset.of("train")[:3], np.random.default_rng(0))
+    total, parts = made.loss(batch)
+    assert set(parts) == {"scoremap_loss", "locref_loss", "paf_loss", "identity_loss"}
+    assert np.isfinite(float(total))
+
+
+def test_a_plan_times_the_head_of_several(settings):
+    took = training.seconds_a_step(settings, dims=16, names=3, side=8, individuals=2)
+    assert 0 < took < 5

@@ -1,0 +1,298 @@
+"""Peaks of bodyparts to individuals, by optimal matching; NumPy and SciPy only.
+
+It stands in `trainer` because training judges every step by it and `trainer` ships alone; what runs
+a SavedModel on videos imports it from here.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+# Peaks below this are not looked at, and links below this are none, unless a calibration says
+# otherwise: DeepLabCut's pcutoff and pafthreshold.
+MIN_LIKELIHOOD = 0.1
+MIN_AFFINITY = 0.1
+# Two bodyparts farther apart than this many times their largest distance in training frames are of
+# two animals; and what that counts, against 1 of the best link.
+STRETCH = 1.5
+_APART = -1.0
+# Times at most that every bodypart is matched again to all others, after the first.
+SWEEPS = 2
+# Fragments, as multiples of the animals there may be, among which some are still joined.
+_FRAGMENTS = 3
+
+
+class Rules(NamedTuple):
+    """What assembly must know of a model; `rules` reads it from the model's info.json.
+
+    Attributes:
+      individuals: names of the rows, `single` the last if there are unique bodyparts.
+      bodyparts: names of the columns.
+      animals: how many individuals are animals: all, or all but `single`.
+      unique: indices of the unique bodyparts.
+      edges: int (edges, 2), indices of bodyparts.
+      min_affinity: (edges,), a link of less is evidence against it.
+      weights: (edges,), how well an edge tells one animal from two, 0 to 1.
+      reach: (bodyparts, bodyparts) source pixels, infinite where it is not known.
+      min_likelihood: of a peak.
+      min_parts: an animal of fewer bodyparts is none.
+      identity: whether the model says who is who.
+    """
+
+    individuals: tuple[str, ...]
+    bodyparts: tuple[str, ...]
+    animals: int
+    unique: tuple[int, ...]
+    edges: np.ndarray
+    min_affinity: np.ndarray
+    weights: np.ndarray
+    reach: np.ndarray
+    min_likelihood: float
+    min_parts: int
+    identity: bool
+
+
+def rules(info: Mapping[str, Any]) -> Rules:
+    """From a model's info.json.
+
+    Raises:
+      ValueError: it is not a model of several animals.
+    """
+    found = info.get("assembly")
+    if not found:
+        raise ValueError("The model finds one animal: it has no peaks to assemble.")
+    bodyparts = list(info["bodyparts"])
+    edges = [[bodyparts.index(name) for name in pair] for pair in found["graph"]]
+    reach = np.array(found["reach"], object)
+    return Rules(
+        individuals=tuple(info["individuals"]),
+        bodyparts=tuple(bodyparts),
+        animals=found["animals"],
+        unique=tuple(bodyparts.index(name) for name in found["unique_bodyparts"]),
+        edges=np.array(edges, int).reshape(-1, 2),
+        min_affinity=np.array(found["min_affinity"], float),
+        weights=np.array(found["weights"], float),
+        reach=np.where(reach == None, np.inf, reach).astype(float),  # noqa: E711
+        min_likelihood=found["min_likelihood"],
+        min_parts=found["min_parts"],
+        identity=found["identity"],
+    )
+
+
+def facts(found: Rules) -> dict[str, Any]:
+    """What info.json keeps, under `assembly`, for `rules` to read; names and plain numbers."""
+    names = found.bodyparts
+    return {
+        "animals": found.animals,
+        "unique_bodyparts": [names[i] for i in found.unique],
+        "graph": [[names[a], names[b]] for a, b in found.edges],
+        "min_affinity": [round(float(v), 4) for v in found.min_affinity],
+        "weights": [round(float(v), 4) for v in found.weights],
+        "reach": [
+            [None if np.isinf(v) else round(float(v), 2) for v in row] for row in found.reach
+        ],
+        "min_likelihood": found.min_likelihood,
+        "min_parts": found.min_parts,
+        "identity": found.identity,
+    }
+
+
+def assemble(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
+    """The individuals of one frame.
+
+    Every bodypart in turn is matched to the animals begun so far so that the sum of all links
+    inside animals is largest (Hungarian method), then twice more to all others; fragments that
+    belong together are joined. At most `animals` stay, those seen best. A frame of any peaks takes
+    bounded time, since their number is.
+
+    Args:
+      outputs: of a model's signature, one frame: `peaks` (bodyparts, peaks, 2), `likelihood`
+        (bodyparts, peaks), `edge_costs` (edges, peaks, peaks), and `identity` (bodyparts, peaks,
+        animals) if the model has it.
+      found: of `rules`.
+
+    Returns:
+      float64 (individuals, bodyparts, 3): x, y in source pixels, likelihood; NaN where missing. The
+      rows are the named individuals if the model knows who is who, else from the surest down;
+      unique bodyparts stand in the last row alone.
+    """
+    likelihood = np.asarray(outputs["likelihood"], float)
+    place = np.asarray(outputs["peaks"], float)
+    keypoints = np.full((len(found.individuals), len(found.bodyparts), 3), np.nan)
+    values = np.concatenate([place, likelihood[..., None]], axis=-1)
+    for part in found.unique:
+        best = int(likelihood[part].argmax())
+        if likelihood[part, best] >= found.min_likelihood:
+            keypoints[-1, part] = values[part, best]
+    common = likelihood >= found.min_likelihood
+    common[list(found.unique)] = False
+    parts, numbers = np.nonzero(common)
+    if not len(parts):
+        return keypoints
+    links = _links(place[parts, numbers], parts, numbers, outputs, found)
+    animals = _Animals(links, parts, len(found.bodyparts))
+    animals.build(_FRAGMENTS * found.animals, likelihood[parts, numbers])
+    slots = _best(animals.members, likelihood[parts, numbers], found)
+    if found.identity:
+        slots = _named(slots, np.asarray(outputs["identity"], float)[parts, numbers], found)
+    for slot, members in enumerate(slots):
+        has = np.flatnonzero(members >= 0)
+        chosen = members[has]
+        keypoints[slot, has] = values[parts[chosen], numbers[chosen]]
+    return keypoints
+
+
+def _links(
+    place: np.ndarray,
+    parts: np.ndarray,
+    numbers: np.ndarray,
+    outputs: Mapping[str, np.ndarray],
+    found: Rules,
+) -> np.ndarray:
+    """Evidence that two peaks are of one animal, float32 (peaks, peaks), symmetric.
+
+    Args:
+      place: (peaks, 2); parts, numbers: (peaks,), the bodypart of each and which of it.
+    """
+    edge = np.full((len(found.bodyparts),) * 2, -1)
+    edge[found.edges[:, 0], found.edges[:, 1]] = np.arange(len(found.edges))
+    between = edge[parts[:, None], parts]
+    a, b = np.nonzero(between >= 0)
+    along = between[a, b]
+    sure = np.sqrt(outputs["likelihood"][parts, numbers])
+    link = outputs["edge_costs"][along, numbers[a], numbers[b]] - found.min_affinity[along]
+    links = np.zeros(between.shape, np.float32)
+    links[a, b] = link * found.weights[along] * sure[a] * sure[b]
+    links += links.T
+    limit = STRETCH * found.reach[parts[:, None], parts]
+    x, y = (place[:, axis].astype(np.float32) for axis in (0, 1))
+    links[(x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 > limit**2] = _APART
+    return links
+
+
+class _Animals:
+    """Animals in the making. `members` (animals, bodyparts) holds numbers of peaks, -1 = none.
+
+    Args:
+      links: (peaks, peaks), symmetric.
+      parts: (peaks,), the bodypart of each.
+    """
+
+    def __init__(self, links: np.ndarray, parts: np.ndarray, bodyparts: int):
+        self._links = links
+        self._of = [np.flatnonzero(parts == part) for part in range(bodyparts)]
+        # A peak may always begin an animal of its own: no more rows than peaks are needed.
+        self._all = np.full((len(parts), bodyparts), -1)
+        # What each animal says of each peak: the sum of links from its members.
+        self._support = np.zeros_like(links)
+        self._count = 0
+
+    @property
+    def members(self) -> np.ndarray:
+        return self._all[: self._count]
+
+    def build(self, most: int, likelihood: np.ndarray) -> None:
+        """Makes the animals, joining fragments among the `most` best.
+
+        Args:
+          likelihood: (peaks,).
+        """
+        order = self._order(likelihood)
+        for part in order:
+            self._match(part)
+        for _ in range(SWEEPS):
+            before = self.members.copy()
+            for part in order:
+                self._match(part)
+            self._join(most, likelihood)
+            if np.array_equal(before, self.members):
+                break
+
+    def _order(self, likelihood: np.ndarray) -> list[int]:
+        """Bodyparts with peaks: first the surest, then what has most links to those before."""
+        left = [part for part, peaks in enumerate(self._of) if len(peaks)]
+        total = np.array([likelihood[peaks].sum() for peaks in self._of])
+        joined = np.zeros(len(self._of))
+        found: list[int] = []
+        while left:
+            nxt = max(left, key=lambda part: (joined[part], total[part]))
+            left.remove(nxt)
+            found.append(nxt)
+            near = np.maximum(self._links[self._of[nxt]].max(axis=0), 0.0)
+            joined += [near[peaks].max() if len(peaks) else 0.0 for peaks in self._of]
+        return found
+
+    def _match(self, part: int) -> None:
+        """Gives each peak of a bodypart to the animal it fits, or lets it begin one."""
+        peaks = self._of[part]
+        rows = np.flatnonzero(self.members[:, part] >= 0)
+        self._support[rows] -= self._links[self._all[rows, part]]
+        self._all[rows, part] = -1
+        self._drop_empty()
+        score = self._support[: self._count, peaks]
+        rows, columns = linear_sum_assignment(np.maximum(score, 0.0), maximize=True)
+        fits = score[rows, columns] > 0
+        self._all[rows[fits], part] = peaks[columns[fits]]
+        self._support[rows[fits]] += self._links[peaks[columns[fits]]]
+        free = np.ones(len(peaks), bool)
+        free[columns[fits]] = False
+        alone = peaks[free]
+        fresh = slice(self._count, self._count + len(alone))
+        self._all[fresh] = -1
+        self._all[fresh, part] = alone
+        self._support[fresh] = self._links[alone]
+        self._count += len(alone)
+
+    def _drop_empty(self) -> None:
+        full = np.flatnonzero((self.members >= 0).any(axis=1))
+        if len(full) < self._count:
+            self._all[: len(full)] = self._all[full]
+            self._support[: len(full)] = self._support[full]
+            self._count = len(full)
+
+    def _join(self, most: int, likelihood: np.ndarray) -> None:
+        """Joins fragments that share no bodypart, those with the strongest links first."""
+        weight = np.where(self.members >= 0, likelihood[self.members], 0.0).sum(axis=1)
+        rows = np.argsort(-weight, kind="stable")[:most]
+        while len(rows) > 1:
+            held = self._all[rows] >= 0
+            support = self._support[rows][:, self._all[rows]]
+            together = np.where(held, support, 0.0).sum(axis=2)
+            shared = held.astype(int) @ held.T.astype(int)
+            together[shared > 0] = -np.inf
+            a, b = np.unravel_index(int(together.argmax()), together.shape)
+            if together[a, b] <= 0:
+                break
+            keep, gone = rows[a], rows[b]
+            self._all[keep] = np.maximum(self._all[keep], self._all[gone])
+            self._support[keep] += self._support[gone]
+            self._all[gone], self._support[gone] = -1, 0.0
+            rows = np.delete(rows, b)
+        self._drop_empty()
+
+
+def _best(members: np.ndarray, likelihood: np.ndarray, found: Rules) -> np.ndarray:
+    """The animals that are seen best, at most as many as there may be."""
+    held = members >= 0
+    seen = np.where(held, likelihood[members], 0.0).sum(axis=1)
+    order = np.argsort(-seen, kind="stable")
+    order = order[held[order].sum(axis=1) >= found.min_parts]
+    return members[order[: found.animals]]
+
+
+def _named(slots: np.ndarray, identity: np.ndarray, found: Rules) -> np.ndarray:
+    """Animals in the rows of their names.
+
+    Args:
+      slots: (animals found, bodyparts).
+      identity: (peaks, animals) logits.
+    """
+    held = slots >= 0
+    who = 1.0 / (1.0 + np.exp(-np.clip(identity, -30, 30)))
+    score = np.where(held[..., None], who[slots], 0.0).sum(axis=1)
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    named = np.full((found.animals, slots.shape[1]), -1)
+    named[columns] = slots[rows]
+    return named
