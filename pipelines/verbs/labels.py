@@ -4,10 +4,15 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipelines.verbs import asked
-from pipelines.verbs.verb import Verb
+from pipelines.verbs.verb import Positional, Verb
+from preprocess import files
 from preprocess.labels import ERROR, Problem
+
+if TYPE_CHECKING:
+    from pipelines.labeling.extract import Known
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -47,6 +52,118 @@ def _cells(problem: Problem) -> tuple[str, str, str, str]:
     return problem.level, place, Path(problem.image).name, problem.what
 
 
+def extract_frames(arguments: argparse.Namespace) -> int:
+    """Writes frames to label into a DeepLabCut project. 1 if a video could not be used."""
+    from pipelines.labeling import extract
+    from pipelines.predict import manifest
+    from preprocess import project
+
+    paths = manifest.expand(arguments.videos)
+    root = files.absolute(arguments.to)
+    known = project.settings(_project(root, arguments))
+    if arguments.start is not None or arguments.stop is not None:
+        known = {"count": known.get("count")}
+    settings = extract.Settings(
+        method=arguments.method,
+        cluster=arguments.cluster,
+        count=_first(arguments.count, known.get("count"), 20),
+        start=_first(arguments.start, known.get("start"), 0.0),
+        stop=_first(arguments.stop, known.get("stop")),
+        crop=arguments.crop,
+        every=arguments.every,
+        seed=arguments.seed,
+    )
+    settings.check()
+    shown = _shown(root, arguments) if arguments.method == "features" else None
+    done, failures = extract.run(paths, root, settings, shown, arguments.progress)
+    for one in done:
+        had = f", {one.had} were there" if one.had else ""
+        lost = f", {one.lost} could not be decoded" if one.lost else ""
+        looked = f" of {one.looked_at} looked at" if one.looked_at else ""
+        print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
+    return 1 if failures else 0
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _project(root: str, arguments: argparse.Namespace) -> str:
+    """The text of the project's config.yaml, which is made if there is none."""
+    from preprocess import project
+    from trainer import artefacts
+
+    file = files.join(root, project.CONFIG)
+    if files.exists(file):
+        if arguments.bodyparts or arguments.scorer:
+            raise ValueError(f"{file} is there: its bodyparts and its scorer are changed in it.")
+        return files.read_bytes(file).decode("utf-8")
+    names = (arguments.bodyparts or "").split(",")
+    text = project.create(root, scorer=arguments.scorer or "", bodyparts=names)
+    artefacts.write_text(file, text)
+    print(f"extract-frames: a new project, {file}")
+    return text
+
+
+def _shown(root: str, arguments: argparse.Namespace) -> "Known":
+    """The network, and what it makes of the images the project has."""
+    from pipelines.labeling import embedding, extract
+
+    network = embedding.Embedding(arguments.backbone, arguments.weights, arguments.scale)
+    paths = extract.shown(root)
+    found = embedding.read(arguments.progress(paths, len(paths), "labeled images"))
+    return extract.Known(network.all, network.all(found))
+
+
+def _crop(text: str) -> tuple[int, ...]:
+    try:
+        x1, x2, y1, y2 = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be x1,x2,y1,y2 in pixels, not {text!r}") from None
+    return x1, x2, y1, y2
+
+
 VERBS = {
     "check": Verb(check, "list every problem of the labels", tensorflow=False),
+    "extract-frames": Verb(
+        extract_frames,
+        "choose frames of videos to label, and write them into a DeepLabCut project",
+        tensorflow=False,
+        settings=False,
+        positional=Positional("videos", "videos, folders or globs", "+"),
+        options=(
+            ("--to", {"metavar": "PROJECT", "required": True, "help": "made if it is not there"}),
+            (
+                "--method",
+                {
+                    "choices": ("uniform", "kmeans", "features"),
+                    "default": "kmeans",
+                    "help": "drawn evenly, or one of each kind by pixels (as DeepLabCut; the "
+                    "default) or by what the backbone sees",
+                },
+            ),
+            (
+                "--cluster",
+                {
+                    "choices": ("kmeans", "core-set"),
+                    "default": "kmeans",
+                    "help": "features: one frame a cluster, or always the one farthest from all",
+                },
+            ),
+            ("--count", {"type": int, "help": "frames a video; default: the project's, or 20"}),
+            ("--start", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
+            ("--stop", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
+            ("--crop", {"type": _crop, "metavar": "X1,X2,Y1,Y2", "help": "of each frame"}),
+            ("--every", {"type": int, "default": 0, "metavar": "N", "help": "look at each Nth"}),
+            ("--seed", {"type": int, "default": 0, "help": "another seed, other frames"}),
+            ("--bodyparts", {"metavar": "A,B,…", "help": "of a new project"}),
+            ("--scorer", {"metavar": "NAME", "help": "of a new project: who labels"}),
+            ("--backbone", {"default": "resnet_compact", "help": "features: the network"}),
+            ("--weights", {"default": "builtin", "help": "features: its weights"}),
+            ("--scale", {"type": float, "default": 0.5, "help": "features: of its input"}),
+        ),
+    ),
 }
