@@ -34,6 +34,12 @@ def check(arguments: argparse.Namespace) -> int:
         f"{len(labels.items)} labeled images ({len(splits) - held_out} train, {held_out} test): "
         f"{levels[ERROR]} errors, {levels['warning']} warnings."
     )
+    if arguments.html is not None:
+        from pipelines.review import sheet
+
+        target = arguments.html or f"{config.output}/{sheet.FILE}"
+        sheet.write(target, labels, splits, problems, watched)
+        print(f"check: {target}")
     return 1 if levels[ERROR] or not labels.items else 0
 
 
@@ -127,7 +133,22 @@ def _crop(text: str) -> tuple[int, ...]:
 
 
 VERBS = {
-    "check": Verb(check, "list every problem of the labels", tensorflow=False),
+    "check": Verb(
+        check,
+        "list every problem of the labels",
+        tensorflow=False,
+        options=(
+            (
+                "--html",
+                {
+                    "nargs": "?",
+                    "const": "",
+                    "metavar": "FILE",
+                    "help": "also draw every label; default file: <output>/labels.html",
+                },
+            ),
+        ),
+    ),
     "extract-frames": Verb(
         extract_frames,
         "choose frames of videos to label, and write them into a DeepLabCut project",

@@ -169,8 +169,7 @@ def _read_csv(file: str, problems: list[Problem]) -> Table:
     if heads[:3] != ["scorer", "bodyparts", "coords"]:
         raise ValueError(f"must begin with rows scorer, bodyparts, coords. Found: {heads[:3]}")
     header = [row for _, row in lines[:3]]
-    # The path stands in one column, or in three (labeled-data, video, image).
-    width = next((i for i, cell in enumerate(header[1][1:], 1) if cell.strip()), len(header[1]))
+    width = index_width(header[1])
     columns = list(zip(*[[cell.strip() for cell in row[width:]] for row in header], strict=False))
     names, rows, values = [], [], []
     for number, row in lines[3:]:
@@ -183,6 +182,12 @@ def _read_csv(file: str, problems: list[Problem]) -> Table:
         names.append(name)
         rows.append(number)
     return Table(file, columns, names, rows, np.array(values).reshape(len(names), len(columns)))
+
+
+def index_width(bodyparts: list[str]) -> int:
+    """Columns before the first bodypart: the path stands in one, or in three (new form)."""
+    found = (i for i, cell in enumerate(bodyparts[1:], 1) if cell.strip())
+    return next(found, len(bodyparts))
 
 
 def _numbers(cells: list[str], count: int) -> list[float]:
@@ -209,7 +214,7 @@ def _agree(first: Table, second: Table) -> bool:
 
     def cells(table: Table) -> dict[tuple, float]:
         return {
-            (_image_name(name), *column): value
+            (image_name(name), *column): value
             for name, row in zip(table.names, table.values, strict=True)
             for column, value in zip(table.columns, row, strict=True)
         }
@@ -220,7 +225,8 @@ def _agree(first: Table, second: Table) -> bool:
     )
 
 
-def _image_name(name: str) -> str:
+def image_name(name: str) -> str:
+    """Video and file of an image's name, which no move of a project changes."""
     return "/".join(name.replace("\\", "/").split("/")[-2:])
 
 
