@@ -27,7 +27,10 @@ class Correction(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """A label file's new content, and the corrections it has no such label for."""
+    """A label file's new content, and the corrections it has no such label for.
+
+    A label that is at its new place already is no loss: a killed run is repeated.
+    """
 
     data: bytes
     lost: set[Correction]
@@ -53,10 +56,14 @@ def edit_csv(data: bytes, corrections: list[Correction]) -> Edited:
         name = "/".join(cell.strip() for cell in row[:width])
         for one in corrections:
             pair = places.get(one.bodypart)
-            if pair and _same_image(name, one.image) and _was(_numbers(row, pair), one.old):
+            if not pair or not _same_image(name, one.image):
+                continue
+            found = _numbers(row, pair)
+            if _is(found, one.old):
                 row += [""] * (max(pair) + 1 - len(row))
                 for column, value in zip(pair, one.new, strict=True):
                     row[column] = "" if np.isnan(value) else repr(float(value))
+            if _is(found, one.old) or _is(found, one.new):
                 lost.discard(one)
     stream = io.StringIO()
     csv.writer(stream, lineterminator=end).writerows(rows)
@@ -81,8 +88,10 @@ def edit_h5(data: bytes, corrections: list[Correction]) -> Edited:
             pair = places.get(one.bodypart)
             if not pair or not _same_image("/".join(parts), one.image):
                 continue
-            if _was(values[number, list(pair)], one.old):
+            found = values[number, list(pair)]
+            if _is(found, one.old):
                 cells |= {(number, c): v for c, v in zip(pair, one.new, strict=True)}
+            if _is(found, one.old) or _is(found, one.new):
                 lost.discard(one)
     return Edited(pandas_h5.edit(data, cells), lost)
 
@@ -111,5 +120,5 @@ def _numbers(row: list[str], pair: tuple[int, int]) -> list[float]:
     return found
 
 
-def _was(found: np.ndarray | list[float], old: tuple[float, float]) -> bool:
-    return bool(np.allclose(found, old, rtol=0, atol=SAME))
+def _is(found: np.ndarray | list[float], point: tuple[float, float]) -> bool:
+    return bool(np.allclose(found, point, rtol=0, atol=SAME, equal_nan=True))

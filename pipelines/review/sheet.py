@@ -53,7 +53,9 @@ def write(
     def card(i: int) -> dict[str, Any] | None:
         item = labels.items[i]
         data = _thumbnail(item, labels, side)
-        return data and {
+        if data is None:
+            return None
+        return {
             "data": data,
             "name": item.name,
             "where": f"{files.name(item.file)}:{item.row}" if item.row else "",

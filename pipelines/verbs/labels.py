@@ -10,6 +10,7 @@ from pipelines.verbs import asked
 from pipelines.verbs.verb import Positional, Verb
 from preprocess import files
 from preprocess.labels import ERROR, Problem
+from trainer.config import Config
 
 if TYPE_CHECKING:
     from pipelines.labeling.extract import Known
@@ -56,6 +57,53 @@ def _print_problems(problems: list[Problem]) -> None:
 def _cells(problem: Problem) -> tuple[str, str, str, str]:
     place = f"{problem.file}:{problem.row}" if problem.row else problem.file
     return problem.level, place, Path(problem.image).name, problem.what
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Ranks the labels most likely wrong; or writes corrections. 1 if one could not be written."""
+    from pipelines.review import audit as auditing
+
+    config = asked.config(arguments)
+    if arguments.apply is not None:
+        return _apply(arguments.apply, config)
+    if arguments.top < 1:
+        raise ValueError(f"--top must be 1 or more. Received: {arguments.top}.")
+    evidence = auditing.gather(config, folds=arguments.folds)
+    found = auditing.suspicions(evidence)
+    page, table, listed = auditing.write(
+        evidence, found, config, top=arguments.top, progress=arguments.progress
+    )
+    for rank, one in enumerate(found[: min(listed, 10)], 1):
+        print(f"{rank:>3}. {evidence.records[one.image].name}: {one.reason}")
+    print(f"audit: {listed} of {len(found)} labels are suspicious. {page} {table}")
+    return 0
+
+
+def _apply(path: str, config: Config) -> int:
+    from pipelines.features import source
+    from pipelines.review import corrections
+
+    if config.source.format != "deeplabcut":
+        raise ValueError(
+            "--apply writes into DeepLabCut projects; crops are corrected by moving the files into "
+            "the folder (or changing the line of the csv) of their class."
+        )
+    found = corrections.read(path)
+    labels, _ = source.read(config)
+    done = corrections.apply(found, _root(config.source.path), labels.scorer)
+    for words in done.lost:
+        print(f"FAILED {words}")
+    for file in done.written:
+        print(f"changed: {file}")
+    backup = f" As they were: {done.backup}" if done.backup else ""
+    print(f"audit: {done.done} of {len(found)} marked corrections written.{backup}")
+    if done.written:
+        print("Run `beampose features` again: it takes up the new labels and embeds nothing.")
+    return 1 if done.lost else 0
+
+
+def _root(path: str) -> str:
+    return files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
 
 
 def extract_frames(arguments: argparse.Namespace) -> int:
@@ -147,6 +195,15 @@ VERBS = {
                     "help": "also draw every label; default file: <output>/labels.html",
                 },
             ),
+        ),
+    ),
+    "audit": Verb(
+        audit,
+        "rank the labels most likely wrong, by heads that never saw them; or apply corrections",
+        options=(
+            ("--folds", {"type": int, "default": 5, "metavar": "K", "help": "heads; default: 5"}),
+            ("--top", {"type": int, "default": 60, "help": "pictures on the sheet; default: 60"}),
+            ("--apply", {"metavar": "FILE", "help": "write the rows marked yes into the labels"}),
         ),
     ),
     "extract-frames": Verb(

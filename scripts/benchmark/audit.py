@@ -66,9 +66,7 @@ def measure(arguments, seed: int, folder: str) -> dict:
     seconds = time.perf_counter() - began
     ranked = audit.ranking(evidence)
     names = [(evidence.records[i].name, evidence.names[b]) for i, b in ranked]
-    plain = sorted(
-        names, key=dict(zip(names, [-evidence.errors[i, b] for i, b in ranked], strict=True)).get
-    )
+    plain = [names[k] for k in np.argsort([-evidence.errors[i, b] for i, b in ranked])]
     return {
         "points": len(names),
         "moved": len(moved),
@@ -94,11 +92,12 @@ def found(names: list, wrong: set, percent: int) -> float:
 
 def corrupt(arguments, seed: int, source: str, target: str) -> tuple[set, set]:
     """Writes a project with wrong labels. The (image, bodypart) that were moved and exchanged."""
+    from preprocess import files, images
     from preprocess.sources import deeplabcut
 
     labels = deeplabcut.read(source)
     rng = np.random.default_rng(seed)
-    keypoints = np.stack([frame.keypoints[0] for frame in labels.items])
+    keypoints = np.stack([frame.keypoints[0] for frame in labels.items])  # pyright: ignore
     names = [frame.name for frame in labels.items]
     parts = list(labels.bodyparts)
     labeled = np.argwhere(np.isfinite(keypoints).all(axis=-1))
@@ -112,9 +111,12 @@ def corrupt(arguments, seed: int, source: str, target: str) -> tuple[set, set]:
     moved = set()
     for k in rng.choice(len(rest), half, replace=False):
         i, part = rest[k]
-        angle = rng.uniform(0, 2 * np.pi)
-        keypoints[i, part] += arguments.shift * np.array([np.cos(angle), np.sin(angle)])
-        keypoints[i, part] = np.maximum(keypoints[i, part], 0)
+        limit = images.decode(files.read_bytes(labels.items[i].image)).shape[1::-1]
+        point = np.full(2, -1.0)
+        while not (point >= 0).all() or not (point < limit).all():
+            angle = rng.uniform(0, 2 * np.pi)
+            point = keypoints[i, part] + arguments.shift * np.array([np.cos(angle), np.sin(angle)])
+        keypoints[i, part] = point
         moved.add((names[i], parts[part]))
     write(Path(source), Path(target), labels, keypoints)
     return moved, exchanged
