@@ -34,7 +34,7 @@ class Settings(NamedTuple):
     """
 
     method: str = "kmeans"
-    cluster: str = "kmeans"
+    cluster: str = "core-set"
     count: int = 20
     start: float = 0.0
     stop: float | None = None

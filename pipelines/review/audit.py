@@ -83,7 +83,7 @@ def write(
     """Writes `<output>/audit`: the csv of what is suspicious, and the sheet of the first `top`.
 
     Returns:
-      both files, and the number of suspicious labels (or pairs of labels).
+      both files, and how many suspicions the csv lists.
     """
     folder = artefacts.begin(artefacts.place(config.output, FOLDER))
     listed = [one for one in found if one.score >= LISTED[config.task]]
@@ -104,16 +104,21 @@ def write(
     page = environment.get_template("audit.html").render(
         task=config.task,
         title=artefacts.read_json(artefacts.place(config.dataset, artefacts.INFO))["project"],
-        labels=len(found),
+        labels=count(found),
         images=len(evidence.records),
-        listed=len(listed),
+        suspicious=count(listed),
         cards=cards,
         csv=PROPOSALS,
         side=SIDE,
     )
     artefacts.write_text(folder / SHEET, page)
-    artefacts.complete(folder, {"suspicious": len(listed), "labels": len(found)})
+    artefacts.complete(folder, {"suspicious": len(listed), "labels": count(found)})
     return folder / SHEET, target, len(listed)
+
+
+def count(found: Sequence[Suspicion]) -> int:
+    """Labels in some suspicions: two bodyparts that may be exchanged are two."""
+    return sum(max(len(one.parts), 1) for one in found)
 
 
 def marked(evidence: Evidence, one: Suspicion) -> bool:

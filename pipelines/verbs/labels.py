@@ -75,7 +75,8 @@ def audit(arguments: argparse.Namespace) -> int:
     )
     for rank, one in enumerate(found[: min(listed, 10)], 1):
         print(f"{rank:>3}. {evidence.records[one.image].name}: {one.reason}")
-    print(f"audit: {listed} of {len(found)} labels are suspicious. {page} {table}")
+    suspicious, labels = auditing.count(found[:listed]), auditing.count(found)
+    print(f"audit: {suspicious} of {labels} labels are suspicious. {page} {table}")
     return 0
 
 
@@ -227,8 +228,9 @@ VERBS = {
                 "--cluster",
                 {
                     "choices": ("kmeans", "core-set"),
-                    "default": "kmeans",
-                    "help": "features: one frame a cluster, or always the one farthest from all",
+                    "default": "core-set",
+                    "help": "features: one frame a cluster, or always the one farthest from all "
+                    "(the default)",
                 },
             ),
             ("--count", {"type": int, "help": "frames a video; default: the project's, or 20"}),
