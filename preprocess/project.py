@@ -12,6 +12,44 @@ from preprocess import files
 
 SECTION = "video_sets"
 CONFIG = "config.yaml"
+# What a new project says behind its bodyparts: keys, order and values of DeepLabCut's template.
+_DEFAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "Fraction of video to start/stop when extracting frames for labeling/refinement",
+        {"start": 0, "stop": 1, "numframes2pick": 20},
+    ),
+    (
+        "Plotting configuration",
+        {
+            "skeleton": [],
+            "skeleton_color": "black",
+            "pcutoff": 0.6,
+            "dotsize": 12,
+            "alphavalue": 0.7,
+            "colormap": "rainbow",
+        },
+    ),
+    (
+        "Training,Evaluation and Analysis configuration",
+        {
+            "TrainingFraction": [0.95],
+            "iteration": 0,
+            "default_net_type": "resnet_50",
+            "default_augmenter": "default",
+            "snapshotindex": -1,
+            "batch_size": 8,
+        },
+    ),
+    (
+        "Cropping Parameters (for analysis and outlier frame detection)",
+        {"cropping": False, "x1": 0, "x2": 640, "y1": 277, "y2": 624},
+    ),
+    (
+        "Refinement configuration (parameters from annotation dataset configuration also relevant "
+        "in this stage)",
+        {"corner2move2": [50, 50], "move2corner": True},
+    ),
+)
 _CROP = re.compile(r"\s*\d+(\s*,\s*\d+){3}\s*")
 _KEY = re.compile(r"^(?:[A-Za-z_][\w-]*|'[^']*'|\"[^\"]*\")\s*:")
 
@@ -50,41 +88,7 @@ def create(
             "Annotation data set configuration (and individual video cropping parameters)",
             {SECTION: {}, "bodyparts": names},
         ),
-        (
-            "Fraction of video to start/stop when extracting frames for labeling/refinement",
-            {"start": 0, "stop": 1, "numframes2pick": 20},
-        ),
-        (
-            "Plotting configuration",
-            {
-                "skeleton": [],
-                "skeleton_color": "black",
-                "pcutoff": 0.6,
-                "dotsize": 12,
-                "alphavalue": 0.7,
-                "colormap": "rainbow",
-            },
-        ),
-        (
-            "Training,Evaluation and Analysis configuration",
-            {
-                "TrainingFraction": [0.95],
-                "iteration": 0,
-                "default_net_type": "resnet_50",
-                "default_augmenter": "default",
-                "snapshotindex": -1,
-                "batch_size": 8,
-            },
-        ),
-        (
-            "Cropping Parameters (for analysis and outlier frame detection)",
-            {"cropping": False, "x1": 0, "x2": 640, "y1": 277, "y2": 624},
-        ),
-        (
-            "Refinement configuration (parameters from annotation dataset configuration also "
-            "relevant in this stage)",
-            {"corner2move2": [50, 50], "move2corner": True},
-        ),
+        *_DEFAULTS,
     ]
     return "\n\n".join(f"# {title}\n{_dump(values)}".rstrip() for title, values in parts) + "\n"
 

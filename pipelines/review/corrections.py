@@ -91,24 +91,16 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
     lost: set[Correction] = set()
     for video, wanted in by_video.items():
         stem = files.join(root, LABELED_DATA, video, f"CollectedData_{scorer}")
-        own = {
-            f"{stem}{s}": files.read_bytes(f"{stem}{s}") for s in _EDITS if files.exists(stem + s)
-        }
-        missed = set(wanted) if not own else set()
-        for file, data in own.items():
-            missed |= _edit(file, data, wanted).lost
+        there = [stem + suffix for suffix in _EDITS if files.exists(stem + suffix)]
+        own = {file: files.read_bytes(file) for file in there}
+        missed = set() if own else set(wanted)
+        missed.update(*(_edit(file, data, wanted).lost for file, data in own.items()))
         lost |= missed
         kept = [one for one in wanted if one not in missed]
-        if kept:
-            before |= own
-            after |= {file: _edit(file, data, kept).data for file, data in own.items()}
-    backup = ""
-    if after:
-        backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
-        for file, data in before.items():
-            _put(files.join(backup, files.name(files.parent(file)), files.name(file)), data)
-        for file, data in after.items():
-            _put(file, data)
+        changed = {file: _edit(file, data, kept).data for file, data in own.items()}
+        after |= {file: data for file, data in changed.items() if data != own[file]}
+        before |= {file: own[file] for file in after if file in own}
+    backup = _write(before, after, root) if after else ""
     words = [
         f"{one.image} {one.bodypart}: no label at ({one.old[0]:g}, {one.old[1]:g}) in the files of "
         f"{scorer}; it changed since the audit"
@@ -116,6 +108,16 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
         if one in lost
     ]
     return Applied(len(found) - len(words), words, sorted(after), backup)
+
+
+def _write(before: dict[str, bytes], after: dict[str, bytes], root: str) -> str:
+    """Keeps files as they were, then writes them. Returns the folder of the former."""
+    backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
+    for file, data in before.items():
+        _put(files.join(backup, files.name(files.parent(file)), files.name(file)), data)
+    for file, data in after.items():
+        _put(file, data)
+    return backup
 
 
 def _edit(file: str, data: bytes, wanted: list[Correction]) -> corrections.Edited:

@@ -51,19 +51,13 @@ def write(
     wrong = {(p.file, p.row, p.image) for p in problems}
 
     def card(i: int) -> dict[str, Any] | None:
-        item = labels.items[i]
-        data = _thumbnail(item, labels, side)
-        if data is None:
-            return None
-        return {
-            "data": data,
-            "name": item.name,
-            "where": f"{files.name(item.file)}:{item.row}" if item.row else "",
-            "split": splits[i],
-            "odd": _words(odd[i], labels.bodyparts) if i in odd else "",
-            "wrong": (item.file, item.row, item.name) in wrong,
-            "class": labels.classes[item.label] if isinstance(item, LabeledCrop) else "",
-        }
+        found = _card(labels, i, side)
+        if found is not None:
+            item = labels.items[i]
+            found["split"] = splits[i]
+            found["odd"] = _words(odd[i], labels.bodyparts) if i in odd else ""
+            found["wrong"] = (item.file, item.row, item.name) in wrong
+        return found
 
     with ThreadPoolExecutor(2) as pool:
         cards = [one for one in progress(pool.map(card, order)) if one]
@@ -86,6 +80,19 @@ def write(
         pages=[cards[start : start + PAGE] for start in range(0, len(cards), PAGE)],
     )
     artefacts.write_text(target, page)
+
+
+def _card(labels: Labels, i: int, side: int) -> dict[str, Any] | None:
+    item = labels.items[i]
+    data = _thumbnail(item, labels, side)
+    if data is None:
+        return None
+    return {
+        "data": data,
+        "name": item.name,
+        "where": f"{files.name(item.file)}:{item.row}" if item.row else "",
+        "class": labels.classes[item.label] if isinstance(item, LabeledCrop) else "",
+    }
 
 
 def uri(pixels: np.ndarray, quality: int = 78) -> str:
