@@ -74,15 +74,15 @@ def test_an_audit_ranks_labels_and_embeds_nothing_and_a_marked_row_is_applied(au
     assert f"{float(chosen['x']):.3f}" in text and "8.25" not in text
 
 
-def test_a_label_that_changed_since_the_audit_is_left_alone(audited, capsys):
-    marked = audited.parent / "marked.csv"
+def test_a_label_that_changed_since_the_audit_is_left_alone(pose_file, capsys):
+    marked = pose_file.parent / "marked.csv"
     head = "apply,image,bodypart,x,y,new_x,new_y\n"
     marked.write_text(head + "yes,labeled-data/a/img00.png,nose,1,2,3,4\n")
-    before = keypoints(audited, "labeled-data/a/img00.png")
-    assert cli.main(["audit", str(audited), "--apply", str(marked)]) == 1
+    before = keypoints(pose_file, "labeled-data/a/img00.png")
+    assert cli.main(["audit", str(pose_file), "--apply", str(marked)]) == 1
     assert "changed since the audit" in capsys.readouterr().out
-    np.testing.assert_array_equal(keypoints(audited, "labeled-data/a/img00.png"), before)
-    assert not (audited.parent / "project/labeled-data-backups").exists()
+    np.testing.assert_array_equal(keypoints(pose_file, "labeled-data/a/img00.png"), before)
+    assert not (pose_file.parent / "project/labeled-data-backups").exists()
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,29 @@ def test_a_label_that_changed_since_the_audit_is_left_alone(audited, capsys):
         ("maybe,a/img.png,nose,1,2,3,4", "must be yes or no"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_named_and_nothing_changes(audited, capsys, row, message):
-    marked = audited.parent / "marked.csv"
+def test_a_row_that_cannot_be_used_is_named_and_nothing_changes(pose_file, capsys, row, message):
+    marked = pose_file.parent / "marked.csv"
     marked.write_text(f"apply,image,bodypart,x,y,new_x,new_y\n{row}\n")
-    assert cli.main(["audit", str(audited), "--apply", str(marked)]) == 2
+    assert cli.main(["audit", str(pose_file), "--apply", str(marked)]) == 2
     err = capsys.readouterr().err
     assert "row 2" in err and message in err
+
+
+def test_marked_rows_are_written_after_a_backup(pose_file, capsys):
+    image = "labeled-data/a/img00.png"
+    before = keypoints(pose_file, image)
+    x, y = before[0]
+    marked = pose_file.parent / "marked.csv"
+    head = "apply,image,bodypart,x,y,new_x,new_y\n"
+    marked.write_text(f"{head}yes,{image},nose,{x:.3f},{y:.3f},7.5,8.25\nno,{image},tail,1,2,3,4\n")
+    for _ in "ab":  # Again is no error, and changes nothing.
+        assert cli.main(["audit", str(pose_file), "--apply", str(marked)]) == 0
+        assert "1 of 1 marked corrections written" in capsys.readouterr().out
+    after = keypoints(pose_file, image)
+    assert after[0].tolist() == [7.5, 8.25]
+    np.testing.assert_array_equal(after[1:], before[1:])
+    (kept,) = (pose_file.parent / "project/labeled-data-backups").glob("*/a/*")
+    assert f"{x:.3f}" in kept.read_text()
 
 
 def test_crops_get_another_class_proposed(trained, capsys):
