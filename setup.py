@@ -85,7 +85,7 @@ if __name__ == "__main__":
         python_requires=">=3.10,<3.14",
         packages=find_packages(include=["preprocess*", "pipelines*", "trainer*"]),
         package_data={
-            "pipelines.review": ["*.html"],
+            "pipelines.review": ["*.html", "*.css"],
             "pipelines": ["*.json"],
             "trainer": ["builtin/*"],
         },

@@ -11,6 +11,7 @@ ALLOWED = {"preprocess": set(), "trainer": set(), "pipelines": {"preprocess", "t
 FORBIDDEN = {
     "preprocess": {"tensorflow", "keras", "apache_beam", "google"},
     "trainer": {"apache_beam", "google", "cv2", "pandas", "av", "PIL"},
+    "pipelines/labeling": {"apache_beam", "google"},
     "pipelines/outputs": {"apache_beam", "tensorflow", "keras"},
     "pipelines/review": {"apache_beam", "tensorflow", "keras"},
 }

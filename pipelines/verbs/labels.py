@@ -29,6 +29,12 @@ def check(arguments: argparse.Namespace) -> int:
         f"{len(labels.items)} labeled images ({len(splits) - held_out} train, {held_out} test): "
         f"{levels[ERROR]} errors, {levels['warning']} warnings."
     )
+    if arguments.html is not None:
+        from pipelines.review import sheet
+
+        target = arguments.html or f"{config.output}/{sheet.FILE}"
+        sheet.write(target, labels, splits, problems, watched)
+        print(f"check: {target}")
     return 1 if levels[ERROR] or not labels.items else 0
 
 
@@ -135,7 +141,22 @@ _OVERWRITE = (
     {"action": "store_true", "help": "replace what differs; a copy of it is kept (.bak)"},
 )
 VERBS = {
-    "check": Verb(check, "list every problem of the labels", tensorflow=False),
+    "check": Verb(
+        check,
+        "list every problem of the labels",
+        tensorflow=False,
+        options=(
+            (
+                "--html",
+                {
+                    "nargs": "?",
+                    "const": "",
+                    "metavar": "FILE",
+                    "help": "also draw every label; default file: <output>/labels.html",
+                },
+            ),
+        ),
+    ),
     "import-labels": Verb(
         import_labels,
         "write ImageJ, SLEAP, COCO or other DeepLabCut labels into a DeepLabCut project",

@@ -90,8 +90,7 @@ def _read_csv(file: str, several: bool, problems: list[Problem]) -> Table:
     if heads != levels:
         raise ValueError(f"must begin with rows {', '.join(levels)}. Found: {list(heads)}")
     header = [row for _, row in lines[: len(levels)]]
-    # The path stands in one column, or in three (labeled-data, video, image).
-    width = next((i for i, cell in enumerate(header[1][1:], 1) if cell.strip()), len(header[1]))
+    width = index_width(header[1])
     columns = list(zip(*[[cell.strip() for cell in row[width:]] for row in header], strict=False))
     names, rows, values = [], [], []
     for number, row in lines[len(levels) :]:
@@ -145,6 +144,12 @@ def _agree(first: Table, second: Table) -> bool:
     return one.keys() == other.keys() and np.allclose(
         list(one.values()), [other[key] for key in one], atol=1e-3, equal_nan=True
     )
+
+
+def index_width(bodyparts: list[str]) -> int:
+    """Columns before the first bodypart: the path stands in one, or in three (new form)."""
+    found = (i for i, cell in enumerate(bodyparts[1:], 1) if cell.strip())
+    return next(found, len(bodyparts))
 
 
 def image_name(name: str) -> str:

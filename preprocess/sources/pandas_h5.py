@@ -35,6 +35,32 @@ def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.
         raise ValueError(f"cannot be read as h5: {error}. A csv beside it would be used") from None
 
 
+def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
+    """The h5 file with some numbers changed in their places; layout and attributes stay.
+
+    Args:
+      cells: values by row and column, counted as `read` gives them.
+
+    Raises:
+      ValueError: as `read`, or the changed file does not read back as it should.
+    """
+    columns, _, values = read(data)
+    for place, value in cells.items():
+        values[place] = value
+    named = {(row, columns[column]): value for (row, column), value in cells.items()}
+    stream = io.BytesIO(data)
+    with h5py.File(stream, "r+") as file:
+        group = _only_table(file)
+        if "table" in group:
+            _edit_appendable(group, named)
+        else:
+            _edit_fixed(group, named)
+    changed = stream.getvalue()
+    if not np.array_equal(read(changed)[2], values, equal_nan=True):
+        raise ValueError("could not be changed in place")
+    return changed
+
+
 def _only_table(file: h5py.File) -> h5py.Group:
     groups = [v for v in file.values() if isinstance(v, h5py.Group) and "pandas_type" in v.attrs]
     if len(groups) != 1:
@@ -70,6 +96,31 @@ def _fixed(group: h5py.Group) -> tuple[list, list, np.ndarray]:
     values = np.concatenate(blocks, axis=1) if blocks else np.empty((len(index), 0))
     order = [columns.index(name) for name in names]
     return names, index, values[:, order]
+
+
+def _edit_appendable(group: h5py.Group, cells: dict[tuple[int, tuple], float]) -> None:
+    table = _values(group, "table")
+    for field in table.dtype.names:
+        if field.startswith("values_block_"):
+            kinds = unpickle.loads(_bytes(group["table"].attrs[f"{field}_kind"]))
+            _put(table[field].reshape(len(table), -1), [_names(kind) for kind in kinds], cells)
+            # Only this field: h5py would cut the last letter off the names in the index, which
+            # PyTables pads with zeros.
+            cast(h5py.Dataset, group["table"])[field] = table[field]
+
+
+def _edit_fixed(group: h5py.Group, cells: dict[tuple[int, tuple], float]) -> None:
+    for block in range(_count(group, "nblocks")):
+        values = _values(group, f"block{block}_values")
+        _put(values, _axis(group, f"block{block}_items"), cells)
+        cast(h5py.Dataset, group[f"block{block}_values"])[...] = values
+
+
+def _put(values: np.ndarray, names: list[tuple], cells: dict[tuple[int, tuple], float]) -> None:
+    """Changes a view of a block, whose columns have these names."""
+    for (row, name), value in cells.items():
+        if name in names:
+            values[row, names.index(name)] = value
 
 
 def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:

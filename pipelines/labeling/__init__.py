@@ -1,0 +1,1 @@
+"""From videos to a folder of frames to label."""

@@ -1,0 +1,111 @@
+"""Corrections change the cells they name, and nothing else, in every layout of a label file."""
+
+import csv
+import io
+
+import fakes
+import h5py
+import numpy as np
+import pytest
+
+from preprocess import corrections
+from preprocess.corrections import Correction
+from preprocess.sources import pandas_h5
+
+NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
+MOVE = Correction("labeled-data/cam1/img2.png", "ear", (22.5, 17.25), (1.5, 2.25))
+AWAY = Correction("cam1/img0.png", "nose", (10.25, 5.5), (np.nan, np.nan))
+
+
+def expected():
+    points = fakes.points(3)
+    points[2, 1] = MOVE.new
+    points[0, 0] = np.nan
+    return points
+
+
+@pytest.mark.parametrize("names", [NAMES, [name.replace("/", ",") for name in NAMES]])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_csv_keeps_all_its_other_cells(names, end, mark):
+    text = fakes.csv_text(names, fakes.points(3)).replace("\n", end)
+    data, lost = corrections.edit_csv(mark + text.encode(), [MOVE, AWAY])
+    assert not lost
+    assert data.startswith(mark) and data.count(end.encode()) == 6
+    rows = [list(csv.reader(io.StringIO(one))) for one in (text, data.decode("utf-8-sig"))]
+    changed = [
+        (r, c, new)
+        for r, (before, after) in enumerate(zip(*rows, strict=True))
+        for c, (old, new) in enumerate(zip(before, after, strict=True))
+        if old != new
+    ]
+    first = names[0].count(",") + 1
+    assert changed == [
+        (3, first, ""),
+        (3, first + 1, ""),
+        (5, first + 2, "1.5"),
+        (5, first + 3, "2.25"),
+    ]
+
+
+@pytest.mark.parametrize("layout", ["table", "fixed", "three levels"])
+def test_an_h5_keeps_its_layout_and_attributes(tmp_path, layout):
+    pandas = pytest.importorskip("pandas")
+    names = [tuple(n.split("/")) for n in NAMES] if layout == "three levels" else NAMES
+    frame = fakes.table(names, fakes.points(3))
+    file = tmp_path / "labels.h5"
+    kind = "table" if layout == "table" else "fixed"
+    frame.to_hdf(file, key="df_with_missing", format=kind, mode="w")
+    before = file.read_bytes()
+    data, lost = corrections.edit_h5(before, [MOVE, AWAY])
+    assert not lost
+    np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), expected())
+    file.write_bytes(data)
+    again = pandas.read_hdf(file, "df_with_missing")
+    np.testing.assert_array_equal(again.to_numpy().reshape(3, 3, 2), expected())
+    assert again.columns.equals(frame.columns) and again.index.equals(frame.index)
+    with h5py.File(io.BytesIO(before)) as old, h5py.File(io.BytesIO(data)) as new:
+        found = [{}, {}]
+        for attributes, h5 in zip(found, (old, new), strict=True):
+            h5.visititems(
+                lambda name, item, kept=attributes: kept.update(
+                    {(name, key): str(value) for key, value in item.attrs.items()}
+                )
+            )
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        MOVE._replace(old=(22.5, 17.3)),
+        MOVE._replace(image="labeled-data/cam2/img2.png"),
+        MOVE._replace(bodypart="paw"),
+        MOVE._replace(old=(np.nan, np.nan)),
+    ],
+)
+def test_a_label_that_is_not_what_was_judged_stays(tmp_path, wrong):
+    text = fakes.csv_text(NAMES, fakes.points(3)).encode()
+    assert corrections.edit_csv(text, [wrong]) == (text, {wrong})
+    file = tmp_path / "labels.h5"
+    fakes.table(NAMES, fakes.points(3)).to_hdf(file, key="df_with_missing", mode="w")
+    data, lost = corrections.edit_h5(file.read_bytes(), [wrong])
+    assert lost == {wrong}
+    np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), fakes.points(3))
+
+
+@pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\xfe"])
+def test_what_is_no_label_file_is_refused(data):
+    with pytest.raises(ValueError):
+        corrections.edit_csv(data, [MOVE])
+    with pytest.raises(ValueError):
+        corrections.edit_h5(data, [MOVE])
+
+
+def test_real_label_files_can_be_edited(shared_data):
+    folder = shared_data / "openfield-Pranav-2018-10-30/labeled-data/m4s1"
+    for suffix, edit in ((".csv", corrections.edit_csv), (".h5", corrections.edit_h5)):
+        data = (folder / f"CollectedData_Pranav{suffix}").read_bytes()
+        one = Correction("labeled-data/m4s1/img0000.png", "snout", (21.521, 265.428), (1.0, 2.0))
+        changed, lost = edit(data, [one])
+        assert not lost and changed != data
