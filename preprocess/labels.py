@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from preprocess.cut import Rule
+
 ERROR = "error"
 WARNING = "warning"
 
@@ -70,6 +72,7 @@ class Labels:
       bodyparts, individuals, edges, scorer: what a pose project names; edges join two bodyparts.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
+      rule: how the crops were cut, where that is known.
       problems: rows and files that could not be read, and oddities.
     """
 
@@ -80,4 +83,5 @@ class Labels:
     scorer: str = ""
     project: str = ""
     classes: tuple[str, ...] = ()
+    rule: Rule | None = None
     problems: tuple[Problem, ...] = ()

@@ -10,7 +10,8 @@ import apache_beam as beam
 from pipelines import options as beam_options
 from pipelines import runner
 from pipelines.cloud import stage
-from pipelines.predict import commit, lock, manifest, steps
+from pipelines.predict import candidates, commit, lock, manifest, steps
+from pipelines.predict.crops import LABEL, Crops
 from pipelines.predict.infer import SavedModelHandler, model_digest
 from pipelines.predict.manifest import Sample
 from pipelines.predict.pose import Keypoints
@@ -70,6 +71,7 @@ def run(
         counters = runner.finish(pipeline, "predict")
         summaries, failures = _results(output, named)
         _write_failures(output, summaries, failures)
+        output.kind.conclude(output.folder, summaries, failures)
     seconds = time.perf_counter() - began
     kept = counters.get("videos_kept", 0)
     return Summary(summaries, kept, failures, counters.get("frames", 0), seconds, counters)
@@ -108,11 +110,8 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
     Args:
       info: the model's info.json.
     """
-    if info["task"] != "pose":
-        raise ValueError(
-            "beampose predict runs pose models on videos; a crop model classifies crops, by its "
-            f"SavedModel in {config.model} or `beampose evaluate`."
-        )
+    if info["task"] == "crops":
+        return _describe_crops(config, info, overwrite), View()
     predict = config.predict
     trained = info.get("frame_size")
     crop = None if predict.crop is None else (*predict.crop,)
@@ -136,6 +135,45 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
         overwrite=overwrite,
     )
     return output, view
+
+
+def crops_kind(config: Config, info: dict[str, Any]) -> Crops:
+    """What a crop model makes of frames.
+
+    Args:
+      info: the model's info.json.
+    """
+    rule, remark = candidates.rule_of(config.boxes, info.get("crop_rule"))
+    return Crops(
+        classes=tuple(info["classes"]),
+        candidates=candidates.of_config(config.boxes),
+        rule=rule,
+        side=info["recipe"]["crop_size"],
+        threshold=config.predict.pcutoff,
+        keep=config.keep,
+        remark=remark,
+    )
+
+
+def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> commit.Output:
+    kind = crops_kind(config, info)
+    predict = config.predict
+    settings: dict[str, Any] = {
+        name: getattr(predict, name) for name in ("every", "fps", "start", "stop", "pcutoff")
+    }
+    settings |= {**kind.candidates.describe(), **kind.rule._asdict()}
+    settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
+    if kind.lead:
+        # Every range learns the background anew, so where ranges begin is part of the result.
+        settings["chunk"] = predict.chunk
+    return commit.Output(
+        folder=config.predictions,
+        label=LABEL,
+        model_digest=model_digest(config.model),
+        settings=settings,
+        kind=kind,
+        overwrite=overwrite,
+    )
 
 
 def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:

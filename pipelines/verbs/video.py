@@ -24,6 +24,12 @@ def predict(arguments: argparse.Namespace) -> int:
             f"{video['frames_by_packets']} frames, {video['frames_decoded']} decoded, "
             f"{len(video['failures'])} failed"
         )
+        if "boxes" in video:
+            kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
+            print(
+                f"  {video['boxes']} boxes, {video['hits']} of them hits in "
+                f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
+            )
         for remark in (video["frames_differ"], video.get("remark")):
             if remark:
                 print(f"  NOTE: {remark}")

@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     worst = 0
     for step in (training.features, training.train, training.evaluate):
         worst = max(worst, step(arguments))
-    if config.task == "pose" and asked.has_videos(arguments, config):
+    if asked.has_videos(arguments, config):
         for step in (video.predict, video.render):
             worst = max(worst, step(arguments))
     from pipelines.review import report
