@@ -92,17 +92,21 @@ class Crops(NamedTuple):
         found = detections.of_arrays(arrays, self.classes)
         seen = frames[result.arrays["looked"]]
         times = manifest.seconds(video)
-        about = {
+        about = self.about(video, len(seen))
+        detections.write(stem.with_name(stem.name + TABLE), found, about)
+        said = self.publish(stem, video, seen, found)
+        return {**said, **self._keep(stem, video, found, times), "remark": self.remark}
+
+    def about(self, video: Video, looked_at: int) -> dict[str, Any]:
+        """What a table of detections says beside its columns."""
+        return {
             "video": video.path,
             "fps": video.fps,
             "height": video.height,
             "width": video.width,
             "threshold": self.threshold,
-            "looked_at": len(seen),
+            "looked_at": looked_at,
         }
-        detections.write(stem.with_name(stem.name + TABLE), found, about)
-        said = self.publish(stem, video, seen, found)
-        return {**said, **self._keep(stem, video, found, times), "remark": self.remark}
 
     def publish(
         self, stem: UPath, video: Video, seen: np.ndarray, found: Detections

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from pipelines.outputs import deeplabcut, film
+from pipelines.outputs import deeplabcut, detections, film
 from pipelines.predict import manifest
-from pipelines.review import draw
+from pipelines.review import boxes, draw
 from preprocess import videos
 from trainer import artefacts
 from trainer.config import Config
@@ -32,8 +32,10 @@ def run(
       FileNotFoundError: there is no model, or a path matches nothing.
     """
     info = artefacts.require(config.model, "train")
-    style = _style(config, info)
     listed = manifest.read(manifest.expand(paths))
+    if info["task"] == "crops":
+        return _run_crops(config, listed, progress)
+    style = _style(config, info)
     done, failures = [], list(listed.failures)
     for name, video in listed.videos:
         stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
@@ -81,6 +83,30 @@ def labeled_frames(
         draw.skeleton(image, points[i], style.edges)
         draw.dots(image, points[i], colors, radius)
         yield image
+
+
+def _run_crops(
+    config: Config, listed: manifest.Manifest, progress: Callable[..., Iterable]
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    done, failures = [], list(listed.failures)
+    for name, video in listed.videos:
+        stem = f"{config.predictions}/{name}_crops"
+        if not artefacts.place(f"{stem}.parquet").is_file():
+            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
+            continue
+        part = artefacts.read_json(f"{stem}_megadetector.json")["images"][0]
+        numbers = np.array(part["frames_processed"], np.int64)
+        if not len(numbers) or numbers[-1] >= video.count:
+            why = f"has {video.count} frames, its predictions are of others. Predict it again."
+            failures.append((video.path, why))
+            continue
+        found = detections.read(f"{stem}.parquet")
+        frames = boxes.labeled_frames(video, found, config.predict.pcutoff, numbers)
+        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+        target = artefacts.place(f"{stem}_labeled.mp4")
+        film.write(target, progress(frames, len(numbers), name), fps=video.fps / max(step, 1))
+        done.append(target)
+    return done, failures
 
 
 def _style(config: Config, info: dict[str, Any]) -> Style:
