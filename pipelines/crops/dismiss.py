@@ -58,8 +58,10 @@ def write_page(
         found = repeats.groups(one.name, one.table, sure, at_least)
         rows = [row for group in found for row in repeats.samples(group)]
         pictures |= {(one.name, row): jpeg for row, jpeg in _pictures(one, kind, rows).items()}
-        made += found
-    made.sort(key=lambda group: -len(group.rows))
+        # What comes back again and again stands first: an animal that rests comes once.
+        visits = {id(g): repeats.visits(one.table.frames[g.rows]) for g in found}
+        made += [(-visits[id(g)], -len(g.rows), g) for g in found]
+    made = [group for *_, group in sorted(made, key=lambda one: one[:2])]
     file = artefacts.place(folder, repeats.PAGE)
     clocks = {e.name: functools.partial(annotations.clock, fps=e.video.fps) for e in every}
     tables = {e.name: e.table for e in every}
@@ -126,7 +128,9 @@ def _pictures(one: Predicted, kind: Crops, rows: Sequence[int]) -> dict[int, byt
     if not wanted:
         return found
     for frame in videos.read(one.video, min(wanted), max(wanted) + 1, wanted):
-        for row in wanted[frame.index] if frame.pixels is not None else ():
+        if frame.pixels is None:
+            continue
+        for row in wanted[frame.index]:
             place = tuple(one.table.places[row].tolist())
             found[row] = thumb(kind.rule.cut(frame.pixels, place))
     return found

@@ -1,5 +1,6 @@
 """Stretches of a video with hits, and the frames and films that are kept of them."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +39,14 @@ def stretches(
     # The length counts from the first to the last frame, with the last frame's own duration.
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return [(a, b) for a, b in found if times[b] - times[a] + step >= shortest - 1e-9]
+
+
+def clear(folder: UPath) -> None:
+    """Takes away what an earlier prediction kept: frames and clips, by the form of their names."""
+    for pattern, form in (("*.jpg", r"\d+\.jpg"), ("*.mp4", r".+_\d+-\d+\.mp4")):
+        for file in folder.glob(pattern):
+            if re.fullmatch(form, file.name):
+                file.unlink()
 
 
 def write_clips(

@@ -169,8 +169,9 @@ class Crops(NamedTuple):
     ) -> dict[str, Any]:
         said: dict[str, Any] = {"frames_kept": 0, "clips": []}
         hits = found.only(found.hits(self.threshold))
+        clips.clear(folder_of(stem))
         if self.keep.frames:
-            best = _best_frames(hits, self.keep.frames)
+            best = best_frames(hits, self.keep.frames)
             said["frames_kept"] = clips.write_frames(folder_of(stem), video, best)
         if self.keep.clips:
             if np.isnan(times).any():
@@ -277,8 +278,16 @@ def folder_of(stem: UPath) -> UPath:
     return stem.with_name(stem.name.removesuffix(LABEL))
 
 
-def _best_frames(hits: Detections, most: int) -> list[int]:
-    """The frames with the surest hits, in order."""
+def best_frames(hits: Detections, most: int) -> list[int]:
+    """Frames to keep, in order: the surest of every visit, then the next ones of each."""
     order = np.argsort(-hits.confidence, kind="stable")
-    best = dict.fromkeys(hits.frames[order].tolist())
-    return sorted(list(best)[:most])
+    surest = list(dict.fromkeys(hits.frames[order].tolist()))
+    numbers = np.unique(hits.frames)
+    visits = dict(zip(numbers.tolist(), np.cumsum(np.diff(numbers, prepend=0) > 1), strict=True))
+    ranked: list[tuple[int, int]] = []
+    seen: dict[int, int] = {}
+    for number in surest:
+        rank = seen[visits[number]] = seen.get(visits[number], -1) + 1
+        ranked.append((rank, number))
+    # The sort is stable: among those of one rank the surest stay first.
+    return sorted(number for _, number in sorted(ranked, key=lambda one: one[0])[:most])

@@ -69,6 +69,11 @@ def overlap(places: np.ndarray, place: np.ndarray) -> np.ndarray:
     return both / np.maximum(np.prod(places[:, 2:], axis=1) + np.prod(place[2:]) - both, 1e-9)
 
 
+def visits(frames: np.ndarray) -> int:
+    """How often something came: runs of frames without a gap."""
+    return 1 + int((np.diff(np.unique(frames)) > 1).sum())
+
+
 def samples(group: Group) -> list[int]:
     """Rows of a group whose pictures are shown, spread over time."""
     at = np.linspace(0, len(group.rows) - 1, min(SHOWN, len(group.rows)))
@@ -105,7 +110,7 @@ def write(
                 ],
                 "first": clock(int(table.frames[0])),
                 "last": clock(int(table.frames[-1])),
-                "visits": 1 + int((np.diff(np.unique(table.frames)) > 1).sum()),
+                "visits": visits(table.frames),
                 "place": np.round(table.places.mean(axis=0)).astype(int).tolist(),
                 "sure": round(float(table.confidence.mean()), 2),
                 "dismissed": bool(table.dismissed.all()),
