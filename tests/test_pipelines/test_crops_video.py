@@ -11,10 +11,11 @@ import scene
 
 from pipelines import cli
 from pipelines.outputs import detections
+from pipelines.predict import candidates, pipeline
 from pipelines.predict import crops as crops_kind
-from pipelines.predict import pipeline
 from pipelines.predict.infer import FramePredictor
 from preprocess import videos
+from preprocess.cut import Rule
 from trainer.config import Boxes, Keep
 
 COUNT = 60
@@ -277,3 +278,46 @@ def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "hits in" in out
     assert "NOTE: how the model's training crops were cut is not known" in out
+    folder = tmp_path / "door/predictions"
+    assert cli.main(["repeats", *words, "--at-least", "2"]) == 0
+    page = (folder / "repeats.html").read_text()
+    start = page.index('id="data">') + len('id="data">')
+    groups = json.loads(page[start : page.index("</script>", start)])["groups"]
+    assert groups and all(group["pictures"] for group in groups)
+    gone = groups[0]["detections"]
+    lines = "".join(f"feeder,{frame},{box}\n" for frame, box in gone)
+    (tmp_path / "gone.csv").write_text("video,frame,box\n" + lines)
+    before = (folder / "feeder/annotations.csv").read_text().splitlines()
+    whole = (folder / "megadetector.json").read_bytes()
+    assert cli.main(["repeats", *words, "--dismiss", str(tmp_path / "gone.csv")]) == 0
+    assert f"feeder: {len(gone)} dismissed" in capsys.readouterr().out
+    after = (folder / "feeder/annotations.csv").read_text().splitlines()
+    assert len(after) == len(before) - len(gone)
+    assert set(after) < set(before)
+    (image,) = json.loads((folder / "megadetector.json").read_text())["images"]
+    left = {(d["frame_number"]) for d in image["detections"]}
+    assert len(image["detections"]) == summary_of(folder)["boxes"] - len(gone)
+    assert left <= set(image["frames_processed"])
+    assert cli.main(["render", *words]) == 0
+    assert videos.index(str(folder / "feeder_crops_labeled.mp4")).count == COUNT
+    # A list that names nothing brings all of them back.
+    (tmp_path / "gone.csv").write_text("video,frame,box\n")
+    assert cli.main(["repeats", *words, "--dismiss", str(tmp_path / "gone.csv")]) == 0
+    assert (folder / "feeder/annotations.csv").read_text().splitlines() == before
+    assert (folder / "megadetector.json").read_bytes() == whole
+
+
+def summary_of(folder):
+    return json.loads((folder / "feeder_crops.json").read_text())
+
+
+def test_the_rule_of_the_training_crops_is_used_unless_another_is_asked_for():
+    known = {"pad": 0.3, "square": True}
+    assert candidates.rule_of(Boxes(), known) == (Rule(0.3, True), "")
+    rule, remark = candidates.rule_of(Boxes(pad=0.1), known)
+    assert rule == Rule(0.1, True)
+    assert "the model learned from pad 0.3" in remark
+    rule, remark = candidates.rule_of(Boxes(), None)
+    assert rule == Rule()
+    assert "not known" in remark
+    assert candidates.rule_of(Boxes(pad=0.2), None) == (Rule(0.2), "")
