@@ -54,6 +54,8 @@ def run(
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     info = artefacts.require(config.model, "train")
+    if config.boxes.path is not None:
+        beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
     expanded = manifest.expand(paths)
     if not beam_options.is_local(options):
