@@ -1,8 +1,8 @@
 """Candidate boxes by motion: what differs from the background, in DeepMeerkat's steps.
 
 A thing that keeps still is foreground for log(background_ratio) / log(1 - learning_rate) frames:
-17 with the settings here, one with those of DeepMeerkat (0.1 and 0.95), which sees what changes
-from frame to frame.
+17 with the settings here, one with those of DeepMeerkat (0.1 and 0.95), which sees only
+what changes between two frames.
 """
 
 from typing import NamedTuple
