@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TEMPLATES = ("repeats", "report", "sorting")
 BUILTIN = {"trainer/builtin/resnet_compact.md", "trainer/builtin/resnet_compact.npz"}
 
 
@@ -51,7 +52,7 @@ def test_the_distribution_holds_three_packages_and_the_report_template(tmp_path)
     )
     held = contents(next(tmp_path.glob("*.tar.gz")))
     ours = modules("trainer") | modules("preprocess") | modules("pipelines")
-    ours |= BUILTIN | {"pipelines/review/report.html"}
+    ours |= BUILTIN | {f"pipelines/review/{name}.html" for name in TEMPLATES}
     assert ours | {"LICENSE", "README.md"} <= held
     others = {name for name in held if "/" in name} - ours
     # setuptools adds tests named test*.py at the top of tests/ by itself.

@@ -1,22 +1,17 @@
 """Labeled videos: predictions drawn over the frames they belong to."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-import av
 import numpy as np
 from upath import UPath
 
-from pipelines.outputs import deeplabcut
+from pipelines.outputs import deeplabcut, detections, film
 from pipelines.predict import manifest
-from pipelines.review import draw
+from pipelines.review import boxes, draw
 from preprocess import videos
 from trainer import artefacts
 from trainer.config import Config
-
-ENCODERS = ("libx264", "mpeg4")
 
 
 class Style(NamedTuple):
@@ -37,8 +32,10 @@ def run(
       FileNotFoundError: there is no model, or a path matches nothing.
     """
     info = artefacts.require(config.model, "train")
-    style = _style(config, info)
     listed = manifest.read(manifest.expand(paths))
+    if info["task"] == "crops":
+        return _run_crops(config, listed, progress)
+    style = _style(config, info)
     done, failures = [], list(listed.failures)
     for name, video in listed.videos:
         stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
@@ -56,7 +53,7 @@ def run(
         frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), name)
         # Of one frame in five, the film keeps its speed at a fifth of the rate.
         step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
-        write(target, frames, fps=video.fps / max(step, 1))
+        film.write(target, frames, fps=video.fps / max(step, 1))
         done.append(target)
     return done, failures
 
@@ -88,30 +85,28 @@ def labeled_frames(
         yield image
 
 
-def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float) -> None:
-    """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
-    with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
-        stream: Any = None
-        for image in frames:
-            # 4:2:0 video has even sides: an odd last row or column is repeated.
-            image = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
-            if stream is None:
-                stream = _stream(container, fps, *image.shape[:2])
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-            container.mux(stream.encode(picture))
-        if stream is not None:
-            container.mux(stream.encode(None))
-
-
-def _stream(container: Any, fps: float, height: int, width: int) -> Any:
-    rate = Fraction(fps or 25).limit_denominator(1001)
-    encoder = next(name for name in ENCODERS if name in av.codecs_available)
-    stream = container.add_stream(encoder, rate=rate)
-    stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-    if encoder == "libx264":
-        stream.options = {"crf": "20", "preset": "veryfast"}
-        stream.codec_context.thread_count = os.cpu_count() or 1
-    return stream
+def _run_crops(
+    config: Config, listed: manifest.Manifest, progress: Callable[..., Iterable]
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    done, failures = [], list(listed.failures)
+    for name, video in listed.videos:
+        stem = f"{config.predictions}/{name}_crops"
+        if not artefacts.place(f"{stem}.parquet").is_file():
+            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
+            continue
+        part = artefacts.read_json(f"{stem}_megadetector.json")["images"][0]
+        numbers = np.array(part["frames_processed"], np.int64)
+        if not len(numbers) or numbers[-1] >= video.count:
+            why = f"has {video.count} frames, its predictions are of others. Predict it again."
+            failures.append((video.path, why))
+            continue
+        found = detections.read(f"{stem}.parquet")
+        frames = boxes.labeled_frames(video, found, config.predict.pcutoff, numbers)
+        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+        target = artefacts.place(f"{stem}_labeled.mp4")
+        film.write(target, progress(frames, len(numbers), name), fps=video.fps / max(step, 1))
+        done.append(target)
+    return done, failures
 
 
 def _style(config: Config, info: dict[str, Any]) -> Style:
