@@ -14,6 +14,7 @@ FORBIDDEN = {
     "pipelines/labeling": {"apache_beam", "google"},
     "pipelines/outputs": {"apache_beam", "tensorflow", "keras"},
     "pipelines/review": {"apache_beam", "tensorflow", "keras"},
+    "pipelines/tracking": {"apache_beam", "tensorflow", "keras"},
 }
 PUBLISHED = {
     "artefacts",
