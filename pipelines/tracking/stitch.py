@@ -16,6 +16,8 @@ from pipelines.tracking.tracklets import Tracklet
 _NEXT = 100
 # A tracklet of this share of the video is worth a track, however short the video.
 _WORTH = 0.25
+# Cost of going on as the tracker, which saw every frame, said: less than of the best of others.
+_SAME = -1.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def stitch(
 def _tracks(
     pieces: Sequence[Tracklet],
     chains: list[list[int]],
-    costly: dict[tuple[int, int], float],
+    costly: list[np.ndarray],
     left: list[Tracklet],
     keypoints: np.ndarray,
 ) -> Tracks:
@@ -129,28 +131,6 @@ def _tracks(
     used = {number for chain in chains for number in chain}
     unused = [one for number, one in enumerate(pieces) if number not in used]
     return Tracks(keypoints, ids, sorted(left + unused, key=_place), _joins(pieces, chains, costly))
-
-
-def fill(keypoints: np.ndarray, most: int) -> np.ndarray:
-    """Keypoints with straight lines in gaps of `most` frames at most, each bodypart for itself.
-
-    What is filled in has the likelihood 0: it was not seen. Before the first and after the last
-    frame a bodypart was seen in nothing is.
-
-    Args:
-      keypoints: (frames, tracks, bodyparts, 3).
-    """
-    found = keypoints.copy()
-    columns = found.reshape(len(found), -1, 3)
-    for points in np.moveaxis(columns, 1, 0):
-        seen = np.flatnonzero(~np.isnan(points[:, :2]).any(axis=1))
-        gaps = np.diff(seen) - 1
-        for before in np.flatnonzero((gaps > 0) & (gaps <= most)):
-            first, last = seen[before], seen[before + 1]
-            part = np.arange(1, last - first)[:, None] / (last - first)
-            line = points[first, :2] + part * (points[last, :2] - points[first, :2])
-            points[first + 1 : last] = np.concatenate([line, np.zeros_like(part)], axis=1)
-    return found
 
 
 def _place(one: Tracklet) -> tuple:
@@ -224,15 +204,15 @@ def _flow(
     most: int,
     settings: Settings,
     appearance: Appearance | None,
-) -> tuple[list[list[int]], dict[tuple[int, int], float]]:
-    """The pieces of each track, in time, and what each join costs.
+) -> tuple[list[list[int]], list[np.ndarray]]:
+    """The pieces of each track, in time, and what each of their joins costs.
 
     The flow is solved as the assignment it is: the end of each piece is given the beginning of
     another, a sink, or, if the piece is left out, its own beginning; `most` sources begin tracks.
     """
     n = len(pieces)
     if not n:
-        return [], {}
+        return [], []
     a, b, cost = _links(pieces, origin, settings, appearance)
     number, track = np.arange(n), np.arange(most)
     sources, starts = np.repeat(track, n), np.tile(number, most)
@@ -246,8 +226,8 @@ def _flow(
         (n + track, n + track, np.zeros(most)),
     ]
     rows, columns, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    # A sparse matrix holds no zeros. There are always as many pairs: 1 more each changes nothing.
-    graph = coo_array((value + 1.0, (rows, columns)), shape=(n + most, n + most)).tocsr()
+    # A sparse matrix holds no zeros. There are always as many pairs: 2 more each changes nothing.
+    graph = coo_array((value + 2.0, (rows, columns)), shape=(n + most, n + most)).tocsr()
     given = min_weight_full_bipartite_matching(graph)[1]
     begun = sorted(int(i) for i in given[n:] if i < n)
     chains = []
@@ -256,7 +236,9 @@ def _flow(
         while given[chain[-1]] < n:
             chain.append(int(given[chain[-1]]))
         chains.append(chain)
-    return chains, dict(zip(zip(a.tolist(), b.tolist(), strict=True), cost.tolist(), strict=True))
+    # Links are ordered by a, then b: the cost of each that was taken is where its number stands.
+    taken = [np.array(chain[:-1]) * n + chain[1:] for chain in chains]
+    return chains, [cost[np.searchsorted(a * n + b, pairs)] for pairs in taken]
 
 
 def _links(
@@ -280,19 +262,18 @@ def _links(
         other = ~same
         unlike = costs.unlike(pieces, origin, a[other], b[other], appearance)
         cost[other] += settings.weights.appearance * unlike
-    # What the tracker joined stays joined, if nothing better is known.
-    cost[same] = 0.0
+    cost[same] = _SAME
     return a, b, cost
 
 
 def _joins(
-    pieces: Sequence[Tracklet], chains: list[list[int]], cost: dict[tuple[int, int], float]
+    pieces: Sequence[Tracklet], chains: list[list[int]], costly: list[np.ndarray]
 ) -> list[Link]:
     found = []
-    for track, chain in enumerate(chains):
-        for one, two in zip(chain, chain[1:], strict=False):
+    for track, (chain, costs_of) in enumerate(zip(chains, costly, strict=True)):
+        for one, two, cost in zip(chain[:-1], chain[1:], costs_of, strict=True):
             before, after = pieces[one], pieces[two]
             if before.id != after.id:
                 frame = int(after.frames[0])
-                found.append(Link(track, before.id, after.id, frame, cost[one, two]))
+                found.append(Link(track, before.id, after.id, frame, float(cost)))
     return sorted(found, key=lambda link: (-link.cost, link))
