@@ -23,7 +23,7 @@ class Settings:
     """How detections are joined.
 
     Attributes:
-      similarity: `ellipse`, `box` or `skeleton`.
+      similarity: `skeleton`, `ellipse` or `box`; the first errs least (docs/animals.md).
       min_similarity: 0 to 1, below which a detection is not the animal's; None: the similarity's
         own (`similarity.KINDS`).
       max_age: frames an animal may be out of sight and stay the same tracklet.
@@ -31,7 +31,7 @@ class Settings:
       longest: frames after which a tracklet is handed out as it goes on, so that memory is bounded.
     """
 
-    similarity: str = "ellipse"
+    similarity: str = "skeleton"
     min_similarity: float | None = None
     max_age: int = 5
     min_hits: int = 1

@@ -36,8 +36,8 @@ def straight(start, step, count):
     return np.array(start) + np.arange(count)[:, None] * np.array(step)
 
 
-def joined(detections, animals, kind="ellipse", **settings):
-    found = list(tracklets.track(detections, tracklets.Settings(similarity=kind, **settings)))
+def joined(detections, animals, kind="skeleton"):
+    found = list(tracklets.track(detections, tracklets.Settings(similarity=kind)))
     return found, stitch.stitch(found, stitch.Settings(tracks=animals), frames=len(detections))
 
 
@@ -73,7 +73,7 @@ def test_an_animal_behind_something_comes_back_as_the_same_tracklet(kind):
     frames = [at(*([] if 15 <= i < 20 else [place])) for i, place in enumerate(path)]
     found = list(tracklets.track(frames, tracklets.Settings(similarity=kind, max_age=5)))
     assert [len(one.frames) for one in found] == [35]
-    assert len(list(tracklets.track(frames, tracklets.Settings(kind, max_age=4)))) == 2
+    assert len(list(tracklets.track(frames, tracklets.Settings(similarity=kind, max_age=4)))) == 2
 
 
 def test_a_tracklet_is_handed_out_when_it_ends_and_not_held_any_longer():
@@ -337,7 +337,7 @@ def test_an_upright_animal_has_one_axis_whichever_way_its_angle_is_told():
         return at((100, 100), body=(BODY - BODY.mean(axis=0)) @ turn)
 
     frames = [leaning(86 if i % 2 else 94) for i in range(20)]
-    assert len(list(tracklets.track(frames, tracklets.Settings(min_similarity=0.95)))) == 1
+    assert len(list(tracklets.track(frames, tracklets.Settings("ellipse", 0.95)))) == 1
 
 
 @pytest.mark.parametrize(
