@@ -69,6 +69,7 @@ EXTRAS = {
         "build>=1",
         "setuptools>=68",
         "pandas-stubs<4",
+        "motmetrics>=1.4",
     ],
 }
 

@@ -1,5 +1,7 @@
 """Reads pickles from strangers: numbers, strings, containers and NumPy arrays, nothing that runs.
 
+Headers of pandas become lists of what they name, tuples where they have several levels.
+
 NumPy's own functions for unpickling are not called with what the file says: a wrong dtype state
 crashes the process. Arrays and scalars are built here, from a checked dtype and their bytes.
 """
@@ -61,12 +63,25 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode(encoding)
 
 
+def _index(kind: str, state: dict[str, Any]) -> list:
+    """A header of pandas: an index as its values, one of several levels as tuples."""
+    if kind == "Index":
+        return list(state["data"])
+    levels = zip(state["levels"], state["codes"], strict=True)
+    columns = [[level[code] for code in codes] for level, codes in levels]
+    return list(zip(*columns, strict=True))
+
+
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "ndarray",  # Only ever handed to _reconstruct.
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): lambda: b"",  # How protocol 2 writes empty bytes.
 }
+_PANDAS = "pandas.core.indexes"
+_ALLOWED[f"{_PANDAS}.base", "_new_Index"] = _index
+_ALLOWED[f"{_PANDAS}.base", "Index"] = "Index"  # Only ever handed to _index, as this one:
+_ALLOWED[f"{_PANDAS}.multi", "MultiIndex"] = "MultiIndex"
 for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
     _ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar

@@ -2,6 +2,7 @@ import pickle
 
 import fakes
 import numpy as np
+import pandas as pd
 import pytest
 
 from preprocess import unpickle
@@ -97,3 +98,19 @@ def test_damaged_pickles_are_value_errors_and_never_crash(protocol):
         except ValueError:
             refused += 1
     assert refused > 500
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_header_of_pandas_is_read_as_names(protocol):
+    header = pd.MultiIndex.from_product([["s"], ["nose", "tail"], ["x", "y"]], names=list("abc"))
+    found = unpickle.loads(pickle.dumps({"header": header, "one": pd.Index(["a", "b"])}, protocol))
+    assert found == {"header": list(header), "one": ["a", "b"]}
+
+
+def test_a_broken_header_of_pandas_is_refused():
+    header = pd.MultiIndex.from_product([["s"], ["nose"]])
+    data = pickle.dumps(header, 4)
+    for broken in (data.replace(b"codes", b"c0des"), data.replace(b"MultiIndex", b"RangeIndex")):
+        assert broken != data
+        with pytest.raises(ValueError, match="pickle"):
+            unpickle.loads(broken)

@@ -1,0 +1,1 @@
+"""Detections of several animals to tracks. Arrays in, arrays out: no Beam, no TensorFlow."""
