@@ -14,11 +14,8 @@ FORBIDDEN = {
     "pipelines/labeling": {"apache_beam", "google"},
     "pipelines/outputs": {"apache_beam", "tensorflow", "keras"},
     "pipelines/review": {"apache_beam", "tensorflow", "keras"},
-<<<<<<< HEAD
     "pipelines/crops/extract.py": {"apache_beam", "tensorflow", "keras"},
-=======
     "pipelines/tracking": {"apache_beam", "tensorflow", "keras"},
->>>>>>> tracks
 }
 PUBLISHED = {
     "artefacts",

@@ -63,13 +63,11 @@ def write_meta(
     size: tuple[int, int],
     frames: int,
     config: dict[str, Any],
-    crop: tuple[int, int, int, int] | None = None,
 ) -> None:
     """Writes `<stem>_meta.pickle`, which DeepLabCut's video and outlier tools ask for.
 
     Args:
       size: height and width of a frame.
-      crop: x1, x2, y1, y2 of what was looked at; None = the whole frame.
     """
     data = {
         "start": 0.0,
@@ -83,8 +81,9 @@ def write_meta(
         "nframes": frames,
         "iteration (active-learning)": 0,
         "training set fraction": config.get("train_fraction", 0.95),
-        "cropping": crop is not None,
-        "cropping_parameters": [0, size[1], 0, size[0]] if crop is None else list(crop),
+        # Coordinates are the frame's own, whatever part of it was looked at: nothing to shift.
+        "cropping": False,
+        "cropping_parameters": [0, size[1], 0, size[0]],
     }
     with artefacts.replacing(_with(stem, "_meta.pickle")) as temporary:
         temporary.write_bytes(pickle.dumps({"data": data}, protocol=4))

@@ -108,7 +108,6 @@ class Keypoints(NamedTuple):
             size=(video.height, video.width),
             frames=video.count,
             config=self.config,
-            crop=self.view.crop,
         )
         return {
             "scorer": self.scorer,
