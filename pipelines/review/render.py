@@ -1,5 +1,6 @@
 """Labeled videos: predictions drawn over the frames they belong to."""
 
+import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -9,56 +10,91 @@ import av
 import numpy as np
 from upath import UPath
 
-from pipelines.outputs import deeplabcut
 from pipelines.predict import manifest
+from pipelines.results import find
+from pipelines.results import table as tables
+from pipelines.results.find import Found
+from pipelines.results.table import Table
 from pipelines.review import draw
 from preprocess import videos
 from trainer import artefacts
-from trainer.config import Config
+from trainer.config import CODECS, Config, Render
 
+# What `auto` takes, the first that is there.
 ENCODERS = ("libx264", "mpeg4")
+OPTIONS = {
+    "libx264": {"crf": "20", "preset": "veryfast"},
+    "libx265": {"crf": "24", "preset": "veryfast", "x265-params": "log-level=none"},
+    "libsvtav1": {"crf": "32", "preset": "10"},
+    "mpeg4": {"q": "4"},
+}
 
 
 class Style(NamedTuple):
-    """How to draw. `edges` are pairs of bodypart indices."""
+    """How to draw.
+
+    Attributes:
+      colors: RGB of every bodypart.
+      edges: pairs of bodypart indices.
+    """
 
     pcutoff: float
-    dot_size: int
-    trail: int
-    edges: tuple[tuple[int, int], ...]
+    colors: list[tuple[int, int, int]]
+    dot_size: int = 0
+    trail: int = 10
+    edges: tuple[tuple[int, int], ...] = ()
 
 
 def run(
-    config: Config, paths: Sequence[str], progress: Callable[..., Iterable]
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    filtered: bool = False,
 ) -> tuple[list[UPath], list[tuple[str, str]]]:
     """Renders videos that have predictions. Returns the files, and failures (path, reason).
 
+    Args:
+      filtered: draws what `beampose filter` made, as `render.filtered` does.
+
     Raises:
-      FileNotFoundError: there is no model, or a path matches nothing.
+      FileNotFoundError: a path matches nothing.
+      ValueError: the encoder is not there.
     """
-    info = artefacts.require(config.model, "train")
-    style = _style(config, info)
-    listed = manifest.read(manifest.expand(paths))
-    done, failures = [], list(listed.failures)
-    for name, video in listed.videos:
-        stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
-        if not artefacts.place(f"{stem}.csv").is_file():
-            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
-            continue
-        table = deeplabcut.read(f"{stem}.csv")
-        keypoints, _ = deeplabcut.keypoints(table)
-        numbers = table.index.to_numpy()
-        if not len(numbers) or numbers[-1] >= video.count:
-            why = f"has {video.count} frames, its predictions are of others. Predict it again."
-            failures.append((video.path, why))
-            continue
-        target = artefacts.place(f"{stem}_labeled.mp4")
-        frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), name)
-        # Of one frame in five, the film keeps its speed at a fifth of the rate.
-        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
-        write(target, frames, fps=video.fps / max(step, 1))
-        done.append(target)
+    encoder(config.render.codec)
+    found, failures = find.tables(config, paths)
+    filtered = filtered or config.render.filtered
+    done = []
+    for one in found:
+        try:
+            done.append(_video(config, one, progress, filtered))
+        except (OSError, ValueError) as error:
+            failures.append((one.video or one.given, str(error)))
     return done, failures
+
+
+def _video(config: Config, one: Found, progress: Callable[..., Iterable], filtered: bool) -> UPath:
+    if not one.video:
+        raise ValueError("is no video: name the video that is to be drawn on")
+    video = manifest.index(one.video)
+    table = tables.read(one.table(filtered=filtered))
+    chosen = table.indices(config.render.bodyparts)
+    if not chosen:
+        raise ValueError("has no bodypart to draw: render.bodyparts is empty")
+    if not len(table.rows) or table.frames[-1] >= video.count:
+        raise ValueError(f"has {video.count} frames, its predictions are of others. Predict again.")
+    rows = _part(config.render, table.frames, video)
+    numbers = table.frames[rows]
+    keypoints = table.values[rows][:, chosen].copy()
+    keypoints[..., :2] += find.offset(one)
+    ending = f"{find.FILTERED if filtered else ''}_labeled.mp4"
+    target = artefacts.place(f"{one.stem}{ending}")
+    style = _style(config, table, chosen)
+    frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
+    # Of one frame in five, the film keeps its speed at a fifth of the rate.
+    step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+    write(target, frames, fps=video.fps / max(step, 1), codec=config.render.codec)
+    return target
 
 
 def labeled_frames(
@@ -72,7 +108,6 @@ def labeled_frames(
     """
     sure = keypoints[..., 2:] >= style.pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
-    colors = draw.palette(points.shape[1])
     radius = style.dot_size or draw.dot_size(video.height, video.width)
     start, stop = int(numbers[0]), int(numbers[-1]) + 1
     chosen = set(numbers.tolist())
@@ -82,13 +117,15 @@ def labeled_frames(
             continue
         image = frame.pixels.copy()
         if style.trail:
-            draw.trails(image, points[max(i - style.trail, 0) : i + 1], colors)
+            draw.trails(image, points[max(i - style.trail, 0) : i + 1], style.colors)
         draw.skeleton(image, points[i], style.edges)
-        draw.dots(image, points[i], colors, radius)
+        draw.dots(image, points[i], style.colors, radius)
         yield image
 
 
-def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float) -> None:
+def write(
+    target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float, codec: str = "auto"
+) -> None:
     """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
     with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
         stream: Any = None
@@ -96,26 +133,97 @@ def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float
             # 4:2:0 video has even sides: an odd last row or column is repeated.
             image = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
             if stream is None:
-                stream = _stream(container, fps, *image.shape[:2])
+                stream = _stream(container, encoder(codec), fps, image.shape)
             picture = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(picture))
         if stream is not None:
             container.mux(stream.encode(None))
 
 
-def _stream(container: Any, fps: float, height: int, width: int) -> Any:
+def encoder(codec: str) -> str:
+    """The encoder that a setting means here.
+
+    Raises:
+      ValueError: this machine's FFmpeg has it not.
+    """
+    if codec == "auto":
+        return next(name for name in ENCODERS if name in av.codecs_available)
+    if codec not in av.codecs_available:
+        there = ", ".join(name for name in CODECS if name in av.codecs_available)
+        raise ValueError(f"render.codec: FFmpeg of this machine has no {codec}. It has {there}.")
+    return codec
+
+
+def _stream(container: Any, name: str, fps: float, shape: tuple[int, ...]) -> Any:
     rate = Fraction(fps or 25).limit_denominator(1001)
-    encoder = next(name for name in ENCODERS if name in av.codecs_available)
-    stream = container.add_stream(encoder, rate=rate)
-    stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-    if encoder == "libx264":
-        stream.options = {"crf": "20", "preset": "veryfast"}
+    stream = container.add_stream(name, rate=rate, options=dict(OPTIONS[name]))
+    stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
+    if name == "libx264":
         stream.codec_context.thread_count = os.cpu_count() or 1
+    if name == "libx265":
+        # Players of Apple know HEVC by this name only.
+        stream.codec_context.codec_tag = "hvc1"
     return stream
 
 
-def _style(config: Config, info: dict[str, Any]) -> Style:
-    bodyparts = info["bodyparts"]
-    edges = tuple((bodyparts.index(a), bodyparts.index(b)) for a, b in info["edges"])
-    drawn = edges if config.render.skeleton else ()
-    return Style(config.predict.pcutoff, config.render.dot_size, config.render.trail, drawn)
+def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
+    """Rows between `start` and `stop` seconds.
+
+    Raises:
+      ValueError: there are none, or the file tells no times.
+    """
+    if not render.start and render.stop is None:
+        return slice(None)
+    if not video.fps and not video.times:
+        raise ValueError("says no frame rate: render.start and render.stop cannot be used")
+    times = manifest.seconds(video)[frames]
+    stop = np.inf if render.stop is None else render.stop
+    first, last = np.searchsorted(times, [render.start, stop])
+    if first == last:
+        raise ValueError(
+            f"has no prediction from render.start to render.stop; they end at {times[-1]:.2f} s"
+        )
+    return slice(int(first), int(last))
+
+
+def _style(config: Config, table: Table, chosen: list[int]) -> Style:
+    """A bodypart has the same colour whichever others are drawn, and in every individual."""
+    render, bodyparts = config.render, table.bodyparts
+    palette = _palette(render.colormap, len(bodyparts))
+    place = {table.points[i]: k for k, i in enumerate(chosen)}
+    edges = [
+        (place[owner, a], place[owner, b])
+        for a, b in (_skeleton(config) if render.skeleton else [])
+        for owner in table.individuals
+        if (owner, a) in place and (owner, b) in place
+    ]
+    return Style(
+        config.predict.pcutoff if render.pcutoff is None else render.pcutoff,
+        [palette[bodyparts.index(table.points[i][1])] for i in chosen],
+        render.dot_size,
+        render.trail,
+        tuple(edges),
+    )
+
+
+def _skeleton(config: Config) -> list[list[str]]:
+    """Pairs of bodyparts the model knows of; none without a model."""
+    info = artefacts.place(config.model, artefacts.INFO)
+    return artefacts.read_json(info).get("edges", []) if info.is_file() else []
+
+
+def _palette(colormap: str | None, count: int) -> list[tuple[int, int, int]]:
+    if colormap is None:
+        return draw.palette(count)
+    import matplotlib
+
+    try:
+        found = matplotlib.colormaps[colormap]
+    except KeyError:
+        close = difflib.get_close_matches(colormap, matplotlib.colormaps, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"render.colormap must be one of matplotlib's. Received: {colormap!r}.{hint}"
+        ) from None
+    colors = found(np.linspace(0, 1, count))[:, :3]
+    return [(int(r), int(g), int(b)) for r, g, b in np.round(255 * colors)]

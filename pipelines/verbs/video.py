@@ -50,7 +50,12 @@ def render(arguments: argparse.Namespace) -> int:
     from pipelines.review import render as drawing
 
     config = asked.config(arguments)
-    done, failures = drawing.run(config, asked.videos(arguments, config), arguments.progress)
+    done, failures = drawing.run(
+        config,
+        asked.videos(arguments, config),
+        arguments.progress,
+        filtered=getattr(arguments, "filtered", False),
+    )
     for path in done:
         print(f"render: {path}")
     for path, why in failures:
@@ -58,6 +63,7 @@ def render(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
 OVERWRITE = (
     "--overwrite",
     {"action": "store_true", "help": "replace predictions of another model or other settings"},
@@ -71,5 +77,11 @@ VERBS = {
         cloud=True,
         options=(*MONEY, OVERWRITE),
     ),
-    "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
+    "render": Verb(
+        render,
+        "draw predictions into videos",
+        videos=True,
+        tensorflow=False,
+        options=(FILTERED,),
+    ),
 }
