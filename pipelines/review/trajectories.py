@@ -140,10 +140,10 @@ def jumps(lines: Lines) -> Any:
         axes.stairs(counts, bins, color=color, lw=1.2, label=name)
     step = int(np.median(np.diff(lines.frames))) if len(lines.frames) > 1 else 1
     apart = "from a frame to the next" if step == 1 else f"in {step} frames"
-    # Below one there is nothing to see on a logarithmic axis.
     axes.set(xlabel=f"distance (px) {apart}", ylabel="times", title=lines.title)
-    axes.set_yscale("log")
-    axes.set_ylim(bottom=0.7)
+    if np.isfinite(distance).any():
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7)
     _legend(axes)
     return figure
 
