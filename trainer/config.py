@@ -574,7 +574,7 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _section(typing.cast(type, kind), value, name)
     if typing.get_origin(kind) in (dict, list):
-        return _collection(typing.get_origin(kind), value, name)
+        return _collection(kind, value, name)
     # PyYAML reads 1e-3 as a string and 1 as an int: both are floats here.
     if kind is float and not isinstance(value, bool):
         try:
@@ -587,12 +587,14 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
 
 
 def _collection(kind: Any, value: Any, name: str) -> Any:
-    if kind is dict:
+    if typing.get_origin(kind) is dict:
         if not isinstance(value, dict):
             raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
         return {str(k): str(v) for k, v in value.items()}
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{name} must be a list of words. Received: {value!r}.")
+    (item,) = typing.get_args(kind)
+    if not isinstance(value, list) or not all(type(one) is item for one in value):
+        what = "whole numbers" if item is int else "words"
+        raise ValueError(f"{name} must be a list of {what}. Received: {value!r}.")
     return value
 
 

@@ -36,6 +36,8 @@ def run(config: Config, paths: Sequence[str]) -> tuple[list[Done], list[tuple[st
 def _one(config: Config, one: Found) -> Done:
     file = one.table()
     read = table.read(file)
+    if not len(read.rows):
+        raise ValueError("has predictions of no frame: there is nothing to filter")
     settings = config.filter
     pcutoff = config.predict.pcutoff if settings.pcutoff is None else settings.pcutoff
     result = smooth.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)

@@ -11,9 +11,11 @@ import numpy as np
 
 # Variance of the drift of speed per row, in variances of the noise.
 _RATIOS = np.logspace(-5, 2, 15)
-# Rows from which the ratio is found, and how many are smoothed at a time, with how many around.
-_JUDGED, _CHUNK, _AROUND = 4000, 50_000, 1000
-_SERIES = 16
+# Rows from which the ratio is found.
+_JUDGED = 4000
+# A row takes as long for one series as for hundreds: parts of so many rows are smoothed side by
+# side, with so many more at both ends, which a smoother forgets (the stiffest within 100 rows).
+_CHUNK, _AROUND, _AT_ONCE = 2000, 500, 768
 # Before the first prediction: pixels squared, and pixels squared a row squared.
 _VAGUE = 1e6
 
@@ -36,24 +38,42 @@ def smooth(series: np.ndarray, steps: np.ndarray) -> Smoothed:
       NaN throughout where a series has less than two values.
     """
     found = np.full(series.shape, np.nan), np.full(series.shape, np.nan)
-    for first in range(0, series.shape[1], _SERIES):
-        block = series[:, first : first + _SERIES]
-        ratio = _likeliest(block[:_JUDGED], steps)
-        for start in range(0, len(block), _CHUNK):
-            low, stop = max(start - _AROUND, 0), start + _CHUNK
-            part = slice(low, stop + _AROUND)
-            for out, got in zip(found, _smooth(block[part], steps[low:], ratio), strict=True):
-                out[start:stop, first : first + _SERIES] = got[start - low : stop - low]
+    ratios = _likeliest(series[:_JUDGED], steps[: _JUDGED - 1])
+    parts = [(k, row) for k in range(series.shape[1]) for row in range(0, len(series), _CHUNK)]
+    for first in range(0, len(parts), _AT_ONCE):
+        _parts(series, steps, ratios, parts[first : first + _AT_ONCE], found)
     short = np.isfinite(series).sum(axis=0) < 2
     for out in found:
         out[:, short] = np.nan
     return Smoothed(*found)
 
 
+def _parts(
+    series: np.ndarray,
+    steps: np.ndarray,
+    ratios: np.ndarray,
+    parts: list[tuple[int, int]],
+    found: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Smooths parts (series, first row) side by side, each with what is around it."""
+    length = min(len(series), _CHUNK + 2 * _AROUND)
+    block, apart = np.full((length, len(parts)), np.nan), np.ones((length - 1, len(parts)))
+    for column, (k, start) in enumerate(parts):
+        low = max(start - _AROUND, 0)
+        given = series[low : start + _CHUNK + _AROUND, k]
+        block[: len(given), column] = given
+        apart[: len(given) - 1, column] = steps[low : low + len(given) - 1]
+    got = _smooth(block, apart, ratios[[k for k, _ in parts]])
+    for column, (k, start) in enumerate(parts):
+        low, stop = max(start - _AROUND, 0), min(start + _CHUNK, len(series))
+        for out, values in zip(found, got, strict=True):
+            out[start:stop, k] = values[start - low : stop - low, column]
+
+
 def _likeliest(series: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """The best ratio of each series, the same for x and y of a point."""
     tried = np.repeat(series, len(_RATIOS), axis=1)
-    fit = _Forward(tried, steps, np.tile(_RATIOS, series.shape[1]), keep=False)
+    fit = _Forward(tried, steps[:, None], np.tile(_RATIOS, series.shape[1]), keep=False)
     score = fit.likelihood.reshape(-1, 2, len(_RATIOS)).sum(axis=1)
     return np.repeat(_RATIOS[score.argmax(axis=1)], 2)
 
@@ -61,6 +81,7 @@ def _likeliest(series: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def _smooth(
     series: np.ndarray, steps: np.ndarray, ratio: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Places and leverage (rows, series); `steps` (rows - 1, series or 1)."""
     fit = _Forward(series, steps, ratio, keep=True)
     places, leverage = np.empty_like(series), np.empty_like(series)
     # After the last row there is nothing more to learn.
@@ -88,7 +109,7 @@ def _smooth(
 
 
 def _ahead(
-    xx: np.ndarray, xv: np.ndarray, vv: np.ndarray, dt: float, ratio: np.ndarray
+    xx: np.ndarray, xv: np.ndarray, vv: np.ndarray, dt: np.ndarray, ratio: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Covariance of place and speed after a time."""
     return (

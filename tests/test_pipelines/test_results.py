@@ -1,6 +1,8 @@
 """filter, plot and render: what is made of predictions, their own and DeepLabCut's."""
 
 import json
+import re
+from pathlib import Path
 
 import av
 import fakes
@@ -141,7 +143,7 @@ def test_a_kalman_smoother_is_the_gaussian_of_all_rows_at_once(rng, monkeypatch)
     steps[10] = 3.0
     series = rng.normal(size=(rows, 2)).cumsum(axis=0)
     series[[5, 6, 19]] = np.nan
-    found, leverage = kalman._smooth(series, steps, np.full(2, ratio))
+    found, leverage = kalman._smooth(series, steps[:, None], np.full(2, ratio))
     first = series[0]
     mean = np.zeros(2 * rows)
     shift, noise = np.eye(2 * rows), np.zeros((2 * rows, 2 * rows))
@@ -166,7 +168,8 @@ def test_chunks_of_a_long_video_join_without_a_seam(rng, monkeypatch):
     series = walk(rng, 900, 1)[..., :2].reshape(900, 2)
     whole = kalman.smooth(series, np.ones(899)).places
     monkeypatch.setattr(kalman, "_CHUNK", 250)
-    monkeypatch.setattr(kalman, "_AROUND", 100)
+    monkeypatch.setattr(kalman, "_AROUND", 150)
+    monkeypatch.setattr(kalman, "_AT_ONCE", 3)
     np.testing.assert_allclose(kalman.smooth(series, np.ones(899)).places, whole, atol=1e-6)
 
 
@@ -373,3 +376,25 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
         "Test error with p-cutoff": 10.0,
     }
     assert dlc_evaluation.write(result._replace(individuals=("a",)), settings, info, place) is None
+
+
+def test_the_documents_sections_are_settings(tmp_path):
+    text = (Path(__file__).parents[2] / "docs/results.md").read_text(encoding="utf-8")
+    sections = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert len(sections) == 2
+    (tmp_path / "c.yaml").write_text(
+        "task: pose\nsource: {format: deeplabcut, path: x}\noutput: o\n" + "".join(sections)
+    )
+    assert config.load(tmp_path / "c.yaml").filter.fill == 10
+
+
+def test_results_in_a_bucket_are_read_and_written_there(storage, tmp_path, rng):
+    file = tmp_path / "pose.yaml"
+    file.write_text("task: pose\nsource: {format: deeplabcut, path: x}\noutput: gs://lab/out\n")
+    write("gs://lab/out/predictions", walk(rng))
+    assert cli.main(["filter", str(file), "film.mp4"]) == 0
+    assert cli.main(["plot", str(file), "film.mp4", "--filtered"]) == 0
+    found = table.read(f"gs://lab/out/predictions/film{SCORER}_filtered.csv")
+    assert found.values.shape == (40, 2, 3)
+    plot = storage.get("gs://lab/out/predictions/plot-poses/film/plot_filtered.png")
+    assert plot.startswith(b"\x89PNG")
