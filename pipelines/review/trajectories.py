@@ -193,7 +193,8 @@ def _legend(axes: Any) -> None:
 def _line(axes: Any, frames: np.ndarray, values: np.ndarray, color: Any, name: str) -> None:
     """A line with gaps; a row between two gaps is a dot."""
     x, y = thinned(frames, values)
-    axes.plot(x, y, color=color, lw=0.9, label=name)
+    # Squeezed lines become areas, of which none shall hide the others.
+    axes.plot(x, y, color=color, lw=0.9, label=name, alpha=0.9 if len(x) == len(frames) else 0.6)
     there = np.pad(np.isfinite(y), 1)
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
     axes.plot(x[alone], y[alone], ".", color=color, ms=3)

@@ -203,6 +203,7 @@ def test_labels_of_any_scorer_and_in_any_form_are_respected(place):
     )
     assert run(place, "count=20") == 0
     assert numbers(place) == [20, 22, 30, 31, 35, 36]
+    assert [name for *_, name in labels(place).index] == [f"img{n}.png" for n in numbers(place)]
 
 
 def test_a_cropped_folder_gets_crops_and_shifted_labels(place):
