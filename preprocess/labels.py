@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from preprocess.cut import Rule
+
 ERROR = "error"
 WARNING = "warning"
 
@@ -77,6 +79,7 @@ class Labels:
         and in no other; the row is there only if they are.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
+      rule: how the crops were cut, where that is known.
       problems: rows and files that could not be read, and oddities.
     """
 
@@ -88,6 +91,7 @@ class Labels:
     scorer: str = ""
     project: str = ""
     classes: tuple[str, ...] = ()
+    rule: Rule | None = None
     problems: tuple[Problem, ...] = ()
 
 

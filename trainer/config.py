@@ -33,6 +33,7 @@ OF_ANIMALS = ("paf_width", "paf_weight", "edges", "peaks", "identity")
 MODES = ("features", "finetune")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SIZES = ("keep", "resize", "pad")
+BOXES = ("motion", "file")
 SPLIT_UNITS = ("image", "video", "folder", "block")
 FILTERS = ("median", "savgol", "kalman")
 # FFmpeg's encoders whose pictures an mp4 may hold.
@@ -286,6 +287,78 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Boxes:
+    """Where a crop model looks in a video: boxes by motion, or from files.
+
+    `path` is a MegaDetector JSON or DeepMeerkat's annotations.csv, a folder with one for each
+    video, or a pattern with `{video}`; boxes below `min_confidence` or of other `categories` do not
+    count. The settings from `roi` (x1, x2, y1, y2 in pixels) to `burn_in` are those of motion, in
+    frames that are looked at and pixels; `min_size` is a share of the frame. `pad` and `square` say
+    how a crop is cut around a box; unset, they are those of the model's training crops.
+    """
+
+    by: str = "motion"
+    path: str | None = None
+    min_confidence: float = 0.2
+    categories: list[str] = dataclasses.field(default_factory=list)
+    roi: list[int] | None = None
+    min_size: float = 0.01
+    learning_rate: float = 0.02
+    variance: float = 20.0
+    background_ratio: float = 0.7
+    merge: float = 75.0
+    opening: int = 9
+    min_area: float = 50.0
+    burn_in: int = 50
+    pad: float | None = None
+    square: bool | None = None
+
+    def __post_init__(self):
+        _one_of("boxes.by", self.by, BOXES)
+        if (self.by == "file") != (self.path is not None):
+            raise ValueError(
+                "boxes.path names the boxes of boxes.by: file, and of nothing else. Received: "
+                f"by {self.by}, path {self.path}."
+            )
+        if self.roi is not None and not _is_crop(self.roi):
+            raise ValueError(
+                "boxes.roi must be x1, x2, y1, y2 with 0 <= x1 < x2 and 0 <= y1 < y2. Received: "
+                f"{self.roi}."
+            )
+        _within("boxes.min_confidence", self.min_confidence, 0.0, 1.0)
+        _within("boxes.min_size", self.min_size, 0.0, 1.0)
+        _within("boxes.learning_rate", self.learning_rate, 0.0, 1.0)
+        _within("boxes.variance", self.variance, 1.0, 10_000.0)
+        _within("boxes.background_ratio", self.background_ratio, 0.01, 1.0)
+        _within("boxes.merge", self.merge, 0.0, 100_000.0)
+        _within("boxes.opening", self.opening, 0, 101)
+        _within("boxes.min_area", self.min_area, 0.0, 1e9)
+        _within("boxes.burn_in", self.burn_in, 1, 10_000)
+        _within("boxes.pad", self.pad or 0.0, 0.0, 2.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Keep:
+    """What is kept of a video besides tables: the best `frames` with a hit as jpg, and `clips`.
+
+    Hits at most `gap` seconds apart are one clip, with `buffer` seconds at both ends; one shorter
+    than `shortest` seconds is dropped.
+    """
+
+    frames: int = 0
+    clips: bool = False
+    gap: float = 20.0
+    buffer: float = 1.0
+    shortest: float = 2.0
+
+    def __post_init__(self):
+        _within("keep.frames", self.frames, 0, 1_000_000)
+        _within("keep.gap", self.gap, 0.0, 100_000.0)
+        _within("keep.buffer", self.buffer, 0.0, 100_000.0)
+        _within("keep.shortest", self.shortest, 0.0, 100_000.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Filter:
     """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table.
 
@@ -412,6 +485,8 @@ class Config:
     features: Features = dataclasses.field(default_factory=Features)
     train: Train = dataclasses.field(default_factory=Train)
     predict: Predict = dataclasses.field(default_factory=Predict)
+    boxes: Boxes = dataclasses.field(default_factory=Boxes)
+    keep: Keep = dataclasses.field(default_factory=Keep)
     render: Render = dataclasses.field(default_factory=Render)
     filter: Filter = dataclasses.field(default_factory=Filter)
     outliers: Outliers = dataclasses.field(default_factory=Outliers)
@@ -425,11 +500,26 @@ class Config:
                 f"source.format {self.source.format!r} does not hold labels for task "
                 f"{self.task!r}: pose needs {', '.join(POSE_FORMATS)}; crops needs crops or csv."
             )
+        self._check_video_settings()
         if self.train.mode == "finetune" and not self.features.frames:
             raise ValueError(
                 "train.mode: finetune learns from frames, which the feature job keeps when told "
                 "to: set features.frames: true. Received: false."
             )
+
+    def _check_video_settings(self):
+        """What only the other task knows must not be set in vain."""
+        if self.task == "pose":
+            for name in ("boxes", "keep"):
+                if getattr(self, name) != {"boxes": Boxes, "keep": Keep}[name]():
+                    raise ValueError(f"The section {name} is of task crops; take it out.")
+            return
+        for name in ("crop", "size", "dynamic"):
+            if getattr(self.predict, name) != getattr(Predict(), name):
+                raise ValueError(
+                    f"predict.{name} is of task pose; crops are looked for in boxes.roi. Received: "
+                    f"{getattr(self.predict, name)}."
+                )
 
     @property
     def pca(self) -> int:
@@ -540,6 +630,20 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
     return cls(**arguments)
 
 
+def sections(known: dict[str, type], overrides: typing.Sequence[str]) -> dict[str, Any]:
+    """Sections by name without an experiment, from `section.key=value` strings.
+
+    Raises:
+      ValueError: an unknown section or key, or a value of the wrong type or out of range.
+    """
+    values: dict[str, Any] = {name: {} for name in known}
+    for override in overrides:
+        _apply(values, override)
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f"There is no section {unknown[0]!r} here, but {', '.join(known)}.")
+    return {name: _section(kind, values[name], name) for name, kind in known.items()}
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """The plain values of a config dataclass, under the keys of the file."""
     return {
@@ -591,9 +695,9 @@ def _collection(kind: Any, value: Any, name: str) -> Any:
         if not isinstance(value, dict):
             raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
         return {str(k): str(v) for k, v in value.items()}
-    (item,) = typing.get_args(kind)
-    if not isinstance(value, list) or not all(type(one) is item for one in value):
-        what = "whole numbers" if item is int else "words"
+    (wanted,) = typing.get_args(kind)
+    if not isinstance(value, list) or not all(type(item) is wanted for item in value):
+        what = "whole numbers" if wanted is int else "words"
         raise ValueError(f"{name} must be a list of {what}. Received: {value!r}.")
     return value
 
@@ -647,6 +751,9 @@ def _resolve(config: Config, file: UPath) -> Config:
         split=replace(config.split, from_=None if shuffle is None else absolute(shuffle)),
         features=replace(config.features, weights=weights if named else absolute(weights)),
         predict=replace(config.predict, videos=[absolute(v) for v in config.predict.videos]),
+        boxes=replace(
+            config.boxes, path=None if config.boxes.path is None else absolute(config.boxes.path)
+        ),
     )
 
 

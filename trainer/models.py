@@ -13,6 +13,8 @@ from trainer import animals, decode, embed, tasks
 from trainer.animals import Animals, Reading
 from trainer.config import Config
 
+# Output of signature `frames` of crop models, by which crops are compared.
+EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 
@@ -185,8 +187,9 @@ class CropModel(tf.Module):
         return self.features(self.embeddings(image_bytes))
 
     def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        """uint8 crops (batch, height, width, 3), RGB."""
-        return self.features(self.embedder.frames(frames))
+        """uint8 crops (batch, height, width, 3), RGB. Also gives `embedding` (batch, dims)."""
+        embedded = self.embedder.frames(frames)
+        return {**self.features(embedded), EMBEDDING: tf.cast(embedded, tf.float32)}
 
     def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored embeddings (batch, dims)."""

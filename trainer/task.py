@@ -309,6 +309,7 @@ def _info(
         # The steps of a finetuning are counted anew: its name must be another.
         "dlc_scorer": scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
         "frame_size": _frame_size(dataset),
+        "crop_rule": dataset.info.get("crop_rule"),
         "mode": config.train.mode,
         "store": dataset.info["store"],
         "recipe": dataset.store_info["recipe"],

@@ -124,6 +124,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
         "unique_bodyparts": list(labels.unique_bodyparts),
         "edges": [list(edge) for edge in labels.edges],
         "classes": list(labels.classes),
+        "crop_rule": None if labels.rule is None else labels.rule._asdict(),
         "scorer": labels.scorer,
         "project": labels.project or artefacts.place(config.output).name,
         "store": recipe_id,

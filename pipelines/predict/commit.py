@@ -40,9 +40,10 @@ class Output(NamedTuple):
     kind: Kind
     overwrite: bool = False
 
-    @property
-    def settings_digest(self) -> str:
-        return artefacts.digest(self.settings)[:16]
+    def settings_digest(self, path: str) -> str:
+        """Of the settings, and of what else the results of a video depend on."""
+        beside = self.kind.depends(path)
+        return artefacts.digest([self.settings, beside] if beside else self.settings)[:16]
 
 
 def range_file(output: Output, part: Range) -> UPath:
@@ -53,7 +54,7 @@ def range_file(output: Output, part: Range) -> UPath:
         files.size(video.path),
         video.count,
         output.model_digest,
-        output.settings_digest,
+        output.settings_digest(video.path),
     ]
     file = f"{part.start:09d}-{part.stop:09d}.npz"
     return artefacts.place(output.folder, WORK, part.name, artefacts.digest(identity)[:16], file)
@@ -99,7 +100,7 @@ def finished(output: Output, name: str, path: str) -> bool:
         return False
     summary = artefacts.read_json(file)
     same_model = summary.get("model_digest") == output.model_digest
-    same_settings = summary.get("settings_digest") == output.settings_digest
+    same_settings = summary.get("settings_digest") == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
         what = "with other settings" if same_model else "by another model"
         raise ValueError(
@@ -176,7 +177,7 @@ def _summary(
         "width": video.width,
         "model_digest": output.model_digest,
         "settings": output.settings,
-        "settings_digest": output.settings_digest,
+        "settings_digest": output.settings_digest(video.path),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

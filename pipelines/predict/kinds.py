@@ -28,7 +28,7 @@ class Kind(Protocol):
 
     Attributes:
       endings: of the files that every video gets, behind the stem of its summary.
-      lead: frames before a range that `infer` is shown as well, to warm up.
+      lead: chosen frames before a range that `infer` is shown as well, to warm up.
     """
 
     @property
@@ -36,6 +36,14 @@ class Kind(Protocol):
 
     @property
     def lead(self) -> int: ...
+
+    def check(self, video: Video) -> None:
+        """Raises ValueError if a video cannot be looked at, such as one without boxes."""
+        ...
+
+    def depends(self, path: str) -> str:
+        """What else the results of a video depend on, such as a file beside it, as a digest."""
+        ...
 
     def infer(
         self,
@@ -47,8 +55,8 @@ class Kind(Protocol):
         """Runs the model on a range.
 
         Args:
-          frames: those of `part.frames` in order, each once, some without pixels; before them at
-            most `lead` frames that come before `part.frames[0]`, which have no place in the result.
+          frames: those of `part.before` and `part.frames` in order, each once, some without
+            pixels; the former have no place in the result.
         """
         ...
 
@@ -64,5 +72,16 @@ class Kind(Protocol):
 
         Returns:
           What the summary of the video says beside what all kinds say.
+        """
+        ...
+
+    def conclude(
+        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+    ) -> None:
+        """Writes what a run has one of for all its videos.
+
+        Args:
+          summaries: of the videos.
+          failures: paths of the others, and why.
         """
         ...

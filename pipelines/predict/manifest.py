@@ -15,11 +15,15 @@ LISTS = (".csv", ".txt")
 
 
 class Range(NamedTuple):
-    """Some frames of a video, in order, and the folder name of its results."""
+    """Some frames of a video, in order, and the folder name of its results.
+
+    `before` are the chosen frames ahead of them that warm up what finds things in them.
+    """
 
     video: Video
     name: str
     frames: Sequence[int]
+    before: Sequence[int] = ()
 
     @property
     def start(self) -> int:
@@ -140,16 +144,19 @@ def stretches(
 
     Args:
       frames: numbers in order, at least one.
-      lead: frames before a range that are decoded too.
+      lead: so many of them ahead of a range are decoded for it too.
     """
     # A range covers `chunk` frames of the video, whichever of them are looked at.
     step = max((frames[-1] - frames[0]) // max(len(frames) - 1, 1), 1)
     size = max(chunk // step, 1)
-    parts = [Range(video, name, frames[i : i + size]) for i in range(0, len(frames), size)]
+    parts = [
+        Range(video, name, frames[i : i + size], frames[max(i - lead, 0) : i])
+        for i in range(0, len(frames), size)
+    ]
     if not video.times:
         return [tuple(parts)]
     return [
-        (part._replace(video=videos.window(video, max(part.start - lead, 0), part.stop)),)
+        (part._replace(video=videos.window(video, (*part.before, part.start)[0], part.stop)),)
         for part in parts
     ]
 

@@ -10,7 +10,8 @@ import apache_beam as beam
 from pipelines import options as beam_options
 from pipelines import runner
 from pipelines.cloud import stage
-from pipelines.predict import commit, lock, manifest, steps
+from pipelines.predict import candidates, commit, lock, manifest, steps
+from pipelines.predict.crops import LABEL, Crops
 from pipelines.predict.infer import SavedModelHandler, model_digest
 from pipelines.predict.manifest import Sample
 from pipelines.predict.pose import Keypoints
@@ -53,6 +54,8 @@ def run(
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     info = artefacts.require(config.model, "train")
+    if config.boxes.path is not None:
+        beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
     expanded = manifest.expand(paths)
     if not beam_options.is_local(options):
@@ -70,6 +73,7 @@ def run(
         counters = runner.finish(pipeline, "predict")
         summaries, failures = _results(output, named)
         _write_failures(output, summaries, failures)
+        output.kind.conclude(output.folder, summaries, failures)
     seconds = time.perf_counter() - began
     kept = counters.get("videos_kept", 0)
     return Summary(summaries, kept, failures, counters.get("frames", 0), seconds, counters)
@@ -108,11 +112,8 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
     Args:
       info: the model's info.json.
     """
-    if info["task"] != "pose":
-        raise ValueError(
-            "beampose predict runs pose models on videos; a crop model classifies crops, by its "
-            f"SavedModel in {config.model} or `beampose evaluate`."
-        )
+    if info["task"] == "crops":
+        return _describe_crops(config, info, overwrite), View()
     if info.get("assembly"):
         raise ValueError(
             f"The model in {config.model} finds several animals, and beampose predict writes the "
@@ -142,6 +143,45 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
         overwrite=overwrite,
     )
     return output, view
+
+
+def crops_kind(config: Config, info: dict[str, Any]) -> Crops:
+    """What a crop model makes of frames.
+
+    Args:
+      info: the model's info.json.
+    """
+    rule, remark = candidates.rule_of(config.boxes, info.get("crop_rule"))
+    return Crops(
+        classes=tuple(info["classes"]),
+        candidates=candidates.of_config(config.boxes),
+        rule=rule,
+        side=info["recipe"]["crop_size"],
+        threshold=config.predict.pcutoff,
+        keep=config.keep,
+        remark=remark,
+    )
+
+
+def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> commit.Output:
+    kind = crops_kind(config, info)
+    predict = config.predict
+    settings: dict[str, Any] = {
+        name: getattr(predict, name) for name in ("every", "fps", "start", "stop", "pcutoff")
+    }
+    settings |= {**kind.candidates.describe(), **kind.rule._asdict()}
+    settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
+    if kind.lead:
+        # Every range learns the background anew, so where ranges begin is part of the result.
+        settings["chunk"] = predict.chunk
+    return commit.Output(
+        folder=config.predictions,
+        label=LABEL,
+        model_digest=model_digest(config.model),
+        settings=settings,
+        kind=kind,
+        overwrite=overwrite,
+    )
 
 
 def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:

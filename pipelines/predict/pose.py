@@ -42,6 +42,17 @@ class Keypoints(NamedTuple):
     endings = (".h5", ".csv", "_meta.pickle")
     lead = 0
 
+    def check(self, video: Video) -> None:
+        """Every video can be looked at."""
+
+    def depends(self, path: str) -> str:
+        return ""
+
+    def conclude(
+        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+    ) -> None:
+        """DeepLabCut's files are a video's own."""
+
     def infer(
         self,
         part: Range,

@@ -1,6 +1,5 @@
 """The steps of the prediction job, one DoFn each."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
@@ -11,9 +10,8 @@ from pipelines.predict import commit, manifest
 from pipelines.predict.infer import SavedModelHandler
 from pipelines.predict.kinds import Result
 from pipelines.predict.manifest import Range, Sample
+from pipelines.predict.reading import split
 from pipelines.predict.view import View
-from preprocess import videos
-from preprocess.videos import Frame
 
 # Decoded frames waiting for the model, in batches.
 AHEAD = 3
@@ -46,6 +44,7 @@ class Index(beam.DoFn):
         video = manifest.index(path)
         if problem := self._view.problem(video.height, video.width):
             raise ValueError(f"{path}: {problem}.")
+        self._output.kind.check(video)
         frames = manifest.chosen(video, self._sample)
         if not len(frames):
             raise ValueError(
@@ -101,36 +100,3 @@ class Assemble(beam.DoFn):
         name, parts = element[0], list(element[1])
         commit.assemble(self._output, name, parts[0].video, parts)
         yield name
-
-
-def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:
-    """The frames of ranges of one video, from one decoder, each range behind its lead.
-
-    Args:
-      parts: in order.
-      lead: see `kinds.Kind`.
-      depth: frames that wait for the consumer.
-    """
-    wanted: set[int] = set()
-    for part in parts:
-        wanted.update(part.frames)
-        wanted.update(range(max(part.start - lead, 0), part.start))
-    start, stop = min(wanted), parts[-1].stop
-    stream = videos.read_ahead(parts[0].video, start, stop, depth, wanted)
-    recent: deque[Frame] = deque(maxlen=lead)
-
-    def of(part: Range) -> Iterator[Frame]:
-        yield from [f for f in recent if f.index >= part.start - lead]
-        chosen = set(part.frames)
-        for frame in stream:
-            recent.append(frame)
-            if frame.index in chosen or part.start - lead <= frame.index < part.start:
-                yield frame
-            if frame.index == part.stop - 1:
-                return
-
-    try:
-        for part in parts:
-            yield part, of(part)
-    finally:
-        stream.close()

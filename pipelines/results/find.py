@@ -89,8 +89,13 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
 
     Raises:
       FileNotFoundError: a glob, a folder or a list without videos.
-      ValueError: a list that is no text.
+      ValueError: a list that is no text, or an experiment with crops.
     """
+    if config.task != "pose":
+        raise ValueError(
+            f"Keypoints are those of pose models. Received: task {config.task!r}, whose results "
+            "`beampose predict` leaves."
+        )
     given = [path for path in paths if is_table(path)]
     videos = manifest.expand([path for path in paths if path not in given])
     found, failures = [], []

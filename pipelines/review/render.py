@@ -1,33 +1,22 @@
 """Labeled videos: predictions drawn over the frames they belong to."""
 
 import difflib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
 import numpy as np
 from upath import UPath
 
+from pipelines.outputs import detections, film
 from pipelines.predict import manifest
 from pipelines.results import find
 from pipelines.results import table as tables
 from pipelines.results.find import Found
 from pipelines.results.table import Table
-from pipelines.review import draw
+from pipelines.review import boxes, draw
 from preprocess import videos
 from trainer import artefacts
-from trainer.config import CODECS, Config, Render
-
-# What `auto` takes, the first that is there.
-ENCODERS = ("libx264", "mpeg4")
-OPTIONS = {
-    "libx264": {"crf": "20", "preset": "veryfast"},
-    "libx265": {"crf": "24", "preset": "veryfast", "x265-params": "log-level=none"},
-    "libsvtav1": {"crf": "32", "preset": "10"},
-    "mpeg4": {"q": "4"},
-}
+from trainer.config import Config, Render
 
 
 class Style(NamedTuple):
@@ -61,7 +50,10 @@ def run(
       FileNotFoundError: a path matches nothing.
       ValueError: the encoder is not there.
     """
-    encoder(config.render.codec)
+    film.encoder(config.render.codec)
+    info = artefacts.place(config.model, artefacts.INFO)
+    if info.is_file() and artefacts.read_json(info).get("task") == "crops":
+        return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
     found, failures = find.tables(config, paths)
     filtered = filtered or config.render.filtered
     done = []
@@ -93,7 +85,7 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
     # Of one frame in five, the film keeps its speed at a fifth of the rate.
     step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
-    write(target, frames, fps=video.fps / max(step, 1), codec=config.render.codec)
+    film.write(target, frames, fps=video.fps / max(step, 1), codec=config.render.codec)
     return target
 
 
@@ -123,47 +115,34 @@ def labeled_frames(
         yield image
 
 
-def write(
-    target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float, codec: str = "auto"
-) -> None:
-    """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
-    with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
-        stream: Any = None
-        for image in frames:
-            # 4:2:0 video has even sides: an odd last row or column is repeated.
-            image = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
-            if stream is None:
-                stream = _stream(container, encoder(codec), fps, image.shape)
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-            container.mux(stream.encode(picture))
-        if stream is not None:
-            container.mux(stream.encode(None))
-
-
-def encoder(codec: str) -> str:
-    """The encoder that a setting means here.
-
-    Raises:
-      ValueError: this machine's FFmpeg has it not.
-    """
-    if codec == "auto":
-        return next(name for name in ENCODERS if name in av.codecs_available)
-    if codec not in av.codecs_available:
-        there = ", ".join(name for name in CODECS if name in av.codecs_available)
-        raise ValueError(f"render.codec: FFmpeg of this machine has no {codec}. It has {there}.")
-    return codec
-
-
-def _stream(container: Any, name: str, fps: float, shape: tuple[int, ...]) -> Any:
-    rate = Fraction(fps or 25).limit_denominator(1001)
-    stream = container.add_stream(name, rate=rate, options=dict(OPTIONS[name]))
-    stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
-    if name == "libx264":
-        stream.codec_context.thread_count = os.cpu_count() or 1
-    if name == "libx265":
-        # Players of Apple know HEVC by this name only.
-        stream.codec_context.codec_tag = "hvc1"
-    return stream
+def _run_crops(
+    config: Config, listed: manifest.Manifest, progress: Callable[..., Iterable]
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    done, failures = [], list(listed.failures)
+    for name, video in listed.videos:
+        stem = f"{config.predictions}/{name}_crops"
+        if not artefacts.place(f"{stem}.parquet").is_file():
+            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
+            continue
+        part = artefacts.read_json(f"{stem}_megadetector.json")["images"][0]
+        numbers = np.array(part["frames_processed"], np.int64)
+        if not len(numbers) or numbers[-1] >= video.count:
+            why = f"has {video.count} frames, its predictions are of others. Predict it again."
+            failures.append((video.path, why))
+            continue
+        try:
+            numbers = numbers[_part(config.render, numbers, video)]
+        except ValueError as error:
+            failures.append((video.path, str(error)))
+            continue
+        found = detections.read(f"{stem}.parquet")
+        frames = boxes.labeled_frames(video, found, pcutoff(config), numbers)
+        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+        target = artefacts.place(f"{stem}_labeled.mp4")
+        shown = progress(frames, len(numbers), name)
+        film.write(target, shown, fps=video.fps / max(step, 1), codec=config.render.codec)
+        done.append(target)
+    return done, failures
 
 
 def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
@@ -198,12 +177,17 @@ def _style(config: Config, table: Table, chosen: list[int]) -> Style:
         if (owner, a) in place and (owner, b) in place
     ]
     return Style(
-        config.predict.pcutoff if render.pcutoff is None else render.pcutoff,
+        pcutoff(config),
         [palette[bodyparts.index(table.points[i][1])] for i in chosen],
         render.dot_size,
         render.trail,
         tuple(edges),
     )
+
+
+def pcutoff(config: Config) -> float:
+    """Below which nothing is drawn."""
+    return config.predict.pcutoff if config.render.pcutoff is None else config.render.pcutoff
 
 
 def _skeleton(config: Config) -> list[list[str]]:

@@ -138,6 +138,8 @@ def _rejects(config: Config) -> list[dict[str, Any]]:
 
 
 def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
+    if config.task == "crops":
+        return _crop_videos(config)
     found = []
     scorer = info.get("dlc_scorer", "")
     for file in sorted(artefacts.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
@@ -157,6 +159,23 @@ def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
                 "plot": Markup(  # noqa: S704
                     plots.trajectory(keypoints, bodyparts, cutoff, summary["fps"])
                 ),
+            }
+        )
+    return found
+
+
+def _crop_videos(config: Config) -> list[dict[str, Any]]:
+    found = []
+    for file in sorted(artefacts.place(config.predictions).rglob("*_crops.json"), key=str):
+        stem = commit.stem_of(file)
+        labeled = artefacts.place(f"{stem}_labeled.mp4")
+        drawn = labeled.is_file()
+        found.append(
+            {
+                **artefacts.read_json(file),
+                "labeled": _below(str(labeled), config) if drawn else None,
+                "folder": _below(str(stem).removesuffix("_crops"), config),
+                "stills": _stills(labeled) if drawn else [],
             }
         )
     return found

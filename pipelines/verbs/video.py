@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.verbs import asked, jobs
-from pipelines.verbs.verb import MONEY, Verb
+from pipelines.verbs.verb import MONEY, Positional, Verb
+from preprocess import files
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -24,6 +25,12 @@ def predict(arguments: argparse.Namespace) -> int:
             f"{video['video']}: {video['rows']} rows for {_of_all(video)} frames, "
             f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
         )
+        if "boxes" in video:
+            kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
+            print(
+                f"  {video['boxes']} boxes, {video['hits']} of them hits in "
+                f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
+            )
         for remark in (video["frames_differ"], video.get("remark")):
             if remark:
                 print(f"  NOTE: {remark}")
@@ -63,6 +70,81 @@ def render(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def extract_crops(arguments: argparse.Namespace) -> int:
+    """Cuts candidate crops out of videos. 1 if a video could not be read."""
+    from pipelines.crops import extract
+    from pipelines.predict import candidates
+    from pipelines.predict.manifest import Sample
+    from trainer import config as configs
+
+    boxes = [] if arguments.boxes is None else _boxes(arguments.boxes)
+    known = {"boxes": configs.Boxes, "predict": configs.Predict}
+    found = configs.sections(known, [*boxes, *arguments.set])
+    predict = found["predict"]
+    rule, _ = candidates.rule_of(found["boxes"], None)
+    wanted = extract.Extraction(
+        folder=files.absolute(arguments.to),
+        candidates=candidates.of_config(found["boxes"]),
+        rule=rule,
+        sample=Sample(predict.every, predict.fps, predict.start, predict.stop),
+        chunk=predict.chunk,
+    )
+    done = extract.run(wanted, arguments.videos, arguments.progress)
+    for path, count in done.crops.items():
+        print(f"{path}: {count} crops")
+    for path, why in done.failures:
+        print(f"FAILED {path}: {why}")
+    print(f"extract-crops: {sum(done.crops.values())} crops in {wanted.folder}")
+    if arguments.html:
+        from pipelines.crops import features
+        from pipelines.review import sorting
+
+        looks = features.of_folder(wanted.folder, arguments.progress)
+        for page in sorting.write(wanted.folder, *looks):
+            print(f"sort them in a browser: {page}")
+    return 1 if done.failures else 0
+
+
+def _boxes(word: str) -> list[str]:
+    """Settings that --boxes means."""
+    import json
+
+    if word == "motion":
+        return ["boxes.by=motion"]
+    return ["boxes.by=file", f"boxes.path={json.dumps(files.absolute(word))}"]
+
+
+def repeats(arguments: argparse.Namespace) -> int:
+    """Groups detections that come back in one place; or dismisses what a person chose."""
+    from pipelines.crops import dismiss
+    from pipelines.predict import pipeline
+    from trainer import artefacts
+
+    config = asked.config(arguments)
+    info = artefacts.require(config.model, "train")
+    if info["task"] != "crops":
+        raise ValueError("beampose repeats is about detections of crop models.")
+    kind = pipeline.crops_kind(config, info)
+    every, without = dismiss.predicted(config.predictions, asked.videos(arguments, config))
+    for path in without:
+        print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
+    if arguments.dismiss:
+        counts = dismiss.apply(config.predictions, kind, every, arguments.dismiss)
+        for name, (gone, left) in counts.items():
+            print(f"{name}: {gone} dismissed, {left} hits left")
+    else:
+        page, count = dismiss.write_page(config.predictions, kind, every, arguments.at_least)
+        print(f"repeats: {count} places. {page}")
+    return 1 if without else 0
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
 OVERWRITE = (
     "--overwrite",
@@ -83,5 +165,32 @@ VERBS = {
         videos=True,
         tensorflow=False,
         options=(FILTERED,),
+    ),
+    "extract-crops": Verb(
+        extract_crops,
+        "cut candidate crops out of videos, to be sorted into Positive and Negative",
+        tensorflow=False,
+        positional=Positional("videos", "videos, folders, globs or lists", "+"),
+        options=(
+            ("--to", {"required": True, "metavar": "FOLDER", "help": "where crops go"}),
+            (
+                "--boxes",
+                {"metavar": "motion|FILE", "help": "a MegaDetector JSON or annotations.csv"},
+            ),
+            ("--html", {"action": "store_true", "help": "write sort.html, to sort them by eye"}),
+        ),
+    ),
+    "repeats": Verb(
+        repeats,
+        "show detections that come back in one place, and dismiss them",
+        videos=True,
+        tensorflow=False,
+        options=(
+            ("--dismiss", {"metavar": "FILE", "help": "the csv that repeats.html saved"}),
+            (
+                "--at-least",
+                {"type": _positive, "default": 10, "metavar": "N", "help": "frames of a group"},
+            ),
+        ),
     ),
 }

@@ -17,10 +17,10 @@ def run(arguments: argparse.Namespace) -> int:
     worst = 0
     for step in (training.features, training.train, training.evaluate):
         worst = max(worst, step(arguments))
-    if config.task == "pose" and asked.has_videos(arguments, config) and not several(config):
+    if asked.has_videos(arguments, config) and not several(config):
         for step in (video.predict, video.render):
             worst = max(worst, step(arguments))
-    elif several(config):
+    elif asked.has_videos(arguments, config):
         print("predict: left out, since videos of several animals are not predicted yet")
     from pipelines.review import report
 

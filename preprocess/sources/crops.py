@@ -5,6 +5,7 @@ first because DeepMeerkat takes index 0 as positive.
 """
 
 from preprocess import files, images, split
+from preprocess.cut import rule_of
 from preprocess.labels import TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
 
 SPLITS = {
@@ -54,6 +55,7 @@ def read(path: str) -> Labels:
             for image, label, declared in found
         ),
         classes=classes,
+        rule=rule_of(path),
         problems=tuple(problems),
     )
 

@@ -4,6 +4,7 @@ import csv
 import io
 
 from preprocess import files, split
+from preprocess.cut import rule_of
 from preprocess.labels import ERROR, TEST, TRAIN, LabeledCrop, Labels, Problem
 
 # The names DeepMeerkat's CreateDocs gives its two lists.
@@ -47,7 +48,8 @@ def read(path: str) -> Labels:
                 split=_declared(file, uri),
             )
         )
-    return Labels(items=tuple(items), classes=classes, problems=tuple(problems))
+    rule = rule_of(files.parent(lists[0]))
+    return Labels(items=tuple(items), classes=classes, rule=rule, problems=tuple(problems))
 
 
 def _lists(path: str) -> list[str]:

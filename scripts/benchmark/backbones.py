@@ -2,10 +2,11 @@
 
 Usage: python scripts/benchmark/backbones.py DATA NAME=WEIGHTS [NAME=WEIGHTS ...] [--sets ...]
            [--seeds 0] [--steps 400]
-DATA holds the sets below by their folder names. The same protocol for all: scale 1.0, PCA 64, no
-augmented copies, batches of 8; crops at 224 pixels with one dense layer. A line holds the error on
-the held-out images after the last step (mean, median, pixels) or the accuracy, and the images a
-second the network takes, start-up left out.
+DATA holds the sets below by their folder names. The same protocol for all: scale 1.0 (the two flies
+0.5), PCA 64, no augmented copies, batches of 8; crops at 224 pixels with one dense layer. A line
+holds the error on the held-out images after the last step (mean, median, pixels) or the accuracy,
+of several animals also what was found of them, and the images a second the network takes, start-up
+left out.
 Example: python scripts/benchmark/backbones.py data resnet_compact=builtin resnet_compact=random:0
 """
 
@@ -55,7 +56,7 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
     values = sets.values(arguments.data, which, f"{folder}/{which}")
     if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
         weights = str(Path(weights).absolute())
-    values["features"] = {"backbone": name, "weights": weights, "copies": 0}
+    values["features"] |= {"backbone": name, "weights": weights, "copies": 0}
     values["train"]["steps"] = arguments.steps
     loaded = config.from_dict(config.Config, values)
     pipeline.run(loaded)
@@ -68,10 +69,11 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
         result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
         # The last step, not the best: nothing is chosen by the images that judge.
         test = result.last or {}
-        figures = ("mean_error_px", "median_error_px", "accuracy")
+        figures = ("mean_error_px", "median_error_px", "share_found", "mAP", "accuracy")
         yield {
             "seed": seed,
             **{key: round(test[key], 3) for key in figures if key in test},
+            **{f"within_{px}_px": round(v, 3) for px, v in test.get("share_within_px", {}).items()},
             "train_s": round(result.seconds, 1),
             "features_per_s": speed,
         }

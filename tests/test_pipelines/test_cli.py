@@ -98,5 +98,5 @@ def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
     assert "accuracy" in capsys.readouterr().out
     text = report.write(trained["crops"]).read_text()
     assert "of held-out crops are right" in text
-    assert cli.main(["predict", str(folder / "crops.yaml"), "x.mp4"]) == 2
-    assert "pose models" in capsys.readouterr().err
+    assert cli.main(["repeats", str(folder / "crops.yaml"), "x.mp4"]) == 2
+    assert "Run `beampose predict` first" in capsys.readouterr().err

@@ -126,8 +126,11 @@ def test_the_loader_that_serving_and_cpp_use_fills_every_variable(trained, kind)
     expected = tf.saved_model.load(f"{folder}/saved_model").signatures["frames"](
         frames=tf.constant(frame)
     )
+    assert set(found) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value.numpy(), atol=1e-3)
+        # An embedding is rounded to bfloat16, where the last bit of a sum may be a step of one.
+        near = {"rtol": 0.01, "atol": 0.01} if name == "embedding" else {"atol": 1e-3}
+        np.testing.assert_allclose(found[name], value.numpy(), **near)
 
 
 def test_the_named_tensors_are_in_the_graph(place):

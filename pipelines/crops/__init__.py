@@ -1,0 +1,1 @@
+"""Crops out of videos, for people to sort and for training."""

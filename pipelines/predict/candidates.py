@@ -1,0 +1,127 @@
+"""What finds candidate boxes in a video: motion, or a file."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from preprocess import files
+from preprocess.boxes import FileBoxes
+from preprocess.cut import Rule
+from preprocess.motion import Detector, Motion
+from preprocess.videos import Video
+from trainer.config import Boxes
+
+# A frame's number and pixels to its boxes int32 (n, 4) and the detector's confidence (n,).
+Find = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class Candidates(NamedTuple):
+    """Boxes by motion, or from files; one of both."""
+
+    motion: Motion | None = None
+    file: FileBoxes | None = None
+
+    @property
+    def lead(self) -> int:
+        """Frames that warm up before a range."""
+        return self.motion.burn_in if self.motion else 0
+
+    @property
+    def name(self) -> str:
+        """Of the detector, for other programs."""
+        return "motion (MOG2)" if self.motion else files.name(self._file.path)
+
+    def check(self, video: Video) -> None:
+        """Raises ValueError if a video cannot be searched."""
+        if self.motion is None:
+            self._file.read(video.path)
+        elif self.motion.roi is not None:
+            x1, x2, y1, y2 = self.motion.roi
+            if x2 > video.width or y2 > video.height:
+                raise ValueError(
+                    f"{video.path}: boxes.roi {[x1, x2, y1, y2]} does not fit frames of "
+                    f"{video.width}x{video.height}."
+                )
+
+    def digest(self, path: str) -> str:
+        """Of the file of boxes of a video; nothing for motion."""
+        if self.motion is not None:
+            return ""
+        file = self._file.file_of(path)
+        return _digest(file, files.size(file))
+
+    def of(self, video: Video) -> Find:
+        """The search in frames of a video, which are shown in order."""
+        if self.motion is not None:
+            detector = Detector(self.motion)
+
+            def moving(number: int, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+                found = detector.boxes(pixels)
+                return found, np.full(len(found), np.nan)
+
+            return moving
+        read = self._file.read(video.path)
+        return lambda number, pixels: read.of(number, *pixels.shape[:2])
+
+    def describe(self) -> dict[str, Any]:
+        """Its settings, for DeepMeerkat's parameters.csv."""
+        values = (self.motion or self._file)._asdict()
+        return {"boxes": "motion" if self.motion else "file", **values}
+
+    @property
+    def _file(self) -> FileBoxes:
+        assert self.file is not None
+        return self.file
+
+
+def of_config(boxes: Boxes) -> Candidates:
+    """What the section `boxes` means."""
+    if boxes.by == "file":
+        assert boxes.path is not None
+        return Candidates(file=FileBoxes(boxes.path, boxes.min_confidence, tuple(boxes.categories)))
+    roi = None if boxes.roi is None else (boxes.roi[0], boxes.roi[1], boxes.roi[2], boxes.roi[3])
+    return Candidates(
+        motion=Motion(
+            learning_rate=boxes.learning_rate,
+            variance=boxes.variance,
+            background_ratio=boxes.background_ratio,
+            roi=roi,
+            min_size=boxes.min_size,
+            merge=boxes.merge,
+            opening=boxes.opening,
+            min_area=boxes.min_area,
+            burn_in=boxes.burn_in,
+        )
+    )
+
+
+def rule_of(boxes: Boxes, known: dict[str, Any] | None) -> tuple[Rule, str]:
+    """How crops are cut, and a remark for people where that may not be as in the training.
+
+    Args:
+      known: `crop_rule` of the model's info.json; None of a model of foreign crops.
+    """
+    trained = Rule() if known is None else Rule(known["pad"], known["square"])
+    rule = Rule(
+        trained.pad if boxes.pad is None else boxes.pad,
+        trained.square if boxes.square is None else boxes.square,
+    )
+    if known is None and boxes.pad is None and boxes.square is None:
+        return rule, (
+            f"how the model's training crops were cut is not known: {rule.pad:g} of a box's sides "
+            "is added around it. If they were wider or tighter, set boxes.pad"
+        )
+    if known is not None and rule != trained:
+        return rule, (
+            f"crops are cut with pad {rule.pad:g}, square {rule.square}; the model learned from "
+            f"pad {trained.pad:g}, square {trained.square}"
+        )
+    return rule, ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(path: str, size: int) -> str:
+    return hashlib.sha256(files.read_bytes(path)).hexdigest()[:16]

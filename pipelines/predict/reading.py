@@ -1,0 +1,42 @@
+"""The frames of ranges of one video, from one decoder."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from pipelines.predict.manifest import Range
+from preprocess import videos
+from preprocess.videos import Frame
+
+
+def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:
+    """The frames of ranges of one video, each range behind the frames that warm up for it.
+
+    Args:
+      parts: in order.
+      lead: the most frames that a range has before it.
+      depth: frames that wait for the consumer.
+    """
+    wanted: set[int] = set()
+    for part in parts:
+        wanted.update(part.before)
+        wanted.update(part.frames)
+    stream = videos.read_ahead(parts[0].video, min(wanted), parts[-1].stop, depth, wanted)
+    # Where one decoder serves several ranges, the end of one is what the next begins with.
+    recent: deque[Frame] = deque(maxlen=lead if len(parts) > 1 else 0)
+
+    def of(part: Range) -> Iterator[Frame]:
+        before = set(part.before)
+        yield from [f for f in recent if f.index in before]
+        shown = before.union(part.frames)
+        for frame in stream:
+            recent.append(frame)
+            if frame.index in shown:
+                yield frame
+            if frame.index == part.stop - 1:
+                return
+
+    try:
+        for part in parts:
+            yield part, of(part)
+    finally:
+        stream.close()

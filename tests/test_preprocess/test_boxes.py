@@ -1,0 +1,180 @@
+"""Candidate boxes by motion and from files, and the one cropping rule."""
+
+import json
+
+import numpy as np
+import pytest
+import scene
+
+from preprocess import cut, motion
+from preprocess.boxes import FileBoxes
+from preprocess.cut import Rule
+from preprocess.motion import Detector, Motion
+
+SETTINGS = Motion(min_size=0.005, merge=10, burn_in=6)
+THING = np.full((40, 60, 3), 200, np.uint8)
+
+
+def slowly_merged(boxes, distance):
+    """Joins the first pair that is near, again and again."""
+    boxes = [list(b) for b in boxes]
+    while True:
+        for i, (x, y, w, h) in enumerate(boxes):
+            for j in range(i + 1, len(boxes)):
+                u, v, p, q = boxes[j]
+                dx, dy = max(u - x - w, x - u - p, 0), max(v - y - h, y - v - q, 0)
+                if dx**2 + dy**2 < distance**2:
+                    low, high = (min(x, u), min(y, v)), (max(x + w, u + p), max(y + h, v + q))
+                    boxes[i] = [*low, high[0] - low[0], high[1] - low[1]]
+                    del boxes[j]
+                    break
+            else:
+                continue
+            break
+        else:
+            return sorted(map(tuple, boxes))
+
+
+@pytest.mark.parametrize("distance", [5, 30, 200])
+def test_merging_equals_joining_pairs_one_by_one(distance):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        boxes = rng.integers((0, 0, 1, 1), (300, 300, 40, 40), (12, 4))
+        found = sorted(map(tuple, motion.merged(boxes, distance).tolist()))
+        assert found == slowly_merged(boxes.tolist(), distance)
+        assert motion.merged(boxes, 0).tolist() == boxes.tolist()
+    assert motion.merged(np.empty((0, 4)), 5).shape == (0, 4)
+
+
+def test_what_comes_into_a_still_scene_is_one_box_around_it():
+    visits = (scene.Visit(THING, 10, 14, 50, 80, 3),)
+    detector = Detector(SETTINGS)
+    for i in range(20):
+        found = detector.boxes(scene.frame(i, scene.background(), visits))
+        if 10 <= i <= 14:
+            (box,) = found
+            assert np.abs(box - visits[0].box(i)).max() <= 8
+        elif i < 10:
+            assert len(found) == 0
+
+
+def test_nothing_counts_before_the_background_is_learned():
+    visits = (scene.Visit(THING, 3, 20, 50, 80, 3),)
+    detector = Detector(SETTINGS)
+    found = [len(detector.boxes(scene.frame(i, scene.background(), visits))) for i in range(6)]
+    assert found == [0] * 6
+
+
+def test_a_region_of_interest_and_a_smallest_size_leave_boxes_out_in_pixels_of_the_frame():
+    visits = (scene.Visit(THING, 8, 9, 50, 80), scene.Visit(THING, 8, 9, 200, 150))
+
+    def found(settings):
+        detector = Detector(settings)
+        boxes = [detector.boxes(scene.frame(i, scene.background(), visits)) for i in range(9)]
+        return boxes[-1]
+
+    assert len(found(SETTINGS)) == 2
+    (box,) = found(SETTINGS._replace(roi=(160, 320, 100, 240)))
+    assert np.abs(box - (200, 150, 60, 40)).max() <= 4
+    assert len(found(SETTINGS._replace(min_size=0.05))) == 0
+
+
+def test_a_crop_is_padded_alike_on_all_sides_and_stays_inside():
+    box = (40, 20, 20, 10)
+    assert Rule(0.0).window(box, 100, 200) == (40, 20, 60, 30)
+    assert Rule(0.5).window(box, 100, 200) == (30, 15, 70, 35)
+    assert Rule(0.0, True).window(box, 100, 200) == (40, 15, 60, 35)
+    assert Rule(1.0).window((0, 0, 20, 10), 100, 200) == (0, 0, 40, 20)
+    assert Rule(0.0, True).window((180, 0, 20, 10), 100, 200) == (180, 0, 200, 20)
+    assert Rule(0.0, True).window((0, 0, 200, 10), 100, 200) == (0, 0, 200, 100)
+    pixels = np.arange(100 * 200 * 3).reshape(100, 200, 3)
+    np.testing.assert_array_equal(Rule(0.0).cut(pixels, box), pixels[20:30, 40:60])
+
+
+def test_the_rule_is_found_beside_crops_and_above_them(tmp_path):
+    (tmp_path / "Training").mkdir()
+    assert cut.rule_of(str(tmp_path / "Training")) is None
+    (tmp_path / "crops.json").write_text('{"pad": 0.25, "square": true, "more": 1}')
+    assert cut.rule_of(str(tmp_path / "Training")) == Rule(0.25, True)
+    (tmp_path / "crops.json").write_text('{"pad": "wide"}')
+    with pytest.raises(ValueError, match=r"crops\.json must say pad"):
+        cut.rule_of(str(tmp_path))
+
+
+def megadetector(tmp_path, images, name="md.json"):
+    values = {"detection_categories": {"1": "animal", "2": "person"}, "images": images}
+    (tmp_path / name).write_text(json.dumps(values))
+    return str(tmp_path / name)
+
+
+def detection(frame, conf=0.9, category="1", bbox=(0.1, 0.2, 0.3, 0.4)):
+    return {"category": category, "conf": conf, "bbox": bbox, "frame_number": frame}
+
+
+def test_megadetectors_shares_become_pixels_and_weak_or_other_boxes_do_not_count(tmp_path):
+    entry = {
+        "file": "cam1\\a.mp4",
+        "detections": [detection(7, 0.1), detection(7), detection(2, category="2"), detection(5)],
+    }
+    path = megadetector(tmp_path, [entry])
+    found = FileBoxes(path, 0.2, ("animal",)).read("/films/cam1/a.mp4")
+    assert found.frames.tolist() == [5, 7]
+    places, scores = found.of(7, 100, 200)
+    assert places.tolist() == [[20, 20, 60, 40]]
+    assert scores.tolist() == [0.9]
+    assert len(found.of(6, 100, 200)[0]) == 0
+    assert FileBoxes(path, 0.0).read("a.mp4").frames.tolist() == [2, 5, 7, 7]
+
+
+def test_entries_of_single_frames_belong_to_their_video(tmp_path):
+    frames = [
+        {"file": f"cam1/a.mp4/frame{i:06d}.jpg", "detections": [detection(None)]} for i in (3, 1)
+    ]
+    assert FileBoxes(megadetector(tmp_path, frames)).read("a.mp4").frames.tolist() == [1, 3]
+
+
+def test_a_video_is_found_by_the_end_of_its_path_and_never_guessed(tmp_path):
+    entries = [{"file": f"{cam}/a.mp4", "detections": [detection(i)]} for i, cam in enumerate("xy")]
+    boxes = FileBoxes(megadetector(tmp_path, entries))
+    assert boxes.read("/films/y/a.mp4").frames.tolist() == [1]
+    with pytest.raises(ValueError, match="several videos"):
+        boxes.read("/films/z/a.mp4")
+    with pytest.raises(ValueError, match="no results of a video named b"):
+        boxes.read("/films/x/b.mp4")
+    failed = [{"file": "x/a.mp4", "failure": "no frames", "detections": None}]
+    with pytest.raises(ValueError, match="failed: no frames"):
+        FileBoxes(megadetector(tmp_path, failed, "other.json")).read("x/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bbox": [10, 20, 300, 400]}, "shares of the frame"),
+        ({"bbox": [1, 2]}, "cannot be read"),
+        ({"frame_number": None}, "frame_number"),
+    ],
+)
+def test_unusable_detections_name_their_place(tmp_path, wrong, message):
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [{**detection(1), **wrong}]}])
+    with pytest.raises(ValueError, match=message) as error:
+        FileBoxes(path).read("a.mp4")
+    assert "images[0]" in str(error.value)
+
+
+HEADERS = ("Frame,Clock,x,y,h,w,label,score", "frame,clock,x,y,h,w,label,score")
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_deepmeerkats_rows_count_frames_from_1_and_give_height_first(tmp_path, header):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    rows = "12,0:00:01,5,6,30,20,Positive,0.97\n1,0:00:00,1,2,3,4,motion,\n"
+    (folder / "annotations.csv").write_text(f"{header}\n{rows}")
+    found = FileBoxes(str(tmp_path)).read("/films/a.mp4")
+    assert found.frames.tolist() == [0, 11]
+    assert found.of(11, 100, 100)[0].tolist() == [[5, 6, 20, 30]]
+    assert np.isnan(found.scores[0])
+    (folder / "annotations.csv").write_text(f"{header}\n0,0:00:00,1,2,3,4,motion,\n")
+    pattern = f"{tmp_path}/{{video}}/annotations.csv"
+    with pytest.raises(ValueError, match=r"annotations\.csv:2 .*count from 1"):
+        FileBoxes(pattern).read("a.mp4")
