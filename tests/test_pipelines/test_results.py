@@ -305,6 +305,21 @@ def test_every_setting_of_render_is_seen(tmp_path):
         assert np.abs(color_at(frames[10], moved[0, 0]) - rainbow[0]).max() < 40
 
 
+def test_the_skeleton_is_that_of_the_model_and_of_what_is_drawn(tmp_path):
+    values = np.full((40, 2, 3), 0.9)
+    values[:, 0, :2], values[:, 1, :2] = [20.5, 70.5], [100.5, 70.5]
+    write(tmp_path / "out/predictions", values)
+    (tmp_path / "out/model").mkdir()
+    told = {"task": "pose", "edges": [["nose", "tail"]], "dlc_scorer": SCORER}
+    (tmp_path / "out/model/info.json").write_text(json.dumps(told))
+    lit = []
+    for keys in ({}, {"skeleton": False}, {"bodyparts": ["nose"]}):
+        _, frames = rendered(tmp_path, {"trail": 0, **keys}, values)
+        lit.append(int(frames[0][70, 60].min()))
+    assert lit[0] > 120
+    assert max(lit[1:]) < 60
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
