@@ -71,7 +71,9 @@ def numbers(place):
 
 
 def labels(place):
-    return pd.read_hdf(folder(place) / "machinelabels-iter0.h5", key="df_with_missing")
+    found = pd.read_hdf(folder(place) / "machinelabels-iter0.h5", key="df_with_missing")
+    assert isinstance(found, pd.DataFrame)
+    return found
 
 
 def test_candidates_are_those_of_the_slow_rules(rng):
@@ -123,7 +125,7 @@ def test_frames_and_machine_labels_land_as_deeplabcut_reads_them(place, pick, ca
     assert made.columns.names == ["scorer", "bodyparts", "coords"]
     assert made.index.tolist() == [("labeled-data", "film", f"img{n:02d}.png") for n in found]
     np.testing.assert_array_equal(made.to_numpy(), predictions()[found].reshape(4, -1))
-    assert made.dtypes.eq(np.float64).all()
+    assert set(made.dtypes) == {np.dtype(np.float64)}
     with (folder(place) / "machinelabels.csv").open() as stream:
         rows = list(csv.reader(stream))
     assert [row[0] for row in rows[:4]] == ["scorer", "bodyparts", "coords", "labeled-data"]
@@ -141,7 +143,7 @@ def test_the_same_command_again_adds_nothing_and_a_larger_count_is_merged(place,
     assert run(place, "count=6") == 0
     merged = labels(place)
     assert len(merged) == 6
-    pd.testing.assert_frame_equal(merged.loc[rows.index], rows)
+    pd.testing.assert_frame_equal(merged.reindex(rows.index), rows)
 
 
 def test_a_killed_run_is_completed(place, monkeypatch):
@@ -184,7 +186,7 @@ def test_corrected_labels_are_labels_and_stay_as_they_are(place):
     found = source.read(str(place / "project"))
     assert not found.problems
     assert [frame.name.split("/")[-1] for frame in found.items] == sorted(pixels)
-    told = np.stack([frame.keypoints[0] for frame in found.items])
+    told = np.stack([frame.keypoints[0] for frame in found.items])  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_allclose(told.reshape(4, -1), corrected.to_numpy())
     # Another model is as bad: more frames, and what a person labeled is none of them.
     assert run(place) == 0
