@@ -109,6 +109,28 @@ def settings(text: str) -> dict[str, Any]:
     }
 
 
+def iteration(text: str) -> int:
+    """The iteration a config.yaml is at: how often its labels were refined and merged.
+
+    Raises:
+      ValueError: the text is not such a file.
+    """
+    found = _parsed(text).get("iteration")
+    return found if type(found) is int and found >= 0 else 0
+
+
+def bodyparts(text: str) -> list[str]:
+    """Names of all bodyparts of a config.yaml, those of several animals and of the scene too.
+
+    Raises:
+      ValueError: the text is not such a file.
+    """
+    values = _parsed(text)
+    keys = ("multianimalbodyparts", "uniquebodyparts", "bodyparts")
+    lists = [values.get(key) for key in keys]
+    return [str(name) for names in lists if isinstance(names, list) for name in names]
+
+
 def crop_of(text: str, video: str) -> tuple[int, ...] | None:
     """x1, x2, y1, y2 that a config.yaml gives to a video of this name; None if it gives none."""
     for known, values in (_parsed(text).get(SECTION) or {}).items():

@@ -13,6 +13,7 @@ FORBIDDEN = {
     "trainer": {"apache_beam", "google", "cv2", "pandas", "av", "PIL"},
     "pipelines/labeling": {"apache_beam", "google"},
     "pipelines/outputs": {"apache_beam", "tensorflow", "keras"},
+    "pipelines/results": {"apache_beam", "tensorflow", "keras", "google"},
     "pipelines/review": {"apache_beam", "tensorflow", "keras"},
     "pipelines/crops/extract.py": {"apache_beam", "tensorflow", "keras"},
     "pipelines/tracking": {"apache_beam", "tensorflow", "keras"},

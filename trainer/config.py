@@ -35,6 +35,11 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SIZES = ("keep", "resize", "pad")
 BOXES = ("motion", "file")
 SPLIT_UNITS = ("image", "video", "folder", "block")
+FILTERS = ("median", "savgol", "kalman")
+# FFmpeg's encoders whose pictures an mp4 may hold.
+CODECS = ("auto", "libx264", "libx265", "libsvtav1", "mpeg4")
+OUTLIERS = ("jump", "uncertain", "fitting", "spread")
+PICKS = ("kmeans", "uniform", "extreme")
 
 T = TypeVar("T")
 
@@ -354,18 +359,116 @@ class Keep:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Render:
-    """How labeled videos look. `trail` is the number of past frames drawn behind each dot."""
+class Filter:
+    """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table.
 
+    `window` unset means 5 for median and 9 for savgol; `order` is savgol's (unset: 3). Points below
+    `pcutoff` (unset: that of `predict`) are gaps for kalman, and for the others with `fill`: gaps
+    of up to `fill` rows between two sure points are bridged.
+    """
+
+    method: str = "median"
+    window: int | None = None
+    order: int | None = None
+    pcutoff: float | None = None
+    fill: int = 0
+
+    def __post_init__(self):
+        _one_of("filter.method", self.method, FILTERS)
+        _within("filter.fill", self.fill, 0, 1_000_000)
+        _within("filter.pcutoff", self.pcutoff or 0.0, 0.0, 1.0)
+        of_others = {
+            "window": self.method != "kalman",
+            "order": self.method == "savgol",
+            "pcutoff": self.method == "kalman" or bool(self.fill),
+        }
+        for name, applies in of_others.items():
+            if getattr(self, name) is not None and not applies:
+                raise ValueError(
+                    f"filter.{name} does not apply to method {self.method} with fill {self.fill}: "
+                    "see docs/results.md."
+                )
+        if not 3 <= self.rows <= 10_001 or self.rows % 2 == 0:
+            raise ValueError(
+                f"filter.window must be odd and from 3 to 10001. Received: {self.window}."
+            )
+        _within("filter.order", self.degree, 1, 9)
+        if self.method == "savgol" and self.degree >= self.rows:
+            raise ValueError(
+                f"filter.order must be below filter.window, {self.rows}. Received: {self.degree}."
+            )
+
+    @property
+    def rows(self) -> int:
+        """Rows of a window."""
+        return (9 if self.method == "savgol" else 5) if self.window is None else self.window
+
+    @property
+    def degree(self) -> int:
+        """Of savgol's polynomials."""
+        return 3 if self.order is None else self.order
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outliers:
+    """Which predicted frames to label next: docs/results.md. Distances are pixels.
+
+    `count` unset means the project's numframes2pick; `bodyparts` unset means all.
+    """
+
+    method: str = "jump"
+    epsilon: float = 20.0
+    p_bound: float = 0.01
+    pick: str = "kmeans"
+    count: int | None = None
+    bodyparts: list[str] | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        _one_of("outliers.method", self.method, OUTLIERS)
+        _one_of("outliers.pick", self.pick, PICKS)
+        _within("outliers.epsilon", self.epsilon, 0.0, 1e6)
+        _within("outliers.p_bound", self.p_bound, 0.0, 1.0)
+        _within("outliers.count", 1 if self.count is None else self.count, 1, 100_000)
+        _within("outliers.seed", self.seed, 0, 2**32 - 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Render:
+    """How labeled videos look.
+
+    Points below `pcutoff` (unset: that of `predict`) are not drawn. `colormap` is one of
+    matplotlib's (unset: hues as far apart as they get), `bodyparts` those that are drawn (unset:
+    all), `dot_size` a radius (0: by the size of the frame), `trail` the number of past frames drawn
+    behind each dot. `start` and `stop` are seconds of the video, `codec` one of FFmpeg's encoders,
+    `filtered` draws what `beampose filter` made. `images` is of `beampose evaluate`: how many it
+    draws.
+    """
+
+    pcutoff: float | None = None
+    colormap: str | None = None
+    bodyparts: list[str] | None = None
     dot_size: int = 0
     trail: int = 10
     skeleton: bool = True
+    start: float = 0.0
+    stop: float | None = None
+    codec: str = "auto"
+    filtered: bool = False
     images: int = 24
 
     def __post_init__(self):
+        _within("render.pcutoff", self.pcutoff or 0.0, 0.0, 1.0)
         _within("render.dot_size", self.dot_size, 0, 500)
         _within("render.trail", self.trail, 0, 10_000)
         _within("render.images", self.images, 0, 100_000)
+        _within("render.start", self.start, 0.0, 1e9)
+        _one_of("render.codec", self.codec, CODECS)
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError(
+                f"render.stop must be behind render.start, {self.start:g} s. Received: "
+                f"{self.stop:g}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -385,6 +488,8 @@ class Config:
     boxes: Boxes = dataclasses.field(default_factory=Boxes)
     keep: Keep = dataclasses.field(default_factory=Keep)
     render: Render = dataclasses.field(default_factory=Render)
+    filter: Filter = dataclasses.field(default_factory=Filter)
+    outliers: Outliers = dataclasses.field(default_factory=Outliers)
     store_: str | None = None
 
     def __post_init__(self):

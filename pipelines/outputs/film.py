@@ -9,11 +9,21 @@ import av
 import numpy as np
 
 from trainer import artefacts
+from trainer.config import CODECS
 
+# What `auto` takes, the first that is there.
 ENCODERS = ("libx264", "mpeg4")
+OPTIONS = {
+    "libx264": {"crf": "20", "preset": "veryfast"},
+    "libx265": {"crf": "24", "preset": "veryfast", "x265-params": "log-level=none"},
+    "libsvtav1": {"crf": "32", "preset": "10"},
+    "mpeg4": {"q": "4"},
+}
 
 
-def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float) -> None:
+def write(
+    target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float, codec: str = "auto"
+) -> None:
     """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
     with artefacts.replacing(target) as temporary, av.open(str(temporary), "w") as container:
         stream: Any = None
@@ -21,19 +31,34 @@ def write(target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float
             # 4:2:0 video has even sides: an odd last row or column is repeated.
             image = np.pad(image, [(0, side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
             if stream is None:
-                stream = _stream(container, fps, *image.shape[:2])
+                stream = _stream(container, encoder(codec), fps, image.shape)
             picture = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(picture))
         if stream is not None:
             container.mux(stream.encode(None))
 
 
-def _stream(container: Any, fps: float, height: int, width: int) -> Any:
+def encoder(codec: str) -> str:
+    """The encoder that a setting means here.
+
+    Raises:
+      ValueError: this machine's FFmpeg has it not.
+    """
+    if codec == "auto":
+        return next(name for name in ENCODERS if name in av.codecs_available)
+    if codec not in av.codecs_available:
+        there = ", ".join(name for name in CODECS if name in av.codecs_available)
+        raise ValueError(f"render.codec: FFmpeg of this machine has no {codec}. It has {there}.")
+    return codec
+
+
+def _stream(container: Any, name: str, fps: float, shape: tuple[int, ...]) -> Any:
     rate = Fraction(fps or 25).limit_denominator(1001)
-    encoder = next(name for name in ENCODERS if name in av.codecs_available)
-    stream = container.add_stream(encoder, rate=rate)
-    stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-    if encoder == "libx264":
-        stream.options = {"crf": "20", "preset": "veryfast"}
+    stream = container.add_stream(name, rate=rate, options=dict(OPTIONS[name]))
+    stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
+    if name == "libx264":
         stream.codec_context.thread_count = os.cpu_count() or 1
+    if name == "libx265":
+        # Players of Apple know HEVC by this name only.
+        stream.codec_context.codec_tag = "hvc1"
     return stream

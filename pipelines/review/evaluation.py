@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from upath import UPath
 
+from pipelines.outputs import dlc_evaluation
 from pipelines.review import draw
 from preprocess import files, images
 from trainer import artefacts
@@ -18,7 +19,10 @@ FOLDER = "evaluation"
 
 
 def write(result: Evaluation, config: Config) -> UPath:
-    """Writes `<output>/evaluation`: labels.csv and drawn images. Returns the csv."""
+    """Writes `<output>/evaluation`: labels.csv and drawn images. Returns the csv.
+
+    Of a DeepLabCut project also what DeepLabCut's own evaluation leaves.
+    """
     folder = artefacts.begin(artefacts.place(config.output, FOLDER))
     target = folder / "labels.csv"
     with artefacts.replacing(target) as temporary, temporary.open("w", newline="") as stream:
@@ -34,6 +38,9 @@ def write(result: Evaluation, config: Config) -> UPath:
             name = f"{rank:03d}-{record.split}-{files.stem(record.name)}.jpg"
             (drawn / name).write_bytes(images.encode_jpeg(image))
             shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
+    model = artefacts.place(config.model, artefacts.INFO)
+    if result.task == "pose" and model.is_file():
+        dlc_evaluation.write(result, config, artefacts.read_json(model), folder)
     artefacts.complete(folder, {"metrics": result.metrics, "images": shown})
     return target
 

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from pipelines.review import draw
 
 _SIZE = (6.4, 3.0)
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -26,7 +26,7 @@ _STYLE: dict[Any, Any] = {
 
 def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> str:
     """Loss and held-out score over training steps."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, left = plt.subplots(figsize=_SIZE, layout="constrained")
         # Finetuning is judged before its first step too, where there is no loss yet.
         lost = [entry for entry in history if "loss" in entry]
@@ -51,7 +51,7 @@ def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> str:
 
 def ranking(scored: Sequence[tuple[str, float]], unit: str) -> str:
     """A dot for each named score, the first on top."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         height = 0.9 + 0.26 * max(len(scored), 1)
         figure, axes = plt.subplots(figsize=(_SIZE[0], height), layout="constrained")
         places = range(len(scored))
@@ -63,9 +63,9 @@ def ranking(scored: Sequence[tuple[str, float]], unit: str) -> str:
 
 def error_histogram(distance: np.ndarray, bodyparts: Sequence[str]) -> str:
     """Cumulative share of held-out points within a distance, one line a bodypart."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=_SIZE, layout="constrained")
-        for i, (name, color) in enumerate(zip(bodyparts, _colors(len(bodyparts)), strict=True)):
+        for i, (name, color) in enumerate(zip(bodyparts, colors(len(bodyparts)), strict=True)):
             known = np.sort(distance[:, i][np.isfinite(distance[:, i])])
             if len(known):
                 share = np.arange(1, len(known) + 1) / len(known)
@@ -83,11 +83,11 @@ def trajectory(keypoints: np.ndarray, bodyparts: Sequence[str], pcutoff: float, 
     sure = keypoints[..., 2:] >= pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
     time = np.arange(len(points)) / (fps or 1.0)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             2, 1, figsize=(_SIZE[0], 3.6), sharex=True, layout="constrained"
         )
-        for i, (name, color) in enumerate(zip(bodyparts, _colors(len(bodyparts)), strict=True)):
+        for i, (name, color) in enumerate(zip(bodyparts, colors(len(bodyparts)), strict=True)):
             for axis in (0, 1):
                 axes[axis].plot(time, points[:, i, axis], color=color, lw=0.8, label=name)
         axes[0].set_ylabel("x (px)")
@@ -99,7 +99,7 @@ def trajectory(keypoints: np.ndarray, bodyparts: Sequence[str], pcutoff: float, 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     """Counts of true (rows) and predicted (columns) classes."""
     values = np.array(matrix)
-    with plt.rc_context({**_STYLE, "axes.grid": False}):
+    with plt.rc_context({**STYLE, "axes.grid": False}):
         figure, axes = plt.subplots(figsize=(3.4, 3.0), layout="constrained")
         axes.imshow(values, cmap="Blues", vmin=0)
         for i, row in enumerate(values):
@@ -113,7 +113,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
         return _svg(figure)
 
 
-def _colors(count: int) -> list[tuple[float, ...]]:
+def colors(count: int) -> list[tuple[float, ...]]:
     # The colours of the dots, darker: they stand on white here.
     return [tuple(0.8 * c / 255 for c in color) for color in draw.palette(count)]
 

@@ -1,61 +1,92 @@
 """Labeled videos: predictions drawn over the frames they belong to."""
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from upath import UPath
 
-from pipelines.outputs import deeplabcut, detections, film
+from pipelines.outputs import detections, film
 from pipelines.predict import manifest
+from pipelines.results import find
+from pipelines.results import table as tables
+from pipelines.results.find import Found
+from pipelines.results.table import Table
 from pipelines.review import boxes, draw
 from preprocess import videos
 from trainer import artefacts
-from trainer.config import Config
+from trainer.config import Config, Render
 
 
 class Style(NamedTuple):
-    """How to draw. `edges` are pairs of bodypart indices."""
+    """How to draw.
+
+    Attributes:
+      colors: RGB of every bodypart.
+      edges: pairs of bodypart indices.
+    """
 
     pcutoff: float
-    dot_size: int
-    trail: int
-    edges: tuple[tuple[int, int], ...]
+    colors: list[tuple[int, int, int]]
+    dot_size: int = 0
+    trail: int = 10
+    edges: tuple[tuple[int, int], ...] = ()
 
 
 def run(
-    config: Config, paths: Sequence[str], progress: Callable[..., Iterable]
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    filtered: bool = False,
 ) -> tuple[list[UPath], list[tuple[str, str]]]:
     """Renders videos that have predictions. Returns the files, and failures (path, reason).
 
+    Args:
+      filtered: draws what `beampose filter` made, as `render.filtered` does.
+
     Raises:
-      FileNotFoundError: there is no model, or a path matches nothing.
+      FileNotFoundError: a path matches nothing.
+      ValueError: the encoder is not there.
     """
-    info = artefacts.require(config.model, "train")
-    listed = manifest.read(manifest.expand(paths))
-    if info["task"] == "crops":
-        return _run_crops(config, listed, progress)
-    style = _style(config, info)
-    done, failures = [], list(listed.failures)
-    for name, video in listed.videos:
-        stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
-        if not artefacts.place(f"{stem}.csv").is_file():
-            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
-            continue
-        table = deeplabcut.read(f"{stem}.csv")
-        keypoints, _ = deeplabcut.keypoints(table)
-        numbers = table.index.to_numpy()
-        if not len(numbers) or numbers[-1] >= video.count:
-            why = f"has {video.count} frames, its predictions are of others. Predict it again."
-            failures.append((video.path, why))
-            continue
-        target = artefacts.place(f"{stem}_labeled.mp4")
-        frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), name)
-        # Of one frame in five, the film keeps its speed at a fifth of the rate.
-        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
-        film.write(target, frames, fps=video.fps / max(step, 1))
-        done.append(target)
+    film.encoder(config.render.codec)
+    info = artefacts.place(config.model, artefacts.INFO)
+    if info.is_file() and artefacts.read_json(info).get("task") == "crops":
+        return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
+    found, failures = find.tables(config, paths)
+    filtered = filtered or config.render.filtered
+    done = []
+    for one in found:
+        try:
+            done.append(_video(config, one, progress, filtered))
+        except (OSError, ValueError) as error:
+            failures.append((one.video or one.given, str(error)))
     return done, failures
+
+
+def _video(config: Config, one: Found, progress: Callable[..., Iterable], filtered: bool) -> UPath:
+    if not one.video:
+        raise ValueError("is no video: name the video that is to be drawn on")
+    video = manifest.index(one.video)
+    table = tables.read(one.table(filtered=filtered))
+    chosen = table.indices(config.render.bodyparts)
+    if not chosen:
+        raise ValueError("has no bodypart to draw: render.bodyparts is empty")
+    if not len(table.rows) or table.frames[-1] >= video.count:
+        raise ValueError(f"has {video.count} frames, its predictions are of others. Predict again.")
+    rows = _part(config.render, table.frames, video)
+    numbers = table.frames[rows]
+    keypoints = table.values[rows][:, chosen].copy()
+    keypoints[..., :2] += find.offset(one)
+    ending = f"{find.FILTERED if filtered else ''}_labeled.mp4"
+    target = artefacts.place(f"{one.stem}{ending}")
+    style = _style(config, table, chosen)
+    frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
+    # Of one frame in five, the film keeps its speed at a fifth of the rate.
+    step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+    film.write(target, frames, fps=video.fps / max(step, 1), codec=config.render.codec)
+    return target
 
 
 def labeled_frames(
@@ -69,7 +100,6 @@ def labeled_frames(
     """
     sure = keypoints[..., 2:] >= style.pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
-    colors = draw.palette(points.shape[1])
     radius = style.dot_size or draw.dot_size(video.height, video.width)
     start, stop = int(numbers[0]), int(numbers[-1]) + 1
     chosen = set(numbers.tolist())
@@ -79,9 +109,9 @@ def labeled_frames(
             continue
         image = frame.pixels.copy()
         if style.trail:
-            draw.trails(image, points[max(i - style.trail, 0) : i + 1], colors)
+            draw.trails(image, points[max(i - style.trail, 0) : i + 1], style.colors)
         draw.skeleton(image, points[i], style.edges)
-        draw.dots(image, points[i], colors, radius)
+        draw.dots(image, points[i], style.colors, radius)
         yield image
 
 
@@ -100,17 +130,84 @@ def _run_crops(
             why = f"has {video.count} frames, its predictions are of others. Predict it again."
             failures.append((video.path, why))
             continue
+        try:
+            numbers = numbers[_part(config.render, numbers, video)]
+        except ValueError as error:
+            failures.append((video.path, str(error)))
+            continue
         found = detections.read(f"{stem}.parquet")
-        frames = boxes.labeled_frames(video, found, config.predict.pcutoff, numbers)
+        frames = boxes.labeled_frames(video, found, pcutoff(config), numbers)
         step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
         target = artefacts.place(f"{stem}_labeled.mp4")
-        film.write(target, progress(frames, len(numbers), name), fps=video.fps / max(step, 1))
+        shown = progress(frames, len(numbers), name)
+        film.write(target, shown, fps=video.fps / max(step, 1), codec=config.render.codec)
         done.append(target)
     return done, failures
 
 
-def _style(config: Config, info: dict[str, Any]) -> Style:
-    bodyparts = info["bodyparts"]
-    edges = tuple((bodyparts.index(a), bodyparts.index(b)) for a, b in info["edges"])
-    drawn = edges if config.render.skeleton else ()
-    return Style(config.predict.pcutoff, config.render.dot_size, config.render.trail, drawn)
+def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
+    """Rows between `start` and `stop` seconds.
+
+    Raises:
+      ValueError: there are none, or the file tells no times.
+    """
+    if not render.start and render.stop is None:
+        return slice(None)
+    if not video.fps and not video.times:
+        raise ValueError("says no frame rate: render.start and render.stop cannot be used")
+    times = manifest.seconds(video)[frames]
+    stop = np.inf if render.stop is None else render.stop
+    first, last = np.searchsorted(times, [render.start, stop])
+    if first == last:
+        raise ValueError(
+            f"has no prediction from render.start to render.stop; they end at {times[-1]:.2f} s"
+        )
+    return slice(int(first), int(last))
+
+
+def _style(config: Config, table: Table, chosen: list[int]) -> Style:
+    """A bodypart has the same colour whichever others are drawn, and in every individual."""
+    render, bodyparts = config.render, table.bodyparts
+    palette = _palette(render.colormap, len(bodyparts))
+    place = {table.points[i]: k for k, i in enumerate(chosen)}
+    edges = [
+        (place[owner, a], place[owner, b])
+        for a, b in (_skeleton(config) if render.skeleton else [])
+        for owner in table.individuals
+        if (owner, a) in place and (owner, b) in place
+    ]
+    return Style(
+        pcutoff(config),
+        [palette[bodyparts.index(table.points[i][1])] for i in chosen],
+        render.dot_size,
+        render.trail,
+        tuple(edges),
+    )
+
+
+def pcutoff(config: Config) -> float:
+    """Below which nothing is drawn."""
+    return config.predict.pcutoff if config.render.pcutoff is None else config.render.pcutoff
+
+
+def _skeleton(config: Config) -> list[list[str]]:
+    """Pairs of bodyparts the model knows of; none without a model."""
+    info = artefacts.place(config.model, artefacts.INFO)
+    return artefacts.read_json(info).get("edges", []) if info.is_file() else []
+
+
+def _palette(colormap: str | None, count: int) -> list[tuple[int, int, int]]:
+    if colormap is None:
+        return draw.palette(count)
+    import matplotlib
+
+    try:
+        found = matplotlib.colormaps[colormap]
+    except KeyError:
+        close = difflib.get_close_matches(colormap, matplotlib.colormaps, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"render.colormap must be one of matplotlib's. Received: {colormap!r}.{hint}"
+        ) from None
+    colors = found(np.linspace(0, 1, count))[:, :3]
+    return [(int(r), int(g), int(b)) for r, g, b in np.round(255 * colors)]

@@ -57,7 +57,12 @@ def render(arguments: argparse.Namespace) -> int:
     from pipelines.review import render as drawing
 
     config = asked.config(arguments)
-    done, failures = drawing.run(config, asked.videos(arguments, config), arguments.progress)
+    done, failures = drawing.run(
+        config,
+        asked.videos(arguments, config),
+        arguments.progress,
+        filtered=getattr(arguments, "filtered", False),
+    )
     for path in done:
         print(f"render: {path}")
     for path, why in failures:
@@ -140,6 +145,7 @@ def _positive(word: str) -> int:
     return number
 
 
+FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
 OVERWRITE = (
     "--overwrite",
     {"action": "store_true", "help": "replace predictions of another model or other settings"},
@@ -153,7 +159,13 @@ VERBS = {
         cloud=True,
         options=(*MONEY, OVERWRITE),
     ),
-    "render": Verb(render, "draw predictions into videos", videos=True, tensorflow=False),
+    "render": Verb(
+        render,
+        "draw predictions into videos",
+        videos=True,
+        tensorflow=False,
+        options=(FILTERED,),
+    ),
     "extract-crops": Verb(
         extract_crops,
         "cut candidate crops out of videos, to be sorted into Positive and Negative",

@@ -66,6 +66,38 @@ def find(folder: str, scorer: str, problems: list[Problem], *, several: bool) ->
     return tables.get(".h5", tables.get(".csv"))
 
 
+def images(folder: str) -> set[str]:
+    """File names of the images that any label file of a folder lists, whoever labeled.
+
+    Raises:
+      ValueError: a label file cannot be read; the text names it.
+    """
+    found: set[str] = set()
+    for file in files.children(folder) if files.is_folder(folder) else ():
+        if not files.name(file).startswith("CollectedData_"):
+            continue
+        try:
+            if files.suffix(file) == ".h5":
+                names = ["/".join(parts) for parts in pandas_h5.read(files.read_bytes(file))[1]]
+            elif files.suffix(file) == ".csv":
+                names = _csv_names(files.read_bytes(file).decode("utf-8-sig", "replace"))
+            else:
+                continue
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{file} cannot be read: {error}") from None
+        found |= {files.name(name) for name in names}
+    return found
+
+
+def _csv_names(text: str) -> list[str]:
+    lines = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    heads = [row[0].strip() for row in lines[:4]]
+    if "coords" not in heads or "bodyparts" not in heads:
+        raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
+    width = index_width(lines[heads.index("bodyparts")])
+    return ["/".join(row[:width]) for row in lines[heads.index("coords") + 1 :]]
+
+
 def _read_h5(file: str, several: bool, problems: list[Problem]) -> Table:
     columns, index, values = pandas_h5.read(files.read_bytes(file))
     levels = LEVELS_OF_SEVERAL if several else LEVELS

@@ -29,6 +29,10 @@ def test_a_float_in_scientific_notation_is_a_float(file):
     assert config.load(file).train.learning_rate == 1e-3
 
 
+def test_a_crop_is_a_list_of_numbers(file):
+    assert config.load(file, ["predict.crop=[1, 5, 2, 6]"]).predict.crop == [1, 5, 2, 6]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -41,6 +45,9 @@ def test_a_float_in_scientific_notation_is_a_float(file):
         ("source.format=sleep", "source.format must be one of"),
         ("task=crops", "does not hold labels for task 'crops'"),
         ("predict.videos=a.mp4", "predict.videos must be a list"),
+        ("predict.crop=[1, 5, a, 6]", "predict.crop must be a list of whole numbers"),
+        ("render.bodyparts=[1]", "render.bodyparts must be a list of words"),
+        ("outliers.pick=best", "outliers.pick must be one of"),
         ("features=3", "features must be a section"),
         ("train.steps", "--set needs section.key=value"),
         ("train.steps=[", "not YAML"),

@@ -1,0 +1,1 @@
+"""What is made of predictions that exist. No Beam, no TensorFlow."""

@@ -1,0 +1,157 @@
+"""Which tables of predictions a command line means: of videos, or files named themselves."""
+
+import glob
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pipelines.predict import manifest
+from preprocess import files, unpickle
+from trainer import artefacts
+from trainer.config import Config
+
+FILTERED = "_filtered"
+# What stands behind the scorer in files that are made from predictions.
+_MADE = (FILTERED, "_spread", "_skeleton", "_labeled")
+
+
+class Found(NamedTuple):
+    """Predictions of a video.
+
+    Attributes:
+      name: of the video, as predictions are called; may have a folder.
+      stem: what its files begin with.
+      video: its path; empty if a file of predictions was named.
+      given: the file that was named.
+    """
+
+    name: str
+    stem: str
+    video: str = ""
+    given: str = ""
+
+    def table(self, *, filtered: bool = False) -> str:
+        """The file to read.
+
+        Raises:
+          ValueError: there is none, or the filtered one was made from other predictions.
+        """
+        stem = f"{self.stem}{FILTERED if filtered else ''}"
+        there = [stem + e for e in (".h5", ".csv") if files.exists(stem + e)]
+        if not filtered:
+            there = [self.given] if self.given else there
+        if not there:
+            verb = "filter" if filtered else "predict"
+            what = "filtered predictions" if filtered else "predictions"
+            raise ValueError(f"has no {what}. Run `beampose {verb}` first.")
+        made = artefacts.place(f"{stem}.json")
+        if filtered and made.is_file():
+            source = artefacts.read_json(made).get("source_digest")
+            if source != digest(self.table()):
+                raise ValueError(
+                    "was predicted again since it was filtered. Run `beampose filter` again."
+                )
+        return there[0]
+
+    def summary(self) -> dict[str, Any]:
+        """What `predict` said of the video; empty where DeepLabCut predicted."""
+        file = artefacts.place(f"{self.stem}.json")
+        return artefacts.read_json(file) if file.is_file() else {}
+
+
+def offset(one: Found) -> tuple[int, int]:
+    """x and y to be added to reach pixels of the frame.
+
+    DeepLabCut's own predictions count from the crop that its metadata tell; ours, which have a
+    summary, count from the frame.
+    """
+    meta = f"{one.stem}_meta.pickle"
+    if one.summary() or not files.exists(meta):
+        return 0, 0
+    try:
+        data = unpickle.loads(files.read_bytes(meta))["data"]
+        x1, _, y1, _ = data["cropping_parameters"] if data.get("cropping") else (0, 0, 0, 0)
+        return int(x1), int(y1)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{meta} is not DeepLabCut's metadata: {error}") from None
+
+
+def digest(file: str) -> str:
+    """Of a table's numbers: those of the h5 and of the csv beside it are the same."""
+    import hashlib
+
+    csv = file.removesuffix(".h5") + ".csv"
+    # Bytes of an h5 hold times; the csv, where there is one, does not.
+    return hashlib.sha256(files.read_bytes(csv if files.exists(csv) else file)).hexdigest()
+
+
+def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tuple[str, str]]]:
+    """Predictions of videos, and files of predictions that stand among them; and failures.
+
+    Raises:
+      FileNotFoundError: a glob, a folder or a list without videos.
+      ValueError: a list that is no text, or an experiment with crops.
+    """
+    if config.task != "pose":
+        raise ValueError(
+            f"Keypoints are those of pose models. Received: task {config.task!r}, whose results "
+            "`beampose predict` leaves."
+        )
+    given = [path for path in paths if is_table(path)]
+    videos = manifest.expand([path for path in paths if path not in given])
+    found, failures = [], []
+    for name, path in manifest.named(videos):
+        try:
+            found.append(Found(name, stem_of(config, name, path), path))
+        except ValueError as error:
+            failures.append((path, str(error)))
+    for path in given:
+        whole = files.absolute(path)
+        stem = whole[: -len(files.suffix(path))]
+        found.append(Found(files.name(stem), stem, given=whole))
+    return found, failures
+
+
+def is_table(path: str) -> bool:
+    """Whether a path is a file of predictions and no video or list of videos."""
+    if files.suffix(path) == ".h5":
+        return True
+    if files.suffix(path) != ".csv" or not files.exists(path):
+        return False
+    with files.open_file(path) as stream:
+        return stream.read(10).removeprefix(b"\xef\xbb\xbf").startswith(b"scorer,")
+
+
+def stem_of(config: Config, name: str, video: str) -> str:
+    """What the files of a video's predictions begin with: those of the model, else the only ones
+    that DeepLabCut left in `predictions/` or beside the video."""
+    info = artefacts.place(config.model, artefacts.INFO)
+    own = ""
+    if info.is_file():
+        own = f"{config.predictions}/{name}{artefacts.read_json(info).get('dlc_scorer', '')}"
+        if any(files.exists(own + ending) for ending in (".h5", ".csv")):
+            return own
+    places = [files.join(config.predictions, name)]
+    places += [files.join(files.parent(video), files.stem(video))] if video else []
+    for place in places:
+        stems = _left(place)
+        if len(stems) > 1:
+            raise ValueError(
+                f"has predictions of several scorers: {', '.join(sorted(stems))}. Name the "
+                "file of one."
+            )
+        if stems:
+            return stems.pop()
+    return own or f"{config.predictions}/{name}"
+
+
+def _left(place: str) -> set[str]:
+    folder, name = files.parent(place), files.name(place)
+    if not files.is_folder(folder):
+        return set()
+    there = [
+        file
+        for scorer in ("DLC_", "DeepCut_")
+        for file in files.matching(f"{glob.escape(folder)}/{glob.escape(name)}{scorer}*.h5")
+    ]
+    stems = {file.removesuffix(".h5") for file in there}
+    return {stem for stem in stems if not stem.endswith(_MADE)}
