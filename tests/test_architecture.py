@@ -31,10 +31,12 @@ PUBLISHED = {
     "frames",
     "quiet",
     "schema",
+    "settings",
     "store",
     "sweep",
     "task",
     "train",
+    "video_settings",
 }
 FILES = sorted(p for package in OURS for p in (ROOT / package).rglob("*.py"))
 

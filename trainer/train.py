@@ -14,9 +14,10 @@ import tensorflow as tf
 from upath import UPath
 
 from trainer import artefacts, kinds
-from trainer.config import NOT_OF_A_HEAD, OF_ANIMALS, Config, Train
+from trainer.config import Config, Train
 from trainer.dataset import Dataset, Noise, groups, stream
 from trainer.schema import LabelRecord
+from trainer.settings import NOT_OF_A_HEAD, OF_ANIMALS
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from trainer import artefacts
-from trainer.config import CODECS
+from trainer.video_settings import CODECS
 
 # What `auto` takes, the first that is there.
 ENCODERS = ("libx264", "mpeg4")

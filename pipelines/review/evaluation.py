@@ -10,10 +10,11 @@ from pipelines.outputs import dlc_evaluation
 from pipelines.review import draw
 from preprocess import files, images
 from trainer import artefacts
-from trainer.config import NOT_OF_A_HEAD, Config, to_dict
+from trainer.config import Config, to_dict
 from trainer.evaluate import SPLITS, Evaluation, errors
 from trainer.folds import CrossValidation
 from trainer.schema import LabelRecord
+from trainer.settings import NOT_OF_A_HEAD
 
 FOLDER = "evaluation"
 

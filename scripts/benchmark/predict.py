@@ -41,19 +41,26 @@ def main() -> int:
 
 
 def cut(video: str, target: Path, frames: int) -> tuple[int, str]:
-    """Copies the first packets of a video, without coding them again."""
+    """Copies the first packets of a video, without coding them again; from the start if too few."""
     import av
 
+    written = offset = 0
     with av.open(video) as source, av.open(str(target), "w") as copy:
         stream = source.streams.video[0]
         out = copy.add_stream_from_template(stream)
-        written = 0
-        for packet in source.demux(stream):
-            if packet.dts is None or written == frames:
-                break
-            packet.stream = out
-            copy.mux(packet)
-            written += 1
+        while written < frames:
+            if written:
+                source.seek(0, stream=stream)
+            shift, end = offset, offset
+            for packet in source.demux(stream):
+                if packet.dts is None or packet.pts is None or written == frames:
+                    break
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                end = max(end, packet.pts + (packet.duration or 1))
+                packet.stream = out
+                copy.mux(packet)
+                written += 1
+            offset = end
         return written, f"{stream.width}x{stream.height}"
 
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from trainer import config, finetune, views
-from trainer.config import OF_ANIMALS, Features, Train
+from trainer.config import Features, Train
+from trainer.settings import OF_ANIMALS
 from trainer.train import run_digest
 
 RANGES = Features(rotation=60, zoom=0.4, contrast=0.5, translation=0.1)
