@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,16 @@ def table(
 def write(frame: pd.DataFrame, stem: artefacts.Address) -> None:
     """Writes `<stem>.h5` and `<stem>.csv`, each whole or not at all."""
     with artefacts.replacing(_with(stem, ".h5")) as temporary:
-        frame.to_hdf(temporary, key=KEY, format="table", mode="w")
+        write_h5(frame, temporary, KEY)
     with artefacts.replacing(_with(stem, ".csv")) as temporary:
         frame.to_csv(temporary)
+
+
+def write_h5(frame: pd.DataFrame, file: Path, key: str) -> None:
+    """Writes a table whose bytes depend on nothing but what it says: not on the time of day."""
+    with pd.HDFStore(str(file), mode="w") as store:
+        # The index for searches within the file keeps its time; whole tables are read without it.
+        store.put(key, frame, format="table", track_times=False, index=False)
 
 
 def read(file: artefacts.Address) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from pipelines.outputs import deeplabcut
 from pipelines.outputs.project import LEVELS
 from preprocess import unpickle
 from preprocess.labels import SINGLE
@@ -69,7 +70,7 @@ def table(
 def write(frame: pd.DataFrame, stem: artefacts.Address, *, method: str = "ellipse") -> None:
     """Writes `<stem>_el.h5` and `.csv` (of an ellipse), each whole or not at all."""
     with artefacts.replacing(_file(stem, ENDINGS[method], ".h5")) as temporary:
-        frame.to_hdf(temporary, key=KEY, format="table", mode="w")
+        deeplabcut.write_h5(frame, temporary, KEY)
     with artefacts.replacing(_file(stem, ENDINGS[method], ".csv")) as temporary:
         frame.to_csv(temporary)
 

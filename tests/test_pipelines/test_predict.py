@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
     assert meta["nframes"] == 30
     assert meta["frame_dimensions"] == (fakes.VIDEO_HEIGHT, fakes.VIDEO_WIDTH)
     assert meta["cropping_parameters"] == [0, fakes.VIDEO_WIDTH, 0, fakes.VIDEO_HEIGHT]
+
+
+def test_the_same_table_is_the_same_file_at_any_time(tmp_path):
+    frame = deeplabcut.table(np.zeros((4, 2, 3)), "me", ["nose", "tail"])
+    files = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    for file in files:
+        deeplabcut.write_h5(frame, file, deeplabcut.KEY)
+        time.sleep(1.1)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    pd.testing.assert_frame_equal(pd.read_hdf(files[0]), frame)
 
 
 def test_rows_equal_a_plain_loop_over_the_model(settings, film):
