@@ -70,6 +70,7 @@ EXTRAS = {
         "setuptools>=68",
         "pandas-stubs<4",
         "motmetrics>=1.4",
+        "pycocotools>=2.0.8",
     ],
 }
 

@@ -216,6 +216,7 @@ print(json.dumps(histories))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", HALF])
 def test_two_devices_learn_what_one_does(tuned, tmp_path, precision):
     script = tmp_path / "two.py"

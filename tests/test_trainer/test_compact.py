@@ -91,6 +91,7 @@ def distill(folder, out, *words):
     )
 
 
+@pytest.mark.slow
 def test_a_student_is_distilled_from_pictures_and_can_be_used(tmp_path):
     for i in range(30):
         Image.fromarray(fakes.pixels(i, 40, 60)).save(tmp_path / f"{i}.png")
