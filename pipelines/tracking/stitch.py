@@ -189,7 +189,7 @@ def _cut(
         one = tracklets[i]
         for part in np.split(np.arange(len(one.frames)), np.searchsorted(one.frames, borders)):
             if len(part):
-                found.append((Tracklet(one.id, one.frames[part], one.keypoints[part]), i))
+                found.append((one.part(part), i))
     found.sort(key=lambda piece: _place(piece[0]))
     return [piece for piece, _ in found], np.array([i for _, i in found], int)
 

@@ -57,11 +57,19 @@ class Tracklet(NamedTuple):
       id: a number; pieces of one tracklet share it.
       frames: int (n,), rising; a frame in which the animal was not seen is not there.
       keypoints: float64 (n, bodyparts, 3), x, y in source pixels, likelihood; NaN = missing.
+      slots: int (n,), its place among the detections of each frame, by which more is found of it;
+        None where tracklets were read from a file.
     """
 
     id: int
     frames: np.ndarray
     keypoints: np.ndarray
+    slots: np.ndarray | None = None
+
+    def part(self, which: np.ndarray) -> "Tracklet":
+        """Some of its detections, by their places."""
+        slots = None if self.slots is None else self.slots[which]
+        return Tracklet(self.id, self.frames[which], self.keypoints[which], slots)
 
 
 @dataclass
@@ -70,13 +78,15 @@ class _Live:
     size: float
     frames: list[int] = field(default_factory=list)
     keypoints: list[np.ndarray] = field(default_factory=list)
+    slots: list[int] = field(default_factory=list)
     hits: int = 0
     age: int = 0
 
     def taken(self) -> Tracklet:
         """What it held, which it forgets."""
-        done = Tracklet(self.id, np.array(self.frames), np.array(self.keypoints))
-        self.frames, self.keypoints = [], []
+        keypoints, slots = np.array(self.keypoints), np.array(self.slots)
+        done = Tracklet(self.id, np.array(self.frames), keypoints, slots)
+        self.frames, self.keypoints, self.slots = [], [], []
         return done
 
 
@@ -98,6 +108,8 @@ class Tracker:
         self._bodyparts = 0
         self._next = 0
         self._frame = -1
+        # Of the frame at hand: where each detection stood.
+        self._slots = np.zeros(0, int)
         # Sizes of whole detections so far: their sum and count.
         self._sizes, self._whole = 0.0, 0
         self.refused = 0
@@ -112,8 +124,9 @@ class Tracker:
         Raises:
           ValueError: another shape, or other bodyparts than the frame before had.
         """
-        found = self._checked(detections)
+        found, slots = self._checked(detections)
         self._frame += 1
+        self._slots = slots
         filters = self._filters()
         points = found[..., :2]
         observed = self._kind.observe(points)
@@ -132,7 +145,8 @@ class Tracker:
         self._filters().keep(np.zeros(len(done), bool))
         return self._handed(done)
 
-    def _checked(self, detections: np.ndarray) -> np.ndarray:
+    def _checked(self, detections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Detections of an animal, and their places among those given."""
         found = np.array(detections, float)
         if found.ndim != 3 or found.shape[-1] != 3 or not found.shape[1]:
             raise ValueError(
@@ -147,7 +161,8 @@ class Tracker:
                 f"before had {self._bodyparts}; begin another Tracker."
             )
         found[~np.isfinite(found[..., :2]).all(axis=-1)] = np.nan
-        return found[~np.isnan(found[..., 0]).all(axis=1)]
+        slots = np.flatnonzero(~np.isnan(found[..., 0]).all(axis=1))
+        return found[slots], slots
 
     def _filters(self) -> Kalman:
         if self._kalman is None:
@@ -193,11 +208,12 @@ class Tracker:
             one = self._live[row]
             one.age = 0
             one.size += _FOLLOWS * (extent[column] - one.size)
-            self._keep(one, found[column])
+            self._keep(one, found[column], column)
 
-    def _keep(self, one: _Live, keypoints: np.ndarray) -> None:
+    def _keep(self, one: _Live, keypoints: np.ndarray, number: int) -> None:
         one.frames.append(self._frame)
         one.keypoints.append(keypoints)
+        one.slots.append(int(self._slots[number]))
         one.hits += 1
 
     def _end(self) -> list[Tracklet]:
@@ -226,7 +242,7 @@ class Tracker:
         self._filters().add(observed[which], scale)
         for row in which:
             one = _Live(self._next, float(extent[row]))
-            self._keep(one, found[row])
+            self._keep(one, found[row], row)
             self._live.append(one)
             self._next += 1
 

@@ -93,6 +93,16 @@ def test_a_long_tracklet_is_handed_out_in_pieces_and_stitched_whole():
     np.testing.assert_array_equal(made.keypoints[:, 0, :, :2], at(*path)[..., :2])
 
 
+def test_each_detection_of_a_tracklet_knows_its_place_in_the_frame(rng):
+    truth = herd.walk(rng, 60, 4, bodyparts=3)
+    detections = herd.see(rng, truth)
+    found, made = joined(detections, 3)
+    assert sum(len(one.frames) for one in found) > 100
+    for one in [*found, *made.left]:
+        given = [detections[frame][slot] for frame, slot in zip(one.frames, one.slots, strict=True)]
+        np.testing.assert_array_equal(one.keypoints, given)
+
+
 def test_frames_without_anybody_are_no_trouble():
     nobody = np.full((3, 4, 3), NAN)
     frames = [nobody, at(), at((50, 50)), nobody, at((51, 50))]
