@@ -172,7 +172,8 @@ class Animals:
 
     def facts(self) -> dict[str, Any]:
         """What info.json must say so that assembly needs nothing else."""
-        return {"assembly": {"peaks": self.reading.peaks, **assemble.facts(self.rules)}}
+        reading = {"peaks": self.reading.peaks, "apart": self.reading.apart}
+        return {"assembly": {**reading, **assemble.facts(self.rules)}}
 
     def _answers(self, records: Sequence[LabelRecord], batch_size: int):
         """Outputs of each image, as the exported model gives them."""

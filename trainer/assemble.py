@@ -118,19 +118,35 @@ def assemble(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
       rows are the named individuals if the model knows who is who, else from the surest down;
       unique bodyparts stand in the last row alone.
     """
+    return gather(outputs, choose(outputs, found))
+
+
+def gather(outputs: Mapping[str, np.ndarray], chosen: np.ndarray) -> np.ndarray:
+    """Keypoints (individuals, bodyparts, 3) of the peaks of one frame that `choose` chose."""
+    likelihood = np.asarray(outputs["likelihood"], float)[..., None]
+    values = np.concatenate([np.asarray(outputs["peaks"], float), likelihood], axis=-1)
+    keypoints = values[np.arange(chosen.shape[1]), np.maximum(chosen, 0)]
+    return np.where(chosen[..., None] >= 0, keypoints, np.nan)
+
+
+def choose(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
+    """Which peak is the bodypart of which individual, of one frame; as `assemble`.
+
+    Returns:
+      int (individuals, bodyparts), the number of the peak, -1 = missing.
+    """
     likelihood = np.asarray(outputs["likelihood"], float)
     place = np.asarray(outputs["peaks"], float)
-    keypoints = np.full((len(found.individuals), len(found.bodyparts), 3), np.nan)
-    values = np.concatenate([place, likelihood[..., None]], axis=-1)
+    made = np.full((len(found.individuals), len(found.bodyparts)), -1)
     for part in found.unique:
         best = int(likelihood[part].argmax())
         if likelihood[part, best] >= found.min_likelihood:
-            keypoints[-1, part] = values[part, best]
+            made[-1, part] = best
     common = likelihood >= found.min_likelihood
     common[list(found.unique)] = False
     parts, numbers = np.nonzero(common)
     if not len(parts):
-        return keypoints
+        return made
     links = _links(place[parts, numbers], parts, numbers, outputs, found)
     animals = _Animals(links, parts, len(found.bodyparts))
     animals.build(_FRAGMENTS * found.animals, likelihood[parts, numbers])
@@ -139,9 +155,8 @@ def assemble(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
         slots = _named(slots, np.asarray(outputs["identity"], float)[parts, numbers], found)
     for slot, members in enumerate(slots):
         has = np.flatnonzero(members >= 0)
-        chosen = members[has]
-        keypoints[slot, has] = values[parts[chosen], numbers[chosen]]
-    return keypoints
+        made[slot, has] = numbers[members[has]]
+    return made
 
 
 def _links(

@@ -14,7 +14,7 @@ from upath import UPath
 from trainer import artefacts
 from trainer.checks import one_of
 from trainer.settings import POSE_FORMATS, Features, Source, Split, Train
-from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
+from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render, Track
 
 TASKS = ("pose", "crops")
 
@@ -38,6 +38,7 @@ class Config:
     boxes: Boxes = dataclasses.field(default_factory=Boxes)
     keep: Keep = dataclasses.field(default_factory=Keep)
     render: Render = dataclasses.field(default_factory=Render)
+    track: Track = dataclasses.field(default_factory=Track)
     filter: Filter = dataclasses.field(default_factory=Filter)
     outliers: Outliers = dataclasses.field(default_factory=Outliers)
     store_: str | None = None
@@ -60,11 +61,13 @@ class Config:
     def _check_video_settings(self):
         """What only the other task knows must not be set in vain."""
         if self.task == "pose":
-            for name in ("boxes", "keep"):
-                if getattr(self, name) != {"boxes": Boxes, "keep": Keep}[name]():
+            for name, default in (("boxes", Boxes()), ("keep", Keep())):
+                if getattr(self, name) != default:
                     raise ValueError(f"The section {name} is of task crops; take it out.")
             return
-        for name in ("crop", "size", "dynamic"):
+        if self.track != Track():
+            raise ValueError("The section track is of task pose; take it out.")
+        for name in ("crop", "size", "dynamic", "also"):
             if getattr(self.predict, name) != getattr(Predict(), name):
                 raise ValueError(
                     f"predict.{name} is of task pose; crops are looked for in boxes.roi. Received: "

@@ -4,8 +4,11 @@ import dataclasses
 
 from trainer.checks import is_crop, one_of, within
 
+COLOR_BY = ("bodypart", "individual")
+LARGE_FILES = ("full", "bpt_features")
 SIZES = ("keep", "resize", "pad")
 BOXES = ("motion", "file")
+SIMILARITIES = ("skeleton", "ellipse", "box")
 FILTERS = ("median", "savgol", "kalman")
 # FFmpeg's encoders whose pictures an mp4 may hold.
 CODECS = ("auto", "libx264", "libx265", "libsvtav1", "mpeg4")
@@ -23,6 +26,7 @@ class Predict:
     another size than the training frames are left as they are by `size: keep`, fitted into their
     size by `resize`, or filled up to it by `pad`. With `dynamic`, a likelihood, the next frames are
     cut to the animal and `margin` pixels around it as long as a bodypart reaches that likelihood.
+    `also` is of several animals: which of DeepLabCut's large files are written too.
     """
 
     videos: list[str] = dataclasses.field(default_factory=list)
@@ -37,6 +41,7 @@ class Predict:
     size: str = "keep"
     dynamic: float = 0.0
     margin: int = 10
+    also: list[str] = dataclasses.field(default_factory=list)
 
     def __post_init__(self):
         within("predict.pcutoff", self.pcutoff, 0.0, 1.0)
@@ -48,6 +53,8 @@ class Predict:
         within("predict.dynamic", self.dynamic, 0.0, 1.0)
         within("predict.margin", self.margin, 0, 10_000)
         one_of("predict.size", self.size, SIZES)
+        for name in self.also:
+            one_of("predict.also", name, LARGE_FILES)
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(
                 f"predict.stop must be behind predict.start, {self.start:g} s. Received: "
@@ -133,6 +140,38 @@ class Keep:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Track:
+    """How individuals become tracks: docs/animals.md. Times are looked-at frames.
+
+    `animals` unset means as many as the project has. A detection goes on as the animal it is most
+    alike by `similarity`, if by `min_similarity` at least (unset: the similarity's own); an animal
+    may be out of sight for `max_age`. Tracklets of fewer than `min_hits` detections are dropped,
+    those of fewer than `min_length` take no part in stitching, which joins tracklets over `max_gap`
+    (unset: any). Gaps of up to `fill` in a track are filled by lines of likelihood 0.
+    """
+
+    animals: int | None = None
+    similarity: str = "skeleton"
+    min_similarity: float | None = None
+    max_age: int = 5
+    min_hits: int = 1
+    min_length: int = 1
+    max_gap: int | None = None
+    fill: int = 0
+
+    def __post_init__(self):
+        one_of("track.similarity", self.similarity, SIMILARITIES)
+        within("track.animals", 1 if self.animals is None else self.animals, 1, 10_000)
+        if self.min_similarity is not None:
+            within("track.min_similarity", self.min_similarity, 0.001, 1.0)
+        within("track.max_age", self.max_age, 0, 1_000_000)
+        within("track.min_hits", self.min_hits, 1, 1_000_000)
+        within("track.min_length", self.min_length, 1, 1_000_000)
+        within("track.max_gap", 1 if self.max_gap is None else self.max_gap, 1, 100_000_000)
+        within("track.fill", self.fill, 0, 1_000_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Filter:
     """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table.
 
@@ -215,8 +254,8 @@ class Render:
     matplotlib's (unset: hues as far apart as they get), `bodyparts` those that are drawn (unset:
     all), `dot_size` a radius (0: by the size of the frame), `trail` the number of past frames drawn
     behind each dot. `start` and `stop` are seconds of the video, `codec` one of FFmpeg's encoders,
-    `filtered` draws what `beampose filter` made. `images` is of `beampose evaluate`: how many it
-    draws.
+    `filtered` draws what `beampose filter` made. `color_by` is bodypart or individual (unset:
+    individual where there are several). `images` is of `beampose evaluate`: how many it draws.
     """
 
     pcutoff: float | None = None
@@ -229,6 +268,7 @@ class Render:
     stop: float | None = None
     codec: str = "auto"
     filtered: bool = False
+    color_by: str | None = None
     images: int = 24
 
     def __post_init__(self):
@@ -238,6 +278,8 @@ class Render:
         within("render.images", self.images, 0, 100_000)
         within("render.start", self.start, 0.0, 1e9)
         one_of("render.codec", self.codec, CODECS)
+        if self.color_by is not None:
+            one_of("render.color_by", self.color_by, COLOR_BY)
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(
                 f"render.stop must be behind render.start, {self.start:g} s. Received: "

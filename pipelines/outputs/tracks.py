@@ -4,14 +4,15 @@
 others are read by `preprocess.unpickle` alone.
 """
 
+import itertools
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipelines.outputs import deeplabcut
+from pipelines.outputs import deeplabcut, pickled
 from pipelines.outputs.project import LEVELS
 from preprocess import unpickle
 from preprocess.labels import SINGLE
@@ -45,12 +46,15 @@ def table(
     individuals: Sequence[str],
     names: Names,
     single: np.ndarray | None = None,
+    *,
+    frames: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """One row a frame, columns (scorer, individuals, bodyparts, coords).
 
     Args:
       keypoints: (frames, individuals, bodyparts, 3), x, y in pixels, likelihood; NaN = missing.
       single: (frames, unique bodyparts, 3), if there are any; under the individual `single`, last.
+      frames: (frames,), their numbers; None: from 0 on.
     """
     columns = [(one, part) for one in individuals for part in names.bodyparts]
     columns += [(SINGLE, part) for part in names.unique]
@@ -64,6 +68,7 @@ def table(
             [(names.scorer, *column, coord) for column in columns for coord in COORDS],
             names=LEVELS,
         ),
+        index=frames,
     )
 
 
@@ -103,11 +108,11 @@ def write_tracklets(
     for number, when, keypoints in tracklets:
         values = np.concatenate([keypoints, np.full((*keypoints.shape[:2], 1), _NOBODY)], axis=2)
         held = found.setdefault(int(number), {})
-        held.update({_called(f, frames): one for f, one in zip(when, values, strict=True)})
+        held.update({frame_name(f, frames): one for f, one in zip(when, values, strict=True)})
     if names.unique:
         scene = _single(single, names, frames).reshape(frames, -1, 3)
         seen = np.flatnonzero(~np.isnan(scene[..., 0]).all(axis=1))
-        found[SINGLE] = {_called(f, frames): scene[f] for f in seen}
+        found[SINGLE] = {frame_name(f, frames): scene[f] for f in seen}
     parts = [*names.bodyparts, *names.unique]
     found["header"] = pd.MultiIndex.from_product([[names.scorer], parts, COORDS], names=_HEADER)
     _dump(stem, f"{ENDINGS[method]}.pickle", found)
@@ -157,25 +162,29 @@ def _number(frame: str) -> int:
 
 
 def write_assemblies(
-    stem: artefacts.Address, frames: Iterable[np.ndarray], single: np.ndarray | None = None
+    stem: artefacts.Address, frames: Iterable[tuple[int, np.ndarray, np.ndarray | None]]
 ) -> None:
     """Writes `<stem>_assemblies.pickle`: the animals of each frame, before they are tracked.
 
     Args:
-      frames: of each (individuals, bodyparts, 3); rows of NaN are nobody, frames without anybody
-        are not written.
-      single: (frames, unique bodyparts, 3).
+      frames: number, (individuals, bodyparts, 3), (unique bodyparts, 3) of each; rows of NaN are
+        nobody, frames without anybody are not written. One is held at a time.
     """
-    found: dict[Any, Any] = {}
-    for number, keypoints in enumerate(frames):
-        there = ~np.isnan(keypoints[..., 0]).all(axis=-1)
-        nobody = np.full((keypoints.shape[1], 1), float(_NOBODY))
-        if there.any():
-            found[number] = [np.concatenate([one, nobody], axis=1) for one in keypoints[there]]
-    if single is not None:
-        seen = np.flatnonzero(~np.isnan(single[..., 0]).all(axis=1))
-        found[SINGLE] = {int(f): np.asarray(single[f], float) for f in seen}
-    _dump(stem, "_assemblies.pickle", found)
+
+    def entries() -> Iterator[tuple[Any, Any]]:
+        scene: dict[int, np.ndarray] = {}
+        for number, keypoints, single in frames:
+            there = ~np.isnan(keypoints[..., 0]).all(axis=-1)
+            nobody = np.full((keypoints.shape[1], 1), float(_NOBODY))
+            if there.any():
+                animals = [np.concatenate([one, nobody], axis=1) for one in keypoints[there]]
+                yield int(number), animals
+            if single is not None and not np.isnan(single[:, 0]).all():
+                scene[int(number)] = np.asarray(single, float)
+        if scene:
+            yield SINGLE, scene
+
+    pickled.write(_file(stem, "_assemblies", ".pickle"), entries())
 
 
 class Detections(NamedTuple):
@@ -198,7 +207,7 @@ class Detections(NamedTuple):
 
 def write_detections(
     stem: artefacts.Address,
-    outputs: Iterable[Mapping[str, np.ndarray]],
+    outputs: Iterable[tuple[int, Mapping[str, np.ndarray]]],
     names: Names,
     frames: int,
     head: Detections,
@@ -206,27 +215,24 @@ def write_detections(
     """Writes `<stem>_full.pickle`: all peaks and what joins them, from which DeepLabCut assembles.
 
     Args:
-      outputs: of each frame `peaks` (bodyparts, peaks, 2), `likelihood` (bodyparts, peaks),
-        `edge_costs` (edges, peaks, peaks) and, if the model has it, `identity` (bodyparts, peaks,
-        animals) logits; bodyparts are the animals', then the scene's.
+      outputs: number and, of each frame, `peaks` (bodyparts, peaks, 2), `likelihood` (bodyparts,
+        peaks), `edge_costs` (edges, peaks, peaks) and, if the model has it, `identity` (bodyparts,
+        peaks, animals) logits; bodyparts are the animals', then the scene's. One is held at a time.
       frames: how many the video has.
     """
     parts = [*names.bodyparts, *names.unique]
-    found: dict[str, Any] = {
-        "metadata": {
-            "nms radius": head.apart / head.stride,
-            "minimal confidence": head.min_likelihood,
-            "sigma": head.sigma,
-            "PAFgraph": head.edges.tolist(),
-            "PAFinds": list(range(len(head.edges))),
-            "all_joints": [[i] for i in range(len(parts))],
-            "all_joints_names": parts,
-            "nframes": frames,
-        }
+    metadata = {
+        "nms radius": head.apart / head.stride,
+        "minimal confidence": head.min_likelihood,
+        "sigma": head.sigma,
+        "PAFgraph": head.edges.tolist(),
+        "PAFinds": list(range(len(head.edges))),
+        "all_joints": [[i] for i in range(len(parts))],
+        "all_joints_names": parts,
+        "nframes": frames,
     }
-    for number, one in enumerate(outputs):
-        found[_called(number, frames)] = _detected(one, head)
-    _dump(stem, "_full.pickle", found)
+    each = ((frame_name(number, frames), _detected(one, head)) for number, one in outputs)
+    pickled.write(_file(stem, "_full", ".pickle"), itertools.chain([("metadata", metadata)], each))
 
 
 def _detected(one: Mapping[str, np.ndarray], head: Detections) -> dict[str, Any]:
@@ -256,7 +262,7 @@ def _single(single: np.ndarray | None, names: Names, frames: int) -> np.ndarray:
     return single.reshape(frames, -1)
 
 
-def _called(frame: int | np.integer, frames: int) -> str:
+def frame_name(frame: int | np.integer, frames: int) -> str:
     """DeepLabCut's name of a frame: as many digits as ceil(log10(frames))."""
     return f"frame{str(int(frame)).zfill(int(np.ceil(np.log10(max(frames, 1)))))}"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from pipelines.predict.kinds import Kind, Result
+from pipelines.predict.kinds import Kind, Result, Results
 from pipelines.predict.manifest import Range
 from preprocess import files
 from preprocess.videos import Video
@@ -140,27 +140,33 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
       RuntimeError: a range is missing, or rows and frames differ.
     """
     parts = sorted(parts, key=lambda part: part.start)
-    pieces = []
-    for part in parts:
+
+    def load(number: int) -> Result:
+        part = parts[number]
         loaded = load_range(range_file(output, part))
         if loaded is None:
             raise RuntimeError(f"{video.path}: frames {part.start} to {part.stop} have no result.")
-        pieces.append(loaded)
-    arrays = {n: np.concatenate([p.arrays[n] for p in pieces]) for n in pieces[0].arrays}
-    result = Result(arrays, [failure for piece in pieces for failure in piece.failures])
+        return loaded
+
+    results = Results(len(parts), load)
+    failures = [failure for one in results.each() for failure in one.failures]
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
-    said = output.kind.write(stem, video, frames, result)
-    summary = {**_summary(output, name, video, frames, result), **said}
+    said = output.kind.write(stem, video, frames, results)
+    summary = {**_summary(output, name, video, frames, failures), **said}
     artefacts.write_json(summary_file(output, name), summary)
     artefacts.remove(range_file(output, parts[0]).parent)
     return summary
 
 
 def _summary(
-    output: Output, name: str, video: Video, frames: np.ndarray, result: Result
+    output: Output,
+    name: str,
+    video: Video,
+    frames: np.ndarray,
+    failures: Sequence[tuple[int, str]],
 ) -> dict[str, Any]:
-    decoded = len(frames) - len(result.failures)
+    decoded = len(frames) - len(failures)
     return {
         "video": video.path,
         "video_bytes": files.size(video.path),
@@ -171,7 +177,7 @@ def _summary(
         "frames_decoded": decoded,
         "frames_differ": _difference(video, len(frames), decoded),
         "rows": len(frames),
-        "failures": [{"frame": i, "why": why} for i, why in result.failures],
+        "failures": [{"frame": i, "why": why} for i, why in failures],
         "fps": video.fps,
         "height": video.height,
         "width": video.width,

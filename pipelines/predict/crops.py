@@ -11,7 +11,7 @@ from pipelines.outputs.detections import Detections
 from pipelines.predict import manifest
 from pipelines.predict.candidates import Candidates
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
-from pipelines.predict.kinds import Result
+from pipelines.predict.kinds import Result, Results
 from pipelines.predict.manifest import Range
 from preprocess.cut import Rule
 from preprocess.videos import Frame, Video
@@ -48,6 +48,7 @@ class Crops(NamedTuple):
     remark: str = ""
 
     endings = (TABLE, MEGADETECTOR)
+    signature = "frames"
 
     @property
     def lead(self) -> int:
@@ -85,12 +86,12 @@ class Crops(NamedTuple):
         return Result({**rows.arrays(), "looked": np.array(list(looked.values()))}, failures)
 
     def write(
-        self, stem: UPath, video: Video, frames: np.ndarray, result: Result
+        self, stem: UPath, video: Video, frames: np.ndarray, results: Results
     ) -> dict[str, Any]:
         """The table of detections, DeepMeerkat's folder, MegaDetector's JSON, frames and clips."""
-        arrays = {k: v for k, v in result.arrays.items() if k != "looked"}
+        arrays = results.joined(*results.names)
+        seen = frames[arrays.pop("looked")]
         found = detections.of_arrays(arrays, self.classes)
-        seen = frames[result.arrays["looked"]]
         times = manifest.seconds(video)
         about = self.about(video, len(seen))
         detections.write(stem.with_name(stem.name + TABLE), found, about)

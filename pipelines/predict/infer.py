@@ -17,7 +17,7 @@ from trainer.quiet import import_tensorflow
 class FramePredictor:
     """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, signature: str = "frames"):
         import_tensorflow()
         import tensorflow as tf
 
@@ -25,10 +25,10 @@ class FramePredictor:
 
         self._constant = tf.constant
         self._model = export.load(folder)
-        self._signature = self._model.signatures["frames"]
+        self._signature = self._model.signatures[signature]
 
     def predict(self, frames: np.ndarray) -> dict[str, np.ndarray]:
-        """uint8 (batch, height, width, 3) to the outputs of signature `frames`."""
+        """uint8 (batch, height, width, 3) to the outputs of the signature."""
         outputs = self._signature(frames=self._constant(frames))
         return {name: value.numpy() for name, value in outputs.items()}
 
@@ -41,15 +41,17 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
     Args:
       folder: the model artefact.
       batch_size: every call has this many frames; a short batch is filled up and cut.
+      signature: of the SavedModel, that takes frames.
     """
 
-    def __init__(self, folder: str, batch_size: int):
+    def __init__(self, folder: str, batch_size: int, signature: str = "frames"):
         super().__init__(min_batch_size=batch_size, max_batch_size=batch_size)
         self._folder = folder
+        self._signature = signature
         self.batch_size = batch_size
 
     def load_model(self) -> FramePredictor:
-        return FramePredictor(self._folder)
+        return FramePredictor(self._folder, self._signature)
 
     def run_inference(
         self,
@@ -72,8 +74,8 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
 
     def acquire(self, handle: shared.Shared) -> FramePredictor:
         """The model of this process, loaded once."""
-        tag = f"{self._folder}:{model_digest(self._folder)}"
-        return handle.acquire(functools.partial(FramePredictor, self._folder), tag=tag)
+        tag = f"{self._folder}:{model_digest(self._folder)}:{self._signature}"
+        return handle.acquire(self.load_model, tag=tag)
 
 
 @functools.lru_cache(maxsize=8)

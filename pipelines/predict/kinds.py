@@ -1,6 +1,6 @@
 """What a kind of model makes of frames, and which files a video gets; the steps know no more."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,15 +12,41 @@ from preprocess.videos import Frame, Video
 
 
 class Result(NamedTuple):
-    """What came out of a range, or of all ranges of a video joined.
+    """What came out of a range.
 
     Attributes:
-      arrays: by name; those of the ranges of a video are joined along the first axis, in order.
+      arrays: by name; along the first axis those of the ranges of a video follow each other.
       failures: frames without a result, and why.
     """
 
     arrays: dict[str, np.ndarray]
     failures: list[tuple[int, str]]
+
+
+class Results(NamedTuple):
+    """What came out of a video, range after range: loaded as it is asked for.
+
+    Attributes:
+      count: of ranges, one at least.
+      load: the result of a range by its number.
+    """
+
+    count: int
+    load: Callable[[int], Result]
+
+    def each(self) -> Iterator[Result]:
+        """One range after the other, of which one is held at a time."""
+        return (self.load(i) for i in range(self.count))
+
+    def joined(self, *names: str) -> dict[str, np.ndarray]:
+        """Arrays of all ranges, joined along the first axis, by name."""
+        pieces = [{name: one.arrays[name] for name in names} for one in self.each()]
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
+
+    @property
+    def names(self) -> list[str]:
+        """Of the arrays that a range has."""
+        return list(self.load(0).arrays)
 
 
 class Kind(Protocol):
@@ -29,6 +55,7 @@ class Kind(Protocol):
     Attributes:
       endings: of the files that every video gets, behind the stem of its summary.
       lead: chosen frames before a range that `infer` is shown as well, to warm up.
+      signature: of the SavedModel, that is called with frames.
     """
 
     @property
@@ -36,6 +63,9 @@ class Kind(Protocol):
 
     @property
     def lead(self) -> int: ...
+
+    @property
+    def signature(self) -> str: ...
 
     def check(self, video: Video) -> None:
         """Raises ValueError if a video cannot be looked at, such as one without boxes."""
@@ -61,14 +91,14 @@ class Kind(Protocol):
         ...
 
     def write(
-        self, stem: UPath, video: Video, frames: np.ndarray, result: Result
+        self, stem: UPath, video: Video, frames: np.ndarray, results: Results
     ) -> dict[str, Any]:
         """Writes the files of a video, each whole or not at all; repeatable.
 
         Args:
           stem: what their names begin with.
           frames: int64 (frames,), the numbers of the frames that were looked at.
-          result: all ranges joined.
+          results: of all ranges.
 
         Returns:
           What the summary of the video says beside what all kinds say.

@@ -11,12 +11,13 @@ from pipelines import options as beam_options
 from pipelines import runner
 from pipelines.cloud import stage
 from pipelines.predict import candidates, commit, lock, manifest, steps
+from pipelines.predict.animals import Animals
 from pipelines.predict.crops import LABEL, Crops
 from pipelines.predict.infer import SavedModelHandler, model_digest
 from pipelines.predict.manifest import Sample
 from pipelines.predict.pose import Keypoints
 from pipelines.predict.view import View
-from trainer import artefacts
+from trainer import artefacts, assemble
 from trainer.config import Config, join
 
 
@@ -65,7 +66,7 @@ def run(
     index = steps.Index(
         output, Sample(predict.every, predict.fps, predict.start, predict.stop), view, predict.chunk
     )
-    handler = SavedModelHandler(config.model, predict.batch_size)
+    handler = SavedModelHandler(config.model, predict.batch_size, output.kind.signature)
     with lock.held(config.predictions):
         commit.forget_refusals(output)
         pipeline = beam.Pipeline(options=options)
@@ -114,26 +115,14 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
     """
     if info["task"] == "crops":
         return _describe_crops(config, info, overwrite), View()
-    if info.get("assembly"):
-        raise ValueError(
-            f"The model in {config.model} finds several animals, and beampose predict writes the "
-            "keypoints of one. `beampose evaluate` measures and draws it on labeled images; "
-            "docs/animals.md says how to run it on frames of your own."
-        )
     predict = config.predict
     trained = info.get("frame_size")
     crop = None if predict.crop is None else (*predict.crop,)
     view = View(crop, predict.size, None if trained is None else (*trained,))  # pyright: ignore[reportArgumentType]
-    kind = Keypoints(
-        scorer=info["dlc_scorer"],
-        bodyparts=tuple(info["bodyparts"]),
-        config=_dlc_config(config, info),
-        uncertainty=info.get("uncertainty"),
-        view=view,
-        dynamic=predict.dynamic,
-        margin=predict.margin,
-    )
-    names = ("every", "fps", "start", "stop", "crop", "size", "dynamic", "margin")
+    several = bool(info.get("assembly"))
+    kind = _animals(config, info, view) if several else _keypoints(config, info, view)
+    names = ("every", "fps", "start", "stop", "crop", "size")
+    names += ("also",) if several else ("dynamic", "margin")
     output = commit.Output(
         folder=config.predictions,
         label=info["dlc_scorer"],
@@ -143,6 +132,42 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
         overwrite=overwrite,
     )
     return output, view
+
+
+def _keypoints(config: Config, info: dict[str, Any], view: View) -> Keypoints:
+    if config.predict.also:
+        raise ValueError(
+            f"predict.also is of several animals, the model in {config.model} finds one. Received: "
+            f"{', '.join(config.predict.also)}."
+        )
+    return Keypoints(
+        scorer=info["dlc_scorer"],
+        bodyparts=tuple(info["bodyparts"]),
+        config=_dlc_config(config, info),
+        uncertainty=info.get("uncertainty"),
+        view=view,
+        dynamic=config.predict.dynamic,
+        margin=config.predict.margin,
+    )
+
+
+def _animals(config: Config, info: dict[str, Any], view: View) -> Animals:
+    if config.predict.dynamic:
+        raise ValueError(
+            f"predict.dynamic follows one animal, the model in {config.model} finds several. "
+            f"Received: {config.predict.dynamic}."
+        )
+    recipe = info["recipe"]
+    return Animals(
+        scorer=info["dlc_scorer"],
+        model_digest=model_digest(config.model),
+        rules=assemble.rules(info),
+        config=_dlc_config(config, info),
+        cell=recipe["stride"] / recipe["scale"],
+        apart=info["assembly"].get("apart", 0.0),
+        view=view,
+        also=tuple(config.predict.also),
+    )
 
 
 def crops_kind(config: Config, info: dict[str, Any]) -> Crops:

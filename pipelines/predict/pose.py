@@ -9,7 +9,7 @@ from upath import UPath
 
 from pipelines.outputs import deeplabcut
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
-from pipelines.predict.kinds import Result
+from pipelines.predict.kinds import Result, Results
 from pipelines.predict.manifest import Range
 from pipelines.predict.view import View
 from preprocess.videos import Frame, Video
@@ -41,6 +41,7 @@ class Keypoints(NamedTuple):
 
     endings = (".h5", ".csv", "_meta.pickle")
     lead = 0
+    signature = "frames"
 
     def check(self, video: Video) -> None:
         """Every video can be looked at."""
@@ -93,10 +94,10 @@ class Keypoints(NamedTuple):
         return Result({"keypoints": keypoints}, failures)
 
     def write(
-        self, stem: UPath, video: Video, frames: np.ndarray, result: Result
+        self, stem: UPath, video: Video, frames: np.ndarray, results: Results
     ) -> dict[str, Any]:
         """DeepLabCut's h5, csv and metadata; of several heads also `<stem>_spread.csv`."""
-        keypoints = result.arrays["keypoints"]
+        keypoints = results.joined("keypoints")["keypoints"]
         table = deeplabcut.table(keypoints[..., :3], self.scorer, self.bodyparts, frames)
         deeplabcut.write(table, stem)
         if keypoints.shape[-1] > 3:

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from pipelines.outputs import individuals, tracks
 from pipelines.predict import manifest
 from preprocess import files, unpickle
 from trainer import artefacts
@@ -22,12 +23,14 @@ class Found(NamedTuple):
       stem: what its files begin with.
       video: its path; empty if a file of predictions was named.
       given: the file that was named.
+      tracked: of tracks, what the files of the predictions begin with that they were made from.
     """
 
     name: str
     stem: str
     video: str = ""
     given: str = ""
+    tracked: str = ""
 
     def table(self, *, filtered: bool = False) -> str:
         """The file to read.
@@ -40,9 +43,16 @@ class Found(NamedTuple):
         if not filtered:
             there = [self.given] if self.given else there
         if not there:
-            verb = "filter" if filtered else "predict"
-            what = "filtered predictions" if filtered else "predictions"
+            what, verb = (
+                ("filtered predictions", "filter") if filtered else ("predictions", "predict")
+            )
+            if self.tracked:
+                what, verb = ("filtered tracks", "filter") if filtered else ("tracks", "track")
             raise ValueError(f"has no {what}. Run `beampose {verb}` first.")
+        if self.tracked and self.summary().get("source") != individuals.source(self.tracked):
+            raise ValueError(
+                "was predicted again since it was tracked. Run `beampose track` again."
+            )
         made = artefacts.place(f"{stem}.json")
         if filtered and made.is_file():
             source = artefacts.read_json(made).get("source_digest")
@@ -101,7 +111,7 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
     found, failures = [], []
     for name, path in manifest.named(videos):
         try:
-            found.append(Found(name, stem_of(config, name, path), path))
+            found.append(of_video(config, name, path))
         except ValueError as error:
             failures.append((path, str(error)))
     for path in given:
@@ -121,15 +131,23 @@ def is_table(path: str) -> bool:
         return stream.read(10).removeprefix(b"\xef\xbb\xbf").startswith(b"scorer,")
 
 
-def stem_of(config: Config, name: str, video: str) -> str:
-    """What the files of a video's predictions begin with: those of the model, else the only ones
-    that DeepLabCut left in `predictions/` or beside the video."""
+def of_video(config: Config, name: str, video: str) -> Found:
+    """Predictions of a video: those of the model, of several animals their tracks, by how they look
+    if there are such; else the only ones that DeepLabCut left in `predictions/` or beside it.
+
+    Raises:
+      ValueError: DeepLabCut left several.
+    """
     info = artefacts.place(config.model, artefacts.INFO)
-    own = ""
-    if info.is_file():
-        own = f"{config.predictions}/{name}{artefacts.read_json(info).get('dlc_scorer', '')}"
-        if any(files.exists(own + ending) for ending in (".h5", ".csv")):
-            return own
+    model = artefacts.read_json(info) if info.is_file() else {}
+    own = f"{config.predictions}/{name}{model.get('dlc_scorer', '')}" if model else ""
+    if own and model.get("assembly"):
+        stem = f"{own}{tracks.ENDINGS[config.track.similarity]}"
+        looks = f"{stem}{tracks.ENDINGS['transformer']}"
+        has = [one for one in (looks, stem) if files.exists(f"{one}.h5")]
+        return Found(name, has[0] if has else stem, video, tracked=own)
+    if own and any(files.exists(own + ending) for ending in (".h5", ".csv")):
+        return Found(name, own, video)
     places = [files.join(config.predictions, name)]
     places += [files.join(files.parent(video), files.stem(video))] if video else []
     for place in places:
@@ -140,8 +158,8 @@ def stem_of(config: Config, name: str, video: str) -> str:
                 "file of one."
             )
         if stems:
-            return stems.pop()
-    return own or f"{config.predictions}/{name}"
+            return Found(name, stems.pop(), video)
+    return Found(name, own or f"{config.predictions}/{name}", video)
 
 
 def _left(place: str) -> set[str]:

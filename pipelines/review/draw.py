@@ -65,6 +65,22 @@ def star(image: np.ndarray, points: np.ndarray, color: tuple[int, int, int]) -> 
         cv2.line(image, middle, _at(point), color, 1, cv2.LINE_AA, _SHIFT)
 
 
+def name(image: np.ndarray, points: np.ndarray, text: str, color: tuple[int, int, int]) -> None:
+    """A word above points (n, 2), whose NaN are left out; nothing where there are no others."""
+    there = points[np.isfinite(points).all(axis=1)]
+    if not len(there):
+        return
+    size = min(image.shape[:2]) / 1300 + 0.3
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    x = int(np.clip(there[:, 0].mean() - width / 2, 2, max(image.shape[1] - width - 2, 2)))
+    y = int(np.clip(there[:, 1].min() - height, height + 2, image.shape[0] - 2))
+    for thickness, shade in ((3, _BLACK), (1, color)):
+        place = (x, y)
+        cv2.putText(
+            image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, shade, thickness, cv2.LINE_AA
+        )
+
+
 def trails(image: np.ndarray, history: np.ndarray, colors: Sequence) -> None:
     """Fading lines through (frames, points, 2), oldest first."""
     if len(history) < 2:

@@ -15,6 +15,7 @@ from pipelines.results.find import Found
 from pipelines.results.table import Table
 from pipelines.review import boxes, draw
 from preprocess import videos
+from preprocess.labels import SINGLE
 from trainer import artefacts
 from trainer.config import Config, Render
 
@@ -23,8 +24,9 @@ class Style(NamedTuple):
     """How to draw.
 
     Attributes:
-      colors: RGB of every bodypart.
-      edges: pairs of bodypart indices.
+      colors: RGB of every point.
+      edges: pairs of points.
+      names: of individuals, each with the places of its points; drawn above them.
     """
 
     pcutoff: float
@@ -32,6 +34,7 @@ class Style(NamedTuple):
     dot_size: int = 0
     trail: int = 10
     edges: tuple[tuple[int, int], ...] = ()
+    names: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 def run(
@@ -112,6 +115,8 @@ def labeled_frames(
             draw.trails(image, points[max(i - style.trail, 0) : i + 1], style.colors)
         draw.skeleton(image, points[i], style.edges)
         draw.dots(image, points[i], style.colors, radius)
+        for name, of_one in style.names:
+            draw.name(image, points[i][list(of_one)], name, style.colors[of_one[0]])
         yield image
 
 
@@ -166,23 +171,25 @@ def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
 
 
 def _style(config: Config, table: Table, chosen: list[int]) -> Style:
-    """A bodypart has the same colour whichever others are drawn, and in every individual."""
-    render, bodyparts = config.render, table.bodyparts
-    palette = _palette(render.colormap, len(bodyparts))
-    place = {table.points[i]: k for k, i in enumerate(chosen)}
+    """A bodypart, or an individual, has the same colour whichever others are drawn."""
+    render, points = config.render, [table.points[i] for i in chosen]
+    place = {point: k for k, point in enumerate(points)}
     edges = [
         (place[owner, a], place[owner, b])
         for a, b in (_skeleton(config) if render.skeleton else [])
         for owner in table.individuals
         if (owner, a) in place and (owner, b) in place
     ]
-    return Style(
-        pcutoff(config),
-        [palette[bodyparts.index(table.points[i][1])] for i in chosen],
-        render.dot_size,
-        render.trail,
-        tuple(edges),
-    )
+    several = table.individuals != [""]
+    by_individual = (render.color_by or ("individual" if several else "bodypart")) == "individual"
+    every = table.individuals if by_individual else table.bodyparts
+    palette = _palette(render.colormap, len(every))
+    colors = [palette[every.index(owner if by_individual else part)] for owner, part in points]
+    names = []
+    for one in table.individuals if several and by_individual else ():
+        of_one = tuple(k for k, (owner, _) in enumerate(points) if owner == one)
+        names += [(one, of_one)] if of_one and one != SINGLE else []
+    return Style(pcutoff(config), colors, render.dot_size, render.trail, tuple(edges), tuple(names))
 
 
 def pcutoff(config: Config) -> float:

@@ -140,6 +140,8 @@ def _rejects(config: Config) -> list[dict[str, Any]]:
 def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
     if config.task == "crops":
         return _crop_videos(config)
+    if info.get("assembly"):
+        return []
     found = []
     scorer = info.get("dlc_scorer", "")
     for file in sorted(artefacts.place(config.predictions).rglob(f"*{scorer}.json"), key=str):

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from pipelines.results import find, table
 from pipelines.results.find import Found
-from pipelines.review import plots
+from pipelines.review import plots, timeline
 from trainer import artefacts
 from trainer.config import Config
 
@@ -88,6 +88,12 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
         for name, plot in PLOTS.items():
             with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
                 done += _save(plot(lines), folder, f"{name}{ending}")
+    if read.individuals != [""]:
+        joined = timeline.joins(one.summary())
+        with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
+            figure = timeline.identities(read, joined, one.name)
+            folder = artefacts.place(config.predictions, FOLDER, one.name)
+            done += _save(figure, folder, f"identities{find.FILTERED if filtered else ''}")
     return done
 
 

@@ -54,15 +54,18 @@ def _of_all(video: dict[str, Any]) -> str:
 
 def render(arguments: argparse.Namespace) -> int:
     """Draws predictions into videos. 1 if a video could not be drawn."""
+    from pipelines.review import detected
     from pipelines.review import render as drawing
 
     config = asked.config(arguments)
-    done, failures = drawing.run(
-        config,
-        asked.videos(arguments, config),
-        arguments.progress,
-        filtered=getattr(arguments, "filtered", False),
-    )
+    paths = asked.videos(arguments, config)
+    filtered = getattr(arguments, "filtered", False)
+    if getattr(arguments, "detections", False):
+        if filtered:
+            raise ValueError("--detections are of what the model found; take --filtered out.")
+        done, failures = detected.run(config, paths, arguments.progress)
+    else:
+        done, failures = drawing.run(config, paths, arguments.progress, filtered=filtered)
     for path in done:
         print(f"render: {path}")
     for path, why in failures:
@@ -146,6 +149,10 @@ def _positive(word: str) -> int:
 
 
 FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
+DETECTIONS = (
+    "--detections",
+    {"action": "store_true", "help": "of several animals: every place found, before assembly"},
+)
 OVERWRITE = (
     "--overwrite",
     {"action": "store_true", "help": "replace predictions of another model or other settings"},
@@ -164,7 +171,7 @@ VERBS = {
         "draw predictions into videos",
         videos=True,
         tensorflow=False,
-        options=(FILTERED,),
+        options=(FILTERED, DETECTIONS),
     ),
     "extract-crops": Verb(
         extract_crops,

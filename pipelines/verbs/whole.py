@@ -2,14 +2,14 @@
 
 import argparse
 
-from pipelines.verbs import asked, training, video
+from pipelines.verbs import animals, asked, training, video
 from pipelines.verbs.verb import Verb
 from trainer import artefacts
 from trainer.config import Config
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Features, train, evaluate, predict, render, and one report.html."""
+    """Features, train, evaluate, predict, track if there are several, render, a report.html."""
     config = asked.config(arguments)
     arguments.folds = arguments.by = None
     # The model may be new, and then so are its predictions.
@@ -17,11 +17,10 @@ def run(arguments: argparse.Namespace) -> int:
     worst = 0
     for step in (training.features, training.train, training.evaluate):
         worst = max(worst, step(arguments))
-    if asked.has_videos(arguments, config) and not several(config):
-        for step in (video.predict, video.render):
+    if asked.has_videos(arguments, config):
+        tracking = (animals.track,) if several(config) else ()
+        for step in (video.predict, *tracking, video.render):
             worst = max(worst, step(arguments))
-    elif asked.has_videos(arguments, config):
-        print("predict: left out, since videos of several animals are not predicted yet")
     from pipelines.review import report
 
     print(f"report: {report.write(config)}")

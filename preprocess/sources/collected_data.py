@@ -66,6 +66,23 @@ def find(folder: str, scorer: str, problems: list[Problem], *, several: bool) ->
     return tables.get(".h5", tables.get(".csv"))
 
 
+def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
+    """A label file by its own name, h5 or csv, and what is wrong with its rows.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: another layout.
+    """
+    if not files.exists(file):
+        raise FileNotFoundError(f"No file {file}.")
+    problems: list[Problem] = []
+    reader = _read_h5 if files.suffix(file) == ".h5" else _read_csv
+    try:
+        return reader(file, several, problems), problems
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
 def images(folder: str) -> set[str]:
     """File names of the images that any label file of a folder lists, whoever labeled.
 

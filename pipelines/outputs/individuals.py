@@ -1,0 +1,192 @@
+"""Individuals of a video before they are tracked: an hdf5 that is written and read in pieces."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from preprocess import h5
+from trainer import artefacts
+
+# Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
+ENDING = "_individuals.hdf5"
+FORMAT = 1
+# Frames that a chunk of the file holds.
+_CHUNK = 64
+# Frames that are read at a time.
+SLICE = 512
+
+
+class Head(NamedTuple):
+    """What the arrays are of.
+
+    Attributes:
+      scorer: as in the names of files.
+      individuals: names of rows, without `single`.
+      bodyparts: of the animals.
+      unique: bodyparts of the scene.
+      identity: whether the model says who is who: rows are then always the same individuals.
+      model_digest: of the SavedModel.
+      frames: how many the video has.
+      fps, height, width: of the video.
+    """
+
+    scorer: str
+    individuals: Sequence[str]
+    bodyparts: Sequence[str]
+    unique: Sequence[str]
+    identity: bool
+    model_digest: str
+    frames: int
+    fps: float
+    height: int
+    width: int
+
+
+def write(stem: artefacts.Address, head: Head, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
+    """Writes the file whole or not at all; memory holds one piece.
+
+    Args:
+      pieces: arrays of some frames, joined along the first axis, always of the same names:
+        `frames` int64 (n,), numbers that rise;
+        `keypoints` float32 (n, individuals, bodyparts, 3), x, y in source pixels, likelihood, NaN =
+        missing; `single` (n, unique, 3) likewise; `peaks` (n, bodyparts and unique, peaks, 3), all
+        places that were found, likelihood 0 = none; `descriptors` float16 (n, individuals,
+        bodyparts, dims), the features at each keypoint, 0 where it is missing.
+    """
+    target = artefacts.place(f"{stem}{ENDING}")
+    with artefacts.replacing(target) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["head"] = json.dumps({"format": FORMAT, **head._asdict()})
+        for piece in pieces:
+            for name, values in piece.items():
+                # Without unique bodyparts there is nothing of them to keep.
+                if 0 not in values.shape[1:]:
+                    _append(file, name, values)
+
+
+def _append(file: h5py.File, name: str, values: np.ndarray) -> None:
+    if name not in file:
+        # Most of it is noise: more compression takes time and saves nothing.
+        file.create_dataset(
+            name,
+            data=values,
+            maxshape=(None, *values.shape[1:]),
+            chunks=(_CHUNK, *values.shape[1:]),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        return
+    dataset = file[name]
+    assert isinstance(dataset, h5py.Dataset)
+    dataset.resize(len(dataset) + len(values), axis=0)
+    dataset[-len(values) :] = values
+
+
+class Individuals:
+    """An open file.
+
+    Attributes:
+      head: what the arrays are of.
+      count: frames that were looked at.
+      dims: of a descriptor.
+    """
+
+    def __init__(self, file: h5py.File, name: str):
+        self._file = file
+        self.head = _head(file, name)
+        there = [key for key in _AXES if key != "single" or self.head.unique]
+        shapes = {key: self._dataset(key, name).shape for key in there}
+        self.count = shapes["frames"][0]
+        self.dims = shapes["descriptors"][-1]
+        animals, parts, unique = (
+            len(self.head.individuals),
+            len(self.head.bodyparts),
+            len(self.head.unique),
+        )
+        expected = {
+            "frames": (self.count,),
+            "keypoints": (self.count, animals, parts, 3),
+            "single": (self.count, unique, 3),
+            "peaks": (self.count, parts + unique, *shapes["peaks"][2:3], 3),
+            "descriptors": (self.count, animals, parts, self.dims),
+        }
+        if shapes != {key: expected[key] for key in there}:
+            raise ValueError(f"{name}: arrays must be {expected}. Received: {shapes}.")
+
+    def each(self, *names: str) -> Iterator[dict[str, np.ndarray]]:
+        """The arrays of those names, some frames at a time."""
+        for start in range(0, self.count, SLICE):
+            yield {name: self._sliced(name, start) for name in names}
+
+    def whole(self, name: str) -> np.ndarray:
+        """All frames of an array: of `frames`, `keypoints`, or `single`."""
+        if name == "single" and not self.head.unique:
+            return np.zeros((self.count, 0, 3), np.float32)
+        return self._dataset(name)[:]
+
+    def descriptors(self, rows: np.ndarray, slots: np.ndarray) -> np.ndarray:
+        """Those of some individuals, float16 (n, bodyparts, dims).
+
+        Args:
+          rows: int (n,), which of the frames looked at.
+          slots: int (n,), which individual there.
+        """
+        found = np.zeros((len(rows), len(self.head.bodyparts), self.dims), np.float16)
+        for number in np.unique(rows // SLICE):
+            of_slice = np.flatnonzero(rows // SLICE == number)
+            values = self._sliced("descriptors", int(number) * SLICE)
+            found[of_slice] = values[rows[of_slice] - number * SLICE, slots[of_slice]]
+        return found
+
+    def _sliced(self, name: str, start: int) -> np.ndarray:
+        return self._dataset(name)[start : start + SLICE]
+
+    def _dataset(self, key: str, name: str = "") -> h5py.Dataset:
+        found = h5.dataset(self._file, key)
+        if found is None or found.ndim != _AXES[key]:
+            raise ValueError(f"{name} has no array {key!r}: predict the video again.")
+        return found
+
+
+_AXES = {"frames": 1, "keypoints": 4, "single": 3, "peaks": 4, "descriptors": 4}
+
+
+def source(stem: artefacts.Address) -> str:
+    """Names the individuals of a video: others if another model, setting or video made them.
+
+    Args:
+      stem: of the predictions, whose summary says so.
+    """
+    file = artefacts.place(f"{stem}.json")
+    said = artefacts.read_json(file) if file.is_file() else {}
+    keys = ("model_digest", "settings_digest", "video_bytes")
+    return artefacts.digest([said.get(key) for key in keys])[:16]
+
+
+@contextlib.contextmanager
+def read(stem: artefacts.Address) -> Iterator[Individuals]:
+    """The file of a video, open.
+
+    Raises:
+      FileNotFoundError: there is none.
+      ValueError: it is damaged, or something else.
+    """
+    path = f"{stem}{ENDING}"
+    with h5.opened(path) as file:
+        yield Individuals(file, path)
+
+
+def _head(file: h5py.File, name: str) -> Head:
+    try:
+        found: dict[str, Any] = json.loads(str(file.attrs["head"]))
+        if found.pop("format") != FORMAT:
+            raise ValueError("of another version of beampose")
+        return Head(**found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} does not hold the individuals of a video ({error}): predict it again."
+        ) from None

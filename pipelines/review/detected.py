@@ -1,0 +1,79 @@
+"""All places a model of several animals found in a video, drawn over its frames."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from upath import UPath
+
+from pipelines.outputs import film, individuals
+from pipelines.outputs.individuals import Individuals
+from pipelines.predict import manifest
+from pipelines.review import draw
+from pipelines.tracking import run as tracking
+from preprocess import videos
+from trainer import artefacts
+from trainer.config import Config
+
+ENDING = "_full.mp4"
+
+
+def run(
+    config: Config, paths: Sequence[str], progress: Callable[..., Iterable]
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    """Renders videos, `<stem>_full.mp4`. Returns the files, and failures (path, reason).
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+      ValueError: the model finds one animal, or the encoder is not there.
+    """
+    film.encoder(config.render.codec)
+    done, failures = [], []
+    for name, path in tracking.named(config, paths):
+        try:
+            done.append(_video(config, tracking.of_name(config, name, path), progress))
+        except (OSError, ValueError) as error:
+            failures.append((path, str(error)))
+    return done, failures
+
+
+def _video(config: Config, one: tracking.Video, progress: Callable[..., Iterable]) -> UPath:
+    video = manifest.index(one.path)
+    info = artefacts.require(config.model, "train")
+    least = info["assembly"]["min_likelihood"]
+    target = artefacts.place(f"{one.stem}{ENDING}")
+    with individuals.read(one.stem) as found:
+        if found.head.frames != video.count or not found.count:
+            raise ValueError(
+                f"has {video.count} frames, its predictions are of others. Predict again."
+            )
+        numbers = found.whole("frames")
+        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+        frames = _frames(config, video, found, least)
+        shown = progress(frames, len(numbers), one.name)
+        film.write(target, shown, fps=video.fps / max(step, 1), codec=config.render.codec)
+    return target
+
+
+def _frames(
+    config: Config, video: videos.Video, found: Individuals, least: float
+) -> Iterator[np.ndarray]:
+    """Dots where the model is sure, rings where it is not; a colour for each bodypart."""
+    render = config.render
+    pcutoff = config.predict.pcutoff if render.pcutoff is None else render.pcutoff
+    radius = render.dot_size or draw.dot_size(video.height, video.width)
+    numbers = found.whole("frames")
+    peaks = (one for piece in found.each("peaks") for one in piece["peaks"])
+    first, last = int(numbers[0]), int(numbers[-1]) + 1
+    for frame in videos.read_ahead(video, first, last, 16, set(numbers.tolist())):
+        one = next(peaks)
+        if frame.pixels is None:
+            yield np.zeros((video.height, video.width, 3), np.uint8)
+            continue
+        image = frame.pixels.copy()
+        colors = [color for color in draw.palette(len(one)) for _ in range(one.shape[1])]
+        points, likelihood = one[..., :2].reshape(-1, 2), one[..., 2].ravel()
+        unsure = (likelihood >= least) & (likelihood < pcutoff)
+        draw.rings(image, np.where(unsure[:, None], points, np.nan), colors, radius)
+        sure = (likelihood >= least) & (likelihood >= pcutoff)
+        draw.dots(image, np.where(sure[:, None], points, np.nan), colors, radius)
+        yield image

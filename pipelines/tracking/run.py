@@ -1,0 +1,270 @@
+"""Individuals of each frame, which `beampose predict` left, to tracks through whole videos."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from upath import UPath
+
+from pipelines.outputs import individuals, tracks
+from pipelines.outputs.individuals import Head, Individuals
+from pipelines.predict import manifest
+from pipelines.tracking import gaps, identity, stitch, tracklets, truth
+from pipelines.tracking.costs import Appearance
+from pipelines.tracking.stitch import Tracks
+from pipelines.tracking.tracklets import Tracklet
+from trainer import artefacts
+from trainer.config import Config, to_dict
+
+# Joins that are listed, the dearest first: what a person should look at.
+LISTED = 20
+
+
+class Video(NamedTuple):
+    """A video whose individuals are known.
+
+    Attributes:
+      name: as predictions are called; may have a folder.
+      path: of the file.
+      stem: what the files of its predictions begin with.
+      summary: what `predict` said.
+    """
+
+    name: str
+    path: str
+    stem: str
+    summary: dict[str, Any]
+
+
+class Detections(NamedTuple):
+    """The individuals of a video and their tracklets; frames of tracklets are rows.
+
+    Attributes:
+      head: of the file of individuals.
+      frames: int64 (rows,), numbers of the frames that were looked at.
+      single: (rows, unique bodyparts, 3).
+      pieces: tracklets.
+      refused: tracklets that were dropped, being of too few detections.
+    """
+
+    head: Head
+    frames: np.ndarray
+    single: np.ndarray
+    pieces: list[Tracklet]
+    refused: int
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    labels: str | None = None,
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Tracks videos. Returns a summary of each, and failures (path, reason).
+
+    Args:
+      labels: a file that says who is who in the videos, to measure by.
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+      ValueError: the model finds one animal.
+    """
+    done, failures = [], []
+    for name, path in named(config, paths):
+        try:
+            done.append(_track(config, of_name(config, name, path), progress, labels))
+        except (OSError, ValueError) as error:
+            failures.append((path, str(error)))
+    return done, failures
+
+
+def named(config: Config, paths: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, path) of videos, for a model of several animals.
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+      ValueError: the model finds one animal.
+    """
+    info = artefacts.require(config.model, "train")
+    if not info.get("assembly"):
+        raise ValueError(
+            f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
+            "predictions are its track."
+        )
+    return manifest.named(manifest.expand(paths))
+
+
+def of_name(config: Config, name: str, path: str) -> Video:
+    """A video that was predicted.
+
+    Raises:
+      FileNotFoundError: it was not.
+    """
+    scorer = artefacts.require(config.model, "train")["dlc_scorer"]
+    stem = f"{config.predictions}/{name}{scorer}"
+    summary = artefacts.place(f"{stem}.json")
+    if not summary.is_file():
+        raise FileNotFoundError("has no predictions. Run `beampose predict` first.")
+    return Video(name, path, stem, artefacts.read_json(summary))
+
+
+def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = None) -> Detections:
+    """The tracklets of a video.
+
+    Args:
+      shown: `found.each("keypoints")`, maybe behind a progress bar.
+    """
+    track = config.track
+    settings = tracklets.Settings(
+        similarity=track.similarity,
+        min_similarity=track.min_similarity,
+        max_age=track.max_age,
+        min_hits=track.min_hits,
+    )
+    tracker = tracklets.Tracker(settings)
+    pieces: list[Tracklet] = []
+    for piece in found.each("keypoints") if shown is None else shown:
+        for one in piece["keypoints"]:
+            pieces += tracker.update(one)
+    if found.count:
+        pieces += tracker.finish()
+    frames, single = found.whole("frames"), found.whole("single")
+    return Detections(found.head, frames, single, pieces, tracker.refused)
+
+
+def stitched(config: Config, found: Detections, appearance: Appearance | None = None) -> Tracks:
+    """Tracklets to tracks, as many as there are animals."""
+    track = config.track
+    settings = stitch.Settings(
+        tracks=track.animals or len(found.head.individuals),
+        max_gap=track.max_gap,
+        min_length=track.min_length,
+    )
+    made = stitch.stitch(
+        found.pieces,
+        settings,
+        frames=len(found.frames),
+        bodyparts=len(found.head.bodyparts),
+        appearance=appearance,
+    )
+    filled = gaps.fill(made.keypoints, track.fill) if track.fill else made.keypoints
+    return made._replace(keypoints=filled)
+
+
+def write(stem: str, found: Detections, made: Tracks, *, method: str) -> UPath:
+    """Writes tracks as DeepLabCut does; returns what their files begin with."""
+    head = found.head
+    names = tracks.Names(head.scorer, head.bodyparts, head.unique)
+    table = tracks.table(
+        made.keypoints,
+        called(found, made),
+        names,
+        found.single,
+        frames=found.frames,
+    )
+    tracks.write(table, stem, method=method)
+    return artefacts.place(f"{stem}{tracks.ENDINGS[method]}")
+
+
+def called(found: Detections, made: Tracks) -> list[str]:
+    """Names of the tracks: those of the project, or numbers where there are more tracks.
+
+    Where the model says who is who, a track is called as most of its detections are.
+    """
+    known: list[str] = list(found.head.individuals)
+    count = made.keypoints.shape[1]
+    if count != len(known):
+        return [f"ind{i + 1}" for i in range(count)]
+    if not found.head.identity:
+        return known
+    votes = np.zeros((count, len(known)), int)
+    for one in found.pieces:
+        if one.slots is not None:
+            rows, tracks_of = np.nonzero(made.ids[one.frames] == one.id)
+            np.add.at(votes, (tracks_of, one.slots[rows]), 1)
+    rows, columns = linear_sum_assignment(votes, maximize=True)
+    names = dict(zip(rows, columns, strict=True))
+    return [known[int(names[track])] for track in range(count)]
+
+
+def figures(labels: str, video: str, found: Detections, made: Tracks) -> dict[str, Any]:
+    """How well tracks keep animals apart, in the labeled frames that were looked at."""
+    labeled = truth.read(labels, video, list(found.head.bodyparts))
+    _, rows, of_truth = np.intersect1d(found.frames, labeled.frames, return_indices=True)
+    if not len(rows):
+        raise ValueError(f"{labels} labels none of the frames that were looked at.")
+    measured = identity.figures(labeled.keypoints[of_truth], made.keypoints[rows, ..., :2])
+    return {"frames": len(rows), **measured}
+
+
+def summary(video: Video, config: Config, found: Detections, made: Tracks) -> dict[str, Any]:
+    """What is said of a video's tracks beside them."""
+    there = ~np.isnan(made.keypoints[..., 0]).all(axis=-1)
+    by_count = np.bincount(there.sum(axis=1), minlength=1)
+    said = {key: video.summary[key] for key in ("fps", "height", "width", "scorer")}
+    return {
+        "video": video.path,
+        "name": video.name,
+        **said,
+        "source": individuals.source(video.stem),
+        "settings": to_dict(config.track),
+        "rows": len(found.frames),
+        "tracks": made.keypoints.shape[1],
+        "individuals": called(found, made),
+        "tracklets": len({one.id for one in found.pieces}),
+        "tracklets_refused": found.refused,
+        "detections_left_out": int(sum(len(one.frames) for one in made.left)),
+        "frames_by_tracks": {str(n): int(count) for n, count in enumerate(by_count) if count},
+        "joins": len(made.links),
+        "dearest_joins": [
+            {
+                "track": link.track,
+                "frame": int(found.frames[link.frame]),
+                "before": link.before,
+                "after": link.after,
+                "cost": round(link.cost, 3),
+            }
+            for link in made.links[:LISTED]
+        ],
+    }
+
+
+def _track(
+    config: Config, video: Video, progress: Callable[..., Iterable], labels: str | None
+) -> dict[str, Any]:
+    began = time.perf_counter()
+    with individuals.read(video.stem) as held:
+        count = -(-held.count // individuals.SLICE)
+        found = detect(config, held, progress(held.each("keypoints"), count, video.name))
+        seconds = {"tracklets": round(time.perf_counter() - began, 3)}
+    began = time.perf_counter()
+    made = stitched(config, found)
+    seconds["stitching"] = round(time.perf_counter() - began, 3)
+    method = config.track.similarity
+    stem = write(video.stem, found, made, method=method)
+    head = found.head
+    names = tracks.Names(head.scorer, head.bodyparts, head.unique)
+    tracks.write_tracklets(
+        video.stem, _numbered(found), names, head.frames, _scene(found), method=method
+    )
+    said = {**summary(video, config, found, made), "seconds": seconds}
+    if labels is not None:
+        said["figures"] = figures(labels, video.path, found, made)
+    artefacts.write_json(artefacts.place(f"{stem}.json"), said)
+    return {**said, "file": f"{stem}.h5"}
+
+
+def _numbered(found: Detections) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Tracklets with the numbers of their frames."""
+    for one in found.pieces:
+        yield one.id, found.frames[one.frames], one.keypoints
+
+
+def _scene(found: Detections) -> np.ndarray:
+    """Unique bodyparts in every frame of the video, (frames, unique, 3)."""
+    whole = np.full((found.head.frames, *found.single.shape[1:]), np.nan)
+    whole[found.frames] = found.single
+    return whole

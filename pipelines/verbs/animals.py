@@ -1,0 +1,57 @@
+"""Verbs on videos of several animals."""
+
+import argparse
+from typing import Any
+
+from pipelines.verbs import asked
+from pipelines.verbs.verb import Verb
+
+
+def track(arguments: argparse.Namespace) -> int:
+    """Makes tracks of predicted individuals. 1 if those of a video could not be made."""
+    from pipelines.tracking import run
+
+    config = asked.config(arguments)
+    done, failures = run.run(
+        config,
+        asked.videos(arguments, config),
+        arguments.progress,
+        labels=getattr(arguments, "labels", None),
+    )
+    for one in done:
+        print(f"track: {one['file']}")
+        print(f"  {describe(one)}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    return 1 if failures else 0
+
+
+def describe(one: dict[str, Any]) -> str:
+    """A video's tracks in a line, for people."""
+    said = (
+        f"{one['tracks']} tracks of {one['tracklets']} tracklets in {one['rows']} frames, "
+        f"{one['joins']} joins, {one['detections_left_out']} detections left out"
+    )
+    found = one.get("figures")
+    if not found:
+        return said
+    return (
+        f"{said}\n  against labels of {found['frames']} frames: IDF1 {found['idf1']:.3f}, "
+        f"{found['switches']} switches, {found['detection_rate']:.1%} of animals found, "
+        f"{found['false']} false, MOTA {found['mota']:.3f}"
+    )
+
+
+LABELS = (
+    "--labels",
+    {"metavar": "FILE", "help": "who is who in the videos (h5, csv, slp, json), to measure by"},
+)
+VERBS = {
+    "track": Verb(
+        track,
+        "make tracks of several animals through videos",
+        videos=True,
+        tensorflow=False,
+        options=(LABELS,),
+    ),
+}

@@ -1,0 +1,214 @@
+"""Several animals on videos: predicted, tracked, drawn; by the doors people use."""
+
+import pickle
+from dataclasses import replace
+
+import fakes
+import numpy as np
+import pandas as pd
+import pytest
+from test_several_animals import SETTINGS, labels
+
+from pipelines import cli
+from pipelines.outputs import film as film_out
+from pipelines.outputs import individuals, tracks
+from pipelines.predict import pipeline
+from pipelines.tracking import run as tracking
+from preprocess import unpickle
+from trainer import artefacts, assemble, config, export
+
+COUNT = 12
+
+
+def filmed(path, seeds):
+    frames = (fakes.pixels(seed, 96, 144) for seed in seeds)
+    film_out.write(artefacts.place(path), frames, fps=25.0)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("films") / "ants ä.mp4"
+    filmed(path, range(COUNT))
+    return path
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory, film):
+    """A config whose model was hardly trained, on random weights, and which ran on a film."""
+    folder = tmp_path_factory.mktemp("tracked")
+    fakes.animals(folder / "project", labels(10), size=(96, 144))
+    file = folder / "animals.yaml"
+    file.write_text(SETTINGS.replace("[film.mp4]", f'["{film.as_posix()}"], chunk: 5'))
+    assert cli.main(["run", str(file)]) == 0
+    return file
+
+
+@pytest.fixture
+def settings(ran):
+    return config.load(ran)
+
+
+def stem(settings, name="ants ä"):
+    scorer = artefacts.read_json(f"{settings.model}/info.json")["dlc_scorer"]
+    return f"{settings.predictions}/{name}{scorer}"
+
+
+def test_individuals_are_those_that_assembly_makes_of_the_models_answers(settings, film):
+    import tensorflow as tf
+
+    info = artefacts.require(settings.model, "train")
+    rules = assemble.rules(info)
+    model = export.load(settings.model).signatures["descriptors"]  # pyright: ignore[reportAttributeAccessIssue]
+    with individuals.read(stem(settings)) as found:
+        assert found.count == COUNT and list(found.head.unique) == ["door"]
+        frames = found.whole("frames")
+        keypoints, single = found.whole("keypoints"), found.whole("single")
+        rows, slots = np.nonzero(~np.isnan(keypoints[..., 0]).all(axis=-1))
+        vectors = found.descriptors(rows, slots)
+    np.testing.assert_array_equal(frames, np.arange(COUNT))
+    from preprocess import videos
+
+    video = videos.index(str(film))
+    for frame in videos.read(video, 0, COUNT):
+        given = model(frames=tf.constant(frame.pixels[None]))
+        one = {name: value[0].numpy() for name, value in given.items()}
+        expected = assemble.assemble(one, rules)
+        np.testing.assert_allclose(keypoints[frame.index], expected[:2, :3], atol=1e-2)
+        np.testing.assert_allclose(single[frame.index], expected[2:, 3:][0], atol=1e-2)
+        of_frame = rows == frame.index
+        chosen = assemble.choose(one, rules)[:2, :3][slots[of_frame]]
+        known = one["descriptors"][np.arange(3), np.maximum(chosen, 0)].astype(np.float32)
+        known[chosen < 0] = 0
+        np.testing.assert_allclose(vectors[of_frame].astype(np.float32), known, atol=5e-2)
+
+
+def test_every_detection_of_the_film_is_in_a_track_or_counted_as_left_out(settings):
+    base = stem(settings)
+    said = artefacts.read_json(f"{base}_sk.json")
+    with individuals.read(base) as found:
+        there = ~np.isnan(found.whole("keypoints")[..., 0]).all(axis=-1)
+    table = tracks.read(f"{base}_sk.h5")
+    shape = (COUNT, 2, 3, 3)
+    placed = table.to_numpy()[:, : np.prod(shape[1:])].reshape(shape)
+    shown = ~np.isnan(placed[..., 0]).all(axis=-1)
+    assert shown.sum() + said["detections_left_out"] == there.sum() > 0
+    assert said["individuals"] == list(dict.fromkeys(table.columns.get_level_values(1)))[:2]
+    assert list(table.index) == list(range(COUNT))
+
+
+def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
+    base = stem(settings)
+    held = unpickle.loads(artefacts.place(f"{base}_assemblies.pickle").read_bytes())
+    with individuals.read(base) as found:
+        keypoints = found.whole("keypoints")
+    for number, animals in held.items():
+        if number != "single":
+            assert len(animals) == (~np.isnan(keypoints[number][..., 0]).all(axis=-1)).sum()
+    pieces = tracks.read_tracklets(f"{base}_sk.pickle")
+    assert pieces.names.unique == ["door"]
+    assert sum(len(frames) for _, frames, _ in pieces.tracklets) == sum(
+        len(v) for k, v in held.items() if k != "single"
+    )
+    assert pd.read_hdf(f"{base}_sk.h5").shape == (COUNT, 3 * (2 * 3 + 1))
+    assert artefacts.place(f"{base}_sk_labeled.mp4").stat().st_size > 1000
+
+
+def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
+    predict = replace(settings.predict, also=["full", "bpt_features"])
+    asked = replace(settings, predict=predict)
+    pipeline.run(asked, [str(film)], overwrite=True)
+    base = stem(settings)
+    full = unpickle.loads(artefacts.place(f"{base}_full.pickle").read_bytes())
+    edges = full["metadata"]["PAFgraph"]
+    assert len(full) == 1 + COUNT and full["metadata"]["nframes"] == COUNT
+    one = full["frame03"]
+    a, b = edges[0]
+    assert one["costs"][0]["m1"].shape == (len(one["confidence"][a]), len(one["confidence"][b]))
+    import shelve
+
+    with shelve.open(f"{base}_bpt_features.pickle", "r") as shelf:
+        with individuals.read(base) as found:
+            keypoints = found.whole("keypoints")
+        for name, animals in shelf.items():
+            there = keypoints[int(name.removeprefix("frame"))]
+            there = there[~np.isnan(there[..., 0]).all(axis=-1)]
+            np.testing.assert_array_equal(animals["coordinates"], there[..., :2])
+            assert animals["features"].shape == (*there.shape[:2], 16)
+    assert cli.main(["predict", str(ran), "--overwrite"]) == 0
+    assert cli.main(["track", str(ran)]) == 0
+
+
+def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
+    changed = replace(settings, predict=replace(settings.predict, every=2))
+    pipeline.run(changed, [str(film)], overwrite=True)
+    assert cli.main(["render", str(ran)]) == 1
+    assert "Run `beampose track` again" in capsys.readouterr().out
+    done, failures = tracking.run(changed, [str(film)], lambda items, *_: items)
+    assert not failures and done[0]["rows"] == COUNT // 2
+    assert list(tracks.read(f"{stem(settings)}_sk.h5").index) == list(range(0, COUNT, 2))
+    assert cli.main(["predict", str(ran), "--overwrite"]) == 0
+    assert cli.main(["track", str(ran)]) == 0
+
+
+def test_tracks_are_measured_against_labels(ran, settings, tmp_path, capsys):
+    table = tracks.read(f"{stem(settings)}_sk.h5")
+    pairs = [c for c in table.columns if c[3] != "likelihood"]
+    told = table[pairs]
+    told.index = [f"labeled-data/x/img{i:02d}.png" for i in told.index]
+    told.to_csv(tmp_path / "labels.csv")
+    assert cli.main(["track", str(ran), "--labels", str(tmp_path / "labels.csv")]) == 0
+    assert "IDF1 1.000, 0 switches, 100.0% of animals found" in capsys.readouterr().out
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert cli.main(["track", str(ran), "--labels", str(tmp_path / "other.csv")]) == 1
+    assert "other.csv: must begin with rows" in capsys.readouterr().out
+
+
+def test_a_video_that_was_not_predicted_is_told_apart(ran, tmp_path, capsys):
+    filmed(tmp_path / "new.mp4", [0])
+    assert cli.main(["track", str(ran), str(tmp_path / "new.mp4")]) == 1
+    assert "has no predictions. Run `beampose predict` first." in capsys.readouterr().out
+
+
+def test_a_video_of_one_frame_is_predicted_tracked_and_drawn(ran, settings, tmp_path):
+    filmed(tmp_path / "one.mp4", [3])
+    for verb in ("predict", "track", "render", "plot", "filter"):
+        assert cli.main([verb, str(ran), str(tmp_path / "one.mp4")]) == 0
+    assert len(tracks.read(f"{stem(settings, 'one')}_sk.h5")) == 1
+
+
+def test_a_damaged_file_of_individuals_is_told(ran, settings, tmp_path, capsys):
+    filmed(tmp_path / "two.mp4", [3])
+    for ending in (".json", individuals.ENDING):
+        data = artefacts.place(f"{stem(settings)}{ending}").read_bytes()
+        artefacts.place(f"{stem(settings, 'two')}{ending}").write_bytes(data[:3000])
+    assert cli.main(["track", str(ran), str(tmp_path / "two.mp4")]) == 1
+    assert "cannot be read as h5" in capsys.readouterr().out
+
+
+def test_what_several_animals_do_not_have_is_refused(ran, capsys):
+    assert cli.main(["predict", str(ran), "--set", "predict.dynamic=0.5"]) == 2
+    assert "predict.dynamic follows one animal" in capsys.readouterr().err
+    assert cli.main(["track", str(ran), "--set", "track.similarity=boxes"]) == 2
+    assert "track.similarity must be one of" in capsys.readouterr().err
+
+
+def test_named_animals_keep_their_names_in_tracks():
+    rng = np.random.default_rng(0)
+    from pipelines.tracking import tracklets
+
+    path = rng.uniform(0, 4, (30, 2, 1, 2)).cumsum(axis=0) + [[[0, 0]], [[500, 500]]]
+    body = path + rng.normal(0, 10, (1, 2, 4, 2))
+    detections = np.concatenate([body, np.ones((30, 2, 4, 1))], axis=-1)[:, ::-1]
+    head = individuals.Head("s", ["b", "a"], list("wxyz"), [], True, "", 30, 25.0, 9, 9)
+    pieces = list(tracklets.track(detections))
+    found = tracking.Detections(head, np.arange(30), np.zeros((30, 0, 3)), pieces, 0)
+    made = tracking.stitch.stitch(pieces, frames=30)
+    names = tracking.called(found, made)
+    for track, name in enumerate(names):
+        slot = ["b", "a"].index(name)
+        np.testing.assert_array_equal(made.keypoints[:, track], detections[:, slot])
+
+
+def test_pickles_hold_no_more_than_deeplabcut_asks_for(settings):
+    held = pickle.loads(artefacts.place(f"{stem(settings)}_sk.pickle").read_bytes())
+    assert set(map(type, held)) <= {int, str} and "header" in held
