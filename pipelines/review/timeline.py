@@ -34,7 +34,7 @@ def joins(said: dict[str, Any]) -> list[Join]:
 
 
 def identities(table: Table, joined: Sequence[Join], title: str) -> Any:
-    """A figure: a bar where an individual is, as high as the share of its bodyparts; joins on it."""
+    """A figure: a bar where an individual is, as high as its share of bodyparts; joins on it."""
     known = [name for name in table.individuals if name != SINGLE]
     height = 0.9 + 0.34 * max(len(known), 1)
     figure, axes = plt.subplots(figsize=(9, height), layout="constrained")
