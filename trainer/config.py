@@ -14,7 +14,7 @@ from upath import UPath
 from trainer import artefacts
 from trainer.checks import one_of
 from trainer.settings import POSE_FORMATS, Features, Source, Split, Train
-from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
+from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Reid, Render
 
 TASKS = ("pose", "crops")
 
@@ -40,6 +40,7 @@ class Config:
     render: Render = dataclasses.field(default_factory=Render)
     filter: Filter = dataclasses.field(default_factory=Filter)
     outliers: Outliers = dataclasses.field(default_factory=Outliers)
+    reid: Reid = dataclasses.field(default_factory=Reid)
     store_: str | None = None
 
     def __post_init__(self):
@@ -64,6 +65,8 @@ class Config:
                 if getattr(self, name) != {"boxes": Boxes, "keep": Keep}[name]():
                     raise ValueError(f"The section {name} is of task crops; take it out.")
             return
+        if self.reid != Reid():
+            raise ValueError("The section reid is of task pose; take it out.")
         for name in ("crop", "size", "dynamic"):
             if getattr(self.predict, name) != getattr(Predict(), name):
                 raise ValueError(
