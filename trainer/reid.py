@@ -110,8 +110,8 @@ def judge(model: keras.Model, examples: Examples) -> tuple[float, float]:
     where = embed(model, examples.vectors, examples.present)[examples.triplets]
     near = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
     far = np.linalg.norm(where[:, 0] - where[:, 2], axis=-1)
-    right = (near < far) + 0.5 * (near == far)
-    return float(right.mean()), float(np.maximum(near - far + MARGIN, 0).mean())
+    right = np.less(near, far) + 0.5 * np.equal(near, far)
+    return float(np.mean(right)), float(np.maximum(near - far + MARGIN, 0).mean())
 
 
 def _checked(examples: Examples, which: str) -> Examples:
