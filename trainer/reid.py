@@ -120,7 +120,7 @@ def _checked(examples: Examples, which: str) -> Examples:
     there = scaling.usable(vectors, present)
     if triplets.ndim != 2 or triplets.shape[1] != 3 or not len(triplets):
         raise ValueError(f"There are no {which} triplets. Received: {triplets.shape}")
-    told = there.any(axis=1)[triplets].all(axis=1)
+    told = np.asarray(there.any(axis=1))[triplets].all(axis=1)
     if not told.any():
         raise ValueError(f"No {which} triplet has a vector under all three of its detections.")
     return Examples(vectors, there, triplets[told])

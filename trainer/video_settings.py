@@ -217,7 +217,7 @@ class Reid:
     training, so that no identity hangs on one.
     """
 
-    triplets: int = 2000
+    triplets: int = 1000
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 3e-4
