@@ -51,3 +51,30 @@ def see(rng, truth, how=Seen()):  # noqa: B008
             one = np.concatenate([one, np.concatenate([where, low], axis=-1)])
         found.append(one[rng.permutation(len(one))])
     return found
+
+
+def meet(rng, *, visits=12, animals=3, bodyparts=5, there=30, away=25):
+    """Animals that come out from behind something and go back, each time in another place.
+
+    Returns:
+      (frames, animals, bodyparts, 2), NaN while all are away, and detections of each frame in
+      shuffled order, with the animal each of them is of.
+    """
+    body = np.stack([np.linspace(-20, 20, bodyparts), 5 * np.cos(3 * np.arange(bodyparts))], -1)
+    truth = np.full((visits, there + away, animals, bodyparts, 2), np.nan)
+    reach = 120 - 6 * np.abs(np.arange(there) - (there - 1) / 2)
+    for visit in truth:
+        angle = 2 * np.pi * rng.permutation(animals) / animals
+        way = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        centre = 500 + reach[:, None, None] * way + rng.normal(0, 1, (there, animals, 2))
+        visit[:there] = centre[:, :, None] + body
+    truth = truth.reshape(-1, *truth.shape[2:])
+    detections, owners = [], []
+    for frame in truth:
+        here = rng.permutation(np.flatnonzero(~np.isnan(frame[:, 0, 0])))
+        noisy = frame[here] + rng.normal(0, 1, frame[here].shape)
+        one = np.concatenate([noisy, rng.uniform(0.5, 1, (*noisy.shape[:2], 1))], axis=-1)
+        one[rng.random(one.shape[:2]) < 0.15] = np.nan
+        detections.append(one)
+        owners.append(here)
+    return truth, detections, owners

@@ -14,7 +14,7 @@ from upath import UPath
 from trainer import artefacts
 from trainer.checks import one_of
 from trainer.settings import POSE_FORMATS, Features, Source, Split, Train
-from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render, Track
+from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Reid, Render, Track
 
 TASKS = ("pose", "crops")
 
@@ -38,9 +38,10 @@ class Config:
     boxes: Boxes = dataclasses.field(default_factory=Boxes)
     keep: Keep = dataclasses.field(default_factory=Keep)
     render: Render = dataclasses.field(default_factory=Render)
-    track: Track = dataclasses.field(default_factory=Track)
     filter: Filter = dataclasses.field(default_factory=Filter)
     outliers: Outliers = dataclasses.field(default_factory=Outliers)
+    track: Track = dataclasses.field(default_factory=Track)
+    reid: Reid = dataclasses.field(default_factory=Reid)
     store_: str | None = None
 
     def __post_init__(self):
@@ -65,8 +66,9 @@ class Config:
                 if getattr(self, name) != default:
                     raise ValueError(f"The section {name} is of task crops; take it out.")
             return
-        if self.track != Track():
-            raise ValueError("The section track is of task pose; take it out.")
+        for name, default in (("track", Track()), ("reid", Reid())):
+            if getattr(self, name) != default:
+                raise ValueError(f"The section {name} is of task pose; take it out.")
         for name in ("crop", "size", "dynamic", "also"):
             if getattr(self.predict, name) != getattr(Predict(), name):
                 raise ValueError(

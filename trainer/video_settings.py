@@ -247,6 +247,42 @@ class Outliers:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Reid:
+    """How a network learns to tell animals apart: docs/animals.md.
+
+    `triplets` are drawn from the tracklets of a video, `test` is the share of tracklets held out,
+    `dims` are numbers an animal is told by. Training ends early when held-out accuracy has not
+    risen for `patience` epochs (0: never). `hide` is the share of bodyparts left out at random in
+    training, so that no identity hangs on one.
+    """
+
+    triplets: int = 1000
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 3e-4
+    weight_decay: float = 5e-4
+    hide: float = 0.2
+    patience: int = 5
+    test: float = 0.2
+    dims: int = 128
+    seed: int = 0
+
+    def __post_init__(self):
+        within("reid.triplets", self.triplets, 1, 1_000_000)
+        within("reid.epochs", self.epochs, 1, 10_000)
+        within("reid.batch_size", self.batch_size, 1, 4096)
+        within("reid.learning_rate", self.learning_rate, 1e-8, 1.0)
+        within("reid.weight_decay", self.weight_decay, 0.0, 1.0)
+        within("reid.hide", self.hide, 0.0, 0.9)
+        within("reid.patience", self.patience, 0, 10_000)
+        within("reid.test", self.test, 0.0, 0.5)
+        within("reid.dims", self.dims, 4, 1024)
+        within("reid.seed", self.seed, 0, 2**32 - 1)
+        if self.dims % 4:
+            raise ValueError(f"reid.dims must be a multiple of 4. Received: {self.dims}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Render:
     """How labeled videos look.
 

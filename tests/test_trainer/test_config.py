@@ -47,6 +47,10 @@ def test_a_crop_is_a_list_of_numbers(file):
         ("predict.videos=a.mp4", "predict.videos must be a list"),
         ("predict.crop=[1, 5, a, 6]", "predict.crop must be a list of whole numbers"),
         ("render.bodyparts=[1]", "render.bodyparts must be a list of words"),
+        ("reid.dims=30", "reid.dims must be a multiple of 4"),
+        ("reid.test=0.6", "reid.test must be from 0 to 0.5"),
+        ("reid.tripletts=9", "Did you mean 'reid.triplets'"),
+        ("reid.epochs=0", "reid.epochs must be from 1"),
         ("outliers.pick=best", "outliers.pick must be one of"),
         ("features=3", "features must be a section"),
         ("train.steps", "--set needs section.key=value"),
@@ -87,3 +91,10 @@ def test_yaml_that_runs_code_is_refused(file):
 def test_to_dict_and_from_dict_are_inverse(file):
     loaded = config.load(file, ["split.from=shuffle.pickle"])
     assert config.from_dict(config.Config, config.to_dict(loaded)) == loaded
+
+
+def test_the_section_reid_is_of_animals_with_bodyparts(tmp_path):
+    path = tmp_path / "crops.yaml"
+    path.write_text("task: crops\nsource: {format: crops, path: x}\noutput: out\nreid: {epochs: 3}")
+    with pytest.raises(ValueError, match="section reid is of task pose"):
+        config.load(path)
