@@ -8,6 +8,7 @@ COLOR_BY = ("bodypart", "individual")
 LARGE_FILES = ("full", "bpt_features")
 SIZES = ("keep", "resize", "pad")
 BOXES = ("motion", "file")
+APPEARANCES = ("none", "descriptors")
 SIMILARITIES = ("skeleton", "ellipse", "box")
 FILTERS = ("median", "savgol", "kalman")
 # FFmpeg's encoders whose pictures an mp4 may hold.
@@ -147,7 +148,9 @@ class Track:
     alike by `similarity`, if by `min_similarity` at least (unset: the similarity's own); an animal
     may be out of sight for `max_age`. Tracklets of fewer than `min_hits` detections are dropped,
     those of fewer than `min_length` take no part in stitching, which joins tracklets over `max_gap`
-    (unset: any). Gaps of up to `fill` in a track are filled by lines of likelihood 0.
+    (unset: any) by where they go and, unless `appearance` is none, how they look: `descriptors` are
+    the features under their keypoints. Gaps of up to `fill` in a track are filled by lines of
+    likelihood 0.
     """
 
     animals: int | None = None
@@ -157,10 +160,12 @@ class Track:
     min_hits: int = 1
     min_length: int = 1
     max_gap: int | None = None
+    appearance: str = "none"
     fill: int = 0
 
     def __post_init__(self):
         one_of("track.similarity", self.similarity, SIMILARITIES)
+        one_of("track.appearance", self.appearance, APPEARANCES)
         within("track.animals", 1 if self.animals is None else self.animals, 1, 10_000)
         if self.min_similarity is not None:
             within("track.min_similarity", self.min_similarity, 0.001, 1.0)

@@ -122,25 +122,35 @@ class Individuals:
         for start in range(0, self.count, SLICE):
             yield {name: self._sliced(name, start) for name in names}
 
+    @property
+    def pieces(self) -> int:
+        """How many `each` gives."""
+        return -(-self.count // SLICE)
+
     def whole(self, name: str) -> np.ndarray:
         """All frames of an array: of `frames`, `keypoints`, or `single`."""
         if name == "single" and not self.head.unique:
             return np.zeros((self.count, 0, 3), np.float32)
         return self._dataset(name)[:]
 
-    def descriptors(self, rows: np.ndarray, slots: np.ndarray) -> np.ndarray:
-        """Those of some individuals, float16 (n, bodyparts, dims).
+    def described(self, rows: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Descriptors of some individuals, float16 (n, bodyparts, dims), and which of them are
+        there, bool (n, bodyparts).
 
         Args:
           rows: int (n,), which of the frames looked at.
           slots: int (n,), which individual there.
         """
-        found = np.zeros((len(rows), len(self.head.bodyparts), self.dims), np.float16)
+        parts = len(self.head.bodyparts)
+        found = np.zeros((len(rows), parts, self.dims), np.float16)
+        there = np.zeros((len(rows), parts), bool)
         for number in np.unique(rows // SLICE):
             of_slice = np.flatnonzero(rows // SLICE == number)
-            values = self._sliced("descriptors", int(number) * SLICE)
-            found[of_slice] = values[rows[of_slice] - number * SLICE, slots[of_slice]]
-        return found
+            place = rows[of_slice] - number * SLICE, slots[of_slice]
+            start = int(number) * SLICE
+            found[of_slice] = self._sliced("descriptors", start)[place]
+            there[of_slice] = ~np.isnan(self._sliced("keypoints", start)[place][..., 0])
+        return found, there
 
     def _sliced(self, name: str, start: int) -> np.ndarray:
         return self._dataset(name)[start : start + SLICE]

@@ -144,8 +144,7 @@ def of_video(config: Config, name: str, video: str) -> Found:
     if own and model.get("assembly"):
         stem = f"{own}{tracks.ENDINGS[config.track.similarity]}"
         looks = f"{stem}{tracks.ENDINGS['transformer']}"
-        has = [one for one in (looks, stem) if files.exists(f"{one}.h5")]
-        return Found(name, has[0] if has else stem, video, tracked=own)
+        return Found(name, looks if _of_same(looks, stem) else stem, video, tracked=own)
     if own and any(files.exists(own + ending) for ending in (".h5", ".csv")):
         return Found(name, own, video)
     places = [files.join(config.predictions, name)]
@@ -160,6 +159,14 @@ def of_video(config: Config, name: str, video: str) -> Found:
         if stems:
             return Found(name, stems.pop(), video)
     return Found(name, own or f"{config.predictions}/{name}", video)
+
+
+def _of_same(looks: str, stem: str) -> bool:
+    """Whether tracks by how animals look are of the tracklets that the other tracks are of."""
+    if not files.exists(f"{looks}.h5") or not files.exists(f"{stem}.json"):
+        return False
+    said = [artefacts.read_json(f"{one}.json") for one in (looks, stem)]
+    return all(said[0].get(key) == said[1].get(key) for key in ("source", "settings"))
 
 
 def _left(place: str) -> set[str]:

@@ -28,7 +28,7 @@ class Weights:
       motion: from where the one was heading, and where the other came from.
       shape: difference between the animals' proportions.
       gap: logarithm of the frames between them.
-      appearance: 1 - the similarity given, 0 to 1.
+      appearance: 1 - the similarity given, 0 to 1, less the 0.5 of what is undecided.
     """
 
     distance: float = 1.0

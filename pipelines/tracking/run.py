@@ -11,11 +11,11 @@ from upath import UPath
 from pipelines.outputs import individuals, tracks
 from pipelines.outputs.individuals import Head, Individuals
 from pipelines.predict import manifest
-from pipelines.tracking import gaps, identity, stitch, tracklets, truth
+from pipelines.tracking import appearance, gaps, identity, stitch, tracklets, truth
 from pipelines.tracking.costs import Appearance
 from pipelines.tracking.stitch import Tracks
 from pipelines.tracking.tracklets import Tracklet
-from trainer import artefacts
+from trainer import artefacts, scaling
 from trainer.config import Config, to_dict
 
 # Joins that are listed, the dearest first: what a person should look at.
@@ -135,7 +135,7 @@ def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = No
     return Detections(found.head, frames, single, pieces, tracker.refused)
 
 
-def stitched(config: Config, found: Detections, appearance: Appearance | None = None) -> Tracks:
+def stitched(config: Config, found: Detections, looks: Appearance | None = None) -> Tracks:
     """Tracklets to tracks, as many as there are animals."""
     track = config.track
     settings = stitch.Settings(
@@ -148,7 +148,7 @@ def stitched(config: Config, found: Detections, appearance: Appearance | None = 
         settings,
         frames=len(found.frames),
         bodyparts=len(found.head.bodyparts),
-        appearance=appearance,
+        appearance=looks,
     )
     filled = gaps.fill(made.keypoints, track.fill) if track.fill else made.keypoints
     return made._replace(keypoints=filled)
@@ -237,11 +237,11 @@ def _track(
 ) -> dict[str, Any]:
     began = time.perf_counter()
     with individuals.read(video.stem) as held:
-        count = -(-held.count // individuals.SLICE)
-        found = detect(config, held, progress(held.each("keypoints"), count, video.name))
+        found = detect(config, held, progress(held.each("keypoints"), held.pieces, video.name))
         seconds = {"tracklets": round(time.perf_counter() - began, 3)}
+        looks = _looks(config, held, found)
     began = time.perf_counter()
-    made = stitched(config, found)
+    made = stitched(config, found, looks)
     seconds["stitching"] = round(time.perf_counter() - began, 3)
     method = config.track.similarity
     stem = write(video.stem, found, made, method=method)
@@ -268,3 +268,15 @@ def _scene(found: Detections) -> np.ndarray:
     whole = np.full((found.head.frames, *found.single.shape[1:]), np.nan)
     whole[found.frames] = found.single
     return whole
+
+
+def _looks(config: Config, held: Individuals, found: Detections) -> Appearance | None:
+    """How alike tracklets look by the features themselves, if that is asked for."""
+    if config.track.appearance == "none" or not found.pieces:
+        return None
+    chosen = appearance.sample(found.pieces)
+    vectors, there = held.described(*chosen.places.T)
+    described = appearance.plain(vectors, there, scaling.of(vectors, there))
+    known = appearance.calibrate(found.pieces, chosen, described)
+    alike = appearance.similarity(chosen, described, known)
+    return appearance.by_tracklet(found.pieces, chosen, alike)

@@ -226,8 +226,9 @@ def _flow(
         (n + track, n + track, np.zeros(most)),
     ]
     rows, columns, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    # A sparse matrix holds no zeros. There are always as many pairs: 2 more each changes nothing.
-    graph = coo_array((value + 2.0, (rows, columns)), shape=(n + most, n + most)).tocsr()
+    # A sparse matrix holds no zeros. There are always as many pairs: more for each changes nothing.
+    value = value + 1.0 - value.min()
+    graph = coo_array((value, (rows, columns)), shape=(n + most, n + most)).tocsr()
     given = min_weight_full_bipartite_matching(graph)[1]
     begun = sorted(int(i) for i in given[n:] if i < n)
     chains = []
@@ -261,8 +262,9 @@ def _links(
     if appearance is not None and len(a):
         other = ~same
         unlike = costs.unlike(pieces, origin, a[other], b[other], appearance)
-        cost[other] += settings.weights.appearance * unlike
-    cost[same] = _SAME
+        # What is undecided says nothing: a join is neither dearer nor cheaper for it.
+        cost[other] += settings.weights.appearance * (unlike - 0.5)
+    cost[same] = _SAME + min(float(cost.min(initial=0.0)), 0.0)
     return a, b, cost
 
 

@@ -26,6 +26,42 @@ def track(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def reid(arguments: argparse.Namespace) -> int:
+    """Learns to tell animals apart, and makes tracks by it. 1 if those of a video could not be."""
+    from pipelines import reid as identification
+
+    config = asked.config(arguments)
+    done = identification.run(
+        config,
+        asked.videos(arguments, config),
+        arguments.progress,
+        labels=getattr(arguments, "labels", None),
+    )
+    info = done.info
+    if info.get("reason"):
+        print(f"reid: nothing to learn from, so looks do not count. {info['reason']}")
+    elif info:
+        judged = "nothing was held out"
+        if info["accuracy"] is not None:
+            ways = sorted({one["by"] for one in info["split"].values()})
+            judged = (
+                f"{info['accuracy']:.1%} of {info['test_triplets']} held-out triplets right "
+                f"(held out by {', '.join(ways)})"
+            )
+        print(f"reid: {info['triplets']} triplets, {judged}, {info['seconds']:.0f} s")
+    for one in done.videos:
+        print(f"reid: {one['file']}")
+        print(f"  {describe(one)}")
+        if "without" in one:
+            without = one["without"]
+            print(f"  without looks: IDF1 {without['idf1']:.3f}, {without['switches']} switches")
+        if one["reid"]["reason"] and not info.get("reason"):
+            print(f"  NOTE: looks do not count: {one['reid']['reason']}")
+    for path, why in done.failures:
+        print(f"FAILED {path}: {why}")
+    return 1 if done.failures else 0
+
+
 def describe(one: dict[str, Any]) -> str:
     """A video's tracks in a line, for people."""
     said = (
@@ -52,6 +88,12 @@ VERBS = {
         "make tracks of several animals through videos",
         videos=True,
         tensorflow=False,
+        options=(LABELS,),
+    ),
+    "reid": Verb(
+        reid,
+        "learn to tell animals apart by how they look, and make tracks by it",
+        videos=True,
         options=(LABELS,),
     ),
 }

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     for step in (training.features, training.train, training.evaluate):
         worst = max(worst, step(arguments))
     if asked.has_videos(arguments, config):
-        tracking = (animals.track,) if several(config) else ()
+        tracking = (animals.track, animals.reid) if several(config) else ()
         for step in (video.predict, *tracking, video.render):
             worst = max(worst, step(arguments))
     from pipelines.review import report

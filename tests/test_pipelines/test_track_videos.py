@@ -13,6 +13,7 @@ from pipelines import cli
 from pipelines.outputs import film as film_out
 from pipelines.outputs import individuals, tracks
 from pipelines.predict import pipeline
+from pipelines.results import find
 from pipelines.tracking import run as tracking
 from preprocess import unpickle
 from trainer import artefacts, assemble, config, export
@@ -38,7 +39,8 @@ def ran(tmp_path_factory, film):
     folder = tmp_path_factory.mktemp("tracked")
     fakes.animals(folder / "project", labels(10), size=(96, 144))
     file = folder / "animals.yaml"
-    file.write_text(SETTINGS.replace("[film.mp4]", f'["{film.as_posix()}"], chunk: 5'))
+    text = SETTINGS.replace("[film.mp4]", f'["{film.as_posix()}"], chunk: 5')
+    file.write_text(f"{text}reid: {{triplets: 8, epochs: 1}}\n")
     assert cli.main(["run", str(file)]) == 0
     return file
 
@@ -64,13 +66,14 @@ def test_individuals_are_those_that_assembly_makes_of_the_models_answers(setting
         frames = found.whole("frames")
         keypoints, single = found.whole("keypoints"), found.whole("single")
         rows, slots = np.nonzero(~np.isnan(keypoints[..., 0]).all(axis=-1))
-        vectors = found.descriptors(rows, slots)
+        vectors, there = found.described(rows, slots)
+        np.testing.assert_array_equal(there, ~np.isnan(keypoints[rows, slots][..., 0]))
     np.testing.assert_array_equal(frames, np.arange(COUNT))
     from preprocess import videos
 
     video = videos.index(str(film))
     for frame in videos.read(video, 0, COUNT):
-        given = model(frames=tf.constant(frame.pixels[None]))
+        given = model(frames=tf.constant([frame.pixels]))
         one = {name: value[0].numpy() for name, value in given.items()}
         expected = assemble.assemble(one, rules)
         np.testing.assert_allclose(keypoints[frame.index], expected[:2, :3], atol=1e-2)
@@ -110,7 +113,20 @@ def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
         len(v) for k, v in held.items() if k != "single"
     )
     assert pd.read_hdf(f"{base}_sk.h5").shape == (COUNT, 3 * (2 * 3 + 1))
-    assert artefacts.place(f"{base}_sk_labeled.mp4").stat().st_size > 1000
+
+
+def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, settings, film):
+    base = stem(settings)
+    said = artefacts.read_json(f"{base}_sk_tr.json")
+    assert said["reid"].keys() >= {"accuracy", "slope", "reason"}
+    info = artefacts.require(f"{settings.output}/reid", "reid")
+    assert info["bodyparts"] == list(fakes.BODYPARTS) and info["videos"] == [str(film)]
+    assert find.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk_tr"
+    assert artefacts.place(f"{base}_sk_tr_labeled.mp4").stat().st_size > 1000
+    assert cli.main(["track", str(ran), "--set", "track.max_age=2"]) == 0
+    assert find.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk"
+    assert cli.main(["track", str(ran), "--set", "track.appearance=descriptors"]) == 0
+    assert cli.main(["track", str(ran)]) == 0
 
 
 def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
@@ -153,7 +169,7 @@ def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
 def test_tracks_are_measured_against_labels(ran, settings, tmp_path, capsys):
     table = tracks.read(f"{stem(settings)}_sk.h5")
     pairs = [c for c in table.columns if c[3] != "likelihood"]
-    told = table[pairs]
+    told = table[pairs].copy()
     told.index = [f"labeled-data/x/img{i:02d}.png" for i in told.index]
     told.to_csv(tmp_path / "labels.csv")
     assert cli.main(["track", str(ran), "--labels", str(tmp_path / "labels.csv")]) == 0
@@ -169,10 +185,11 @@ def test_a_video_that_was_not_predicted_is_told_apart(ran, tmp_path, capsys):
     assert "has no predictions. Run `beampose predict` first." in capsys.readouterr().out
 
 
-def test_a_video_of_one_frame_is_predicted_tracked_and_drawn(ran, settings, tmp_path):
+def test_a_video_of_one_frame_is_predicted_tracked_and_drawn(ran, settings, tmp_path, capsys):
     filmed(tmp_path / "one.mp4", [3])
-    for verb in ("predict", "track", "render", "plot", "filter"):
+    for verb in ("predict", "track", "reid", "render", "plot", "filter"):
         assert cli.main([verb, str(ran), str(tmp_path / "one.mp4")]) == 0
+    assert "reid: nothing to learn from" in capsys.readouterr().out
     assert len(tracks.read(f"{stem(settings, 'one')}_sk.h5")) == 1
 
 

@@ -1,0 +1,200 @@
+"""Tracks by how animals look: learned from tracklets, by the features kept while predicting."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.outputs import individuals, tracks
+from pipelines.outputs.individuals import Individuals
+from pipelines.tracking import appearance, triplets
+from pipelines.tracking import run as tracking
+from pipelines.tracking.appearance import Calibration
+from pipelines.tracking.run import Detections, Video
+from pipelines.tracking.tracklets import Tracklet
+from trainer import artefacts
+from trainer.config import Config, join, to_dict
+
+FOLDER = "reid"
+
+
+class Seen(NamedTuple):
+    """A video with its tracklets, some of them to learn from and some to judge by."""
+
+    video: Video
+    found: Detections
+    split: triplets.Split
+
+
+class Learned(NamedTuple):
+    """What came of learning.
+
+    Attributes:
+      network: None where there was nothing to learn from.
+      info: of the folder; `reason` says why there is no network.
+    """
+
+    network: Any
+    info: dict[str, Any]
+
+
+class Done(NamedTuple):
+    """What a run did: the network's info, a summary a video, and failures (path, reason)."""
+
+    info: dict[str, Any]
+    videos: list[dict[str, Any]]
+    failures: list[tuple[str, str]]
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    labels: str | None = None,
+) -> Done:
+    """Learns from all videos together, and stitches each anew: `_tr.h5` and `.csv`.
+
+    Args:
+      labels: a file that says who is who in the videos, to measure by.
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+      ValueError: the model finds one animal.
+    """
+    seen, failures = [], []
+    for name, path in tracking.named(config, paths):
+        try:
+            seen.append(_seen(config, tracking.of_name(config, name, path), progress))
+        except (OSError, ValueError) as error:
+            failures.append((path, str(error)))
+    if not seen:
+        return Done({}, [], failures)
+    learned = _learn(config, seen)
+    done = []
+    for one in seen:
+        try:
+            done.append(_stitch(config, one, learned, labels))
+        except (OSError, ValueError) as error:
+            failures.append((one.video.path, str(error)))
+    return Done(learned.info, done, failures)
+
+
+def _seen(config: Config, video: Video, progress: Callable[..., Iterable]) -> Seen:
+    with individuals.read(video.stem) as held:
+        found = tracking.detect(
+            config, held, progress(held.each("keypoints"), held.pieces, video.name)
+        )
+    return Seen(video, found, triplets.split(found.pieces, config.reid.test, config.reid.seed))
+
+
+def _learn(config: Config, seen: Sequence[Seen]) -> Learned:
+    """Trains on the triplets of all videos, and keeps the network in `<output>/reid`."""
+    from trainer import reid, reid_network
+
+    began = time.perf_counter()
+    rng = np.random.default_rng(config.reid.seed)
+    total = sum(_size(one.split.train) for one in seen)
+    sides: dict[str, list[reid.Examples]] = {"train": [], "test": []}
+    reasons = []
+    for one in seen:
+        share = _size(one.split.train) / max(total, 1)
+        for side, made in sides.items():
+            tracklets = one.split.train if side == "train" else one.split.test
+            part = 1.0 if side == "train" else max(config.reid.test, 0.05)
+            count = max(round(config.reid.triplets * share * part), 1)
+            mined = triplets.mine(tracklets, count, rng)
+            if mined.reason and side == "train":
+                reasons.append(f"{one.video.path}: {mined.reason}")
+            if len(mined.anchor):
+                made.append(_examples(one, mined))
+    info: dict[str, Any] = {
+        "settings": to_dict(config.reid),
+        "videos": [one.video.path for one in seen],
+        "split": {one.video.path: {"by": one.split.by, "why": one.split.reason} for one in seen},
+        "bodyparts": list(seen[0].found.head.bodyparts),
+        "descriptors": seen[0].found.head.model_digest,
+    }
+    training, held_out = (_joined(made) for made in sides.values())
+    folder = join(config.output, FOLDER)
+    if training is None:
+        artefacts.remove(folder)
+        return Learned(None, {**info, "reason": " ".join(reasons)})
+    trained = reid.train(training, held_out, config.reid)
+    info |= {
+        "triplets": len(training.triplets),
+        "test_triplets": 0 if held_out is None else len(held_out.triplets),
+        "accuracy": trained.accuracy,
+        "best_epoch": trained.best_epoch,
+        "history": trained.history,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    reid_network.save(folder, trained.network, info)
+    return Learned(trained.network, info)
+
+
+def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> dict[str, Any]:
+    began = time.perf_counter()
+    known = Calibration(0.0, 0.0, reason=learned.info.get("reason", ""))
+    looks = None
+    if learned.network is not None:
+        with individuals.read(one.video.stem) as held:
+            looks, known = _looks(learned.network, held, one)
+    made = tracking.stitched(config, one.found, looks)
+    ending = tracks.ENDINGS[config.track.similarity]
+    stem = tracking.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
+    said = {
+        **tracking.summary(one.video, config, one.found, made),
+        "reid": {"accuracy": learned.info.get("accuracy"), **known._asdict()},
+        "seconds": {"reid": round(time.perf_counter() - began, 3)},
+    }
+    if labels is not None:
+        said["figures"] = tracking.figures(labels, one.video.path, one.found, made)
+        plain = tracking.stitched(config, one.found)
+        said["without"] = tracking.figures(labels, one.video.path, one.found, plain)
+    artefacts.write_json(artefacts.place(f"{stem}.json"), said)
+    return {**said, "file": f"{stem}.h5"}
+
+
+def _looks(network: Any, held: Individuals, one: Seen) -> tuple[np.ndarray, Calibration]:
+    """How alike the tracklets of a video look, and how that is known."""
+    from trainer import reid_network
+
+    def described(chosen: appearance.Sample) -> np.ndarray:
+        return reid_network.embed(network, *held.described(*chosen.places.T))
+
+    judged = appearance.sample(one.split.test)
+    known = appearance.calibrate(one.split.test, judged, described(judged))
+    chosen = appearance.sample(one.found.pieces)
+    every = described(chosen)
+    if known.reason:
+        # Too few were held out: those the network learned from say more than nothing.
+        known = appearance.calibrate(one.found.pieces, chosen, every)
+    alike = appearance.similarity(chosen, every, known)
+    return appearance.by_tracklet(one.found.pieces, chosen, alike), known
+
+
+def _examples(one: Seen, mined: triplets.Triplets):
+    from trainer import reid
+
+    places, rows = mined.detections()
+    with individuals.read(one.video.stem) as held:
+        return reid.Examples(*held.described(*places.T), rows)
+
+
+def _joined(made: Sequence[Any]):
+    """Examples of several videos as those of one; None if there are none."""
+    if not made:
+        return None
+    starts = np.cumsum([0, *[len(one.vectors) for one in made[:-1]]])
+    moved = [one.triplets + start for one, start in zip(made, starts, strict=True)]
+    return type(made[0])(
+        np.concatenate([one.vectors for one in made]),
+        np.concatenate([one.present for one in made]),
+        np.concatenate(moved),
+    )
+
+
+def _size(tracklets: Sequence[Tracklet]) -> int:
+    return sum(len(one.frames) for one in tracklets)
