@@ -20,11 +20,15 @@ FOLDER = "reid"
 
 
 class Seen(NamedTuple):
-    """A video with its tracklets, some of them to learn from and some to judge by."""
+    """A video with its tracklets, some of them to learn from and some to judge by.
+
+    `described_by` says what the features are of: bodyparts, and maybe the animal cut out.
+    """
 
     video: Video
     found: Detections
     split: triplets.Split
+    described_by: list[str]
 
 
 class Learned(NamedTuple):
@@ -66,12 +70,18 @@ def run(
     seen, failures = [], []
     for name, path in tracking.named(config, paths):
         try:
-            seen.append(_seen(config, tracking.of_name(config, name, path), progress))
+            one = _seen(config, tracking.of_name(config, name, path), progress)
+            if seen and one.described_by != seen[0].described_by:
+                raise ValueError(
+                    f"was predicted with other `predict.also` than {seen[0].video.path}: predict "
+                    "both alike, with crops or without."
+                )
+            seen.append(one)
         except (OSError, ValueError) as error:
             failures.append((path, str(error)))
     if not seen:
         return Done({}, [], failures)
-    learned = _learn(config, seen)
+    learned = learn(config, seen)
     done = []
     for one in seen:
         try:
@@ -86,11 +96,12 @@ def _seen(config: Config, video: Video, progress: Callable[..., Iterable]) -> Se
         found = tracking.detect(
             config, held, progress(held.each("keypoints"), held.pieces, video.name)
         )
-    return Seen(video, found, triplets.split(found.pieces, config.reid.test, config.reid.seed))
+        by = held.described_by
+    return Seen(video, found, triplets.split(found.pieces, config.reid.test, config.reid.seed), by)
 
 
-def _learn(config: Config, seen: Sequence[Seen]) -> Learned:
-    """Trains on the triplets of all videos, and keeps the network in `<output>/reid`."""
+def learn(config: Config, seen: Sequence[Seen], *, keep: bool = True) -> Learned:
+    """Trains on the triplets of all videos; the network is kept in `<output>/reid` if wanted."""
     from trainer import reid, reid_network
 
     began = time.perf_counter()
@@ -113,13 +124,14 @@ def _learn(config: Config, seen: Sequence[Seen]) -> Learned:
         "settings": to_dict(config.reid),
         "videos": [one.video.path for one in seen],
         "split": {one.video.path: {"by": one.split.by, "why": one.split.reason} for one in seen},
-        "bodyparts": list(seen[0].found.head.bodyparts),
+        "bodyparts": seen[0].described_by,
         "descriptors": seen[0].found.head.model_digest,
     }
     training, held_out = (_joined(made) for made in sides.values())
     folder = join(config.output, FOLDER)
     if training is None:
-        artefacts.remove(folder)
+        if keep:
+            artefacts.remove(folder)
         return Learned(None, {**info, "reason": " ".join(reasons)})
     trained = reid.train(training, held_out, config.reid)
     info |= {
@@ -130,18 +142,19 @@ def _learn(config: Config, seen: Sequence[Seen]) -> Learned:
         "history": trained.history,
         "seconds": round(time.perf_counter() - began, 2),
     }
-    reid_network.save(folder, trained.network, info)
+    if keep:
+        reid_network.save(folder, trained.network, info)
     return Learned(trained.network, info)
 
 
 def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> dict[str, Any]:
     began = time.perf_counter()
     known = Calibration(0.0, 0.0, reason=learned.info.get("reason", ""))
-    looks = None
+    alike = None
     if learned.network is not None:
         with individuals.read(one.video.stem) as held:
-            looks, known = _looks(learned.network, held, one)
-    made = tracking.stitched(config, one.found, looks)
+            alike, known = looks(learned.network, held, one)
+    made = tracking.stitched(config, one.found, alike)
     ending = tracks.ENDINGS[config.track.similarity]
     stem = tracking.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
     said = {
@@ -157,7 +170,7 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
     return {**said, "file": f"{stem}.h5"}
 
 
-def _looks(network: Any, held: Individuals, one: Seen) -> tuple[np.ndarray, Calibration]:
+def looks(network: Any, held: Individuals, one: Seen) -> tuple[np.ndarray, Calibration]:
     """How alike the tracklets of a video look, and how that is known."""
     from trainer import reid_network
 

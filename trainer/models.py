@@ -11,12 +11,15 @@ import tensorflow as tf
 
 from trainer import animals, decode, embed, tasks
 from trainer.animals import Animals, Reading
+from trainer.backbone import resize
 from trainer.config import Config
 
 # Output of signature `frames` of crop models, by which crops are compared.
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+# Crops of animals are looked at in this size.
+CROP = 128
 
 
 class PoseModel(tf.Module):
@@ -88,7 +91,8 @@ class AnimalsModel(tf.Module):
     from the highest down, 0 where there is no peak; `edge_costs` (batch, edges, peaks, peaks), see
     `decode.edge_costs`; and `identity` (batch, bodyparts, peaks, animals), logits, if it was
     learned. Signature `descriptors` also gives `descriptors` bfloat16 (batch, bodyparts, peaks,
-    dims), the features at each peak's cell, which tell animals from each other.
+    dims), the features at each peak's cell, which tell animals from each other; signature `crops`
+    the features of a whole animal, cut out.
     """
 
     def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model], reading: Reading):
@@ -110,6 +114,12 @@ class AnimalsModel(tf.Module):
         """As `frames`, with the features at every peak."""
         found, peaks, features = self._of_frames(frames)
         return {**found, "descriptors": decode.at_cells(features, peaks.cells)}
+
+    def crops(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """uint8 crops (batch, height, width, 3) of an animal each: `embedding` bfloat16 (batch,
+        dims), the mean of their features."""
+        maps = self.embedder.embed(resize(frames, CROP, CROP))
+        return {EMBEDDING: tf.cast(tf.reduce_mean(maps, axis=[1, 2]), tf.bfloat16)}
 
     def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
@@ -140,6 +150,7 @@ class AnimalsModel(tf.Module):
             "serving_default": signature(self.serve, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
             "descriptors": signature(self.descriptors, frames=FRAMES),
+            "crops": signature(self.crops, frames=FRAMES),
             "features": tf.function(self.features, input_signature=[maps, size]),
         }
 

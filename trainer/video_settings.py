@@ -5,7 +5,7 @@ import dataclasses
 from trainer.checks import is_crop, one_of, within
 
 COLOR_BY = ("bodypart", "individual")
-LARGE_FILES = ("full", "bpt_features")
+ALSO = ("crops", "full", "bpt_features")
 SIZES = ("keep", "resize", "pad")
 BOXES = ("motion", "file")
 APPEARANCES = ("none", "descriptors")
@@ -27,7 +27,8 @@ class Predict:
     another size than the training frames are left as they are by `size: keep`, fitted into their
     size by `resize`, or filled up to it by `pad`. With `dynamic`, a likelihood, the next frames are
     cut to the animal and `margin` pixels around it as long as a bodypart reaches that likelihood.
-    `also` is of several animals: which of DeepLabCut's large files are written too.
+    `also` is of several animals: what is kept too, `crops` for `reid` (each animal cut out, as
+    features) and DeepLabCut's large files `full` and `bpt_features`.
     """
 
     videos: list[str] = dataclasses.field(default_factory=list)
@@ -55,7 +56,7 @@ class Predict:
         within("predict.margin", self.margin, 0, 10_000)
         one_of("predict.size", self.size, SIZES)
         for name in self.also:
-            one_of("predict.also", name, LARGE_FILES)
+            one_of("predict.also", name, ALSO)
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(
                 f"predict.stop must be behind predict.start, {self.start:g} s. Received: "
@@ -160,7 +161,7 @@ class Track:
     min_hits: int = 1
     min_length: int = 1
     max_gap: int | None = None
-    appearance: str = "none"
+    appearance: str = "descriptors"
     fill: int = 0
 
     def __post_init__(self):

@@ -14,6 +14,8 @@ from trainer import artefacts
 # Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
 ENDING = "_individuals.hdf5"
 FORMAT = 1
+# What a descriptor of an animal cut out is called, beside those of its bodyparts.
+CROP = "(crop)"
 # Frames that a chunk of the file holds.
 _CHUNK = 64
 # Frames that are read at a time.
@@ -55,7 +57,8 @@ def write(stem: artefacts.Address, head: Head, pieces: Iterable[Mapping[str, np.
         `keypoints` float32 (n, individuals, bodyparts, 3), x, y in source pixels, likelihood, NaN =
         missing; `single` (n, unique, 3) likewise; `peaks` (n, bodyparts and unique, peaks, 3), all
         places that were found, likelihood 0 = none; `descriptors` float16 (n, individuals,
-        bodyparts, dims), the features at each keypoint, 0 where it is missing.
+        bodyparts, dims), the features at each keypoint, 0 where it is missing; and maybe `crops`
+        float16 (n, individuals, dims), those of each animal cut out.
     """
     target = artefacts.place(f"{stem}{ENDING}")
     with artefacts.replacing(target) as temporary, h5py.File(temporary, "w") as file:
@@ -93,12 +96,15 @@ class Individuals:
       head: what the arrays are of.
       count: frames that were looked at.
       dims: of a descriptor.
+      described_by: what descriptors are of: bodyparts, and `CROP` if animals were cut out.
     """
 
     def __init__(self, file: h5py.File, name: str):
         self._file = file
         self.head = _head(file, name)
-        there = [key for key in _AXES if key != "single" or self.head.unique]
+        missing = {"single"} if not self.head.unique else set()
+        missing |= {"crops"} if "crops" not in file else set()
+        there = [key for key in _AXES if key not in missing]
         shapes = {key: self._dataset(key, name).shape for key in there}
         self.count = shapes["frames"][0]
         self.dims = shapes["descriptors"][-1]
@@ -113,9 +119,11 @@ class Individuals:
             "single": (self.count, unique, 3),
             "peaks": (self.count, parts + unique, *shapes["peaks"][2:3], 3),
             "descriptors": (self.count, animals, parts, self.dims),
+            "crops": (self.count, animals, self.dims),
         }
         if shapes != {key: expected[key] for key in there}:
             raise ValueError(f"{name}: arrays must be {expected}. Received: {shapes}.")
+        self.described_by = [*self.head.bodyparts, *([] if "crops" in missing else [CROP])]
 
     def each(self, *names: str) -> Iterator[dict[str, np.ndarray]]:
         """The arrays of those names, some frames at a time."""
@@ -134,22 +142,25 @@ class Individuals:
         return self._dataset(name)[:]
 
     def described(self, rows: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Descriptors of some individuals, float16 (n, bodyparts, dims), and which of them are
-        there, bool (n, bodyparts).
+        """Descriptors of some individuals, float16 (n, described_by, dims), and which of them are
+        there, bool (n, described_by).
 
         Args:
           rows: int (n,), which of the frames looked at.
           slots: int (n,), which individual there.
         """
-        parts = len(self.head.bodyparts)
-        found = np.zeros((len(rows), parts, self.dims), np.float16)
-        there = np.zeros((len(rows), parts), bool)
+        parts, tokens = len(self.head.bodyparts), len(self.described_by)
+        found = np.zeros((len(rows), tokens, self.dims), np.float16)
+        there = np.zeros((len(rows), tokens), bool)
         for number in np.unique(rows // SLICE):
             of_slice = np.flatnonzero(rows // SLICE == number)
             place = rows[of_slice] - number * SLICE, slots[of_slice]
             start = int(number) * SLICE
-            found[of_slice] = self._sliced("descriptors", start)[place]
-            there[of_slice] = ~np.isnan(self._sliced("keypoints", start)[place][..., 0])
+            found[of_slice, :parts] = self._sliced("descriptors", start)[place]
+            there[of_slice, :parts] = ~np.isnan(self._sliced("keypoints", start)[place][..., 0])
+            if tokens > parts:
+                found[of_slice, parts] = self._sliced("crops", start)[place]
+                there[of_slice, parts] = there[of_slice, :parts].any(axis=1)
         return found, there
 
     def _sliced(self, name: str, start: int) -> np.ndarray:
@@ -162,7 +173,7 @@ class Individuals:
         return found
 
 
-_AXES = {"frames": 1, "keypoints": 4, "single": 3, "peaks": 4, "descriptors": 4}
+_AXES = {"frames": 1, "keypoints": 4, "single": 3, "peaks": 4, "descriptors": 4, "crops": 3}
 
 
 def source(stem: artefacts.Address) -> str:

@@ -7,19 +7,26 @@ import numpy as np
 from upath import UPath
 
 from pipelines.outputs import deeplabcut, individuals, tracks, vectors
+from pipelines.predict.crops import resized
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
 from pipelines.predict.kinds import Result, Results
 from pipelines.predict.manifest import Range
 from pipelines.predict.view import View
+from preprocess.cut import Rule
 from preprocess.videos import Frame, Video
 from trainer import assemble
 from trainer.assemble import Rules
 
 # What a model is asked for the shapes of its answers, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
-# Of DeepLabCut's files those that are large: every peak with its links, every vector.
-FULL, VECTORS = "full", "bpt_features"
-LARGE = {FULL: ("_full.pickle",), VECTORS: vectors.ENDINGS}
+# Side of a crop, which the model's signature resizes to.
+CROP = 128
+# What may be kept as well: each animal cut out, as features; and of DeepLabCut's files the large
+# ones, every peak with its links, every vector.
+CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
+FILES = {CROPS: (), FULL: ("_full.pickle",), VECTORS: vectors.ENDINGS}
+# How an animal is cut out: around its keypoints, and no smaller than so many pixels.
+RULE, LEAST = Rule(pad=0.25, square=True), 32.0
 
 
 class Animals(NamedTuple):
@@ -33,7 +40,7 @@ class Animals(NamedTuple):
       cell: source pixels from one cell of the maps to the next.
       apart: source pixels that two peaks of a bodypart are apart at least.
       view: what of a frame the model sees.
-      also: which large files of DeepLabCut are written as well.
+      also: what is kept as well, names of `FILES`.
     """
 
     scorer: str
@@ -50,7 +57,7 @@ class Animals(NamedTuple):
 
     @property
     def endings(self) -> tuple[str, ...]:
-        large = [ending for name in self.also for ending in LARGE[name]]
+        large = [ending for name in self.also for ending in FILES[name]]
         return (individuals.ENDING, "_assemblies.pickle", "_meta.pickle", *large)
 
     def check(self, video: Video) -> None:
@@ -172,11 +179,37 @@ class Animals(NamedTuple):
         pixels = [frame.pixels for frame in batch if frame.pixels is not None]
         outputs = handler.outputs([self.view.apply(one) for one in pixels], model)
         # Affinities are of the places the model saw, so animals are assembled before these move.
-        for i, frame in enumerate(batch):
+        found = []
+        for i in range(len(batch)):
             one = {name: value[i] for name, value in outputs.items()}
             chosen = assemble.choose(one, self.rules)
             one["peaks"] = self.view.undo(one["peaks"], *pixels[i].shape[:2])
-            yield frame.index, self._arrays(one, chosen)
+            found.append(self._arrays(one, chosen))
+        if CROPS in self.also:
+            self._cut_out(pixels, found, handler, model)
+        yield from zip([frame.index for frame in batch], found, strict=True)
+
+    def _cut_out(
+        self,
+        pixels: Sequence[np.ndarray],
+        found: Sequence[dict[str, np.ndarray]],
+        handler: SavedModelHandler,
+        model: FramePredictor,
+    ) -> None:
+        """Adds `crops` float16 (individuals, dims), the features of each animal, 0 of nobody."""
+        crops, places = [], []
+        for i, one in enumerate(found):
+            for slot, points in enumerate(one["keypoints"][..., :2]):
+                if not np.isnan(points).all():
+                    crops.append(_crop(pixels[i], points))
+                    places.append((i, slot))
+        for one in found:
+            one["crops"] = np.zeros(one["descriptors"].shape[::2], np.float16)
+        for start in range(0, len(crops), handler.batch_size):
+            some = crops[start : start + handler.batch_size]
+            embedded = handler.outputs(some, model, CROPS)["embedding"]
+            for (i, slot), vector in zip(places[start:], embedded, strict=False):
+                found[i]["crops"][slot] = vector.astype(np.float16)
 
     def _arrays(self, one: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
         """What is kept of a frame.
@@ -210,6 +243,8 @@ class Animals(NamedTuple):
             one = {name: value[0] for name, value in model.predict(BLANK).items()}
             nothing = np.full((len(self.rules.individuals), len(self.rules.bodyparts)), -1)
             like = self._arrays(one, nothing)
+            if CROPS in self.also:
+                like["crops"] = np.zeros(like["descriptors"].shape[::2], np.float16)
         missing = ("keypoints", "single")
         return {k: np.full_like(v, np.nan if k in missing else 0) for k, v in like.items()}
 
@@ -218,6 +253,14 @@ class Animals(NamedTuple):
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
         for number, one in _rows(frames, results):
             yield number, one["keypoints"], one["single"] if len(one["single"]) else None
+
+
+def _crop(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The animal at points (bodyparts, 2), NaN = missing, in a square of the model's size."""
+    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    lack = np.maximum(LEAST - (high - low), 0) / 2
+    low, side = low - lack, high - low + 2 * lack
+    return resized(RULE.cut(pixels, (low[0], low[1], side[0], side[1])), CROP)
 
 
 def _rows(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:

@@ -25,11 +25,22 @@ class FramePredictor:
 
         self._constant = tf.constant
         self._model = export.load(folder)
-        self._signature = self._model.signatures[signature]
+        self._folder = folder
+        self._usual = signature
 
-    def predict(self, frames: np.ndarray) -> dict[str, np.ndarray]:
-        """uint8 (batch, height, width, 3) to the outputs of the signature."""
-        outputs = self._signature(frames=self._constant(frames))
+    def predict(self, frames: np.ndarray, signature: str = "") -> dict[str, np.ndarray]:
+        """uint8 (batch, height, width, 3) to the outputs of the signature, or of another.
+
+        Raises:
+          ValueError: the model has no such signature.
+        """
+        name = signature or self._usual
+        if name not in self._model.signatures:
+            raise ValueError(
+                f"The model in {self._folder} has no signature {name!r}: it was exported by an "
+                "older version. Run `beampose train` again."
+            )
+        outputs = self._model.signatures[name](frames=self._constant(frames))
         return {name: value.numpy() for name, value in outputs.items()}
 
 
@@ -62,10 +73,12 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
         outputs = self.outputs(batch, model)
         return iter(utils._convert_to_result(batch, outputs, self._folder))
 
-    def outputs(self, batch: Sequence[np.ndarray], model: FramePredictor) -> dict[str, np.ndarray]:
+    def outputs(
+        self, batch: Sequence[np.ndarray], model: FramePredictor, signature: str = ""
+    ) -> dict[str, np.ndarray]:
         """Outputs of a batch of at most `batch_size` frames of one size, by name."""
         filled = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
-        found = model.predict(np.stack(filled))
+        found = model.predict(np.stack(filled), signature)
         return {name: value[: len(batch)] for name, value in found.items()}
 
     def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:

@@ -130,7 +130,7 @@ def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, set
 
 
 def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
-    predict = replace(settings.predict, also=["full", "bpt_features"])
+    predict = replace(settings.predict, also=["full", "bpt_features", "crops"])
     asked = replace(settings, predict=predict)
     pipeline.run(asked, [str(film)], overwrite=True)
     base = stem(settings)
@@ -150,6 +150,14 @@ def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_p
             there = there[~np.isnan(there[..., 0]).all(axis=-1)]
             np.testing.assert_array_equal(animals["coordinates"], there[..., :2])
             assert animals["features"].shape == (*there.shape[:2], 16)
+    with individuals.read(base) as found:
+        assert found.described_by == [*fakes.BODYPARTS, individuals.CROP]
+        rows, slots = np.nonzero(~np.isnan(keypoints[..., 0]).all(axis=-1))
+        described, there = found.described(rows, slots)
+    assert there[:, -1].all() and (np.abs(described[:, -1]) > 0).any(axis=1).all()
+    assert cli.main(["track", str(ran)]) == 0 and cli.main(["reid", str(ran)]) == 0
+    info = artefacts.require(f"{settings.output}/reid", "reid")
+    assert info["bodyparts"] == [*fakes.BODYPARTS, individuals.CROP]
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0
 

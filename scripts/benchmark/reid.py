@@ -1,0 +1,75 @@
+"""Real animals hidden again and again: tracks by where they go, and by how they look as well.
+
+    python scripts/benchmark/reid.py CONFIG VIDEO LABELS [--hide 150 --every 200 --first 30]
+
+The video must have been predicted, and LABELS must say who is who in most of its frames. Of every
+`--every` frames all animals are hidden in `--hide`: each time they come back as new tracklets.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from pipelines import reid
+from pipelines.outputs import individuals
+from pipelines.tracking import appearance, run, tracklets, triplets, truth
+from pipelines.tracking import identity as measured
+from trainer import config as configs
+from trainer import scaling
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("video")
+    parser.add_argument("labels")
+    parser.add_argument("--hide", type=int, default=150)
+    parser.add_argument("--every", type=int, default=200)
+    parser.add_argument("--first", type=int, default=30, help="frames the first time comes earlier")
+    parser.add_argument("--set", action="append", default=[])
+    asked = parser.parse_args()
+    config = configs.load(asked.config, asked.set)
+    ((name, path),) = run.named(config, [asked.video])
+    video = run.of_name(config, name, path)
+    with individuals.read(video.stem) as held:
+        keypoints = held.whole("keypoints")
+        frames, single, head = held.whole("frames"), held.whole("single"), held.head
+    when = (np.arange(len(keypoints)) + asked.first) % asked.every
+    hidden = when >= asked.every - asked.hide
+    keypoints[hidden] = np.nan
+    pieces = list(tracklets.track(keypoints))
+    found = run.Detections(head, frames, single, pieces, 0)
+    split = triplets.split(pieces, config.reid.test, config.reid.seed)
+    labels = truth.read(asked.labels, path, head.bodyparts)
+    _, rows, known = np.intersect1d(frames[~hidden], labels.frames, return_indices=True)
+    rows = np.flatnonzero(~hidden)[rows]
+
+    def tell(what: str, looks: np.ndarray | None, more: str = "") -> None:
+        made = run.stitched(config, found, looks)
+        said = measured.figures(labels.keypoints[known], made.keypoints[rows, ..., :2])
+        print(f"{what:12} IDF1 {said['idf1']:.3f}  switches {said['switches']:3}  {more}")
+
+    print(f"{len({one.id for one in pieces})} tracklets, {len(rows)} labeled frames")
+    tell("none", None)
+    with individuals.read(video.stem) as held:
+        described_by = held.described_by
+        chosen = appearance.sample(pieces)
+        vectors, there = held.described(*chosen.places.T)
+    described = appearance.plain(vectors, there, scaling.of(vectors, there))
+    curve = appearance.calibrate(pieces, chosen, described)
+    alike = appearance.similarity(chosen, described, curve)
+    tell("descriptors", appearance.by_tracklet(pieces, chosen, alike), str(curve))
+    seen = reid.Seen(video, found, split, described_by)
+    learned = reid.learn(config, [seen], keep=False)
+    with individuals.read(video.stem) as held:
+        looks, curve = reid.looks(learned.network, held, seen)
+    told = {key: learned.info.get(key) for key in ("accuracy", "best_epoch", "seconds", "split")}
+    tell("reid", looks, f"{told} {curve}")
+
+
+if __name__ == "__main__":
+    main()
