@@ -119,9 +119,8 @@ def verdict(curve: dict[str, Any]) -> str:
             "images: these cannot show what more labels would give."
         )
     ends = f"from {value(curve, before['error'])} to {value(curve, last['error'])}"
-    went = (
-        f"{'fell' if found['share'] > 0 else 'rose'} by {100 * abs(found['share']):.0f} %, {ends}"
-    )
+    verb = "fell" if found["share"] > 0 else "rose"
+    went = f"{verb} by {100 * abs(found['share']):.0f} %, {ends}"
     if abs(found["share"]) < SAME:
         went = f"stayed the same ({value(curve, last['error'])})"
     said = f"From {before['images']} to {last['images']} labeled images the {words(curve)} {went}"

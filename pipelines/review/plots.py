@@ -26,7 +26,8 @@ STYLE: dict[Any, Any] = {
 }
 DPI = 200
 INK, DIM, FIRST, SECOND = "#1c2733", "#7a8794", "#c2410c", "#0072b2"
-# Where colours come again, lines differ by their dashes.
+# Those of an axis that is logarithmic far out; where colours come again, lines differ by dashes.
+_TICKS = (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _DASHES = ("-", "--", ":", "-.")
 
 
@@ -86,17 +87,20 @@ def ranking(scored: Sequence[tuple[str, float]], unit: str) -> Any:
 def cumulative(errors: dict[str, np.ndarray]) -> Any:
     """Share of held-out points within a distance, one line a bodypart; NaN is within none."""
     figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
+    known = _known(errors)
+    edge = max(float(np.percentile(known, 98)) * 1.1, 1.0) if len(known) else 1.0
     for i, (name, color) in enumerate(zip(errors, colors(len(errors)), strict=True)):
         every = errors[name]
         known = np.sort(every[np.isfinite(every)])
         if len(known):
-            share = np.arange(1, len(known) + 1) / len(every)
+            share = np.arange(len(known) + 1) / len(every)
+            # From nothing at 0 to the edge, where the last share stays.
+            x, y = [0.0, *known, max(edge, known[-1])], [*share, share[-1]]
             dash = _DASHES[i // 7 % len(_DASHES)]
-            axes.step(known, 100 * share, dash, where="post", color=color, label=name)
-    known = _known(errors)
+            axes.step(x, 100 * np.array(y), dash, where="post", color=color, label=name)
     axes.set(xlabel="error (px)", ylabel="held-out points within (%)", ylim=(0, 101))
-    if len(known):
-        axes.set_xlim(0, max(float(np.percentile(known, 98)) * 1.1, 1.0))
+    if len(_known(errors)):
+        axes.set_xlim(0, edge)
         _legend_beside(axes, len(errors))
     return figure
 
@@ -121,13 +125,16 @@ def by_bodypart(errors: dict[str, np.ndarray]) -> Any:
     rng = np.random.default_rng(0)
     for place, values in zip(places, shown, strict=True):
         beside = place + rng.uniform(-0.18, 0.18, len(values))
-        axes.plot(values, beside, ".", color=SECOND, alpha=0.55, ms=4, mew=0)
+        axes.plot(values, beside, ".", color=SECOND, alpha=0.7, ms=6, mew=0)
     axes.set_yticks(places, list(errors))
     axes.set(xlabel="error on held-out images (px)", ylim=(len(shown) - 0.5, -0.5))
     known = _known(errors)
     # Some errors a hundred times the others would squeeze all boxes into a line.
     if len(known) and known.max() > 12 * max(np.median(known), 0.5):
         axes.set_xscale("symlog", linthresh=max(float(np.median(known)) * 2, 1.0))
+        ticks = [tick for tick in _TICKS if tick <= known.max() * 1.2]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("error on held-out images (px; far errors on a logarithmic scale)")
     axes.set_xlim(left=0)
     return figure
@@ -143,15 +150,17 @@ def reliability(curves: dict[str, Sequence[Any]], score: str, share: str, enough
     figure, axes = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
     axes.plot([0, 1], [0, 1], color=DIM, lw=1, ls="--", label="as sure as right")
     marks = (("o", FIRST), ("s", SECOND))
-    for (name, bins), (mark, color) in zip(curves.items(), marks, strict=False):
-        x = [one.score for one in bins]
+    for i, (name, bins) in enumerate(curves.items()):
+        mark, color = marks[i]
+        # A little apart, so that the bars of one do not hide those of the other.
+        x = [one.score + 0.008 * i for one in bins]
         y = [one.share for one in bins]
         axes.plot(x, y, color=color, lw=1.2, label=name)
         spread = [[one.share - one.least for one in bins], [one.most - one.share for one in bins]]
         axes.errorbar(x, y, yerr=np.abs(spread), fmt="none", ecolor=color, alpha=0.45, lw=1)
-        for one in bins:
+        for place, one in zip(x, bins, strict=True):
             face = color if one.count >= enough else "white"
-            axes.plot(one.score, one.share, mark, color=color, mfc=face, ms=5)
+            axes.plot(place, one.share, mark, color=color, mfc=face, ms=5)
     axes.set(xlabel=score, ylabel=share, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.legend(frameon=False, fontsize=8, loc="best")
     return figure

@@ -236,7 +236,7 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
     assert "all" in evaluation.folds_table(result)
-    assert {"of", "folds", "all", "uncertainty", "seconds"} == set(
+    assert {"of", "by", "folds", "all", "uncertainty", "seconds"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
 
