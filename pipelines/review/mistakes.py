@@ -56,6 +56,7 @@ def of_points(
     score, error = points.likelihood[known], points.error[known]
     unlabeled = points.likelihood[~points.labeled & np.isfinite(points.likelihood)]
     found: dict[str, Any] = {"count": len(score), "unlabeled": len(unlabeled), "plots": []}
+    found["pcutoff"] = pcutoff
     found["few"] = len(score) < calibration.FEWEST
     if not len(score):
         return found

@@ -61,13 +61,8 @@ def fold_losses(histories: Sequence[Sequence[dict[str, Any]]]) -> Any:
     for i, (history, color) in enumerate(zip(histories, colors(len(histories)), strict=True)):
         lost = [entry for entry in history if "loss" in entry]
         steps = [entry["step"] for entry in lost]
-        axes.plot(
-            steps,
-            [entry["loss"] for entry in lost],
-            _DASHES[i % len(_DASHES)],
-            color=color,
-            label=f"head {i + 1}",
-        )
+        values, dash = [entry["loss"] for entry in lost], _DASHES[i % len(_DASHES)]
+        axes.plot(steps, values, dash, color=color, label=f"head {i + 1}")
     axes.set(xlabel="training step", ylabel="loss (train)", yscale="log")
     axes.legend(frameon=False, fontsize=8, ncols=2)
     return figure
@@ -79,7 +74,7 @@ def ranking(scored: Sequence[tuple[str, float]], unit: str) -> Any:
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
     places = range(len(scored))
     axes.plot([score for _, score in scored], list(places), "o", color="#0f766e")
-    axes.set_yticks(list(places), [name for name, _ in scored])
+    axes.set_yticks(list(places), [plain(name) for name, _ in scored])
     axes.set(xlabel=unit, ylim=(len(scored) - 0.5, -0.5))
     return figure
 
@@ -97,7 +92,7 @@ def cumulative(errors: dict[str, np.ndarray]) -> Any:
             # From nothing at 0 to the edge, where the last share stays.
             x, y = [0.0, *known, max(edge, known[-1])], [*share, share[-1]]
             dash = _DASHES[i // 7 % len(_DASHES)]
-            axes.step(x, 100 * np.array(y), dash, where="post", color=color, label=name)
+            axes.step(x, 100 * np.array(y), dash, where="post", color=color, label=plain(name))
     axes.set(xlabel="error (px)", ylabel="held-out points within (%)", ylim=(0, 101))
     if len(_known(errors)):
         axes.set_xlim(0, edge)
@@ -118,15 +113,13 @@ def by_bodypart(errors: dict[str, np.ndarray]) -> Any:
         widths=0.55,
         showfliers=False,
         medianprops={"color": FIRST, "lw": 1.6},
-        boxprops={"color": DIM},
-        whiskerprops={"color": DIM},
-        capprops={"color": DIM},
+        **{f"{part}props": {"color": DIM} for part in ("box", "whisker", "cap")},
     )
     rng = np.random.default_rng(0)
     for place, values in zip(places, shown, strict=True):
         beside = place + rng.uniform(-0.18, 0.18, len(values))
         axes.plot(values, beside, ".", color=SECOND, alpha=0.7, ms=6, mew=0)
-    axes.set_yticks(places, list(errors))
+    axes.set_yticks(places, [plain(name) for name in errors])
     axes.set(xlabel="error on held-out images (px)", ylim=(len(shown) - 0.5, -0.5))
     known = _known(errors)
     # Some errors a hundred times the others would squeeze all boxes into a line.
@@ -161,7 +154,7 @@ def reliability(curves: dict[str, Sequence[Any]], score: str, share: str, enough
         for place, one in zip(x, bins, strict=True):
             face = color if one.count >= enough else "white"
             axes.plot(place, one.share, mark, color=color, mfc=face, ms=5)
-    axes.set(xlabel=score, ylabel=share, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set(xlabel=plain(score), ylabel=plain(share), xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.legend(frameon=False, fontsize=8, loc="best")
     return figure
 
@@ -187,14 +180,7 @@ def cutoffs(kept: Sequence[Any], pcutoff: float) -> Any:
     axes[1].legend(frameon=False, fontsize=8, loc="lower left")
     for axis in axes:
         axis.axvline(pcutoff, color=INK, lw=1, ls=":")
-    axes[0].annotate(
-        f"pcutoff {pcutoff:g}",
-        (pcutoff, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, 2),
-        textcoords="offset points",
-        fontsize=8,
-    )
+    axes[0].set_title(f"dotted: pcutoff {pcutoff:g}", loc="right", fontsize=8)
     return figure
 
 
@@ -244,7 +230,7 @@ def trajectory(keypoints: np.ndarray, bodyparts: Sequence[str], pcutoff: float, 
     figure, axes = plt.subplots(2, 1, figsize=(SIZE[0], 3.6), sharex=True, layout="constrained")
     for i, (name, color) in enumerate(zip(bodyparts, colors(len(bodyparts)), strict=True)):
         for axis in (0, 1):
-            axes[axis].plot(time, points[:, i, axis], color=color, lw=0.8, label=name)
+            axes[axis].plot(time, points[:, i, axis], color=color, lw=0.8, label=plain(name))
     axes[0].set_ylabel("x (px)")
     axes[1].set(ylabel="y (px)", xlabel="time (s)" if fps else "frame")
     _legend_beside(axes[0], len(bodyparts))
@@ -263,10 +249,16 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Any:
             shade = "white" if count > values.max() / 2 else "black"
             axes.text(j, i, str(count), ha="center", va="center", color=shade, fontsize=12)
     ticks = range(len(classes))
-    axes.set_xticks(ticks, list(classes))
-    axes.set_yticks(ticks, list(classes), rotation=90, va="center")
+    names = [plain(name) for name in classes]
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, names, rotation=90, va="center")
     axes.set(xlabel="predicted class (crops)", ylabel="true class (crops)")
     return figure
+
+
+def plain(name: str) -> str:
+    """A name as matplotlib shows it and not as mathematics, which a dollar begins."""
+    return name.replace("$", r"\$")
 
 
 def colors(count: int) -> list[tuple[float, ...]]:

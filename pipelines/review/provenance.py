@@ -28,7 +28,7 @@ def section(config: Config, info: dict, dataset: dict, metrics: dict) -> dict[st
         ("features", _features(recipe)),
         ("transform digest", info["transform_digest"]),
         ("settings digest", artefacts.digest(settings)),
-        ("kept step", f"{metrics['kept_step']} ({metrics['kept_by']})"),
+        ("kept step", f"{metrics['kept_step']} ({metrics['kept_by'].replace('_px', '')})"),
         ("heads", info.get("heads")),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
         ("versions", ", ".join(f"{name} {v}" for name, v in info["versions"].items())),

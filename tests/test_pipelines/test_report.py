@@ -10,7 +10,17 @@ import pytest
 from PIL import Image
 
 from pipelines import cli
-from pipelines.review import answers, curve, evaluation, labeled, mistakes, report, unseen
+from pipelines.review import (
+    answers,
+    curve,
+    evaluation,
+    gallery,
+    labeled,
+    mistakes,
+    plots,
+    report,
+    unseen,
+)
 from trainer import artefacts, config
 from trainer.curve import Curve, Point
 from trainer.evaluate import evaluate
@@ -169,6 +179,18 @@ def test_an_ensemble_shows_the_histories_of_its_heads_or_says_why_not(judged):
     (model / "history_folds.json").unlink()
     for name, value in before.items():
         (model / name).write_text(value)
+
+
+def test_names_of_strangers_are_letters_and_nothing_else(tmp_path):
+    found = {"<script>alert(1)</script>": np.arange(9.0), "$\\frac$": np.arange(1.0, 4.0)}
+    show = gallery.Gallery(tmp_path)
+    for name, plot in (("a", plots.by_bodypart), ("b", plots.cumulative)):
+        shown = show.show(name, "", plot, found)
+        assert "<script>" not in shown.svg
+        assert "&lt;script&gt;" in shown.svg
+        assert "$\\frac$" in shown.svg
+    matrix = [[1, 0], [2, 3]]
+    assert "&lt;script&gt;" in show.show("c", "", plots.confusion, matrix, list(found)).svg
 
 
 def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
