@@ -105,7 +105,7 @@ def by_bodypart(errors: dict[str, np.ndarray]) -> Any:
     height = 0.9 + 0.34 * max(len(errors), 1)
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
     shown = [values[np.isfinite(values)] for values in errors.values()]
-    places = np.arange(len(shown))
+    places, dim = np.arange(len(shown)), {"color": DIM}
     axes.boxplot(
         shown,
         positions=places.tolist(),
@@ -113,7 +113,9 @@ def by_bodypart(errors: dict[str, np.ndarray]) -> Any:
         widths=0.55,
         showfliers=False,
         medianprops={"color": FIRST, "lw": 1.6},
-        **{f"{part}props": {"color": DIM} for part in ("box", "whisker", "cap")},
+        boxprops=dim,
+        whiskerprops=dim,
+        capprops=dim,
     )
     rng = np.random.default_rng(0)
     for place, values in zip(places, shown, strict=True):
