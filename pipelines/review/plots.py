@@ -34,10 +34,7 @@ _DASHES = ("-", "--", ":", "-.")
 def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> Any:
     """Loss and held-out score over training steps."""
     figure, left = plt.subplots(figsize=SIZE, layout="constrained")
-    # Finetuning is judged before its first step too, where there is no loss yet.
-    lost = [entry for entry in history if "loss" in entry]
-    steps = [entry["step"] for entry in lost]
-    left.plot(steps, [entry["loss"] for entry in lost], color=DIM, label="loss")
+    left.plot(*_lost(history), color=DIM, label="loss")
     left.set(xlabel="training step", ylabel="loss (train)", yscale="log")
     scored = [entry for entry in history if entry.get(score) is not None]
     if scored:
@@ -59,10 +56,8 @@ def fold_losses(histories: Sequence[Sequence[dict[str, Any]]]) -> Any:
     """Loss of each fold's head over training steps."""
     figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
     for i, (history, color) in enumerate(zip(histories, colors(len(histories)), strict=True)):
-        lost = [entry for entry in history if "loss" in entry]
-        steps = [entry["step"] for entry in lost]
-        values, dash = [entry["loss"] for entry in lost], _DASHES[i % len(_DASHES)]
-        axes.plot(steps, values, dash, color=color, label=f"head {i + 1}")
+        dash = _DASHES[i % len(_DASHES)]
+        axes.plot(*_lost(history), dash, color=color, label=f"head {i + 1}")
     axes.set(xlabel="training step", ylabel="loss (train)", yscale="log")
     axes.legend(frameon=False, fontsize=8, ncols=2)
     return figure
@@ -72,9 +67,9 @@ def ranking(scored: Sequence[tuple[str, float]], unit: str) -> Any:
     """A dot for each named score, the first on top."""
     height = 0.9 + 0.26 * max(len(scored), 1)
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
-    places = range(len(scored))
-    axes.plot([score for _, score in scored], list(places), "o", color="#0f766e")
-    axes.set_yticks(list(places), [plain(name) for name, _ in scored])
+    places = list(range(len(scored)))
+    axes.plot([score for _, score in scored], places, "o", color="#0f766e")
+    axes.set_yticks(places, [plain(name) for name, _ in scored])
     axes.set(xlabel=unit, ylim=(len(scored) - 0.5, -0.5))
     return figure
 
@@ -279,9 +274,16 @@ def svg(figure: Any) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()
-    # The metadata block holds nothing but addresses of its vocabularies.
+    # Its metadata are nothing but addresses of vocabularies.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     return text[text.index("<svg") :]
+
+
+def _lost(history: Sequence[dict[str, Any]]) -> tuple[list[int], list[float]]:
+    """Steps and losses."""
+    # Finetuning is judged before its first step too, where there is no loss yet.
+    lost = [entry for entry in history if "loss" in entry]
+    return [entry["step"] for entry in lost], [entry["loss"] for entry in lost]
 
 
 def _known(errors: dict[str, np.ndarray]) -> np.ndarray:
@@ -291,10 +293,5 @@ def _known(errors: dict[str, np.ndarray]) -> np.ndarray:
 
 def _legend_beside(axes: Any, count: int) -> None:
     """A legend that hides no line."""
-    axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=8,
-        ncols=1 + count // 15,
-    )
+    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "ncols": 1 + count // 15}
+    axes.legend(frameon=False, fontsize=8, **place)
