@@ -293,5 +293,5 @@ def _known(errors: dict[str, np.ndarray]) -> np.ndarray:
 
 def _legend_beside(axes: Any, count: int) -> None:
     """A legend that hides no line."""
-    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "ncols": 1 + count // 15}
-    axes.legend(frameon=False, fontsize=8, **place)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+    axes.legend(frameon=False, fontsize=8, ncols=1 + count // 15, **place)

@@ -71,7 +71,7 @@ def test_a_report_is_one_file_with_its_plots_beside_it(judged, kind):
         # Letters, not outlines: a paper's font can take their place.
         assert "<text" in file.read_text()
         with Image.open(file.with_suffix(".png")) as image:
-            assert max(image.size) > 800
+            assert max(image.size) > 600
     assert "RANDOM" in text
 
 
