@@ -122,9 +122,11 @@ def verdict(curve: dict[str, Any]) -> str:
     verb = "fell" if found["share"] > 0 else "rose"
     went = f"{verb} by {100 * abs(found['share']):.0f} %, {ends}"
     if abs(found["share"]) < SAME:
-        went = f"stayed the same ({value(curve, last['error'])})"
+        went = f"stayed the same, {value(curve, last['error'])}"
     said = f"From {before['images']} to {last['images']} labeled images the {words(curve)} {went}"
     if found["low"] is None or found["low"] <= 0 <= found["high"]:
+        if abs(found["share"]) < SAME:
+            return f"{said}. {_chance(found)}"
         return (
             f"{said}. With {curve['held_out']} held-out images chance alone can make such a "
             f"difference. {_chance(found)}"
@@ -139,7 +141,7 @@ def verdict(curve: dict[str, Any]) -> str:
 def _chance(found: dict[str, float | None]) -> str:
     if found["share"] is not None and found["share"] >= WORTH:
         return "More labels may help; more held-out images would show it."
-    return "More labels of the same kind will hardly help; frames unlike these may."
+    return "More labels of the same kind will hardly help; images unlike these may."
 
 
 def words(curve: dict[str, Any]) -> str:

@@ -187,7 +187,9 @@ class _Run:
             (one["images"], *(curve.value(found, one[key]) for key in ("error", "low", "high")))
             for one in found["points"]
         ]
-        return {**found, "plot": plot, "verdict": curve.verdict(found), "rows": rows, "what": words}
+        # A number and its unit stay on one line.
+        said = curve.verdict(found).replace(" px", "\u00a0px").replace(" %", "\u00a0%")
+        return {**found, "plot": plot, "verdict": said, "rows": rows, "what": words}
 
     def _card(self, shown: dict[str, Any]) -> dict[str, Any]:
         card = {**shown, "data": self._picture(shown["file"])}

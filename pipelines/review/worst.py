@@ -148,7 +148,7 @@ def _crop(
 ) -> np.ndarray:
     predicted = int(scores.argmax())
     right = "right" if predicted == record.label else f"WRONG: is {names[record.label]}"
-    factor = min(CROP_SIDE / image.shape[1], CROP_SIDE * 1.6 / image.shape[0])
+    factor = min(CROP_SIDE / image.shape[1], CROP_SIDE * 1.8 / image.shape[0])
     if factor > 1:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     wide = np.full((image.shape[0], max(image.shape[1], CROP_SIDE), 3), 24, np.uint8)

@@ -304,6 +304,9 @@ def test_the_verdict_follows_the_curve(tmp_path):
     chance = measured(tmp_path, before, rng.permutation(before) * 0.97)
     assert "chance alone" in curve.verdict(chance)
     rises = measured(tmp_path, before, before * 1.2)
+    same = curve.verdict(measured(tmp_path, before, rng.permutation(before)))
+    assert "stayed the same" in same
+    assert "chance" not in same
     assert "rose by 20 %" in curve.verdict(rises)
     assert "did not help" in curve.verdict(rises)
     perfect = measured(tmp_path, np.zeros(9), np.zeros(9), "wrong")
