@@ -86,7 +86,7 @@ def cumulative(errors: dict[str, np.ndarray]) -> Any:
             share = np.arange(len(known) + 1) / len(every)
             # From nothing at 0 to the edge, where the last share stays.
             x, y = [0.0, *known, max(edge, known[-1])], [*share, share[-1]]
-            dash = _DASHES[i // 7 % len(_DASHES)]
+            dash = _DASHES[i % len(_DASHES)] if len(errors) > 7 else "-"
             axes.step(x, 100 * np.array(y), dash, where="post", color=color, label=plain(name))
     axes.set(xlabel="error (px)", ylabel="held-out points within (%)", ylim=(0, 101))
     if len(_known(errors)):
@@ -168,13 +168,13 @@ def cutoffs(kept: Sequence[Any], pcutoff: float) -> Any:
     invented = [100 * one.invented for one in kept]
     if np.isfinite(invented).any():
         axes[0].plot(x, invented, "--", color=DIM, label="points nobody labeled")
-        axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+        axes[0].legend(frameon=False, fontsize=8, loc="best")
     axes[0].set(ylabel="kept (%)", ylim=(-2, 103))
     axes[1].plot(x, [one.mean for one in kept], color=FIRST, label="mean")
     axes[1].plot(x, [one.median for one in kept], "--", color=FIRST, label="median")
     axes[1].set(ylabel="error of the kept (px)", xlabel="cutoff of the likelihood", xlim=(0, 1))
     axes[1].set_ylim(bottom=0)
-    axes[1].legend(frameon=False, fontsize=8, loc="lower left")
+    axes[1].legend(frameon=False, fontsize=8, loc="best")
     for axis in axes:
         axis.axvline(pcutoff, color=INK, lw=1, ls=":")
     axes[0].set_title(f"dotted: pcutoff {pcutoff:g}", loc="right", fontsize=8)
