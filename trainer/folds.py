@@ -30,7 +30,9 @@ class CrossValidation(NamedTuple):
       by_fold: of each fold alone.
       radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
       tasks: of each fold, with its trained head.
+      histories: of each fold's training, see `train.Result`; without held-out scores.
       seconds: of training, all folds.
+      by: whether the folds are parts of the images or videos.
       individuals: names of the rows of several animals, which are those of the labels; else empty.
     """
 
@@ -42,7 +44,9 @@ class CrossValidation(NamedTuple):
     by_fold: list[dict[str, Any]]
     radius: dict[str, Any]
     tasks: list[Any]
+    histories: list[list[dict[str, Any]]]
     seconds: float
+    by: str
     individuals: tuple[str, ...] = ()
 
 
@@ -66,7 +70,7 @@ def cross_validate(
     records = sorted((r for r in dataset.records if r.copy == 0), key=lambda r: r.name)
     names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split.seed)
     predicted: np.ndarray | None = None
-    by_fold, trained, seconds = [], [], 0.0
+    by_fold, trained, histories, seconds = [], [], [], 0.0
     for fold, name in enumerate(names):
         held = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
         view = resplit(dataset, held)
@@ -86,6 +90,7 @@ def cross_validate(
         predicted[[place[r.name] for r in test]] = found
         by_fold.append(result.task.measure(test, found))
         trained.append(result.task)
+        histories.append(result.history)
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
@@ -102,7 +107,9 @@ def cross_validate(
         by_fold,
         radius,
         trained,
+        histories,
         seconds,
+        "video" if by_video else "image",
         several,
     )
 

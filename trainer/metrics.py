@@ -70,10 +70,7 @@ def crop_metrics(
       `accuracy`, `precision`, `recall`, `auc` (of class 0 against the rest), `confusion` (rows are
       true classes, columns predicted) and `threshold`. None where a rate has no denominator.
     """
-    if len(classes) == 2:
-        predicted = np.where(scores[:, 0] >= threshold, 0, 1)
-    else:
-        predicted = scores.argmax(axis=1)
+    predicted = called(scores, threshold)
     confusion = np.zeros((len(classes), len(classes)), int)
     np.add.at(confusion, (labels, predicted), 1)
     return {
@@ -86,6 +83,13 @@ def crop_metrics(
         "classes": list(classes),
         "threshold": threshold,
     }
+
+
+def called(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """The class each of (crops, classes) scores is taken for; see `crop_metrics`."""
+    if scores.shape[1] == 2:
+        return np.where(scores[:, 0] >= threshold, 0, 1)
+    return scores.argmax(axis=1)
 
 
 def auc(positive: np.ndarray, score: np.ndarray) -> float | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 METRICS = "metrics.json"
+HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 RANDOM_NOTE = (
     "Made with RANDOM backbone weights: this proves the wiring, not the accuracy. "
     "For real work set features.weights: imagenet."
@@ -126,13 +127,14 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
         file = artefacts.place(folders.model, "history_before_finetune.json")
         artefacts.write_json(file, before.history)
     if judged:
+        artefacts.write_json(artefacts.place(folders.model, FOLDS_HISTORY), judged.histories)
         metrics["folds"] = {"number": config.train.folds, **judged.metrics}
         metrics["seconds"]["folds"] = round(judged.seconds, 2)
     uncertainty = _uncertainty(dataset, result.task, predicted["test"], judged)
     if uncertainty:
         metrics["uncertainty"] = uncertainty
     artefacts.write_json(artefacts.place(folders.model, METRICS), metrics)
-    artefacts.write_json(artefacts.place(folders.model, "history.json"), result.history)
+    artefacts.write_json(artefacts.place(folders.model, HISTORY), result.history)
     figure = (metrics["test"] or {}).get(result.task.score)
     tuning.report(result.task.score, figure, result.best_step)
     info = _info(config, dataset, result, skew, uncertainty)

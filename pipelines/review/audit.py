@@ -183,7 +183,8 @@ def _picture(evidence: Evidence, one: Suspicion) -> str | None:
     parts = list(one.parts)
     labels = evidence.truth[one.image]
     answers = evidence.predicted[one.image, :, :2]
-    window, corner, factor = _window(pixels, np.concatenate([labels[parts], answers[parts]]))
+    shown = np.concatenate([labels[parts], answers[parts]])
+    window, corner, factor = draw.close_up(pixels, shown, side=SIDE, least=WINDOW)
     colors = draw.palette(len(evidence.names))
     # The others thin, for orientation.
     others = [i for i in range(len(colors)) if i not in parts]
@@ -192,18 +193,6 @@ def _picture(evidence: Evidence, one: Suspicion) -> str | None:
         draw.crosses(window, (labels[numbers] - corner) * factor, chosen, radius)
     draw.dots(window, (answers[parts] - corner) * factor, [colors[i] for i in parts], 5)
     return sheet.uri(window, 85)
-
-
-def _window(pixels: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """A square part of an image around points, enlarged; its corner and factor."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    side = min(max(float((high - low).max()) * 1.6, WINDOW), min(pixels.shape[:2]))
-    limit = np.array([pixels.shape[1], pixels.shape[0]]) - side
-    corner = np.floor(np.clip((low + high) / 2 - side / 2, 0, limit)).astype(int)
-    x, y = corner
-    part = pixels[y : y + int(side), x : x + int(side)]
-    factor = SIDE / int(side)
-    return cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), corner, factor
 
 
 def ranking(evidence: Evidence) -> list[tuple[int, int]]:

@@ -11,8 +11,26 @@ _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)
 
 
+# Okabe and Ito, "Color Universal Design" (2008): told apart whatever cones an eye has. Without
+# black, which is the rim of dots.
+_APART = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (213, 94, 0),
+    (240, 228, 66),
+    (0, 114, 178),
+)
+
+
 def palette(count: int) -> list[tuple[int, int, int]]:
-    """Colours as far apart as they get, RGB; the same for a bodypart everywhere."""
+    """Colours as far apart as they get, RGB; the same for a bodypart everywhere.
+
+    Up to seven are safe for the colour blind; of more, no choice is.
+    """
+    if count <= len(_APART):
+        return list(_APART[:count])
     hues = np.linspace(0, 179, count, endpoint=False).astype(np.uint8)
     hsv = np.stack([hues, np.full(count, 230, np.uint8), np.full(count, 255, np.uint8)], axis=-1)
     rgb = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
@@ -92,6 +110,24 @@ def trails(image: np.ndarray, history: np.ndarray, colors: Sequence) -> None:
                 thickness = 1 + (2 * i) // len(history)
                 cv2.line(layer, _at(before), _at(now), color, thickness, cv2.LINE_AA, _SHIFT)
     cv2.addWeighted(layer, 0.6, image, 0.4, 0, dst=image)
+
+
+def close_up(
+    image: np.ndarray, points: np.ndarray, *, side: int, least: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """A square part of an image around (points, 2), enlarged to `side`; its corner and factor.
+
+    Args:
+      least: pixels that it shows at least, where the image has them.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    wide = min(max(float((high - low).max()) * 1.6, least), min(image.shape[:2]))
+    limit = np.array([image.shape[1], image.shape[0]]) - wide
+    corner = np.floor(np.clip((low + high) / 2 - wide / 2, 0, limit)).astype(int)
+    x, y = corner
+    part = image[y : y + int(wide), x : x + int(wide)]
+    factor = side / int(wide)
+    return cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC), corner, factor
 
 
 def caption(image: np.ndarray, text: str) -> np.ndarray:

@@ -7,13 +7,12 @@ import numpy as np
 from upath import UPath
 
 from pipelines.outputs import dlc_evaluation
-from pipelines.review import draw
+from pipelines.review import worst
 from preprocess import files, images
 from trainer import artefacts
 from trainer.config import Config, to_dict
 from trainer.evaluate import SPLITS, Evaluation, errors
 from trainer.folds import CrossValidation
-from trainer.schema import LabelRecord
 from trainer.settings import NOT_OF_A_HEAD
 
 FOLDER = "evaluation"
@@ -31,14 +30,17 @@ def write(result: Evaluation, config: Config) -> UPath:
         writer.writerows(_pose_rows(result) if result.task == "pose" else _crop_rows(result))
     shown = []
     with artefacts.replacing_folder(folder / "images") as drawn:
-        for rank, i in enumerate(worst(result)[: config.render.images], 1):
-            image = _drawn(result, i, config)
-            if image is None:
-                continue
+        for rank, i in enumerate(worst.worst(result)[: config.render.images], 1):
             record = result.records[i]
-            name = f"{rank:03d}-{record.split}-{files.stem(record.name)}.jpg"
-            (drawn / name).write_bytes(images.encode_jpeg(image))
-            shown.append({"file": f"images/{name}", "name": record.name, "split": record.split})
+            stem = f"{rank:03d}-{record.split}-{files.stem(record.name)}"
+            entry = {"name": record.name, "split": record.split, **worst.facts(result, i)}
+            pictures = worst.pictures(result, i, config)
+            for kind, image in pictures.items():
+                name = f"{stem}{'' if kind == 'whole' else f'-{kind}'}.jpg"
+                (drawn / name).write_bytes(images.encode_jpeg(image))
+                entry["file" if kind == "whole" else kind] = f"images/{name}"
+            if pictures:
+                shown.append(entry)
     model = artefacts.place(config.model, artefacts.INFO)
     if result.task == "pose" and model.is_file():
         dlc_evaluation.write(result, config, artefacts.read_json(model), folder)
@@ -67,6 +69,7 @@ def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
         csv.writer(stream).writerows(rows)
     figures = {
         "of": settings_of(to_dict(config), store),
+        "by": result.by,
         "folds": dict(zip(result.names, result.by_fold, strict=True)),
         "all": result.metrics,
         "uncertainty": result.radius,
@@ -97,30 +100,6 @@ def folds_table(result: CrossValidation) -> str:
         for bodypart, radius in result.radius["radius_px"].items():
             lines.append(f"       {bodypart:<16} {figure(radius)} px")
     return "\n".join(lines)
-
-
-def worst(result: Evaluation) -> list[int]:
-    """Indices of images, held-out ones first, each split from the largest error down."""
-    if result.task == "pose":
-        found = errors(result)
-        size = _badness(result, found.reshape(len(found), -1))
-    else:
-        labels = np.array([r.label for r in result.records])
-        size = 1.0 - result.predicted[np.arange(len(labels)), labels]
-    held_out = [r.split == "test" for r in result.records]
-    return sorted(range(len(size)), key=lambda i: (not held_out[i], -size[i]))
-
-
-def _badness(result: Evaluation, distance: np.ndarray) -> np.ndarray:
-    """How bad each image is: its largest error; of several animals the mean, misses before all."""
-    known = np.isfinite(distance).any(axis=1)
-    size = np.full(len(distance), -1.0)
-    if not result.individuals:
-        size[known] = np.nanmax(distance[known], axis=1)
-        return size
-    size[known] = np.nanmean(distance[known], axis=1)
-    labeled = np.stack([np.isfinite(r.keypoints[..., 0]).ravel() for r in result.records])
-    return size + 1e4 * (labeled & ~np.isfinite(distance)).sum(axis=1)
 
 
 def table(metrics: dict[str, dict[str, Any]]) -> str:
@@ -198,54 +177,6 @@ def _crop_rows(result: Evaluation):
         predicted = result.names[int(scores.argmax())]
         label = result.names[record.label]
         yield [record.name, record.split, label, predicted, *[f"{s:.4f}" for s in scores]]
-
-
-def _drawn(result: Evaluation, i: int, config: Config) -> np.ndarray | None:
-    record = result.records[i]
-    try:
-        image = images.load(record.image_uri)[0].copy()
-    except (OSError, ValueError):
-        # Gone since it was embedded: the figures stand, the picture is missing.
-        return None
-    if result.task == "crops":
-        return _drawn_crop(image, record, result.predicted[i], result.names)
-    radius = config.render.dot_size or draw.dot_size(*image.shape[:2])
-    labels = record.keypoints if result.individuals else record.keypoints[0]
-    # A colour a bodypart; of several animals a colour an individual.
-    colors = draw.palette(len(labels))
-    if result.individuals:
-        radius = max(radius // 2, 2)
-        _join(image, result, i, colors)
-        colors = [color for color in colors for _ in result.names]
-    found = result.predicted[i].reshape(-1, 3)
-    points, sure = found[:, :2], found[:, 2:] >= config.predict.pcutoff
-    draw.dots(image, np.where(sure, points, np.nan), colors, radius)
-    draw.rings(image, np.where(sure, np.nan, points), colors, radius + 1)
-    draw.crosses(image, labels.reshape(-1, 2), colors, 2 * radius)
-    error = errors(result)[i]
-    text = "no label" if np.isnan(error).all() else f"mean error {np.nanmean(error):.1f} px"
-    if result.individuals:
-        missed = int((np.isfinite(labels[..., 0]) & np.isnan(error)).sum())
-        text += f", {missed} of {int(np.isfinite(labels[..., 0]).sum())} points missed"
-    return draw.caption(image, f"{record.split}: {record.name}  {text}")
-
-
-def _join(image: np.ndarray, result: Evaluation, i: int, colors: list) -> None:
-    """Lines from the middle of each individual to its bodyparts, in its colour."""
-    for points, color in zip(result.predicted[i, ..., :2], colors, strict=True):
-        known = points[np.isfinite(points).all(axis=1)]
-        if len(known) > 1:
-            draw.star(image, known, color)
-
-
-def _drawn_crop(
-    image: np.ndarray, record: LabelRecord, scores: np.ndarray, names: list[str]
-) -> np.ndarray:
-    predicted = int(scores.argmax())
-    right = "right" if predicted == record.label else f"WRONG: is {names[record.label]}"
-    wide = np.full((image.shape[0], max(image.shape[1], 260), 3), 24, np.uint8)
-    wide[:, : image.shape[1]] = image
-    return draw.caption(wide, f"{names[predicted]} {scores[predicted]:.2f}, {right}")
 
 
 def figure(value: float | None, digits: int = 2) -> str:

@@ -1,206 +1,249 @@
-"""One report.html of an experiment: figures, curves, images, videos. Opens without a network."""
+"""One report.html of a run: its data, its errors, how sure to be of them. Needs no network."""
 
 import base64
+import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
-from markupsafe import Markup
 from upath import UPath
 
-from pipelines.outputs import deeplabcut
-from pipelines.predict import commit
-from pipelines.review import evaluation, plots
-from preprocess import images, videos
-from trainer import artefacts
+from pipelines.review import (
+    answers,
+    curve,
+    evaluation,
+    films,
+    gallery,
+    labeled,
+    mistakes,
+    plots,
+    provenance,
+    sheet,
+    unseen,
+    worst,
+)
+from pipelines.review.gallery import Gallery, Shown
+from preprocess import images
+from trainer import artefacts, metrics
 from trainer.config import Config
-from trainer.task import METRICS
+from trainer.task import FOLDS_HISTORY, HISTORY, METRICS
 
 REPORT = "report.html"
-# Frames shown of each labeled video.
-STILLS = 4
+# Pixels of the longest side of a drawn image, and images shown of each kind.
+SIDE, MOST = 640, 12
 
 
 def write(config: Config) -> UPath:
-    """Writes `<output>/report.html` from what is there. Returns its path.
+    """Writes `<output>/report.html` and `<output>/plots/` from what is there. Returns the page.
 
     Raises:
       FileNotFoundError: there is no finished model or evaluation.
     """
-    info = artefacts.require(config.model, "train")
-    dataset = artefacts.require(config.dataset, "features")
-    drawn = artefacts.require(artefacts.place(config.output, evaluation.FOLDER), "evaluate")
-    metrics = artefacts.read_json(artefacts.place(config.model, METRICS))
-    history = artefacts.read_json(artefacts.place(config.model, "history.json"))
+    run = _Run(config)
+    with artefacts.replacing_folder(artefacts.place(config.output, gallery.FOLDER)) as folder:
+        values = run.sections(Gallery(folder))
     environment = Environment(
         loader=PackageLoader("pipelines.review", "."), autoescape=select_autoescape()
     )
-    page = environment.get_template("report.html").render(
-        task=config.task,
-        title=dataset["project"],
-        note=metrics.get("note"),
-        metrics=metrics,
-        info=info,
-        dataset=dataset,
-        rejects=_rejects(config),
-        plots=[(name, Markup(svg)) for name, svg in _plots(config, info, metrics, history)],  # noqa: S704
-        images=[{**shown, "data": _data(config, shown["file"])} for shown in drawn["images"]],
-        videos=_videos(config, info),
-        folds=_folds(config, info),
-        plan=_plan_and_truth(config, dataset, metrics),
-        labels_csv=f"{evaluation.FOLDER}/labels.csv",
-    )
     target = artefacts.place(config.output, REPORT)
-    artefacts.write_text(target, page)
+    artefacts.write_text(target, environment.get_template("report.html").render(**values))
     return target
 
 
-def _json(file: UPath) -> Any:
-    return artefacts.read_json(file) if file.is_file() else None
+class _Run:
+    """The artefacts of a run."""
 
+    def __init__(self, config: Config):
+        from trainer.dataset import read_labels
 
-def _folds(config: Config, info: dict[str, Any]) -> dict[str, Any] | None:
-    """The last cross validation, if it was of the settings and features the model has."""
-    if info.get("mode") == "finetune":
-        # Cross validation judges heads on stored features.
-        return None
-    found = _json(artefacts.place(config.output, evaluation.FOLDER, "folds.json"))
-    if not found or found.get("of") != evaluation.settings_of(info["config"], info["store"]):
-        return None
-    return found
+        self.config = config
+        self.info = artefacts.require(config.model, "train")
+        self.dataset = artefacts.require(config.dataset, "features")
+        self.folder = artefacts.place(config.output, evaluation.FOLDER)
+        self.drawn = artefacts.require(self.folder, "evaluate")["images"]
+        self.metrics = artefacts.read_json(artefacts.place(config.model, METRICS))
+        self.records = [r for r in read_labels(config.dataset) if r.copy == 0]
+        self.folds = self._folds()
 
+    def sections(self, show: Gallery) -> dict[str, Any]:
+        """What the template shows."""
+        page = self._of_pose(show) if self.config.task == "pose" else self._of_crops(show)
+        held_out = [one for one in self.drawn if one["split"] == "test"]
+        others = [one for one in self.drawn if one["split"] != "test"]
+        return {
+            **page,
+            "task": self.config.task,
+            "title": self.dataset["project"],
+            "note": self.metrics.get("note"),
+            "metrics": self.metrics,
+            "info": self.info,
+            "dataset": self.dataset,
+            "data": labeled.section(self.dataset, self.records),
+            "rejects": (rejects := self._rejects()),
+            "reject_levels": Counter(one.get("level", "error") for one in rejects),
+            "worst": [self._card(one) for one in held_out[:MOST]],
+            "others": [self._card(one) for one in others[:MOST]],
+            "curve": self._curve(show),
+            "training": self._training(show),
+            "videos": films.section(self.config, self.info, show),
+            "folds": self.folds,
+            "plan": self._plan_and_truth(),
+            "provenance": provenance.section(self.config, self.info, self.dataset, self.metrics),
+            "labels_csv": f"{evaluation.FOLDER}/labels.csv",
+            "plots_folder": gallery.FOLDER,
+        }
 
-def _plan_and_truth(config: Config, dataset: dict, metrics: dict) -> list[tuple[str, str, str]]:
-    """What `beampose plan` said, if it was asked, beside what it took."""
-    planned = _json(artefacts.place(config.output, "plan.json"))
-    if not planned:
-        return []
-    counts, seconds = dataset["counts"], metrics["seconds"]
-    # The heads of an ensemble are those of the folds.
-    trained = seconds["train"] + (0 if config.train.ensemble else seconds.get("folds", 0))
-    store = artefacts.require(artefacts.place(config.store, dataset["store"]), "features")
-    each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
-    return [
-        ("labeled images", str(planned["images"]), str(counts["images"])),
-        ("augmented copies", str(planned["copies"]), str(counts["copies"])),
-        (
-            "kB in the store for each",
-            f"{each / 1e3:.1f}",
-            f"{store['bytes'] / max(store['records'], 1) / 1e3:.1f}",
-        ),
-        (
-            "seconds for features",
-            f"{planned['features_seconds']:.0f}",
-            f"{seconds['features']:.0f} (the last run: what the store held was kept)",
-        ),
-        ("seconds of training", f"{planned['train_seconds']:.0f}", f"{trained:.0f}"),
-    ]
+    def _of_pose(self, show: Gallery) -> dict[str, Any]:
+        points = answers.points(self.folder / "labels.csv", "test")
+        names = self.info["bodyparts"]
+        # What the model was trained with, not what the config says now.
+        radius = self.info["config"]["train"]["pos_dist_thresh"]
 
+        def figures(images: set[str]) -> dict[str, Any]:
+            chosen = points.of(np.isin(points.image, list(images)))
+            total = mistakes.by_bodypart(chosen, names, radius)[-1]
+            return {
+                "images": len(images),
+                "mean_error_px": total["mean"],
+                "median_error_px": total["median"],
+            }
 
-def _plots(config: Config, info: dict, metrics: dict, history: list) -> list[tuple[str, str]]:
-    if config.task == "crops":
-        found = []
+        found: dict[str, Any] = {
+            "unseen": unseen.section(self.records, figures, self.folds),
+            "radius": radius,
+        }
+        if not np.isfinite(points.error).any():
+            return {**found, "bodyparts": [], "errors": [], "calibration": None}
+        errors = mistakes.errors(points, names)
+        shown = [
+            (
+                "errors-by-bodypart",
+                "Every held-out error, and boxes of the middle half.",
+                plots.by_bodypart,
+            ),
+            ("errors-cumulative", "Share of held-out points within a distance.", plots.cumulative),
+        ]
+        pcutoff = self.config.predict.pcutoff
+        return {
+            **found,
+            "bodyparts": mistakes.by_bodypart(points, names, radius),
+            "errors": [show.show(name, caption, plot, errors) for name, caption, plot in shown],
+            "calibration": mistakes.of_points(points, radius, pcutoff, show),
+        }
+
+    def _of_crops(self, show: Gallery) -> dict[str, Any]:
+        classes = self.info["classes"]
+        crops = answers.crops(self.folder / "labels.csv", "test", classes)
+
+        def figures(images: set[str]) -> dict[str, Any]:
+            chosen = crops.of(np.isin(crops.image, list(images)))
+            right = metrics.called(chosen.scores, metrics.THRESHOLD) == chosen.label
+            return {"images": len(images), "accuracy": float(right.mean()) if len(right) else None}
+
+        found: dict[str, Any] = {
+            "unseen": unseen.section(self.records, figures, self.folds),
+            "errors": [],
+            "calibration": None,
+        }
+        test = self.metrics["test"]
+        if not test:
+            return found
+        caption = "Held-out crops by true and predicted class."
+        shown = show.show("confusion", caption, plots.confusion, test["confusion"], classes)
+        calibrated = mistakes.of_crops(crops, classes, show)
+        return {**found, "errors": [shown], "calibration": calibrated}
+
+    def _training(self, show: Gallery) -> list[Shown]:
+        """The history of the head, or of the heads of an ensemble, if it was kept."""
+        history = self._json(artefacts.place(self.config.model, HISTORY)) or []
         if history:
-            found.append(("Training", plots.losses(history, "accuracy", "accuracy")))
-        if metrics["test"]:
-            test = metrics["test"]
-            found.append(("Held-out crops", plots.confusion(test["confusion"], test["classes"])))
-        return found
-    found = []
-    if history:
-        score, unit = ("mean_error_px", "mean error (px)")
-        if "assembly" in info:
-            score, unit = ("oks_f1", "OKS, F1")
-        found.append(("Training", plots.losses(history, score, unit)))
-    if metrics["test"]:
-        distance, bodyparts = _held_out_errors(config)
-        found.append(("Held-out errors", plots.error_histogram(distance, bodyparts)))
-    return found
+            score, unit = "accuracy", "accuracy"
+            if self.config.task == "pose":
+                score, unit = "mean_error_px", "mean error (px)"
+            if "assembly" in self.info:
+                score, unit = "oks_f1", "OKS, F1"
+            caption = "Loss on training images, and the score on held-out ones."
+            return [show.show("training", caption, plots.losses, history, score, unit)]
+        folds = self._json(artefacts.place(self.config.model, FOLDS_HISTORY))
+        if not folds or self.info.get("heads", 1) < 2:
+            return []
+        caption = "Loss of each head of the model on the images it learned from."
+        return [show.show("training", caption, plots.fold_losses, folds)]
 
-
-def _held_out_errors(config: Config) -> tuple[np.ndarray, list[str]]:
-    import pandas as pd
-
-    with artefacts.place(config.output, evaluation.FOLDER, "labels.csv").open("rb") as stream:
-        table = pd.read_csv(stream)
-    table = table[table["split"] == "test"]
-    index = ["image", *(["individual"] if "individual" in table else [])]
-    wide = table.pivot(index=index, columns="bodypart", values="error_px")
-    bodyparts = list(dict.fromkeys(table["bodypart"]))
-    return wide[bodyparts].to_numpy(), bodyparts
-
-
-def _rejects(config: Config) -> list[dict[str, Any]]:
-    import json
-
-    file = artefacts.place(config.dataset, "rejects.jsonl")
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-def _videos(config: Config, info: dict[str, Any]) -> list[dict[str, Any]]:
-    if config.task == "crops":
-        return _crop_videos(config)
-    if info.get("assembly"):
-        return []
-    found = []
-    scorer = info.get("dlc_scorer", "")
-    for file in sorted(artefacts.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
-        summary = artefacts.read_json(file)
-        stem = commit.stem_of(file)
-        keypoints, bodyparts = deeplabcut.keypoints(deeplabcut.read(f"{stem}.csv"))
-        cutoff = config.predict.pcutoff
-        labeled = artefacts.place(f"{stem}_labeled.mp4")
-        sure = keypoints[..., 2] >= cutoff
-        found.append(
-            {
-                **summary,
-                "labeled": _below(str(labeled), config) if labeled.is_file() else None,
-                "csv": _below(f"{stem}.csv", config),
-                "stills": _stills(labeled) if labeled.is_file() else [],
-                "sure": [(n, float(s)) for n, s in zip(bodyparts, sure.mean(axis=0), strict=True)],
-                "plot": Markup(  # noqa: S704
-                    plots.trajectory(keypoints, bodyparts, cutoff, summary["fps"])
-                ),
-            }
+    def _curve(self, show: Gallery) -> dict[str, Any] | None:
+        found = curve.load(self.config, self.info, self.dataset)
+        if not found:
+            return None
+        percent = found["error"] != "px"
+        words = curve.words(found)
+        label = {"missed": "labeled points missed"}.get(found["error"], words)
+        axis = f"{label} ({'%' if percent else 'px'})"
+        caption = f"{words[0].upper()}{words[1:]} on the held-out images; shaded: 95 % interval."
+        plot = show.show(
+            "learning-curve", caption, plots.learning, found["points"], axis, percent=percent
         )
-    return found
+        rows = [
+            (one["images"], *(curve.value(found, one[key]) for key in ("error", "low", "high")))
+            for one in found["points"]
+        ]
+        # A number and its unit stay on one line.
+        said = curve.verdict(found).replace(" px", "\u00a0px").replace(" %", "\u00a0%")
+        return {**found, "plot": plot, "verdict": said, "rows": rows, "what": words}
 
+    def _card(self, shown: dict[str, Any]) -> dict[str, Any]:
+        card = {**shown, "data": self._picture(shown["file"])}
+        if "near" in shown:
+            card["near"] = self._picture(shown["near"])
+        return card
 
-def _crop_videos(config: Config) -> list[dict[str, Any]]:
-    found = []
-    for file in sorted(artefacts.place(config.predictions).rglob("*_crops.json"), key=str):
-        stem = commit.stem_of(file)
-        labeled = artefacts.place(f"{stem}_labeled.mp4")
-        drawn = labeled.is_file()
-        found.append(
-            {
-                **artefacts.read_json(file),
-                "labeled": _below(str(labeled), config) if drawn else None,
-                "folder": _below(str(stem).removesuffix("_crops"), config),
-                "stills": _stills(labeled) if drawn else [],
-            }
-        )
-    return found
+    def _picture(self, file: str) -> str:
+        jpeg = (self.folder / file).read_bytes()
+        pixels = images.decode(jpeg)
+        if max(pixels.shape[:2]) > SIDE:
+            return sheet.uri(worst.fitted(pixels, SIDE), 82)
+        return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
+    def _folds(self) -> dict[str, Any] | None:
+        """The last cross validation, if it was of the settings and features the model has."""
+        if self.info.get("mode") == "finetune":
+            # Cross validation judges heads on stored features.
+            return None
+        found = self._json(self.folder / "folds.json")
+        of = evaluation.settings_of(self.info["config"], self.info["store"])
+        return found if found and found.get("of") == of else None
 
-def _below(file: str, config: Config) -> str:
-    return file.removeprefix(config.output.rstrip("/") + "/")
+    def _plan_and_truth(self) -> list[tuple[str, str, str]]:
+        """What `beampose plan` said, if it was asked, beside what it took."""
+        planned = self._json(artefacts.place(self.config.output, "plan.json"))
+        if not planned:
+            return []
+        counts, seconds = self.dataset["counts"], self.metrics["seconds"]
+        # The heads of an ensemble are those of the folds.
+        ensemble = self.config.train.ensemble
+        trained = seconds["train"] + (0 if ensemble else seconds.get("folds", 0))
+        place = artefacts.place(self.config.store, self.dataset["store"])
+        store = artefacts.require(place, "features")
+        each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
+        return [
+            ("labeled images", str(planned["images"]), str(counts["images"])),
+            ("augmented copies", str(planned["copies"]), str(counts["copies"])),
+            (
+                "kB in the store for each",
+                f"{each / 1e3:.1f}",
+                f"{store['bytes'] / max(store['records'], 1) / 1e3:.1f}",
+            ),
+            (
+                "seconds for features",
+                f"{planned['features_seconds']:.0f}",
+                f"{seconds['features']:.0f} (the last run: what the store held was kept)",
+            ),
+            ("seconds of training", f"{planned['train_seconds']:.0f}", f"{trained:.0f}"),
+        ]
 
+    def _rejects(self) -> list[dict[str, Any]]:
+        file = artefacts.place(self.config.dataset, "rejects.jsonl")
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
-def _stills(path: UPath) -> list[str]:
-    video = videos.index(str(path))
-    found = []
-    for k in range(STILLS):
-        at = int((k + 0.5) * video.count / STILLS)
-        for frame in videos.read(video, at, at + 1):
-            if frame.pixels is not None:
-                found.append(_uri(images.encode_jpeg(frame.pixels, quality=80)))
-    return found
-
-
-def _data(config: Config, file: str) -> str:
-    return _uri(artefacts.place(config.output, evaluation.FOLDER, file).read_bytes())
-
-
-def _uri(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    def _json(self, file: UPath) -> Any:
+        return artefacts.read_json(file) if file.is_file() else None

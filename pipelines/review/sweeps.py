@@ -33,7 +33,9 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
         folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
     )
     named = [(_words(t), t.score) for t in trials if t.score is not None]
-    artefacts.write_text(folder / "sweep.svg", plots.ranking(named, f"{unit}, by {scored_by}"))
+    with plots.styled():
+        drawn = plots.svg(plots.ranking(named, f"{unit}, by {scored_by}"))
+    artefacts.write_text(folder / "sweep.svg", drawn)
     return target
 
 

@@ -33,6 +33,16 @@ def joins(said: dict[str, Any]) -> list[Join]:
     ]
 
 
+def shares(table: Table) -> list[tuple[str, float]]:
+    """Of each individual the share of frames in which it is."""
+    found = []
+    for name in table.individuals:
+        chosen = [i for i, (owner, _) in enumerate(table.points) if owner == name]
+        there = ~np.isnan(table.values[:, chosen, 0]).all(axis=1)
+        found.append((name, float(there.mean()) if len(there) else 0.0))
+    return found
+
+
 def identities(table: Table, joined: Sequence[Join], title: str) -> Any:
     """A figure: a bar where an individual is, as high as its share of bodyparts; joins on it."""
     known = [name for name in table.individuals if name != SINGLE]

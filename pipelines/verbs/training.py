@@ -7,8 +7,12 @@ from typing import Any
 
 from pipelines.verbs import asked, jobs
 from pipelines.verbs.verb import MONEY, Verb
+from trainer import artefacts
 from trainer import config as configs
 from trainer.config import Config
+
+# Points of a learning curve, if no number is given.
+SIZES = 4
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -63,13 +67,18 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Measures the exported model on the labeled images and draws them; or cross validates."""
+    """Measures the exported model and draws what it says; or judges its settings anew."""
     from pipelines.review import evaluation
     from trainer import evaluate as measuring
 
     config = asked.config(arguments)
-    if arguments.folds is not None or arguments.by is not None:
+    folded = arguments.folds is not None or arguments.by is not None
+    if folded and arguments.curve is not None:
+        raise ValueError("--curve and cross validation are two evaluations: give one at a time.")
+    if folded:
         return _cross_validate(config, arguments)
+    if arguments.curve is not None:
+        return _learning_curve(config, arguments.curve)
     result = measuring.evaluate(config)
     file = evaluation.write(result, config)
     print(evaluation.table(result.metrics))
@@ -95,6 +104,33 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     file = evaluation.write_folds(result, config, dataset.info["store"])
     print(evaluation.folds_table(result))
     print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
+    return 0
+
+
+def _learning_curve(config: Config, sizes: int) -> int:
+    from pipelines.review import curve as curves
+    from trainer import curve
+    from trainer.dataset import Dataset
+
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    work = configs.join(config.output, "train", "curve")
+    result = curve.learning_curve(config, dataset, sizes=sizes, work=work)
+    file = curves.write(result, config, dataset.info)
+    print(curves.table(artefacts.read_json(file)))
+    print(
+        f"{result.seconds:.0f} s of training, 0 images embedded: {file}. `beampose report` shows "
+        "it in the report."
+    )
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes report.html and its plots from what is there."""
+    from pipelines.review import report as reporting
+
+    config = asked.config(arguments)
+    file = reporting.write(config)
+    print(f"report: {file}, plots as SVG and PNG in {configs.join(config.output, 'plots')}")
     return 0
 
 
@@ -214,8 +250,19 @@ VERBS = {
         options=(
             ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
             ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
+            (
+                "--curve",
+                {
+                    "type": int,
+                    "metavar": "K",
+                    "nargs": "?",
+                    "const": SIZES,
+                    "help": "train K heads (default 4) on all labels, half, a quarter, …",
+                },
+            ),
         ),
     ),
+    "report": Verb(report, "write report.html and its plots (SVG, PNG) from what is there"),
     "sweep": Verb(
         sweep,
         "train all combinations of --set train.KEY=A,B,C; the best becomes the model",

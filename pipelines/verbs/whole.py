@@ -11,7 +11,7 @@ from trainer.config import Config
 def run(arguments: argparse.Namespace) -> int:
     """Features, train, evaluate, predict, track if there are several, render, a report.html."""
     config = asked.config(arguments)
-    arguments.folds = arguments.by = None
+    arguments.folds = arguments.by = arguments.curve = None
     # The model may be new, and then so are its predictions.
     arguments.overwrite = True
     worst = 0

@@ -236,7 +236,7 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
     assert "all" in evaluation.folds_table(result)
-    assert {"of", "folds", "all", "uncertainty", "seconds"} == set(
+    assert {"of", "by", "folds", "all", "uncertainty", "seconds"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
 
@@ -267,6 +267,9 @@ def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together
     scored = crops.signatures["frames"](frames=tf.constant(frames))
     assert scored["spread"].shape == scored["scores"].shape == (2, 2)
     assert (Path(together["crops"].model) / "legacy").is_dir()
+    for kind in together:
+        histories = json.loads((Path(together[kind].model) / "history_folds.json").read_text())
+        assert [[entry["step"] for entry in one] for one in histories] == [[10, 20, 30]] * 3
 
 
 def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):

@@ -1,0 +1,314 @@
+"""The report of a run: what it says of the data, of unseen videos, of labeling more."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import cli
+from pipelines.review import (
+    answers,
+    curve,
+    evaluation,
+    gallery,
+    labeled,
+    mistakes,
+    plots,
+    report,
+    unseen,
+)
+from trainer import artefacts, config
+from trainer.curve import Curve, Point
+from trainer.evaluate import evaluate
+from trainer.schema import LabelRecord
+
+NAN = np.nan
+
+
+def record(name, video, split="train", keypoints=None):
+    points = np.zeros((1, 2, 2)) if keypoints is None else np.asarray(keypoints, float)
+    return LabelRecord("", name, "", video, "f", 0, split, 8, 12, 0, points, -1)
+
+
+@pytest.fixture(scope="module")
+def judged(trained, tmp_path_factory):
+    """Copies of the small experiments, evaluated, with a report: {kind: (yaml, config)}."""
+    found = {}
+    for kind, loaded in trained.items():
+        folder = tmp_path_factory.mktemp(f"report_{kind}")
+        shutil.copytree(loaded.output, folder / "out")
+        text = Path(loaded.output).parent.joinpath(f"{kind}.yaml").read_text()
+        text = re.sub(r"path: \w+", f"path: {loaded.source.path}", text)
+        file = folder / f"{kind}.yaml"
+        file.write_text(re.sub(r"output: \w+", "output: out", text))
+        found[kind] = (file, config.load(file))
+        evaluation.write(evaluate(found[kind][1]), found[kind][1])
+    return found
+
+
+def page(loaded):
+    return report.write(loaded).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+def test_a_report_is_one_file_with_its_plots_beside_it(judged, kind):
+    _, loaded = judged[kind]
+    text = page(loaded)
+    assert not re.search(r'(src|href)="(?!data:|#|evaluation/)', text)
+    plots = Path(loaded.output) / "plots"
+    names = {file.stem for file in plots.glob("*.svg")}
+    expected = {
+        "pose": {"calibration", "errors-by-bodypart", "errors-cumulative", "pcutoff", "training"},
+        "crops": {"calibration", "confusion", "thresholds", "training"},
+    }
+    assert names == expected[kind]
+    assert names == {file.stem for file in plots.glob("*.png")}
+    for file in plots.glob("*.svg"):
+        # Letters, not outlines: a paper's font can take their place.
+        assert "<text" in file.read_text()
+        with Image.open(file.with_suffix(".png")) as image:
+            assert max(image.size) > 600
+    assert "RANDOM" in text
+
+
+def test_the_page_says_what_the_labels_are(judged):
+    _, loaded = judged["pose"]
+    text = page(loaded)
+    for words in ("12 labeled images", "labeled by me", "<td>a</td>", "<td>b</td>"):
+        assert words in text
+    assert "images not used" not in text
+    assert text.count('alt="img') == 6
+    # One frame of six lacks the bodypart left.
+    assert re.search(r"</span>left</td><td>10</td>", text)
+    _, loaded = judged["crops"]
+    assert "<td>positive</td><td>12</td><td>6</td>" in page(loaded)
+
+
+def test_worst_images_come_with_their_name_and_error(judged):
+    _, loaded = judged["pose"]
+    text = page(loaded)
+    drawn = artefacts.read_json(artefacts.place(loaded.output, "evaluation", "info.json"))["images"]
+    first = [one for one in drawn if one["split"] == "test"]
+    sizes = [one["worst"]["error_px"] for one in first]
+    assert sizes == sorted(sizes, reverse=True)
+    assert Path(loaded.output, "evaluation", first[0]["near"]).is_file()
+    assert text.index(f"{sizes[0]:.2f}\u00a0px</b>") < text.index(f"{sizes[-1]:.2f}\u00a0px</b>")
+    assert first[0]["name"] in text
+    _, loaded = judged["crops"]
+    text = page(loaded)
+    drawn = artefacts.read_json(artefacts.place(loaded.output, "evaluation", "info.json"))["images"]
+    assert drawn[0]["split"] == "test"
+    assert ("with" in text) and f"{drawn[0]['probability']:.2f}" in text
+
+
+def test_an_older_evaluation_still_has_a_report(judged):
+    _, loaded = judged["crops"]
+    file = artefacts.place(loaded.output, "evaluation", "info.json")
+    before = file.read_text()
+    info = json.loads(before)
+    info["images"] = [{k: one[k] for k in ("file", "name", "split")} for one in info["images"]]
+    file.write_text(json.dumps(info))
+    assert "Worst held-out images" in page(loaded)
+    file.write_text(before)
+
+
+@pytest.mark.parametrize("kind", ["pose", "crops"])
+def test_a_curve_is_measured_resumed_and_shown_until_the_labels_change(judged, kind, capsys):
+    file, loaded = judged[kind]
+    small = ["--set", "train.steps=20"]
+    assert "Not measured" in page(loaded)
+    assert cli.main(["evaluate", str(file), "--curve", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "0 images embedded" in said
+    target = Path(loaded.output, "evaluation/curve.json")
+    found = json.loads(target.read_text())
+    assert [p["images"] for p in found["points"]] == sorted(p["images"] for p in found["points"])
+    assert len(found["points"]) == 2
+    assert found["points"][-1]["low"] <= found["points"][-1]["error"] <= found["points"][-1]["high"]
+    # The finished heads are taken up: nothing is trained, and nothing changes.
+    assert cli.main(["evaluate", str(file), "--curve", "2"]) == 0
+    assert json.loads(target.read_text()) == found
+    assert cli.main(["report", str(file)]) == 0
+    text = Path(loaded.output, "report.html").read_text()
+    assert "Not measured" not in text
+    assert f"{found['points'][0]['images']}</td>" in text
+    assert Path(loaded.output, "plots/learning-curve.svg").is_file()
+    target.write_text(json.dumps({**found, "labels": "others"}))
+    assert "Not measured" in page(loaded)
+    assert not Path(loaded.output, "plots/learning-curve.svg").exists()
+    # Of other settings it is another curve.
+    assert cli.main(["evaluate", str(file), "--curve", "2", *small]) == 0
+    assert "Not measured" in page(loaded)
+    target.unlink()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--curve", "1"], "from 2 to 10 sizes"),
+        (["--curve", "--folds", "2"], "one at a time"),
+        (
+            ["--curve", "--set", "train.mode=finetune", "--set", "features.frames=true"],
+            "train.mode=features",
+        ),
+    ],
+)
+def test_curves_that_cannot_be_are_refused_with_a_sentence(judged, words, message, capsys):
+    file, _ = judged["pose"]
+    assert cli.main(["evaluate", str(file), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_ensemble_shows_the_histories_of_its_heads_or_says_why_not(judged):
+    _, loaded = judged["pose"]
+    model = artefacts.place(loaded.model)
+    before = {name: (model / name).read_text() for name in ("info.json", "history.json")}
+    info = {**json.loads(before["info.json"]), "heads": 2}
+    (model / "info.json").write_text(json.dumps(info))
+    (model / "history.json").write_text("[]")
+    assert "did not keep their histories" in page(loaded)
+    one = [{"step": 10, "seconds": 1.0, "loss": 0.5}, {"step": 20, "seconds": 2.0, "loss": 0.2}]
+    (model / "history_folds.json").write_text(json.dumps([one, one]))
+    text = page(loaded)
+    assert "The model is 2 heads, each trained on another part" in text
+    assert "head 2" in Path(loaded.output, "plots/training.svg").read_text()
+    (model / "history_folds.json").unlink()
+    for name, value in before.items():
+        (model / name).write_text(value)
+
+
+def test_names_of_strangers_are_letters_and_nothing_else(tmp_path):
+    found = {"<script>alert(1)</script>": np.arange(9.0), "$\\frac$": np.arange(1.0, 4.0)}
+    show = gallery.Gallery(tmp_path)
+    for name, plot in (("a", plots.by_bodypart), ("b", plots.cumulative)):
+        shown = show.show(name, "", plot, found)
+        assert "<script>" not in shown.svg
+        assert "&lt;script&gt;" in shown.svg
+        assert "$\\frac$" in shown.svg
+    matrix = [[1, 0], [2, 3]]
+    assert "&lt;script&gt;" in show.show("c", "", plots.confusion, matrix, list(found)).svg
+
+
+def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text(
+        "image,split,bodypart,x,y,predicted_x,predicted_y,likelihood,error_px\n"
+        "a,test,NA,1,2,4,6,0.9,5.000\na,test,tail,,,4,6,0.4,\nb,train,NA,1,1,1,1,1,0\n"
+    )
+    found = answers.points(artefacts.place(file), "test")
+    assert found.bodypart.tolist() == ["NA", "tail"]
+    assert found.labeled.tolist() == [True, False]
+    np.testing.assert_array_equal(found.error, [5.0, NAN])
+    assert found.likelihood.tolist() == [0.9, 0.4]
+
+
+def test_figures_by_bodypart_count_what_was_not_found():
+    found = answers.Points(
+        image=np.array(list("aabb")),
+        bodypart=np.array(["nose", "tail"] * 2),
+        individual=np.array([""] * 4),
+        labeled=np.array([True, True, True, False]),
+        error=np.array([2.0, NAN, 10.0, NAN]),
+        likelihood=np.array([0.9, NAN, 0.2, 0.8]),
+    )
+    nose, tail, every = mistakes.by_bodypart(found, ["nose", "tail"], 5.0)
+    assert (nose["labeled"], nose["found"], nose["mean"], nose["within"]) == (2, 2, 6.0, 0.5)
+    assert (tail["labeled"], tail["found"], tail["mean"], tail["within"]) == (1, 0, None, 0.0)
+    assert (every["name"], every["labeled"], every["within"]) == ("all", 3, 1 / 3)
+    assert every["ninety"] == pytest.approx(9.2)
+
+
+def test_unseen_videos_are_those_nothing_was_learned_from():
+    records = [
+        record(f"{v}{i}", v, "test" if v == "c" or i == 0 else "train")
+        for v in "abc"
+        for i in range(4)
+    ]
+    found = unseen.section(records, lambda names: {"mean_error_px": len(names)}, None)
+    assert (found["how"], found["videos"], found["seen"]) == ("split", ["c"], 2)
+    assert found["mean_error_px"] == 4
+
+
+def test_without_an_unseen_video_the_page_says_so_and_what_to_do():
+    records = [record(f"{v}{i}", v, "test" if i == 0 else "train") for v in "ab" for i in range(4)]
+    found = unseen.section(records, lambda names: {}, {"by": "image", "all": {}, "folds": {}})
+    assert found["how"] == ""
+    assert "--by video" in found["why"]
+    folds = {"by": "video", "folds": {"a": {}, "b": {}}, "all": {"mean_error_px": 9.0}}
+    found = unseen.section(records, lambda names: {}, folds)
+    assert (found["how"], found["mean_error_px"]) == ("folds", 9.0)
+    alone = unseen.section([r for r in records if r.video == "a"], lambda names: {}, None)
+    assert "second video" in alone["why"]
+    crops = [record(f"{i}", f"{i}", "test" if i == 0 else "train") for i in range(4)]
+    assert "do not say which film" in unseen.section(crops, lambda names: {}, None)["why"]
+
+
+def test_shares_of_labels_are_of_the_animals_that_are_there():
+    points = [[[1, 1], [NAN, NAN]], [[NAN, NAN], [NAN, NAN]]]
+    records = [record("a", "v", keypoints=points), record("b", "v", keypoints=np.ones((2, 2, 2)))]
+    share = labeled.labeled_share(records)
+    assert share is not None
+    assert share.tolist() == [1.0, 2 / 3]
+    assert labeled.labeled_count(records).tolist() == [3, 2]
+    assert labeled.labeled_share([]) is None
+
+
+def test_examples_are_of_every_video_in_turn():
+    records = [record(f"{v}{i:02d}", v) for v in "ab" for i in range(12)]
+    first = labeled.spread(records)[:6]
+    assert [r.video for r in first] == ["a", "b", "a", "b", "a", "b"]
+    assert len({r.name for r in labeled.spread(records)}) == 24
+
+
+def slow_interval(total, count, draws=1500):
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(draws):
+        chosen = [int(rng.integers(len(total))) for _ in total]
+        found.append(sum(total[i] for i in chosen) / sum(count[i] for i in chosen))
+    return np.quantile(found, [0.025, 0.975])
+
+
+def test_intervals_equal_those_of_a_loop_over_draws():
+    rng = np.random.default_rng(0)
+    count = rng.integers(1, 5, 30).astype(float)
+    total = rng.gamma(2, 3, 30) * count
+    np.testing.assert_allclose(curve.interval(total, count), slow_interval(total, count), rtol=0.04)
+    assert curve.interval(np.zeros(3), np.zeros(3)) == (None, None)
+
+
+def measured(tmp_path, before, after, error="px"):
+    count = np.ones(len(before))
+    metrics = {"images": len(before)}
+    points = [Point(20, metrics, before, count), Point(40, metrics, after, count)]
+    file = tmp_path / "x.yaml"
+    file.write_text("task: pose\nsource: {format: deeplabcut, path: p}\noutput: out\n")
+    loaded = config.load(file)
+    info = {"store": "s", "labels_digest": "d"}
+    file = curve.write(Curve(points, error, 17.0, 3.0), loaded, info)
+    return artefacts.read_json(file)
+
+
+def test_the_verdict_follows_the_curve(tmp_path):
+    rng = np.random.default_rng(0)
+    before = rng.gamma(4, 2, 60)
+    falls = measured(tmp_path, before, before * 0.7)
+    assert falls["points"][1]["fall"]["share"] == pytest.approx(0.3)
+    assert "would probably help" in curve.verdict(falls)
+    flat = measured(tmp_path, before, before * 0.96)
+    assert "nearly flat" in curve.verdict(flat)
+    chance = measured(tmp_path, before, rng.permutation(before) * 0.97)
+    assert "chance alone" in curve.verdict(chance)
+    rises = measured(tmp_path, before, before * 1.2)
+    same = curve.verdict(measured(tmp_path, before, rng.permutation(before)))
+    assert "stayed the same" in same
+    assert "chance" not in same
+    assert "rose by 20 %" in curve.verdict(rises)
+    assert "did not help" in curve.verdict(rises)
+    perfect = measured(tmp_path, np.zeros(9), np.zeros(9), "wrong")
+    assert "no error" in curve.verdict(perfect)
+    assert "20 labeled images" in curve.table(falls)
