@@ -96,7 +96,8 @@ def _named(
 
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
     """Each with (bytes, height, width), or with what is wrong; a few are read ahead."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    readers = images.readers((frame.image for frame, *_ in named), _THREADS)
+    with ThreadPoolExecutor(readers) as pool:
         for start in range(0, len(named), _TOGETHER):
             some = named[start : start + _TOGETHER]
             yield from zip(some, pool.map(_bytes, some), strict=True)
@@ -105,7 +106,7 @@ def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
 def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
     frame, _, name = one
     try:
-        pixels = images.load(frame.image)[0]
+        pixels = images.load(frame.image, once=True)[0]
         own = inside.parse(frame.image) is None
         as_it_is = own and files.suffix(frame.image) == files.suffix(name)
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
