@@ -48,8 +48,11 @@ class Source:
         if not numbers:
             return [], np.empty((0, 0), np.float32)
         if embed is None:
-            small = [select.thumbnail(frame) for frame in frames()]
-            return good, np.stack(small) if small else np.empty((0, 0), np.uint8)
+            # One block of bytes: a long video has many thousand of them.
+            small = bytearray()
+            for frame in frames():
+                small += select.thumbnail(frame).tobytes()
+            return good, np.frombuffer(small, np.uint8).reshape(len(good), -1 if good else 0)
         vectors = embed(frames())
         return good, vectors
 
