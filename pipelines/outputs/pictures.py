@@ -63,6 +63,11 @@ def copy(
     return Copied(found, problems, written)
 
 
+def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:
+    """Where frames would go, before any is read; their sizes are not known."""
+    return [Picture(frame, video, name, 0, 0) for frame, video, name in _named(frames)[0]]
+
+
 def by_video(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
     found: dict[str, list[Picture]] = defaultdict(list)
     for picture in pictures:
