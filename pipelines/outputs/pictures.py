@@ -63,6 +63,13 @@ def copy(
     return Copied(found, problems, written)
 
 
+def refuse_none(copied: Copied, labeled: int) -> None:
+    """Raises ValueError if none of so many labeled images could be read; the text says why."""
+    if not copied.pictures:
+        why = f": {copied.problems[0].what}" if copied.problems else "."
+        raise ValueError(f"None of {labeled} labeled images can be read{why}")
+
+
 def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:
     """Where frames would go, before any is read; their sizes are not known."""
     return [Picture(frame, video, name, 0, 0) for frame, video, name in _named(frames)[0]]

@@ -73,9 +73,7 @@ def write(
         overwrite=overwrite,
         progress=progress,
     )
-    if not copied.pictures:
-        why = f": {copied.problems[0].what}" if copied.problems else "."
-        raise ValueError(f"None of {len(labels.items)} labeled images can be read{why}")
+    pictures.refuse_none(copied, len(labels.items))
     videos = pictures.by_video(copied.pictures)
     config = existing or _config(labels, scorer, root, fraction)
     tables = {video: table(labels, own, scorer) for video, own in videos.items()}
