@@ -91,6 +91,10 @@ def without_videos(at):
     (at / "my.yaml").write_text("".join(x for x in text.splitlines(True) if "videos" not in x))
 
 
+def nothing_in_video_sets(at):
+    fakes.project(at / "project", config={"video_sets": None})
+
+
 def empty_film(at):
     (at / "film.mp4").write_bytes(b"")
 
@@ -123,6 +127,8 @@ ODD = [
     (empty_film, "render", 1, ("film.mp4",)),
     *[(empty_predictions, v, 1, ("film", "no predictions in DeepLabCut's layout"))
       for v in ("filter", "plot", "render", "outliers")],
+    *[(nothing_in_video_sets, v, 0, ())
+      for v in ("extract-frames", "import-labels", "export-dlc", "check", "outliers")],
     (nothing, "audit", 2, ("dataset", "beampose features")),
 ]  # fmt: skip
 
