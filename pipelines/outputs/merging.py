@@ -66,7 +66,7 @@ def _there(folder: UPath, scorer: str, *, several: bool, overwrite: bool) -> Tab
 def _aligned(there: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """A table with the columns of another one, rows (labeled-data, video, image)."""
     place = {column[1:]: i for i, column in enumerate(there.columns)}
-    wanted = [(c[1] if len(c) > 3 else "", *c[-2:]) for c in frame.columns]
+    wanted = [(c[1] if len(c) > 3 else "", c[-2], c[-1]) for c in frame.columns]
     if set(place) != set(wanted):
         raise ValueError(
             f"{there.file} has other bodyparts or individuals than the labels; nothing was "
