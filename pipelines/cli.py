@@ -97,7 +97,9 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 def _cause(error: BaseException) -> str:
     """What went wrong, without the traceback that Beam folds into messages."""
-    text = str(error).strip() or type(error).__name__
+    from preprocess import files
+
+    text = files.why(error).strip() or type(error).__name__
     if isinstance(error, (OSError, ValueError)):
         return text.split(" [while running")[0]
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"

@@ -1,6 +1,7 @@
 """Paths and bucket addresses alike; the only place that knows of buckets."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,21 @@ def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
 def read_bytes(path: str) -> bytes:
     with open_file(path) as file:
         return file.read()
+
+
+def why(error: BaseException) -> str:
+    """What an error says; of a file that the system refuses also which one, and what to do."""
+    if not isinstance(error, OSError) or not error.filename or error.errno is None:
+        return str(error)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        what = "choose a folder that may be written, or change its rights"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        what = "a file stands where a folder should, or the other way round: choose another place"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "make room, or choose a folder on another disk"
+    else:
+        return str(error)
+    return f"{error.filename}: {error.strerror}: {what}"
 
 
 def exists(path: str) -> bool:

@@ -9,6 +9,7 @@ models decode with the same rule.
 import hashlib
 import io
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -54,8 +55,11 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
         raise ValueError(f"cannot be decoded: {error}") from None
 
 
-def load(address: str) -> tuple[np.ndarray, int]:
+def load(address: str, *, once: bool = False) -> tuple[np.ndarray, int]:
     """`read` of an image wherever it lies: a file, a frame of a video, an image inside an h5 file.
+
+    Args:
+      once: see `inside.frame`.
 
     Raises:
       FileNotFoundError, OSError: the file is not there or cannot be opened.
@@ -65,10 +69,20 @@ def load(address: str) -> tuple[np.ndarray, int]:
     if place is None:
         return read(files.read_bytes(address))
     if not place.dataset:
-        return inside.frame(place), 1
+        return inside.frame(place, once=once), 1
     found, blue_first = inside.stored(place)
     pixels, orientation = read(found) if isinstance(found, bytes) else (found, 1)
     return (np.ascontiguousarray(pixels[..., ::-1]) if blue_first else pixels), orientation
+
+
+def readers(addresses: Iterable[str], most: int) -> int:
+    """How many threads may read images at once, in the order given.
+
+    One where they are frames of videos: a decoder has threads of its own, and if a later frame is
+    asked for first, it must go back.
+    """
+    places = map(inside.parse, addresses)
+    return 1 if any(place and not place.dataset for place in places) else most
 
 
 def encoded(address: str) -> bytes:

@@ -61,8 +61,12 @@ def parse(address: str) -> Place | None:
     return Place(file, int(frame)) if dataset is None else Place(file, int(row), dataset)
 
 
-def frame(place: Place) -> np.ndarray:
+def frame(place: Place, *, once: bool = False) -> np.ndarray:
     """uint8 (height, width, 3) of a frame, RGB.
+
+    Args:
+      once: frames are asked for in order and not again: none is kept, which takes several times
+        as long as to decode it.
 
     Raises:
       FileNotFoundError: no such video.
@@ -71,7 +75,7 @@ def frame(place: Place) -> np.ndarray:
     system, inner = files.system(place.file)
     info = system.info(inner)
     stamp = f"{info.get('size')}-{info.get('mtime') or info.get('generation')}"
-    return _FILMS.of(place.file, stamp).frame(place.number)
+    return _FILMS.of(place.file, stamp).frame(place.number, once)
 
 
 def stored(place: Place) -> tuple[bytes | np.ndarray, bool]:
@@ -131,7 +135,7 @@ class _Film:
         self._next: int | None = None
         self._passed: OrderedDict[int, videos.Frame] = OrderedDict()
 
-    def frame(self, number: int) -> np.ndarray:
+    def frame(self, number: int, once: bool) -> np.ndarray:
         name = f"frame {number} of {files.name(self._video.path)}"
         if number >= self._video.count:
             raise ValueError(f"cannot be read: {name}: it has {self._video.count} frames")
@@ -143,7 +147,8 @@ class _Film:
             found = self._passed.get(number) or self._decoded(number)
         if found.pixels is None:
             raise ValueError(f"cannot be read: {name}: {found.failure}")
-        _KEPT.put(key, found.pixels)
+        if not once:
+            _KEPT.put(key, found.pixels)
         return found.pixels
 
     def _decoded(self, number: int) -> videos.Frame:
@@ -205,8 +210,9 @@ class _Kept:
         # The fastest for frames; one channel of gray ones halves the time (1024x1024: 25 ms).
         options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
         options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-        gray = (pixels == pixels[..., :1]).all()
-        data = cv2.imencode(".png", pixels[..., 0] if gray else _rgb(pixels), options)[1].tobytes()
+        channels = cv2.split(pixels)
+        gray = all(np.array_equal(channels[0], other) for other in channels[1:])
+        data = cv2.imencode(".png", channels[0] if gray else _rgb(pixels), options)[1].tobytes()
         with self._lock:
             if key in self._sizes or len(data) > self._limit:
                 return

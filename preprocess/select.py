@@ -19,6 +19,8 @@ TOLERANCE = 1e-3
 NEAR = 0.2
 # Pairs of frames whose distances say what is usual.
 _PAIRS = 2000
+# Vectors whose distances are computed at once.
+_TOGETHER = 1000
 
 
 def span(count: int, start: float, stop: float | None, fps: float = 0.0) -> tuple[int, int]:
@@ -81,9 +83,7 @@ def by_kmeans(
     """
     if len(vectors) <= count:
         return list(range(len(vectors)))
-    centred = vectors.astype(np.float32)
-    centred -= centred.mean(axis=0)
-    nearest, distance = assign(centred, kmeans(centred, count, rng))
+    nearest, distance = assign(vectors, kmeans(vectors, count, rng))
     picked = []
     for cluster in range(count):
         members = np.flatnonzero(nearest == cluster)
@@ -95,14 +95,15 @@ def by_kmeans(
 
 def kmeans(vectors: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Centres (count, dims) by mini-batch k-means (Sculley 2010) from a k-means++ start."""
-    centres = _spread(vectors[rng.permutation(len(vectors))[: 3 * max(BATCH, count)]], count, rng)
+    first = vectors[rng.permutation(len(vectors))[: 3 * max(BATCH, count)]]
+    centres = _spread(first.astype(np.float32), count, rng)
     seen = np.zeros(count)
-    limit = TOLERANCE * float(vectors.var(axis=0).mean())
+    limit = TOLERANCE * _variance(vectors)
     for _ in range(PASSES):
         before = centres.copy()
         order = rng.permutation(len(vectors))
         for start in range(0, len(order), BATCH):
-            batch = vectors[order[start : start + BATCH]]
+            batch = vectors[order[start : start + BATCH]].astype(np.float32)
             nearest, _ = assign(batch, centres)
             for cluster in np.unique(nearest):
                 members = batch[nearest == cluster]
@@ -161,10 +162,30 @@ def standardised(vectors: np.ndarray, labeled: np.ndarray) -> tuple[np.ndarray, 
 
 
 def assign(vectors: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest centre of each vector, and the squared distance to it."""
-    squared = (vectors**2).sum(axis=1)[:, None] - 2 * vectors @ centres.T + (centres**2).sum(axis=1)
-    nearest = squared.argmin(axis=1)
-    return nearest, np.maximum(squared[np.arange(len(vectors)), nearest], 0.0)
+    """The nearest centre of each vector, and the squared distance to it.
+
+    Vectors are bytes or floats; no more than `_TOGETHER` of them become floats at a time.
+    """
+    nearest = np.empty(len(vectors), np.int64)
+    distance = np.empty(len(vectors), np.float32)
+    # Far from the origin the squares of float32 would swallow small distances.
+    origin = centres.mean(axis=0)
+    there = centres - origin
+    for start in range(0, len(vectors), _TOGETHER):
+        some = vectors[start : start + _TOGETHER].astype(np.float32) - origin
+        squared = (some**2).sum(axis=1)[:, None] - 2 * some @ there.T + (there**2).sum(axis=1)
+        best = squared.argmin(axis=1)
+        nearest[start : start + len(some)] = best
+        distance[start : start + len(some)] = np.maximum(squared[np.arange(len(some)), best], 0.0)
+    return nearest, distance
+
+
+def _variance(vectors: np.ndarray) -> float:
+    """The mean of the variances of all dimensions."""
+    mean = vectors.mean(axis=0)
+    blocks = range(0, len(vectors), _TOGETHER)
+    squares = sum(((vectors[i : i + _TOGETHER] - mean) ** 2).sum(axis=0) for i in blocks)
+    return float(np.mean(squares / len(vectors)))
 
 
 def _spread(vectors: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -42,15 +42,19 @@ class Inspection(NamedTuple):
 
 
 def inspect(
-    item: LabeledFrame | LabeledCrop, bodyparts: Sequence[str]
+    item: LabeledFrame | LabeledCrop, bodyparts: Sequence[str], *, once: bool = False
 ) -> tuple[Inspection, np.ndarray | None]:
-    """Reads, decodes and checks one image. The pixels are None if the item cannot be used."""
+    """Reads, decodes and checks one image. The pixels are None if the item cannot be used.
+
+    Args:
+      once: see `inside.frame`.
+    """
 
     def problem(level: str, what: str) -> Problem:
         return Problem(level, item.file, item.row, item.name, what)
 
     try:
-        pixels, orientation = images.load(item.image)
+        pixels, orientation = images.load(item.image, once=once)
     except FileNotFoundError:
         return Inspection(item, (problem(ERROR, f"image missing: no file {item.image}"),)), None
     except OSError as error:
@@ -80,8 +84,11 @@ def report(
     labels: Labels, splits: Sequence[str], progress: Callable[[Iterable], Iterable] = iter
 ) -> list[Problem]:
     """Every problem of a source: of its files, rows, images, classes and split."""
-    with ThreadPoolExecutor(4) as pool:
-        inspected = pool.map(lambda item: inspect(item, labels.bodyparts)[0], labels.items)
+    readers = images.readers((item.image for item in labels.items), 4)
+    with ThreadPoolExecutor(readers) as pool:
+        inspected = pool.map(
+            lambda item: inspect(item, labels.bodyparts, once=True)[0], labels.items
+        )
         inspections = list(progress(inspected))
     found = [*labels.problems]
     for inspection in inspections:

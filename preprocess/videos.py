@@ -7,7 +7,7 @@ before it and recognises frames by their timestamps, so that ranges join without
 import contextlib
 import queue
 import threading
-from collections.abc import Container, Generator, Iterator
+from collections.abc import Container, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import av
@@ -21,6 +21,9 @@ _PROBED = 40
 # How many frames before a range decoding begins, tried in turn until its first frame appears:
 # 16 is the longest run of B-frames, 300 a common distance of key frames.
 _BACKS = (0, 20, 300)
+# Frames this far apart are sought one by one; on average a seek decodes half of the usual distance
+# of key frames (250), and opens the file.
+_FAR = 200
 _UNREADABLE = (av.FFmpegError, OSError, ValueError)
 
 
@@ -133,10 +136,26 @@ def read(
         expected = next(numbers, None)
 
 
+def read_some(video: Video, numbers: Sequence[int]) -> Iterator[Frame]:
+    """Frames of these numbers, which rise; what lies far between two of them is not decoded."""
+    first = 0
+    for i, number in enumerate(numbers, 1):
+        # Without timestamps every range is decoded from the beginning of the video.
+        if i == len(numbers) or (video.times and numbers[i] - number > _FAR):
+            start, stop = numbers[first], number + 1
+            yield from read(window(video, start, stop), start, stop, set(numbers[first:i]))
+            first = i
+
+
 def read_ahead(
     video: Video, start: int, stop: int, depth: int, only: Container[int] | None = None
 ) -> Generator[Frame, None, None]:
     """`read` in a thread, at most `depth` frames ahead of the consumer."""
+    return ahead(read(video, start, stop, only), depth)
+
+
+def ahead(frames: Iterator[Frame], depth: int) -> Generator[Frame, None, None]:
+    """Frames from a thread of their own, at most `depth` of them before they are asked for."""
     waiting: queue.Queue = queue.Queue(maxsize=depth)
     stopped = threading.Event()
 
@@ -151,7 +170,7 @@ def read_ahead(
 
     def work():
         try:
-            for frame in read(video, start, stop, only):
+            for frame in frames:
                 if not put(frame):
                     return
             put(None)

@@ -1,6 +1,6 @@
 """The encoded images of a dataset's labels by key, and what a model answers to them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -49,6 +49,12 @@ class Frames(store.Records[EncodedFrame]):
                 f"belong to {record.width}x{record.height}. Run `beampose features` again."
             )
         return found
+
+
+def probes(records: Iterable[LabelRecord]) -> list[LabelRecord]:
+    """Images by which an exported model is verified: the first held-out ones that can be read."""
+    originals = sorted((r for r in records if r.copy == 0), key=lambda r: r.name)
+    return ([r for r in originals if r.split == "test"] or originals)[:5]
 
 
 def answers(

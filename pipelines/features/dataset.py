@@ -109,6 +109,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
             f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS_FILE} says why "
             "for each."
         )
+    frames.keep_probe(config.dataset, records)
     counts = {
         "images": len(originals),
         "copies": len(records) - len(originals),

@@ -8,12 +8,14 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from pipelines.features import extract, steps, store
-from preprocess import images
+from preprocess import images, inside
 from preprocess.labels import Problem
 from trainer import artefacts, embed, schema
-from trainer.frames import FRAMES, Frames
+from trainer.frames import FRAMES, Frames, probes
 from trainer.schema import LabelRecord
 from trainer.store import SUFFIX
+
+PROBE = "probe"
 
 
 class KeepFrames(beam.PTransform):
@@ -94,6 +96,24 @@ def encoded(one: extract.Pending) -> bytes:
     except tf.errors.OpError:
         same = False
     return data if same else images.encode_png(pixels)
+
+
+def keep_probe(folder: str, records: Iterable[LabelRecord]) -> None:
+    """Keeps one image if they lie inside other files, which the trainer cannot open.
+
+    A training verifies the model it exports by an image, see `trainer.frames.probes`.
+    """
+    for record in probes(records):
+        if inside.parse(record.image_uri) is None or record.key in Frames(folder):
+            return
+        try:
+            data = images.encoded(record.image_uri)
+        except (OSError, ValueError):
+            continue
+        frame = schema.EncodedFrame(record.key, data, record.height, record.width)
+        target = artefacts.place(folder, f"{FRAMES}-{PROBE}{SUFFIX}")
+        store.write_records(target, [(record.key, schema.frame_example(frame))])
+        return
 
 
 def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, Any]:

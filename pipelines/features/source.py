@@ -20,8 +20,9 @@ def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[s
         combine=settings.combine,
     )
     if not labels.items and not even_if_empty:
-        why = f" {labels.problems[0].what}." if labels.problems else ""
-        raise ValueError(f"{settings.path} holds no labels.{why} Run `beampose check`.")
+        first = labels.problems[0] if labels.problems else None
+        why = f" {first.file}: {first.what}." if first else ""
+        raise ValueError(f"{settings.path} holds no labels.{why} `beampose check` lists all.")
     if config.split.from_:
         return labels, shuffles.read(labels.items, config.split.from_, config.split.shuffle)
     by = config.split

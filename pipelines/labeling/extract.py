@@ -99,7 +99,7 @@ def run(
                 raise ValueError("there is no such file")
             found, vectors = _video(videos.index(path), root, settings, known, progress)
         except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
+            failures.append((path, files.why(error)))
             continue
         if known is not None and len(vectors):
             shown = [known.labeled, vectors] if len(known.labeled) else [vectors]

@@ -23,7 +23,7 @@ class Source:
         self.looked_at = self.lost = 0
 
     def frame(self, number: int) -> np.ndarray | None:
-        found = next(videos.read(self.video, number, number + 1))
+        found = next(videos.read_some(self.video, [number]))
         return None if found.pixels is None else self._cropped(found.pixels)
 
     def vectors(self, numbers: list[int], embed: Embed | None) -> tuple[list[int], np.ndarray]:
@@ -36,13 +36,8 @@ class Source:
         good: list[int] = []
 
         def frames() -> Iterator[np.ndarray]:
-            wanted = set(numbers)
-            stop = numbers[-1] + 1
-            reading = videos.read_ahead(self.video, numbers[0], stop, _AHEAD)
-            name = files.name(self.video.path)
-            for frame in self._progress(reading, stop - numbers[0], name):
-                if frame.index not in wanted:
-                    continue
+            reading = videos.ahead(videos.read_some(self.video, numbers), _AHEAD)
+            for frame in self._progress(reading, len(numbers), files.name(self.video.path)):
                 self.looked_at += 1
                 if frame.pixels is None:
                     self.lost += 1
@@ -53,8 +48,11 @@ class Source:
         if not numbers:
             return [], np.empty((0, 0), np.float32)
         if embed is None:
-            small = [select.thumbnail(frame) for frame in frames()]
-            return good, np.stack(small) if small else np.empty((0, 0), np.uint8)
+            # One block of bytes: a long video has many thousand of them.
+            small = bytearray()
+            for frame in frames():
+                small += select.thumbnail(frame).tobytes()
+            return good, np.frombuffer(small, np.uint8).reshape(len(good), -1 if good else 0)
         vectors = embed(frames())
         return good, vectors
 

@@ -70,7 +70,7 @@ def run(
                 raise ValueError("there is no such file")
             done.append(_video(config.outliers, one, root, text, progress))
         except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, str(error)))
+            failures.append((one.video or one.given, files.why(error)))
     return done, failures
 
 

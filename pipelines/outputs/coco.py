@@ -30,11 +30,13 @@ def write(
     and which bodyparts are of the scene.
 
     Raises:
-      ValueError: something else is there already, and `overwrite` is not set.
+      ValueError: something else is there already, and `overwrite` is not set; or no image can be
+        read.
     """
     root = artefacts.place(folder)
     frames: Any = labels.items
     copied = pictures.copy(frames, root / IMAGES, overwrite=overwrite, progress=progress)
+    pictures.refuse_none(copied, len(labels.items))
     split_of = {item.name: split for item, split in zip(labels.items, splits, strict=True)}
     data = json.dumps(_document(labels, copied.pictures, split_of)).encode()
     file = keeping.File(root / FILE, data)

@@ -10,16 +10,22 @@ from trainer import artefacts
 
 
 class File(NamedTuple):
-    """What a file shall hold; `same`: what is there means the same, whatever its bytes."""
+    """What a file shall hold.
+
+    Attributes:
+      same: what is there means the same, whatever its bytes.
+      grown: it holds what is there, and more.
+    """
 
     place: UPath
     data: bytes
     same: bool = False
+    grown: bool = False
 
 
 def conflicts(files: Iterable[File]) -> list[UPath]:
     """Those of which something else is there."""
-    return [f.place for f in files if not f.same and _differs(f)]
+    return [f.place for f in files if not (f.same or f.grown) and _differs(f)]
 
 
 def refuse(places: list[UPath]) -> None:

@@ -63,6 +63,18 @@ def copy(
     return Copied(found, problems, written)
 
 
+def refuse_none(copied: Copied, labeled: int) -> None:
+    """Raises ValueError if none of so many labeled images could be read; the text says why."""
+    if not copied.pictures:
+        why = f": {copied.problems[0].what}" if copied.problems else "."
+        raise ValueError(f"None of {labeled} labeled images can be read{why}")
+
+
+def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:
+    """Where frames would go, before any is read; their sizes are not known."""
+    return [Picture(frame, video, name, 0, 0) for frame, video, name in _named(frames)[0]]
+
+
 def by_video(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
     found: dict[str, list[Picture]] = defaultdict(list)
     for picture in pictures:
@@ -96,7 +108,8 @@ def _named(
 
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
     """Each with (bytes, height, width), or with what is wrong; a few are read ahead."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    readers = images.readers((frame.image for frame, *_ in named), _THREADS)
+    with ThreadPoolExecutor(readers) as pool:
         for start in range(0, len(named), _TOGETHER):
             some = named[start : start + _TOGETHER]
             yield from zip(some, pool.map(_bytes, some), strict=True)
@@ -105,7 +118,7 @@ def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
 def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
     frame, _, name = one
     try:
-        pixels = images.load(frame.image)[0]
+        pixels = images.load(frame.image, once=True)[0]
         own = inside.parse(frame.image) is None
         as_it_is = own and files.suffix(frame.image) == files.suffix(name)
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)

@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 from upath import UPath
 
-from pipelines.outputs import keeping, pictures
+from pipelines.outputs import dlc_config, keeping, merging, pictures
 from pipelines.outputs.deeplabcut import KEY
 from pipelines.outputs.pictures import Picture
-from preprocess import files, inside
-from preprocess.labels import SINGLE, WARNING, Labels, Problem
+from preprocess.labels import SINGLE, WARNING, LabeledFrame, Labels, Problem
 from preprocess.sources.deeplabcut import LABELED_DATA
 from trainer import artefacts
 
@@ -47,35 +45,49 @@ def write(
     overwrite: bool = False,
     progress: Callable[[Iterable], Iterable] = iter,
     fraction: float = 0.95,
+    merge: bool = False,
 ) -> Written:
     """Writes labels into a project, which may exist.
 
     Args:
       scorer: under whose name; the project's own, else the labels', if None.
       fraction: the TrainingFraction of a new project.
+      merge: rows of other images stay beside the new ones; else other rows are refused.
 
     Raises:
       ValueError: a project of other bodyparts or individuals, or other labels of this scorer are
         there and `overwrite` is not set; or no image can be read.
     """
     root = artefacts.place(folder)
-    existing = _existing(root / CONFIG)
+    existing = dlc_config.read(root / CONFIG)
     scorer = _safe(scorer or existing.get("scorer") or labels.scorer or "imported")
     problems = _fits(existing, labels, scorer, root)
+    if merge:
+        # Before any picture is written.
+        _merged(
+            labels, pictures.by_video(pictures.planned(_frames(labels))), scorer, root, overwrite
+        )
     copied = pictures.copy(
-        labels.items,  # pyright: ignore[reportArgumentType]
+        _frames(labels),
         root / LABELED_DATA,
         overwrite=overwrite,
         progress=progress,
     )
-    if not copied.pictures:
-        why = f": {copied.problems[0].what}" if copied.problems else "."
-        raise ValueError(f"None of {len(labels.items)} labeled images can be read{why}")
+    pictures.refuse_none(copied, len(labels.items))
     videos = pictures.by_video(copied.pictures)
     config = existing or _config(labels, scorer, root, fraction)
+    tables = {video: table(labels, own, scorer) for video, own in videos.items()}
+    if merge:
+        tables = _merged(labels, videos, scorer, root, overwrite)
+    stem = f"CollectedData_{scorer}"
+    of_labels = [
+        file
+        for video, own in tables.items()
+        for file in table_files(own, root / LABELED_DATA / video / stem)
+    ]
     written = [
-        *_labels_files(labels, videos, scorer, root),
-        _config_file(config, existing, videos, root),
+        *(merging.grown(of_labels) if merge else of_labels),
+        dlc_config.with_videos(config, existing, videos, root),
     ]
     if not overwrite:
         keeping.refuse(keeping.conflicts(written[:-1]))
@@ -138,14 +150,23 @@ def _columns(labels: Labels) -> list[tuple[int, int, int]]:
     ]
 
 
-def _labels_files(
-    labels: Labels, videos: dict[str, list[Picture]], scorer: str, root: UPath
-) -> list[keeping.File]:
-    found = []
-    for video, own in videos.items():
-        stem = root / LABELED_DATA / video / f"CollectedData_{scorer}"
-        found += table_files(table(labels, own, scorer), stem)
-    return found
+def _merged(
+    labels: Labels,
+    videos: dict[str, list[Picture]],
+    scorer: str,
+    root: UPath,
+    overwrite: bool,
+) -> dict[str, pd.DataFrame]:
+    return {
+        video: merging.merge(
+            table(labels, own, scorer), root / LABELED_DATA / video, overwrite=overwrite
+        )
+        for video, own in videos.items()
+    }
+
+
+def _frames(labels: Labels) -> list[LabeledFrame]:
+    return [item for item in labels.items if isinstance(item, LabeledFrame)]
 
 
 def _says(csv: UPath, frame: pd.DataFrame) -> bool:
@@ -160,18 +181,6 @@ def _says(csv: UPath, frame: pd.DataFrame) -> bool:
         return len(there) == len(frame) and there.reindex(frame.index).equals(frame)
     except (ValueError, KeyError, TypeError, IndexError):
         return False
-
-
-def _existing(file: UPath) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not a YAML file: {error}") from None
-    if not isinstance(told, dict):
-        raise ValueError(f"{file} must hold keys and values.")
-    return told
 
 
 def _names(labels: Labels) -> dict[str, list[str]]:
@@ -240,35 +249,6 @@ def _config(labels: Labels, scorer: str, root: UPath, fraction: float) -> dict[s
         "corner2move2": [50, 50],
         "move2corner": True,
     }
-
-
-def _config_file(
-    config: dict[str, Any],
-    existing: dict[str, Any],
-    videos: dict[str, list[Picture]],
-    root: UPath,
-) -> keeping.File:
-    """The config with an entry of video_sets for every folder: DeepLabCut finds labels by them."""
-    sets = dict(config.get("video_sets") or {})
-    known = {files.stem(path) for path in sets}
-    for video, own in videos.items():
-        if video not in known:
-            crop = f"0, {own[0].width}, 0, {own[0].height}"
-            sets[_video(own[0], video, root)] = {"crop": crop}
-    place = root / CONFIG
-    if existing and len(sets) == len(existing.get("video_sets") or {}):
-        return keeping.File(place, b"", same=True)
-    config["video_sets"] = sets
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=10_000)
-    return keeping.File(place, text.encode())
-
-
-def _video(picture: Picture, video: str, root: UPath) -> str:
-    """The video a folder's frames were read from; else where DeepLabCut would keep it."""
-    place = inside.parse(picture.frame.image)
-    if place is not None and not place.dataset and files.stem(place.file) == video:
-        return files.absolute(place.file)
-    return str(root / "videos" / f"{video}.mp4")
 
 
 def _safe(name: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pipelines.results import find, smooth, table
 from pipelines.results.find import Found
+from preprocess import files
 from trainer import artefacts
 from trainer.config import Config, to_dict
 
@@ -29,7 +30,7 @@ def run(config: Config, paths: Sequence[str]) -> tuple[list[Done], list[tuple[st
         try:
             done.append(_one(config, one))
         except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, str(error)))
+            failures.append((one.video or one.given, files.why(error)))
     return done, failures
 
 

@@ -174,7 +174,7 @@ def _picture(evidence: Evidence, one: Suspicion) -> str | None:
     """None if the image is gone since it was embedded."""
     record = evidence.records[one.image]
     try:
-        pixels = images.decode(files.read_bytes(record.image_uri))
+        pixels = images.load(record.image_uri)[0]
     except (OSError, ValueError):
         return None
     if not one.parts:

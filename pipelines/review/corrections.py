@@ -4,6 +4,7 @@ import csv
 import datetime
 import io
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,20 @@ def read(path: str) -> list[Correction]:
       FileNotFoundError: no such file.
       ValueError: it is no such csv, or a marked row cannot be used; the text names the row.
     """
+    return [_correction(row, place) for row, place in marked(path, _NEEDED, COLUMNS)]
+
+
+def marked(
+    path: str, needed: Sequence[str], columns: Sequence[str]
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Rows of a csv of proposals that shall be applied, and where each stands.
+
+    Args:
+      needed: columns that must be there.
+      columns: all that the audit writes.
+
+    Raises: as `read`.
+    """
     if not files.exists(path):
         raise FileNotFoundError(f"No file {path}.")
     text = files.read_bytes(path).decode("utf-8-sig", "replace")
@@ -49,25 +64,25 @@ def read(path: str) -> list[Correction]:
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     table = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
+    missing = [name for name in needed if name not in (table.fieldnames or ())]
     if missing:
         raise ValueError(
-            f"{path} must have the columns {', '.join(COLUMNS)}, as `beampose audit` writes for "
-            f"bodyparts. Missing: {', '.join(missing)}."
+            f"{path} must have the columns {', '.join(columns)}, as `beampose audit` writes for "
+            f"this experiment. Missing: {', '.join(missing)}."
         )
-    found = []
     try:
         for row in table:
             mark = (row["apply"] or "").strip().lower()
             if mark == YES:
-                found.append(_correction(row, f"{path} row {table.line_num}"))
+                # A short row has cells that are None.
+                told = {name: row[name] or "" for name in needed}
+                yield told, f"{path} row {table.line_num}"
             elif mark not in ("", NO):
                 raise ValueError(
                     f"{path} row {table.line_num}: apply must be {YES} or {NO}. Received: {mark!r}."
                 )
     except csv.Error as error:
         raise ValueError(f"{path} row {table.line_num} cannot be read: {error}.") from None
-    return found
 
 
 def apply(found: list[Correction], root: str, scorer: str) -> Applied:

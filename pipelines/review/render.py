@@ -14,7 +14,7 @@ from pipelines.results import table as tables
 from pipelines.results.find import Found
 from pipelines.results.table import Table
 from pipelines.review import boxes, draw
-from preprocess import videos
+from preprocess import files, videos
 from preprocess.labels import SINGLE
 from trainer import artefacts
 from trainer.config import Config, Render
@@ -64,7 +64,7 @@ def run(
         try:
             done.append(_video(config, one, progress, filtered))
         except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, str(error)))
+            failures.append((one.video or one.given, files.why(error)))
     return done, failures
 
 
@@ -138,7 +138,7 @@ def _run_crops(
         try:
             numbers = numbers[_part(config.render, numbers, video)]
         except ValueError as error:
-            failures.append((video.path, str(error)))
+            failures.append((video.path, files.why(error)))
             continue
         found = detections.read(f"{stem}.parquet")
         frames = boxes.labeled_frames(video, found, pcutoff(config), numbers)

@@ -59,8 +59,11 @@ def write(
             found["wrong"] = (item.file, item.row, item.name) in wrong
         return found
 
-    with ThreadPoolExecutor(2) as pool:
-        cards = [one for one in progress(pool.map(card, order)) if one]
+    readers = images.readers((item.image for item in labels.items), 2)
+    with ThreadPoolExecutor(readers) as pool:
+        # Drawn in the order of the source: frames of a video are not sought one by one.
+        drawn = list(progress(pool.map(card, range(len(order)))))
+    cards = [one for i in order if (one := drawn[i])]
     environment = Environment(
         loader=PackageLoader("pipelines.review", "."), autoescape=select_autoescape()
     )
@@ -158,7 +161,7 @@ def _class_of(item: LabeledFrame | LabeledCrop) -> int:
 def _thumbnail(item: LabeledFrame | LabeledCrop, labels: Labels, side: int) -> str | None:
     """None if the image cannot be read: that is one of the problems."""
     try:
-        pixels = images.decode(files.read_bytes(item.image))
+        pixels = images.load(item.image, once=True)[0]
     except (OSError, ValueError):
         return None
     height, width = pixels.shape[:2]

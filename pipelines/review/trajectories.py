@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from pipelines.results import find, table
 from pipelines.results.find import Found
 from pipelines.review import plots, timeline
+from preprocess import files
 from trainer import artefacts
 from trainer.config import Config
 
@@ -59,7 +60,7 @@ def run(
         try:
             done += _video(config, one, filtered)
         except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, str(error)))
+            failures.append((one.video or one.given, files.why(error)))
     return done, failures
 
 

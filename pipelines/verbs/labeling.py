@@ -10,6 +10,7 @@ from trainer.config import Config
 
 if TYPE_CHECKING:
     from pipelines.labeling.extract import Known
+    from pipelines.review.corrections import Applied
 
 
 def audit(arguments: argparse.Namespace) -> int:
@@ -34,26 +35,43 @@ def audit(arguments: argparse.Namespace) -> int:
 
 
 def _apply(path: str, config: Config) -> int:
-    from pipelines.features import source
-    from pipelines.review import corrections
-
-    if config.source.format != "deeplabcut":
-        raise ValueError(
-            "--apply writes into DeepLabCut projects; crops are corrected by moving the files into "
-            "the folder (or changing the line of the csv) of their class."
-        )
-    found = corrections.read(path)
-    labels, _ = source.read(config)
-    done = corrections.apply(found, _root(config.source.path), labels.scorer)
+    found, done = _applied(path, config)
     for words in done.lost:
         print(f"FAILED {words}")
     for file in done.written:
         print(f"changed: {file}")
     backup = f" As they were: {done.backup}" if done.backup else ""
-    print(f"audit: {done.done} of {len(found)} marked corrections written.{backup}")
+    print(f"audit: {done.done} of {found} marked corrections written.{backup}")
     if done.written:
         print("Run `beampose features` again: it takes up the new labels and embeds nothing.")
     return 1 if done.lost else 0
+
+
+def _applied(path: str, config: Config) -> tuple[int, "Applied"]:
+    """How many corrections are marked, and what became of them."""
+    from pipelines.features import source
+    from pipelines.review import audit as auditing
+    from pipelines.review import corrections, reclassify
+
+    told = config.source
+    if told.format in reclassify.WRITERS:
+        classes = reclassify.read(path)
+        backups = files.join(config.output, auditing.FOLDER)
+        return len(classes), reclassify.WRITERS[told.format](classes, told.path, backups)
+    if told.format != "deeplabcut":
+        raise ValueError(
+            f"--apply cannot write into labels of the format {told.format} ({told.path}): it "
+            "writes into DeepLabCut projects, folders of crops and lists of crops. `beampose "
+            "import-labels` makes a DeepLabCut project of them: audit that one."
+        )
+    labels, _ = source.read(config)
+    if isinstance(told.scorer, list) and len(told.scorer) > 1:
+        raise ValueError(
+            f"--apply cannot write into the labels of {', '.join(told.scorer)} together: which of "
+            "them is wrong? Audit each with source.scorer."
+        )
+    points = corrections.read(path)
+    return len(points), corrections.apply(points, _root(told.path), labels.scorer)
 
 
 def _root(path: str) -> str:

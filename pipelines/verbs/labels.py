@@ -63,6 +63,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
         to,
         scorer=arguments.scorer,
         overwrite=arguments.overwrite,
+        merge=True,
         progress=lambda items: arguments.progress(items, len(labels.items), "images"),
     )
     problems = [*labels.problems, *written.problems]

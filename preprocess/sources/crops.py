@@ -33,7 +33,8 @@ def read(path: str) -> Labels:
         declared = SPLITS.get(files.name(folder).lower())
         for class_folder in _folders(folder) if declared else [folder]:
             found += [
-                (image, _class(class_folder), declared) for image in _images(class_folder, problems)
+                (image, class_of(class_folder), declared)
+                for image in _images(class_folder, problems)
             ]
     classes = _ordered({label for _, label, _ in found})
     if len(classes) < 2:
@@ -68,7 +69,8 @@ def _folders(path: str) -> list[str]:
     ]
 
 
-def _class(folder: str) -> str:
+def class_of(folder: str) -> str:
+    """The class that a folder's name says."""
     lower = files.name(folder).lower()
     return CLASSES.get(lower, lower)
 

@@ -22,7 +22,7 @@ def read(path: str) -> Labels:
       FileNotFoundError: no such file, or a folder without csv files.
       ValueError: fewer than two classes.
     """
-    lists = _lists(path)
+    lists = paths(path)
     declared_classes = _dictionary(files.parent(lists[0]))
     problems: list[Problem] = []
     rows = [row for file in lists for row in _rows(file, problems)]
@@ -52,7 +52,12 @@ def read(path: str) -> Labels:
     return Labels(items=tuple(items), classes=classes, rule=rule, problems=tuple(problems))
 
 
-def _lists(path: str) -> list[str]:
+def paths(path: str) -> list[str]:
+    """The lists that a path means.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
     if not files.is_folder(path):
         if not files.exists(path):
             raise FileNotFoundError(f"No csv file {path}.")
@@ -90,11 +95,16 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
                 what = f"must be `uri,label`. Received: {','.join(row)!r}"
                 problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
                 continue
-            found.append((file, reader.line_num, cells[0].replace("\\", "/"), cells[1].lower()))
+            found.append((file, reader.line_num, spelled(cells[0]), cells[1].lower()))
     except csv.Error as error:
         what = f"cannot be read from here on: {error}. Is a quote not closed?"
         problems.append(Problem(ERROR, file, reader.line_num, "", what))
     return found
+
+
+def spelled(uri: str) -> str:
+    """An address as names of crops have it, on any system."""
+    return uri.replace("\\", "/")
 
 
 def _absolute(uri: str) -> bool:

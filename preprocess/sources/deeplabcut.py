@@ -125,7 +125,10 @@ def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
 def _label_folders(root: str) -> list[str]:
     labeled = files.join(root, LABELED_DATA)
     if not files.is_folder(labeled):
-        raise FileNotFoundError(f"{labeled} does not exist: the project has no labeled frames.")
+        raise FileNotFoundError(
+            f"{labeled} does not exist: the project has no labeled frames. `beampose "
+            "extract-frames` chooses frames to label, `import-labels` takes labels over."
+        )
     return [
         child
         for child in files.children(labeled)

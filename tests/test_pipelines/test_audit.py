@@ -127,7 +127,7 @@ def test_crops_get_another_class_proposed(trained, capsys):
     page = (Path(trained["crops"].output) / "audit/audit.html").read_text()
     assert "A head that never saw it says" in page or "Nothing speaks against" in page
     assert cli.main(["audit", str(file), "--apply", "x.csv"]) == 2
-    assert "moving the files" in capsys.readouterr().err
+    assert "No file x.csv" in capsys.readouterr().err
 
 
 def test_an_audit_needs_features(pose_file, capsys):

@@ -97,6 +97,47 @@ def test_labels_a_person_changed_are_not_overwritten(v1, tmp_path, capsys):
     assert "30.25" in csv.read_text()
 
 
+def test_frames_nobody_labeled_here_are_added_and_nothing_is_lost(v1, tmp_path, capsys):
+    to = fakes.project(tmp_path / "p", config={"bodyparts": list(fakes.BODYPARTS)})
+    config = (to / "config.yaml").read_text()
+    (to / "config.yaml").write_text(f"# mine\n{config}")
+    kept = by_name(sources.read("deeplabcut", str(to)))
+    before = files_of(to)
+    words = ["import-labels", str(v1), "--to", str(to), "--scorer", fakes.SCORER]
+    # The video of both is called cam1; its images are not.
+    for name in ("img1", "img2", "img10"):
+        (v1 / f"cam1/{name}.png").rename(v1 / f"cam1/img{int(name[3:]) + 50}.png")
+    for _ in "ab":
+        assert cli.main(words) == 0
+    assert "all of it was there already" in capsys.readouterr().out
+    both = sources.read("deeplabcut", str(to))
+    assert len(both.items) == 6 and not both.problems
+    for name, points in kept.items():
+        np.testing.assert_array_equal(by_name(both)[name], points)
+    np.testing.assert_array_equal(keypoints(both)[3:], keypoints(sources.read("imagej", str(v1))))
+    assert (to / "config.yaml").read_text().startswith("# mine\n")
+    changed = {f for f in files_of(to) if before.get(f, files_of(to)[f]) != files_of(to)[f]}
+    assert {f.name for f in changed} <= {"CollectedData_Ann.csv", "config.yaml"}
+    (copy,) = to.glob("labeled-data/cam1/CollectedData_Ann.csv.1.bak")
+    assert copy.read_bytes() == before[to / "labeled-data/cam1/CollectedData_Ann.csv"]
+
+
+def test_a_frame_labeled_otherwise_is_refused_before_anything_is_written(v1, tmp_path, capsys):
+    to = tmp_path / "p"
+    words = ["import-labels", str(v1), "--to", str(to), "--scorer", "Ann"]
+    assert cli.main(words) == 0
+    table = v1 / "cam1/nose.csv"
+    text = table.read_text()
+    assert "30.25" in text
+    table.write_text(text.replace("30.25", "31.25"))
+    (v1 / "cam1/img3.png").write_bytes(fakes.encode(fakes.pixels(7)))
+    before = files_of(to)
+    assert cli.main(words) == 2
+    err = capsys.readouterr().err
+    assert "img1.png" in err and "CollectedData_Ann" in err and "--overwrite" in err
+    assert files_of(to) == before
+
+
 def test_the_same_numbers_in_another_spelling_are_no_change(v1, tmp_path, capsys):
     to = tmp_path / "p"
     words = ["import-labels", str(v1), "--to", str(to), "--scorer", "Ann"]
@@ -456,3 +497,24 @@ def test_labels_and_videos_in_a_bucket_are_read(storage, tmp_path):
     assert cli.main(["import-labels", "gs://lab/labels/a.slp", "--to", str(to)]) == 0
     image = images.load(str(to / "labeled-data/film/img0030.png"))[0]
     assert fakes.number(image) == 30
+
+
+@pytest.mark.slow
+def test_real_labels_of_version_1_are_imported_trained_and_evaluated(shared_data, tmp_path, capsys):
+    """20 frames of DeepLabCut's first release: a reaching hand, 4 bodyparts."""
+    to = tmp_path / "reaching"
+    tables = str(shared_data / "v1-reachingJan30/data-reaching")
+    words = ["import-labels", tables, "--to", str(to), "--scorer", "Mackenzie"]
+    assert cli.main([*words, "--bodyparts", "hand,Finger1,Finger2,Joystick"]) == 0
+    config = experiment(tmp_path, "{format: deeplabcut, path: reaching}", "{by: image, test: 0.25}")
+    sets = ["features.backbone=resnet_compact", "features.weights=builtin", "features.scale=0.5"]
+    sets += ["features.copies=2", "features.pca=64", "train.steps=300"]
+    options = [word for key in sets for word in ("--set", key)]
+    for verb in ("features", "train", "evaluate"):
+        assert cli.main([verb, config, *options]) == 0
+    metrics = json.loads((tmp_path / "out/model/metrics.json").read_text())
+    assert sum(metrics["split"].values()) == 20
+    # 6.2 as measured: 12 frames to learn from; 1.5 on these.
+    assert metrics["test"]["median_error_px"] < 12
+    assert metrics["train"]["median_error_px"] < 4
+    assert (tmp_path / "out/evaluation/labels.csv").is_file()

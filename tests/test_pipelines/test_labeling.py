@@ -7,8 +7,8 @@ import yaml
 from PIL import Image
 
 from pipelines import cli
-from pipelines.labeling import embedding, extract
-from preprocess import images
+from pipelines.labeling import embedding, extract, keep
+from preprocess import images, videos
 from preprocess.sources import deeplabcut
 
 NEW = ["--bodyparts", "nose,tail", "--scorer", "me"]
@@ -137,3 +137,35 @@ def test_long_videos_are_looked_at_in_steps(film, tmp_path, monkeypatch):
     monkeypatch.setitem(extract.MOST, "kmeans", 10)
     assert extract_frames(film, tmp_path, "--count", "20", *NEW) == 0
     assert numbers(tmp_path) == list(range(0, 40, 4))
+
+
+def test_however_long_a_video_few_frames_are_held_at_a_time(film, monkeypatch):
+    held, most, used = 0, 0, []
+    some = videos.read_some
+
+    def counted(video, numbers):
+        nonlocal held, most
+        for frame in some(video, numbers):
+            held += 1
+            most = max(most, held)
+            yield frame
+
+    def embed(frames):
+        nonlocal held
+        for frame in frames:
+            used.append(frame.shape)
+            held -= 1
+        return np.zeros((len(used), 2))
+
+    monkeypatch.setattr(videos, "read_some", counted)
+    monkeypatch.setattr(keep, "_AHEAD", 3)
+    told = []
+    video = videos.index(film)
+    source = keep.Source(
+        video, (0, 80, 0, 48), lambda items, total, what: told.append(total) or items
+    )
+    numbers, _ = source.vectors(list(range(0, 40, 2)), embed)
+    assert numbers == list(range(0, 40, 2))
+    # Those that wait, the one that is used, and the one that was read meanwhile.
+    assert most <= 5
+    assert told == [20]

@@ -292,6 +292,27 @@ def test_some_frames_of_a_range_are_those_of_the_whole(mp4):
         np.testing.assert_array_equal(frame.pixels, whole[frame.index].pixels)
 
 
+def test_frames_far_apart_are_those_of_the_whole_and_what_lies_between_is_not_decoded(
+    path, monkeypatch
+):
+    monkeypatch.setattr(videos, "_FAR", 5)
+    video = videos.index(path)
+    whole = list(videos.read(video, 0, video.count))
+    passes = []
+    decode = videos._decode
+    monkeypatch.setattr(
+        videos, "_decode", lambda v, a, b, only: passes.append((a, b)) or decode(v, a, b, only)
+    )
+    wanted = [2, 7, 9, 22, 39]
+    some = list(videos.read_some(video, wanted))
+    assert [frame.index for frame in some] == wanted
+    for frame in some:
+        np.testing.assert_array_equal(frame.pixels, whole[frame.index].pixels)
+    trusted = [(2, 10), (22, 23), (39, 40)]
+    assert passes == (trusted if video.times else [(2, 40)])
+    assert list(videos.read_some(video, [])) == []
+
+
 def test_a_window_of_timestamps_reads_as_all_of_them(mp4, monkeypatch):
     monkeypatch.setattr(videos, "_BACKS", (0, 4))
     video = videos.index(mp4)
