@@ -160,6 +160,7 @@ def test_what_is_not_a_number_never_reaches_the_network(trained):
     assert all(np.isfinite(list(entry.values())).all() for entry in trained.history)
 
 
+@pytest.mark.slow
 def test_training_is_the_same_twice(other):
     some = other.examples(other.tracklets, 64)
     settings = Reid(triplets=64, epochs=1, dims=8)
