@@ -1,16 +1,14 @@
-"""Thresholds of assembly, from what a trained head says of labeled training images."""
+"""Weights of assembly, from what a trained head says of labeled training images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from trainer import metrics
-from trainer.assemble import MIN_AFFINITY, Rules
+from trainer.assemble import Rules
 
-# Pairs of peaks of one animal, and of two, that an edge needs before its threshold is moved.
+# Pairs of peaks of one animal, and of two, that an edge needs before its weight is set.
 ENOUGH = 10
-# Of pairs of two animals so many shall lie below the threshold, if pairs of one lie well above.
-BELOW = 0.95
 # Of labeled animals so many have at least twice as many bodyparts as an animal must have.
 COMMON = 0.95
 
@@ -23,6 +21,9 @@ def calibrate(
 ) -> Rules:
     """Rules whose edges count as much as they tell one animal from two, as in DeepLabCut's
     crossvalutils: by the area under the ROC curve of costs within and between animals.
+
+    The least affinity is left as it is: raised to what tells training images best it lost animals
+    in others, since those are answered less surely.
 
     Args:
       labels: of each image, (individuals, bodyparts, 2), NaN = not labeled.
@@ -39,17 +40,14 @@ def calibrate(
             costs = found["edge_costs"][e]
             within[e] += costs[known & (first == second)].tolist()
             between[e] += costs[known & (first != second)].tolist()
-    limits, weights = rules.min_affinity.copy(), rules.weights.copy()
+    weights = rules.weights.copy()
     for e, (own, other) in enumerate(zip(within, between, strict=True)):
         if min(len(own), len(other)) < ENOUGH:
             continue
         costs = np.array([*own, *other])
         ranked = metrics.auc(np.arange(len(costs)) < len(own), costs)
         weights[e] = max(2 * (ranked or 0.5) - 1, 0.0)
-        # Training images are answered better than others: half their usual cost is the most.
-        low, high = sorted((MIN_AFFINITY / 2, float(np.median(own)) / 2))
-        limits[e] = float(np.clip(np.quantile(other, BELOW), max(low, 0.0), max(high, 0.0)))
-    return rules._replace(min_affinity=limits, weights=weights)
+    return rules._replace(weights=weights)
 
 
 def owners(truth: np.ndarray, peaks: np.ndarray, likelihood: np.ndarray, near: float) -> np.ndarray:

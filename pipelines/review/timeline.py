@@ -38,8 +38,8 @@ def shares(table: Table) -> list[tuple[str, float]]:
     found = []
     for name in table.individuals:
         chosen = [i for i, (owner, _) in enumerate(table.points) if owner == name]
-        there = ~np.isnan(table.values[:, chosen, 0]).all(axis=1)
-        found.append((name, float(there.mean()) if len(there) else 0.0))
+        missing = np.isnan(table.values[:, chosen, 0]).all(axis=1)
+        found.append((name, 1 - float(np.mean(missing)) if missing.size else 0.0))
     return found
 
 
@@ -50,7 +50,8 @@ def identities(table: Table, joined: Sequence[Join], title: str) -> Any:
     figure, axes = plt.subplots(figsize=(9, height), layout="constrained")
     for row, (name, color) in enumerate(zip(known, plots.colors(len(known)), strict=True)):
         chosen = [i for i, (owner, _) in enumerate(table.points) if owner == name]
-        frames, share = _binned(table.frames, ~np.isnan(table.values[:, chosen, 0]))
+        missing = np.isnan(table.values[:, chosen, 0]).mean(axis=1)
+        frames, share = _binned(table.frames, 1 - missing)
         low, high = row - 0.42 * share, row + 0.42 * share
         axes.fill_between(frames, low, high, color=color, lw=0, step="post")
     for join in joined:
@@ -65,16 +66,15 @@ def identities(table: Table, joined: Sequence[Join], title: str) -> Any:
     return figure
 
 
-def _binned(frames: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First frame and mean share of bodyparts of each of `BINS` parts at most, and the last again.
+def _binned(frames: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First frame and mean share of each of `BINS` parts at most; the last is said twice.
 
     Args:
-      there: bool (rows, bodyparts).
+      share: (rows,), of bodyparts that are there.
     """
-    share = there.mean(axis=1)
     if not len(share):
         return frames, share
     starts = np.arange(0, len(share), -(-len(share) // BINS))
-    mean = np.add.reduceat(share, starts) / np.diff([*starts, len(share)])
+    mean = np.add.reduceat(share, starts) / np.diff(starts, append=len(share))
     # A bar ends where its last frame does.
     return np.append(frames[starts], frames[-1] + 1), np.append(mean, mean[-1])
