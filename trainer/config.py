@@ -12,9 +12,10 @@ import yaml
 from upath import UPath
 
 from trainer import artefacts
+from trainer.animal_settings import Reid, Track
 from trainer.checks import one_of
 from trainer.settings import POSE_FORMATS, Features, Source, Split, Train
-from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Reid, Render, Track
+from trainer.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
 
 TASKS = ("pose", "crops")
 

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import scaling
+from trainer.animal_settings import Reid
 from trainer.reid_network import clean, embed, network
 from trainer.scaling import Scaling
-from trainer.video_settings import Reid
 
 LOG = logging.getLogger(__name__)
 MARGIN = 1.0

@@ -10,7 +10,7 @@ import pytest
 from pipelines.tracking import appearance, identity, stitch, tracklets, triplets
 from pipelines.tracking.tracklets import Tracklet
 from trainer import artefacts, reid, reid_network, scaling
-from trainer.video_settings import Reid
+from trainer.animal_settings import Reid
 
 NAN = np.nan
 PARTS = ["nose", "left ear", "right ear", "back", "tail"]
