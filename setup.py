@@ -60,6 +60,7 @@ EXTRAS = {
     "worker": WORKER,
     "cloud": pins("google-cloud-aiplatform"),
     "all": [*WORKER, *REVIEW, *pins("google-cloud-aiplatform")],
+    "sleap": ["sleap-io>=0.9"],
     "test": [
         "pytest>=8",
         "ruff>=0.14,<0.18",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.outputs import individuals, tracks
+from pipelines.outputs import individuals, sleap, tracks
 from pipelines.outputs.individuals import Individuals
 from pipelines.tracking import appearance, triplets
 from pipelines.tracking import run as tracking
@@ -57,17 +57,21 @@ def run(
     progress: Callable[..., Iterable],
     *,
     labels: str | None = None,
+    slp: bool = False,
 ) -> Done:
     """Learns from all videos together, and stitches each anew: `_tr.h5` and `.csv`.
 
     Args:
       labels: a file that says who is who in the videos, to measure by.
+      slp: also writes SLEAP's file of each.
 
     Raises:
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
     seen, failures = [], []
+    if slp:
+        sleap.check()
     for name, path in tracking.named(config, paths):
         try:
             one = _seen(config, tracking.of_name(config, name, path), progress)
@@ -85,7 +89,10 @@ def run(
     done = []
     for one in seen:
         try:
-            done.append(_stitch(config, one, learned, labels))
+            said = _stitch(config, one, learned, labels)
+            done.append(said)
+            if slp:
+                tracking.write_slp(config, said)
         except (OSError, ValueError) as error:
             failures.append((one.video.path, str(error)))
     return Done(learned.info, done, failures)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from upath import UPath
 
-from pipelines.outputs import individuals, tracks
+from pipelines.outputs import individuals, sleap, tracks
 from pipelines.outputs.individuals import Head, Individuals
 from pipelines.predict import manifest
 from pipelines.tracking import appearance, gaps, identity, stitch, tracklets, truth
@@ -62,20 +62,27 @@ def run(
     progress: Callable[..., Iterable],
     *,
     labels: str | None = None,
+    slp: bool = False,
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Tracks videos. Returns a summary of each, and failures (path, reason).
 
     Args:
       labels: a file that says who is who in the videos, to measure by.
+      slp: also writes SLEAP's file of each.
 
     Raises:
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
     done, failures = [], []
+    if slp:
+        sleap.check()
     for name, path in named(config, paths):
         try:
-            done.append(_track(config, of_name(config, name, path), progress, labels))
+            said = _track(config, of_name(config, name, path), progress, labels)
+            done.append(said)
+            if slp:
+                write_slp(config, said)
         except (OSError, ValueError) as error:
             failures.append((path, str(error)))
     return done, failures
@@ -169,6 +176,26 @@ def write(stem: str, found: Detections, made: Tracks, *, method: str) -> UPath:
     return artefacts.place(f"{stem}{tracks.ENDINGS[method]}")
 
 
+def write_slp(config: Config, said: dict[str, Any]) -> None:
+    """Writes SLEAP's file beside the tracks that a summary is of; without unique bodyparts."""
+    table = tracks.read(said["file"])
+    owners, parts = (table.columns.get_level_values(level) for level in (1, 2))
+    names = said["individuals"]
+    bodyparts = list(dict.fromkeys(parts[owners.isin(names)]))
+    shape = (len(table), len(names), len(bodyparts), 3)
+    values = table.loc[:, owners.isin(names)].to_numpy().reshape(shape)
+    known = artefacts.require(config.model, "train").get("edges", [])
+    edges = [(a, b) for a, b in known if a in bodyparts and b in bodyparts]
+    video = sleap.Film(said["video"], said["frames"], said["height"], said["width"])
+    sleap.write(
+        said["file"].removesuffix(".h5") + ".slp",
+        values,
+        table.index.to_numpy(),
+        (names, bodyparts, edges),
+        video,
+    )
+
+
 def called(found: Detections, made: Tracks) -> list[str]:
     """Names of the tracks: those of the project, or numbers where there are more tracks.
 
@@ -211,6 +238,7 @@ def summary(video: Video, config: Config, found: Detections, made: Tracks) -> di
         **said,
         "source": individuals.source(video.stem),
         "settings": to_dict(config.track),
+        "frames": found.head.frames,
         "rows": len(found.frames),
         "tracks": made.keypoints.shape[1],
         "individuals": called(found, made),

@@ -17,6 +17,7 @@ def track(arguments: argparse.Namespace) -> int:
         asked.videos(arguments, config),
         arguments.progress,
         labels=getattr(arguments, "labels", None),
+        slp=getattr(arguments, "slp", False),
     )
     for one in done:
         print(f"track: {one['file']}")
@@ -36,6 +37,7 @@ def reid(arguments: argparse.Namespace) -> int:
         asked.videos(arguments, config),
         arguments.progress,
         labels=getattr(arguments, "labels", None),
+        slp=getattr(arguments, "slp", False),
     )
     info = done.info
     if info.get("reason"):
@@ -82,18 +84,22 @@ LABELS = (
     "--labels",
     {"metavar": "FILE", "help": "who is who in the videos (h5, csv, slp, json), to measure by"},
 )
+SLP = (
+    "--slp",
+    {"action": "store_true", "help": "also write SLEAP's .slp (pip install 'beampose[sleap]')"},
+)
 VERBS = {
     "track": Verb(
         track,
         "make tracks of several animals through videos",
         videos=True,
         tensorflow=False,
-        options=(LABELS,),
+        options=(LABELS, SLP),
     ),
     "reid": Verb(
         reid,
         "learn to tell animals apart by how they look, and make tracks by it",
         videos=True,
-        options=(LABELS,),
+        options=(LABELS, SLP),
     ),
 }

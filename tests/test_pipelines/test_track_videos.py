@@ -1,5 +1,6 @@
 """Several animals on videos: predicted, tracked, drawn; by the doors people use."""
 
+import importlib.util
 import pickle
 from dataclasses import replace
 
@@ -161,6 +162,29 @@ def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_p
     assert info["bodyparts"] == [*fakes.BODYPARTS, individuals.CROP]
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0
+
+
+def test_sleap_reads_the_tracks(ran, settings, capsys):
+    if importlib.util.find_spec("sleap_io") is None:
+        assert cli.main(["track", str(ran), "--slp"]) == 2
+        assert "pip install 'beampose[sleap]'" in capsys.readouterr().err
+        pytest.skip("sleap-io is not installed")
+    import sleap_io  # pyright: ignore[reportMissingImports]
+
+    assert cli.main(["track", str(ran), "--slp"]) == 0
+    file = f"{stem(settings)}_sk.slp"
+    table = tracks.read(f"{stem(settings)}_sk.h5")
+    told = sleap_io.load_slp(file, open_videos=False)
+    assert told.skeleton.node_names == list(fakes.BODYPARTS)
+    names = list(dict.fromkeys(table.columns.get_level_values(1)))[:2]
+    assert [track.name for track in told.tracks] == names
+    expected = table.to_numpy()[:, :18].reshape(COUNT, 2, 3, 3)
+    for frame in told.labeled_frames:
+        for one in frame.instances:
+            known = expected[frame.frame_idx, names.index(one.track.name)]
+            np.testing.assert_allclose(one.numpy(), known[:, :2], atol=1e-4)
+            np.testing.assert_allclose(one.points["score"], np.nan_to_num(known[:, 2]), atol=1e-4)
+    assert len(told.labeled_frames) == (~np.isnan(expected).all(axis=(1, 2, 3))).sum()
 
 
 def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
