@@ -110,6 +110,7 @@ def test_every_third_party_import_is_declared():
         "tfx_bsl": "tensorflow-transform",
         "markupsafe": "jinja2",
         "upath": "universal-pathlib",
+        "sleap_io": "sleap-io",
         # Of apache-beam[gcp] and google-cloud-aiplatform; imported by pipelines.cloud alone.
         "google": "google-cloud-aiplatform",
         "requests": "google-cloud-aiplatform",
