@@ -75,12 +75,7 @@ def run(
     for name, path in tracking.named(config, paths):
         try:
             one = _seen(config, tracking.of_name(config, name, path), progress)
-            if seen and one.described_by != seen[0].described_by:
-                raise ValueError(
-                    f"was predicted with other `predict.also` than {seen[0].video.path}: predict "
-                    "both alike, with crops or without."
-                )
-            seen.append(one)
+            seen.append(_comparable(one, seen))
         except (OSError, ValueError) as error:
             failures.append((path, str(error)))
     if not seen:
@@ -107,26 +102,31 @@ def _seen(config: Config, video: Video, progress: Callable[..., Iterable]) -> Se
     return Seen(video, found, triplets.split(found.pieces, config.reid.test, config.reid.seed), by)
 
 
+def _comparable(one: Seen, others: Sequence[Seen]) -> Seen:
+    """A video whose features mean what those of the others do.
+
+    Raises:
+      ValueError: another model made them, or they are of something else.
+    """
+    first = others[0] if others else one
+    if one.found.head.model_digest != first.found.head.model_digest:
+        raise ValueError(
+            f"was predicted by another model than {first.video.path}: predict both by one."
+        )
+    if one.described_by != first.described_by:
+        raise ValueError(
+            f"was predicted with other `predict.also` than {first.video.path}: predict both alike, "
+            "with crops or without."
+        )
+    return one
+
+
 def learn(config: Config, seen: Sequence[Seen], *, keep: bool = True) -> Learned:
     """Trains on the triplets of all videos; the network is kept in `<output>/reid` if wanted."""
     from trainer import reid, reid_network
 
     began = time.perf_counter()
-    rng = np.random.default_rng(config.reid.seed)
-    total = sum(_size(one.split.train) for one in seen)
-    sides: dict[str, list[reid.Examples]] = {"train": [], "test": []}
-    reasons = []
-    for one in seen:
-        share = _size(one.split.train) / max(total, 1)
-        for side, made in sides.items():
-            tracklets = one.split.train if side == "train" else one.split.test
-            part = 1.0 if side == "train" else max(config.reid.test, 0.05)
-            count = max(round(config.reid.triplets * share * part), 1)
-            mined = triplets.mine(tracklets, count, rng)
-            if mined.reason and side == "train":
-                reasons.append(f"{one.video.path}: {mined.reason}")
-            if len(mined.anchor):
-                made.append(_examples(one, mined))
+    training, held_out, reasons = _mined(config, seen)
     info: dict[str, Any] = {
         "settings": to_dict(config.reid),
         "videos": [one.video.path for one in seen],
@@ -134,7 +134,6 @@ def learn(config: Config, seen: Sequence[Seen], *, keep: bool = True) -> Learned
         "bodyparts": seen[0].described_by,
         "descriptors": seen[0].found.head.model_digest,
     }
-    training, held_out = (_joined(made) for made in sides.values())
     folder = join(config.output, FOLDER)
     if training is None:
         if keep:
@@ -152,6 +151,26 @@ def learn(config: Config, seen: Sequence[Seen], *, keep: bool = True) -> Learned
     if keep:
         reid_network.save(folder, trained.network, info)
     return Learned(trained.network, info)
+
+
+def _mined(config: Config, seen: Sequence[Seen]) -> tuple[Any, Any, list[str]]:
+    """Examples to learn from and to judge by, each None if there are none; and why not.
+
+    A video gives as many as its share of all detections.
+    """
+    rng = np.random.default_rng(config.reid.seed)
+    total = sum(_size(one.split.train) for one in seen)
+    training, held_out, reasons = [], [], []
+    for one in seen:
+        count = config.reid.triplets * _size(one.split.train) / max(total, 1)
+        mined = triplets.mine(one.split.train, max(round(count), 1), rng)
+        if mined.reason:
+            reasons.append(f"{one.video.path}: {mined.reason}")
+        judged = triplets.mine(one.split.test, max(round(count * config.reid.test), 1), rng)
+        for found, made in ((mined, training), (judged, held_out)):
+            if len(found.anchor):
+                made.append(_examples(one, found))
+    return _joined(training), _joined(held_out), reasons
 
 
 def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ SPLITS = {
     "testing": TEST,
     "test": TEST,
 }
+# What an experiment leaves in its `output`, but `train`, which may hold crops and no other images.
+OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
 CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
 CLASSES["negatives"] = "negative"
 
@@ -62,10 +64,14 @@ def read(path: str) -> Labels:
 
 
 def _folders(path: str) -> list[str]:
+    """Folders of crops; where an experiment writes into its own crops, not its results."""
+    results = OF_EXPERIMENTS if files.exists(files.join(path, "dataset", "COMPLETED")) else ()
     return [
         child
         for child in files.children(path)
-        if not files.name(child).startswith(".") and files.is_folder(child)
+        if not files.name(child).startswith(".")
+        and files.name(child) not in results
+        and files.is_folder(child)
     ]
 
 

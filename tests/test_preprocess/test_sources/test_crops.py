@@ -54,6 +54,16 @@ def test_other_classes_are_sorted_by_name(tmp_path):
     assert [item.split for item in labels.items] == [None] * 4
 
 
+def test_results_of_an_experiment_beside_the_crops_are_no_class(tmp_path):
+    root = fakes.crops(tmp_path, WHOLE)
+    (root / "plots").mkdir()
+    (root / "plots/losses.png").write_bytes(fakes.encode(fakes.pixels(0, 12, 20)))
+    assert crops.read(str(root)).classes == ("positive", "negative", "plots")
+    (root / "dataset").mkdir()
+    (root / "dataset/COMPLETED").write_bytes(b"")
+    assert crops.read(str(root)).classes == ("positive", "negative")
+
+
 def test_hidden_files_and_folders_are_ignored(tmp_path):
     root = fakes.crops(tmp_path, {**WHOLE, ".cache/Positive": 1, "Training/.thumbs": 1})
     (root / "Training/Positive/.DS_Store").write_bytes(b"x")
