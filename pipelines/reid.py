@@ -185,7 +185,11 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
     stem = tracking.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
     said = {
         **tracking.summary(one.video, config, one.found, made),
-        "reid": {"accuracy": learned.info.get("accuracy"), **known._asdict()},
+        "reid": {
+            "accuracy": learned.info.get("accuracy"),
+            "reason": known.reason,
+            "calibration": known._asdict(),
+        },
         "seconds": {"reid": round(time.perf_counter() - began, 3)},
     }
     if labels is not None:
