@@ -69,15 +69,16 @@ def run(
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
-    seen, failures = [], []
     if slp:
         sleap.check()
-    for name, path in tracking.named(config, paths):
-        try:
-            one = _seen(config, tracking.of_name(config, name, path), progress)
-            seen.append(_comparable(one, seen))
-        except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
+    alike: list[Seen] = []
+
+    def look(video: Video) -> Seen:
+        one = _seen(config, video, progress)
+        alike.append(_comparable(one, alike))
+        return one
+
+    seen, failures = tracking.each(config, paths, look)
     if not seen:
         return Done({}, [], failures)
     learned = learn(config, seen)

@@ -8,6 +8,7 @@ from upath import UPath
 from pipelines.outputs import keeping
 from pipelines.outputs.pictures import Picture
 from preprocess import files, inside, project
+from trainer import config as configs
 
 
 def read(file: UPath) -> dict[str, Any]:
@@ -16,15 +17,7 @@ def read(file: UPath) -> dict[str, Any]:
     Raises:
       ValueError: it is none.
     """
-    if not file.is_file():
-        return {}
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not a YAML file: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} must hold keys and values.")
-    return found
+    return configs.read(str(file), "config.yaml") if file.is_file() else {}
 
 
 def with_videos(

@@ -21,6 +21,17 @@ OPTIONS = {
 }
 
 
+def rate(fps: float, numbers: np.ndarray) -> float:
+    """Frames a second of a film of some frames of a video: of one in five it keeps its speed.
+
+    Args:
+      fps: of the video.
+      numbers: (frames,), which of its frames, one at least.
+    """
+    step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
+    return fps / max(step, 1)
+
+
 def write(
     target: artefacts.Address, frames: Iterable[np.ndarray], *, fps: float, codec: str = "auto"
 ) -> None:

@@ -11,6 +11,7 @@ from pipelines.predict.crops import resized
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
 from pipelines.predict.kinds import Result, Results
 from pipelines.predict.manifest import Range
+from pipelines.predict.reading import batches
 from pipelines.predict.view import View
 from preprocess.cut import Rule
 from preprocess.videos import Frame, Video
@@ -85,21 +86,8 @@ class Animals(NamedTuple):
         """
         rows: dict[int, dict[str, np.ndarray]] = {}
         failures: list[tuple[int, str]] = []
-        batch: list[Frame] = []
-
-        def flush():
-            if batch:
-                rows.update(self._found(batch, handler, model))
-                batch.clear()
-
-        for frame in frames:
-            if frame.pixels is None:
-                failures.append((frame.index, frame.failure))
-                continue
-            batch.append(frame)
-            if len(batch) == handler.batch_size:
-                flush()
-        flush()
+        for batch in batches(frames, handler.batch_size, failures):
+            rows.update(self._found(batch, handler, model))
         nobody = self._nobody(next(iter(rows.values()), None), model) if failures else {}
         each = [rows.get(number, nobody) for number in part.frames]
         return Result({name: np.stack([one[name] for one in each]) for name in each[0]}, failures)
@@ -196,15 +184,13 @@ class Animals(NamedTuple):
         handler: SavedModelHandler,
         model: FramePredictor,
     ) -> None:
-        """Adds `crops` float16 (individuals, dims), the features of each animal, 0 of nobody."""
+        """Fills in `crops`, the features of each animal that is there."""
         crops, places = [], []
         for i, one in enumerate(found):
             for slot, points in enumerate(one["keypoints"][..., :2]):
                 if not np.isnan(points).all():
                     crops.append(_crop(pixels[i], points))
                     places.append((i, slot))
-        for one in found:
-            one["crops"] = np.zeros(one["descriptors"].shape[::2], np.float16)
         for start in range(0, len(crops), handler.batch_size):
             some = crops[start : start + handler.batch_size]
             embedded = handler.outputs(some, model, CROPS)["embedding"]
@@ -229,6 +215,9 @@ class Animals(NamedTuple):
             "peaks": np.concatenate([one["peaks"], one["likelihood"][..., None]], axis=-1),
             "descriptors": np.where(own[..., None] >= 0, described, np.float16(0)),
         }
+        if CROPS in self.also:
+            # Of nobody it stays 0.
+            found["crops"] = np.zeros(described.shape[::2], np.float16)
         if FULL in self.also:
             found["edge_costs"] = one["edge_costs"].astype(np.float16)
             if "identity" in one:
@@ -243,8 +232,6 @@ class Animals(NamedTuple):
             one = {name: value[0] for name, value in model.predict(BLANK).items()}
             nothing = np.full((len(self.rules.individuals), len(self.rules.bodyparts)), -1)
             like = self._arrays(one, nothing)
-            if CROPS in self.also:
-                like["crops"] = np.zeros(like["descriptors"].shape[::2], np.float16)
         missing = ("keypoints", "single")
         return {k: np.full_like(v, np.nan if k in missing else 0) for k, v in like.items()}
 

@@ -11,6 +11,7 @@ from pipelines.outputs import deeplabcut
 from pipelines.predict.infer import FramePredictor, SavedModelHandler
 from pipelines.predict.kinds import Result, Results
 from pipelines.predict.manifest import Range
+from pipelines.predict.reading import batches
 from pipelines.predict.view import View
 from preprocess.videos import Frame, Video
 from trainer import artefacts
@@ -67,25 +68,11 @@ class Keypoints(NamedTuple):
         """
         failures: list[tuple[int, str]] = []
         rows: list[tuple[list[int], np.ndarray]] = []
-        batch: list[Frame] = []
         focus = None
-
-        def flush():
-            nonlocal focus
-            if batch:
-                pixels = [f.pixels for f in batch if f.pixels is not None]
-                found, focus = self._found(pixels, focus, handler, model)
-                rows.append(([f.index for f in batch], found))
-                batch.clear()
-
-        for frame in frames:
-            if frame.pixels is None:
-                failures.append((frame.index, frame.failure))
-                continue
-            batch.append(frame)
-            if len(batch) == handler.batch_size:
-                flush()
-        flush()
+        for batch in batches(frames, handler.batch_size, failures):
+            pixels = [f.pixels for f in batch if f.pixels is not None]
+            found, focus = self._found(pixels, focus, handler, model)
+            rows.append(([f.index for f in batch], found))
         shape = rows[0][1].shape[1:] if rows else _joined(model.predict(BLANK)).shape[1:]
         keypoints = np.full((len(part.frames), *shape), np.nan)
         place = {number: row for row, number in enumerate(part.frames)}

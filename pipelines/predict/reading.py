@@ -1,7 +1,7 @@
 """The frames of ranges of one video, from one decoder."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.predict.manifest import Range
 from preprocess import videos
@@ -40,3 +40,21 @@ def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range
             yield part, of(part)
     finally:
         stream.close()
+
+
+def batches(
+    frames: Iterable[Frame], size: int, failures: list[tuple[int, str]]
+) -> Iterator[list[Frame]]:
+    """Frames that have pixels, `size` at a time; of the others number and reason are added to the
+    failures."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if frame.pixels is None:
+            failures.append((frame.index, frame.failure))
+            continue
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

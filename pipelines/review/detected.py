@@ -9,6 +9,7 @@ from pipelines.outputs import film, individuals
 from pipelines.outputs.individuals import Individuals
 from pipelines.predict import manifest
 from pipelines.review import draw
+from pipelines.review import render as drawing
 from pipelines.tracking import run as tracking
 from preprocess import videos
 from trainer import artefacts
@@ -27,13 +28,7 @@ def run(
       ValueError: the model finds one animal, or the encoder is not there.
     """
     film.encoder(config.render.codec)
-    done, failures = [], []
-    for name, path in tracking.named(config, paths):
-        try:
-            done.append(_video(config, tracking.of_name(config, name, path), progress))
-        except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
-    return done, failures
+    return tracking.each(config, paths, lambda video: _video(config, video, progress))
 
 
 def _video(config: Config, one: tracking.Video, progress: Callable[..., Iterable]) -> UPath:
@@ -47,10 +42,9 @@ def _video(config: Config, one: tracking.Video, progress: Callable[..., Iterable
                 f"has {video.count} frames, its predictions are of others. Predict again."
             )
         numbers = found.whole("frames")
-        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
         frames = _frames(config, video, found, least)
         shown = progress(frames, len(numbers), one.name)
-        film.write(target, shown, fps=video.fps / max(step, 1), codec=config.render.codec)
+        film.write(target, shown, fps=film.rate(video.fps, numbers), codec=config.render.codec)
     return target
 
 
@@ -59,7 +53,7 @@ def _frames(
 ) -> Iterator[np.ndarray]:
     """Dots where the model is sure, rings where it is not; a colour for each bodypart."""
     render = config.render
-    pcutoff = config.predict.pcutoff if render.pcutoff is None else render.pcutoff
+    pcutoff = drawing.pcutoff(config)
     radius = render.dot_size or draw.dot_size(video.height, video.width)
     numbers = found.whole("frames")
     peaks = (one for piece in found.each("peaks") for one in piece["peaks"])

@@ -86,9 +86,8 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     target = artefacts.place(f"{one.stem}{ending}")
     style = _style(config, table, chosen)
     frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
-    # Of one frame in five, the film keeps its speed at a fifth of the rate.
-    step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
-    film.write(target, frames, fps=video.fps / max(step, 1), codec=config.render.codec)
+    fps = film.rate(video.fps, numbers)
+    film.write(target, frames, fps=fps, codec=config.render.codec)
     return target
 
 
@@ -142,10 +141,10 @@ def _run_crops(
             continue
         found = detections.read(f"{stem}.parquet")
         frames = boxes.labeled_frames(video, found, pcutoff(config), numbers)
-        step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1)
         target = artefacts.place(f"{stem}_labeled.mp4")
         shown = progress(frames, len(numbers), name)
-        film.write(target, shown, fps=video.fps / max(step, 1), codec=config.render.codec)
+        fps = film.rate(video.fps, numbers)
+        film.write(target, shown, fps=fps, codec=config.render.codec)
         done.append(target)
     return done, failures
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -20,6 +20,8 @@ from trainer.config import Config, to_dict
 
 # Joins that are listed, the dearest first: what a person should look at.
 LISTED = 20
+
+T = TypeVar("T")
 
 
 class Video(NamedTuple):
@@ -74,22 +76,25 @@ def run(
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
-    done, failures = [], []
     if slp:
         sleap.check()
-    for name, path in named(config, paths):
-        try:
-            said = _track(config, of_name(config, name, path), progress, labels)
-            done.append(said)
-            if slp:
-                write_slp(config, said)
-        except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
-    return done, failures
+
+    def one(video: Video) -> dict[str, Any]:
+        said = _track(config, video, progress, labels)
+        if slp:
+            write_slp(config, said)
+        return said
+
+    return each(config, paths, one)
 
 
-def named(config: Config, paths: Sequence[str]) -> list[tuple[str, str]]:
-    """(name, path) of videos, for a model of several animals.
+def each(
+    config: Config, paths: Sequence[str], work: Callable[[Video], T]
+) -> tuple[list[T], list[tuple[str, str]]]:
+    """Does something with each video whose individuals are known, and goes on where that fails.
+
+    Returns:
+      What came of the videos, and failures (path, reason).
 
     Raises:
       FileNotFoundError: there is no model, or a path matches nothing.
@@ -101,17 +106,17 @@ def named(config: Config, paths: Sequence[str]) -> list[tuple[str, str]]:
             f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
             "predictions are its track."
         )
-    return manifest.named(manifest.expand(paths))
+    done, failures = [], []
+    for name, path in manifest.named(manifest.expand(paths)):
+        try:
+            stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
+            done.append(work(_predicted(name, path, stem)))
+        except (OSError, ValueError) as error:
+            failures.append((path, str(error)))
+    return done, failures
 
 
-def of_name(config: Config, name: str, path: str) -> Video:
-    """A video that was predicted.
-
-    Raises:
-      FileNotFoundError: it was not.
-    """
-    scorer = artefacts.require(config.model, "train")["dlc_scorer"]
-    stem = f"{config.predictions}/{name}{scorer}"
+def _predicted(name: str, path: str, stem: str) -> Video:
     summary = artefacts.place(f"{stem}.json")
     if not summary.is_file():
         raise FileNotFoundError("has no predictions. Run `beampose predict` first.")

@@ -33,8 +33,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     asked = parser.parse_args()
     config = configs.load(asked.config, asked.set)
-    ((name, path),) = run.named(config, [asked.video])
-    video = run.of_name(config, name, path)
+    (video,), _ = run.each(config, [asked.video], lambda video: video)
     with individuals.read(video.stem) as held:
         keypoints = held.whole("keypoints")
         frames, single, head = held.whole("frames"), held.whole("single"), held.head
@@ -44,7 +43,7 @@ def main() -> None:
     pieces = list(tracklets.track(keypoints))
     found = run.Detections(head, frames, single, pieces, 0)
     split = triplets.split(pieces, config.reid.test, config.reid.seed)
-    labels = truth.read(asked.labels, path, head.bodyparts)
+    labels = truth.read(asked.labels, video.path, head.bodyparts)
     _, rows, known = np.intersect1d(frames[~hidden], labels.frames, return_indices=True)
     rows = np.flatnonzero(~hidden)[rows]
 
