@@ -4,7 +4,7 @@
 #   docker build -t beampose:cpu .
 #   docker build -t beampose:gpu --build-arg VARIANT=gpu .     (adds NVIDIA's libraries)
 #
-# Dataflow takes the entry point; a Vertex job names its command, `python -m trainer.task …`; the
+# Dataflow takes the entry point; a Vertex job names its command, `python -m beampose.trainer.task …`; the
 # Flex Template's service calls the launcher by its path. On your own machine:
 #   docker run --rm --user beampose -v "$PWD:/work" --entrypoint beampose beampose:cpu check my.yaml
 

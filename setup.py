@@ -1,4 +1,4 @@
-"""Builds the distribution `beampose`: the packages preprocess, pipelines and trainer."""
+"""Builds the distribution `beampose`: one import name, from the folders of the top level."""
 
 import re
 from pathlib import Path
@@ -77,9 +77,22 @@ EXTRAS = {
     ],
 }
 
+# Folders of the top level that are installed inside `beampose`.
+INSIDE = ("preprocess", "trainer", "pipelines")
+
+
+def packages():
+    """Names of all packages, as they are installed."""
+    found = ["beampose", *(f"beampose.{one}" for one in find_packages("beampose"))]
+    for folder in INSIDE:
+        found += [f"beampose.{folder}"]
+        found += [f"beampose.{folder}.{one}" for one in find_packages(folder)]
+    return found
+
+
 if __name__ == "__main__":
-    version = re.search(r'__version__ = "(.+)"', (HERE / "trainer/__init__.py").read_text())
-    assert version, "trainer/__init__.py must define __version__"
+    version = re.search(r'__version__ = "(.+)"', (HERE / "beampose/core/__init__.py").read_text())
+    assert version, "beampose/core/__init__.py must define __version__"
     setup(
         name="beampose",
         version=version.group(1),
@@ -88,13 +101,13 @@ if __name__ == "__main__":
         long_description_content_type="text/markdown",
         license="Apache-2.0",
         python_requires=">=3.10,<3.14",
-        packages=find_packages(include=["preprocess*", "pipelines*", "trainer*"]),
+        packages=packages(),
+        package_dir={"beampose": "beampose"} | {f"beampose.{one}": one for one in INSIDE},
         package_data={
-            "pipelines.review": ["*.html", "*.css"],
-            "pipelines": ["*.json"],
-            "trainer": ["builtin/*"],
+            "beampose.pipelines.report": ["templates/*"],
+            "beampose.trainer": ["builtin/*"],
         },
         install_requires=LABELS,
         extras_require=EXTRAS,
-        entry_points={"console_scripts": ["beampose = pipelines.cli:main"]},
+        entry_points={"console_scripts": ["beampose = beampose.pipelines.cli:main"]},
     )

@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from pipelines import verbs
-from trainer import __version__
-from trainer.quiet import import_tensorflow
+from beampose.pipelines import verbs
+from beampose.trainer.quiet import import_tensorflow
+
+from beampose.core import __version__
 
 EPILOG = "Words after -- go to Apache Beam, such as -- --runner=DataflowRunner --region=us-central1"
 
@@ -97,7 +98,7 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 def _cause(error: BaseException) -> str:
     """What went wrong, without the traceback that Beam folds into messages."""
-    from preprocess import files
+    from beampose.core import files
 
     text = files.why(error).strip() or type(error).__name__
     if isinstance(error, (OSError, ValueError)):
@@ -114,8 +115,7 @@ def _set_up_logging(debug: bool) -> None:
     if not debug:
         # tensorflow-transform speaks by way of absl, which has a level of its own.
         logging.getLogger("absl").setLevel(logging.ERROR)
-    for ours in ("preprocess", "pipelines", "trainer"):
-        logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("beampose").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from preprocess import files
+from beampose.core import files
 
 # Beside the crops that were cut by it.
 RULE_FILE = "crops.json"

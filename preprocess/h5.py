@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from preprocess import files
+from beampose.core import files
 
 # Above any table of labels; a compressed dataset may claim any size.
 MAX_BYTES = 1 << 30

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Iterable
 
 import numpy as np
+from beampose.preprocess import inside
 from PIL import Image, UnidentifiedImageError
 
-from preprocess import files, inside
+from beampose.core import files
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 # Below 178,956,970, where Pillow itself refuses.

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from preprocess.cut import Rule
+from beampose.preprocess.cut import Rule
 
 ERROR = "error"
 WARNING = "warning"

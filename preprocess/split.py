@@ -5,8 +5,9 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from preprocess import files
-from preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+
+from beampose.core import files
 
 _BUCKETS = 2**32
 

@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, cast
 
 import numpy as np
-
-from preprocess import files, images
-from preprocess.labels import (
+from beampose.preprocess import images
+from beampose.preprocess.labels import (
     ERROR,
     TEST,
     TRAIN,
@@ -18,6 +17,8 @@ from preprocess.labels import (
     Labels,
     Problem,
 )
+
+from beampose.core import files
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from preprocess import files
+from beampose.core import files
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.outputs import deeplabcut
-from trainer import artefacts
+from beampose.core import storage
+from beampose.formats.deeplabcut import prediction_writer
 
 
 def main(argv: list[str]) -> int:
@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
         print("usage: demo_summary.py FOLDER", file=sys.stderr)
         return 2
     folder = Path(argv[0])
-    pose, crops = (artefacts.read_json(folder / f"runs/{k}/model/metrics.json") for k in KINDS)
+    pose, crops = (storage.read_json(folder / f"runs/{k}/model/metrics.json") for k in KINDS)
     rows = [
         ("", "pose", "crops"),
         ("images to learn from", pose["split"]["train"], crops["split"]["train"]),
@@ -51,7 +51,7 @@ KINDS = ("pose", "crops")
 def video_error(folder: Path) -> float:
     """Median distance of the prediction from the truth of the rendered video, in pixels."""
     (file,) = predictions(folder, ".csv")
-    keypoints, bodyparts = deeplabcut.keypoints(deeplabcut.read(file))
+    keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(file))
     truth = pd.read_csv(folder / "truth.csv")
     distance = [
         np.hypot(keypoints[:, i, 0] - truth[f"{name}_x"], keypoints[:, i, 1] - truth[f"{name}_y"])
@@ -66,7 +66,7 @@ def labeled_video(folder: Path) -> str:
 
 
 def predictions(folder: Path, ending: str) -> list[Path]:
-    info = artefacts.read_json(folder / "runs/pose/model/info.json")
+    info = storage.read_json(folder / "runs/pose/model/info.json")
     return [folder / f"runs/pose/predictions/walk{info['dlc_scorer']}{ending}"]
 
 

@@ -60,7 +60,7 @@ def main() -> int:
     arguments = parser().parse_args()
     if arguments.size % 32:
         parser().error("--size must be a multiple of 32.")
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     work = Path(arguments.work or Path(arguments.out).with_suffix(""))
@@ -103,7 +103,7 @@ def collect(arguments: argparse.Namespace, work: Path) -> tuple[list[bytes], lis
 
 def pictures(path: Path, frames: int) -> Iterator[Any]:
     """The pixels of an image, or of evenly spread frames of a video."""
-    from preprocess import images, videos
+    from beampose.preprocess import images, videos
 
     try:
         if path.suffix.lower() in IMAGES:
@@ -138,9 +138,8 @@ class Distillation:
 
     def __init__(self, arguments: argparse.Namespace, pictures: list[bytes]):
         import keras
-
-        from trainer import compact, weights
-        from trainer.backbone import BACKBONES
+        from beampose.trainer import backbone_weights, compact
+        from beampose.trainer.backbone import BACKBONES
 
         keras.utils.set_random_seed(arguments.seed)
         self.arguments = arguments
@@ -148,8 +147,8 @@ class Distillation:
         self.pictures = [p for i, p in enumerate(pictures) if i % HELD_OUT]
         spec = BACKBONES[arguments.teacher]
         model = spec.build()
-        weights.load(model, arguments.teacher_weights, spec.published)
-        self.digest = weights.digest(model)
+        backbone_weights.load(model, arguments.teacher_weights, spec.published)
+        self.digest = backbone_weights.digest(model)
         taps = sorted([*MORE_TAPS.get(arguments.teacher, ()), *spec.taps], key=lambda tap: tap[1])
         outputs = [model.get_layer(name).output for name, _ in taps] + [model.output]
         self.teacher = keras.Model(model.input, outputs)
@@ -259,7 +258,7 @@ class Distillation:
         return means, [tf.math.reduce_std(values, 0) + 0.05 for values in joined]
 
     def _teach(self, images):
-        from trainer.backbone import scaled
+        from beampose.trainer.backbone import scaled
 
         return self.teacher(scaled(images, self.teacher_scale), training=False)
 
@@ -299,11 +298,11 @@ class Distillation:
     def _save(self, file: Path, state: dict) -> None:
         import numpy as np
 
-        from trainer import artefacts
+        from beampose.core import storage
 
         facts = np.array(json.dumps({"run": self._identity(), **state}))
         arrays = {f"live{i}": v.numpy() for i, v in enumerate(self.live)}
-        with artefacts.replacing(file) as temporary, temporary.open("wb") as handle:
+        with storage.replacing(file) as temporary, temporary.open("wb") as handle:
             np.savez(handle, facts=facts, allow_pickle=False, **arrays)
 
     def _load(self, file: Path, state: dict) -> None:
@@ -323,15 +322,14 @@ class Distillation:
     def _write(self, out: Path) -> None:
         """The folded weights as bfloat16, and a check that they still say the same."""
         import numpy as np
-
-        from trainer import compact, weights
+        from beampose.trainer import backbone_weights, compact
 
         if not all(math.isfinite(float(np.sum(v))) for v in self.student.get_weights()):
             sys.exit("The weights left the numbers: lower --learning-rate.")
         folded = compact.fold(self.trained)
-        weights.save_npz(folded, out)
+        backbone_weights.save_npz(folded, out)
         again = compact.build()
-        weights.load(again, str(out), weights.Published())
+        backbone_weights.load(again, str(out), backbone_weights.Published())
         probe = self._held_batch()[:8] / 127.5 - 1.0
         wanted, found = self.trained(probe, training=False), again(probe)
         error = float(np.abs(found - wanted).mean() / np.abs(wanted).mean())

@@ -22,7 +22,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def storage(monkeypatch) -> Iterator[Storage]:
+def buckets(monkeypatch) -> Iterator[Storage]:
     """Cloud Storage with the empty buckets `lab` and `other`, for this process and its children."""
     from upath import UPath
 

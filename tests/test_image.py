@@ -193,7 +193,7 @@ def test_every_door_opens_in_an_environment_made_as_the_images(clean, tmp_path):
     verb = clean.parent / "beampose"
     assert "predict" in answer(verb, "--help")
     assert answer(verb, "--version").startswith("beampose ")
-    assert "--model-dir" in answer(clean, "-I", "-m", "trainer.task", "--help")
+    assert "--model-dir" in answer(clean, "-I", "-m", "beampose.trainer.task", "--help")
     (path,) = re.findall(r"FLEX_TEMPLATE_PYTHON_PY_FILE=/usr/local/(\S+)", DOCKERFILE)
     assert "--verb" in answer(clean, "-P", clean.parent.parent / path, "--help")
     modules = {

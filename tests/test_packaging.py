@@ -73,7 +73,10 @@ def install_and_ask_for_help(archive, folder, packages, options):
         subprocess.run([*pip, *packages], check=True, capture_output=True)
     subprocess.run([*pip, *options, archive], check=True, capture_output=True)
     done = subprocess.run(
-        [python, "-I", "-m", "trainer.task", "--help"], cwd=folder, capture_output=True, text=True
+        [python, "-I", "-m", "beampose.trainer.task", "--help"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "--config" in done.stdout

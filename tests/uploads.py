@@ -4,9 +4,9 @@ import zipfile
 from pathlib import Path
 
 import fakes
+from beampose.pipelines.cloud import publish, upload_run, upload_status
 
-from pipelines.cloud import incoming, publish, status
-from trainer import artefacts
+from beampose.core import storage
 
 TINY = """
 train: {steps: 6, batch_size: 4, hidden: 8, layers: 1, evaluate_every: 3, checkpoint_every: 6}
@@ -26,30 +26,30 @@ def zipped(folder, target, prefix=""):
 
 def quick(config, stage):
     """Stands for hours of training: looks at the labels and leaves what a run leaves."""
-    from pipelines.features import source
+    from beampose.pipelines.features import labeled_source
 
-    stage(status.FEATURES)
-    labels, _ = source.read(config)
+    stage(upload_status.FEATURES)
+    labels, _ = labeled_source.read(config)
     output = Path(config.output)
     for name in ("model", "dataset", "evaluation", "store"):
         (output / name).mkdir(parents=True)
-        artefacts.complete(str(output / name), {"path": config.source.path})
-    stage(status.TRAINING)
+        storage.complete(str(output / name), {"path": config.source.path})
+    stage(upload_status.TRAINING)
     (output / "model/weights.bin").write_bytes(b"\xff" * 1000)
     (output / "dataset/rejects.jsonl").write_text("")
     (output / "report.html").write_text(f"<p>{config.source.path}</p>", encoding="utf-8")
-    stage(status.REPORT)
+    stage(upload_status.REPORT)
     return publish.Result({"labels": len(labels.items)}, len(labels.problems))
 
 
-QUICK = incoming.Settings(run=quick)
+QUICK = upload_run.Settings(run=quick)
 
 
 def never(config, stage):
     raise AssertionError("this must not run")
 
 
-def drop(place, storage, file, name="reach.zip"):
+def drop(place, buckets, file, name="reach.zip"):
     """Puts a zip into `incoming/` of a folder or bucket; the upload it is."""
     if not place.startswith("gs://"):
         target = Path(place, "incoming", name)
@@ -58,13 +58,13 @@ def drop(place, storage, file, name="reach.zip"):
         address = str(target)
     else:
         address = f"{place}/incoming/{name}"
-        storage.put(address, file.read_bytes())
-    generation = incoming.generation_of(artefacts.place(address))
-    return incoming.Upload(name.removesuffix(".zip"), address, generation)
+        buckets.put(address, file.read_bytes())
+    generation = upload_run.generation_of(storage.place(address))
+    return upload_run.Upload(name.removesuffix(".zip"), address, generation)
 
 
 def result_of(upload, place):
-    return artefacts.place(place, "models", upload.name, upload.generation)
+    return storage.place(place, "models", upload.name, upload.generation)
 
 
 def anchors():

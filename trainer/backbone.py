@@ -9,9 +9,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-
-from trainer import compact
-from trainer import weights as weight_files
+from beampose.trainer import backbone_weights, compact
 
 STRIDE = 8
 # Map sizes are even numbers of cells, as DeepLabCut's are: the stride-16 tap then fits exactly.
@@ -24,7 +22,7 @@ class Spec(NamedTuple):
     build: Callable
     taps: tuple[tuple[str, int], ...]
     scale: str
-    published: weight_files.Published
+    published: backbone_weights.Published
 
 
 def _mobilenet(alpha: float) -> Spec:
@@ -36,7 +34,7 @@ def _mobilenet(alpha: float) -> Spec:
 
     taps = (("block_3_expand_relu", 4), ("block_6_expand_relu", 8), ("block_13_expand_relu", 16))
     file = f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5"
-    return Spec(build, taps, "signed", weight_files.Published(imagenet=file))
+    return Spec(build, taps, "signed", backbone_weights.Published(imagenet=file))
 
 
 def _resnet(depth: int, last: str, md5: str) -> Spec:
@@ -46,12 +44,12 @@ def _resnet(depth: int, last: str, md5: str) -> Spec:
 
     taps = (("conv3_block4_out", 8), (last, 16))
     file = f"resnet/resnet{depth}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    return Spec(build, taps, "caffe", weight_files.Published(imagenet=file, md5=md5))
+    return Spec(build, taps, "caffe", backbone_weights.Published(imagenet=file, md5=md5))
 
 
 def _compact() -> Spec:
     taps = (("stage4", 4), ("stage8", 8), ("stage16", 16))
-    published = weight_files.Published(builtin="resnet_compact.npz")
+    published = backbone_weights.Published(builtin="resnet_compact.npz")
     return Spec(compact.build, taps, "signed", published)
 
 
@@ -72,7 +70,7 @@ def check(name: str, weights: str) -> None:
         raise ValueError(
             f"features.backbone must be one of {', '.join(BACKBONES)}. Received: {name!r}."
         )
-    weight_files.check(weights, BACKBONES[name].published)
+    backbone_weights.check(weights, BACKBONES[name].published)
 
 
 def grid(height: int, width: int, scale: float) -> tuple[int, int]:
@@ -87,7 +85,7 @@ class Backbone(tf.Module):
 
     Args:
       name: a key of `BACKBONES`.
-      weights: see `trainer.weights.load`.
+      weights: see `beampose.trainer.backbone_weights.load`.
       pooled: False for maps at stride 8, True for one vector an image (the pooled last stage).
 
     Attributes:
@@ -101,11 +99,11 @@ class Backbone(tf.Module):
         check(name, weights)
         spec = BACKBONES[name]
         model = spec.build()
-        weight_files.load(model, weights, spec.published)
+        backbone_weights.load(model, weights, spec.published)
         self.id = name
         self.weights = weights
         self.pooled = pooled
-        self.digest = weight_files.digest(model)
+        self.digest = backbone_weights.digest(model)
         self._strides = () if pooled else tuple(stride for _, stride in spec.taps)
         self._scaling = spec.scale
         taps = [model.output] if pooled else [model.get_layer(tap).output for tap, _ in spec.taps]
@@ -147,7 +145,7 @@ class Backbone(tf.Module):
 
     def tuned_digest(self) -> str:
         """sha256 of the weights as they are now, up to the taps, in hex."""
-        return weight_files.digest(self.network)
+        return backbone_weights.digest(self.network)
 
 
 def resize(frames: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -> tf.Tensor:

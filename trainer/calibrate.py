@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-
-from trainer import metrics
-from trainer.assemble import Rules
+from beampose.trainer import metrics
+from beampose.trainer.assemble import Rules
 
 # Pairs of peaks of one animal, and of two, that an edge needs before its weight is set.
 ENOUGH = 10

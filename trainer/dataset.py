@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, cast
 import ml_dtypes
 import numpy as np
 import tensorflow as tf
+from beampose.trainer import feature_store, schema
+from beampose.trainer.schema import LabelRecord
 
-from trainer import artefacts, schema, store
-from trainer.schema import LabelRecord
+from beampose.core import storage
 
 LABELS = "labels"
 
@@ -56,11 +57,11 @@ class Dataset:
     """
 
     def __init__(self, folder: str, stores: str, *, cache_mb: int):
-        self.info = artefacts.require(folder, "features")
-        self.store = str(artefacts.place(stores, self.info["store"]))
-        self.store_info = artefacts.require(self.store, "features")
+        self.info = storage.require(folder, "features")
+        self.store = str(storage.place(stores, self.info["store"]))
+        self.store_info = storage.require(self.store, "features")
         self.records = sorted(read_labels(folder), key=lambda r: (r.name, r.copy))
-        self._index = store.Index(self.store)
+        self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:
             raise ValueError(
@@ -218,9 +219,9 @@ def read_labels(folder: str) -> Iterator[LabelRecord]:
     Raises:
       ValueError: a file is damaged.
     """
-    for file in artefacts.whole(folder, f"{LABELS}-*.tfrecord"):
+    for file in storage.whole(folder, f"{LABELS}-*.tfrecord"):
         try:
-            with artefacts.local(file) as copy:
+            with storage.local(file) as copy:
                 for serialized in tf.data.TFRecordDataset(str(copy)).as_numpy_iterator():
                     yield schema.parse_label(cast(bytes, serialized))
         except (tf.errors.DataLossError, KeyError) as error:

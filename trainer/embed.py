@@ -1,9 +1,9 @@
 """Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
 import tensorflow as tf
+from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
 
-from trainer import artefacts
-from trainer.backbone import STRIDE, Backbone, grid, resize
+from beampose.core import storage
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
@@ -26,7 +26,7 @@ def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dic
 
 def recipe_id(values: dict) -> str:
     """A short name of a recipe, for folders."""
-    return f"{values['backbone']}-{artefacts.digest(values)[:12]}"
+    return f"{values['backbone']}-{storage.digest(values)[:12]}"
 
 
 class Embedder(tf.Module):
@@ -91,7 +91,7 @@ def of_store(recipe: dict, weights: str, store: str) -> Embedder:
 
     Args:
       recipe: of the store.
-      weights: of the backbone, see `trainer.weights.load`.
+      weights: of the backbone, see `beampose.trainer.backbone_weights.load`.
       store: folder.
 
     Raises:
@@ -105,7 +105,7 @@ def of_store(recipe: dict, weights: str, store: str) -> Embedder:
         )
     return Embedder(
         backbone,
-        str(artefacts.place(store, TRANSFORM)),
+        str(storage.place(store, TRANSFORM)),
         scale=recipe.get("scale", 1.0),
         crop_size=recipe.get("crop_size", 0),
     )
@@ -124,9 +124,9 @@ def decode(data: tf.Tensor) -> tf.Tensor:
 
 
 def exists(folder: str) -> bool:
-    return artefacts.place(folder, "saved_model.pb").is_file()
+    return storage.place(folder, "saved_model.pb").is_file()
 
 
 def _load(folder: str):
-    with artefacts.local(folder) as copy:
+    with storage.local(folder) as copy:
         return tf.saved_model.load(str(copy))

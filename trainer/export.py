@@ -5,9 +5,9 @@
 
 import numpy as np
 import tensorflow as tf
+from beampose.trainer.models import BYTES, EMBEDDING, AnimalsModel, CropModel, Model
 
-from trainer import artefacts
-from trainer.models import BYTES, EMBEDDING, AnimalsModel, CropModel, Model
+from beampose.core import storage
 
 SAVED_MODEL = "saved_model"
 LEGACY = "legacy"
@@ -35,7 +35,7 @@ class _Saved(tf.Module):
 def save(model: Model, folder: str) -> None:
     """Writes the SavedModel whole or not at all: `<folder>/saved_model`."""
     root = _Saved(model)
-    with artefacts.replacing_folder(artefacts.place(folder, SAVED_MODEL)) as temporary:
+    with storage.replacing_folder(storage.place(folder, SAVED_MODEL)) as temporary:
         tf.saved_model.save(root, str(temporary), signatures=model.signatures())
 
 
@@ -70,7 +70,7 @@ def save_legacy(model: CropModel, folder: str) -> None:
         signature = v1.saved_model.predict_signature_def(
             {"key": keys, "image_bytes": images}, outputs
         )
-        with artefacts.replacing_folder(artefacts.place(folder, LEGACY)) as temporary:
+        with storage.replacing_folder(storage.place(folder, LEGACY)) as temporary:
             # The builder wants to make the folder itself.
             builder = v1.saved_model.Builder(str(temporary / LEGACY))
             builder.add_meta_graph_and_variables(
@@ -89,7 +89,7 @@ def tensor_names(folder: str) -> dict[str, dict[str, dict[str, str]]]:
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
-    file = artefacts.place(folder, SAVED_MODEL, "saved_model.pb")
+    file = storage.place(folder, SAVED_MODEL, "saved_model.pb")
     (graph,) = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
 
     def names(tensors) -> dict[str, str]:
@@ -108,7 +108,7 @@ def load(folder: str):
     Raises:
       ValueError: it is not whole.
     """
-    with artefacts.local(artefacts.place(folder, SAVED_MODEL)) as copy:
+    with storage.local(storage.place(folder, SAVED_MODEL)) as copy:
         try:
             return tf.saved_model.load(str(copy))
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from beampose.trainer import embed, models, training, views
+from beampose.trainer.backbone import STRIDE
+from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch, order
+from beampose.trainer.encoded_frames import Frames, answers
+from beampose.trainer.schema import LabelRecord
+from beampose.trainer.tasks import task_table
 
-from trainer import artefacts, embed, kinds, models, views
-from trainer import train as training
-from trainer.backbone import STRIDE
-from trainer.config import Config
-from trainer.dataset import CropBatch, Dataset, PoseBatch, order
-from trainer.frames import Frames, answers
-from trainer.schema import LabelRecord
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "finetune.npz"
@@ -58,7 +59,7 @@ class Tuned:
 
     def __init__(self, config: Config, dataset: Dataset, frames: Frames):
         self._config, self._dataset, self._frames = config, dataset, frames
-        self._task = kinds.make(config, dataset)
+        self._task = task_table.make(config, dataset)
         self.score, self.sign = self._task.score, self._task.sign
         self.head, self.members = self._task.head, self._task.members
         self.embedder = embed.of_store(
@@ -227,7 +228,7 @@ def finetune(
         optimizer=optimizer,
         settings=settings,
         digest=_digest(config, dataset),
-        checkpoint=artefacts.place(checkpoints, CHECKPOINT),
+        checkpoint=storage.place(checkpoints, CHECKPOINT),
         logs=logs,
         held_out=dataset.of("test"),
     )
@@ -294,7 +295,7 @@ def _digest(config: Config, dataset: Dataset) -> str:
     }
     ranges = [getattr(config.features, name) for name in _RANGES]
     head = training.run_digest(config, dataset, choose=True)
-    return artefacts.digest(["finetune", head, settings, config.train.precision, ranges])
+    return storage.digest(["finetune", head, settings, config.train.precision, ranges])
 
 
 def _pose_signature(dataset: Dataset, side: int, batch_size: int) -> PoseViews:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from beampose.trainer import decode, embed
+from beampose.trainer.backbone import resize
+from beampose.trainer.tasks import animals, single
+from beampose.trainer.tasks.animals import Animals, Reading
 
-from trainer import animals, decode, embed, tasks
-from trainer.animals import Animals, Reading
-from trainer.backbone import resize
-from trainer.config import Config
+from beampose.core.settings.experiment import Config
 
 # Output of signature `frames` of crop models, by which crops are compared.
 EMBEDDING = "embedding"
@@ -51,7 +52,7 @@ class PoseModel(tf.Module):
     def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
         cell = _cell(features, size)
-        found = tasks.keypoints(self.heads, features, cell, self._locref_stdev, reach=self._reach)
+        found = single.keypoints(self.heads, features, cell, self._locref_stdev, reach=self._reach)
         found = found[:, None]
         outputs = {"keypoints": found[..., :2], "likelihood": found[..., 2]}
         return outputs if len(self.heads) == 1 else {**outputs, "spread": found[..., 3]}
@@ -187,7 +188,7 @@ class CropModel(tf.Module):
 
     def scores(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Encoded images (batch,) to float32 (batch, classes)."""
-        return tasks.scores(self.heads, self.embeddings(image_bytes))[0]
+        return single.scores(self.heads, self.embeddings(image_bytes))[0]
 
     def serve(self, key: tf.Tensor, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """`key` passes through, so that unordered batch predictions can be joined."""
@@ -204,7 +205,7 @@ class CropModel(tf.Module):
 
     def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored embeddings (batch, dims)."""
-        found, spread = tasks.scores(self.heads, features)
+        found, spread = single.scores(self.heads, features)
         outputs = {"prediction": tf.argmax(found, axis=1), "scores": found}
         return outputs if len(self.heads) == 1 else {**outputs, "spread": spread}
 
@@ -222,10 +223,10 @@ Model = PoseModel | AnimalsModel | CropModel
 
 
 def of_task(config: Config, embedder: embed.Embedder, task) -> Model:
-    """The model of an experiment: a trained task of `trainer.kinds` behind its embedder."""
+    """The model of an experiment: a trained task of `trainer.tasks` behind its embedder."""
     if isinstance(task, Animals):
         return AnimalsModel(embedder, task.members, task.reading)
-    if isinstance(task, tasks.Crops):
+    if isinstance(task, single.Crops):
         return CropModel(embedder, task.members)
     return PoseModel(embedder, task.members, config.train.locref_stdev, task.reach)
 

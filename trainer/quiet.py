@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainer import memory
+from beampose.trainer import memory
 
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and wakes its devices. Its log level applies only after that.
 
-    Memory it frees is kept, see `trainer.memory`.
+    Memory it frees is kept, see `beampose.trainer.memory`.
 
     Raises:
       ModuleNotFoundError: it is not installed.

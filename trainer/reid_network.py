@@ -15,8 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from beampose.trainer import scaling
 
-from trainer import artefacts, scaling
+from beampose.core import storage
 
 WEIGHTS = "weights.npz"
 BLOCKS = 4
@@ -155,7 +156,7 @@ def clean(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
     return np.where(present[..., None], vectors.astype(np.float32), np.float32(0))
 
 
-def save(folder: artefacts.Address, model: keras.Model, info: dict[str, Any]) -> None:
+def save(folder: storage.Address, model: keras.Model, info: dict[str, Any]) -> None:
     """Writes the network into a folder of its own, whole or not at all.
 
     Args:
@@ -170,13 +171,13 @@ def save(folder: artefacts.Address, model: keras.Model, info: dict[str, Any]) ->
         raise ValueError(f"The network is of {parts} bodyparts. Received: {info['bodyparts']}")
     arrays = {f"w{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     facts = {**info, "version": _VERSION, "dims": dims, "out": model.output_shape[-1]}
-    with artefacts.replacing_folder(folder) as temporary:
+    with storage.replacing_folder(folder) as temporary:
         np.savez(temporary / WEIGHTS, allow_pickle=False, **arrays)
-        artefacts.complete(temporary, facts)
+        storage.complete(temporary, facts)
 
 
 def load(
-    folder: artefacts.Address, *, bodyparts: Sequence[str], dims: int, descriptors: str
+    folder: storage.Address, *, bodyparts: Sequence[str], dims: int, descriptors: str
 ) -> tuple[keras.Model, dict[str, Any]]:
     """The network of a folder, and its info. Nothing the files say is run.
 
@@ -187,7 +188,7 @@ def load(
       FileNotFoundError: there is none, or it was not finished.
       ValueError: it is of other vectors, or damaged; the text names the folder.
     """
-    info = artefacts.require(folder, "reid")
+    info = storage.require(folder, "reid")
     again = f"Train it anew for these. ({folder})"
     if not isinstance(info, dict) or info.get("version") != _VERSION:
         raise ValueError(f"{folder} is of another version of beampose: train it anew.")
@@ -205,7 +206,7 @@ def load(
     if type(out) is not int or not HEADS <= out <= 1024 or out % HEADS:
         raise ValueError(f"{folder}: `out` must be a multiple of {HEADS}. Received: {out!r}")
     model = network(len(bodyparts), dims, out)
-    with artefacts.local(artefacts.place(folder, WEIGHTS)) as file:
+    with storage.local(storage.place(folder, WEIGHTS)) as file:
         try:
             _fill(model, file)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -3,7 +3,7 @@
 Cell (row, column) of a map covers a rectangle of the source image; its centre lies at
 ((column + 0.5) * cell_width, (row + 0.5) * cell_height) in source pixels. Targets are DeepLabCut's
 (pose_imgaug.py): a disc of radius `pos_dist_thresh` in the score map, and at its cells the offset
-to the keypoint divided by `locref_stdev`. `trainer.decode` is the inverse.
+to the keypoint divided by `locref_stdev`. `beampose.trainer.decode` is the inverse.
 """
 
 # TensorFlow's stubs do not know slices with an ellipsis.

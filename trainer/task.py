@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainer import __version__, artefacts, tuning
-from trainer import config as configs
-from trainer.quiet import import_tensorflow
+from beampose.trainer import tuning
+from beampose.trainer.quiet import import_tensorflow
+
+from beampose.core import __version__, files, storage
+from beampose.core.settings import experiment
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from trainer.dataset import Dataset
-    from trainer.folds import CrossValidation
-    from trainer.frames import Frames
-    from trainer.train import Result
+    from beampose.trainer.cross_validation import CrossValidation
+    from beampose.trainer.dataset import Dataset
+    from beampose.trainer.encoded_frames import Frames
+    from beampose.trainer.training import Result
 
 LOG = logging.getLogger(__name__)
 METRICS = "metrics.json"
@@ -43,7 +44,7 @@ class Folders(NamedTuple):
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the door. The AIP_ variables Vertex AI sets are their defaults."""
-    made = argparse.ArgumentParser(prog="python -m trainer.task", description=__doc__)
+    made = argparse.ArgumentParser(prog="python -m beampose.trainer.task", description=__doc__)
     made.add_argument("--config", required=True, help="the experiment's YAML file")
     made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     made.add_argument("--dataset", help="folder of labels; default: the output's dataset/")
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         settings = [*arguments.set, *tuning.overrides(rest)]
-        config = configs.load(arguments.config, settings)
+        config = experiment.load(arguments.config, settings)
         folders = default_folders(config)
         given = {
             "dataset": arguments.dataset,
@@ -77,25 +78,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def default_folders(config: configs.Config) -> Folders:
+def default_folders(config: experiment.Config) -> Folders:
     """The folders of an experiment on one machine."""
     return Folders(
         dataset=config.dataset,
         stores=config.store,
         model=config.model,
-        checkpoints=configs.join(config.output, "train", "checkpoints"),
-        logs=configs.join(config.output, "train", "logs"),
+        checkpoints=files.join(config.output, "train", "checkpoints"),
+        logs=files.join(config.output, "train", "logs"),
     )
 
 
-def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
+def run(config: experiment.Config, folders: Folders) -> dict[str, Any]:
     """Trains, evaluates, exports and verifies. Returns the metrics it wrote."""
     import_tensorflow()
-    from trainer import export
-    from trainer.dataset import Dataset
-    from trainer.frames import Frames
-    from trainer.models import CropModel
-    from trainer.train import train
+    from beampose.trainer import export
+    from beampose.trainer.dataset import Dataset
+    from beampose.trainer.encoded_frames import Frames
+    from beampose.trainer.models import CropModel
+    from beampose.trainer.training import train
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
     judged = _cross_validate(config, dataset, folders) if config.train.folds else None
@@ -107,7 +108,7 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     if config.train.mode == "finetune":
         before, result = result, _finetuned(config, dataset, folders, result)
     # Only now: a training that fails leaves the last model whole.
-    artefacts.begin(folders.model)
+    storage.begin(folders.model)
     began = time.perf_counter()
     model = result.task.model if before else _assemble(config, dataset, result)
     export.save(model, folders.model)
@@ -124,29 +125,29 @@ def run(config: configs.Config, folders: Folders) -> dict[str, Any]:
     metrics = _metrics(config, dataset, result, predicted)
     if before:
         metrics = _with_before(config, dataset, before, result, metrics)
-        file = artefacts.place(folders.model, "history_before_finetune.json")
-        artefacts.write_json(file, before.history)
+        file = storage.place(folders.model, "history_before_finetune.json")
+        storage.write_json(file, before.history)
     if judged:
-        artefacts.write_json(artefacts.place(folders.model, FOLDS_HISTORY), judged.histories)
+        storage.write_json(storage.place(folders.model, FOLDS_HISTORY), judged.histories)
         metrics["folds"] = {"number": config.train.folds, **judged.metrics}
         metrics["seconds"]["folds"] = round(judged.seconds, 2)
     uncertainty = _uncertainty(dataset, result.task, predicted["test"], judged)
     if uncertainty:
         metrics["uncertainty"] = uncertainty
-    artefacts.write_json(artefacts.place(folders.model, METRICS), metrics)
-    artefacts.write_json(artefacts.place(folders.model, HISTORY), result.history)
+    storage.write_json(storage.place(folders.model, METRICS), metrics)
+    storage.write_json(storage.place(folders.model, HISTORY), result.history)
     figure = (metrics["test"] or {}).get(result.task.score)
     tuning.report(result.task.score, figure, result.best_step)
     info = _info(config, dataset, result, skew, uncertainty)
     info["tensors"] = export.tensor_names(folders.model)
-    artefacts.complete(folders.model, info)
+    storage.complete(folders.model, info)
     return metrics
 
 
 def _finetuned(
-    config: configs.Config, dataset: "Dataset", folders: Folders, start: "Result"
+    config: experiment.Config, dataset: "Dataset", folders: Folders, start: "Result"
 ) -> "Result":
-    from trainer import finetune
+    from beampose.trainer import finetune
 
     return finetune.finetune(
         config,
@@ -154,12 +155,12 @@ def _finetuned(
         start,
         folder=folders.dataset,
         checkpoints=folders.checkpoints,
-        logs=configs.join(folders.logs, "finetune"),
+        logs=files.join(folders.logs, "finetune"),
     )
 
 
 def _with_before(
-    config: configs.Config,
+    config: experiment.Config,
     dataset: "Dataset",
     before: "Result",
     result: "Result",
@@ -186,26 +187,26 @@ def _with_before(
 
 
 def _cross_validate(
-    config: configs.Config, dataset: "Dataset", folders: Folders
+    config: experiment.Config, dataset: "Dataset", folders: Folders
 ) -> "CrossValidation":
     """Heads on parts of the training split; the test split stays unseen by all of them."""
-    from trainer import folds
+    from beampose.trainer import cross_validation
 
-    return folds.cross_validate(
+    return cross_validation.cross_validate(
         config,
-        folds.training_part(dataset),
+        cross_validation.training_part(dataset),
         folds=config.train.folds,
         by_video=False,
-        work=configs.join(folders.checkpoints, "folds"),
+        work=files.join(folders.checkpoints, "folds"),
     )
 
 
-def _together(config: configs.Config, dataset: "Dataset", judged: "CrossValidation") -> "Result":
+def _together(config: experiment.Config, dataset: "Dataset", judged: "CrossValidation") -> "Result":
     """The heads of all folds as one model."""
-    from trainer import kinds
-    from trainer.train import Result
+    from beampose.trainer.tasks import task_table
+    from beampose.trainer.training import Result
 
-    task = kinds.make(config, dataset)
+    task = task_table.make(config, dataset)
     task.members = [one.head for one in judged.tasks]
     task.finish()
     return Result(task, [], config.train.steps, None, judged.seconds)
@@ -215,14 +216,14 @@ def _uncertainty(
     dataset: "Dataset", task: Any, predicted: "np.ndarray", judged: "CrossValidation | None"
 ) -> dict[str, Any] | None:
     """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
-    from trainer import folds
+    from beampose.trainer import cross_validation
 
     if judged is None or not judged.radius:
         return None
     test = dataset.of("test")
     share = None
     if test:
-        share = folds.covered(judged.radius["radius_px"], task.errors(test, predicted))
+        share = cross_validation.covered(judged.radius["radius_px"], task.errors(test, predicted))
     return {**judged.radius, "coverage_test": share, "images": len(judged.records)}
 
 
@@ -232,8 +233,8 @@ def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
     return f"DLC_beampose-{network}_{info['project']}shuffle1_{step}"
 
 
-def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
-    from trainer import embed, models
+def _assemble(config: experiment.Config, dataset: "Dataset", result: "Result"):
+    from beampose.trainer import embed, models
 
     recipe = dataset.store_info["recipe"]
     embedder = embed.of_store(recipe, config.features.weights, dataset.store)
@@ -243,8 +244,7 @@ def _assemble(config: configs.Config, dataset: "Dataset", result: "Result"):
 def _probe(dataset: "Dataset", frames: "Frames"):
     """A labeled image and its stored features, or a random image where none can be read."""
     import numpy as np
-
-    from trainer.frames import probes
+    from beampose.trainer.encoded_frames import probes
 
     for record in probes(dataset.records):
         try:
@@ -256,7 +256,7 @@ def _probe(dataset: "Dataset", frames: "Frames"):
 
 
 def _metrics(
-    config: configs.Config,
+    config: experiment.Config,
     dataset: "Dataset",
     result: "Result",
     predicted: dict[str, "np.ndarray"],
@@ -288,14 +288,14 @@ def _metrics(
     return metrics
 
 
-def _kept_by(config: configs.Config, task, tested: bool) -> str:
+def _kept_by(config: experiment.Config, task, tested: bool) -> str:
     if config.train.ensemble:
         return f"last step of {config.train.folds} heads"
     return f"best test {task.score}" if tested else "last step"
 
 
 def _info(
-    config: configs.Config,
+    config: experiment.Config,
     dataset: "Dataset",
     result: "Result",
     skew: float | None,
@@ -323,7 +323,7 @@ def _info(
         **result.task.facts(),
         "heads": len(result.task.members),
         "uncertainty": uncertainty,
-        "config": configs.to_dict(config),
+        "config": experiment.to_dict(config),
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from beampose.trainer.dataset import NEAR
 
-from trainer.config import Features
-from trainer.dataset import NEAR
+from beampose.core.settings.experiment import Features
 
 
 class Change(NamedTuple):

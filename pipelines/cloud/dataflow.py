@@ -3,8 +3,9 @@
 import re
 import time
 
-from pipelines.cloud.settings import Cloud, is_stand_in
-from trainer.config import join
+from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
+
+from beampose.core.files import join
 
 GPU = "type:{};count:{};install-nvidia-driver"
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from beampose.pipelines.cloud import upload_status
+from beampose.pipelines.cloud.upload_status import Journal
 from upath import UPath
 
-from pipelines.cloud import status
-from pipelines.cloud.status import Journal
-from trainer import __version__, artefacts
+from beampose.core import __version__, storage
 
 REJECTS = "rejects.jsonl"
 PUBLISHED = ("model", "dataset", "evaluation", "report.html")
@@ -47,8 +47,8 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
         for name in PUBLISHED:
             _copy(output / name, journal.folder / name)
         journal.check()
-        artefacts.complete(journal.folder, {k: v for k, v in about.items() if k != "state"})
-    except status.TakenOver:
+        storage.complete(journal.folder, {k: v for k, v in about.items() if k != "state"})
+    except upload_status.TakenOver:
         raise
     except BaseException as error:
         with contextlib.suppress(Exception):
@@ -58,34 +58,34 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
             why = for_people(error, work)
             raise Again(f"The result could not be published: {why}") from error
         raise
-    journal.write(status.DONE, **figures)
+    journal.write(upload_status.DONE, **figures)
 
 
 def found(journal: Journal) -> bool:
     """Whether an earlier attempt published all but the word that it is done."""
-    if not (journal.folder / artefacts.COMPLETED).is_file():
+    if not (journal.folder / storage.COMPLETED).is_file():
         return False
-    about = artefacts.read_json(journal.folder / artefacts.INFO)
-    journal.write(status.DONE, metrics=about["metrics"], problems=about["problems"])
+    about = storage.read_json(journal.folder / storage.INFO)
+    journal.write(upload_status.DONE, metrics=about["metrics"], problems=about["problems"])
     return True
 
 
 def _copy(source: Path, target: UPath) -> None:
     if source.is_file():
-        with artefacts.replacing(target) as temporary:
+        with storage.replacing(target) as temporary:
             shutil.copyfile(source, temporary)
     else:
-        with artefacts.replacing_folder(target) as temporary:
+        with storage.replacing_folder(target) as temporary:
             shutil.copytree(source, temporary, dirs_exist_ok=True)
 
 
 def withdraw(folder: UPath) -> None:
     """Takes away what an attempt half published."""
-    for name in (artefacts.COMPLETED, artefacts.INFO, *PUBLISHED):
+    for name in (storage.COMPLETED, storage.INFO, *PUBLISHED):
         if (folder / name).is_file():
             (folder / name).unlink()
         else:
-            artefacts.remove(folder / name)
+            storage.remove(folder / name)
 
 
 def rejects(output: Path, work: Path, journal: Journal) -> int | None:
@@ -94,7 +94,7 @@ def rejects(output: Path, work: Path, journal: Journal) -> int | None:
     if not file.is_file():
         return None
     text = _without(file.read_text(encoding="utf-8"), work)
-    artefacts.write_text(journal.folder / REJECTS, text)
+    storage.write_text(journal.folder / REJECTS, text)
     return len(text.splitlines())
 
 

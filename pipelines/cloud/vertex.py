@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
+from beampose.pipelines import search_spec
+from beampose.pipelines.cloud import code_archives, prediction_requests
+from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
+from beampose.pipelines.report import model_card
+from beampose.trainer.export import SAVED_MODEL
+from beampose.trainer.task import METRICS
 
-from pipelines import search
-from pipelines.cloud import archives, requests
-from pipelines.cloud.settings import Cloud, is_stand_in
-from pipelines.review import card
-from trainer import artefacts
-from trainer.config import Config, join, to_dict
-from trainer.export import SAVED_MODEL
-from trainer.task import METRICS
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config, to_dict
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 15.0
@@ -37,10 +38,10 @@ folder = tempfile.mkdtemp()
 with tarfile.open(fileobj=io.BytesIO(data)) as archive:
     archive.extractall(folder, filter="data")
 sys.path.insert(0, os.path.join(folder, os.listdir(folder)[0]))
-sys.argv = ["trainer.task", *words]
-runpy.run_module("trainer.task", run_name="__main__", alter_sys=True)
+sys.argv = ["beampose.trainer.task", *words]
+runpy.run_module("beampose.trainer.task", run_name="__main__", alter_sys=True)
 """
-STUDY_ALGORITHMS = {search.GRID: "GRID_SEARCH", search.RANDOM: "RANDOM_SEARCH"}
+STUDY_ALGORITHMS = {search_spec.GRID: "GRID_SEARCH", search_spec.RANDOM: "RANDOM_SEARCH"}
 
 
 class Submission(NamedTuple):
@@ -88,7 +89,7 @@ class Services:
 
 def job_name(config: Config) -> str:
     """A name for people, of an experiment and a time."""
-    name = artefacts.place(config.output).name
+    name = storage.place(config.output).name
     return f"beampose-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
@@ -139,12 +140,12 @@ def custom_job(
     return {"display_name": name, "job_spec": spec, "labels": dict(cloud.labels)}
 
 
-def study(job: dict[str, Any], spec: search.Spec, metric: str, goal: str) -> dict[str, Any]:
+def study(job: dict[str, Any], spec: search_spec.Spec, metric: str, goal: str) -> dict[str, Any]:
     """The request of a search, as `aiplatform_v1.HyperparameterTuningJob` takes it."""
     parameters = [_study_parameter(name, one) for name, one in spec.parameters.items()]
     trials = spec.trials
-    if spec.algorithm == search.GRID:
-        trials = min(trials, len(search.settings(spec)))
+    if spec.algorithm == search_spec.GRID:
+        trials = min(trials, len(search_spec.settings(spec)))
     found: dict[str, Any] = {
         "metrics": [{"metric_id": metric, "goal": goal.upper()}],
         "parameters": parameters,
@@ -162,22 +163,22 @@ def study(job: dict[str, Any], spec: search.Spec, metric: str, goal: str) -> dic
     }
 
 
-def submit(services: Services, config: Config, spec: search.Spec | None) -> Submission:
+def submit(services: Services, config: Config, spec: search_spec.Spec | None) -> Submission:
     """Sends the archive and the experiment to the bucket and starts the job.
 
     Raises:
       OSError: there is no dataset, or a service refused.
     """
     cloud = services.cloud
-    artefacts.require(config.dataset, "features CONFIG --cloud CLOUD.yaml")
+    storage.require(config.dataset, "features CONFIG --cloud CLOUD.yaml")
     name = job_name(config)
     base = join(config.output, "jobs", name)
-    archive = archives.build(archives.TRAINER, artefacts.scratch(services))
+    archive = code_archives.build(code_archives.TRAINER, storage.scratch(services))
     package = join(base, archive.name)
-    artefacts.place(package).write_bytes(archive.read_bytes())
-    artefacts.write_text(join(base, "config.yaml"), yaml.safe_dump(to_dict(config)))
+    storage.place(package).write_bytes(archive.read_bytes())
+    storage.write_text(join(base, "config.yaml"), yaml.safe_dump(to_dict(config)))
     job = custom_job(
-        config, cloud, name=name, package=package, digest=archives.sha256(archive), base=base
+        config, cloud, name=name, package=package, digest=code_archives.sha256(archive), base=base
     )
     api = services.api
     if spec is None:
@@ -187,7 +188,7 @@ def submit(services: Services, config: Config, spec: search.Spec | None) -> Subm
             custom_job=api.CustomJob(job),
         )
         return Submission("custom_job", made.name, name, config.output)
-    metric, goal = search.GOALS[config.task]
+    metric, goal = search_spec.GOALS[config.task]
     job["job_spec"]["base_output_directory"] = {"output_uri_prefix": base}
     made = services.call(
         services.jobs.create_hyperparameter_tuning_job,
@@ -236,7 +237,7 @@ def follow(services: Services, submission: Submission, say: Callable[[str], None
     return job
 
 
-def best(job: Any, spec: search.Spec) -> tuple[dict[str, Any], float, str]:
+def best(job: Any, spec: search_spec.Spec) -> tuple[dict[str, Any], float, str]:
     """Settings, figure and number of the best trial of a study.
 
     Raises:
@@ -259,9 +260,9 @@ def best(job: Any, spec: search.Spec) -> tuple[dict[str, Any], float, str]:
 
 def adopt(submission: Submission, trial: str, config: Config) -> None:
     """Makes the model of a trial the experiment's."""
-    with artefacts.local(join(submission.output, trial, "model")) as copy:
-        artefacts.begin(config.model)
-        artefacts.upload(copy, config.model)
+    with storage.local(join(submission.output, trial, "model")) as copy:
+        storage.begin(config.model)
+        storage.upload(copy, config.model)
 
 
 def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
@@ -273,13 +274,13 @@ def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
     Raises:
       OSError: there is no finished model, or the service refused.
     """
-    info = artefacts.require(config.model, "submit")
-    metrics = artefacts.read_json(artefacts.place(config.model, METRICS))
-    text = card.text(info, metrics)
-    artefacts.write_text(join(config.model, "model_card.md"), text)
+    info = storage.require(config.model, "submit")
+    metrics = storage.read_json(storage.place(config.model, METRICS))
+    text = model_card.text(info, metrics)
+    storage.write_text(join(config.model, "model_card.md"), text)
     artifact = join(config.output, "serving", alias)
     serving_layout(config.model, artifact, 1)
-    name = artefacts.place(config.output).name
+    name = storage.place(config.output).name
     known = services.call(
         services.models.list_models, parent=services.parent, filter=f'display_name="{name}"'
     )
@@ -318,7 +319,7 @@ def batch_predict(
       FileNotFoundError: the model is not registered.
       OSError: the service refused.
     """
-    name = artefacts.place(config.output).name
+    name = storage.place(config.output).name
     known = services.call(
         services.models.list_models, parent=services.parent, filter=f'display_name="{name}"'
     )
@@ -329,10 +330,10 @@ def batch_predict(
         )
     title = job_name(config)
     base = join(config.output, "requests", title)
-    source = join(base, artefacts.place(file).name)
-    artefacts.place(source).write_bytes(artefacts.place(file).read_bytes())
+    source = join(base, storage.place(file).name)
+    storage.place(source).write_bytes(storage.place(file).read_bytes())
     target = join(base, "answers")
-    job = requests.batch_job(
+    job = prediction_requests.batch_job(
         model,
         name=title,
         source=source,
@@ -351,17 +352,17 @@ def batch_predict(
 
 def serving_layout(model: str, target: str, version: int) -> None:
     """Copies a SavedModel to `<target>/<version>/`, where TensorFlow Serving looks for it."""
-    with artefacts.local(artefacts.place(model, SAVED_MODEL)) as copy:
-        final = artefacts.place(target, str(version))
-        if artefacts.is_local(final):
-            with artefacts.replacing_folder(final) as temporary:
+    with storage.local(storage.place(model, SAVED_MODEL)) as copy:
+        final = storage.place(target, str(version))
+        if storage.is_local(final):
+            with storage.replacing_folder(final) as temporary:
                 shutil.copytree(copy, temporary, dirs_exist_ok=True)
         else:
-            artefacts.remove(final)
-            artefacts.upload(copy, final)
+            storage.remove(final)
+            storage.upload(copy, final)
 
 
-def _study_parameter(name: str, one: search.Parameter) -> dict[str, Any]:
+def _study_parameter(name: str, one: search_spec.Parameter) -> dict[str, Any]:
     found: dict[str, Any] = {"parameter_id": name}
     if one.values is not None:
         if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in one.values):

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils import shared
+from beampose.pipelines.features import embedding_worker
+from beampose.preprocess import images
+from beampose.preprocess.labels import LabeledCrop, LabeledFrame
+from beampose.trainer.embed import CELLS, FEATURES
 
-from pipelines.features import extract
-from preprocess import images
-from preprocess.labels import LabeledCrop, LabeledFrame
-from trainer import artefacts
-from trainer.embed import CELLS, FEATURES
+from beampose.core import storage
 
 # The sample is bounded: its cost does not grow with the data.
 FRAMES = 32
@@ -37,7 +37,12 @@ def sample(
 
 
 def analyze(
-    items: list, spec: extract.ModelSpec, *, pca: int, channels: int, options: PipelineOptions
+    items: list,
+    spec: embedding_worker.ModelSpec,
+    *,
+    pca: int,
+    channels: int,
+    options: PipelineOptions,
 ) -> str:
     """Runs the full-pass analyzers over a sample and saves the transform graph in a new folder.
 
@@ -81,7 +86,7 @@ def digest(folder: str, channels: int) -> str:
     import tensorflow as tf
 
     probe = np.random.default_rng(0).standard_normal((64, channels)).astype(np.float32)
-    with artefacts.local(folder) as copy:
+    with storage.local(folder) as copy:
         graph = tf.saved_model.load(str(copy))
     answer = graph.transform_fn({CELLS: tf.constant(probe)})[FEATURES]
     return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4").data).hexdigest()
@@ -91,7 +96,7 @@ def dims(folder: str) -> int:
     """Length of the vectors a transform graph gives."""
     import tensorflow as tf
 
-    with artefacts.local(folder) as copy:
+    with storage.local(folder) as copy:
         graph = tf.saved_model.load(str(copy))
     return int(graph.transform_fn.structured_outputs[FEATURES].shape[-1])
 
@@ -99,12 +104,12 @@ def dims(folder: str) -> int:
 class SampleCells(beam.DoFn):
     """Raw feature cells of an image as one Arrow record batch; an unreadable image gives none."""
 
-    def __init__(self, spec: extract.ModelSpec):
+    def __init__(self, spec: embedding_worker.ModelSpec):
         self._spec = spec._replace(transform=None)
         self._shared = shared.Shared()
 
     def setup(self):
-        self._model = extract.acquire(self._shared, self._spec)
+        self._model = embedding_worker.acquire(self._shared, self._spec)
 
     def process(self, item: LabeledFrame | LabeledCrop) -> Iterator[pa.RecordBatch]:
         try:

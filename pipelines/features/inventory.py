@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from beampose.pipelines.features import store_writer
+from beampose.trainer import embed, feature_store
+from beampose.trainer.dataset import read_labels
+from beampose.trainer.feature_store import Index
 from upath import UPath
 
-from pipelines.features import store as writing
-from trainer import artefacts, embed, store
-from trainer.dataset import read_labels
-from trainer.store import Index
+from beampose.core import storage
 
 # Files without an index may belong to a writer at work; older ones are what a killed one left.
 LEFT_AFTER_SECONDS = 3600
@@ -62,7 +63,7 @@ def listed(stores: str, own: str) -> list[Holding]:
     Raises:
       FileNotFoundError: there is none.
     """
-    infos = artefacts.place(stores).glob(f"*/{artefacts.INFO}")
+    infos = storage.place(stores).glob(f"*/{storage.INFO}")
     folders = [path.parent for path in sorted(infos, key=str)]
     if not folders:
         raise FileNotFoundError(f"{stores} holds no store. Run `beampose features` first.")
@@ -75,15 +76,15 @@ def verify(
     """Reads every byte; gives a line for each thing that is wrong."""
     for holding in listed(stores, own):
         folder = holding.folder
-        if not (folder / artefacts.COMPLETED).is_file():
+        if not (folder / storage.COMPLETED).is_file():
             yield f"{folder} was not finished: run `beampose features` again"
-        shards = artefacts.whole(folder / store.SHARDS, "*.json")
+        shards = storage.whole(folder / feature_store.SHARDS, "*.json")
         manifest = {shard["file"]: shard for shard in holding.info["shards"]}
         for file in progress(shards, len(shards), "shards"):
-            name = f"{store.SHARDS}/{file.with_suffix(store.SUFFIX).name}"
+            name = f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}"
             yield from _verify_shard(file, manifest.pop(name, None))
         for name in manifest:
-            yield f"{folder / name} is in the manifest of {artefacts.INFO} and not on disk"
+            yield f"{folder / name} is in the manifest of {storage.INFO} and not on disk"
         yield from _verify_transform(folder, holding.info)
         for dataset, keys in holding.datasets.items():
             lacking = sum(key not in holding.index for key in keys)
@@ -102,7 +103,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
     holdings = listed(stores, own)
     lost = [dataset for holding in holdings for dataset in holding.lost]
     if lost:
-        notes = artefacts.place(stores, "<store>", writing.USERS)
+        notes = storage.place(stores, "<store>", store_writer.USERS)
         raise ValueError(
             f"{len(lost)} datasets that refer to these stores are not there, such as {lost[0]}. If "
             "they are gone for good, delete their notes in "
@@ -120,8 +121,8 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
             path.unlink(missing_ok=True)
         if not holding.datasets:
             # Without COMPLETED nobody reads it, should this be killed half way.
-            artefacts.begin(holding.folder)
-            artefacts.remove(holding.folder)
+            storage.begin(holding.folder)
+            storage.remove(holding.folder)
         elif unused:
             _rewrite(holding, unused)
     return Pruned(records, size, files)
@@ -141,36 +142,36 @@ def line(holding: Holding) -> str:
 
 def _holding(folder: UPath, own: str) -> Holding:
     datasets, lost = {}, []
-    notes = artefacts.whole(folder / writing.USERS, "*.json")
-    users = {artefacts.read_json(note)["dataset"] for note in notes}
-    if artefacts.place(own).is_dir():
-        users.add(writing.address(own))
+    notes = storage.whole(folder / store_writer.USERS, "*.json")
+    users = {storage.read_json(note)["dataset"] for note in notes}
+    if storage.place(own).is_dir():
+        users.add(store_writer.address(own))
     for dataset in sorted(users):
-        if not artefacts.place(dataset, artefacts.COMPLETED).is_file():
+        if not storage.place(dataset, storage.COMPLETED).is_file():
             lost.append(dataset)
             continue
-        if artefacts.read_json(artefacts.place(dataset, artefacts.INFO))["store"] != folder.name:
+        if storage.read_json(storage.place(dataset, storage.INFO))["store"] != folder.name:
             # The experiment's recipe changed: it refers to another store now.
             continue
         datasets[dataset] = {record.key for record in read_labels(dataset)}
-    info = artefacts.read_json(folder / artefacts.INFO)
+    info = storage.read_json(folder / storage.INFO)
     return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
 def _verify_shard(file: UPath, listed: dict[str, Any] | None) -> Iterator[str]:
-    shard = file.with_suffix(store.SUFFIX)
-    entry = artefacts.read_json(file)
+    shard = file.with_suffix(feature_store.SUFFIX)
+    entry = storage.read_json(file)
     if not shard.is_file():
         yield f"{shard} is missing, {file.name} lists {len(entry['records'])} features in it"
         return
-    if shard.stat().st_size != entry["bytes"] or writing.sha256(shard) != entry["sha256"]:
+    if shard.stat().st_size != entry["bytes"] or store_writer.sha256(shard) != entry["sha256"]:
         yield f"{shard} is damaged: its checksum is not the one it was written with"
     elif listed is not None and listed["sha256"] != entry["sha256"]:
-        yield f"{file} and {artefacts.INFO} name different checksums"
+        yield f"{file} and {storage.INFO} name different checksums"
 
 
 def _verify_transform(folder: UPath, info: dict[str, Any]) -> Iterator[str]:
-    from pipelines.features import analyze
+    from beampose.pipelines.features import analyze
 
     try:
         found = analyze.digest(str(folder / embed.TRANSFORM), info["recipe"]["channels"])
@@ -184,8 +185,8 @@ def _verify_transform(folder: UPath, info: dict[str, Any]) -> Iterator[str]:
 def _left_behind(folder: UPath) -> Iterator[UPath]:
     """Files of writers that were killed: hidden temporaries, and shards without an index."""
     now = time.time()
-    shards = folder / store.SHARDS
-    found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{store.SUFFIX}")}
+    shards = folder / feature_store.SHARDS
+    found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{feature_store.SUFFIX}")}
     for path in sorted(found, key=str):
         if not path.is_file() or now - path.stat().st_mtime < LEFT_AFTER_SECONDS:
             continue
@@ -195,21 +196,21 @@ def _left_behind(folder: UPath) -> Iterator[UPath]:
 
 def _rewrite(holding: Holding, unused: set[str]) -> None:
     folder = str(holding.folder)
-    artefacts.begin(folder)
-    for file in artefacts.whole(holding.folder / store.SHARDS, "*.json"):
-        keys = [key for key, _, _ in artefacts.read_json(file)["records"]]
+    storage.begin(folder)
+    for file in storage.whole(holding.folder / feature_store.SHARDS, "*.json"):
+        keys = [key for key, _, _ in storage.read_json(file)["records"]]
         kept = [key for key in keys if key not in unused]
         if len(kept) == len(keys):
             continue
         if kept:
             shard, _, shards, _ = file.stem.split("-")
             records = ((key, holding.index.read(key)) for key in kept)
-            name = artefacts.digest(sorted(kept))
-            writing.write_shard(folder, int(shard), int(shards), records, name)
+            name = storage.digest(sorted(kept))
+            store_writer.write_shard(folder, int(shard), int(shards), records, name)
         file.unlink()
-        file.with_suffix(store.SUFFIX).unlink()
+        file.with_suffix(feature_store.SUFFIX).unlink()
     info = holding.info
-    writing.describe(
+    store_writer.describe(
         folder,
         recipe=info["recipe"],
         weights=info["weights"],

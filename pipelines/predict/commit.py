@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.predict.predictor import Kind, Result, Results
+from beampose.preprocess.videos import Video
 from upath import UPath
 
-from pipelines.predict.kinds import Kind, Result, Results
-from pipelines.predict.manifest import Range
-from preprocess import files
-from preprocess.videos import Video
-from trainer import artefacts
+from beampose.core import files, storage
 
 WORK = ".ranges"
 REFUSED = ".refused"
@@ -43,7 +42,7 @@ class Output(NamedTuple):
     def settings_digest(self, path: str) -> str:
         """Of the settings, and of what else the results of a video depend on."""
         beside = self.kind.depends(path)
-        return artefacts.digest([self.settings, beside] if beside else self.settings)[:16]
+        return storage.digest([self.settings, beside] if beside else self.settings)[:16]
 
 
 def range_file(output: Output, part: Range) -> UPath:
@@ -57,12 +56,12 @@ def range_file(output: Output, part: Range) -> UPath:
         output.settings_digest(video.path),
     ]
     file = f"{part.start:09d}-{part.stop:09d}.npz"
-    return artefacts.place(output.folder, WORK, part.name, artefacts.digest(identity)[:16], file)
+    return storage.place(output.folder, WORK, part.name, storage.digest(identity)[:16], file)
 
 
 def save_range(file: UPath, result: Result) -> None:
     """Keeps a result, whole or not at all."""
-    with artefacts.replacing(file) as temporary, temporary.open("wb") as stream:
+    with storage.replacing(file) as temporary, temporary.open("wb") as stream:
         arrays: dict[str, Any] = {
             **result.arrays,
             "failures": np.array(json.dumps(result.failures)),
@@ -81,7 +80,7 @@ def load_range(file: UPath) -> Result | None:
 
 
 def summary_file(output: Output, name: str) -> UPath:
-    return artefacts.place(output.folder, f"{name}{output.label}.json")
+    return storage.place(output.folder, f"{name}{output.label}.json")
 
 
 def stem_of(summary: UPath) -> UPath:
@@ -98,7 +97,7 @@ def finished(output: Output, name: str, path: str) -> bool:
     file = summary_file(output, name)
     if not file.is_file():
         return False
-    summary = artefacts.read_json(file)
+    summary = storage.read_json(file)
     same_model = summary.get("model_digest") == output.model_digest
     same_settings = summary.get("settings_digest") == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
@@ -117,7 +116,7 @@ def finished(output: Output, name: str, path: str) -> bool:
 
 def refuse(output: Output, name: str, path: str, why: str) -> None:
     """Keeps the reason why a video cannot be predicted."""
-    artefacts.write_json(_refusal(output, name), {"video": path, "why": why})
+    storage.write_json(_refusal(output, name), {"video": path, "why": why})
 
 
 def refusal(output: Output, name: str) -> tuple[str, str] | None:
@@ -125,12 +124,12 @@ def refusal(output: Output, name: str) -> tuple[str, str] | None:
     file = _refusal(output, name)
     if not file.is_file():
         return None
-    found = artefacts.read_json(file)
+    found = storage.read_json(file)
     return found["video"], found["why"]
 
 
 def forget_refusals(output: Output) -> None:
-    artefacts.remove(artefacts.place(output.folder, REFUSED))
+    storage.remove(storage.place(output.folder, REFUSED))
 
 
 def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) -> dict[str, Any]:
@@ -154,8 +153,8 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     stem = stem_of(summary_file(output, name))
     said = output.kind.write(stem, video, frames, results)
     summary = {**_summary(output, name, video, frames, failures), **said}
-    artefacts.write_json(summary_file(output, name), summary)
-    artefacts.remove(range_file(output, parts[0]).parent)
+    storage.write_json(summary_file(output, name), summary)
+    storage.remove(range_file(output, parts[0]).parent)
     return summary
 
 
@@ -200,7 +199,7 @@ def _difference(video: Video, chosen: int, decoded: int) -> str:
 
 def _refusal(output: Output, name: str) -> UPath:
     code = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return artefacts.place(output.folder, REFUSED, f"{code}.json")
+    return storage.place(output.folder, REFUSED, f"{code}.json")
 
 
 def _with(stem: UPath, ending: str) -> UPath:

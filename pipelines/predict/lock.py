@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from upath import UPath
 
-from trainer import artefacts
+from beampose.core import storage
 
 FILE = ".running"
 # In a bucket nothing frees the claim of a killed run: one not renewed for so long is void.
@@ -31,8 +31,8 @@ def held(folder: str) -> Iterator[None]:
     Raises:
       OSError: another run is at work there, or the folder cannot be written to.
     """
-    file = artefacts.place(folder, FILE)
-    with _on_disk(file) if artefacts.is_local(file) else _in_bucket(file):
+    file = storage.place(folder, FILE)
+    with _on_disk(file) if storage.is_local(file) else _in_bucket(file):
         yield
 
 
@@ -57,16 +57,16 @@ def _on_disk(file: UPath) -> Iterator[None]:
 @contextlib.contextmanager
 def _in_bucket(file: UPath) -> Iterator[None]:
     me = f"{platform.node()} {os.getpid()} {time.time_ns()}"
-    if not artefacts.create_text(file, _claim(me)):
-        if time.time() - float(artefacts.read_json(file)["renewed"]) < VOID_AFTER:
+    if not storage.create_text(file, _claim(me)):
+        if time.time() - float(storage.read_json(file)["renewed"]) < VOID_AFTER:
             raise _busy(file)
         LOG.info("The run that wrote to %s has ended without saying so; this one goes on.", file)
-        artefacts.write_text(file, _claim(me))
+        storage.write_text(file, _claim(me))
     ended = threading.Event()
 
     def renew():
         while not ended.wait(_RENEW):
-            artefacts.write_text(file, _claim(me))
+            storage.write_text(file, _claim(me))
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()

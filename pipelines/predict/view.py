@@ -14,7 +14,7 @@ class View(NamedTuple):
 
     Attributes:
       crop: x1, x2, y1, y2 in pixels, as DeepLabCut's config has it; None = the whole frame.
-      size: `keep`, `resize` or `pad`, see `trainer.config.Predict`.
+      size: `keep`, `resize` or `pad`, see `beampose.core.settings.experiment.Predict`.
       trained: height and width of the training frames; None where the model does not say.
     """
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.results import find, smooth, table
-from pipelines.results.find import Found
-from preprocess import files
-from trainer import artefacts
-from trainer.config import Config, to_dict
+from beampose.pipelines.results import result_files, smoothing
+from beampose.pipelines.results.result_files import Found
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config, to_dict
+from beampose.formats.deeplabcut import prediction_tables
 
 
 class Done(NamedTuple):
@@ -24,7 +25,7 @@ def run(config: Config, paths: Sequence[str]) -> tuple[list[Done], list[tuple[st
     Raises:
       FileNotFoundError: a path matches nothing.
     """
-    found, failures = find.tables(config, paths)
+    found, failures = result_files.tables(config, paths)
     done = []
     for one in found:
         try:
@@ -36,19 +37,19 @@ def run(config: Config, paths: Sequence[str]) -> tuple[list[Done], list[tuple[st
 
 def _one(config: Config, one: Found) -> Done:
     file = one.table()
-    read = table.read(file)
+    read = prediction_tables.read(file)
     if not len(read.rows):
         raise ValueError("has predictions of no frame: there is nothing to filter")
     settings = config.filter
     pcutoff = config.predict.pcutoff if settings.pcutoff is None else settings.pcutoff
-    result = smooth.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)
-    stem = f"{one.stem}{find.FILTERED}"
-    table.write(read._replace(values=result.values), stem)
-    artefacts.write_json(
-        artefacts.place(f"{stem}.json"),
+    result = smoothing.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)
+    stem = f"{one.stem}{result_files.FILTERED}"
+    prediction_tables.write(read._replace(values=result.values), stem)
+    storage.write_json(
+        storage.place(f"{stem}.json"),
         {
             "source": file,
-            "source_digest": find.digest(file),
+            "source_digest": result_files.digest(file),
             "filter": to_dict(settings),
             "pcutoff": pcutoff,
             "rows": len(read.rows),

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from pipelines.tracking.tracklets import Tracklet
-from trainer import scaling
+from beampose.pipelines.tracking.tracklets import Tracklet
+from beampose.trainer import scaling
 
 # Detections a tracklet must have that anything is said about it.
 _LEAST = 3

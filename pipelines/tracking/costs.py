@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-
-from pipelines.tracking import similarity
-from pipelines.tracking.tracklets import Tracklet
+from beampose.pipelines.tracking import similarity
+from beampose.pipelines.tracking.tracklets import Tracklet
 
 # Detections at an end of a tracklet that say where it goes.
 _ENDS = 10

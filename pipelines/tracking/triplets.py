@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from pipelines.tracking import similarity
-from pipelines.tracking.tracklets import Tracklet
+from beampose.pipelines.tracking import similarity
+from beampose.pipelines.tracking.tracklets import Tracklet
 
 # Of so many other frames of a tracklet drawn for a positive the one farthest in time is taken.
 _DRAWN = 3

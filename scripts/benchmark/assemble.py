@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from trainer import assemble, graph
+from beampose.trainer import assemble, graph
 
 BODYPARTS = 9
 SIDE = 1000.0

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     arguments = parser().parse_args()
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     for seed in arguments.seeds:
@@ -50,21 +50,22 @@ def main() -> int:
 
 
 def measure(arguments, seed: int, folder: str) -> dict:
-    from pipelines.features import pipeline
-    from pipelines.review import audit
-    from trainer import config
+    from beampose.pipelines.curation import label_audit
+    from beampose.pipelines.features import feature_job
+
+    from beampose.core.settings import experiment
 
     values = sets.values(arguments.data, arguments.set, f"{folder}/out")
     moved, exchanged = corrupt(arguments, seed, values["source"]["path"], f"{folder}/project")
     values["source"]["path"] = f"{folder}/project"
     values["store"] = arguments.store or f"{folder}/store"
     values["train"]["steps"] = arguments.steps
-    loaded = config.from_dict(config.Config, values)
-    pipeline.run(loaded)
+    loaded = experiment.from_dict(experiment.Config, values)
+    feature_job.run(loaded)
     began = time.perf_counter()
-    evidence = audit.gather(loaded, folds=arguments.folds)
+    evidence = label_audit.gather(loaded, folds=arguments.folds)
     seconds = time.perf_counter() - began
-    ranked = audit.ranking(evidence)
+    ranked = label_audit.ranking(evidence)
     names = [(evidence.records[i].name, evidence.names[b]) for i, b in ranked]
     plain = [names[k] for k in np.argsort([-evidence.errors[i, b] for i, b in ranked])]
     return {
@@ -92,10 +93,12 @@ def found(names: list, wrong: set, percent: int) -> float:
 
 def corrupt(arguments, seed: int, source: str, target: str) -> tuple[set, set]:
     """Writes a project with wrong labels. The (image, bodypart) that were moved and exchanged."""
-    from preprocess import files, images
-    from preprocess.sources import deeplabcut
+    from beampose.preprocess import images
 
-    labels = deeplabcut.read(source)
+    from beampose.core import files
+    from beampose.formats.deeplabcut import project_labels
+
+    labels = project_labels.read(source)
     rng = np.random.default_rng(seed)
     keypoints = np.stack([frame.keypoints[0] for frame in labels.items])  # pyright: ignore
     names = [frame.name for frame in labels.items]

@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     arguments = parser().parse_args()
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     with tempfile.TemporaryDirectory() as folder:
@@ -48,22 +48,23 @@ def main() -> int:
 
 def measure(arguments, name: str, weights: str, which: str, folder: str):
     """One result a seed of training; the features are made once."""
-    from pipelines.features import pipeline
-    from trainer import config
-    from trainer.dataset import Dataset
-    from trainer.train import train
+    from beampose.pipelines.features import feature_job
+    from beampose.trainer.dataset import Dataset
+    from beampose.trainer.training import train
+
+    from beampose.core.settings import experiment
 
     values = sets.values(arguments.data, which, f"{folder}/{which}")
     if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
         weights = str(Path(weights).absolute())
     values["features"] |= {"backbone": name, "weights": weights, "copies": 0}
     values["train"]["steps"] = arguments.steps
-    loaded = config.from_dict(config.Config, values)
-    pipeline.run(loaded)
+    loaded = experiment.from_dict(experiment.Config, values)
+    feature_job.run(loaded)
     speed = round(frames_a_second(loaded), 1)
     for seed in arguments.seeds:
         values["train"]["seed"] = seed
-        chosen = config.from_dict(config.Config, values)
+        chosen = experiment.from_dict(experiment.Config, values)
         dataset = Dataset(chosen.dataset, chosen.store, cache_mb=chosen.train.cache_mb)
         place = f"{folder}/train-{which}-{name}-{seed}"
         result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
@@ -81,14 +82,20 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
 
 def frames_a_second(loaded) -> float:
     """Decoded images of the set through the network, in batches, after the first batch."""
-    from pipelines.features import extract, source
-    from preprocess import files, images
+    from beampose.pipelines.features import embedding_worker, labeled_source
+    from beampose.preprocess import images
 
-    model = extract.build(extract.model_spec(loaded, None))
+    from beampose.core import files
+
+    model = embedding_worker.build(embedding_worker.model_spec(loaded, None))
     size = loaded.features.batch_size
-    pixels = [images.decode(files.read_bytes(i.image)) for i in source.read(loaded)[0].items[:64]]
+    pixels = [
+        images.decode(files.read_bytes(i.image)) for i in labeled_source.read(loaded)[0].items[:64]
+    ]
     alike = [p for p in pixels if p.shape == pixels[0].shape]
-    batches = [extract.fixed(alike[i : i + size], size) for i in range(0, len(alike), size)]
+    batches = [
+        embedding_worker.fixed(alike[i : i + size], size) for i in range(0, len(alike), size)
+    ]
     model.frames(batches[0]).numpy()
     began = time.perf_counter()
     for batch in batches:

@@ -83,7 +83,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
     )
     code = (
         "import sys\n"
-        "from pipelines.features import pipeline, source\n"
+        "from beampose.pipelines.features import pipeline, source\n"
         "from trainer import config\n"
         "loaded = config.load(sys.argv[1])\n"
         "pipeline.open_store(loaded, *source.read(loaded), [])\n"
@@ -92,44 +92,47 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def run_side(arguments: argparse.Namespace) -> None:
-    from trainer import config
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
+
+    from beampose.core.settings import experiment
 
     import_tensorflow()
-    loaded = config.load(Path(arguments.folder) / "bench.yaml")
+    loaded = experiment.load(Path(arguments.folder) / "bench.yaml")
     sides.report(*{"plain": plain, "beam": beam}[arguments.side](loaded))
 
 
 def plain(loaded) -> tuple[int, float]:
     """Decode and embed in batches, one after the other, and drop the result."""
-    from pipelines.features import extract, source
-    from preprocess import files, images
+    from beampose.pipelines.features import embedding_worker, labeled_source
+    from beampose.preprocess import images
+
+    from beampose.core import files
 
     (folder,) = Path(loaded.store).iterdir()
-    model = extract.build(extract.model_spec(loaded, str(folder / "transform")))
+    model = embedding_worker.build(embedding_worker.model_spec(loaded, str(folder / "transform")))
     size = loaded.features.batch_size
-    items = source.read(loaded)[0].items
+    items = labeled_source.read(loaded)[0].items
     warm_up(model, images.decode(files.read_bytes(items[0].image)), size)
     began = time.perf_counter()
     for start in range(0, len(items), size):
         frames = [images.decode(files.read_bytes(i.image)) for i in items[start : start + size]]
-        model.frames(extract.fixed(frames, size)).numpy()
+        model.frames(embedding_worker.fixed(frames, size)).numpy()
     return len(items), time.perf_counter() - began
 
 
 def beam(loaded) -> tuple[int, float]:
     """The whole job, with its start-up: read, check, digest, embed, write store and dataset."""
-    from pipelines.features import pipeline
+    from beampose.pipelines.features import feature_job
 
-    summary = pipeline.run(loaded)
+    summary = feature_job.run(loaded)
     assert summary.embedded == summary.images, summary
     return summary.images, summary.seconds
 
 
 def warm_up(model, frame, size: int) -> None:
-    from pipelines.features import extract
+    from beampose.pipelines.features import embedding_worker
 
-    model.frames(extract.fixed([frame], size)).numpy()
+    model.frames(embedding_worker.fixed([frame], size)).numpy()
 
 
 if __name__ == "__main__":

@@ -65,18 +65,19 @@ def cut(video: str, target: Path, frames: int) -> tuple[int, str]:
 
 
 def run_side(side: str, folder: Path) -> None:
-    from trainer import config
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
+
+    from beampose.core.settings import experiment
 
     import_tensorflow()
-    loaded = config.load((folder / "config").read_text())
+    loaded = experiment.load((folder / "config").read_text())
     run = {"decode": decode, "plain": plain, "beam": beam}[side]
     sides.report(*run(loaded, folder))
 
 
 def decode(_, folder: Path) -> tuple[int, float]:
     """Decoding alone."""
-    from preprocess import videos
+    from beampose.preprocess import videos
 
     video = videos.index(str(folder / "video.mp4"))
     began = time.perf_counter()
@@ -87,9 +88,8 @@ def decode(_, folder: Path) -> tuple[int, float]:
 def plain(loaded, folder: Path) -> tuple[int, float]:
     """Decode a batch, run the SavedModel on it, drop the result, and so on."""
     import numpy as np
-
-    from pipelines.predict.infer import FramePredictor
-    from preprocess import videos
+    from beampose.pipelines.predict.inference import FramePredictor
+    from beampose.preprocess import videos
 
     model = FramePredictor(loaded.model)
     size = loaded.predict.batch_size
@@ -111,13 +111,13 @@ def beam(loaded, folder: Path) -> tuple[int, float]:
     """The whole job, with its start-up: index, load, decode, predict, write the video's files."""
     import dataclasses
 
-    from pipelines.predict import pipeline
+    from beampose.pipelines.predict import prediction_job
 
     # Results go beside the video, the model stays where it is.
     target = dataclasses.replace(loaded, output=str(folder / "out"))
     (folder / "out").mkdir()
     (folder / "out/model").symlink_to(Path(loaded.model).absolute())
-    summary = pipeline.run(target, [str(folder / "video.mp4")])
+    summary = prediction_job.run(target, [str(folder / "video.mp4")])
     return summary.frames, summary.seconds
 
 

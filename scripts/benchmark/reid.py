@@ -14,12 +14,19 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pipelines import reid
-from pipelines.outputs import individuals
-from pipelines.tracking import appearance, run, tracklets, triplets, truth
-from pipelines.tracking import identity as measured
-from trainer import config as configs
-from trainer import scaling
+from beampose.pipelines.tracking import (
+    appearance,
+    identity_labels,
+    identity_metrics,
+    reidentify,
+    track_videos,
+    tracklets,
+    triplets,
+)
+from beampose.trainer import scaling
+
+from beampose.core.settings import experiment
+from beampose.formats import individuals_file
 
 
 def main() -> None:
@@ -32,29 +39,29 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=30, help="frames the first time comes earlier")
     parser.add_argument("--set", action="append", default=[])
     asked = parser.parse_args()
-    config = configs.load(asked.config, asked.set)
-    (video,), _ = run.each(config, [asked.video], lambda video: video)
-    with individuals.read(video.stem) as held:
+    config = experiment.load(asked.config, asked.set)
+    (video,), _ = track_videos.each(config, [asked.video], lambda video: video)
+    with individuals_file.read(video.stem) as held:
         keypoints = held.whole("keypoints")
         frames, single, head = held.whole("frames"), held.whole("single"), held.head
     when = (np.arange(len(keypoints)) + asked.first) % asked.every
     hidden = when >= asked.every - asked.hide
     keypoints[hidden] = np.nan
     pieces = list(tracklets.track(keypoints))
-    found = run.Detections(head, frames, single, pieces, 0)
+    found = track_videos.Detections(head, frames, single, pieces, 0)
     split = triplets.split(pieces, config.reid.test, config.reid.seed)
-    labels = truth.read(asked.labels, video.path, head.bodyparts)
+    labels = identity_labels.read(asked.labels, video.path, head.bodyparts)
     _, rows, known = np.intersect1d(frames[~hidden], labels.frames, return_indices=True)
     rows = np.flatnonzero(~hidden)[rows]
 
     def tell(what: str, looks: np.ndarray | None, more: str = "") -> None:
-        made = run.stitched(config, found, looks)
-        said = measured.figures(labels.keypoints[known], made.keypoints[rows, ..., :2])
+        made = track_videos.stitched(config, found, looks)
+        said = identity_metrics.figures(labels.keypoints[known], made.keypoints[rows, ..., :2])
         print(f"{what:12} IDF1 {said['idf1']:.3f}  switches {said['switches']:3}  {more}")
 
     print(f"{len({one.id for one in pieces})} tracklets, {len(rows)} labeled frames")
     tell("none", None)
-    with individuals.read(video.stem) as held:
+    with individuals_file.read(video.stem) as held:
         described_by = held.described_by
         chosen = appearance.sample(pieces)
         vectors, there = held.described(*chosen.places.T)
@@ -62,10 +69,10 @@ def main() -> None:
     curve = appearance.calibrate(pieces, chosen, described)
     alike = appearance.similarity(chosen, described, curve)
     tell("descriptors", appearance.by_tracklet(pieces, chosen, alike), str(curve))
-    seen = reid.Seen(video, found, split, described_by)
-    learned = reid.learn(config, [seen], keep=False)
-    with individuals.read(video.stem) as held:
-        looks, curve = reid.looks(learned.network, held, seen)
+    seen = reidentify.Seen(video, found, split, described_by)
+    learned = reidentify.learn(config, [seen], keep=False)
+    with individuals_file.read(video.stem) as held:
+        looks, curve = reidentify.looks(learned.network, held, seen)
     told = {key: learned.info.get(key) for key in ("accuracy", "best_epoch", "seconds", "split")}
     tell("reid", looks, f"{told} {curve}")
 

@@ -36,25 +36,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def random(pool, count, rng):
-    from preprocess import select
+    from beampose.preprocess import select
 
     return select.uniform(len(pool.pixels), count, rng)
 
 
 def pixels(pool, count, rng):
-    from preprocess import select
+    from beampose.preprocess import select
 
     return select.by_kmeans(pool.pixels, count, rng)
 
 
 def features(pool, count, rng):
-    from preprocess import select
+    from beampose.preprocess import select
 
     return select.by_kmeans(pool.vectors, count, rng, central=True)
 
 
 def core_set(pool, count, rng):
-    from preprocess import select
+    from beampose.preprocess import select
 
     return select.by_core_set(pool.vectors, count, rng)
 
@@ -71,20 +71,20 @@ class Pool:
     """The training frames of a set: names, and what the methods see of them."""
 
     def __init__(self, records):
-        from pipelines.labeling import embedding
-        from preprocess import select
+        from beampose.pipelines.curation import frame_vectors
+        from beampose.preprocess import select
 
         self.names = [record.name for record in records]
-        found = list(embedding.read(record.image_uri for record in records))
+        found = list(frame_vectors.read(record.image_uri for record in records))
         assert len(found) == len(records)
         self.pixels = np.stack([select.thumbnail(one) for one in found])
-        embed = embedding.Embedding("resnet_compact", "builtin", embedding.SCALE)
+        embed = frame_vectors.Embedding("resnet_compact", "builtin", frame_vectors.SCALE)
         self.vectors, _ = select.standardised(embed.all(found), np.empty((0, 1)))
 
 
 def main() -> int:
     arguments = parser().parse_args()
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     with tempfile.TemporaryDirectory() as folder:
@@ -98,19 +98,20 @@ def main() -> int:
 
 
 def measure(arguments, values) -> dict:
-    from pipelines.features import pipeline
-    from trainer import config
-    from trainer.dataset import Dataset
+    from beampose.pipelines.features import feature_job
+    from beampose.trainer.dataset import Dataset
 
-    loaded = config.from_dict(config.Config, values)
-    pipeline.run(loaded)
+    from beampose.core.settings import experiment
+
+    loaded = experiment.from_dict(experiment.Config, values)
+    feature_job.run(loaded)
     dataset = Dataset(loaded.dataset, loaded.store, cache_mb=loaded.train.cache_mb)
     pool = Pool(dataset.of("train"))
     errors: dict[str, list[float]] = {name: [] for name in arguments.methods}
     began = time.perf_counter()
     for repeat in range(arguments.repeats):
         values["train"]["seed"] = repeat
-        chosen = config.from_dict(config.Config, values)
+        chosen = experiment.from_dict(experiment.Config, values)
         for name, found in errors.items():
             picked = METHODS[name](pool, arguments.count, np.random.default_rng(repeat))
             names = {pool.names[i] for i in picked}
@@ -136,7 +137,7 @@ def measure(arguments, values) -> dict:
 
 def trained(config, dataset, names: set[str], place: str) -> float:
     """Mean error on the held-out frames of a head that learned from some frames."""
-    from trainer.train import train
+    from beampose.trainer.training import train
 
     view = copy.copy(dataset)
     view.records = [r for r in dataset.records if r.split == "test" or r.name in names]

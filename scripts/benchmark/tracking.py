@@ -16,9 +16,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import herd  # pyright: ignore[reportMissingImports]
-
-from pipelines.tracking import identity, stitch, tracklets
-from pipelines.tracking.similarity import KINDS
+from beampose.pipelines.tracking import identity_metrics, stitch, tracklets
+from beampose.pipelines.tracking.similarity import KINDS
 
 
 def measured(detections: list[np.ndarray], truth: np.ndarray, kind: str) -> dict:
@@ -28,7 +27,7 @@ def measured(detections: list[np.ndarray], truth: np.ndarray, kind: str) -> dict
     tracked = time.perf_counter()
     made = stitch.stitch(found, stitch.Settings(tracks=animals), frames=frames)
     stitched = time.perf_counter()
-    figures = identity.figures(truth, made.keypoints)
+    figures = identity_metrics.figures(truth, made.keypoints)
     return {
         "frames_per_second": round(frames / (tracked - began), 1),
         "stitching_seconds": round(stitched - tracked, 2),

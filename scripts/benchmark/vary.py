@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     arguments = parser().parse_args()
-    from trainer.quiet import import_tensorflow
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     fixed = dict(_parsed(word) for word in arguments.set)
@@ -56,20 +56,22 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
     """One training; features that the store holds are not made again."""
     import os
 
-    from pipelines.features import pipeline
-    from trainer import artefacts, config
-    from trainer.dataset import Dataset
-    from trainer.train import train
+    from beampose.pipelines.features import feature_job
+    from beampose.trainer.dataset import Dataset
+    from beampose.trainer.training import train
+
+    from beampose.core import storage
+    from beampose.core.settings import experiment
 
     values = sets.values(data, which, f"{folder}/{which}")
     values["store"] = f"{folder}/store"
     for key, value in settings.items():
         section, _, name = key.partition(".")
         values[section] = {**values[section], name: value}
-    chosen = config.from_dict(config.Config, values)
-    embedded = pipeline.run(chosen).embedded
+    chosen = experiment.from_dict(experiment.Config, values)
+    embedded = feature_job.run(chosen).embedded
     dataset = Dataset(chosen.dataset, chosen.store, cache_mb=chosen.train.cache_mb)
-    place = f"{folder}/train/{artefacts.digest([which, settings, os.getpid()])[:16]}"
+    place = f"{folder}/train/{storage.digest([which, settings, os.getpid()])[:16]}"
     result = train(
         chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs", choose=False
     )

@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
+from beampose.trainer import task
 from PIL import Image
 
-from trainer import config, task
+from beampose.core.settings import experiment
 
 BODYPARTS = ("nose", "left", "tail")
 SETTINGS = """
@@ -108,7 +109,7 @@ def crops_settings():
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """Configs of a trained pose and a trained crop model: {"pose": Config, "crops": Config}."""
-    from pipelines.features import pipeline
+    from beampose.pipelines.features import feature_job
 
     folder = tmp_path_factory.mktemp("trained")
     write_project(folder / "project")
@@ -117,9 +118,9 @@ def trained(tmp_path_factory):
     for name, text in (("pose", SETTINGS), ("crops", crops_settings())):
         file = folder / f"{name}.yaml"
         file.write_text(text.replace("output: out", f"output: {name}"))
-        found[name] = config.load(file)
+        found[name] = experiment.load(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            pipeline.run(found[name])
+            feature_job.run(found[name])
             task.run(found[name], task.default_folders(found[name]))
     return found

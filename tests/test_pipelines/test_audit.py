@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.report import label_overview
 
-from pipelines import cli
-from pipelines.review import sheet
-from preprocess.sources import deeplabcut
+from beampose.formats.deeplabcut import project_labels
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def corrections(file):
 
 
 def keypoints(file, image):
-    labels = deeplabcut.read(str(file.parent / "project"))
+    labels = project_labels.read(str(file.parent / "project"))
     return {frame.name: frame.keypoints[0] for frame in labels.items}[image]
 
 
@@ -136,7 +136,7 @@ def test_an_audit_needs_features(pose_file, capsys):
 
 
 def test_check_draws_every_label_and_pages_long_sheets(pose_file, capsys, monkeypatch):
-    monkeypatch.setattr(sheet, "PAGE", 5)
+    monkeypatch.setattr(label_overview, "PAGE", 5)
     assert cli.main(["check", str(pose_file), "--html"]) == 0
     page = (pose_file.parent / "out/labels.html").read_text()
     # The first page stands twice: in sight, and inert for the way back.
@@ -158,7 +158,7 @@ def test_check_shows_what_is_odd_first_and_what_is_wrong(pose_file, capsys, tmp_
 
 
 def test_an_odd_frame_comes_first(pose_file, monkeypatch):
-    from preprocess import anatomy
+    from beampose.preprocess import anatomy
 
     found = []
     monkeypatch.setattr(

@@ -6,41 +6,41 @@ import fakes
 import numpy as np
 import pytest
 import yaml
+from beampose.pipelines.cli import main
 from conftest import SETTINGS
 
-from pipelines.cli import main
-from trainer import artefacts
+from beampose.core import storage
 
 
-def put_folder(storage, folder, address):
+def put_folder(buckets, folder, address):
     for path in folder.rglob("*"):
         if path.is_file():
-            storage.put(f"{address}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+            buckets.put(f"{address}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
 @pytest.mark.slow
-def test_a_run_in_a_bucket_gives_what_a_run_on_disk_gives(trained, storage, tmp_path):
+def test_a_run_in_a_bucket_gives_what_a_run_on_disk_gives(trained, buckets, tmp_path):
     local = trained["pose"]
-    put_folder(storage, artefacts.place(local.source.path), "gs://lab/project")
+    put_folder(buckets, storage.place(local.source.path), "gs://lab/project")
     fakes.video(tmp_path / "film.mp4", "libx264", 20)
-    storage.put("gs://lab/videos/film.mp4", (tmp_path / "film.mp4").read_bytes())
+    buckets.put("gs://lab/videos/film.mp4", (tmp_path / "film.mp4").read_bytes())
     settings = yaml.safe_load(SETTINGS)
     settings["source"]["path"] = "../project"
     settings["output"] = "../runs/pose"
     settings["predict"]["videos"] = ["../videos"]
-    storage.put("gs://lab/configs/pose.yaml", yaml.safe_dump(settings).encode())
+    buckets.put("gs://lab/configs/pose.yaml", yaml.safe_dump(settings).encode())
 
     assert main(["run", "gs://lab/configs/pose.yaml"]) == 0
 
-    found = json.loads(storage.get("gs://lab/runs/pose/model/metrics.json"))
-    wanted = artefacts.read_json(artefacts.place(local.model, "metrics.json"))
+    found = json.loads(buckets.get("gs://lab/runs/pose/model/metrics.json"))
+    wanted = storage.read_json(storage.place(local.model, "metrics.json"))
     assert found["split"] == wanted["split"]
     np.testing.assert_allclose(
         found["test"]["mean_error_px"], wanted["test"]["mean_error_px"], rtol=1e-4
     )
-    names = storage.names("gs://lab/runs/pose/")
+    names = buckets.names("gs://lab/runs/pose/")
     below = {name.removeprefix("gs://lab/runs/pose/") for name in names}
-    scorer = json.loads(storage.get("gs://lab/runs/pose/model/info.json"))["dlc_scorer"]
+    scorer = json.loads(buckets.get("gs://lab/runs/pose/model/info.json"))["dlc_scorer"]
     stem = f"predictions/film{scorer}"
     assert {f"{stem}.h5", f"{stem}.csv", f"{stem}_labeled.mp4", "report.html"} <= below
     assert not [name for name in below if ".ranges" in name]

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from pipelines.review import calibration
+from beampose.pipelines.report import calibration
 
 
 def slow_bins(score, right, count):

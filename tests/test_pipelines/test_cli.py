@@ -6,10 +6,10 @@ from pathlib import Path
 
 import fakes
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.report import report_page
 
-from pipelines import cli
-from pipelines.review import report
-from trainer import config
+from beampose.core.settings import experiment
 
 
 def test_help_answers_without_heavy_libraries():
@@ -87,7 +87,7 @@ def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
     assert cli.main(["plan", str(pose_file)]) == 0
     assert cli.main(["evaluate", str(pose_file), "--folds", "2"]) == 0
     assert "fold 2" in capsys.readouterr().out
-    text = report.write(config.load(pose_file)).read_text()
+    text = report_page.write(experiment.load(pose_file)).read_text()
     assert "Cross validation" in text
     assert "Plan and truth" in text
 
@@ -96,7 +96,7 @@ def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
     folder = Path(trained["crops"].output).parent
     assert cli.main(["evaluate", str(folder / "crops.yaml")]) == 0
     assert "accuracy" in capsys.readouterr().out
-    text = report.write(trained["crops"]).read_text()
+    text = report_page.write(trained["crops"]).read_text()
     assert "of held-out crops are right" in text
     assert cli.main(["repeats", str(folder / "crops.yaml"), "x.mp4"]) == 2
     assert "Run `beampose predict` first" in capsys.readouterr().err

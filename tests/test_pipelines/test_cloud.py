@@ -9,15 +9,15 @@ import fakes
 import numpy as np
 import pytest
 import yaml
+from beampose.pipelines.cli import main
+from beampose.pipelines.cloud import cloud_settings
+from beampose.trainer.dataset import read_labels
+from beampose.trainer.feature_store import Index
 from cloud.dataflow import Dataflow
 from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
-from pipelines.cli import main
-from pipelines.cloud import settings
-from trainer import artefacts
-from trainer.dataset import read_labels
-from trainer.store import Index
+from beampose.core import storage
 
 CLOUD = {
     "project": "my-project",
@@ -62,7 +62,7 @@ def write_cloud(folder, **changes):
 
 
 def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
-    pose_file, trained, storage, dataflow, tmp_path, capsys
+    pose_file, trained, buckets, dataflow, tmp_path, capsys
 ):
     cloud = write_cloud(
         tmp_path,
@@ -83,12 +83,12 @@ def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
     check_job(job)
     ours = trained["pose"]
     assert_same_dataset("gs://lab/base/out", ours)
-    images = storage.names("gs://lab/base/out/images/")
+    images = buckets.names("gs://lab/base/out/images/")
     assert len(images) == 12
 
     assert main(["features", str(pose_file), "--cloud", cloud]) == 0
     assert "0 embedded" in capsys.readouterr().out
-    assert storage.names("gs://lab/base/out/images/") == images
+    assert buckets.names("gs://lab/base/out/images/") == images
 
 
 def check_job(job):
@@ -116,7 +116,7 @@ def assert_same_dataset(output, ours):
     wanted = {r.name: r for r in read_labels(ours.dataset)}
     assert theirs.keys() == wanted.keys()
     assert [r.key for r in theirs.values()] == [wanted[n].key for n in theirs]
-    info = artefacts.require(f"{output}/dataset", "features")
+    info = storage.require(f"{output}/dataset", "features")
     store = Index(f"{output}/store/{info['store']}")
     local = Index(f"{ours.store}/{info['store']}")
     for record in wanted.values():
@@ -127,7 +127,7 @@ def assert_same_dataset(output, ours):
 
 @pytest.mark.slow
 def test_a_prediction_job_runs_on_dataflow_with_what_is_here(
-    trained, storage, dataflow, tmp_path, capsys
+    trained, buckets, dataflow, tmp_path, capsys
 ):
     ours = trained["pose"]
     film = fakes.video(tmp_path / "film.mp4", "libx264", 20)
@@ -137,7 +137,7 @@ def test_a_prediction_job_runs_on_dataflow_with_what_is_here(
     printed = capsys.readouterr().out
     assert "the model was put into gs://lab/base/pose" in printed
     assert "20 rows for 20 frames" in printed and "  frames 20" in printed
-    names = storage.names("gs://lab/base/pose/predictions/film")
+    names = buckets.names("gs://lab/base/pose/predictions/film")
     assert [name.rpartition(".")[2] for name in names] == ["csv", "h5", "json", "pickle"]
 
 
@@ -170,14 +170,14 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
 def test_wrong_settings_are_refused_with_a_sentence(tmp_path, changes, words, pose_file, capsys):
     cloud = write_cloud(tmp_path, **changes)
     with pytest.raises(ValueError, match="cloud.yaml: ") as caught:
-        settings.load(cloud)
+        cloud_settings.load(cloud)
     assert words in str(caught.value)
     assert main(["features", str(pose_file), "--cloud", cloud]) == 2
     assert words in capsys.readouterr().err
 
 
 def test_the_example_of_the_settings_is_right():
-    found = settings.load("configs/cloud.yaml")
+    found = cloud_settings.load("configs/cloud.yaml")
     assert found.root == "gs://my-bucket/beampose"
     assert json.dumps(found.labels) == '{"team": "my-lab"}'
 
@@ -193,7 +193,7 @@ def assert_same_metrics(found, wanted):
         assert found["test"][name] == pytest.approx(wanted["test"][name], rel=1e-4)
 
 
-def test_a_training_runs_on_vertex_from_its_archive(trained, storage, vertex, tmp_path, capsys):
+def test_a_training_runs_on_vertex_from_its_archive(trained, buckets, vertex, tmp_path, capsys):
     fake, ours = vertex(), trained["pose"]
     cloud = write_cloud(
         tmp_path,
@@ -209,14 +209,14 @@ def test_a_training_runs_on_vertex_from_its_archive(trained, storage, vertex, tm
     assert code == 0, [printed.err, *fake.logs.values()]
 
     output = "gs://lab/base/pose"
-    found = json.loads(storage.get(f"{output}/model/metrics.json"))
-    assert_same_metrics(found, artefacts.read_json(artefacts.place(ours.model, "metrics.json")))
+    found = json.loads(buckets.get(f"{output}/model/metrics.json"))
+    assert_same_metrics(found, storage.read_json(storage.place(ours.model, "metrics.json")))
     assert "test error" in printed.out and "version 1" in printed.out
     assert "Exported, reloaded and verified" in printed.out
     (job,) = fake.of("customJobs")
     check_custom_job(job, output)
     (model,) = fake.of("models")
-    check_model(model, storage)
+    check_model(model, buckets)
 
     # The same again is a second version, from a training that is taken up where it ended.
     assert main(["submit", config_file(ours), "--cloud", cloud]) == 0
@@ -245,9 +245,9 @@ def check_custom_job(job, output):
     assert len(digest) == 64 and flag == "--config" and config.endswith("/config.yaml")
 
 
-def check_model(model, storage):
+def check_model(model, buckets):
     artifact = model["artifactUri"]
-    assert f"{artifact}/1/saved_model.pb" in storage.names()
+    assert f"{artifact}/1/saved_model.pb" in buckets.names()
     assert model["displayName"] == "pose"
     assert model["versionAliases"] == [artifact.rpartition("/")[2]]
     assert "mean_error_px" in model["versionDescription"]
@@ -255,12 +255,12 @@ def check_model(model, storage):
     container = model["containerSpec"]
     assert container["predictRoute"] == "/v1/models/model:predict"
     assert container["ports"] == [{"containerPort": 8501}]
-    assert "gs://lab/base/pose/model/model_card.md" in storage.names()
+    assert "gs://lab/base/pose/model/model_card.md" in buckets.names()
 
 
 @pytest.mark.slow
 def test_a_training_killed_at_random_ends_as_an_undisturbed_one(
-    trained, storage, vertex, tmp_path, capsys
+    trained, buckets, vertex, tmp_path, capsys
 ):
     rng = random.Random(0)
     waits = [rng.uniform(6, 14) for _ in range(3)]
@@ -277,13 +277,13 @@ def test_a_training_killed_at_random_ends_as_an_undisturbed_one(
     assert not waits
     (starts,) = fake.runs.values()
     assert starts > 1
-    found = json.loads(storage.get("gs://lab/base/pose/model/metrics.json"))
-    assert_same_metrics(found, artefacts.read_json(artefacts.place(ours.model, "metrics.json")))
+    found = json.loads(buckets.get("gs://lab/base/pose/model/metrics.json"))
+    assert_same_metrics(found, storage.read_json(storage.place(ours.model, "metrics.json")))
 
 
 @pytest.mark.slow
 def test_a_search_has_the_same_best_trial_here_and_on_vertex(
-    trained, storage, vertex, tmp_path, capsys
+    trained, buckets, vertex, tmp_path, capsys
 ):
     fake, ours = vertex(), trained["pose"]
     spec = tmp_path / "search.yaml"
@@ -315,7 +315,7 @@ def test_a_search_has_the_same_best_trial_here_and_on_vertex(
     assert study["metrics"][0]["goal"] in (2, "MINIMIZE")
 
 
-def test_a_refusal_of_the_service_is_a_sentence(trained, storage, vertex, tmp_path, capsys):
+def test_a_refusal_of_the_service_is_a_sentence(trained, buckets, vertex, tmp_path, capsys):
     fake, ours = vertex(), trained["pose"]
     cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
     fake.refuse = error(403, "PERMISSION_DENIED", "Permission 'x' denied.")
@@ -326,25 +326,25 @@ def test_a_refusal_of_the_service_is_a_sentence(trained, storage, vertex, tmp_pa
     assert "could not be reached" in capsys.readouterr().err
 
 
-def test_a_job_above_the_budget_is_not_sent(trained, storage, vertex, tmp_path, capsys):
+def test_a_job_above_the_budget_is_not_sent(trained, buckets, vertex, tmp_path, capsys):
     fake, ours = vertex(), trained["pose"]
     cloud = write_cloud(tmp_path, max_cost=0.0001, vertex={"endpoint": fake.url})
     words = [config_file(ours), "--cloud", cloud]
     assert main(["submit", *words]) == 2
     assert "Nothing was sent" in capsys.readouterr().err
-    assert storage.names() == [] and fake.server.requests == []
+    assert buckets.names() == [] and fake.server.requests == []
     assert main(["plan", *words]) == 0
     printed = capsys.readouterr().out
     assert "n2-standard-4 on Dataflow" in printed and "n1-standard-8 on Vertex AI" in printed
     assert "by prices of 2026-11-20" in printed
 
 
-def test_videos_named_on_the_command_line_count_for_the_budget(trained, storage, tmp_path, capsys):
+def test_videos_named_on_the_command_line_count_for_the_budget(trained, buckets, tmp_path, capsys):
     film = fakes.video(tmp_path / "film.mp4", "libx264", 20)
     cloud = write_cloud(tmp_path, max_cost=0.0001, dataflow={"endpoint": "http://localhost:9"})
     assert main(["predict", config_file(trained["pose"]), film, "--cloud", cloud]) == 2
     assert "predict would cost" in capsys.readouterr().err
-    assert storage.names() == []
+    assert buckets.names() == []
 
 
 def test_a_machine_without_a_price_is_named(trained, tmp_path, capsys):
@@ -354,7 +354,7 @@ def test_a_machine_without_a_price_is_named(trained, tmp_path, capsys):
 
 
 def test_a_search_spec_says_what_is_wrong_with_it(tmp_path):
-    from pipelines import search
+    from beampose.pipelines import search_spec
 
     for text, words in (
         ("parameters: {features.scale: {values: [1, 2]}}", "below `train.`"),
@@ -367,10 +367,10 @@ def test_a_search_spec_says_what_is_wrong_with_it(tmp_path):
     ):
         (tmp_path / "spec.yaml").write_text(text)
         with pytest.raises(ValueError, match=words):
-            search.read(str(tmp_path / "spec.yaml"))
-    found = search.read("configs/search.yaml")
-    assert len(search.settings(found)) == 16
-    assert search.settings(found) == search.settings(found)
+            search_spec.read(str(tmp_path / "spec.yaml"))
+    found = search_spec.read("configs/search.yaml")
+    assert len(search_spec.settings(found)) == 16
+    assert search_spec.settings(found) == search_spec.settings(found)
 
 
 def test_without_credentials_a_sentence_comes_at_once(pose_file, tmp_path, capsys, monkeypatch):

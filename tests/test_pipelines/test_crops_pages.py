@@ -9,15 +9,16 @@ import sys
 import numpy as np
 import pytest
 import scene
+from beampose.pipelines import cli
+from beampose.pipelines.curation import crop_extraction, repeats_page, sorting_page
+from beampose.pipelines.films import clips
+from beampose.pipelines.predict import crops_predictor, manifest
+from beampose.preprocess import images
+from beampose.preprocess.cut import Rule
 
-from pipelines import cli
-from pipelines.crops import extract
-from pipelines.outputs import annotations, clips, detections
-from pipelines.outputs.detections import Detections
-from pipelines.predict import crops, manifest
-from pipelines.review import repeats, sorting
-from preprocess import images, sources
-from preprocess.cut import Rule
+from beampose import formats
+from beampose.formats import deepmeerkat, detection_table
+from beampose.formats.detection_table import Detections
 
 THING = np.full((40, 60, 3), 200, np.uint8)
 VISITS = (scene.Visit(THING, 12, 16, 50, 80, 3), scene.Visit(THING, 30, 34, 200, 150, 3))
@@ -53,7 +54,7 @@ def test_crops_are_named_listed_and_read_with_their_rule(film, tmp_path, capsys)
         x1, y1, x2, y2 = Rule(0.2).window(box, scene.HEIGHT, scene.WIDTH)
         assert images.decode((folder / row["crop"]).read_bytes()).shape == (y2 - y1, x2 - x1, 3)
     (folder / "sorted.csv").write_text(f"{rows[0]['crop']},positive\n{rows[1]['crop']},negative\n")
-    labels = sources.read("csv", str(folder / "sorted.csv"), scorer=None, bodyparts=None)
+    labels = formats.read("csv", str(folder / "sorted.csv"), scorer=None, bodyparts=None)
     assert labels.rule == Rule(0.2, False)
     assert {item.video for item in labels.items} == {"feeder"}
 
@@ -61,7 +62,7 @@ def test_crops_are_named_listed_and_read_with_their_rule(film, tmp_path, capsys)
 def test_a_repeated_run_makes_nothing_again_and_a_killed_one_goes_on(film, tmp_path, monkeypatch):
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     assert extracted(calm, film) == 0
-    write, calls = extract._write_rows, []
+    write, calls = crop_extraction._write_rows, []
 
     def die_at_the_third(file, rows):
         calls.append(file)
@@ -70,7 +71,7 @@ def test_a_repeated_run_makes_nothing_again_and_a_killed_one_goes_on(film, tmp_p
         write(file, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(extract, "_write_rows", die_at_the_third)
+        patch.setattr(crop_extraction, "_write_rows", die_at_the_third)
         assert extracted(killed, film) == 130
     assert extracted(killed, film) == 0
     for name in ("origin.csv", *[p.name for p in calm.glob("*.jpg")]):
@@ -101,18 +102,18 @@ def test_crops_that_look_alike_lie_beside_each_other():
     rng = np.random.default_rng(0)
     kinds = np.arange(60) % 3
     features = unit(np.eye(3, 8)[kinds] + rng.normal(0, 0.05, (60, 8)))
-    order = sorting.chain(features)
+    order = sorting_page.chain(features)
     assert sorted(order) == list(range(60))
     assert (np.diff(kinds[order]) != 0).sum() == 2
-    assert sorting.chain(np.empty((0, 0))) == []
+    assert sorting_page.chain(np.empty((0, 0))) == []
 
 
 def test_the_sorting_page_holds_all_crops_and_names_cannot_break_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(sorting, "A_FILE", 4)
+    monkeypatch.setattr(sorting_page, "A_FILE", 4)
     names = [f"</script><b>{i}.jpg" for i in range(6)]
     features = unit(np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32))
     jpeg = images.encode_jpeg(THING)
-    pages = sorting.write(tmp_path, names, features, [jpeg] * 6)
+    pages = sorting_page.write(tmp_path, names, features, [jpeg] * 6)
     assert [p.name for p in pages] == ["sort.html", "sort-2.html"]
     found = []
     for page in pages:
@@ -145,15 +146,15 @@ def table(frames, places, scores=None, embedding=None):
 def test_a_table_comes_back_from_parquet(tmp_path):
     found = table([3, 9], [[1, 2, 3, 4], [5, 6, 7, 8]], embedding=[[0.6, 0.8], [1, 0]])
     for one in (found, found.only(np.array([], int)), found._replace(spread=found.scores / 2)):
-        detections.write(tmp_path / "a.parquet", one, {"video": "a.mp4"})
-        again = detections.read(tmp_path / "a.parquet")
+        detection_table.write(tmp_path / "a.parquet", one, {"video": "a.mp4"})
+        again = detection_table.read(tmp_path / "a.parquet")
         assert again.classes == one.classes
         for a, b in zip(again[1:], one[1:], strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
     (tmp_path / "a.parquet").write_bytes(b"no table")
     with pytest.raises(ValueError, match="not a table of detections"):
-        detections.read(tmp_path / "a.parquet")
+        detection_table.read(tmp_path / "a.parquet")
 
 
 def test_alike_detections_in_one_place_are_a_group_and_others_are_not():
@@ -162,12 +163,12 @@ def test_alike_detections_in_one_place_are_a_group_and_others_are_not():
     places = [branch, bird, branch, bird, branch, bird, branch, [200, 10, 40, 40]]
     looks = [[1, 0], [0, 1]] * 3 + [[1, 0], [1, 0]]
     found = table(frames, places, embedding=looks)
-    made = repeats.groups("a", found, np.ones(8, bool), at_least=3)
+    made = repeats_page.groups("a", found, np.ones(8, bool), at_least=3)
     assert [g.rows.tolist() for g in made] == [[0, 2, 4, 6], [1, 3, 5]]
-    assert repeats.groups("a", found, np.ones(8, bool), at_least=5) == []
+    assert repeats_page.groups("a", found, np.ones(8, bool), at_least=5) == []
     # One look for all: the place alone decides.
     alike = found._replace(embedding=np.empty((8, 0), np.float32))
-    (group,) = repeats.groups("a", alike, np.ones(8, bool), at_least=3)
+    (group,) = repeats_page.groups("a", alike, np.ones(8, bool), at_least=3)
     assert group.rows.tolist() == list(range(7))
 
 
@@ -175,18 +176,18 @@ def test_the_saved_csv_dismisses_what_it_names_and_nothing_else(tmp_path):
     found = table([3, 9, 12], [[1, 2, 30, 40]] * 3)
     file = tmp_path / "dismissed.csv"
     file.write_text('video,frame,box\n"a,b",9,0\na,3,0\n')
-    chosen = repeats.read_dismissed(file)
+    chosen = repeats_page.read_dismissed(file)
     assert chosen == {"a,b": {(9, 0)}, "a": {(3, 0)}}
-    gone = repeats.dismiss(found, chosen["a,b"])
+    gone = repeats_page.dismiss(found, chosen["a,b"])
     assert gone.dismissed.tolist() == [False, True, False]
     assert gone.hits(0.5).tolist() == [True, False, True]
-    assert not repeats.dismiss(gone, set()).dismissed.any()
+    assert not repeats_page.dismiss(gone, set()).dismissed.any()
     with pytest.raises(ValueError, match="no box 1 in frame 3"):
-        repeats.dismiss(found, {(3, 1)})
+        repeats_page.dismiss(found, {(3, 1)})
     for text, message in (("frame\n", "must begin with"), ("video,frame,box\na,x,0\n", ":2 must")):
         file.write_text(text)
         with pytest.raises(ValueError, match=message):
-            repeats.read_dismissed(file)
+            repeats_page.read_dismissed(file)
 
 
 def test_clips_join_near_hits_have_a_margin_and_drop_short_ones():
@@ -208,15 +209,15 @@ def test_clips_join_near_hits_have_a_margin_and_drop_short_ones():
 def test_the_frames_that_are_kept_are_of_all_visits():
     scores = [[s, 1 - s] for s in (0.9, 0.99, 0.98, 0.6, 0.7)]
     found = table([5, 6, 7, 20, 21], [[0, 0, 9, 9]] * 5, scores)
-    assert crops.best_frames(found, 2) == [6, 21]
-    assert crops.best_frames(found, 3) == [6, 7, 21]
-    assert crops.best_frames(found, 9) == [5, 6, 7, 20, 21]
+    assert crops_predictor.best_frames(found, 2) == [6, 21]
+    assert crops_predictor.best_frames(found, 3) == [6, 7, 21]
+    assert crops_predictor.best_frames(found, 9) == [5, 6, 7, 20, 21]
 
 
 def test_the_clock_is_that_of_deepmeerkat():
-    assert annotations.clock(0, 25.0) == "0:00:00"
-    assert annotations.clock(25 * 3725, 25.0) == "1:02:05"
-    assert annotations.clock(7, 0.0) == "0:00:00"
+    assert deepmeerkat.clock(0, 25.0) == "0:00:00"
+    assert deepmeerkat.clock(25 * 3725, 25.0) == "1:02:05"
+    assert deepmeerkat.clock(7, 0.0) == "0:00:00"
 
 
 def test_ranges_name_the_chosen_frames_before_them(film):

@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scene
+from beampose.pipelines import cli
+from beampose.pipelines.predict import candidates, crops_predictor, prediction_job
+from beampose.pipelines.predict.inference import FramePredictor
+from beampose.preprocess import videos
+from beampose.preprocess.cut import Rule
 
-from pipelines import cli
-from pipelines.outputs import detections
-from pipelines.predict import candidates, pipeline
-from pipelines.predict import crops as crops_kind
-from pipelines.predict.infer import FramePredictor
-from preprocess import videos
-from preprocess.cut import Rule
-from trainer.config import Boxes, Keep
+from beampose.core.settings.experiment import Boxes, Keep
+from beampose.formats import detection_table
 
 COUNT = 60
 
@@ -82,7 +81,7 @@ def from_file(settings, tmp_path):
 
 
 def table(settings, name="feeder"):
-    return detections.read(f"{settings.predictions}/{name}_crops.parquet")
+    return detection_table.read(f"{settings.predictions}/{name}_crops.parquet")
 
 
 def contents(settings):
@@ -97,7 +96,7 @@ def contents(settings):
 
 def test_what_moves_is_found_and_classified(settings, film):
     whole = replace(settings, predict=replace(settings.predict, chunk=100))
-    (summary,) = pipeline.run(whole, [film]).videos
+    (summary,) = prediction_job.run(whole, [film]).videos
     found = table(settings)
     assert summary["boxes"] == len(found.frames) > 20
     for visit in VISITS:
@@ -110,7 +109,7 @@ def test_what_moves_is_found_and_classified(settings, film):
 
 
 def test_scores_equal_what_the_model_says_of_the_crop_itself(from_file, film):
-    pipeline.run(from_file, [film])
+    prediction_job.run(from_file, [film])
     found = table(from_file)
     model = FramePredictor(from_file.model)
     video = videos.index(film)
@@ -128,12 +127,12 @@ def test_scores_equal_what_the_model_says_of_the_crop_itself(from_file, film):
 def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
     settings, film, monkeypatch
 ):
-    pipeline.run(settings, [film])
+    prediction_job.run(settings, [film])
     calm = contents(settings)
     again = replace(settings, output=settings.output + "2")
     Path(again.output).mkdir()
     (Path(again.output) / "model").symlink_to(settings.model)
-    infer, calls = crops_kind.Crops.infer, []
+    infer, calls = crops_predictor.Crops.infer, []
 
     def die_at_the_third(self, part, *arguments):
         calls.append(part.start)
@@ -142,23 +141,23 @@ def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
         return infer(self, part, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crops_kind.Crops, "infer", die_at_the_third)
+        patch.setattr(crops_predictor.Crops, "infer", die_at_the_third)
         with pytest.raises(Exception, match="killed"):
-            pipeline.run(again, [film])
-    pipeline.run(again, [film])
+            prediction_job.run(again, [film])
+    prediction_job.run(again, [film])
     assert contents(again) == calm
     third = replace(settings, output=settings.output + "3")
     Path(third.output).mkdir()
     (Path(third.output) / "model").symlink_to(settings.model)
     index = videos.index
     monkeypatch.setattr(videos, "index", lambda path: index(path)._replace(times=()))
-    pipeline.run(third, [film])
+    prediction_job.run(third, [film])
     assert contents(third) == calm
 
 
 def test_sampled_frames_warm_up_on_sampled_frames(settings, film):
     sampled = replace(settings, predict=replace(settings.predict, every=2, chunk=16))
-    (summary,) = pipeline.run(sampled, [film]).videos
+    (summary,) = prediction_job.run(sampled, [film]).videos
     assert summary["frames_chosen"] == COUNT // 2
     found = table(settings)
     assert len(found.frames) and (found.frames % 2 == 0).all()
@@ -166,7 +165,7 @@ def test_sampled_frames_warm_up_on_sampled_frames(settings, film):
 
 
 def test_deepmeerkats_review_opens_the_folder(from_file, film):
-    pipeline.run(from_file, [film])
+    prediction_job.run(from_file, [film])
     folder = Path(from_file.predictions) / "feeder"
     text = (folder / "annotations.csv").read_text()
     assert text.splitlines()[0] == "frame,clock,x,y,h,w,label,score"
@@ -216,7 +215,7 @@ def problems(values):
 
 def test_timelapse_gets_one_json_of_all_videos_and_failures(from_file, film, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no video")
-    summary = pipeline.run(from_file, [film, str(tmp_path / "bad.mp4")])
+    summary = prediction_job.run(from_file, [film, str(tmp_path / "bad.mp4")])
     assert len(summary.failures) == 1
     values = json.loads((Path(from_file.predictions) / "megadetector.json").read_text())
     problems(values)
@@ -240,23 +239,23 @@ def test_timelapse_gets_one_json_of_all_videos_and_failures(from_file, film, tmp
             min_confidence=0.0,
         ),
     )
-    pipeline.run(again, [film], overwrite=True)
+    prediction_job.run(again, [film], overwrite=True)
     np.testing.assert_array_equal(table(again).places, found.places)
 
 
 def test_a_video_without_boxes_is_a_failure_that_says_so(from_file, tmp_path):
     other = scene.film(tmp_path / "other.mp4", 12, ())
-    ((path, why),) = pipeline.run(from_file, [other]).failures
+    ((path, why),) = prediction_job.run(from_file, [other]).failures
     assert path == other
     assert "no results of a video named other.mp4" in why
     outside = replace(from_file, boxes=Boxes(roi=[0, 5000, 0, 10]))
-    ((_, why),) = pipeline.run(outside, [other]).failures
+    ((_, why),) = prediction_job.run(outside, [other]).failures
     assert "boxes.roi" in why
 
 
 def test_frames_and_clips_are_kept(from_file, film):
     kept = replace(from_file, keep=Keep(frames=3, clips=True, gap=1.0, buffer=0.5, shortest=1.0))
-    (summary,) = pipeline.run(kept, [film]).videos
+    (summary,) = prediction_job.run(kept, [film]).videos
     folder = Path(kept.predictions) / "feeder"
     found = table(kept)
     hits = np.unique(found.frames[found.hits(0.5)])

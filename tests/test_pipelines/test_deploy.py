@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from pipelines.cloud import service
+from beampose.pipelines.cloud import event_service
 
 DEPLOY = Path(__file__).parents[2] / "scripts/deploy_trigger"
 GIVEN = ["--project", "my-lab-1", "--region", "europe-west1", "--bucket", "lab-in"]
@@ -43,10 +42,10 @@ def test_a_dry_deployment_prints_its_commands_without_gcloud(deploy):
     for word in ("--concurrency=1", "--timeout=3600", "--no-allow-unauthenticated"):
         assert word in run
     variables = dict(one.split("=") for one in run[-1].removeprefix("--set-env-vars=").split(","))
-    made = service.from_environment(variables)
+    made = event_service.from_environment(variables)
     assert (made.bucket, made.prefix, made.models) == ("lab-in", "team/", "gs://lab-in/team/models")
     trigger = commands["eventarc triggers create"]
-    assert f"--event-filters=type={service.FINALIZED}" in trigger
+    assert f"--event-filters=type={event_service.FINALIZED}" in trigger
     assert "--service-account=beampose-trigger@my-lab-1.iam.gserviceaccount.com" in trigger
     assert "--ack-deadline=600" in commands["pubsub subscriptions update"]
 

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from beampose.pipelines import cli
+from beampose.preprocess import images, unpickle
+from beampose.preprocess.labels import SINGLE, TEST, TRAIN, LabeledFrame, Labels
 
-from pipelines import cli
-from pipelines.outputs import coco, project, shuffle
-from preprocess import images, shuffles, sources, unpickle
-from preprocess.labels import SINGLE, TEST, TRAIN, LabeledFrame, Labels
+from beampose import formats
+from beampose.formats.coco import coco_writer
+from beampose.formats.deeplabcut import project_writer, shuffle_writer, shuffles
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def same_pixels(one, other):
         np.testing.assert_array_equal(first, second)
 
 
-def experiment(tmp_path, source, split="{by: image, test: 0.4, seed: 1}"):
+def experiment_file(tmp_path, source, split="{by: image, test: 0.4, seed: 1}"):
     file = tmp_path / "my.yaml"
     file.write_text(f"task: pose\nsource: {source}\nsplit: {split}\noutput: out\n")
     return str(file)
@@ -50,10 +52,10 @@ def test_version_1_becomes_a_project_with_the_same_labels(v1, tmp_path, capsys):
     to = tmp_path / "reach-Ann-2018-01-30"
     assert cli.main(["import-labels", str(v1), "--to", str(to), "--scorer", "Ann"]) == 0
     assert "3 of 3 labeled images" in capsys.readouterr().out
-    there = sources.read("deeplabcut", str(to))
+    there = formats.read("deeplabcut", str(to))
     np.testing.assert_array_equal(keypoints(there), fakes.points()[:, None] + 20)
     assert (there.scorer, there.bodyparts, there.problems) == ("Ann", fakes.BODYPARTS, ())
-    same_pixels(sources.read("imagej", str(v1)), there)
+    same_pixels(formats.read("imagej", str(v1)), there)
 
 
 def test_files_are_as_deeplabcut_writes_them(v1, tmp_path):
@@ -101,7 +103,7 @@ def test_frames_nobody_labeled_here_are_added_and_nothing_is_lost(v1, tmp_path, 
     to = fakes.project(tmp_path / "p", config={"bodyparts": list(fakes.BODYPARTS)})
     config = (to / "config.yaml").read_text()
     (to / "config.yaml").write_text(f"# mine\n{config}")
-    kept = by_name(sources.read("deeplabcut", str(to)))
+    kept = by_name(formats.read("deeplabcut", str(to)))
     before = files_of(to)
     words = ["import-labels", str(v1), "--to", str(to), "--scorer", fakes.SCORER]
     # The video of both is called cam1; its images are not.
@@ -110,11 +112,11 @@ def test_frames_nobody_labeled_here_are_added_and_nothing_is_lost(v1, tmp_path, 
     for _ in "ab":
         assert cli.main(words) == 0
     assert "all of it was there already" in capsys.readouterr().out
-    both = sources.read("deeplabcut", str(to))
+    both = formats.read("deeplabcut", str(to))
     assert len(both.items) == 6 and not both.problems
     for name, points in kept.items():
         np.testing.assert_array_equal(by_name(both)[name], points)
-    np.testing.assert_array_equal(keypoints(both)[3:], keypoints(sources.read("imagej", str(v1))))
+    np.testing.assert_array_equal(keypoints(both)[3:], keypoints(formats.read("imagej", str(v1))))
     assert (to / "config.yaml").read_text().startswith("# mine\n")
     changed = {f for f in files_of(to) if before.get(f, files_of(to)[f]) != files_of(to)[f]}
     assert {f.name for f in changed} <= {"CollectedData_Ann.csv", "config.yaml"}
@@ -196,7 +198,7 @@ def test_frames_of_a_video_become_images_of_several_animals(tmp_path):
 
 def test_a_project_becomes_coco_and_comes_back_the_same(tmp_path):
     first = fakes.project(tmp_path / "first")
-    config = experiment(tmp_path, "{format: deeplabcut, path: first}")
+    config = experiment_file(tmp_path, "{format: deeplabcut, path: first}")
     out = tmp_path / "coco"
     assert cli.main(["export-labels", config, "--to", str(out), "--format", "coco"]) == 0
     told = json.loads((out / "annotations.json").read_text())
@@ -204,7 +206,7 @@ def test_a_project_becomes_coco_and_comes_back_the_same(tmp_path):
     assert told["categories"][0]["skeleton"] == [[1, 2]]
     words = ["import-labels", str(out / "annotations.json"), "--to", str(tmp_path / "second")]
     assert cli.main([*words, "--scorer", "Ann"]) == 0
-    one, other = (sources.read("deeplabcut", str(p)) for p in (first, tmp_path / "second"))
+    one, other = (formats.read("deeplabcut", str(p)) for p in (first, tmp_path / "second"))
     assert by_name(one).keys() == by_name(other).keys()
     np.testing.assert_array_equal(keypoints(one), keypoints(other))
     assert (one.bodyparts, one.edges) == (other.bodyparts, other.edges)
@@ -214,7 +216,7 @@ def test_a_project_becomes_coco_and_comes_back_the_same(tmp_path):
 def test_an_exported_shuffle_is_read_as_the_same_split(tmp_path, capsys):
     root = fakes.project(tmp_path / "first", rows=5)
     fakes.project(tmp_path / "first", video="a_cam", rows=4)
-    config = experiment(tmp_path, "{format: deeplabcut, path: first}")
+    config = experiment_file(tmp_path, "{format: deeplabcut, path: first}")
     to = tmp_path / "second"
     words = ["export-labels", config, "--to", str(to), "--format", "deeplabcut"]
     assert cli.main(words) == 0
@@ -224,17 +226,18 @@ def test_an_exported_shuffle_is_read_as_the_same_split(tmp_path, capsys):
     metadata = yaml.safe_load((file.parent / "metadata.yaml").read_text())
     (entry,) = metadata["shuffles"].values()
     assert (entry["index"], entry["split"]) == (1, 1)
-    from pipelines.features import source
-    from trainer import config as configs
+    from beampose.pipelines.features import labeled_source
 
-    labels, splits = source.read(configs.load(config))
+    from beampose.core.settings import experiment
+
+    labels, splits = labeled_source.read(experiment.load(config))
     assert shuffles.read(labels.items, str(to)) == splits
     assert TEST in splits
     before = files_of(to)
     assert cli.main(words) == 0
     assert files_of(to) == before
-    by_shuffle = experiment(tmp_path, "{format: deeplabcut, path: first}", f"{{from: {to}}}")
-    assert source.read(configs.load(by_shuffle))[1] == splits
+    by_shuffle = experiment_file(tmp_path, "{format: deeplabcut, path: first}", f"{{from: {to}}}")
+    assert labeled_source.read(experiment.load(by_shuffle))[1] == splits
     assert root.is_dir()
 
 
@@ -244,7 +247,9 @@ def _percent(file):
 
 def test_the_shuffle_holds_what_deeplabcut_trains_on(tmp_path):
     fakes.project(tmp_path / "first", rows=4)
-    config = experiment(tmp_path, "{format: deeplabcut, path: first}", "{by: block, test: 0.25}")
+    config = experiment_file(
+        tmp_path, "{format: deeplabcut, path: first}", "{by: block, test: 0.25}"
+    )
     to = tmp_path / "second"
     cli.main(["export-labels", config, "--to", str(to), "--format", "deeplabcut"])
     (file,) = to.rglob("Documentation_data-*")
@@ -297,7 +302,7 @@ def test_two_people_become_one(tmp_path):
     (root / "labeled-data/cam1/CollectedData_Bob.csv").write_text(text)
     words = ["import-labels", str(root), "--to", str(tmp_path / "p"), "--scorer", "both"]
     assert cli.main([*words, "--labels-by", "Ann,Bob"]) == 0
-    there = sources.read("deeplabcut", str(tmp_path / "p"))
+    there = formats.read("deeplabcut", str(tmp_path / "p"))
     np.testing.assert_allclose(keypoints(there)[:, 0], fakes.points() + 1)
 
 
@@ -306,7 +311,7 @@ def test_check_and_features_read_frames_of_a_video(tmp_path, capsys):
     frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in (3, 1, 20)]
     film = {"backend": {"filename": "film.mp4"}}
     fake_labels.slp(tmp_path / "a.slp", [*frames, (0, 77, frames[0][2])], videos=[film])
-    config = experiment(tmp_path, "{format: sleap, path: a.slp}")
+    config = experiment_file(tmp_path, "{format: sleap, path: a.slp}")
     assert cli.main(["check", config]) == 1
     out = capsys.readouterr().out
     assert "frame 77 of film.mp4: it has 40 frames" in out
@@ -316,22 +321,23 @@ def test_check_and_features_read_frames_of_a_video(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_an_experiment_runs_on_frames_of_a_video(tmp_path):
-    from pipelines.features import pipeline
-    from trainer import config as configs
-    from trainer.dataset import Dataset
+    from beampose.pipelines.features import feature_job
+    from beampose.trainer.dataset import Dataset
+
+    from beampose.core.settings import experiment
 
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
     frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in range(0, 40, 5)]
     film = {"backend": {"filename": "film.mp4"}}
     fake_labels.slp(tmp_path / "a.slp", frames, videos=[film])
-    file = experiment(tmp_path, "{format: sleap, path: a.slp}")
+    file = experiment_file(tmp_path, "{format: sleap, path: a.slp}")
     with open(file, "a") as out:
         out.write(
             "features: {backbone: mobilenet_v2_0.35, weights: 'random:0', pca: 8, copies: 1, "
             "frames: true}\n"
         )
-    config = configs.load(file)
-    summary = pipeline.run(config)
+    config = experiment.load(file)
+    summary = feature_job.run(config)
     assert (summary.images, summary.rejected) == (8, 0)
     dataset = Dataset(config.dataset, config.store, cache_mb=0)
     assert {r.name for r in dataset.of("train") + dataset.of("test")} == {
@@ -342,13 +348,13 @@ def test_an_experiment_runs_on_frames_of_a_video(tmp_path):
 def test_a_real_project_survives_coco_and_back(shared_data, tmp_path):
     name = "Reaching-Mackenzie-2018-08-30"
     before = {p: p.stat().st_mtime_ns for p in (shared_data / name).rglob("*")}
-    config = experiment(tmp_path, f"{{format: deeplabcut, path: {shared_data / name}}}")
+    config = experiment_file(tmp_path, f"{{format: deeplabcut, path: {shared_data / name}}}")
     out = tmp_path / "coco"
     assert cli.main(["export-labels", config, "--to", str(out), "--format", "coco"]) == 0
     words = ["import-labels", str(out / "annotations.json"), "--to", str(tmp_path / "p")]
     assert cli.main(words) == 0
-    one = by_name(sources.read("deeplabcut", str(shared_data / name)))
-    other = by_name(sources.read("deeplabcut", str(tmp_path / "p")))
+    one = by_name(formats.read("deeplabcut", str(shared_data / name)))
+    other = by_name(formats.read("deeplabcut", str(tmp_path / "p")))
     assert one.keys() == other.keys()
     for key in one:
         np.testing.assert_array_equal(one[key], other[key])
@@ -372,7 +378,7 @@ def test_a_real_project_of_version_1_is_imported_to_the_last_digit(shared_data, 
 def several(folder):
     """A project of several animals, or a skip where this version does not read them."""
     try:
-        return sources.read("deeplabcut", str(folder))
+        return formats.read("deeplabcut", str(folder))
     except ValueError as error:
         if "several animals" not in str(error):
             raise
@@ -383,12 +389,12 @@ def test_a_real_project_of_several_animals_survives_coco_and_back(shared_data, t
     root = shared_data / "MontBlanc-Daniel-2019-12-16"
     before = {p: p.stat().st_mtime_ns for p in root.rglob("*")}
     one = several(root)
-    config = experiment(tmp_path, f"{{format: deeplabcut, path: {root}}}")
+    config = experiment_file(tmp_path, f"{{format: deeplabcut, path: {root}}}")
     out = tmp_path / "coco"
     assert cli.main(["export-labels", config, "--to", str(out), "--format", "coco"]) == 0
     words = ["import-labels", str(out / "annotations.json"), "--to", str(tmp_path / "p")]
     assert cli.main(words) == 0
-    other = sources.read("deeplabcut", str(tmp_path / "p"))
+    other = formats.read("deeplabcut", str(tmp_path / "p"))
     assert (other.individuals, other.bodyparts) == (one.individuals, one.bodyparts)
     # One image shows no bird: COCO has no animal there, and it is not imported.
     labeled = {name: k for name, k in by_name(one).items() if not np.isnan(k).all()}
@@ -403,7 +409,7 @@ def test_a_real_sleap_file_becomes_the_project_converted_from_it(shared_data, tm
     root = shared_data / "flies-centeredpair-sleap"
     wanted = several(root)
     file = root / "sleap-original/centered_pair_predictions.clean.slp"
-    one = {item.name: item for item in sources.read("sleap", str(file)).items}
+    one = {item.name: item for item in formats.read("sleap", str(file)).items}
     for item in wanted.items:
         np.testing.assert_array_equal(one[item.name].keypoints, item.keypoints)
 
@@ -433,14 +439,14 @@ def scene(tmp_path):
 
 
 def test_a_shuffle_of_several_animals_keeps_who_is_who(scene, tmp_path):
-    written = project.write(scene, tmp_path / "p")
-    columns = project.table(scene, written.pictures, "Ann").columns
+    written = project_writer.write(scene, tmp_path / "p")
+    columns = project_writer.table(scene, written.pictures, "Ann").columns
     assert [c[1:3] for c in columns if c[1] == SINGLE] == [(SINGLE, "corner")] * 2
     assert len(columns) == 2 * 3 * 2 + 2
     assert written.config["individuals"] == ["she", "he"]
     assert written.config["uniquebodyparts"] == ["corner"]
     splits = {scene.items[0].name: TRAIN}
-    file = shuffle.write(written, scene, splits, overwrite=False)
+    file = shuffle_writer.write(written, scene, splits, overwrite=False)
     (one,) = unpickle.loads(file.read_bytes())[0]
     assert one["joints"].keys() == {1, 2}
     assert one["joints"][2].tolist() == [[3, 7.12, 8]]
@@ -448,8 +454,8 @@ def test_a_shuffle_of_several_animals_keeps_who_is_who(scene, tmp_path):
 
 
 def test_bodyparts_of_the_scene_survive_coco(scene, tmp_path):
-    coco.write(scene, [TRAIN], tmp_path / "c")
-    again = sources.read("coco", str(tmp_path / "c/annotations.json"))
+    coco_writer.write(scene, [TRAIN], tmp_path / "c")
+    again = formats.read("coco", str(tmp_path / "c/annotations.json"))
     assert again.individuals == scene.individuals
     assert again.unique_bodyparts == ("corner",)
     np.testing.assert_array_equal(again.items[0].keypoints, scene.items[0].keypoints)
@@ -467,15 +473,15 @@ def test_an_animal_that_is_called_single_is_not_lost(tmp_path):
     np.testing.assert_array_equal(table["sleap"]["Single"].to_numpy().reshape(3, 2), a)
 
 
-def test_frames_of_videos_go_to_a_bucket_as_images(storage, tmp_path):
-    from pipelines.cloud import stage
+def test_frames_of_videos_go_to_a_bucket_as_images(buckets, tmp_path):
+    from beampose.pipelines.cloud import staging
 
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
     frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in (3, 77)]
     film = {"backend": {"filename": "film.mp4"}}
     path = fake_labels.slp(tmp_path / "a.slp", frames, videos=[film])
-    items = sources.read("sleap", str(path)).items
-    there, lost = stage.images(items, "gs://lab/images")
+    items = formats.read("sleap", str(path)).items
+    there, lost = staging.put_images(items, "gs://lab/images")
     assert there.image.startswith("gs://lab/images/")
     assert there.image.endswith(".png")
     assert fakes.number(images.load(there.image)[0]) == 3
@@ -483,7 +489,7 @@ def test_frames_of_videos_go_to_a_bucket_as_images(storage, tmp_path):
     assert lost.image == items[1].image
 
 
-def test_labels_and_videos_in_a_bucket_are_read(storage, tmp_path):
+def test_labels_and_videos_in_a_bucket_are_read(buckets, tmp_path):
     from upath import UPath
 
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
@@ -506,7 +512,9 @@ def test_real_labels_of_version_1_are_imported_trained_and_evaluated(shared_data
     tables = str(shared_data / "v1-reachingJan30/data-reaching")
     words = ["import-labels", tables, "--to", str(to), "--scorer", "Mackenzie"]
     assert cli.main([*words, "--bodyparts", "hand,Finger1,Finger2,Joystick"]) == 0
-    config = experiment(tmp_path, "{format: deeplabcut, path: reaching}", "{by: image, test: 0.25}")
+    config = experiment_file(
+        tmp_path, "{format: deeplabcut, path: reaching}", "{by: image, test: 0.25}"
+    )
     sets = ["features.backbone=resnet_compact", "features.weights=builtin", "features.scale=0.5"]
     sets += ["features.copies=2", "features.pca=64", "train.steps=300"]
     options = [word for key in sets for word in ("--set", key)]

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beampose.pipelines.features import embedding_worker, feature_job
+from beampose.preprocess.transform import Ranges
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.feature_store import Index
 from PIL import Image
 
-from pipelines.features import extract, pipeline
-from preprocess.transform import Ranges
-from trainer import artefacts, config
-from trainer.dataset import Dataset
-from trainer.store import Index
+from beampose.core import storage
+from beampose.core.settings import experiment
 
 
 def store_of(settings):
-    info = artefacts.require(settings.dataset, "features")
+    info = storage.require(settings.dataset, "features")
     return Path(settings.store) / info["store"]
 
 
@@ -26,37 +27,37 @@ def rejects(settings):
 
 
 def test_a_second_run_embeds_nothing_and_a_new_frame_one(pose_file):
-    settings = config.load(pose_file)
-    assert pipeline.run(settings).embedded == 12
-    assert pipeline.run(settings).embedded == 0
+    settings = experiment.load(pose_file)
+    assert feature_job.run(settings).embedded == 12
+    assert feature_job.run(settings).embedded == 0
     place = pose_file.parent / "project/labeled-data/a"
     Image.fromarray(np.random.default_rng(9).integers(0, 255, (96, 144, 3)).astype(np.uint8)).save(
         place / "img90.png"
     )
     with (place / "CollectedData_me.csv").open("a") as csv:
         csv.write("labeled-data\\a\\img90.png,1,2,3,4,5,6\n")
-    summary = pipeline.run(settings)
+    summary = feature_job.run(settings)
     assert (summary.images, summary.embedded) == (13, 1)
 
 
 def test_edited_labels_another_split_and_a_moved_project_embed_nothing(pose_file):
-    settings = config.load(pose_file)
-    pipeline.run(settings)
+    settings = experiment.load(pose_file)
+    feature_job.run(settings)
     csv = pose_file.parent / "project/labeled-data/a/CollectedData_me.csv"
     lines = csv.read_text().splitlines()
     lines[3] = "labeled-data/a/img00.png,10,10,20,20,30,30"
     csv.write_text("\n".join(lines))
     shutil.move(pose_file.parent / "project", pose_file.parent / "moved")
-    changed = config.load(pose_file, ["source.path=moved", "split.seed=5", "split.by=video"])
-    assert pipeline.run(changed).embedded == 0
+    changed = experiment.load(pose_file, ["source.path=moved", "split.seed=5", "split.by=video"])
+    assert feature_job.run(changed).embedded == 0
     records = Dataset(changed.dataset, changed.store, cache_mb=1).records
     edited = next(r for r in records if r.name == "labeled-data/a/img00.png")
     assert edited.keypoints.tolist() == [[[10, 10], [20, 20], [30, 30]]]
 
 
 def test_bad_input_has_a_line_each_and_changes_nothing_else(pose_file, tmp_path):
-    clean = config.load(pose_file)
-    pipeline.run(clean)
+    clean = experiment.load(pose_file)
+    feature_job.run(clean)
     place = tmp_path / "project/labeled-data/a"
     data = (place / "img00.png").read_bytes()
     (place / "broken.png").write_bytes(data[: len(data) // 2])
@@ -70,8 +71,8 @@ def test_bad_input_has_a_line_each_and_changes_nothing_else(pose_file, tmp_path)
         csv.write("labeled-data/a/outside.png,1,2,300,4,5,6\n")
         csv.write("labeled-data/a/empty.png,,,,,,\n")
         csv.write("labeled-data/a/words.png,1,2,x,4,5,6\n")
-    dirty = config.load(pose_file, ["output=dirty"])
-    summary = pipeline.run(dirty)
+    dirty = experiment.load(pose_file, ["output=dirty"])
+    summary = feature_job.run(dirty)
     assert summary.images == 13
     found = {Path(r["image"]).name: r for r in rejects(dirty)}
     for name, row, what in (
@@ -98,16 +99,16 @@ def test_bad_input_has_a_line_each_and_changes_nothing_else(pose_file, tmp_path)
 def test_too_many_rejects_end_the_run(pose_file, tmp_path):
     for image in (tmp_path / "project/labeled-data/a").glob("*.png"):
         image.unlink()
-    settings = config.load(pose_file, ["source.max_rejects=0.2"])
+    settings = experiment.load(pose_file, ["source.max_rejects=0.2"])
     with pytest.raises(ValueError, match=r"6 of 12 labeled images cannot be used.*rejects\.jsonl"):
-        pipeline.run(settings)
+        feature_job.run(settings)
     with pytest.raises(FileNotFoundError, match="was not finished"):
         Dataset(settings.dataset, settings.store, cache_mb=1)
 
 
 def test_copies_are_made_of_training_frames_only_and_move_their_keypoints(pose_file):
-    settings = config.load(pose_file, ["features.copies=2"])
-    summary = pipeline.run(settings)
+    settings = experiment.load(pose_file, ["features.copies=2"])
+    summary = feature_job.run(settings)
     dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
     training, held_out = dataset.of("train", copies=True), dataset.of("test", copies=True)
     assert len(training) == 3 * len(dataset.of("train"))
@@ -120,9 +121,11 @@ def test_copies_are_made_of_training_frames_only_and_move_their_keypoints(pose_f
 
 
 def test_stored_features_are_the_models_answer_to_the_image(pose_file):
-    settings = config.load(pose_file)
-    pipeline.run(settings)
-    model = extract.build(extract.model_spec(settings, str(store_of(settings) / "transform")))
+    settings = experiment.load(pose_file)
+    feature_job.run(settings)
+    model = embedding_worker.build(
+        embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+    )
     dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
     record = dataset.of("train")[1]
     pixels = np.asarray(Image.open(record.image_uri))
@@ -134,8 +137,8 @@ def test_stored_features_are_the_models_answer_to_the_image(pose_file):
 
 
 def test_features_of_training_cells_are_centred_and_of_unit_size(pose_file):
-    settings = config.load(pose_file, ["features.pca=0"])
-    pipeline.run(settings)
+    settings = experiment.load(pose_file, ["features.pca=0"])
+    feature_job.run(settings)
     dataset = Dataset(settings.dataset, settings.store, cache_mb=10)
     cells = [
         dataset.features(r).astype(np.float32).reshape(-1, dataset.dims)
@@ -149,7 +152,7 @@ def test_features_of_training_cells_are_centred_and_of_unit_size(pose_file):
 
 
 def test_the_order_of_arrival_does_not_change_a_shard():
-    pending = [extract.Pending(f"{i:02d}", "", "", "", 0, "", 0, 8, 8) for i in range(5)]
+    pending = [embedding_worker.Pending(f"{i:02d}", "", "", "", 0, "", 0, 8, 8) for i in range(5)]
     seen = []
 
     class Answer:
@@ -166,13 +169,13 @@ def test_the_order_of_arrival_does_not_change_a_shard():
     def fake_load(one, limits):
         return np.full((8, 8, 3), int(one.key), np.uint8)
 
-    original, extract.load = extract.load, fake_load
+    original, embedding_worker.load = embedding_worker.load, fake_load
     try:
         ranges = Ranges(0, 0, 0, 0, 0)
-        forward = list(extract.embed(model, pending, ranges, 2, []))
-        backward = list(extract.embed(model, pending[::-1], ranges, 2, []))
+        forward = list(embedding_worker.embed(model, pending, ranges, 2, []))
+        backward = list(embedding_worker.embed(model, pending[::-1], ranges, 2, []))
     finally:
-        extract.load = original
+        embedding_worker.load = original
     assert forward == backward == [(f"{i:02d}", float(i)) for i in range(5)]
     assert set(seen) == {2}
 
@@ -185,22 +188,22 @@ def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(pose_file, monkeypatch):
-    settings = config.load(pose_file)
-    pipeline.run(settings)
+    settings = experiment.load(pose_file)
+    feature_job.run(settings)
     whole = sorted(p.name for p in (store_of(settings) / "shards").iterdir())
     digests = {p.name: p.read_bytes() for p in (store_of(settings) / "shards").iterdir()}
-    again = config.load(pose_file, ["output=again"])
+    again = experiment.load(pose_file, ["output=again"])
 
-    from pipelines.features import steps
+    from beampose.pipelines.features import feature_steps
 
     def die(*arguments, **named):
         raise OSError("killed")
 
-    monkeypatch.setattr(steps.store, "write_shard", die)
+    monkeypatch.setattr(feature_steps.store, "write_shard", die)
     with pytest.raises(Exception, match="killed"):
-        pipeline.run(again)
+        feature_job.run(again)
     monkeypatch.undo()
-    pipeline.run(again)
+    feature_job.run(again)
     shards = store_of(again) / "shards"
     assert sorted(p.name for p in shards.iterdir()) == whole
     assert {p.name: p.read_bytes() for p in shards.iterdir()} == digests

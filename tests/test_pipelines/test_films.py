@@ -13,23 +13,23 @@ import fakes
 import films
 import numpy as np
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.predict import commit, lock, manifest, prediction_job
+from beampose.pipelines.predict.manifest import Sample
+from beampose.pipelines.predict.pose_predictor import Focus
+from beampose.pipelines.predict.view import View
+from beampose.preprocess import videos
 
-from pipelines import cli
-from pipelines.outputs import deeplabcut
-from pipelines.predict import commit, lock, manifest, pipeline
-from pipelines.predict.manifest import Sample
-from pipelines.predict.pose import Focus
-from pipelines.predict.view import View
-from preprocess import videos
-from trainer import config
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import prediction_writer
 
 
 @pytest.fixture
 def settings(trained, tmp_path):
     """The trained pose model with a folder of predictions of its own."""
     shutil.copytree(trained["pose"].model, tmp_path / "out/model")
-    values = config.to_dict(trained["pose"])
-    return config.from_dict(config.Config, {**values, "output": str(tmp_path / "out")})
+    values = experiment.to_dict(trained["pose"])
+    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def changed(settings, **keys):
 
 def keypoints(settings, name="film"):
     (file,) = Path(settings.predictions).glob(f"{name}DLC*.csv")
-    table = deeplabcut.read(file)
-    return table.index.tolist(), deeplabcut.keypoints(table)[0]
+    table = prediction_writer.read(file)
+    return table.index.tolist(), prediction_writer.keypoints(table)[0]
 
 
 def test_every_kind_of_film_has_a_row_a_frame_or_a_reason(settings, tmp_path, capfd):
     made = films.generate(tmp_path, len(films.FILMS))
-    summary = pipeline.run(settings, list(made))
+    summary = prediction_job.run(settings, list(made))
     found = {video["video"]: video for video in summary.videos}
     reasons = dict(summary.failures)
     for path, kind in made.items():
@@ -70,7 +70,7 @@ def test_the_exit_code_says_whether_all_frames_of_all_videos_have_a_result(
     settings, film, tmp_path, capsys
 ):
     file = tmp_path / "config.yaml"
-    file.write_text(json.dumps(config.to_dict(settings)))
+    file.write_text(json.dumps(experiment.to_dict(settings)))
     assert cli.main(["predict", str(file), film]) == 0
     assert "30 rows for 30 frames, 30 decoded, 0 failed" in capsys.readouterr().out
     broken = tmp_path / "broken.mp4"
@@ -95,9 +95,9 @@ def test_a_full_disk_is_a_sentence_and_the_next_run_goes_on(settings, film, monk
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space left on device"):
-        pipeline.run(settings, [film])
+        prediction_job.run(settings, [film])
     monkeypatch.setattr(np, "savez", save)
-    summary = pipeline.run(settings, [film])
+    summary = prediction_job.run(settings, [film])
     assert summary.counters["ranges_kept"] == 2
     assert summary.videos[0]["rows"] == 30
 
@@ -106,23 +106,23 @@ def test_a_full_disk_is_a_sentence_and_the_next_run_goes_on(settings, film, monk
 def test_an_output_nobody_can_write_to_is_a_sentence(settings, film):
     Path(settings.predictions).symlink_to("/sys/kernel")
     with pytest.raises(OSError, match="cannot be written to"):
-        pipeline.run(settings, [film])
+        prediction_job.run(settings, [film])
 
 
 def test_a_model_that_is_cut_short_is_a_sentence(settings, film):
     data = next((Path(settings.model) / "saved_model/variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:1000])
     with pytest.raises(ValueError, match="copy the whole folder again, or train again"):
-        pipeline.run(settings, [film])
+        prediction_job.run(settings, [film])
     (Path(settings.model) / "COMPLETED").unlink()
     with pytest.raises((OSError, ValueError), match="COMPLETED|not whole|finished"):
-        pipeline.run(settings, [film])
+        prediction_job.run(settings, [film])
 
 
 def test_a_second_run_on_the_same_folder_is_refused_until_the_first_has_died(settings, film):
     program = f"""
         import time
-        from pipelines.predict import lock
+        from beampose.pipelines.predict import lock
         with lock.held({settings.predictions!r}):
             print("held", flush=True)
             time.sleep(60)
@@ -134,30 +134,30 @@ def test_a_second_run_on_the_same_folder_is_refused_until_the_first_has_died(set
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(OSError, match="Another run is writing to"):
-            pipeline.run(settings, [film])
+            prediction_job.run(settings, [film])
     finally:
         other.kill()
         other.wait()
         other.stdout.close()
-    assert pipeline.run(settings, [film]).frames == 30
+    assert prediction_job.run(settings, [film]).frames == 30
 
 
-def test_a_claim_in_a_bucket_holds_until_it_is_void(storage, monkeypatch):
-    from trainer import artefacts
+def test_a_claim_in_a_bucket_holds_until_it_is_void(buckets, monkeypatch):
+    from beampose.core import storage
 
     folder = "gs://lab/out/predictions"
     with lock.held(folder), pytest.raises(OSError, match="Another run"), lock.held(folder):
         pass
-    artefacts.create_text(f"{folder}/{lock.FILE}", '{"by": "killed", "renewed": 5.0}')
+    storage.create_text(f"{folder}/{lock.FILE}", '{"by": "killed", "renewed": 5.0}')
     with lock.held(folder):
         pass
-    assert not artefacts.place(folder, lock.FILE).exists()
+    assert not storage.place(folder, lock.FILE).exists()
 
 
 def test_one_frame_in_five_is_looked_at_and_numbered_as_in_the_video(settings, film):
-    pipeline.run(settings, [film])
+    prediction_job.run(settings, [film])
     _, whole = keypoints(settings)
-    pipeline.run(changed(settings, every=5), [film], overwrite=True)
+    prediction_job.run(changed(settings, every=5), [film], overwrite=True)
     frames, sampled = keypoints(settings)
     assert frames == [0, 5, 10, 15, 20, 25]
     np.testing.assert_allclose(sampled, whole[::5], atol=1e-3)
@@ -178,20 +178,20 @@ def test_frames_are_chosen_by_their_times(tmp_path):
 
 
 def test_a_time_range_without_frames_is_a_failure(settings, film):
-    ((_, why),) = pipeline.run(changed(settings, start=100.0), [film]).failures
+    ((_, why),) = prediction_job.run(changed(settings, start=100.0), [film]).failures
     assert "no frame is chosen" in why
 
 
 def test_a_cut_gives_the_models_answer_on_the_cut_in_pixels_of_the_frame(settings, film):
-    pipeline.run(changed(settings, crop=[16, 64, 8, 40]), [film])
+    prediction_job.run(changed(settings, crop=[16, 64, 8, 40]), [film])
     _, found = keypoints(settings)
-    from pipelines.predict.infer import FramePredictor
+    from beampose.pipelines.predict.inference import FramePredictor
 
     model = FramePredictor(settings.model)
     (frame,) = videos.read(videos.index(film), 11, 12)
     expected = model.predict(frame.pixels[None, 8:40, 16:64])["keypoints"][0, 0] + [16, 8]
     np.testing.assert_allclose(found[11, :, :2], expected, atol=1e-2)
-    ((_, why),) = pipeline.run(
+    ((_, why),) = prediction_job.run(
         changed(settings, crop=[0, 99, 0, 9]), [film], overwrite=True
     ).failures
     assert "does not fit frames of 80x48" in why
@@ -224,7 +224,7 @@ def test_the_cut_around_an_animal_holds_all_its_points():
 
 
 def test_dynamic_cutting_leaves_no_frame_out(settings, film):
-    pipeline.run(changed(settings, dynamic=0.01, margin=2), [film])
+    prediction_job.run(changed(settings, dynamic=0.01, margin=2), [film])
     frames, found = keypoints(settings)
     assert frames == list(range(30))
     assert np.isfinite(found).all()
@@ -241,11 +241,11 @@ def test_a_list_of_videos_is_read_from_where_it_stands(film, tmp_path):
 
 
 def test_a_range_without_its_file_is_computed_again(settings, film):
-    pipeline.run(settings, [film])
+    prediction_job.run(settings, [film])
     summary = next(Path(settings.predictions).glob("film*.json"))
     first = summary.with_suffix(".csv").read_bytes()
     summary.with_suffix(".csv").unlink()
-    assert pipeline.run(settings, [film]).kept == 0
+    assert prediction_job.run(settings, [film]).kept == 0
     assert summary.with_suffix(".csv").read_bytes() == first
     assert not (Path(settings.predictions) / commit.WORK / "film").exists() or not list(
         (Path(settings.predictions) / commit.WORK).rglob("*.npz")

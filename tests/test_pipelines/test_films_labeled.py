@@ -7,9 +7,8 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
-
-from pipelines import cli
-from preprocess import inside, videos
+from beampose.pipelines import cli
+from beampose.preprocess import inside, videos
 
 SETTINGS = """
 task: pose

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from beampose.pipelines.features import feature_job
+from beampose.trainer import embed, finetune, sweeps, task, training
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.evaluation import evaluate
 from conftest import SETTINGS, crops_settings, write_crops, write_project
 
-from pipelines.features import pipeline
-from trainer import artefacts, config, embed, finetune, sweep, task
-from trainer import train as training
-from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
+from beampose.core import storage
+from beampose.core.settings import experiment
 
 TUNED = (
     "train: {mode: finetune, finetune_steps: 6, finetune_window: 64, "
@@ -48,21 +49,23 @@ def tuned(tmp_path_factory):
     for name in ("pose", "crops"):
         file = folder / f"{name}.yaml"
         file.write_text(settings_of(name))
-        found[name] = config.load(file)
+        found[name] = experiment.load(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            pipeline.run(found[name])
+            feature_job.run(found[name])
             task.run(found[name], task.default_folders(found[name]))
     return found
 
 
 def metrics_of(settings):
-    return artefacts.read_json(Path(settings.model) / task.METRICS)
+    return storage.read_json(Path(settings.model) / task.METRICS)
 
 
 def changed(settings, **train):
-    values = config.to_dict(settings)
-    return config.from_dict(config.Config, {**values, "train": {**values["train"], **train}})
+    values = experiment.to_dict(settings)
+    return experiment.from_dict(
+        experiment.Config, {**values, "train": {**values["train"], **train}}
+    )
 
 
 def tune(settings, folder, **train):
@@ -93,16 +96,16 @@ def test_metrics_say_what_finetuning_did(tuned, name):
     assert found["mode"] == "finetune" and {"train", "finetune"} <= set(found["seconds"])
     assert found["test_before_finetune"].keys() == found["test"].keys()
     assert len(found["finetuned_weights_digest"]) == 64 != found["weights_digest"]
-    info = artefacts.read_json(Path(tuned[name].model) / "info.json")
+    info = storage.read_json(Path(tuned[name].model) / "info.json")
     assert info["mode"] == "finetune" and info["pixels_against_stored_features"] is None
     assert "tuned_" in info["dlc_scorer"]
-    history = artefacts.read_json(Path(tuned[name].model) / "history.json")
+    history = storage.read_json(Path(tuned[name].model) / "history.json")
     assert [entry["step"] for entry in history] == [0, 3, 6]
 
 
 def test_it_starts_from_the_head_that_stored_features_made(tuned):
     for name, key in (("pose", "mean_error_px"), ("crops", "accuracy")):
-        history = artefacts.read_json(Path(tuned[name].model) / "history.json")
+        history = storage.read_json(Path(tuned[name].model) / "history.json")
         before = metrics_of(tuned[name])["test_before_finetune"][key]
         assert history[0][key] == pytest.approx(before, rel=0.05)
 
@@ -198,7 +201,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from trainer import config, export, finetune, train
-from trainer.dataset import Dataset
+from beampose.trainer.dataset import Dataset
 file, folder, precision = sys.argv[1:]
 words = ["train.dropout=0", "train.batch_size=8", f"train.precision={precision}"]
 settings = config.load(file, [*words, "train.evaluate_every=1", "train.finetune_steps=3"])
@@ -226,7 +229,7 @@ def test_two_devices_learn_what_one_does(tuned, tmp_path, precision):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    one, two = artefacts.json.loads(done.stdout.splitlines()[-1])
+    one, two = storage.json.loads(done.stdout.splitlines()[-1])
     assert len(one) == 3
     np.testing.assert_allclose(two, one, rtol=1e-3 if precision == "float32" else 3e-2)
     assert (tmp_path / "saved_model").is_dir()
@@ -239,7 +242,7 @@ def test_a_dataset_without_frames_says_what_to_do(tuned, tmp_path):
 
 
 def test_an_image_that_was_not_kept_is_read_from_where_it_lies(tuned, tmp_path):
-    from trainer.frames import Frames
+    from beampose.trainer.encoded_frames import Frames
 
     record = Dataset(tuned["pose"].dataset, tuned["pose"].store, cache_mb=1).records[0]
     empty = Frames(str(tmp_path))
@@ -260,4 +263,4 @@ def test_a_batch_that_devices_cannot_share_is_an_error(tuned, tmp_path, monkeypa
 def test_a_sweep_of_finetuning_is_refused(tuned):
     file = Path(tuned["pose"].output).parent / "pose.yaml"
     with pytest.raises(ValueError, match="a sweep|A sweep trains heads on stored features"):
-        sweep.combinations(str(file), ["train.finetune_learning_rate=0.1,0.2"])
+        sweeps.combinations(str(file), ["train.finetune_learning_rate=0.1,0.2"])

@@ -9,9 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
-from pipelines import cli
-from pipelines.cloud import flex
+from beampose.pipelines import cli
+from beampose.pipelines.cloud import flex_template
 
 ROOT = Path(__file__).parents[2]
 METADATA = json.loads((ROOT / "configs/flex_template.json").read_text(encoding="utf-8"))
@@ -52,11 +51,11 @@ def run_the_job(folder):
 
 @pytest.mark.slow
 def test_a_template_of_features_is_a_job_whose_work_the_verb_then_keeps(
-    pose_file, tmp_path, storage, capsys
+    pose_file, tmp_path, buckets, capsys
 ):
     settings = ["split.seed=3", "output=gs://lab/out"]
     words = launcher_words(tmp_path, verb="features", config=pose_file, set=";".join(settings))
-    assert flex.main(words) == 0, capsys.readouterr().err
+    assert flex_template.main(words) == 0, capsys.readouterr().err
     job = json.loads((tmp_path / "job_object").read_text())
     environment = job["environment"]
     assert environment["workerPools"][0]["workerHarnessContainerImage"] == IMAGE
@@ -73,15 +72,17 @@ def test_without_a_template_the_runner_stays_and_the_verb_runs_to_its_end(monkey
     seen = []
     monkeypatch.setattr(cli, "main", lambda words: seen.extend(words) or 1)
     words = ["--verb=features", "--config=x.yaml", "--sdk_container_image=i"]
-    assert flex.main([*words, "--runner=DataflowRunner"]) == 1
+    assert flex_template.main([*words, "--runner=DataflowRunner"]) == 1
     assert "--runner=DataflowRunner" in seen
 
 
 def test_a_bad_setting_or_option_ends_the_launch_with_a_message(pose_file, tmp_path, capsys):
     given = {"verb": "features", "config": pose_file}
-    assert flex.main(launcher_words(tmp_path, **given, set="train.step=1")) == 2
+    assert flex_template.main(launcher_words(tmp_path, **given, set="train.step=1")) == 2
     assert "steps" in capsys.readouterr().err
-    assert flex.main([*launcher_words(tmp_path, **given), "--machine_typ=n1-standard-4"]) == 2
+    assert (
+        flex_template.main([*launcher_words(tmp_path, **given), "--machine_typ=n1-standard-4"]) == 2
+    )
     assert "Did you mean --machine_type?" in capsys.readouterr().err
     assert not (tmp_path / "job_object").exists()
 
@@ -92,7 +93,7 @@ def test_videos_and_settings_are_parted_at_semicolons(monkeypatch, runner):
     monkeypatch.setattr(cli, "main", lambda words: seen.extend(words) or 0)
     words = ["--verb=predict", "--config=gs://b/x.yaml", f"--sdk_container_image={IMAGE}"]
     words += ["--videos=gs://b/a.mp4; gs://b/c,d/*.mp4", "--set=a.b=1;c.d=[2, 3]", *runner]
-    assert flex.main([*words, "--template_location=gs://b/job", "--region=r"]) == 0
+    assert flex_template.main([*words, "--template_location=gs://b/job", "--region=r"]) == 0
     cut = seen.index("--")
     assert seen[:cut] == [
         *("predict", "gs://b/x.yaml", "gs://b/a.mp4", "gs://b/c,d/*.mp4"),
@@ -104,27 +105,27 @@ def test_videos_and_settings_are_parted_at_semicolons(monkeypatch, runner):
         "--region=r",
         "--sdk_location=container",
         "--experiments=no_use_multiple_sdk_containers",
-        "--runner=pipelines.cloud.flex.TemplateRunner",
+        "--runner=beampose.pipelines.cloud.flex_template.TemplateRunner",
     ]
 
 
 def test_videos_without_predict_are_refused(capsys):
     words = ["--verb=features", "--config=x", "--sdk_container_image=i", "--videos=a.mp4"]
     with pytest.raises(SystemExit) as stopped:
-        flex.main(words)
+        flex_template.main(words)
     assert stopped.value.code == 2
     assert "--videos goes with --verb=predict" in capsys.readouterr().err
 
 
 def test_the_metadata_describes_the_doors_parameters_and_no_other():
-    flags = {a.dest: a for a in flex.parser()._actions if a.dest != "help"}
+    flags = {a.dest: a for a in flex_template.parser()._actions if a.dest != "help"}
     described = {one["name"]: one for one in METADATA["parameters"]}
     assert described.keys() == flags.keys()
     for name, one in described.items():
         assert one.get("isOptional", False) is not flags[name].required
         assert one["label"]
         assert one["helpText"].endswith(".")
-    assert set(re.findall(r"\w+", described["verb"]["regexes"][0])) == set(flex.VERBS)
+    assert set(re.findall(r"\w+", described["verb"]["regexes"][0])) == set(flex_template.VERBS)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import fakes
 import pytest
+from beampose.pipelines.cloud import publish, upload_run, upload_status
 from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
 
-from pipelines.cloud import incoming, publish, status
-from trainer import artefacts
+from beampose.core import storage
 
 
 @pytest.fixture
@@ -20,20 +20,20 @@ def project(tmp_path):
 
 
 @pytest.fixture(params=["disk", "bucket"])
-def place(request, tmp_path, storage):
+def place(request, tmp_path, buckets):
     """Where uploads land, on a disk and in a bucket."""
     return str(tmp_path / "lab") if request.param == "disk" else "gs://lab/team"
 
 
 def held(folder):
     """What a run's folder holds at its top, without the claims."""
-    return {path.name for path in folder.iterdir()} - {status.CLAIMS}
+    return {path.name for path in folder.iterdir()} - {upload_status.CLAIMS}
 
 
-def test_an_upload_becomes_a_whole_model_with_a_status(place, storage, project, tmp_path):
-    upload = drop(place, storage, zipped(project, tmp_path / "a.zip", "home/ann/reach/"))
+def test_an_upload_becomes_a_whole_model_with_a_status(place, buckets, project, tmp_path):
+    upload = drop(place, buckets, zipped(project, tmp_path / "a.zip", "home/ann/reach/"))
     lines = []
-    found, worked = incoming.process(upload, f"{place}/models", QUICK, lines.append)
+    found, worked = upload_run.process(upload, f"{place}/models", QUICK, lines.append)
     assert worked
     assert (found.state, found.error, found.metrics) == ("done", None, {"labels": 3})
     folder = result_of(upload, place)
@@ -48,20 +48,20 @@ def test_an_upload_becomes_a_whole_model_with_a_status(place, storage, project, 
     }
     assert (folder / "model/weights.bin").read_bytes() == b"\xff" * 1000
     assert (folder / "report.html").read_text() == "<p>home/ann/reach</p>"
-    assert artefacts.read_json(folder / "status.json") == dataclasses.asdict(found)
+    assert storage.read_json(folder / "status.json") == dataclasses.asdict(found)
     stages = ["unpacking", "features", "training", "report"]
     assert lines == [f"reach {upload.generation}: {stage}" for stage in stages]
 
 
-def test_the_same_upload_twice_is_worked_on_once(place, storage, project, tmp_path):
-    upload = drop(place, storage, zipped(project, tmp_path / "a.zip"))
-    first = incoming.process(upload, f"{place}/models", QUICK)
-    again = incoming.process(upload, f"{place}/models", incoming.Settings(run=never))
-    assert again == incoming.Outcome(first.status, worked=False)
+def test_the_same_upload_twice_is_worked_on_once(place, buckets, project, tmp_path):
+    upload = drop(place, buckets, zipped(project, tmp_path / "a.zip"))
+    first = upload_run.process(upload, f"{place}/models", QUICK)
+    again = upload_run.process(upload, f"{place}/models", upload_run.Settings(run=never))
+    assert again == upload_run.Outcome(first.status, worked=False)
 
 
-def test_of_two_handlers_of_one_event_one_works(place, storage, project, tmp_path):
-    upload = drop(place, storage, zipped(project, tmp_path / "a.zip"))
+def test_of_two_handlers_of_one_event_one_works(place, buckets, project, tmp_path):
+    upload = drop(place, buckets, zipped(project, tmp_path / "a.zip"))
     begun, free, runs = threading.Event(), threading.Event(), []
 
     def slow(config, stage):
@@ -70,11 +70,11 @@ def test_of_two_handlers_of_one_event_one_works(place, storage, project, tmp_pat
         assert free.wait(30)
         return quick(config, stage)
 
-    settings = incoming.Settings(run=slow)
+    settings = upload_run.Settings(run=slow)
     outcomes = []
     threads = [
         threading.Thread(
-            target=lambda: outcomes.append(incoming.process(upload, f"{place}/models", settings))
+            target=lambda: outcomes.append(upload_run.process(upload, f"{place}/models", settings))
         )
         for _ in range(4)
     ]
@@ -92,10 +92,10 @@ def test_of_two_handlers_of_one_event_one_works(place, storage, project, tmp_pat
     assert outcomes[-1].status.state == "done"
 
 
-def test_two_uploads_at_once_run_each_on_its_own(place, storage, tmp_path):
+def test_two_uploads_at_once_run_each_on_its_own(place, buckets, tmp_path):
     one = zipped(fakes.project(tmp_path / "p1", rows=2), tmp_path / "1.zip")
     two = zipped(fakes.project(tmp_path / "p2", rows=4), tmp_path / "2.zip")
-    uploads = [drop(place, storage, one, "a.zip"), drop(place, storage, two, "b.zip")]
+    uploads = [drop(place, buckets, one, "a.zip"), drop(place, buckets, two, "b.zip")]
     both = threading.Barrier(2, timeout=30)
 
     def together(config, stage):
@@ -104,10 +104,10 @@ def test_two_uploads_at_once_run_each_on_its_own(place, storage, tmp_path):
         both.wait()
         return result
 
-    settings, found = incoming.Settings(run=together), {}
+    settings, found = upload_run.Settings(run=together), {}
 
     def handle(upload):
-        found[upload.name] = incoming.process(upload, f"{place}/models", settings).status
+        found[upload.name] = upload_run.process(upload, f"{place}/models", settings).status
 
     threads = [threading.Thread(target=handle, args=(upload,)) for upload in uploads]
     for thread in threads:
@@ -120,42 +120,42 @@ def test_two_uploads_at_once_run_each_on_its_own(place, storage, tmp_path):
     }
 
 
-def test_two_uploads_of_one_name_are_two_models_side_by_side(place, storage, tmp_path):
-    old = drop(place, storage, zipped(fakes.project(tmp_path / "p1"), tmp_path / "1.zip"))
-    incoming.process(old, f"{place}/models", QUICK)
+def test_two_uploads_of_one_name_are_two_models_side_by_side(place, buckets, tmp_path):
+    old = drop(place, buckets, zipped(fakes.project(tmp_path / "p1"), tmp_path / "1.zip"))
+    upload_run.process(old, f"{place}/models", QUICK)
     rows = fakes.project(tmp_path / "p2", rows=4)
-    new = drop(place, storage, zipped(rows, tmp_path / "2.zip"))
-    found = incoming.process(new, f"{place}/models", QUICK).status
+    new = drop(place, buckets, zipped(rows, tmp_path / "2.zip"))
+    found = upload_run.process(new, f"{place}/models", QUICK).status
     assert old.generation != new.generation
     assert found.metrics == {"labels": 4}
-    assert status.read(result_of(old, place)).metrics == {"labels": 3}
+    assert upload_status.read(result_of(old, place)).metrics == {"labels": 3}
 
 
-def test_an_upload_replaced_before_it_was_read_says_so(storage, project, tmp_path):
-    old = drop("gs://lab", storage, zipped(project, tmp_path / "1.zip"))
-    new = drop("gs://lab", storage, zipped(project, tmp_path / "2.zip"))
-    found = incoming.process(old, "gs://lab/models", QUICK).status
+def test_an_upload_replaced_before_it_was_read_says_so(buckets, project, tmp_path):
+    old = drop("gs://lab", buckets, zipped(project, tmp_path / "1.zip"))
+    new = drop("gs://lab", buckets, zipped(project, tmp_path / "2.zip"))
+    found = upload_run.process(old, "gs://lab/models", QUICK).status
     assert (found.state, found.error) == (
         "failed",
         "reach.zip was deleted or replaced before it was read.",
     )
-    assert incoming.process(new, "gs://lab/models", QUICK).status.state == "done"
+    assert upload_run.process(new, "gs://lab/models", QUICK).status.state == "done"
 
 
-def test_a_file_that_changes_while_it_is_read_is_tried_again(project, tmp_path, storage):
+def test_a_file_that_changes_while_it_is_read_is_tried_again(project, tmp_path, buckets):
     lab = str(tmp_path / "lab")
-    upload = drop(lab, storage, zipped(project, tmp_path / "1.zip"))
+    upload = drop(lab, buckets, zipped(project, tmp_path / "1.zip"))
     other = upload._replace(generation="0" * 16)
     with pytest.raises(publish.Again, match="replaced before it was read"):
-        incoming.process(other, f"{lab}/models", QUICK)
-    assert status.read(result_of(other, lab)).state == "interrupted"
+        upload_run.process(other, f"{lab}/models", QUICK)
+    assert upload_status.read(result_of(other, lab)).state == "interrupted"
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_upload_says_why_and_publishes_nothing(place, storage, tmp_path, what):
-    upload = drop(place, storage, broken(tmp_path, what))
+def test_a_broken_upload_says_why_and_publishes_nothing(place, buckets, tmp_path, what):
+    upload = drop(place, buckets, broken(tmp_path, what))
     outside = {p for p in tmp_path.rglob("*") if "lab" not in p.parts}
-    found, worked = incoming.process(upload, f"{place}/models", QUICK)
+    found, worked = upload_run.process(upload, f"{place}/models", QUICK)
     assert worked
     assert found.state == "failed"
     assert BROKEN[what] in found.error
@@ -163,11 +163,11 @@ def test_a_broken_upload_says_why_and_publishes_nothing(place, storage, tmp_path
     assert "Traceback" not in found.error
     assert held(result_of(upload, place)) == {"status.json"}
     assert {p for p in tmp_path.rglob("*") if "lab" not in p.parts} == outside
-    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+    assert not upload_run.process(upload, f"{place}/models", QUICK).worked
 
 
-def test_a_run_that_fails_leaves_its_rejects_and_no_half_of_a_model(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_a_run_that_fails_leaves_its_rejects_and_no_half_of_a_model(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
 
     def fails(config, stage):
         quick(config, stage)
@@ -175,7 +175,7 @@ def test_a_run_that_fails_leaves_its_rejects_and_no_half_of_a_model(place, stora
         rejects.write_text(json.dumps({"file": config.source.path + "/x.csv"}) + "\n")
         raise ValueError(f"3 of 3 labeled images cannot be used. {rejects} says why")
 
-    found = incoming.process(upload, f"{place}/models", incoming.Settings(run=fails)).status
+    found = upload_run.process(upload, f"{place}/models", upload_run.Settings(run=fails)).status
     assert (found.state, found.problems) == ("failed", 1)
     assert found.error.endswith("cannot be used. rejects.jsonl says why")
     folder = result_of(upload, place)
@@ -195,129 +195,129 @@ def test_errors_are_for_people():
     )
 
 
-def test_a_handler_that_died_is_replaced_and_one_that_is_alive_is_not(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_a_handler_that_died_is_replaced_and_one_that_is_alive_is_not(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     folder = result_of(upload, place)
-    assert status.claim(folder, 600) == 1
-    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+    assert upload_status.claim(folder, 600) == 1
+    assert not upload_run.process(upload, f"{place}/models", QUICK).worked
     time.sleep(1.1)
     impatient = dataclasses.replace(QUICK, silent_seconds=0.1)
-    found, worked = incoming.process(upload, f"{place}/models", impatient)
+    found, worked = upload_run.process(upload, f"{place}/models", impatient)
     assert worked
     assert (found.state, found.attempt) == ("done", 2)
 
 
-def test_signs_of_life_keep_a_slow_run_from_being_replaced(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_signs_of_life_keep_a_slow_run_from_being_replaced(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     other = []
 
     def slow(config, stage):
         result = quick(config, stage)
         for _ in range(3):
             time.sleep(1.5)
-            other.append(incoming.process(upload, f"{place}/models", settings))
+            other.append(upload_run.process(upload, f"{place}/models", settings))
         return result
 
-    settings = incoming.Settings(run=slow, silent_seconds=2.5)
-    assert incoming.process(upload, f"{place}/models", settings).status.state == "done"
+    settings = upload_run.Settings(run=slow, silent_seconds=2.5)
+    assert upload_run.process(upload, f"{place}/models", settings).status.state == "done"
     assert [(one.worked, one.status.state) for one in other] == [(False, "report")] * 3
 
 
 def replace_handler(folder):
-    artefacts.create_text(folder / "claims/0002.json", json.dumps({"claimed": status.now()}))
+    storage.create_text(folder / "claims/0002.json", json.dumps({"claimed": upload_status.now()}))
 
 
-def test_a_handler_that_was_replaced_publishes_nothing(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_a_handler_that_was_replaced_publishes_nothing(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     folder = result_of(upload, place)
 
     def frozen(config, stage):
         result = quick(config, stage)
         replace_handler(folder)
-        with pytest.raises(status.TakenOver):
-            stage(status.REPORT)
+        with pytest.raises(upload_status.TakenOver):
+            stage(upload_status.REPORT)
         return result
 
-    found, worked = incoming.process(upload, f"{place}/models", incoming.Settings(run=frozen))
+    found, worked = upload_run.process(upload, f"{place}/models", upload_run.Settings(run=frozen))
     assert not worked
     assert not found.final
     assert held(folder) == {"status.json"}
 
 
 def test_a_handler_replaced_while_it_publishes_does_not_say_it_is_whole(
-    place, storage, tmp_path, monkeypatch
+    place, buckets, tmp_path, monkeypatch
 ):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     folder = result_of(upload, place)
     monkeypatch.setattr(publish, "_copy", lambda *_: replace_handler(folder))
-    assert not incoming.process(upload, f"{place}/models", QUICK).worked
+    assert not upload_run.process(upload, f"{place}/models", QUICK).worked
     assert held(folder) == {"status.json"}
 
 
-def test_a_replaced_handler_that_fails_leaves_the_result_of_the_other(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_a_replaced_handler_that_fails_leaves_the_result_of_the_other(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
     folder = result_of(upload, place)
 
     def overtaken(config, stage):
         replace_handler(folder)
-        artefacts.write_text(folder / "model/weights.bin", "of the other")
+        storage.write_text(folder / "model/weights.bin", "of the other")
         raise ValueError("too late")
 
-    settings = incoming.Settings(run=overtaken)
-    assert not incoming.process(upload, f"{place}/models", settings).worked
+    settings = upload_run.Settings(run=overtaken)
+    assert not upload_run.process(upload, f"{place}/models", settings).worked
     assert held(folder) == {"status.json", "model"}
 
 
 def test_storage_that_fails_between_stages_is_not_the_uploads_fault(
-    place, storage, tmp_path, monkeypatch
+    place, buckets, tmp_path, monkeypatch
 ):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
 
     def away(config, stage):
         with monkeypatch.context() as patch:
-            patch.setattr(artefacts, "write_json", down)
-            stage(status.FEATURES)
+            patch.setattr(storage, "write_json", down)
+            stage(upload_status.FEATURES)
 
     def down(*_):
         raise OSError("storage is away")
 
     with pytest.raises(publish.Again, match="storage is away"):
-        incoming.process(upload, f"{place}/models", incoming.Settings(run=away))
-    assert status.read(result_of(upload, place)).state == "interrupted"
+        upload_run.process(upload, f"{place}/models", upload_run.Settings(run=away))
+    assert upload_status.read(result_of(upload, place)).state == "interrupted"
 
 
-def test_an_upload_that_kills_its_handlers_fails_in_the_end(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+def test_an_upload_that_kills_its_handlers_fails_in_the_end(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
 
     def stopped(config, stage):
         raise KeyboardInterrupt
 
-    settings = incoming.Settings(run=stopped)
+    settings = upload_run.Settings(run=stopped)
     for attempt in (1, 2, 3):
         with pytest.raises(KeyboardInterrupt):
-            incoming.process(upload, f"{place}/models", settings)
-        found = status.read(result_of(upload, place))
+            upload_run.process(upload, f"{place}/models", settings)
+        found = upload_status.read(result_of(upload, place))
         assert (found.state, found.attempt) == ("interrupted", attempt)
-    found = incoming.process(upload, f"{place}/models", QUICK).status
+    found = upload_run.process(upload, f"{place}/models", QUICK).status
     assert found.state == "failed"
     assert "3 attempts died or were stopped" in found.error
 
 
 def test_a_result_that_cannot_be_published_is_withdrawn_and_tried_again(
-    place, storage, tmp_path, monkeypatch
+    place, buckets, tmp_path, monkeypatch
 ):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
 
     def full(*_):
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(artefacts, "complete", full)
+        patch.setattr(storage, "complete", full)
         settings = dataclasses.replace(QUICK, run=without_info)
         with pytest.raises(publish.Again, match="no space left"):
-            incoming.process(upload, f"{place}/models", settings)
+            upload_run.process(upload, f"{place}/models", settings)
     assert held(result_of(upload, place)) == {"status.json"}
-    assert incoming.process(upload, f"{place}/models", QUICK).status.state == "done"
+    assert upload_run.process(upload, f"{place}/models", QUICK).status.state == "done"
 
 
 def without_info(config, stage):
@@ -328,13 +328,13 @@ def without_info(config, stage):
     return publish.Result({}, 0)
 
 
-def test_a_handler_that_died_after_publishing_needs_no_second_training(place, storage, tmp_path):
-    upload = drop(place, storage, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
-    first = incoming.process(upload, f"{place}/models", QUICK).status
+def test_a_handler_that_died_after_publishing_needs_no_second_training(place, buckets, tmp_path):
+    upload = drop(place, buckets, zipped(fakes.project(tmp_path / "p"), tmp_path / "a.zip"))
+    first = upload_run.process(upload, f"{place}/models", QUICK).status
     folder = result_of(upload, place)
-    artefacts.write_json(
+    storage.write_json(
         folder / "status.json", {**dataclasses.asdict(first), "state": "interrupted"}
     )
-    settings = incoming.Settings(run=never)
-    found = incoming.process(upload, f"{place}/models", settings).status
+    settings = upload_run.Settings(run=never)
+    found = upload_run.process(upload, f"{place}/models", settings).status
     assert (found.state, found.metrics, found.problems) == ("done", {"labels": 3}, 0)

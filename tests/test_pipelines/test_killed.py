@@ -11,18 +11,18 @@ from pathlib import Path
 
 import films
 import pytest
+from beampose.pipelines import cli
+from beampose.trainer.dataset import Dataset
 from conftest import SETTINGS, write_project
 
-from pipelines import cli
-from trainer import config
-from trainer.dataset import Dataset
+from beampose.core.settings import experiment
 
 KILLS = 20
 
 
 def start(file):
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", "features", str(file)],
+        [sys.executable, "-m", "beampose.pipelines.cli", "features", str(file)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -30,7 +30,7 @@ def start(file):
 
 def contents(file):
     """Everything a run left, by name: labels, and features of each image, as bytes."""
-    loaded = config.load(file)
+    loaded = experiment.load(file)
     assert cli.main(["store", "verify", str(file)]) == 0
     dataset = Dataset(loaded.dataset, loaded.store, cache_mb=64)
     found = {p.name: p.read_bytes() for p in Path(loaded.dataset).glob("*.tfrecord")}
@@ -95,7 +95,7 @@ def test_a_prediction_of_many_films_killed_twenty_times_differs_in_nothing(
     for name in ("calm", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model").symlink_to(trained["pose"].model)
-        values = config.to_dict(trained["pose"])
+        values = experiment.to_dict(trained["pose"])
         values["output"] = str(tmp_path / name)
         values["predict"] |= {"chunk": 100, "videos": paths, "size": "resize"}
         files[name] = tmp_path / f"{name}.yaml"
@@ -103,7 +103,7 @@ def test_a_prediction_of_many_films_killed_twenty_times_differs_in_nothing(
 
     def start(name):
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", "predict", str(files[name])],
+            [sys.executable, "-m", "beampose.pipelines.cli", "predict", str(files[name])],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -4,12 +4,12 @@ import fakes
 import numpy as np
 import pytest
 import yaml
+from beampose.pipelines import cli
+from beampose.pipelines.curation import frame_extraction, frame_files, frame_vectors
+from beampose.preprocess import images, videos
 from PIL import Image
 
-from pipelines import cli
-from pipelines.labeling import embedding, extract, keep
-from preprocess import images, videos
-from preprocess.sources import deeplabcut
+from beampose.formats.deeplabcut import project_labels
 
 NEW = ["--bodyparts", "nose,tail", "--scorer", "me"]
 
@@ -39,7 +39,7 @@ def test_frames_land_in_a_project_under_their_numbers(film, tmp_path, method, ca
         assert fakes.number(images.decode(file.read_bytes())) == number
     config = yaml.safe_load((tmp_path / "project/config.yaml").read_text())
     assert config["video_sets"] == {film: {"crop": "0, 80, 0, 48"}}
-    labels = deeplabcut.read(str(tmp_path / "project"))
+    labels = project_labels.read(str(tmp_path / "project"))
     assert labels.bodyparts == ("nose", "tail")
     assert "film.mp4: 6 frames" in capsys.readouterr().out
 
@@ -125,7 +125,7 @@ def test_by_features_leaves_out_what_the_project_shows_already(film, tmp_path):
 
 
 def test_vectors_do_not_depend_on_the_batch_and_sizes_may_mix(tmp_path):
-    network = embedding.Embedding("mobilenet_v2_0.35", "random:0", 1.0)
+    network = frame_vectors.Embedding("mobilenet_v2_0.35", "random:0", 1.0)
     frames = [fakes.pixels(i, 64, 96) for i in range(10)] + [fakes.pixels(99, 48, 64)]
     found = network.all(iter(frames))
     assert found.shape[0] == 11
@@ -134,7 +134,7 @@ def test_vectors_do_not_depend_on_the_batch_and_sizes_may_mix(tmp_path):
 
 
 def test_long_videos_are_looked_at_in_steps(film, tmp_path, monkeypatch):
-    monkeypatch.setitem(extract.MOST, "kmeans", 10)
+    monkeypatch.setitem(frame_extraction.MOST, "kmeans", 10)
     assert extract_frames(film, tmp_path, "--count", "20", *NEW) == 0
     assert numbers(tmp_path) == list(range(0, 40, 4))
 
@@ -158,10 +158,10 @@ def test_however_long_a_video_few_frames_are_held_at_a_time(film, monkeypatch):
         return np.zeros((len(used), 2))
 
     monkeypatch.setattr(videos, "read_some", counted)
-    monkeypatch.setattr(keep, "_AHEAD", 3)
+    monkeypatch.setattr(frame_files, "_AHEAD", 3)
     told = []
     video = videos.index(film)
-    source = keep.Source(
+    source = frame_files.Source(
         video, (0, 80, 0, 48), lambda items, total, what: told.append(total) or items
     )
     numbers, _ = source.vectors(list(range(0, 40, 2)), embed)

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from beampose.pipelines import cli
 from conftest import BODYPARTS, picture
-
-from pipelines import cli
 
 COUNT = 3
 
@@ -102,7 +101,7 @@ def test_corrected_frames_come_back_and_only_they_are_embedded(experiment, capsy
     run(experiment, "train")
     split = json.loads((experiment / "pose/model/metrics.json").read_text())["split"]
     assert split["train"] + split["test"] == 12 + COUNT
-    from trainer.dataset import read_labels
+    from beampose.trainer.dataset import read_labels
 
     records = {r.name: r for r in read_labels(str(experiment / "pose/dataset"))}
     for (_, _, name), row in corrected.iterrows():  # pyright: ignore[reportGeneralTypeIssues]

@@ -12,11 +12,16 @@ import sys
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess.labels import LabeledFrame, Labels
 
-from pipelines.outputs import deeplabcut, project, tracks
-from pipelines.results import machine, table
-from pipelines.results.table import Table
-from preprocess.labels import LabeledFrame, Labels
+from beampose.formats.deeplabcut import (
+    machine_labels,
+    prediction_tables,
+    prediction_writer,
+    project_writer,
+    track_writer,
+)
+from beampose.formats.deeplabcut.prediction_tables import Table
 
 READ = """
 import json, sys
@@ -69,14 +74,16 @@ def labels(individuals):
 
 def test_predictions_and_what_is_filtered_open(python, tmp_path):
     single = values(5, 2)
-    deeplabcut.write(deeplabcut.table(single, SCORER, PARTS), tmp_path / f"film{SCORER}")
+    prediction_writer.write(
+        prediction_writer.table(single, SCORER, PARTS), tmp_path / f"film{SCORER}"
+    )
     points = tuple(("", part) for part in PARTS)
     found = Table("", SCORER, points, np.arange(0, 25, 5), single)
-    table.write(found, tmp_path / f"film{SCORER}_filtered")
+    prediction_tables.write(found, tmp_path / f"film{SCORER}_filtered")
     several = values(5, 4)
     points = tuple((animal, part) for animal in ANIMALS for part in PARTS)
     found = Table("", SCORER, points, np.arange(5), several)
-    table.write(found, tmp_path / f"film{SCORER}_el_filtered")
+    prediction_tables.write(found, tmp_path / f"film{SCORER}_el_filtered")
     stems = (f"film{SCORER}", f"film{SCORER}_filtered", f"film{SCORER}_el_filtered")
     paths = [tmp_path / f"{stem}{ending}" for stem in stems for ending in (".h5", ".csv")]
     told = opened(python, *paths)
@@ -93,8 +100,8 @@ def test_predictions_and_what_is_filtered_open(python, tmp_path):
 def test_of_tracks_the_csv_opens_and_the_h5_is_refused_like_deeplabcuts_own(
     python, tmp_path, shared_data
 ):
-    found = tracks.table(values(5, 2, 2), ANIMALS, tracks.Names(SCORER, PARTS))
-    tracks.write(found, tmp_path / "film")
+    found = track_writer.table(values(5, 2, 2), ANIMALS, track_writer.Names(SCORER, PARTS))
+    track_writer.write(found, tmp_path / "film")
     real = shared_data / "dlc-outputs/montblanc_tracks.h5"
     told = opened(python, tmp_path / "film_el.csv", tmp_path / "film_el.h5", real)
     assert told[0]["names"] == [list(ANIMALS), list(PARTS)]
@@ -108,17 +115,20 @@ def test_labels_open_as_h5_and_their_csv_as_deeplabcuts_own(
     from upath import UPath
 
     made, points = labels(individuals)
-    frame = project.table(
+    frame = project_writer.table(
         made,
-        [project.Picture(one, "film", f"img{i}.png", 9, 9) for i, one in enumerate(made.items)],  # pyright: ignore[reportArgumentType]
+        [
+            project_writer.Picture(one, "film", f"img{i}.png", 9, 9)
+            for i, one in enumerate(made.items)
+        ],  # pyright: ignore[reportArgumentType]
         fakes.SCORER,
     )
-    for file in project.table_files(frame, UPath(tmp_path / "CollectedData_Ann")):
+    for file in project_writer.table_files(frame, UPath(tmp_path / "CollectedData_Ann")):
         file.place.write_bytes(file.data)
     several = len(individuals) > 1
     wanted = [(animal if several else "", part) for animal in individuals for part in PARTS]
     guesses = {f"img{i}.png": one for i, one in enumerate(values(3, len(wanted)))}
-    machine.write(str(tmp_path / "machinelabels-iter0.h5"), guesses, wanted, SCORER)
+    machine_labels.write(str(tmp_path / "machinelabels-iter0.h5"), guesses, wanted, SCORER)
     names = [tmp_path / "CollectedData_Ann.h5", tmp_path / "machinelabels-iter0.h5"]
     names += [tmp_path / "CollectedData_Ann.csv", tmp_path / "machinelabels.csv"]
     real = "Reaching-Mackenzie-2018-08-30/labeled-data/reachingvideo1/CollectedData_Mackenzie"

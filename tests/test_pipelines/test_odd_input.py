@@ -7,10 +7,10 @@ from pathlib import Path
 import fakes
 import numpy as np
 import pytest
+from beampose.pipelines import cli
 
-from pipelines import cli
-from pipelines.outputs import deeplabcut
-from trainer import artefacts
+from beampose.core import storage
+from beampose.formats.deeplabcut import prediction_writer
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 PARTS = fakes.BODYPARTS
@@ -31,7 +31,7 @@ def experiment(folder: Path, root: Path | None = None) -> Path:
     values[..., :2] = np.arange(12)[:, None, None] + 5.0
     values[6, 0, 0] += 30
     stem = folder / f"out/predictions/film{SCORER}"
-    deeplabcut.write(deeplabcut.table(values, SCORER, PARTS), stem)
+    prediction_writer.write(prediction_writer.table(values, SCORER, PARTS), stem)
     (folder / "my.yaml").write_text(
         f"task: pose\nsource: {{format: deeplabcut, path: project}}\n"
         f"predict: {{videos: ['{film}']}}\noutput: out\noutliers: {{count: 2, epsilon: 5}}\n"
@@ -171,11 +171,9 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path, capsys, verb, monke
         if str(path).startswith(locked):
             raise PermissionError(13, "Permission denied", str(path))
 
-    replacing, begin = artefacts.replacing, artefacts.begin
-    monkeypatch.setattr(
-        artefacts, "replacing", lambda p, *a, **k: refuse(p) or replacing(p, *a, **k)
-    )
-    monkeypatch.setattr(artefacts, "begin", lambda p: refuse(p) or begin(p))
+    replacing, begin = storage.replacing, storage.begin
+    monkeypatch.setattr(storage, "replacing", lambda p, *a, **k: refuse(p) or replacing(p, *a, **k))
+    monkeypatch.setattr(storage, "begin", lambda p: refuse(p) or begin(p))
     mkdir = Path.mkdir
     monkeypatch.setattr(Path, "mkdir", lambda p, *a, **k: refuse(p) or mkdir(p, *a, **k))
     before = {f: f.read_bytes() for f in sorted((at / "project").rglob("*")) if f.is_file()}

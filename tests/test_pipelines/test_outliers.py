@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from beampose.pipelines import cli
+from beampose.pipelines.curation import frame_files, outlier_frames, refinement
+from beampose.preprocess import images
 
-from pipelines import cli
-from pipelines.labeling import keep, refine
-from pipelines.outputs import deeplabcut
-from pipelines.results import machine, outliers
-from preprocess import images, project
-from preprocess.sources import deeplabcut as source
-from trainer import config
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import (
+    machine_labels,
+    prediction_writer,
+    project_config,
+    project_labels,
+)
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 PARTS = ("nose", "tail")
@@ -30,7 +33,7 @@ def rng():
 def place(tmp_path):
     """An experiment, a film of 40 frames, its predictions, and a project to be filled."""
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
-    text = project.create(str(tmp_path / "project"), scorer="me", bodyparts=PARTS)
+    text = project_config.create(str(tmp_path / "project"), scorer="me", bodyparts=PARTS)
     (tmp_path / "project").mkdir()
     (tmp_path / "project/config.yaml").write_text(text)
     (tmp_path / "pose.yaml").write_text(
@@ -52,7 +55,7 @@ def predictions(jumps=(9, 10, 20, 21, 30, 35)):
 
 def predict(place, values, frames=None):
     stem = place / f"out/predictions/film{SCORER}"
-    deeplabcut.write(deeplabcut.table(values, SCORER, PARTS, frames), stem)
+    prediction_writer.write(prediction_writer.table(values, SCORER, PARTS, frames), stem)
     return stem
 
 
@@ -83,8 +86,8 @@ def test_candidates_are_those_of_the_slow_rules(rng):
     frames = np.arange(60)
 
     def found(**keys):
-        settings = config.Outliers(**keys)
-        return outliers.suspects(values, settings, count=4, frames=frames).rows.tolist()
+        settings = experiment.Outliers(**keys)
+        return outlier_frames.suspects(values, settings, count=4, frames=frames).rows.tolist()
 
     moved = [
         i
@@ -99,16 +102,16 @@ def test_candidates_are_those_of_the_slow_rules(rng):
 
 
 def test_fitting_finds_what_the_other_rows_do_not_expect():
-    settings = config.Outliers(method="fitting", epsilon=4.0)
-    found = outliers.suspects(predictions((10, 30)), settings, count=4, frames=WHERE)
+    settings = experiment.Outliers(method="fitting", epsilon=4.0)
+    found = outlier_frames.suspects(predictions((10, 30)), settings, count=4, frames=WHERE)
     assert found.rows.tolist() == [10, 30]
 
 
 def test_the_most_extreme_have_no_neighbours():
     score = np.array([0.0, 5, 9, 8, 1, 7, 3])
-    found = outliers.Suspects(np.arange(7), score)
-    assert outliers.extreme(found, np.arange(7), 3) == [0, 2, 5]
-    assert outliers.extreme(found, np.array([1, 3, 6]), 2) == [1, 3]
+    found = outlier_frames.Suspects(np.arange(7), score)
+    assert outlier_frames.extreme(found, np.arange(7), 3) == [0, 2, 5]
+    assert outlier_frames.extreme(found, np.array([1, 3, 6]), 2) == [1, 3]
 
 
 @pytest.mark.parametrize("pick", ["kmeans", "uniform", "extreme"])
@@ -150,7 +153,7 @@ def test_a_killed_run_is_completed(place, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(keep, "write", killed)
+    monkeypatch.setattr(frame_files, "write", killed)
     assert run(place) == 130
     assert not numbers(place)
     monkeypatch.undo()
@@ -160,8 +163,8 @@ def test_a_killed_run_is_completed(place, monkeypatch):
 
 
 def test_a_frame_that_cannot_be_decoded_has_no_label(place, monkeypatch, capsys):
-    write = keep.write
-    monkeypatch.setattr(keep, "write", lambda s, n, f: n != 20 and write(s, n, f))
+    write = frame_files.write
+    monkeypatch.setattr(frame_files, "write", lambda s, n, f: n != 20 and write(s, n, f))
     assert run(place, "count=8") == 0
     assert "img20.png cannot be decoded" in capsys.readouterr().out
     assert 20 not in numbers(place)
@@ -183,7 +186,7 @@ def test_corrected_labels_are_labels_and_stay_as_they_are(place):
     corrected = correct(place)
     kept = {f.name: f.read_bytes() for f in folder(place).glob("CollectedData*")}
     pixels = {f.name: f.read_bytes() for f in folder(place).glob("img*.png")}
-    found = source.read(str(place / "project"))
+    found = project_labels.read(str(place / "project"))
     assert not found.problems
     assert [frame.name.split("/")[-1] for frame in found.items] == sorted(pixels)
     told = np.stack([frame.keypoints[0] for frame in found.items])  # pyright: ignore[reportAttributeAccessIssue]
@@ -260,13 +263,13 @@ def test_machine_labels_of_other_bodyparts_are_not_mixed(place, capsys):
     assert run(place) == 0
     file = str(folder(place) / "machinelabels-iter0.h5")
     made = {"img01.png": np.ones((1, 3))}
-    machine.write(file, made, [("", "nose")], SCORER)
+    machine_labels.write(file, made, [("", "nose")], SCORER)
     assert run(place, "count=9") == 1
     assert "is of other bodyparts" in capsys.readouterr().out
 
 
 def test_predictions_are_named_by_video(place):
-    settings = config.load(place / "pose.yaml")
+    settings = experiment.load(place / "pose.yaml")
     file = str(place / f"out/predictions/film{SCORER}.h5")
-    ((_, why),) = refine.run(settings, [file], str(place / "project"))[1]
+    ((_, why),) = refinement.run(settings, [file], str(place / "project"))[1]
     assert "Name the video" in why

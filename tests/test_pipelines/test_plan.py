@@ -4,10 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-
-from pipelines import cli, plan
-from pipelines.features import pipeline
-from trainer.store import Index
+from beampose.pipelines import cli, planning
+from beampose.pipelines.features import feature_job
+from beampose.trainer.feature_store import Index
 
 PRICES = str(Path(__file__).parent.parent.parent / "configs/prices.yaml")
 
@@ -21,20 +20,20 @@ def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_pa
         output=str(tmp_path / "out"),
         features=dataclasses.replace(loaded.features, copies=copies),
     )
-    found = plan.plan(fresh, PRICES)
+    found = planning.plan(fresh, PRICES)
     assert found.new_store
-    assert found.features_seconds > plan.START["store"]
-    assert found.train_seconds > plan.START["train"]
-    summary = pipeline.run(fresh)
+    assert found.features_seconds > planning.START["store"]
+    assert found.train_seconds > planning.START["train"]
+    summary = feature_job.run(fresh)
     assert found.images + found.copies == summary.embedded
     (folder,) = Path(fresh.store).iterdir()
     index = Index(str(folder))
     # Images differ in size and only some are probed.
     assert found.bytes == pytest.approx(index.bytes_of(index.keys()), rel=0.15)
-    assert not plan.plan(fresh, None).new_store
+    assert not planning.plan(fresh, None).new_store
     assert found.cloud is not None
     assert found.cloud["cost"] > 0
-    assert "Dataflow  1 workers" in plan.describe(found)
+    assert "Dataflow  1 workers" in planning.describe(found)
 
 
 def test_the_verb_prints_and_keeps_the_plan(pose_file, capsys):

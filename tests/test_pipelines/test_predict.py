@@ -13,14 +13,14 @@ import pytest
 from apache_beam import Pipeline
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.testing.util import assert_that
+from beampose.pipelines.beam_runner import LocalRunner
+from beampose.pipelines.predict import manifest, pose_predictor, prediction_job
+from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.predictor import Result
+from beampose.preprocess import videos
 
-from pipelines.outputs import deeplabcut
-from pipelines.predict import manifest, pipeline, pose
-from pipelines.predict.infer import FramePredictor, SavedModelHandler
-from pipelines.predict.kinds import Result
-from pipelines.runner import LocalRunner
-from preprocess import videos
-from trainer import config
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import prediction_writer
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def settings(trained, tmp_path):
     import shutil
 
     shutil.copytree(trained["pose"].model, tmp_path / "out/model")
-    values = config.to_dict(trained["pose"])
-    return config.from_dict(config.Config, {**values, "output": str(tmp_path / "out")})
+    values = experiment.to_dict(trained["pose"])
+    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def outputs(settings):
 
 
 def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
-    (summary,) = pipeline.run(settings, [str(film)]).videos
+    (summary,) = prediction_job.run(settings, [str(film)]).videos
     stem = f"film{summary['scorer']}"
     assert set(outputs(settings)) == {
         f"{stem}.h5",
@@ -61,7 +61,7 @@ def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
         (summary["scorer"], "nose", c) for c in ("x", "y", "likelihood")
     ]
     assert list(h5.index) == list(range(30))
-    csv = deeplabcut.read(outputs(settings)[f"{stem}.csv"])
+    csv = prediction_writer.read(outputs(settings)[f"{stem}.csv"])
     np.testing.assert_allclose(csv.to_numpy(), h5.to_numpy(), rtol=1e-6)
     meta = pickle.loads(outputs(settings)[f"{stem}_meta.pickle"].read_bytes())["data"]
     assert meta["nframes"] == 30
@@ -70,25 +70,25 @@ def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
 
 
 def test_the_same_table_is_the_same_file_at_any_time(tmp_path):
-    frame = deeplabcut.table(np.zeros((4, 2, 3)), "me", ["nose", "tail"])
+    frame = prediction_writer.table(np.zeros((4, 2, 3)), "me", ["nose", "tail"])
     files = [tmp_path / "a.h5", tmp_path / "b.h5"]
     for file in files:
-        deeplabcut.write_h5(frame, file, deeplabcut.KEY)
+        prediction_writer.write_h5(frame, file, prediction_writer.KEY)
         time.sleep(1.1)
     assert files[0].read_bytes() == files[1].read_bytes()
     pd.testing.assert_frame_equal(pd.read_hdf(files[0]), frame)
 
 
 def test_rows_equal_a_plain_loop_over_the_model(settings, film):
-    (summary,) = pipeline.run(settings, [str(film)]).videos
+    (summary,) = prediction_job.run(settings, [str(film)]).videos
     model = FramePredictor(settings.model)
     video = videos.index(str(film))
     expected = []
     for frame in videos.read(video, 0, video.count):
         found = model.predict(frame.pixels[None])
         expected.append(np.column_stack([found["keypoints"][0, 0], found["likelihood"][0, 0]]))
-    csv = deeplabcut.read(outputs(settings)[f"film{summary['scorer']}.csv"])
-    keypoints, bodyparts = deeplabcut.keypoints(csv)
+    csv = prediction_writer.read(outputs(settings)[f"film{summary['scorer']}.csv"])
+    keypoints, bodyparts = prediction_writer.keypoints(csv)
     assert bodyparts == ["nose", "left", "tail"]
     np.testing.assert_allclose(keypoints, expected, atol=1e-2)
 
@@ -100,11 +100,11 @@ def test_damaged_frames_are_empty_rows_with_a_reason(settings, tmp_path):
     start = len(data) * 2 // 3
     data[start : start + 600] = bytes(600)
     film.write_bytes(data)
-    (summary,) = pipeline.run(settings, [str(film)]).videos
+    (summary,) = prediction_job.run(settings, [str(film)]).videos
     assert summary["rows"] == summary["frames_by_packets"] == 90
     lines = outputs(settings)["failures.jsonl"].read_text().splitlines()
     failed = [json.loads(line)["frame"] for line in lines]
-    csv = deeplabcut.read(outputs(settings)[f"damaged{summary['scorer']}.csv"])
+    csv = prediction_writer.read(outputs(settings)[f"damaged{summary['scorer']}.csv"])
     empty = csv.index[csv.isna().all(axis=1)].tolist()
     assert failed == empty
     assert 0 < len(failed) < 60
@@ -114,7 +114,7 @@ def test_damaged_frames_are_empty_rows_with_a_reason(settings, tmp_path):
 def test_an_unreadable_video_is_a_failure_and_the_others_go_on(settings, film, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     paths = [str(tmp_path / "bad.mp4"), str(film), str(tmp_path / "gone.mp4")]
-    summary = pipeline.run(settings, paths)
+    summary = prediction_job.run(settings, paths)
     assert [Path(v["video"]).name for v in summary.videos] == ["film.mp4"]
     assert [Path(path).name for path, _ in summary.failures] == ["bad.mp4", "gone.mp4"]
     lines = outputs(settings)["failures.jsonl"].read_text().splitlines()
@@ -122,7 +122,7 @@ def test_an_unreadable_video_is_a_failure_and_the_others_go_on(settings, film, t
 
 
 def test_finished_videos_and_ranges_are_kept(settings, film, monkeypatch):
-    infer, calls = pose.Keypoints.infer, []
+    infer, calls = pose_predictor.Keypoints.infer, []
 
     def die_at_the_third(self, part, *arguments):
         calls.append(part.start)
@@ -130,53 +130,53 @@ def test_finished_videos_and_ranges_are_kept(settings, film, monkeypatch):
             raise OSError("killed")
         return infer(self, part, *arguments)
 
-    monkeypatch.setattr(pose.Keypoints, "infer", die_at_the_third)
+    monkeypatch.setattr(pose_predictor.Keypoints, "infer", die_at_the_third)
     with pytest.raises(Exception, match="killed"):
-        pipeline.run(settings, [str(film)])
+        prediction_job.run(settings, [str(film)])
     killed = set(calls[:2])
     calls.clear()
     monkeypatch.setattr(
-        pose.Keypoints,
+        pose_predictor.Keypoints,
         "infer",
         lambda self, part, *a: calls.append(part.start) or infer(self, part, *a),
     )
-    (summary,) = pipeline.run(settings, [str(film)]).videos
+    (summary,) = prediction_job.run(settings, [str(film)]).videos
     assert set(calls) == set(range(0, 30, 7)) - killed
     stem = f"film{summary['scorer']}"
     resumed = outputs(settings)[f"{stem}.csv"].read_bytes()
     calls.clear()
-    assert pipeline.run(settings, [str(film)]).kept == 1
+    assert prediction_job.run(settings, [str(film)]).kept == 1
     assert calls == []
     outputs(settings)[f"{stem}.json"].unlink()
-    pipeline.run(settings, [str(film)])
+    prediction_job.run(settings, [str(film)])
     assert outputs(settings)[f"{stem}.csv"].read_bytes() == resumed
 
 
 def test_results_of_another_model_or_other_settings_are_refused_and_replaced_when_told(
     settings, film
 ):
-    pipeline.run(settings, [str(film)])
+    prediction_job.run(settings, [str(film)])
     sampled = replace(settings, predict=replace(settings.predict, every=3))
-    ((path, why),) = pipeline.run(sampled, [str(film)]).failures
+    ((path, why),) = prediction_job.run(sampled, [str(film)]).failures
     assert path == str(film)
     assert "with other settings" in why
     assert "--overwrite" in why
     variables = Path(settings.model) / "saved_model/variables/variables.index"
     variables.write_bytes(variables.read_bytes() + b"\0")
-    ((_, why),) = pipeline.run(settings, [str(film)]).failures
+    ((_, why),) = prediction_job.run(settings, [str(film)]).failures
     assert "by another model" in why
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SavedModelHandler, "acquire", lambda *_: None)
         empty = lambda self, part, *a: Result({"keypoints": np.zeros((len(part.frames), 3, 3))}, [])  # noqa: E731
-        patch.setattr(pose.Keypoints, "infer", empty)
-        summary = pipeline.run(settings, [str(film)], overwrite=True)
+        patch.setattr(pose_predictor.Keypoints, "infer", empty)
+        summary = prediction_job.run(settings, [str(film)], overwrite=True)
     assert (summary.kept, summary.failures) == (0, [])
 
 
 def test_two_videos_of_one_name_do_not_overwrite_each_other(settings, film, tmp_path):
     (tmp_path / "other").mkdir()
     fakes.video(tmp_path / "other/film.mp4", "libx264", 9)
-    summary = pipeline.run(settings, [str(film), str(tmp_path / "other/film.mp4")])
+    summary = prediction_job.run(settings, [str(film), str(tmp_path / "other/film.mp4")])
     assert [v["rows"] for v in summary.videos] == [30, 9]
     assert len(list(Path(settings.predictions).rglob("film*.h5"))) == 2
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from beampose.pipelines import cli, verbs
 
-from pipelines import cli, verbs
-from trainer import config
+from beampose.core.settings import experiment
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def test_its_configs_load(tmp_path):
     assert len(found) == 2
     for text in found:
         (tmp_path / "my.yaml").write_text(text)
-        assert config.load(tmp_path / "my.yaml").output.startswith(tmp_path.as_posix())
+        assert experiment.load(tmp_path / "my.yaml").output.startswith(tmp_path.as_posix())
 
 
 OTHERS = {"prices.yaml", "cloud.yaml", "search.yaml"}
@@ -30,7 +30,7 @@ EXPERIMENTS = sorted(f for f in (ROOT / "configs").glob("*.yaml") if f.name not 
 
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda f: f.name)
 def test_the_shipped_configs_load_and_say_how_to_run_them(file):
-    config.load(file)
+    experiment.load(file)
     assert "beampose run " in file.read_text(encoding="utf-8")
 
 

@@ -2,9 +2,9 @@
 
 import fakes
 import pytest
+from beampose.pipelines.cloud import upload_recipe
 
-from pipelines.cloud import recipe
-from preprocess import archives
+from beampose.formats import zips
 
 
 def written(tmp_path, own=None, template=None, sets=(), project=None):
@@ -16,8 +16,8 @@ def written(tmp_path, own=None, template=None, sets=(), project=None):
         template = str(tmp_path / "template.yaml")
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
-    found = archives.find_project(project)
-    return recipe.write(work, found, work / "out", template, sets)
+    found = zips.find_project(project)
+    return upload_recipe.write(work, found, work / "out", template, sets)
 
 
 def test_a_zip_may_change_its_training_and_what_the_operator_sets_holds(tmp_path):

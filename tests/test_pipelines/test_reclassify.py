@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
+from beampose.pipelines import cli
 from conftest import crops_settings, write_crops
 
-from pipelines import cli
-from preprocess import sources
+from beampose import formats
 
 HEAD = "apply,rank,score,kind,image,label,new_label,reason\n"
 ONE = "Training/Negative/film_1_0.jpg"
@@ -117,7 +117,7 @@ def test_in_lists_one_word_changes_after_a_backup(crops, capsys):
     assert (crops / "crops/testingdata.csv").read_bytes() == other
     (kept,) = (crops / "out/audit").glob("lists-*/*")
     assert (kept.name, kept.read_bytes()) == (file.name, before)
-    read = sources.read("csv", str(crops / "crops"))
+    read = formats.read("csv", str(crops / "crops"))
     labels = {item.name: read.classes[item.label] for item in read.items}  # pyright: ignore
     assert labels[image] == "positive"
 

@@ -6,11 +6,12 @@ import coats
 import herd
 import numpy as np
 import pytest
+from beampose.pipelines.tracking import appearance, identity_metrics, stitch, tracklets, triplets
+from beampose.pipelines.tracking.tracklets import Tracklet
+from beampose.trainer import reid_network, reid_training, scaling
 
-from pipelines.tracking import appearance, identity, stitch, tracklets, triplets
-from pipelines.tracking.tracklets import Tracklet
-from trainer import artefacts, reid, reid_network, scaling
-from trainer.animal_settings import Reid
+from beampose.core import storage
+from beampose.core.settings.animal_settings import Reid
 
 NAN = np.nan
 PARTS = ["nose", "left ear", "right ear", "back", "tail"]
@@ -33,13 +34,13 @@ class Film(NamedTuple):
 
     def examples(self, side, count):
         places, rows = triplets.mine(side, count, np.random.default_rng(0)).detections()
-        return reid.Examples(*self.look(places), rows)
+        return reid_training.Examples(*self.look(places), rows)
 
     def idf1(self, alike):
         made = stitch.stitch(
             self.tracklets, stitch.Settings(tracks=3), frames=len(self.truth), appearance=alike
         )
-        return identity.figures(self.truth, made.keypoints)["idf1"]
+        return identity_metrics.figures(self.truth, made.keypoints)["idf1"]
 
     def alike(self, describe, judged_by):
         """What `stitch` takes, calibrated by some tracklets."""
@@ -78,7 +79,7 @@ def split(other):
 @pytest.fixture(scope="module")
 def trained(other, split):
     sides = other.examples(split.train, 600), other.examples(split.test, 200)
-    return reid.train(*sides, SETTINGS)
+    return reid_training.train(*sides, SETTINGS)
 
 
 def test_animals_that_differ_are_told_apart_in_tracklets_nobody_learned_from(trained, split):
@@ -93,7 +94,9 @@ def test_of_animals_that_look_the_same_held_out_accuracy_is_chance():
     same = film(0.0, visits=12)
     split = triplets.split(same.tracklets, 0.3, 0)
     settings = Reid(triplets=200, epochs=2, dims=16)
-    made = reid.train(same.examples(split.train, 200), same.examples(split.test, 300), settings)
+    made = reid_training.train(
+        same.examples(split.train, 200), same.examples(split.test, 300), settings
+    )
     assert made.accuracy == pytest.approx(0.5, abs=0.1)
 
 
@@ -164,7 +167,7 @@ def test_what_is_not_a_number_never_reaches_the_network(trained):
 def test_training_is_the_same_twice(other):
     some = other.examples(other.tracklets, 64)
     settings = Reid(triplets=64, epochs=1, dims=8)
-    first, again = (reid.train(some, None, settings) for _ in range(2))
+    first, again = (reid_training.train(some, None, settings) for _ in range(2))
     assert first.accuracy is None and first.best_epoch == 1
     assert first.history[0]["loss"] == again.history[0]["loss"]
 
@@ -172,9 +175,9 @@ def test_training_is_the_same_twice(other):
 def test_nothing_to_learn_from_is_said(other):
     some = other.examples(other.tracklets, 8)
     with pytest.raises(ValueError, match="no training triplets"):
-        reid.train(some._replace(triplets=np.zeros((0, 3), int)), None, SETTINGS)
+        reid_training.train(some._replace(triplets=np.zeros((0, 3), int)), None, SETTINGS)
     with pytest.raises(ValueError, match="No training triplet has a vector"):
-        reid.train(some._replace(present=np.zeros_like(some.present)), None, SETTINGS)
+        reid_training.train(some._replace(present=np.zeros_like(some.present)), None, SETTINGS)
 
 
 class TestFiles:
@@ -210,7 +213,7 @@ class TestFiles:
             self.load(folder, **wrong)
 
     def test_one_that_was_not_finished_is_refused(self, folder):
-        (folder / artefacts.COMPLETED).unlink()
+        (folder / storage.COMPLETED).unlink()
         with pytest.raises(FileNotFoundError, match="not finished"):
             self.load(folder)
 

@@ -7,24 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.report import (
+    curve_files,
+    error_analysis,
+    evaluation_files,
+    evaluation_reader,
+    gallery,
+    label_summary,
+    plots,
+    report_page,
+    unseen_videos,
+)
+from beampose.trainer.evaluation import evaluate
+from beampose.trainer.learning_curve import Curve, Point
+from beampose.trainer.schema import LabelRecord
 from PIL import Image
 
-from pipelines import cli
-from pipelines.review import (
-    answers,
-    curve,
-    evaluation,
-    gallery,
-    labeled,
-    mistakes,
-    plots,
-    report,
-    unseen,
-)
-from trainer import artefacts, config
-from trainer.curve import Curve, Point
-from trainer.evaluate import evaluate
-from trainer.schema import LabelRecord
+from beampose.core import storage
+from beampose.core.settings import experiment
 
 NAN = np.nan
 
@@ -45,13 +46,13 @@ def judged(trained, tmp_path_factory):
         text = re.sub(r"path: \w+", f"path: {loaded.source.path}", text)
         file = folder / f"{kind}.yaml"
         file.write_text(re.sub(r"output: \w+", "output: out", text))
-        found[kind] = (file, config.load(file))
-        evaluation.write(evaluate(found[kind][1]), found[kind][1])
+        found[kind] = (file, experiment.load(file))
+        evaluation_files.write(evaluate(found[kind][1]), found[kind][1])
     return found
 
 
 def page(loaded):
-    return report.write(loaded).read_text(encoding="utf-8")
+    return report_page.write(loaded).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", ["pose", "crops"])
@@ -91,7 +92,7 @@ def test_the_page_says_what_the_labels_are(judged):
 def test_worst_images_come_with_their_name_and_error(judged):
     _, loaded = judged["pose"]
     text = page(loaded)
-    drawn = artefacts.read_json(artefacts.place(loaded.output, "evaluation", "info.json"))["images"]
+    drawn = storage.read_json(storage.place(loaded.output, "evaluation", "info.json"))["images"]
     first = [one for one in drawn if one["split"] == "test"]
     sizes = [one["worst"]["error_px"] for one in first]
     assert sizes == sorted(sizes, reverse=True)
@@ -100,14 +101,14 @@ def test_worst_images_come_with_their_name_and_error(judged):
     assert first[0]["name"] in text
     _, loaded = judged["crops"]
     text = page(loaded)
-    drawn = artefacts.read_json(artefacts.place(loaded.output, "evaluation", "info.json"))["images"]
+    drawn = storage.read_json(storage.place(loaded.output, "evaluation", "info.json"))["images"]
     assert drawn[0]["split"] == "test"
     assert ("with" in text) and f"{drawn[0]['probability']:.2f}" in text
 
 
 def test_an_older_evaluation_still_has_a_report(judged):
     _, loaded = judged["crops"]
-    file = artefacts.place(loaded.output, "evaluation", "info.json")
+    file = storage.place(loaded.output, "evaluation", "info.json")
     before = file.read_text()
     info = json.loads(before)
     info["images"] = [{k: one[k] for k in ("file", "name", "split")} for one in info["images"]]
@@ -165,7 +166,7 @@ def test_curves_that_cannot_be_are_refused_with_a_sentence(judged, words, messag
 
 def test_an_ensemble_shows_the_histories_of_its_heads_or_says_why_not(judged):
     _, loaded = judged["pose"]
-    model = artefacts.place(loaded.model)
+    model = storage.place(loaded.model)
     before = {name: (model / name).read_text() for name in ("info.json", "history.json")}
     info = {**json.loads(before["info.json"]), "heads": 2}
     (model / "info.json").write_text(json.dumps(info))
@@ -199,7 +200,7 @@ def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
         "image,split,bodypart,x,y,predicted_x,predicted_y,likelihood,error_px\n"
         "a,test,NA,1,2,4,6,0.9,5.000\na,test,tail,,,4,6,0.4,\nb,train,NA,1,1,1,1,1,0\n"
     )
-    found = answers.points(artefacts.place(file), "test")
+    found = evaluation_reader.points(storage.place(file), "test")
     assert found.bodypart.tolist() == ["NA", "tail"]
     assert found.labeled.tolist() == [True, False]
     np.testing.assert_array_equal(found.error, [5.0, NAN])
@@ -207,7 +208,7 @@ def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
 
 
 def test_figures_by_bodypart_count_what_was_not_found():
-    found = answers.Points(
+    found = evaluation_reader.Points(
         image=np.array(list("aabb")),
         bodypart=np.array(["nose", "tail"] * 2),
         individual=np.array([""] * 4),
@@ -215,7 +216,7 @@ def test_figures_by_bodypart_count_what_was_not_found():
         error=np.array([2.0, NAN, 10.0, NAN]),
         likelihood=np.array([0.9, NAN, 0.2, 0.8]),
     )
-    nose, tail, every = mistakes.by_bodypart(found, ["nose", "tail"], 5.0)
+    nose, tail, every = error_analysis.by_bodypart(found, ["nose", "tail"], 5.0)
     assert (nose["labeled"], nose["found"], nose["mean"], nose["within"]) == (2, 2, 6.0, 0.5)
     assert (tail["labeled"], tail["found"], tail["mean"], tail["within"]) == (1, 0, None, 0.0)
     assert (every["name"], every["labeled"], every["within"]) == ("all", 3, 1 / 3)
@@ -228,40 +229,42 @@ def test_unseen_videos_are_those_nothing_was_learned_from():
         for v in "abc"
         for i in range(4)
     ]
-    found = unseen.section(records, lambda names: {"mean_error_px": len(names)}, None)
+    found = unseen_videos.section(records, lambda names: {"mean_error_px": len(names)}, None)
     assert (found["how"], found["videos"], found["seen"]) == ("split", ["c"], 2)
     assert found["mean_error_px"] == 4
 
 
 def test_without_an_unseen_video_the_page_says_so_and_what_to_do():
     records = [record(f"{v}{i}", v, "test" if i == 0 else "train") for v in "ab" for i in range(4)]
-    found = unseen.section(records, lambda names: {}, {"by": "image", "all": {}, "folds": {}})
+    found = unseen_videos.section(
+        records, lambda names: {}, {"by": "image", "all": {}, "folds": {}}
+    )
     assert found["how"] == ""
     assert "--by video" in found["why"]
     folds = {"by": "video", "folds": {"a": {}, "b": {}}, "all": {"mean_error_px": 9.0}}
-    found = unseen.section(records, lambda names: {}, folds)
+    found = unseen_videos.section(records, lambda names: {}, folds)
     assert (found["how"], found["mean_error_px"]) == ("folds", 9.0)
-    alone = unseen.section([r for r in records if r.video == "a"], lambda names: {}, None)
+    alone = unseen_videos.section([r for r in records if r.video == "a"], lambda names: {}, None)
     assert "second video" in alone["why"]
     crops = [record(f"{i}", f"{i}", "test" if i == 0 else "train") for i in range(4)]
-    assert "do not say which film" in unseen.section(crops, lambda names: {}, None)["why"]
+    assert "do not say which film" in unseen_videos.section(crops, lambda names: {}, None)["why"]
 
 
 def test_shares_of_labels_are_of_the_animals_that_are_there():
     points = [[[1, 1], [NAN, NAN]], [[NAN, NAN], [NAN, NAN]]]
     records = [record("a", "v", keypoints=points), record("b", "v", keypoints=np.ones((2, 2, 2)))]
-    share = labeled.labeled_share(records)
+    share = label_summary.labeled_share(records)
     assert share is not None
     assert share.tolist() == [1.0, 2 / 3]
-    assert labeled.labeled_count(records).tolist() == [3, 2]
-    assert labeled.labeled_share([]) is None
+    assert label_summary.labeled_count(records).tolist() == [3, 2]
+    assert label_summary.labeled_share([]) is None
 
 
 def test_examples_are_of_every_video_in_turn():
     records = [record(f"{v}{i:02d}", v) for v in "ab" for i in range(12)]
-    first = labeled.spread(records)[:6]
+    first = label_summary.spread(records)[:6]
     assert [r.video for r in first] == ["a", "b", "a", "b", "a", "b"]
-    assert len({r.name for r in labeled.spread(records)}) == 24
+    assert len({r.name for r in label_summary.spread(records)}) == 24
 
 
 def slow_interval(total, count, draws=1500):
@@ -277,8 +280,10 @@ def test_intervals_equal_those_of_a_loop_over_draws():
     rng = np.random.default_rng(0)
     count = rng.integers(1, 5, 30).astype(float)
     total = rng.gamma(2, 3, 30) * count
-    np.testing.assert_allclose(curve.interval(total, count), slow_interval(total, count), rtol=0.04)
-    assert curve.interval(np.zeros(3), np.zeros(3)) == (None, None)
+    np.testing.assert_allclose(
+        curve_files.interval(total, count), slow_interval(total, count), rtol=0.04
+    )
+    assert curve_files.interval(np.zeros(3), np.zeros(3)) == (None, None)
 
 
 def measured(tmp_path, before, after, error="px"):
@@ -287,10 +292,10 @@ def measured(tmp_path, before, after, error="px"):
     points = [Point(20, metrics, before, count), Point(40, metrics, after, count)]
     file = tmp_path / "x.yaml"
     file.write_text("task: pose\nsource: {format: deeplabcut, path: p}\noutput: out\n")
-    loaded = config.load(file)
+    loaded = experiment.load(file)
     info = {"store": "s", "labels_digest": "d"}
-    file = curve.write(Curve(points, error, 17.0, 3.0), loaded, info)
-    return artefacts.read_json(file)
+    file = curve_files.write(Curve(points, error, 17.0, 3.0), loaded, info)
+    return storage.read_json(file)
 
 
 def test_the_verdict_follows_the_curve(tmp_path):
@@ -298,17 +303,17 @@ def test_the_verdict_follows_the_curve(tmp_path):
     before = rng.gamma(4, 2, 60)
     falls = measured(tmp_path, before, before * 0.7)
     assert falls["points"][1]["fall"]["share"] == pytest.approx(0.3)
-    assert "would probably help" in curve.verdict(falls)
+    assert "would probably help" in curve_files.verdict(falls)
     flat = measured(tmp_path, before, before * 0.96)
-    assert "nearly flat" in curve.verdict(flat)
+    assert "nearly flat" in curve_files.verdict(flat)
     chance = measured(tmp_path, before, rng.permutation(before) * 0.97)
-    assert "chance alone" in curve.verdict(chance)
+    assert "chance alone" in curve_files.verdict(chance)
     rises = measured(tmp_path, before, before * 1.2)
-    same = curve.verdict(measured(tmp_path, before, rng.permutation(before)))
+    same = curve_files.verdict(measured(tmp_path, before, rng.permutation(before)))
     assert "stayed the same" in same
     assert "chance" not in same
-    assert "rose by 20 %" in curve.verdict(rises)
-    assert "did not help" in curve.verdict(rises)
+    assert "rose by 20 %" in curve_files.verdict(rises)
+    assert "did not help" in curve_files.verdict(rises)
     perfect = measured(tmp_path, np.zeros(9), np.zeros(9), "wrong")
-    assert "no error" in curve.verdict(perfect)
-    assert "20 labeled images" in curve.table(falls)
+    assert "no error" in curve_files.verdict(perfect)
+    assert "20 labeled images" in curve_files.table(falls)

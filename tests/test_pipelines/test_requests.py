@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import yaml
+from beampose.pipelines.cli import main
+from beampose.pipelines.cloud import prediction_requests, vertex
 from cloud.vertex import Vertex
-
-from pipelines.cli import main
-from pipelines.cloud import requests, vertex
 
 
 @pytest.fixture
@@ -21,27 +20,27 @@ def images(trained):
 @pytest.mark.parametrize("kind", ["pose", "crops"])
 @pytest.mark.parametrize("format", ["jsonl", "file-list", "tf-record"])
 def test_each_kind_of_request_goes_through_the_signature(
-    trained, images, storage, tmp_path, kind, format
+    trained, images, buckets, tmp_path, kind, format
 ):
     paths = images
     if format == "file-list":
         paths = [f"gs://lab/{i}.jpg" for i in range(len(images))]
         for path, image in zip(paths, images, strict=True):
-            storage.put(path, Path(image).read_bytes())
+            buckets.put(path, Path(image).read_bytes())
     target = str(tmp_path / "requests")
-    written = requests.write(paths, target, format)
+    written = prediction_requests.write(paths, target, format)
     assert written.instances == len(images) == 4
     assert 1 <= written.batch_size <= 64
-    assert requests.check(trained[kind].model, target, format) == []
+    assert prediction_requests.check(trained[kind].model, target, format) == []
 
 
 def test_the_lines_are_as_the_service_documents(images, tmp_path):
-    requests.write(images, str(tmp_path / "a.jsonl"), "jsonl")
+    prediction_requests.write(images, str(tmp_path / "a.jsonl"), "jsonl")
     lines = (tmp_path / "a.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert first["key"] == images[0]
     assert base64.b64decode(first["image_bytes"]["b64"]) == Path(images[0]).read_bytes()
-    requests.write(images, str(tmp_path / "a.tfrecord"), "tf-record")
+    prediction_requests.write(images, str(tmp_path / "a.tfrecord"), "tf-record")
     records = tf.data.TFRecordDataset(str(tmp_path / "a.tfrecord")).as_numpy_iterator()
     assert list(records) == [Path(image).read_bytes() for image in images]
 
@@ -57,20 +56,20 @@ def test_what_would_fail_is_named_and_the_others_pass(trained, images, tmp_path,
     assert "5 images" in printed and "1 of them fail" in printed
     lines = ["{", '{"key": "a"}', '{"key": "a", "image_bytes": {"b64": "%"}}']
     target.write_text("\n".join(lines))
-    found = requests.check(trained["crops"].model, str(target), "jsonl")
+    found = prediction_requests.check(trained["crops"].model, str(target), "jsonl")
     assert [place.rpartition(":")[2] for place, _ in found] == ["1", "2", "3"]
 
 
 def test_an_image_above_the_limit_of_a_request_is_refused(tmp_path):
     (tmp_path / "big.png").write_bytes(bytes(1_300_000))
     with pytest.raises(ValueError, match="above the service's"):
-        requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "jsonl")
+        prediction_requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "jsonl")
     with pytest.raises(ValueError, match="gs:// addresses"):
-        requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "file-list")
+        prediction_requests.write([str(tmp_path / "big.png")], str(tmp_path / "out"), "file-list")
 
 
 def test_a_batch_prediction_of_the_registered_model_is_started(
-    trained, images, storage, tmp_path, capsys
+    trained, images, buckets, tmp_path, capsys
 ):
     fake = Vertex(execute=False)
     cloud = tmp_path / "cloud.yaml"
@@ -86,7 +85,7 @@ def test_a_batch_prediction_of_the_registered_model_is_started(
     assert main(words) == 0
     (job,) = fake.of("batchPredictionJobs")
     source = job["inputConfig"]["gcsSource"]["uris"][0]
-    assert storage.get(source) == (tmp_path / "a.jsonl").read_bytes()
+    assert buckets.get(source) == (tmp_path / "a.jsonl").read_bytes()
     assert job["model"] == model and job["inputConfig"]["instancesFormat"] == "jsonl"
     assert job["outputConfig"]["predictionsFormat"] == "jsonl"
     target = job["outputConfig"]["gcsDestination"]["outputUriPrefix"]

@@ -10,19 +10,20 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.films import labeled_films
+from beampose.pipelines.report import trajectories
+from beampose.pipelines.results import rts_smoother, smoothing
+from beampose.preprocess import videos
+from beampose.trainer.evaluation import Evaluation
+from beampose.trainer.schema import LabelRecord
 from scipy import signal
 
-from pipelines import cli
-from pipelines.outputs import deeplabcut, dlc_evaluation
-from pipelines.results import kalman, smooth, table
-from pipelines.review import render, trajectories
-from preprocess import videos
-from trainer import config
-from trainer.evaluate import Evaluation
-from trainer.schema import LabelRecord
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, prediction_writer
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
-FILTER = config.Filter()
+FILTER = experiment.Filter()
 
 
 @pytest.fixture
@@ -46,14 +47,14 @@ def walk(rng, rows=40, points=2):
 
 
 def write(predictions, values, name="film", frames=None, bodyparts=("nose", "tail")):
-    made = deeplabcut.table(values, SCORER, bodyparts, frames)
-    deeplabcut.write(made, f"{predictions}/{name}{SCORER}")
+    made = prediction_writer.table(values, SCORER, bodyparts, frames)
+    prediction_writer.write(made, f"{predictions}/{name}{SCORER}")
     return f"{predictions}/{name}{SCORER}"
 
 
 def filtered(values, settings=FILTER, frames=None, pcutoff=0.6):
     frames = np.arange(len(values)) if frames is None else frames
-    return smooth.filtered(values, settings, pcutoff=pcutoff, frames=frames)
+    return smoothing.filtered(values, settings, pcutoff=pcutoff, frames=frames)
 
 
 REAL = (
@@ -67,20 +68,20 @@ REAL = (
 @pytest.mark.parametrize("name", REAL)
 def test_files_of_deeplabcut_come_back_as_pandas_reads_them(shared_data, tmp_path, name):
     file = shared_data / "dlc-outputs" / name
-    read = table.read(str(file))
+    read = prediction_tables.read(str(file))
     if file.suffix == ".h5":
         expected = pd.read_hdf(file)
     else:
         expected = pd.read_csv(file, header=[0, 1, 2], index_col=0)
         expected.columns = expected.columns.set_names(["scorer", "bodyparts", "coords"])
-    table.write(read, tmp_path / "copy")
+    prediction_tables.write(read, tmp_path / "copy")
     found = pd.read_hdf(tmp_path / "copy.h5", key="df_with_missing")
     assert isinstance(found, pd.DataFrame)
     assert isinstance(expected, pd.DataFrame)
     pd.testing.assert_frame_equal(found, expected, check_names=False)
     assert list(found.columns.names) == list(expected.columns.names)
     assert set(found.dtypes) == {np.dtype(np.float64)}
-    again = table.read(str(tmp_path / "copy.csv"))
+    again = prediction_tables.read(str(tmp_path / "copy.csv"))
     np.testing.assert_allclose(again.values, read.values, atol=1e-9)
     assert again.points == read.points
 
@@ -89,7 +90,7 @@ def test_a_median_is_deeplabcuts_away_from_the_ends(rng):
     values = walk(rng)
     for window in (3, 5, 9):
         half = window // 2
-        found = filtered(values, config.Filter(window=window)).values
+        found = filtered(values, experiment.Filter(window=window)).values
         for point, axis in np.ndindex(2, 2):
             expected = signal.medfilt(values[:, point, axis], window)
             np.testing.assert_allclose(found[half:-half, point, axis], expected[half:-half])
@@ -99,7 +100,7 @@ def test_a_median_is_deeplabcuts_away_from_the_ends(rng):
 def test_a_median_is_that_of_what_is_there(rng):
     series = rng.normal(size=(30, 3))
     series[rng.random(series.shape) < 0.3] = np.nan
-    found = smooth.median(series, 5)
+    found = smoothing.median(series, 5)
     for row, column in np.ndindex(series.shape):
         window = series[max(row - 2, 0) : row + 3, column]
         if np.isnan(series[row, column]):
@@ -111,15 +112,15 @@ def test_a_median_is_that_of_what_is_there(rng):
 def test_savgol_filters_each_run_by_itself(rng):
     values = walk(rng, 40, 1)
     values[25, 0] = np.nan
-    found = filtered(values, config.Filter(method="savgol", window=7, order=2)).values
+    found = filtered(values, experiment.Filter(method="savgol", window=7, order=2)).values
     for part in (slice(0, 25), slice(26, 40)):
         expected = np.asarray(signal.savgol_filter(values[part, 0, 0], 7, 2))
         np.testing.assert_allclose(found[part, 0, 0], expected)
     assert np.isnan(found[25, 0]).all()
-    short = filtered(values[:3], config.Filter(method="savgol")).values
+    short = filtered(values[:3], experiment.Filter(method="savgol")).values
     np.testing.assert_allclose(short, values[:3])
     with pytest.raises(ValueError, match="not evenly apart.*kalman can"):
-        filtered(values[:4], config.Filter(method="savgol"), frames=np.array([0, 5, 10, 16]))
+        filtered(values[:4], experiment.Filter(method="savgol"), frames=np.array([0, 5, 10, 16]))
 
 
 @pytest.mark.parametrize("method", ["median", "savgol", "kalman"])
@@ -129,7 +130,7 @@ def test_short_gaps_are_bridged_and_long_ones_stay_as_predicted(rng, method):
     values[20:23, 0] = [900, 900, 0.1]
     values[40:50, 0] = [700, 700, 0.2]
     values[58:, 0, 2] = 0.1
-    found = filtered(values, config.Filter(method=method, fill=5))
+    found = filtered(values, experiment.Filter(method=method, fill=5))
     assert found.bridged == 3
     assert np.abs(found.values[20:23, 0, :2] - truth[20:23, 0, :2]).max() < 3
     assert (found.values[40:50, 0, :2] == 700).all()
@@ -140,16 +141,16 @@ def test_short_gaps_are_bridged_and_long_ones_stay_as_predicted(rng, method):
 def test_a_kalman_smoother_is_the_gaussian_of_all_rows_at_once(rng, monkeypatch):
     """Against the dense solution: the mean of all places given all predictions."""
     # Vaguer, the dense solution drowns in rounding.
-    monkeypatch.setattr(kalman, "_VAGUE", 50.0)
+    monkeypatch.setattr(rts_smoother, "_VAGUE", 50.0)
     rows, ratio, steps = 25, 0.3, np.ones(24)
     steps[10] = 3.0
     series = rng.normal(size=(rows, 2)).cumsum(axis=0)
     series[[5, 6, 19]] = np.nan
-    found, leverage = kalman._smooth(series, steps[:, None], np.full(2, ratio))
+    found, leverage = rts_smoother._smooth(series, steps[:, None], np.full(2, ratio))
     first = series[0]
     mean = np.zeros(2 * rows)
     shift, noise = np.eye(2 * rows), np.zeros((2 * rows, 2 * rows))
-    noise[:2, :2] = kalman._VAGUE * np.eye(2)
+    noise[:2, :2] = rts_smoother._VAGUE * np.eye(2)
     for row, dt in enumerate(steps, 1):
         here, before = slice(2 * row, 2 * row + 2), slice(2 * row - 2, 2 * row)
         move = np.array([[1, dt], [0, 1]])
@@ -168,18 +169,18 @@ def test_a_kalman_smoother_is_the_gaussian_of_all_rows_at_once(rng, monkeypatch)
 
 def test_chunks_of_a_long_video_join_without_a_seam(rng, monkeypatch):
     series = walk(rng, 900, 1)[..., :2].reshape(900, 2)
-    whole = kalman.smooth(series, np.ones(899)).places
-    monkeypatch.setattr(kalman, "_CHUNK", 250)
-    monkeypatch.setattr(kalman, "_AROUND", 150)
-    monkeypatch.setattr(kalman, "_AT_ONCE", 3)
-    np.testing.assert_allclose(kalman.smooth(series, np.ones(899)).places, whole, atol=1e-6)
+    whole = rts_smoother.smooth(series, np.ones(899)).places
+    monkeypatch.setattr(rts_smoother, "_CHUNK", 250)
+    monkeypatch.setattr(rts_smoother, "_AROUND", 150)
+    monkeypatch.setattr(rts_smoother, "_AT_ONCE", 3)
+    np.testing.assert_allclose(rts_smoother.smooth(series, np.ones(899)).places, whole, atol=1e-6)
 
 
 def test_noise_goes_and_the_walk_stays(rng):
     truth = walk(rng, 400, 2)
     noisy = truth.copy()
     noisy[..., :2] += rng.normal(0, 3, noisy[..., :2].shape)
-    found = filtered(noisy, config.Filter(method="kalman")).values
+    found = filtered(noisy, experiment.Filter(method="kalman")).values
     before = np.abs(noisy[..., :2] - truth[..., :2]).mean()
     assert np.abs(found[..., :2] - truth[..., :2]).mean() < 0.6 * before
 
@@ -197,7 +198,7 @@ def test_noise_goes_and_the_walk_stays(rng):
 )
 def test_settings_that_would_do_nothing_are_refused(keys, message):
     with pytest.raises(ValueError, match=message):
-        config.Filter(**keys)
+        experiment.Filter(**keys)
 
 
 def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(experiment, rng, capsys):
@@ -254,8 +255,8 @@ def test_thinned_lines_keep_every_peak_and_long_gaps(rng):
 
 
 def rendered(tmp_path, keys, values, **words):
-    settings = config.from_dict(
-        config.Config,
+    settings = experiment.from_dict(
+        experiment.Config,
         {
             "task": "pose",
             "source": {"format": "deeplabcut", "path": "x"},
@@ -266,7 +267,7 @@ def rendered(tmp_path, keys, values, **words):
     film = tmp_path / "film.mp4"
     if not film.exists():
         fakes.video(film, "libx264", 40, size=(96, 128))
-    done, failures = render.run(settings, [str(film)], lambda i, n, w: i, **words)
+    done, failures = labeled_films.run(settings, [str(film)], lambda i, n, w: i, **words)
     if failures:
         raise ValueError(failures[0][1])
     with av.open(str(done[0])) as container:
@@ -300,7 +301,9 @@ def test_every_setting_of_render_is_seen(tmp_path):
     assert np.abs(color_at(frames[10], values[0, 1]) - color_at(plain, values[0, 1])).max() < 40
     moved = values.copy()
     moved[..., 0] += 20
-    deeplabcut.write(deeplabcut.table(moved, SCORER, ("nose", "tail")), f"{stem}_filtered")
+    prediction_writer.write(
+        prediction_writer.table(moved, SCORER, ("nose", "tail")), f"{stem}_filtered"
+    )
     for words in ({"filtered": True}, {}):
         settings = {**keys, "filtered": not words}
         _, frames = rendered(tmp_path, settings, values, **words)
@@ -364,8 +367,8 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
         )  # fmt: skip
         for i in range(5)
     ]
-    settings = config.from_dict(
-        config.Config,
+    settings = experiment.from_dict(
+        experiment.Config,
         {
             "task": "pose",
             "source": {"format": "deeplabcut", "path": str(tmp_path / "project")},
@@ -374,7 +377,7 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
     )
     result = Evaluation("pose", ["nose", "tail"], records, predicted, {})
     info = {"dlc_scorer": SCORER, "project": "spotsJan1"}
-    place = dlc_evaluation.write(result, settings, info, tmp_path)
+    place = evaluation_writer.write(result, settings, info, tmp_path)
     assert place is not None
     parts = ("evaluation-results", "iteration-2", "spotsJan1-trainset80shuffle1")
     assert str(place) == str(tmp_path.joinpath(*parts))
@@ -392,7 +395,9 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
         "Train error with p-cutoff": 5.0,
         "Test error with p-cutoff": 10.0,
     }
-    assert dlc_evaluation.write(result._replace(individuals=("a",)), settings, info, place) is None
+    assert (
+        evaluation_writer.write(result._replace(individuals=("a",)), settings, info, place) is None
+    )
 
 
 def test_the_documents_sections_are_settings(tmp_path):
@@ -402,16 +407,16 @@ def test_the_documents_sections_are_settings(tmp_path):
     (tmp_path / "c.yaml").write_text(
         "task: pose\nsource: {format: deeplabcut, path: x}\noutput: o\n" + "".join(sections)
     )
-    assert config.load(tmp_path / "c.yaml").filter.fill == 10
+    assert experiment.load(tmp_path / "c.yaml").filter.fill == 10
 
 
-def test_results_in_a_bucket_are_read_and_written_there(storage, tmp_path, rng):
+def test_results_in_a_bucket_are_read_and_written_there(buckets, tmp_path, rng):
     file = tmp_path / "pose.yaml"
     file.write_text("task: pose\nsource: {format: deeplabcut, path: x}\noutput: gs://lab/out\n")
     write("gs://lab/out/predictions", walk(rng))
     assert cli.main(["filter", str(file), "film.mp4"]) == 0
     assert cli.main(["plot", str(file), "film.mp4", "--filtered"]) == 0
-    found = table.read(f"gs://lab/out/predictions/film{SCORER}_filtered.csv")
+    found = prediction_tables.read(f"gs://lab/out/predictions/film{SCORER}_filtered.csv")
     assert found.values.shape == (40, 2, 3)
-    plot = storage.get("gs://lab/out/predictions/plot-poses/film/plot_filtered.png")
+    plot = buckets.get("gs://lab/out/predictions/plot-poses/film/plot_filtered.png")
     assert plot.startswith(b"\x89PNG")

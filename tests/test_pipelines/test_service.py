@@ -11,10 +11,9 @@ import threading
 
 import fakes
 import pytest
+from beampose.pipelines.cloud import event_service, publish, upload_run
 from conftest import write_crops
 from uploads import BROKEN, QUICK, TINY, broken, never, quick, zipped
-
-from pipelines.cloud import incoming, publish, service
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def serving():
     servers = []
 
     def start(settings=QUICK, **options):
-        server = service.serve(service.Service(settings, **options), 0, "localhost")
+        server = event_service.serve(event_service.Service(settings, **options), 0, "localhost")
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return lambda **how: post(server.server_address[1], **how)
@@ -49,10 +48,10 @@ def post(port, *, body, headers=None):
         connection.close()
 
 
-def event(storage, address, *, structured=False, kind=service.FINALIZED):
+def event(buckets, address, *, structured=False, kind=event_service.FINALIZED):
     """What Eventarc sends when an object is written."""
     bucket, _, name = address.removeprefix("gs://").partition("/")
-    generation = str(storage.generations.get((bucket, name), 1))
+    generation = str(buckets.generations.get((bucket, name), 1))
     data = {"kind": "storage#object", "bucket": bucket, "name": name, "generation": generation}
     if structured:
         body = {"specversion": "1.0", "type": kind, "source": "//storage", "id": "1", "data": data}
@@ -63,92 +62,92 @@ def event(storage, address, *, structured=False, kind=service.FINALIZED):
 
 
 @pytest.mark.parametrize("structured", [False, True])
-def test_an_event_in_either_mode_makes_a_model(serving, storage, project, tmp_path, structured):
-    storage.put("gs://lab/incoming/my reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
+def test_an_event_in_either_mode_makes_a_model(serving, buckets, project, tmp_path, structured):
+    buckets.put("gs://lab/incoming/my reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
     send = serving()
-    about = event(storage, "gs://lab/incoming/my reach.zip", structured=structured)
+    about = event(buckets, "gs://lab/incoming/my reach.zip", structured=structured)
     assert send(**about) == (200, "my reach 1: done\n")
-    found = json.loads(storage.get("gs://lab/models/my reach/1/status.json"))
+    found = json.loads(buckets.get("gs://lab/models/my reach/1/status.json"))
     assert found["state"] == "done"
-    before = dict(storage.generations)
+    before = dict(buckets.generations)
     assert send(**about) == (200, "my reach 1: done\n")
-    assert storage.generations == before
+    assert buckets.generations == before
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("models/reach/1/status.json", service.FINALIZED),
-        ("models/incoming/reach.zip", service.FINALIZED),
-        ("incoming/reach.txt", service.FINALIZED),
-        ("incoming/a/b.zip", service.FINALIZED),
-        ("incoming/../b.zip", service.FINALIZED),
-        ("incoming/.zip", service.FINALIZED),
-        ("incoming/", service.FINALIZED),
+        ("models/reach/1/status.json", event_service.FINALIZED),
+        ("models/incoming/reach.zip", event_service.FINALIZED),
+        ("incoming/reach.txt", event_service.FINALIZED),
+        ("incoming/a/b.zip", event_service.FINALIZED),
+        ("incoming/../b.zip", event_service.FINALIZED),
+        ("incoming/.zip", event_service.FINALIZED),
+        ("incoming/", event_service.FINALIZED),
         ("incoming/reach.zip", "google.cloud.storage.object.v1.deleted"),
     ],
 )
-def test_what_is_no_upload_is_acknowledged_and_left_alone(serving, storage, name, kind):
-    storage.put(f"gs://lab/{name}", b"1")
-    about = event(storage, f"gs://lab/{name}", kind=kind)
-    assert serving(incoming.Settings(run=never))(**about) == (204, "")
-    assert storage.names() == [f"gs://lab/{name}"]
+def test_what_is_no_upload_is_acknowledged_and_left_alone(serving, buckets, name, kind):
+    buckets.put(f"gs://lab/{name}", b"1")
+    about = event(buckets, f"gs://lab/{name}", kind=kind)
+    assert serving(upload_run.Settings(run=never))(**about) == (204, "")
+    assert buckets.names() == [f"gs://lab/{name}"]
 
 
-def test_a_service_takes_events_of_its_bucket_and_prefix_alone(serving, storage, project, tmp_path):
+def test_a_service_takes_events_of_its_bucket_and_prefix_alone(serving, buckets, project, tmp_path):
     data = zipped(project, tmp_path / "a.zip").read_bytes()
     send = serving(bucket="lab", prefix="team", models="gs://other/results")
     for address in ("gs://other/team/incoming/a.zip", "gs://lab/incoming/a.zip"):
-        storage.put(address, data)
-        assert send(**event(storage, address))[0] == 204
-    storage.put("gs://lab/team/incoming/a.zip", data)
-    assert send(**event(storage, "gs://lab/team/incoming/a.zip"))[0] == 200
-    assert "gs://other/results/a/3/COMPLETED" in storage.names()
+        buckets.put(address, data)
+        assert send(**event(buckets, address))[0] == 204
+    buckets.put("gs://lab/team/incoming/a.zip", data)
+    assert send(**event(buckets, "gs://lab/team/incoming/a.zip"))[0] == 200
+    assert "gs://other/results/a/3/COMPLETED" in buckets.names()
 
 
 @pytest.mark.parametrize(
     ("body", "headers", "code"),
     [
-        ("{", {"ce-type": service.FINALIZED}, 400),
-        ("[]", {"ce-type": service.FINALIZED}, 400),
-        ("{}", {"ce-type": service.FINALIZED}, 400),
-        ('{"bucket": "lab", "name": "incoming/a.zip"}', {"ce-type": service.FINALIZED}, 400),
+        ("{", {"ce-type": event_service.FINALIZED}, 400),
+        ("[]", {"ce-type": event_service.FINALIZED}, 400),
+        ("{}", {"ce-type": event_service.FINALIZED}, 400),
+        ('{"bucket": "lab", "name": "incoming/a.zip"}', {"ce-type": event_service.FINALIZED}, 400),
         (
             '{"bucket": "lab", "name": "incoming/a.zip", "generation": "../1"}',
-            {"ce-type": service.FINALIZED},
+            {"ce-type": event_service.FINALIZED},
             400,
         ),
         ('{"bucket": "lab"}', {}, 400),
-        ("[]", {"Content-Type": service.STRUCTURED}, 400),
-        ("[" * 100_000, {"ce-type": service.FINALIZED}, 400),
+        ("[]", {"Content-Type": event_service.STRUCTURED}, 400),
+        ("[" * 100_000, {"ce-type": event_service.FINALIZED}, 400),
         (" ", {"Content-Length": "1000001"}, 413),
         (" ", {"Content-Length": "many"}, 411),
     ],
 )
-def test_what_is_no_event_is_refused(serving, storage, body, headers, code):
+def test_what_is_no_event_is_refused(serving, buckets, body, headers, code):
     assert serving()(body=body, headers=headers)[0] == code
-    assert storage.names() == []
+    assert buckets.names() == []
 
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_an_event_of_a_broken_upload_is_acknowledged_with_a_reason(
-    serving, storage, tmp_path, what
+    serving, buckets, tmp_path, what
 ):
-    storage.put("gs://lab/incoming/reach.zip", broken(tmp_path, what).read_bytes())
-    about = event(storage, "gs://lab/incoming/reach.zip")
+    buckets.put("gs://lab/incoming/reach.zip", broken(tmp_path, what).read_bytes())
+    about = event(buckets, "gs://lab/incoming/reach.zip")
     assert serving()(**about) == (200, "reach 1: failed\n")
-    found = json.loads(storage.get("gs://lab/models/reach/1/status.json"))
+    found = json.loads(buckets.get("gs://lab/models/reach/1/status.json"))
     assert BROKEN[what] in found["error"]
-    assert [n for n in storage.names("gs://lab/models") if "claims" not in n] == [
+    assert [n for n in buckets.names("gs://lab/models") if "claims" not in n] == [
         "gs://lab/models/reach/1/status.json"
     ]
 
 
 def test_an_event_sent_again_during_a_run_is_to_be_sent_again_later(
-    serving, storage, project, tmp_path
+    serving, buckets, project, tmp_path
 ):
-    storage.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
-    about = event(storage, "gs://lab/incoming/reach.zip")
+    buckets.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
+    about = event(buckets, "gs://lab/incoming/reach.zip")
     begun, free, answers = threading.Event(), threading.Event(), []
 
     def slow(config, stage):
@@ -156,7 +155,7 @@ def test_an_event_sent_again_during_a_run_is_to_be_sent_again_later(
         assert free.wait(30)
         return quick(config, stage)
 
-    send, elsewhere = serving(incoming.Settings(run=slow)), serving()
+    send, elsewhere = serving(upload_run.Settings(run=slow)), serving()
     thread = threading.Thread(target=lambda: answers.append(send(**about)))
     thread.start()
     assert begun.wait(30)
@@ -169,10 +168,10 @@ def test_an_event_sent_again_during_a_run_is_to_be_sent_again_later(
 
 
 def test_what_is_not_the_uploads_fault_is_to_be_sent_again(
-    serving, storage, project, tmp_path, monkeypatch
+    serving, buckets, project, tmp_path, monkeypatch
 ):
-    storage.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
-    about = event(storage, "gs://lab/incoming/reach.zip")
+    buckets.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a.zip").read_bytes())
+    about = event(buckets, "gs://lab/incoming/reach.zip")
 
     def down(*_):
         raise OSError("storage is away")
@@ -180,7 +179,7 @@ def test_what_is_not_the_uploads_fault_is_to_be_sent_again(
     with monkeypatch.context() as patch:
         patch.setattr(publish, "_copy", down)
         assert serving()(**about) == (503, "could not be finished: Again\n")
-    assert json.loads(storage.get("gs://lab/models/reach/1/status.json"))["state"] == "interrupted"
+    assert json.loads(buckets.get("gs://lab/models/reach/1/status.json"))["state"] == "interrupted"
     assert serving()(**about) == (200, "reach 1: done\n")
 
 
@@ -189,7 +188,7 @@ def test_the_service_runs_by_itself_and_ends_when_told_to(tmp_path):
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "PORT": str(port), "BEAMPOSE_SET": "train.steps=3"}
-    words = [sys.executable, "-m", "pipelines.cloud.service"]
+    words = [sys.executable, "-m", "beampose.pipelines.cloud.event_service"]
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             for line in process.stderr:
@@ -206,16 +205,16 @@ def test_the_service_runs_by_itself_and_ends_when_told_to(tmp_path):
     assert "Did you mean" in done.stderr
 
 
-def test_crops_in_a_bucket_become_a_model_for_real(serving, storage, tmp_path):
+def test_crops_in_a_bucket_become_a_model_for_real(serving, buckets, tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     file = zipped(write_crops(tmp_path / "birds", 4), tmp_path / "birds.zip", "data/birds/")
-    storage.put("gs://lab/incoming/birds.zip", file.read_bytes())
-    settings = incoming.Settings(template=str(tmp_path / "tiny.yaml"))
+    buckets.put("gs://lab/incoming/birds.zip", file.read_bytes())
+    settings = upload_run.Settings(template=str(tmp_path / "tiny.yaml"))
     send = serving(settings, bucket="lab")
-    assert send(**event(storage, "gs://lab/incoming/birds.zip")) == (200, "birds 1: done\n")
-    found = json.loads(storage.get("gs://lab/models/birds/1/status.json"))
+    assert send(**event(buckets, "gs://lab/incoming/birds.zip")) == (200, "birds 1: done\n")
+    found = json.loads(buckets.get("gs://lab/models/birds/1/status.json"))
     assert found["metrics"]["images"] == {"train": 8, "test": 4}
     assert 0 <= found["metrics"]["test"]["accuracy"] <= 1
-    names = storage.names("gs://lab/models/birds/1/")
+    names = buckets.names("gs://lab/models/birds/1/")
     assert "gs://lab/models/birds/1/model/saved_model/saved_model.pb" in names
     assert "gs://lab/models/birds/1/report.html" in names

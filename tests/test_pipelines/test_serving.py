@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer import artefacts
+from beampose.core import storage
 
 TEXT = (Path(__file__).parents[2] / "docs/serving.md").read_text(encoding="utf-8")
 
@@ -95,7 +95,7 @@ def test_the_program_in_cpp(place):
     Path("predict.cc").write_text(blocks("cpp")[0])
     build = f'python() {{ {sys.executable} "$@" 2>/dev/null; }}\n{blocks("bash")[1]}'
     subprocess.run(["bash", "-euc", build], check=True)
-    tensors = artefacts.read_json("model/info.json")["tensors"]["frames"]
+    tensors = storage.read_json("model/info.json")["tensors"]["frames"]
     image = np.asarray(Image.open("a.jpg").convert("RGB"))
     words = [tensors["inputs"]["frames"], tensors["outputs"]["keypoints"], "60", "90"]
     done = subprocess.run(
@@ -118,7 +118,7 @@ def test_the_loader_that_serving_and_cpp_use_fills_every_variable(trained, kind)
 
     v1 = tf.compat.v1
     folder = trained[kind].model
-    names = artefacts.read_json(f"{folder}/info.json")["tensors"]["frames"]
+    names = storage.read_json(f"{folder}/info.json")["tensors"]["frames"]
     frame = fakes.pixels(0, 60, 90)[None]
     with v1.Session(graph=tf.Graph()) as session:
         v1.saved_model.loader.load(session, ["serve"], f"{folder}/saved_model")
@@ -134,6 +134,6 @@ def test_the_loader_that_serving_and_cpp_use_fills_every_variable(trained, kind)
 
 
 def test_the_named_tensors_are_in_the_graph(place):
-    names = artefacts.read_json("model/info.json")["tensors"]
+    names = storage.read_json("model/info.json")["tensors"]
     assert set(names) == {"serving_default", "frames", "features"}
     assert set(names["frames"]["outputs"]) == {"keypoints", "likelihood"}

@@ -3,13 +3,15 @@
 import fakes
 import numpy as np
 import pytest
+from beampose.pipelines import cli
+from beampose.trainer import assemble, cross_validation, export, task, training
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.evaluation import evaluate
+from beampose.trainer.tasks import task_table
+from beampose.trainer.tasks.animals import Animals
 
-from pipelines import cli
-from trainer import artefacts, assemble, config, export, folds, kinds, task
-from trainer import train as training
-from trainer.animals import Animals
-from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
+from beampose.core import storage
+from beampose.core.settings import experiment
 
 SETTINGS = """
 task: pose
@@ -47,21 +49,21 @@ def ran(tmp_path_factory):
 
 @pytest.fixture
 def settings(ran):
-    return config.load(ran)
+    return experiment.load(ran)
 
 
 def test_a_hardly_trained_model_has_all_figures_and_a_report(settings):
-    metrics = artefacts.read_json(artefacts.place(settings.model, task.METRICS))
+    metrics = storage.read_json(storage.place(settings.model, task.METRICS))
     assert {"mAP", "mAR", "mean_error_px", "identity_accuracy"} <= set(metrics["test"])
-    page = artefacts.place(settings.output, "report.html").read_text(encoding="utf-8")
+    page = storage.place(settings.output, "report.html").read_text(encoding="utf-8")
     assert "mAP by OKS" in page
-    table = artefacts.place(settings.output, "evaluation", "labels.csv").read_text().splitlines()
+    table = storage.place(settings.output, "evaluation", "labels.csv").read_text().splitlines()
     assert table[0].split(",")[:4] == ["image", "split", "individual", "bodypart"]
     assert any(",single,door," in line for line in table)
 
 
 def test_the_exported_model_repeats_the_metrics_of_training(settings):
-    written = artefacts.read_json(artefacts.place(settings.model, task.METRICS))
+    written = storage.read_json(storage.place(settings.model, task.METRICS))
     measured = evaluate(settings).metrics
     for name in ("mAP", "share_found", "mean_error_px"):
         assert measured["test"][name] == pytest.approx(written["test"][name], abs=1e-2)
@@ -70,7 +72,7 @@ def test_the_exported_model_repeats_the_metrics_of_training(settings):
 def test_every_signature_gives_numbers_of_fixed_shapes(settings):
     import tensorflow as tf
 
-    info = artefacts.require(settings.model, "train")
+    info = storage.require(settings.model, "train")
     signatures = export.load(settings.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     frames = tf.constant(np.stack([fakes.pixels(i, 96, 144) for i in range(3)]))
     found = {k: v.numpy() for k, v in signatures["frames"](frames=frames).items()}
@@ -95,7 +97,9 @@ def test_every_signature_gives_numbers_of_fixed_shapes(settings):
 
 def test_cross_validation_judges_every_animal(settings, tmp_path):
     dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
-    found = folds.cross_validate(settings, dataset, folds=2, by_video=False, work=str(tmp_path))
+    found = cross_validation.cross_validate(
+        settings, dataset, folds=2, by_video=False, work=str(tmp_path)
+    )
     assert found.predicted.shape == (10, 3, 4, 3)
     assert found.individuals == ("ann", "bob", "single")
     assert set(found.radius["radius_px"]) == {*fakes.BODYPARTS, "door"}
@@ -111,7 +115,7 @@ def test_the_doors_of_cross_validation_and_sweeps_open(ran, capsys):
 
 def test_the_loss_has_a_part_for_everything_that_is_learned(settings):
     dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
-    made = kinds.make(settings, dataset)
+    made = task_table.make(settings, dataset)
     assert isinstance(made, Animals)
     batch = made.make_batch(dataset.of("train")[:3], np.random.default_rng(0))
     total, parts = made.loss(batch)

@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from pipelines.review import suspects
-from pipelines.review.suspects import Evidence
+from beampose.pipelines.curation import suspects
+from beampose.pipelines.curation.suspects import Evidence
 
 NAMES = ("nose", "left", "right")
 

@@ -8,23 +8,26 @@ import fakes
 import numpy as np
 import pandas as pd
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.films import film_writer
+from beampose.pipelines.predict import prediction_job
+from beampose.pipelines.results import result_files
+from beampose.pipelines.tracking import track_videos
+from beampose.preprocess import unpickle
+from beampose.trainer import assemble, export
 from test_several_animals import SETTINGS, labels
 
-from pipelines import cli
-from pipelines.outputs import film as film_out
-from pipelines.outputs import individuals, tracks
-from pipelines.predict import pipeline
-from pipelines.results import find
-from pipelines.tracking import run as tracking
-from preprocess import unpickle
-from trainer import artefacts, assemble, config, export
+from beampose.core import storage
+from beampose.core.settings import experiment
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import track_writer
 
 COUNT = 12
 
 
 def filmed(path, seeds):
     frames = (fakes.pixels(seed, 96, 144) for seed in seeds)
-    film_out.write(artefacts.place(path), frames, fps=25.0)
+    film_writer.write(storage.place(path), frames, fps=25.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +51,21 @@ def ran(tmp_path_factory, film):
 
 @pytest.fixture
 def settings(ran):
-    return config.load(ran)
+    return experiment.load(ran)
 
 
 def stem(settings, name="ants ä"):
-    scorer = artefacts.read_json(f"{settings.model}/info.json")["dlc_scorer"]
+    scorer = storage.read_json(f"{settings.model}/info.json")["dlc_scorer"]
     return f"{settings.predictions}/{name}{scorer}"
 
 
 def test_individuals_are_those_that_assembly_makes_of_the_models_answers(settings, film):
     import tensorflow as tf
 
-    info = artefacts.require(settings.model, "train")
+    info = storage.require(settings.model, "train")
     rules = assemble.rules(info)
     model = export.load(settings.model).signatures["descriptors"]  # pyright: ignore[reportAttributeAccessIssue]
-    with individuals.read(stem(settings)) as found:
+    with individuals_file.read(stem(settings)) as found:
         assert found.count == COUNT and list(found.head.unique) == ["door"]
         frames = found.whole("frames")
         keypoints, single = found.whole("keypoints"), found.whole("single")
@@ -70,7 +73,7 @@ def test_individuals_are_those_that_assembly_makes_of_the_models_answers(setting
         vectors, there = found.described(rows, slots)
         np.testing.assert_array_equal(there, ~np.isnan(keypoints[rows, slots][..., 0]))
     np.testing.assert_array_equal(frames, np.arange(COUNT))
-    from preprocess import videos
+    from beampose.preprocess import videos
 
     video = videos.index(str(film))
     for frame in videos.read(video, 0, COUNT):
@@ -89,10 +92,10 @@ def test_individuals_are_those_that_assembly_makes_of_the_models_answers(setting
 
 def test_every_detection_of_the_film_is_in_a_track_or_counted_as_left_out(settings):
     base = stem(settings)
-    said = artefacts.read_json(f"{base}_sk.json")
-    with individuals.read(base) as found:
+    said = storage.read_json(f"{base}_sk.json")
+    with individuals_file.read(base) as found:
         there = ~np.isnan(found.whole("keypoints")[..., 0]).all(axis=-1)
-    table = tracks.read(f"{base}_sk.h5")
+    table = track_writer.read(f"{base}_sk.h5")
     shape = (COUNT, 2, 3, 3)
     placed = table.to_numpy()[:, : np.prod(shape[1:])].reshape(shape)
     shown = ~np.isnan(placed[..., 0]).all(axis=-1)
@@ -103,13 +106,13 @@ def test_every_detection_of_the_film_is_in_a_track_or_counted_as_left_out(settin
 
 def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
     base = stem(settings)
-    held = unpickle.loads(artefacts.place(f"{base}_assemblies.pickle").read_bytes())
-    with individuals.read(base) as found:
+    held = unpickle.loads(storage.place(f"{base}_assemblies.pickle").read_bytes())
+    with individuals_file.read(base) as found:
         keypoints = found.whole("keypoints")
     for number, animals in held.items():
         if number != "single":
             assert len(animals) == (~np.isnan(keypoints[number][..., 0]).all(axis=-1)).sum()
-    pieces = tracks.read_tracklets(f"{base}_sk.pickle")
+    pieces = track_writer.read_tracklets(f"{base}_sk.pickle")
     assert pieces.names.unique == ["door"]
     assert sum(len(frames) for _, frames, _ in pieces.tracklets) == sum(
         len(v) for k, v in held.items() if k != "single"
@@ -119,15 +122,15 @@ def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
 
 def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, settings, film):
     base = stem(settings)
-    said = artefacts.read_json(f"{base}_sk_tr.json")
-    info = artefacts.require(f"{settings.output}/reid", "reid")
+    said = storage.read_json(f"{base}_sk_tr.json")
+    info = storage.require(f"{settings.output}/reid", "reid")
     assert said["reid"]["accuracy"] == info["accuracy"]
     assert said["reid"]["reason"] == said["reid"]["calibration"]["reason"] != ""
     assert info["bodyparts"] == list(fakes.BODYPARTS) and info["videos"] == [str(film)]
-    assert find.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk_tr"
-    assert artefacts.place(f"{base}_sk_tr_labeled.mp4").stat().st_size > 1000
+    assert result_files.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk_tr"
+    assert storage.place(f"{base}_sk_tr_labeled.mp4").stat().st_size > 1000
     assert cli.main(["track", str(ran), "--set", "track.max_age=2"]) == 0
-    assert find.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk"
+    assert result_files.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk"
     assert cli.main(["track", str(ran), "--set", "track.appearance=descriptors"]) == 0
     assert cli.main(["track", str(ran)]) == 0
 
@@ -135,9 +138,9 @@ def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, set
 def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
     predict = replace(settings.predict, also=["full", "bpt_features", "crops"])
     asked = replace(settings, predict=predict)
-    pipeline.run(asked, [str(film)], overwrite=True)
+    prediction_job.run(asked, [str(film)], overwrite=True)
     base = stem(settings)
-    full = unpickle.loads(artefacts.place(f"{base}_full.pickle").read_bytes())
+    full = unpickle.loads(storage.place(f"{base}_full.pickle").read_bytes())
     edges = full["metadata"]["PAFgraph"]
     assert len(full) == 1 + COUNT and full["metadata"]["nframes"] == COUNT
     one = full["frame03"]
@@ -146,21 +149,21 @@ def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_p
     import shelve
 
     with shelve.open(f"{base}_bpt_features.pickle", "r") as shelf:
-        with individuals.read(base) as found:
+        with individuals_file.read(base) as found:
             keypoints = found.whole("keypoints")
         for name, animals in shelf.items():
             there = keypoints[int(name.removeprefix("frame"))]
             there = there[~np.isnan(there[..., 0]).all(axis=-1)]
             np.testing.assert_array_equal(animals["coordinates"], there[..., :2])
             assert animals["features"].shape == (*there.shape[:2], 16)
-    with individuals.read(base) as found:
-        assert found.described_by == [*fakes.BODYPARTS, individuals.CROP]
+    with individuals_file.read(base) as found:
+        assert found.described_by == [*fakes.BODYPARTS, individuals_file.CROP]
         rows, slots = np.nonzero(~np.isnan(keypoints[..., 0]).all(axis=-1))
         described, there = found.described(rows, slots)
     assert there[:, -1].all() and (np.abs(described[:, -1]) > 0).any(axis=1).all()
     assert cli.main(["track", str(ran)]) == 0 and cli.main(["reid", str(ran)]) == 0
-    info = artefacts.require(f"{settings.output}/reid", "reid")
-    assert info["bodyparts"] == [*fakes.BODYPARTS, individuals.CROP]
+    info = storage.require(f"{settings.output}/reid", "reid")
+    assert info["bodyparts"] == [*fakes.BODYPARTS, individuals_file.CROP]
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0
 
@@ -174,7 +177,7 @@ def test_sleap_reads_the_tracks(ran, settings, capsys):
 
     assert cli.main(["track", str(ran), "--slp"]) == 0
     file = f"{stem(settings)}_sk.slp"
-    table = tracks.read(f"{stem(settings)}_sk.h5")
+    table = track_writer.read(f"{stem(settings)}_sk.h5")
     told = sleap_io.load_slp(file, open_videos=False)
     assert told.skeleton.node_names == list(fakes.BODYPARTS)
     names = list(dict.fromkeys(table.columns.get_level_values(1)))[:2]
@@ -190,18 +193,18 @@ def test_sleap_reads_the_tracks(ran, settings, capsys):
 
 def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
     changed = replace(settings, predict=replace(settings.predict, every=2))
-    pipeline.run(changed, [str(film)], overwrite=True)
+    prediction_job.run(changed, [str(film)], overwrite=True)
     assert cli.main(["render", str(ran)]) == 1
     assert "Run `beampose track` again" in capsys.readouterr().out
-    done, failures = tracking.run(changed, [str(film)], lambda items, *_: items)
+    done, failures = track_videos.run(changed, [str(film)], lambda items, *_: items)
     assert not failures and done[0]["rows"] == COUNT // 2
-    assert list(tracks.read(f"{stem(settings)}_sk.h5").index) == list(range(0, COUNT, 2))
+    assert list(track_writer.read(f"{stem(settings)}_sk.h5").index) == list(range(0, COUNT, 2))
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0
 
 
 def test_tracks_are_measured_against_labels(ran, settings, tmp_path, capsys):
-    table = tracks.read(f"{stem(settings)}_sk.h5")
+    table = track_writer.read(f"{stem(settings)}_sk.h5")
     pairs = [c for c in table.columns if c[3] != "likelihood"]
     told = table[pairs].copy()
     told.index = [f"labeled-data/x/img{i:02d}.png" for i in told.index]
@@ -224,14 +227,14 @@ def test_a_video_of_one_frame_is_predicted_tracked_and_drawn(ran, settings, tmp_
     for verb in ("predict", "track", "reid", "render", "plot", "filter"):
         assert cli.main([verb, str(ran), str(tmp_path / "one.mp4")]) == 0
     assert "reid: nothing to learn from" in capsys.readouterr().out
-    assert len(tracks.read(f"{stem(settings, 'one')}_sk.h5")) == 1
+    assert len(track_writer.read(f"{stem(settings, 'one')}_sk.h5")) == 1
 
 
 def test_a_damaged_file_of_individuals_is_told(ran, settings, tmp_path, capsys):
     filmed(tmp_path / "two.mp4", [3])
-    for ending in (".json", individuals.ENDING):
-        data = artefacts.place(f"{stem(settings)}{ending}").read_bytes()
-        artefacts.place(f"{stem(settings, 'two')}{ending}").write_bytes(data[:3000])
+    for ending in (".json", individuals_file.ENDING):
+        data = storage.place(f"{stem(settings)}{ending}").read_bytes()
+        storage.place(f"{stem(settings, 'two')}{ending}").write_bytes(data[:3000])
     assert cli.main(["track", str(ran), str(tmp_path / "two.mp4")]) == 1
     assert "cannot be read as h5" in capsys.readouterr().out
 
@@ -245,21 +248,21 @@ def test_what_several_animals_do_not_have_is_refused(ran, capsys):
 
 def test_named_animals_keep_their_names_in_tracks():
     rng = np.random.default_rng(0)
-    from pipelines.tracking import tracklets
+    from beampose.pipelines.tracking import tracklets
 
     path = rng.uniform(0, 4, (30, 2, 1, 2)).cumsum(axis=0) + [[[0, 0]], [[500, 500]]]
     body = path + rng.normal(0, 10, (1, 2, 4, 2))
     detections = np.concatenate([body, np.ones((30, 2, 4, 1))], axis=-1)[:, ::-1]
-    head = individuals.Head("s", ["b", "a"], list("wxyz"), [], True, "", 30, 25.0, 9, 9)
+    head = individuals_file.Head("s", ["b", "a"], list("wxyz"), [], True, "", 30, 25.0, 9, 9)
     pieces = list(tracklets.track(detections))
-    found = tracking.Detections(head, np.arange(30), np.zeros((30, 0, 3)), pieces, 0)
-    made = tracking.stitch.stitch(pieces, frames=30)
-    names = tracking.called(found, made)
+    found = track_videos.Detections(head, np.arange(30), np.zeros((30, 0, 3)), pieces, 0)
+    made = track_videos.stitch.stitch(pieces, frames=30)
+    names = track_videos.called(found, made)
     for track, name in enumerate(names):
         slot = ["b", "a"].index(name)
         np.testing.assert_array_equal(made.keypoints[:, track], detections[:, slot])
 
 
 def test_pickles_hold_no_more_than_deeplabcut_asks_for(settings):
-    held = pickle.loads(artefacts.place(f"{stem(settings)}_sk.pickle").read_bytes())
+    held = pickle.loads(storage.place(f"{stem(settings)}_sk.pickle").read_bytes())
     assert set(map(type, held)) <= {int, str} and "header" in held

@@ -6,10 +6,9 @@ import herd
 import numpy as np
 import pandas as pd
 import pytest
-
-from pipelines.tracking import costs, gaps, identity, similarity, stitch, tracklets
-from pipelines.tracking.kalman import Kalman, Noise
-from pipelines.tracking.tracklets import Tracker, Tracklet
+from beampose.pipelines.tracking import costs, gaps, identity_metrics, similarity, stitch, tracklets
+from beampose.pipelines.tracking.motion_filter import Kalman, Noise
+from beampose.pipelines.tracking.tracklets import Tracker, Tracklet
 
 NAN = np.nan
 KINDS = list(similarity.KINDS)
@@ -49,7 +48,7 @@ def test_animals_that_cross_keep_their_tracks(kind, rng):
     shuffled = [at(*frame)[rng.permutation(2)] for frame in np.stack([a, b], axis=1)]
     found, made = joined(shuffled, 2, kind)
     assert len(found) == 2
-    figures = identity.figures(truth, made.keypoints)
+    figures = identity_metrics.figures(truth, made.keypoints)
     assert figures["idf1"] == 1 and figures["switches"] == 0
 
 
@@ -59,7 +58,7 @@ def test_a_herd_is_tracked_nearly_as_well_as_it_was_seen(kind, bodyparts, rng):
     truth = herd.walk(rng, 120, 6, bodyparts=bodyparts)
     detections = herd.see(rng, truth)
     _, made = joined(detections, 6, kind)
-    figures = identity.figures(truth, made.keypoints, reach=30)
+    figures = identity_metrics.figures(truth, made.keypoints, reach=30)
     seen = sum(int((~np.isnan(one[..., 0])).any(axis=1).sum()) for one in detections)
     # One point of two is half an animal away from its centre, and centres are what those compare.
     less = 0.12 if bodyparts == 2 and kind != "skeleton" else 0.05
@@ -393,13 +392,13 @@ def test_figures_are_those_worked_out_by_hand():
     tracks[3] = tracks[3, ::-1]
     tracks[1, 1] = NAN
     tracks[2, 0] = 500
-    found = identity.figures(truth, tracks, reach=10)
+    found = identity_metrics.figures(truth, tracks, reach=10)
     assert found["switches"] == 2 and found["misses"] == 2 and found["false"] == 1
     assert found["mota"] == pytest.approx(1 - 5 / 8)
     assert found["detection_rate"] == pytest.approx(6 / 8)
     # In their own tracks: two of the first, two of the second.
     assert found["idf1"] == pytest.approx(2 * 4 / (8 + 7))
-    assert np.isnan(identity.figures(truth * NAN, tracks)["mota"])
+    assert np.isnan(identity_metrics.figures(truth * NAN, tracks)["mota"])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -412,7 +411,7 @@ def test_figures_are_those_of_motmetrics(seed):
         tracks[at_frame:] = tracks[at_frame:, rng.permutation(5)]
     tracks[rng.random(tracks.shape[:2]) < 0.2] = NAN
     truth[rng.random(truth.shape[:2]) < 0.1] = NAN
-    ours = identity.figures(truth, tracks, reach=40)
+    ours = identity_metrics.figures(truth, tracks, reach=40)
     held = motmetrics.MOTAccumulator(auto_id=True)
     for one, two in zip(truth, tracks, strict=True):
         here, there = (np.flatnonzero(~np.isnan(e[:, 0, 0])) for e in (one, two))
@@ -444,6 +443,6 @@ def test_two_real_flies_are_never_taken_for_each_other(kind, flies, rng):
     truth = flies[1000:]
     seen = herd.Seen(noise=5, points_lost=0.4, animals_lost=0.3, false=0.2)
     _, made = joined(herd.see(rng, truth, seen), 2, kind)
-    figures = identity.figures(truth, made.keypoints)
+    figures = identity_metrics.figures(truth, made.keypoints)
     assert figures["switches"] == 0 and figures["false"] <= 5
     assert figures["detection_rate"] > 0.65

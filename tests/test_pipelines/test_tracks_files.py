@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from beampose.preprocess import unpickle
 
-from pipelines.outputs import pickled, tracks
-from pipelines.outputs.tracks import Names
-from preprocess import unpickle
-from preprocess.sources import pandas_h5
+from beampose.formats import pandas_h5
+from beampose.formats.deeplabcut import pickle_writer, track_writer
+from beampose.formats.deeplabcut.track_writer import Names
 
 NAN = np.nan
 NAMES = Names("DLC_resnet50_v.1", ["nose", "tail"], ["corner"])
@@ -50,7 +50,7 @@ def test_tracks_are_the_table_deeplabcut_writes(real, tmp_path):
     parts = [part for _, name, part, _ in columns[::3] if name == birds[0]]
     unique = [part for _, name, part, _ in columns[::3] if name == "single"]
     split = 3 * len(birds) * len(parts)
-    frame = tracks.table(
+    frame = track_writer.table(
         values[:, :split].reshape(len(values), len(birds), len(parts), 3),
         birds,
         Names(columns[0][0], parts, unique),
@@ -60,15 +60,15 @@ def test_tracks_are_the_table_deeplabcut_writes(real, tmp_path):
     assert list(frame.columns.names) == ["scorer", "individuals", "bodyparts", "coords"]
     np.testing.assert_array_equal(frame.to_numpy(), values)
     assert set(frame.dtypes) == {np.dtype("float64")}
-    tracks.write(frame, tmp_path / "video.1DLC")
+    track_writer.write(frame, tmp_path / "video.1DLC")
     again = pandas_h5.read((tmp_path / "video.1DLC_el.h5").read_bytes())
     assert again[0] == columns
     np.testing.assert_array_equal(again[2], values)
 
 
 def test_the_h5_has_the_key_and_the_index_deeplabcut_asks_for(keypoints, single, tmp_path):
-    frame = tracks.table(keypoints, ["a", "b", "c"], NAMES, single)
-    tracks.write(frame, tmp_path / "v", method="skeleton")
+    frame = track_writer.table(keypoints, ["a", "b", "c"], NAMES, single)
+    track_writer.write(frame, tmp_path / "v", method="skeleton")
     with h5py.File(tmp_path / "v_sk.h5") as file:
         assert list(file) == ["tracks"] and "table" in file["tracks"]
     found = pd.read_hdf(tmp_path / "v_sk.h5")
@@ -77,15 +77,15 @@ def test_the_h5_has_the_key_and_the_index_deeplabcut_asks_for(keypoints, single,
     text = (tmp_path / "v_sk.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in text[:4]] == list(frame.columns.names)
     assert text[4].startswith("0,") and text[5].startswith("1,,,")
-    read = tracks.read(tmp_path / "v_sk.h5")
+    read = track_writer.read(tmp_path / "v_sk.h5")
     pd.testing.assert_frame_equal(read, frame)
 
 
 def test_a_table_of_other_shapes_is_refused(keypoints, single):
     with pytest.raises(ValueError, match="keypoints must be"):
-        tracks.table(keypoints, ["a", "b"], NAMES, single)
+        track_writer.table(keypoints, ["a", "b"], NAMES, single)
     with pytest.raises(ValueError, match="single must be"):
-        tracks.table(keypoints, ["a", "b", "c"], NAMES, single[:2])
+        track_writer.table(keypoints, ["a", "b", "c"], NAMES, single[:2])
 
 
 def test_tracklets_are_read_back_without_pandas_being_run(keypoints, single, tmp_path):
@@ -95,9 +95,9 @@ def test_tracklets_are_read_back_without_pandas_being_run(keypoints, single, tmp
         (4, np.array([3]), keypoints[[3], 0]),
     ]
     with pytest.raises(ValueError, match="single must be"):
-        tracks.write_tracklets(tmp_path / "w", pieces, NAMES, 5, single)
+        track_writer.write_tracklets(tmp_path / "w", pieces, NAMES, 5, single)
     padded = np.concatenate([single, np.full((1996, 1, 3), NAN)])
-    tracks.write_tracklets(tmp_path / "v", pieces, NAMES, 2000, padded)
+    track_writer.write_tracklets(tmp_path / "v", pieces, NAMES, 2000, padded)
     held = unpickle.loads((tmp_path / "v_el.pickle").read_bytes())
     assert sorted(held, key=str) == [4, 7, "header", "single"]
     assert list(held[4]) == ["frame0000", "frame0002", "frame0003"]
@@ -105,7 +105,7 @@ def test_tracklets_are_read_back_without_pandas_being_run(keypoints, single, tmp
     assert list(held["single"]) == ["frame0000", "frame0001", "frame0002"]
     assert held["single"]["frame0001"].shape == (1, 3)
     assert held["header"][3] == (NAMES.scorer, "tail", "x") and len(held["header"]) == 9
-    found = tracks.read_tracklets(tmp_path / "v_el.pickle")
+    found = track_writer.read_tracklets(tmp_path / "v_el.pickle")
     assert found.names == NAMES
     assert [number for number, _, _ in found.tracklets] == [4, 7]
     assert found.tracklets[0][1].tolist() == [0, 2, 3]
@@ -115,7 +115,7 @@ def test_tracklets_are_read_back_without_pandas_being_run(keypoints, single, tmp
 
 def test_the_header_is_the_index_pandas_and_deeplabcut_expect(keypoints, tmp_path):
     pieces = [(0, np.arange(4), keypoints[:, 1])]
-    tracks.write_tracklets(tmp_path / "v", pieces, Names("s", ["nose", "tail"]), 4)
+    track_writer.write_tracklets(tmp_path / "v", pieces, Names("s", ["nose", "tail"]), 4)
     header = pickle.loads((tmp_path / "v_el.pickle").read_bytes())["header"]
     assert isinstance(header, pd.MultiIndex)
     assert list(header.names) == ["scorer", "bodyparts", "coords"]
@@ -128,12 +128,12 @@ def test_the_header_is_the_index_pandas_and_deeplabcut_expect(keypoints, tmp_pat
 def test_a_pickle_of_something_else_is_named(value, tmp_path):
     (tmp_path / "v_el.pickle").write_bytes(pickle.dumps(value))
     with pytest.raises(ValueError, match=r"v_el\.pickle: no tracklets of DeepLabCut"):
-        tracks.read_tracklets(tmp_path / "v_el.pickle")
+        track_writer.read_tracklets(tmp_path / "v_el.pickle")
 
 
 def test_assemblies_are_lists_of_those_who_are_there(keypoints, single, tmp_path):
     frames = [*zip(range(4), keypoints, single, strict=True)]
-    tracks.write_assemblies(tmp_path / "v", [*frames, (4, np.full((3, 2, 3), NAN), None)])
+    track_writer.write_assemblies(tmp_path / "v", [*frames, (4, np.full((3, 2, 3), NAN), None)])
     held = unpickle.loads((tmp_path / "v_assemblies.pickle").read_bytes())
     assert list(held) == [0, 1, 2, 3, "single"]
     assert [len(held[i]) for i in range(4)] == [3, 2, 3, 3]
@@ -145,13 +145,13 @@ def test_assemblies_are_lists_of_those_who_are_there(keypoints, single, tmp_path
 def test_a_pickle_written_entry_by_entry_is_the_one_of_the_whole_dict(rng, tmp_path):
     shared = ["x"]
     whole = {i: {"a": rng.normal(size=3), "b": [shared, shared, (i, "x")]} for i in range(300)}
-    pickled.write(tmp_path / "whole.pickle", whole.items())
+    pickle_writer.write(tmp_path / "whole.pickle", whole.items())
     found = pickle.loads((tmp_path / "whole.pickle").read_bytes())
     assert list(found) == list(whole)
     for key, one in whole.items():
         np.testing.assert_array_equal(found[key]["a"], one["a"])
         assert found[key]["b"] == one["b"] and found[key]["b"][0] is found[key]["b"][1]
-    pickled.write(tmp_path / "empty.pickle", [])
+    pickle_writer.write(tmp_path / "empty.pickle", [])
     assert pickle.loads((tmp_path / "empty.pickle").read_bytes()) == {}
 
 
@@ -163,8 +163,8 @@ def test_detections_hold_peaks_links_and_what_the_network_is(rng, tmp_path):
         "edge_costs": rng.uniform(-1, 1, (2, 4, 4)),
         "identity": rng.normal(0, 50, (3, 4, 2)),
     }
-    head = tracks.Detections(edges, stride=8.0, min_likelihood=0.1, apart=16.0)
-    tracks.write_detections(tmp_path / "v", [(0, outputs), (1, outputs)], NAMES, 12, head)
+    head = track_writer.Detections(edges, stride=8.0, min_likelihood=0.1, apart=16.0)
+    track_writer.write_detections(tmp_path / "v", [(0, outputs), (1, outputs)], NAMES, 12, head)
     data = (tmp_path / "v_full.pickle").read_bytes()
     asked = {arg for op, arg, _ in pickletools.genops(data) if "GLOBAL" in op.name}
     assert {re.split("[. ]", name)[0] for name in asked} <= {"numpy", "_codecs"}

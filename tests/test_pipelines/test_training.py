@@ -12,21 +12,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from beampose.pipelines import cli
+from beampose.pipelines.predict import prediction_job
+from beampose.pipelines.report import evaluation_files
+from beampose.trainer import cross_validation, sweeps, task, training
+from beampose.trainer.dataset import Dataset, groups, order
+from beampose.trainer.evaluation import evaluate
 
-from pipelines import cli
-from pipelines.predict import pipeline as predict_pipeline
-from pipelines.review import evaluation
-from trainer import artefacts, config, folds, sweep, task
-from trainer import train as training
-from trainer.dataset import Dataset, groups, order
-from trainer.evaluate import evaluate
+from beampose.core import storage
+from beampose.core.settings import experiment
 
 
 def run_again(settings, folder, **train):
     """Trains on the same dataset, without an export; gives the held-out metrics and the history."""
-    changed = config.from_dict(
-        config.Config,
-        {**config.to_dict(settings), "train": {**config.to_dict(settings.train), **train}},
+    changed = experiment.from_dict(
+        experiment.Config,
+        {**experiment.to_dict(settings), "train": {**experiment.to_dict(settings.train), **train}},
     )
     dataset = Dataset(changed.dataset, changed.store, cache_mb=64)
     result = training.train(
@@ -77,9 +78,9 @@ def test_a_damaged_checkpoint_starts_anew(trained, tmp_path):
 
 
 def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp_path, monkeypatch):
-    from trainer import tasks
+    from beampose.trainer.tasks import single
 
-    measure = tasks.Pose.measure
+    measure = single.Pose.measure
     calls = []
 
     def sometimes(self, records, predicted):
@@ -88,14 +89,14 @@ def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp
             raise ValueError("too many peaks")
         return measure(self, records, predicted)
 
-    monkeypatch.setattr(tasks.Pose, "measure", sometimes)
+    monkeypatch.setattr(single.Pose, "measure", sometimes)
     _, history = run_again(trained["pose"], tmp_path)
     assert "too many peaks" in history[1]["evaluation_failed"]
     assert history[2]["mean_error_px"] is not None
 
 
 def test_metrics_hold_what_the_contract_names(trained):
-    pose = artefacts.read_json(Path(trained["pose"].model) / task.METRICS)
+    pose = storage.read_json(Path(trained["pose"].model) / task.METRICS)
     assert set(pose["split"]) == {"train", "test"}
     names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff", "per_bodypart")
     assert set(names) <= set(pose["test"]) & set(pose["train"])
@@ -103,14 +104,14 @@ def test_metrics_hold_what_the_contract_names(trained):
     assert len(pose["weights_digest"]) == 64
     assert pose["backbone"] == "mobilenet_v2_0.35"
     assert next(iter(pose)) == "note" and "RANDOM" in pose["note"]
-    crops = artefacts.read_json(Path(trained["crops"].model) / task.METRICS)
+    crops = storage.read_json(Path(trained["crops"].model) / task.METRICS)
     rates = ("accuracy", "precision", "recall", "auc", "confusion", "threshold")
     assert set(rates) <= set(crops)
 
 
 def test_the_exported_model_repeats_the_metrics_of_training(trained):
     for name in ("pose", "crops"):
-        written = artefacts.read_json(Path(trained[name].model) / task.METRICS)
+        written = storage.read_json(Path(trained[name].model) / task.METRICS)
         measured = evaluate(trained[name]).metrics
         key = "mean_error_px" if name == "pose" else "accuracy"
         for split in ("train", "test"):
@@ -118,7 +119,7 @@ def test_the_exported_model_repeats_the_metrics_of_training(trained):
 
 
 def test_training_learns_the_crops(trained):
-    assert artefacts.read_json(Path(trained["crops"].model) / task.METRICS)["accuracy"] >= 0.9
+    assert storage.read_json(Path(trained["crops"].model) / task.METRICS)["accuracy"] >= 0.9
 
 
 def test_tensorboard_logs_are_written(trained):
@@ -163,10 +164,10 @@ def test_maps_of_two_sizes_are_padded_and_padding_weighs_nothing(trained):
 
 
 def test_a_frame_has_the_same_keypoints_alone_and_in_a_padded_batch(trained):
-    from trainer import tasks
+    from beampose.trainer.tasks import single
 
     dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
-    task_ = tasks.Pose(trained["pose"], dataset)
+    task_ = single.Pose(trained["pose"], dataset)
     # Zero features, as padding has, then look most like a bodypart.
     task_.head.layers[-1].bias.assign([9.0] * 3 + [0.0] * 6)
     task_.head.layers[-1].kernel.assign(-abs(task_.head.layers[-1].kernel.numpy()))
@@ -220,22 +221,22 @@ def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
 def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, kind, tmp_path):
     loaded = trained[kind]
     dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)
-    result = folds.cross_validate(
+    result = cross_validation.cross_validate(
         loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
     )
     assert np.isfinite(result.predicted).all()
     assert len(result.records) == sum(dataset.info["split"].values())
     assert len(result.by_fold) == 3
-    again = folds.cross_validate(
+    again = cross_validation.cross_validate(
         loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
     )
     np.testing.assert_array_equal(again.predicted, result.predicted)
     target = dataclasses.replace(loaded, output=str(tmp_path / "out"))
-    file = evaluation.write_folds(result, target, dataset.info["store"])
+    file = evaluation_files.write_folds(result, target, dataset.info["store"])
     lines = file.read_text().splitlines()
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
-    assert "all" in evaluation.folds_table(result)
+    assert "all" in evaluation_files.folds_table(result)
     assert {"of", "by", "folds", "all", "uncertainty", "seconds"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
@@ -246,10 +247,10 @@ def together(trained, tmp_path_factory):
     """The small experiments again, each model of three heads, by kind."""
     found = {}
     for kind in ("pose", "crops"):
-        values = config.to_dict(trained[kind])
+        values = experiment.to_dict(trained[kind])
         values["train"] |= {"folds": 3, "ensemble": True}
         values |= {"output": str(tmp_path_factory.mktemp(kind)), "store": trained[kind].store}
-        found[kind] = config.from_dict(config.Config, values)
+        found[kind] = experiment.from_dict(experiment.Config, values)
         folders = task.default_folders(found[kind])._replace(dataset=trained[kind].dataset)
         task.run(found[kind], folders)
     return found
@@ -273,24 +274,24 @@ def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together
 
 
 def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
-    info = artefacts.read_json(Path(together["pose"].model) / "info.json")
-    metrics = artefacts.read_json(Path(together["pose"].model) / task.METRICS)
+    info = storage.read_json(Path(together["pose"].model) / "info.json")
+    metrics = storage.read_json(Path(together["pose"].model) / task.METRICS)
     found = info["uncertainty"]
     assert info["heads"] == together["pose"].heads == 3 and metrics["uncertainty"] == found
     assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
     assert set(found["radius_px"]) == {"nose", "left", "tail"}
     assert 0 <= found["coverage_test"] <= 1
-    crops = artefacts.read_json(Path(together["crops"].model) / "info.json")
+    crops = storage.read_json(Path(together["crops"].model) / "info.json")
     assert crops["uncertainty"] is None
-    alone = artefacts.read_json(Path(trained["pose"].model) / "info.json")
+    alone = storage.read_json(Path(trained["pose"].model) / "info.json")
     assert alone["heads"] == trained["pose"].heads == 1 and alone["uncertainty"] is None
 
 
 def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
     film = tmp_path / "film.mp4"
     fakes.video(film, "libx264", 10, gop=5)
-    (summary,) = predict_pipeline.run(together["pose"], [str(film)]).videos
-    info = artefacts.read_json(Path(together["pose"].model) / "info.json")
+    (summary,) = prediction_job.run(together["pose"], [str(film)]).videos
+    info = storage.read_json(Path(together["pose"].model) / "info.json")
     assert summary["uncertainty"] == info["uncertainty"]
     (file,) = Path(together["pose"].predictions).glob("*_spread.csv")
     table = pd.read_csv(file, index_col="frame")
@@ -309,13 +310,13 @@ def test_training_ends_early_when_the_held_out_score_stands_still(trained, tmp_p
 @pytest.mark.parametrize("train", [{"folds": 1}, {"ensemble": True}])
 def test_an_ensemble_needs_folds(trained, train):
     with pytest.raises(ValueError, match=r"train\.folds must be 2 or more"):
-        config.from_dict(config.Train, train)
+        experiment.from_dict(experiment.Train, train)
 
 
 def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path, capsys):
     loaded = trained["pose"]
     file = tmp_path / "pose.yaml"
-    values = {**config.to_dict(loaded), "output": str(tmp_path / "out"), "store": loaded.store}
+    values = {**experiment.to_dict(loaded), "output": str(tmp_path / "out"), "store": loaded.store}
     file.write_text(json.dumps(values))
     shutil.copytree(loaded.dataset, tmp_path / "out/dataset")
     words = ["--set", "train.learning_rate=0.00001,0.003,-1", "--set", "train.steps=20"]
@@ -325,9 +326,9 @@ def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path
     assert cli.main(["sweep", str(file), *words]) == 0
     printed = capsys.readouterr().out
     assert "--set train.learning_rate=0.003" in printed
-    found = artefacts.read_json(tmp_path / "out/sweep/sweep.json")["trials"]
+    found = storage.read_json(tmp_path / "out/sweep/sweep.json")["trials"]
     assert [t["settings"]["train.learning_rate"] for t in found] == [0.003, 0.00001]
-    metrics = artefacts.read_json(tmp_path / "out/model/metrics.json")
+    metrics = storage.read_json(tmp_path / "out/model/metrics.json")
     assert metrics["test"]["mean_error_px"] == pytest.approx(found[0]["score"])
     assert "learning_rate=0.003" in (tmp_path / "out/sweep/sweep.svg").read_text()
     again = cli.main(["sweep", str(file), *words, "--folds", "2"])
@@ -345,6 +346,6 @@ def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path
 )
 def test_a_sweep_that_makes_no_sense_says_so(trained, tmp_path, words, message):
     file = tmp_path / "pose.yaml"
-    file.write_text(json.dumps(config.to_dict(trained["pose"])))
+    file.write_text(json.dumps(experiment.to_dict(trained["pose"])))
     with pytest.raises(ValueError, match=message):
-        sweep.combinations(str(file), words)
+        sweeps.combinations(str(file), words)

@@ -3,9 +3,8 @@
 import herd
 import numpy as np
 import pytest
-
-from pipelines.tracking import tracklets, triplets
-from pipelines.tracking.tracklets import Tracklet
+from beampose.pipelines.tracking import tracklets, triplets
+from beampose.pipelines.tracking.tracklets import Tracklet
 
 NAN = np.nan
 

@@ -6,12 +6,12 @@ import time
 import fakes
 import numpy as np
 import pytest
+from beampose.pipelines import cli
+from beampose.pipelines.cloud import publish, upload_status, upload_watch
 from conftest import write_project
 from uploads import QUICK, TINY, drop, never, result_of, zipped
 
-from pipelines import cli
-from pipelines.cloud import publish, status, watch
-from trainer import artefacts
+from beampose.core import storage
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ def watched(tmp_path, **options):
     lab = tmp_path / "lab"
     lab.mkdir(exist_ok=True)
     settings = dataclasses.replace(QUICK, **options)
-    return watch.Watch(str(lab), None, settings, lines.append), lab, lines
+    return upload_watch.Watch(str(lab), None, settings, lines.append), lab, lines
 
 
-def test_one_bad_zip_stops_no_other(tmp_path, storage, project):
+def test_one_bad_zip_stops_no_other(tmp_path, buckets, project):
     looking, lab, lines = watched(tmp_path)
     zipped(project, lab / "incoming/good.zip")
     (lab / "incoming/bad.zip").write_text("no zip")
     zipped(project, lab / "incoming/.hidden.zip")
     zipped(project, lab / "incoming/..zip")
     zipped(project, lab / "incoming/a&b.zip")
-    assert watch.once(looking, 0.01) == 1
+    assert upload_watch.once(looking, 0.01) == 1
     text = "\n".join(lines)
     assert "FAILED a&b.zip: cannot name a model" in text
     assert "FAILED bad" in text
@@ -43,12 +43,12 @@ def test_one_bad_zip_stops_no_other(tmp_path, storage, project):
     for name in ("bad.zip", "a&b.zip", "..zip"):
         (lab / "incoming" / name).unlink()
     lines.clear()
-    assert watch.once(watched(tmp_path, run=never)[0], 0.01) == 0
-    assert watch.once(looking, 0.01) == 0
+    assert upload_watch.once(watched(tmp_path, run=never)[0], 0.01) == 0
+    assert upload_watch.once(looking, 0.01) == 0
     assert lines == []
 
 
-def test_a_file_that_grows_is_left_until_it_is_whole(tmp_path, storage, project):
+def test_a_file_that_grows_is_left_until_it_is_whole(tmp_path, buckets, project):
     looking, lab, lines = watched(tmp_path)
     whole = zipped(project, tmp_path / "a.zip").read_bytes()
     target = lab / "incoming/reach.zip"
@@ -64,27 +64,27 @@ def test_a_file_that_grows_is_left_until_it_is_whole(tmp_path, storage, project)
     assert lines[-1].endswith(": done")
 
 
-def test_watch_says_what_it_leaves_to_another_handler(tmp_path, storage, project):
+def test_watch_says_what_it_leaves_to_another_handler(tmp_path, buckets, project):
     looking, lab, lines = watched(tmp_path)
-    upload = drop(str(lab), storage, zipped(project, tmp_path / "a.zip"))
-    status.claim(result_of(upload, str(lab)), 600)
-    assert watch.once(looking, 0.01) == 1
+    upload = drop(str(lab), buckets, zipped(project, tmp_path / "a.zip"))
+    upload_status.claim(result_of(upload, str(lab)), 600)
+    assert upload_watch.once(looking, 0.01) == 1
     assert "left to another that works on it (received)" in lines[-1]
 
 
-def test_watch_looks_at_a_bucket_too(storage, project, tmp_path):
+def test_watch_looks_at_a_bucket_too(buckets, project, tmp_path):
     lines = []
-    looking = watch.Watch("gs://lab/team", None, QUICK, lines.append)
-    assert watch.once(looking, 0.01) == 0
-    upload = drop("gs://lab/team", storage, zipped(project, tmp_path / "a.zip"))
-    assert watch.once(looking, 0.01) == 0
-    assert status.read(result_of(upload, "gs://lab/team")).state == "done"
-    assert watch.once(looking, 0.01) == 0
+    looking = upload_watch.Watch("gs://lab/team", None, QUICK, lines.append)
+    assert upload_watch.once(looking, 0.01) == 0
+    upload = drop("gs://lab/team", buckets, zipped(project, tmp_path / "a.zip"))
+    assert upload_watch.once(looking, 0.01) == 0
+    assert upload_status.read(result_of(upload, "gs://lab/team")).state == "done"
+    assert upload_watch.once(looking, 0.01) == 0
     assert len([line for line in lines if line.endswith(": done")]) == 1
 
 
 def test_storage_that_fails_is_a_line_and_the_zip_is_tried_again(
-    tmp_path, storage, project, monkeypatch
+    tmp_path, buckets, project, monkeypatch
 ):
     looking, lab, lines = watched(tmp_path)
     zipped(project, lab / "incoming/reach.zip")
@@ -94,10 +94,10 @@ def test_storage_that_fails_is_a_line_and_the_zip_is_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(publish, "_copy", down)
-        assert watch.once(looking, 0.01) == 1
+        assert upload_watch.once(looking, 0.01) == 1
     assert "the disk is away" in lines[-1]
     assert "tried again" in lines[-1]
-    assert watch.once(looking, 0.01) == 0
+    assert upload_watch.once(looking, 0.01) == 0
 
 
 def test_watch_refuses_what_no_upload_could_be_trained_with(tmp_path, capsys):
@@ -125,7 +125,7 @@ def test_ctrl_c_ends_a_watch_without_a_traceback(tmp_path, capsys, monkeypatch):
     assert "Stopped" in captured.err
 
 
-def test_watch_trains_a_project_for_real(tmp_path, capsys, storage):
+def test_watch_trains_a_project_for_real(tmp_path, capsys, buckets):
     lab = tmp_path / "lab"
     zipped(write_project(tmp_path / "p"), lab / "incoming/spots.zip", "home/ann/spots/")
     (tmp_path / "tiny.yaml").write_text(TINY)
@@ -134,12 +134,12 @@ def test_watch_trains_a_project_for_real(tmp_path, capsys, storage):
     assert cli.main(words) == 0
     assert ": done" in capsys.readouterr().out
     (folder,) = (lab / "models/spots").iterdir()
-    found = status.read(artefacts.place(folder))
+    found = upload_status.read(storage.place(folder))
     assert found.state == "done"
     assert sum(found.metrics["images"].values()) == 12
     assert np.isfinite(found.metrics["test"]["mean_error_px"])
     assert (folder / "model/saved_model/saved_model.pb").is_file()
-    assert artefacts.require(folder, "watch")["upload"] == "spots"
+    assert storage.require(folder, "watch")["upload"] == "spots"
     for file in folder.rglob("*"):
         if file.suffix in (".json", ".jsonl", ".csv", ".html"):
             assert "beampose-" not in file.read_text(encoding="utf-8").replace(

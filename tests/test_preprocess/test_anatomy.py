@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from preprocess import anatomy
+from beampose.preprocess import anatomy
 
 NAMES = ("nose", "ear", "tail", "tip")
 

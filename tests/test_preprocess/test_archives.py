@@ -9,9 +9,9 @@ import zipfile
 import fakes
 import pytest
 
-from preprocess import archives
+from beampose.formats import zips
 
-LIMITS = archives.Limits(bytes=2_000_000, files=50, ratio=100.0)
+LIMITS = zips.Limits(bytes=2_000_000, files=50, ratio=100.0)
 
 
 def make(path, members, method=zipfile.ZIP_DEFLATED):
@@ -40,7 +40,7 @@ def everything_below(folder):
 
 def test_a_zip_unpacks_to_the_files_it_was_made_of(tmp_path):
     project = fakes.project(tmp_path / "reach")
-    archives.unpack(of_folder(tmp_path / "a.zip", project), tmp_path / "out", LIMITS)
+    zips.unpack(of_folder(tmp_path / "a.zip", project), tmp_path / "out", LIMITS)
     assert everything_below(tmp_path / "out") == everything_below(project)
     for name in everything_below(project):
         assert (tmp_path / "out" / name).read_bytes() == (project / name).read_bytes()
@@ -51,7 +51,7 @@ def test_separators_of_windows_make_folders_and_shadows_of_macs_are_left_out(tmp
         tmp_path / "a.zip",
         [("p\\", b""), ("p\\labeled-data\\a.txt", b"1"), ("__MACOSX/p/._a.txt", b"2"), ("e/", b"")],
     )
-    archives.unpack(file, tmp_path / "out", LIMITS)
+    zips.unpack(file, tmp_path / "out", LIMITS)
     assert everything_below(tmp_path / "out") == ["p/labeled-data/a.txt"]
     assert (tmp_path / "out/e").is_dir()
 
@@ -75,7 +75,7 @@ def test_no_member_leaves_its_folder(tmp_path, name):
     inside = tmp_path / "deep" / "out"
     file = make(tmp_path / "a.zip", [("good.txt", b"1"), (name, b"evil")])
     with pytest.raises(ValueError, match="would leave its folder") as error:
-        archives.unpack(file, inside, LIMITS)
+        zips.unpack(file, inside, LIMITS)
     assert repr(name) in str(error.value)
     assert everything_below(tmp_path) == ["a.zip"]
 
@@ -87,7 +87,7 @@ def test_control_characters_in_names_are_refused(tmp_path, name):
     name = name.ljust(len(wanted), "y")
     file.write_bytes(file.read_bytes().replace(wanted, name.encode()))
     with pytest.raises(ValueError, match="control characters"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
 
 
 def special(kind):
@@ -109,21 +109,21 @@ def special(kind):
 def test_links_and_special_files_are_refused_before_anything_is_written(tmp_path, kind, what):
     file = make(tmp_path / "a.zip", [("a", b"1"), (special(kind), b"/etc"), ("data/evil", b"2")])
     with pytest.raises(ValueError, match=f"'data' .*{what}"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     assert everything_below(tmp_path / "out") == []
 
 
 def test_a_bomb_that_says_its_size_is_refused_before_it_is_read(tmp_path):
     file = make(tmp_path / "a.zip", [(f"{i}.bin", bytes(150_000)) for i in range(15)])
     with pytest.raises(ValueError, match="2,250,000 bytes unpacked, above 2,000,000"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     assert everything_below(tmp_path / "out") == []
 
 
 def test_a_large_member_may_not_be_packed_too_well(tmp_path):
     file = make(tmp_path / "a.zip", [("zeros.png", bytes(20_000_000))])
     with pytest.raises(ValueError, match="'zeros.png' unpacks to more than 100 times its size"):
-        archives.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**9))
+        zips.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**9))
 
 
 def lie(file, *, size=None, packed=None):
@@ -142,7 +142,7 @@ def lie(file, *, size=None, packed=None):
 def test_a_member_that_lies_about_its_size_writes_no_more_than_it_said(tmp_path, says):
     file = lie(make(tmp_path / "a.zip", [("zeros.csv", bytes(5_000_000))]), size=says)
     with pytest.raises(ValueError, match="'zeros.csv' is damaged"):
-        archives.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**7))
+        zips.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**7))
     assert (tmp_path / "out/zeros.csv").stat().st_size <= says
 
 
@@ -161,31 +161,31 @@ def test_the_budget_holds_even_if_zipfile_gives_more_than_a_member_said(tmp_path
 
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: Endless())
     with pytest.raises(ValueError, match="beyond the limit of bytes"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     assert sum(p.stat().st_size for p in (tmp_path / "out").iterdir()) <= LIMITS.bytes
 
 
 def test_too_many_files_are_refused_and_so_is_a_list_of_them_too_long_to_read(tmp_path):
     file = make(tmp_path / "a.zip", [(f"{i}", b"") for i in range(51)])
     with pytest.raises(ValueError, match="51 files, above 50"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     file = make(tmp_path / "b.zip", [(f"{i:0>200}", b"") for i in range(600)])
     with pytest.raises(ValueError, match="too many files"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
 
 
 def test_members_that_overlap_or_repeat_are_refused(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         file = make(tmp_path / "a.zip", [("p/a.csv", b"1"), ("p/a.csv", b"2")])
     with pytest.raises(ValueError, match="'p/a.csv' is there twice"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     file = make(tmp_path / "b.zip", [("p/a.csv", b"1"), ("p\\a.csv", b"2")])
     with pytest.raises(ValueError, match="is there twice"):
-        archives.unpack(file, tmp_path / "b", LIMITS)
+        zips.unpack(file, tmp_path / "b", LIMITS)
     assert everything_below(tmp_path / "b") == []
     file = make(tmp_path / "c.zip", [("p", b"1"), ("p/a.csv", b"2")])
     with pytest.raises(ValueError, match="'p/a.csv' is there twice"):
-        archives.unpack(file, tmp_path / "c", LIMITS)
+        zips.unpack(file, tmp_path / "c", LIMITS)
 
 
 def test_encrypted_and_unusually_packed_members_are_refused(tmp_path):
@@ -195,21 +195,21 @@ def test_encrypted_and_unusually_packed_members_are_refused(tmp_path):
         data[data.index(mark) + at] |= 1
     file.write_bytes(data)
     with pytest.raises(ValueError, match="'a.csv' is encrypted"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     file = make(tmp_path / "b.zip", [("a.csv", b"1")], zipfile.ZIP_LZMA)
     with pytest.raises(ValueError, match="packed with method 14"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
 
 
 def test_damage_is_named(tmp_path):
     file = make(tmp_path / "a.zip", [("a.csv", b"some labels")], zipfile.ZIP_STORED)
     file.write_bytes(file.read_bytes().replace(b"some labels", b"sane labels"))
     with pytest.raises(ValueError, match=r"'a.csv' is damaged: Bad CRC"):
-        archives.unpack(file, tmp_path / "out", LIMITS)
+        zips.unpack(file, tmp_path / "out", LIMITS)
     for name, data in (("b.zip", b""), ("c.zip", b"no zip"), ("d.zip", file.read_bytes()[:-30])):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ValueError, match="is not a whole zip"):
-            archives.unpack(tmp_path / name, tmp_path / "out", LIMITS)
+            zips.unpack(tmp_path / name, tmp_path / "out", LIMITS)
 
 
 def test_damaged_bytes_raise_nothing_but_value_errors(tmp_path):
@@ -221,7 +221,7 @@ def test_damaged_bytes_raise_nothing_but_value_errors(tmp_path):
             data[rng.randrange(len(data))] = rng.randrange(256)
         (tmp_path / "b.zip").write_bytes(data)
         try:
-            archives.unpack(tmp_path / "b.zip", tmp_path / f"out{i}", LIMITS)
+            zips.unpack(tmp_path / "b.zip", tmp_path / f"out{i}", LIMITS)
         except ValueError as error:
             assert str(tmp_path) not in str(error)
     assert {p.name for p in tmp_path.iterdir()} <= {"a.zip", "b.zip"} | {
@@ -236,7 +236,7 @@ def test_a_project_is_found_at_any_depth(tmp_path, prefix):
     (tmp_path / "__MACOSX/reach/config.yaml").write_text("")
     (tmp_path / ".trash/labeled-data").mkdir(parents=True)
     (tmp_path / ".trash/config.yaml").write_text("")
-    found = archives.find_project(tmp_path)
+    found = zips.find_project(tmp_path)
     assert found == ("deeplabcut", str(tmp_path / prefix))
 
 
@@ -251,30 +251,30 @@ def test_a_project_is_found_at_any_depth(tmp_path, prefix):
 )
 def test_crops_are_found_at_any_depth(tmp_path, prefix, folders):
     fakes.crops(tmp_path / prefix, dict.fromkeys(folders, 2))
-    assert archives.find_project(tmp_path) == ("crops", str(tmp_path / prefix))
+    assert zips.find_project(tmp_path) == ("crops", str(tmp_path / prefix))
 
 
 def test_two_folders_of_pictures_beside_a_project_are_not_taken_for_crops(tmp_path):
     fakes.project(tmp_path / "reach")
     fakes.crops(tmp_path, {"figures": 2, "photos": 2})
-    assert archives.find_project(tmp_path)[0] == "deeplabcut"
+    assert zips.find_project(tmp_path)[0] == "deeplabcut"
     # Two videos' labeled frames are folders of images too.
     folder = fakes.label_folder(tmp_path / "reach", "cam2")
     (folder / "img0.png").write_bytes(fakes.encode(fakes.pixels(9)))
-    assert archives.find_project(tmp_path)[0] == "deeplabcut"
+    assert zips.find_project(tmp_path)[0] == "deeplabcut"
 
 
 def test_no_project_and_several_are_errors_that_say_where(tmp_path):
     (tmp_path / "reach").mkdir()
     with pytest.raises(ValueError, match="holds no project"):
-        archives.find_project(tmp_path)
+        zips.find_project(tmp_path)
     (tmp_path / "reach/config.yaml").write_text("")
     with pytest.raises(ValueError, match="reach has a config.yaml only"):
-        archives.find_project(tmp_path)
+        zips.find_project(tmp_path)
     fakes.project(tmp_path / "one")
     fakes.crops(tmp_path / "two", {"Positive": 1, "Negative": 1})
     with pytest.raises(ValueError, match=r"2 projects: two \(crops\), one \(deeplabcut\)"):
-        archives.find_project(tmp_path)
+        zips.find_project(tmp_path)
 
 
 def test_yaml_that_would_fill_the_memory_is_refused(tmp_path):
@@ -282,7 +282,7 @@ def test_yaml_that_would_fill_the_memory_is_refused(tmp_path):
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     (tmp_path / "config.yaml").write_text("\n".join(lines))
     with pytest.raises(ValueError, match="once its anchors are spelled out"):
-        archives.read_yaml(tmp_path / "config.yaml")
+        zips.read_yaml(tmp_path / "config.yaml")
     for text, what in [
         ("a: &a [*a]", "nested too deep"),
         ("[" * 5000, "nested too deep"),
@@ -293,9 +293,9 @@ def test_yaml_that_would_fill_the_memory_is_refused(tmp_path):
     ]:
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(ValueError, match=what):
-            archives.read_yaml(tmp_path / "config.yaml")
+            zips.read_yaml(tmp_path / "config.yaml")
     (tmp_path / "config.yaml").write_text("a: &x [1]\nb: *x\n")
-    assert archives.read_yaml(tmp_path / "config.yaml") == {"a": [1], "b": [1]}
+    assert zips.read_yaml(tmp_path / "config.yaml") == {"a": [1], "b": [1]}
 
 
 def test_the_zip_command_is_read_as_people_use_it(tmp_path):
@@ -306,6 +306,6 @@ def test_the_zip_command_is_read_as_people_use_it(tmp_path):
         pytest.skip("needs the command zip")
     project = fakes.project(tmp_path / "projects/reach")
     subprocess.run(["zip", "-qr", tmp_path / "a.zip", project], check=True, cwd=os.sep)
-    archives.unpack(tmp_path / "a.zip", tmp_path / "out", LIMITS)
-    found = archives.find_project(tmp_path / "out")
+    zips.unpack(tmp_path / "a.zip", tmp_path / "out", LIMITS)
+    found = zips.find_project(tmp_path / "out")
     assert found == ("deeplabcut", str(tmp_path / "out") + str(project))

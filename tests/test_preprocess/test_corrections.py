@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from preprocess import corrections
-from preprocess.corrections import Correction
-from preprocess.sources import pandas_h5
+from beampose.formats import pandas_h5
+from beampose.formats.deeplabcut import label_edits
+from beampose.formats.deeplabcut.label_edits import Correction
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 MOVE = Correction("labeled-data/cam1/img2.png", "ear", (22.5, 17.25), (1.5, 2.25))
@@ -29,7 +29,7 @@ def expected():
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_csv_keeps_all_its_other_cells(names, end, mark):
     text = fakes.csv_text(names, fakes.points(3)).replace("\n", end)
-    data, lost = corrections.edit_csv(mark + text.encode(), [MOVE, AWAY])
+    data, lost = label_edits.edit_csv(mark + text.encode(), [MOVE, AWAY])
     assert not lost
     assert data.startswith(mark) and data.count(end.encode()) == 6
     rows = [list(csv.reader(io.StringIO(one))) for one in (text, data.decode("utf-8-sig"))]
@@ -57,7 +57,7 @@ def test_an_h5_keeps_its_layout_and_attributes(tmp_path, layout):
     kind = "table" if layout == "table" else "fixed"
     frame.to_hdf(file, key="df_with_missing", format=kind, mode="w")
     before = file.read_bytes()
-    data, lost = corrections.edit_h5(before, [MOVE, AWAY])
+    data, lost = label_edits.edit_h5(before, [MOVE, AWAY])
     assert not lost
     np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), expected())
     file.write_bytes(data)
@@ -86,10 +86,10 @@ def test_an_h5_keeps_its_layout_and_attributes(tmp_path, layout):
 )
 def test_a_label_that_is_not_what_was_judged_stays(tmp_path, wrong):
     text = fakes.csv_text(NAMES, fakes.points(3)).encode()
-    assert corrections.edit_csv(text, [wrong]) == (text, {wrong})
+    assert label_edits.edit_csv(text, [wrong]) == (text, {wrong})
     file = tmp_path / "labels.h5"
     fakes.table(NAMES, fakes.points(3)).to_hdf(file, key="df_with_missing", mode="w")
-    data, lost = corrections.edit_h5(file.read_bytes(), [wrong])
+    data, lost = label_edits.edit_h5(file.read_bytes(), [wrong])
     assert lost == {wrong}
     np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), fakes.points(3))
 
@@ -97,14 +97,14 @@ def test_a_label_that_is_not_what_was_judged_stays(tmp_path, wrong):
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\xfe"])
 def test_what_is_no_label_file_is_refused(data):
     with pytest.raises(ValueError):
-        corrections.edit_csv(data, [MOVE])
+        label_edits.edit_csv(data, [MOVE])
     with pytest.raises(ValueError):
-        corrections.edit_h5(data, [MOVE])
+        label_edits.edit_h5(data, [MOVE])
 
 
 def test_real_label_files_can_be_edited(shared_data):
     folder = shared_data / "openfield-Pranav-2018-10-30/labeled-data/m4s1"
-    for suffix, edit in ((".csv", corrections.edit_csv), (".h5", corrections.edit_h5)):
+    for suffix, edit in ((".csv", label_edits.edit_csv), (".h5", label_edits.edit_h5)):
         data = (folder / f"CollectedData_Pranav{suffix}").read_bytes()
         one = Correction("labeled-data/m4s1/img0000.png", "snout", (21.521, 265.428), (1.0, 2.0))
         changed, lost = edit(data, [one])

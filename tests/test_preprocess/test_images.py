@@ -5,9 +5,8 @@ import zlib
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess import images
 from PIL import Image
-
-from preprocess import images
 
 RGB = fakes.pixels(0)
 GRAY = RGB[..., 0]

@@ -3,9 +3,8 @@ import fakes
 import h5py
 import numpy as np
 import pytest
-
-from preprocess import images, inside, validate, videos
-from preprocess.labels import LabeledFrame
+from beampose.preprocess import images, inside, validate, videos
+from beampose.preprocess.labels import LabeledFrame
 
 
 @pytest.fixture(autouse=True)

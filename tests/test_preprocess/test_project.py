@@ -6,7 +6,7 @@ import difflib
 import pytest
 import yaml
 
-from preprocess import project
+from beampose.formats.deeplabcut import project_config
 
 TEXT = """# Project definitions (do not edit)
 Task: reach
@@ -20,7 +20,7 @@ bodyparts: [nose, tail]  # two
 
 
 def added(text, video="/films/b c: d.mp4"):
-    return project.add_video(text, video, (1, 61, 2, 42))
+    return project_config.add_video(text, video, (1, 61, 2, 42))
 
 
 def test_a_video_is_added_and_no_line_changes():
@@ -56,8 +56,8 @@ def test_however_the_section_is_written(section, end):
 
 def test_a_video_of_the_same_name_elsewhere_is_the_same_video():
     assert added(TEXT, "/moved/a.mp4") == TEXT
-    assert project.crop_of(TEXT, "/moved/a.mp4") == (0, 60, 0, 40)
-    assert project.crop_of(TEXT, "/films/c.avi") is None
+    assert project_config.crop_of(TEXT, "/moved/a.mp4") == (0, 60, 0, 40)
+    assert project_config.crop_of(TEXT, "/films/c.avi") is None
 
 
 @pytest.mark.parametrize("text", ["- a\n", "a: [\n", "video_sets: [a.avi]\n"])
@@ -67,7 +67,7 @@ def test_what_is_no_such_file_is_refused(text):
 
 
 def test_a_new_config_is_what_deeplabcut_expects():
-    text = project.create(
+    text = project_config.create(
         "/lab/reach-Ann-2026-01-07",
         scorer="Ann",
         bodyparts=["nose", " tail"],
@@ -76,11 +76,11 @@ def test_a_new_config_is_what_deeplabcut_expects():
     values = yaml.safe_load(text)
     assert (values["Task"], values["scorer"], values["date"]) == ("reach", "Ann", "Jan7")
     assert values["bodyparts"] == ["nose", "tail"]
-    assert project.settings(text) == {"count": 20, "start": 0, "stop": 1}
+    assert project_config.settings(text) == {"count": 20, "start": 0, "stop": 1}
     assert len(yaml.safe_load(added(text))["video_sets"]) == 1
 
 
 @pytest.mark.parametrize(("scorer", "parts"), [("", ["a"]), ("me", [""]), ("me", ["a", "a"])])
 def test_a_new_project_needs_a_scorer_and_bodyparts(scorer, parts):
     with pytest.raises(ValueError, match="bodyparts"):
-        project.create("/lab/x", scorer=scorer, bodyparts=parts)
+        project_config.create("/lab/x", scorer=scorer, bodyparts=parts)

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from preprocess import select
+from beampose.preprocess import select
 
 
 def blobs(sizes=(40, 25, 3, 60), dims=7):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from preprocess import split
-from preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+from beampose.preprocess import split
+from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 NOTHING = np.full((1, 3, 2), np.nan)
 

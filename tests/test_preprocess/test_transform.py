@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from preprocess import transform
+from beampose.preprocess import transform
 
 HEIGHT, WIDTH = 90, 140
 RANGES = transform.Ranges(rotation=30, zoom=0.25, translation=0.1, contrast=0, blur=0)

@@ -3,10 +3,8 @@ import dataclasses
 import fakes
 import numpy as np
 import pytest
-from PIL import Image
-
-from preprocess import validate
-from preprocess.labels import (
+from beampose.preprocess import validate
+from beampose.preprocess.labels import (
     ERROR,
     TEST,
     TRAIN,
@@ -16,6 +14,7 @@ from preprocess.labels import (
     Labels,
     Problem,
 )
+from PIL import Image
 
 
 def frame(path, keypoints=None, row: int = 4) -> LabeledFrame:

@@ -6,8 +6,7 @@ import av
 import fakes
 import numpy as np
 import pytest
-
-from preprocess import videos
+from beampose.preprocess import videos
 
 KINDS = {
     "h264 with B-frames in mp4": ("a.mp4", "libx264", {"b_frames": 3}),

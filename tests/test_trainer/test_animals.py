@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from trainer import assemble, calibrate, decode, graph, matching, targets
+from beampose.trainer import assemble, calibrate, decode, graph, matching, targets
 
 NAN = np.nan
 EDGES = np.array([[0, 1], [0, 2], [1, 2]])

@@ -4,71 +4,71 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trainer import artefacts
+from beampose.core import storage
 
 
 @pytest.fixture(params=["disk", "bucket"])
-def folder(request, tmp_path, storage):
+def folder(request, tmp_path, buckets):
     return str(tmp_path) if request.param == "disk" else "gs://lab/runs"
 
 
 def test_a_folder_is_whole_only_once_it_was_completed(folder):
     with pytest.raises(FileNotFoundError, match="does not exist. Run `beampose features` first"):
-        artefacts.require(f"{folder}/dataset", "features")
-    artefacts.begin(f"{folder}/dataset")
-    artefacts.write_json(f"{folder}/dataset/other.json", 1)
+        storage.require(f"{folder}/dataset", "features")
+    storage.begin(f"{folder}/dataset")
+    storage.write_json(f"{folder}/dataset/other.json", 1)
     with pytest.raises(FileNotFoundError, match="was not finished"):
-        artefacts.require(f"{folder}/dataset", "features")
-    artefacts.complete(f"{folder}/dataset", {"count": 2, "nan": float("nan")})
-    assert artefacts.require(f"{folder}/dataset", "features") == {"count": 2, "nan": None}
+        storage.require(f"{folder}/dataset", "features")
+    storage.complete(f"{folder}/dataset", {"count": 2, "nan": float("nan")})
+    assert storage.require(f"{folder}/dataset", "features") == {"count": 2, "nan": None}
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(folder):
-    artefacts.write_text(f"{folder}/file.txt", "old")
+    storage.write_text(f"{folder}/file.txt", "old")
     with (
         pytest.raises(RuntimeError, match="half way"),
-        artefacts.replacing(f"{folder}/file.txt") as temporary,
+        storage.replacing(f"{folder}/file.txt") as temporary,
     ):
         temporary.write_text("ne")
         raise RuntimeError("half way")
-    assert artefacts.place(folder, "file.txt").read_text() == "old"
-    assert [path.name for path in artefacts.place(folder).iterdir()] == ["file.txt"]
+    assert storage.place(folder, "file.txt").read_text() == "old"
+    assert [path.name for path in storage.place(folder).iterdir()] == ["file.txt"]
 
 
 def test_a_folder_takes_the_place_of_another(folder):
     for name in ("old", "new"):
-        with artefacts.replacing_folder(f"{folder}/model") as temporary:
+        with storage.replacing_folder(f"{folder}/model") as temporary:
             (temporary / "variables").mkdir()
             (temporary / "variables" / name).write_bytes(bytes(3_000_000))
-    with artefacts.local(f"{folder}/model") as copy:
+    with storage.local(f"{folder}/model") as copy:
         found = [path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()]
         assert found == ["variables/new"]
         assert (copy / "variables" / "new").stat().st_size == 3_000_000
-    artefacts.remove(f"{folder}/model")
-    artefacts.remove(f"{folder}/model")
-    assert not artefacts.place(folder, "model").exists()
+    storage.remove(f"{folder}/model")
+    storage.remove(f"{folder}/model")
+    assert not storage.place(folder, "model").exists()
 
 
 def test_hidden_files_of_killed_writers_are_no_files_of_the_folder(folder):
     for name in ("b.json", "a.json", ".c.json", "d.txt"):
-        artefacts.write_text(f"{folder}/shards/{name}", "{}")
-    found = artefacts.whole(f"{folder}/shards", "*.json")
+        storage.write_text(f"{folder}/shards/{name}", "{}")
+    found = storage.whole(f"{folder}/shards", "*.json")
     assert [path.name for path in found] == ["a.json", "b.json"]
-    assert artefacts.whole(f"{folder}/nothing", "*.json") == []
+    assert storage.whole(f"{folder}/nothing", "*.json") == []
 
 
-def test_a_bucket_that_is_not_there_is_an_error_that_names_it(storage):
+def test_a_bucket_that_is_not_there_is_an_error_that_names_it(buckets):
     with pytest.raises(OSError, match="nowhere"):
-        artefacts.write_text("gs://nowhere/file.txt", "text")
+        storage.write_text("gs://nowhere/file.txt", "text")
 
 
 def test_of_many_who_create_a_file_one_does(folder):
     with ThreadPoolExecutor(8) as threads:
         created = list(
             threads.map(
-                lambda i: artefacts.create_text(f"{folder}/claims/1.json", f"mine {i}"), range(8)
+                lambda i: storage.create_text(f"{folder}/claims/1.json", f"mine {i}"), range(8)
             )
         )
     assert created.count(True) == 1
     winner = created.index(True)
-    assert artefacts.place(folder, "claims/1.json").read_text() == f"mine {winner}"
+    assert storage.place(folder, "claims/1.json").read_text() == f"mine {winner}"

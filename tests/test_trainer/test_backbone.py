@@ -9,10 +9,9 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from beampose.preprocess import images
+from beampose.trainer import backbone, backbone_weights, embed
 from keras.src.legacy.saving import legacy_h5_format
-
-from preprocess import images
-from trainer import backbone, embed, weights
 
 NAME = "mobilenet_v2_0.35"
 
@@ -61,7 +60,7 @@ def test_a_seed_names_its_weights(network):
 
 def test_weights_from_a_file_have_the_digest_of_their_numbers(network, tmp_path):
     model = backbone.BACKBONES[NAME].build()
-    weights.load(model, "random:0", weights.Published())
+    backbone_weights.load(model, "random:0", backbone_weights.Published())
     path = tmp_path / "mine.weights.h5"
     model.save_weights(path)
     assert backbone.Backbone(NAME, str(path)).digest == network.digest
@@ -84,7 +83,7 @@ def mirror(tmp_path, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setenv(weights.MIRROR, f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv(backbone_weights.MIRROR, f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
     yield folder
     server.shutdown()
@@ -99,7 +98,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 def test_imagenet_weights_are_downloaded_once(mirror, network):
     model = backbone.BACKBONES[NAME].build()
-    weights.load(model, "random:0", weights.Published())
+    backbone_weights.load(model, "random:0", backbone_weights.Published())
     served = mirror / str(backbone.BACKBONES[NAME].published.imagenet)
     with h5py.File(served, "w") as file:
         # The layout keras.applications serves.
@@ -113,7 +112,9 @@ def test_a_download_with_another_checksum_is_refused(mirror):
     (mirror / "file.h5").write_bytes(b"not what was promised")
     promised = hashlib.md5(b"promised").hexdigest()
     with pytest.raises(OSError, match="could not be had"):
-        weights.load(None, "imagenet", weights.Published(imagenet="file.h5", md5=promised))
+        backbone_weights.load(
+            None, "imagenet", backbone_weights.Published(imagenet="file.h5", md5=promised)
+        )
 
 
 def test_offline_says_what_to_do(mirror):

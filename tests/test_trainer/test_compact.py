@@ -9,9 +9,8 @@ import fakes
 import numpy as np
 import pytest
 import tensorflow as tf
+from beampose.trainer import backbone, backbone_weights, compact
 from PIL import Image
-
-from trainer import backbone, compact, weights
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = compact.NAME
@@ -37,9 +36,9 @@ def test_folding_changes_no_answer():
 
 def test_the_shipped_weights_load_and_their_card_names_their_digest():
     network = backbone.Backbone(NAME, "builtin")
-    card = (weights.BUILTIN / "resnet_compact.md").read_text()
+    card = (backbone_weights.BUILTIN / "resnet_compact.md").read_text()
     assert re.findall("[0-9a-f]{64}", card)[0] == network.digest
-    assert (weights.BUILTIN / "resnet_compact.npz").stat().st_size < 5e6
+    assert (backbone_weights.BUILTIN / "resnet_compact.npz").stat().st_size < 5e6
 
 
 @pytest.mark.parametrize("pooled", [False, True])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer import config
+from beampose.core.settings import experiment
 
 FILE = """
 task: pose
@@ -20,17 +20,17 @@ def file(tmp_path):
 
 
 def test_paths_are_relative_to_the_file(file, tmp_path):
-    loaded = config.load(file)
+    loaded = experiment.load(file)
     assert loaded.source.path == (tmp_path / "project").as_posix()
     assert loaded.store == (tmp_path / "runs/one/store").as_posix()
 
 
 def test_a_float_in_scientific_notation_is_a_float(file):
-    assert config.load(file).train.learning_rate == 1e-3
+    assert experiment.load(file).train.learning_rate == 1e-3
 
 
 def test_a_crop_is_a_list_of_numbers(file):
-    assert config.load(file, ["predict.crop=[1, 5, 2, 6]"]).predict.crop == [1, 5, 2, 6]
+    assert experiment.load(file, ["predict.crop=[1, 5, 2, 6]"]).predict.crop == [1, 5, 2, 6]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_a_crop_is_a_list_of_numbers(file):
 )
 def test_a_wrong_setting_is_named(file, override, message):
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
-        config.load(file, [override])
+        experiment.load(file, [override])
 
 
 def test_overrides_go_through_the_same_checks(file):
-    loaded = config.load(
+    loaded = experiment.load(
         file, ["train.steps=20", "features.weights=random:3", "split.from=x.pickle"]
     )
     assert loaded.train.steps == 20
@@ -74,27 +74,27 @@ def test_overrides_go_through_the_same_checks(file):
 def test_a_missing_setting_is_named(file):
     file.write_text("task: pose\noutput: out\n")
     with pytest.raises(ValueError, match="'source' is missing"):
-        config.load(file)
+        experiment.load(file)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
-        config.load(tmp_path / "none.yaml")
+        experiment.load(tmp_path / "none.yaml")
 
 
 def test_yaml_that_runs_code_is_refused(file):
     file.write_text("task: !!python/object/apply:os.system ['true']\n")
     with pytest.raises(ValueError, match="not a YAML file"):
-        config.load(file)
+        experiment.load(file)
 
 
 def test_to_dict_and_from_dict_are_inverse(file):
-    loaded = config.load(file, ["split.from=shuffle.pickle"])
-    assert config.from_dict(config.Config, config.to_dict(loaded)) == loaded
+    loaded = experiment.load(file, ["split.from=shuffle.pickle"])
+    assert experiment.from_dict(experiment.Config, experiment.to_dict(loaded)) == loaded
 
 
 def test_the_section_reid_is_of_animals_with_bodyparts(tmp_path):
     path = tmp_path / "crops.yaml"
     path.write_text("task: crops\nsource: {format: crops, path: x}\noutput: out\nreid: {epochs: 3}")
     with pytest.raises(ValueError, match="section reid is of task pose"):
-        config.load(path)
+        experiment.load(path)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from trainer import curve
-from trainer.schema import LabelRecord
+from beampose.trainer import learning_curve
+from beampose.trainer.schema import LabelRecord
 
 
 def record(number, label=-1, split="train", copy=0):
@@ -25,26 +24,28 @@ def record(number, label=-1, split="train", copy=0):
 
 
 def test_sizes_halve_down_to_what_teaches_something():
-    assert curve.subset_sizes(89, 4) == [12, 23, 45, 89]
-    assert curve.subset_sizes(20, 4) == [5, 10, 20]
-    assert curve.subset_sizes(9, 4) == [5, 9]
-    assert curve.subset_sizes(8, 4) == [8]
-    assert curve.subset_sizes(400, 3, least=150) == [200, 400]
+    assert learning_curve.subset_sizes(89, 4) == [12, 23, 45, 89]
+    assert learning_curve.subset_sizes(20, 4) == [5, 10, 20]
+    assert learning_curve.subset_sizes(9, 4) == [5, 9]
+    assert learning_curve.subset_sizes(8, 4) == [8]
+    assert learning_curve.subset_sizes(400, 3, least=150) == [200, 400]
 
 
 def test_the_order_is_the_same_for_any_order_of_files_and_after_more_labels():
     records = [record(i) for i in range(40)]
-    names = [r.name for r in curve.nested(records, 0)]
+    names = [r.name for r in learning_curve.nested(records, 0)]
     assert sorted(names) == sorted(r.name for r in records)
-    assert [r.name for r in curve.nested(records[::-1], 0)] == names
-    assert [r.name for r in curve.nested(records, 1)] != names
-    more = [r.name for r in curve.nested([*records, *[record(i) for i in range(40, 50)]], 0)]
+    assert [r.name for r in learning_curve.nested(records[::-1], 0)] == names
+    assert [r.name for r in learning_curve.nested(records, 1)] != names
+    more = [
+        r.name for r in learning_curve.nested([*records, *[record(i) for i in range(40, 50)]], 0)
+    ]
     assert [name for name in more if name in names] == names
 
 
 def test_every_beginning_has_every_class_in_its_share():
     records = [record(i, label=0 if i < 3 else 1 if i < 23 else 2) for i in range(63)]
-    found = [r.label for r in curve.nested(records, 0)]
+    found = [r.label for r in learning_curve.nested(records, 0)]
     assert sorted(found[:3]) == [0, 1, 2]
     for size in (12, 24, 48):
         for label, total in ((0, 3), (1, 20), (2, 40)):
@@ -60,7 +61,7 @@ def test_a_subset_keeps_the_copies_of_its_images_and_all_that_is_held_out():
 
     given = Given()
     given.records = records
-    found = curve.subset(given, [records[0], records[6]])
+    found = learning_curve.subset(given, [records[0], records[6]])
     assert sorted(r.key for r in found.records if r.split == "train") == [
         "0-0",
         "0-1",
@@ -87,7 +88,7 @@ def test_errors_are_summed_by_image():
     nan = np.nan
     records = [record(0), record(1)]
     distance = np.array([[1.0, nan], [2.0, 30.0]])
-    total, count = curve._errors(Judge(distance), records, distance, error="px", near=17)
+    total, count = learning_curve._errors(Judge(distance), records, distance, error="px", near=17)
     assert total.tolist() == [1.0, 32.0]
     assert count.tolist() == [1.0, 2.0]
 
@@ -98,18 +99,20 @@ def test_a_point_of_several_animals_that_is_not_found_is_missed():
     records = [record(0)._replace(keypoints=keypoints)]
     # Of three labeled points one is near, one far, one was not found.
     distance = np.array([[3.0, 40.0], [nan, nan]])
-    total, count = curve._errors(Judge(distance), records, distance, error="missed", near=17)
+    total, count = learning_curve._errors(
+        Judge(distance), records, distance, error="missed", near=17
+    )
     assert (total.tolist(), count.tolist()) == ([2.0], [3.0])
 
 
 def test_crops_are_wrong_or_not():
     records = [record(i, label=label) for i, label in enumerate([0, 1, 1])]
     scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    total, count = curve._errors(None, records, scores, error="wrong", near=17)
+    total, count = learning_curve._errors(None, records, scores, error="wrong", near=17)
     assert total.tolist() == [0.0, 1.0, 0.0]
     assert count.tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("least", [5, 8])
 def test_small_sets_keep_at_least_one_size(least):
-    assert curve.subset_sizes(4, 4, least) == [4]
+    assert learning_curve.subset_sizes(4, 4, least) == [4]

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from beampose.trainer import finetune, views
+from beampose.trainer.training import run_digest
 
-from trainer import config, finetune, views
-from trainer.config import Features, Train
-from trainer.settings import OF_ANIMALS
-from trainer.train import run_digest
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Features, Train
+from beampose.core.settings.train_settings import OF_ANIMALS
 
 RANGES = Features(rotation=60, zoom=0.4, contrast=0.5, translation=0.1)
 SIZE = np.array([144.0, 96.0])
@@ -110,9 +111,9 @@ train: {mode: finetune}
 def test_settings_of_finetuning_are_checked(tmp_path, words, message):
     file = tmp_path / "one.yaml"
     file.write_text(FILE)
-    assert config.load(file).train.mode == "finetune"
+    assert experiment.load(file).train.mode == "finetune"
     with pytest.raises(ValueError, match=message):
-        config.load(file, words)
+        experiment.load(file, words)
 
 
 def test_a_head_is_the_same_run_whatever_comes_after_it(tmp_path):
@@ -126,9 +127,9 @@ def test_a_head_is_the_same_run_whatever_comes_after_it(tmp_path):
     digests = {
         run_digest(loaded, Nothing(), True)
         for loaded in (
-            config.load(file),
-            config.load(file, words),
-            config.load(file, ["train.mode=features", "features.frames=false"]),
+            experiment.load(file),
+            experiment.load(file, words),
+            experiment.load(file, ["train.mode=features", "features.frames=false"]),
         )
     }
     assert len(digests) == 1

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from trainer import folds
-from trainer.schema import LabelRecord
+from beampose.trainer import cross_validation
+from beampose.trainer.schema import LabelRecord
 
 
 def record(number, video="v"):
@@ -26,33 +25,33 @@ def record(number, video="v"):
 
 def test_folds_are_equal_and_the_same_in_any_order():
     records = [record(i) for i in range(23)]
-    names, numbers = folds.by_hash(records, 5, 0)
+    names, numbers = cross_validation.by_hash(records, 5, 0)
     assert names == ["1", "2", "3", "4", "5"]
     assert sorted(numbers.count(k) for k in range(5)) == [4, 4, 5, 5, 5]
-    assert folds.by_hash(records[::-1], 5, 0)[1][::-1] == numbers
-    assert folds.by_hash(records, 5, 1)[1] != numbers
+    assert cross_validation.by_hash(records[::-1], 5, 0)[1][::-1] == numbers
+    assert cross_validation.by_hash(records, 5, 1)[1] != numbers
 
 
 @pytest.mark.parametrize("count", [1, 24])
 def test_too_few_or_too_many_folds_are_refused(count):
     with pytest.raises(ValueError, match="must be from 2 to 23"):
-        folds.by_hash([record(i) for i in range(23)], count, 0)
+        cross_validation.by_hash([record(i) for i in range(23)], count, 0)
 
 
 def test_each_video_is_a_fold():
-    names, numbers = folds.by_videos([record(i, "ab"[i % 2]) for i in range(6)], 0, 0)
+    names, numbers = cross_validation.by_videos([record(i, "ab"[i % 2]) for i in range(6)], 0, 0)
     assert names == ["a", "b"]
     assert numbers == [0, 1, 0, 1, 0, 1]
     with pytest.raises(ValueError, match="two videos or more"):
-        folds.by_videos([record(0)], 0, 0)
+        cross_validation.by_videos([record(0)], 0, 0)
 
 
 def test_the_radius_is_the_conformal_quantile():
     errors = np.arange(1.0, 20.0)[:, None]
     # Of 19 errors rank ceil(20 * 0.9) = 18.
-    assert folds.radii(errors) == [18.0]
-    assert np.isnan(folds.radii(errors[:8])).all()
-    assert folds.radii(np.r_[errors, [[np.nan]] * 7]) == [18.0]
+    assert cross_validation.radii(errors) == [18.0]
+    assert np.isnan(cross_validation.radii(errors[:8])).all()
+    assert cross_validation.radii(np.r_[errors, [[np.nan]] * 7]) == [18.0]
 
 
 def test_new_errors_are_covered_as_often_as_promised():
@@ -60,7 +59,7 @@ def test_new_errors_are_covered_as_often_as_promised():
     inside = []
     for _ in range(400):
         errors = rng.gamma(2.0, 2.0, (40, 2))
-        limit = folds.radii(errors)
+        limit = cross_validation.radii(errors)
         inside.append((rng.gamma(2.0, 2.0, (50, 2)) <= limit).mean())
     assert 0.89 < np.mean(inside) < 0.93
 
@@ -69,5 +68,5 @@ def test_coverage_judges_each_fold_by_the_others():
     errors = np.r_[np.full((20, 1), 1.0), np.full((20, 1), 5.0)]
     number = np.repeat([0, 1], 20)
     # Fold 0 lies inside the radius of fold 1, and not the other way round.
-    assert folds.coverage(errors, number) == 0.5
-    assert folds.coverage(errors[:4], number[::10]) is None
+    assert cross_validation.coverage(errors, number) == 0.5
+    assert cross_validation.coverage(errors[:4], number[::10]) is None

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from trainer import backbone, decode, targets
+from beampose.trainer import backbone, decode, targets
 
 STDEV = 7.2801
 RADIUS = 17.0

@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 
-from trainer import memory
+from beampose.trainer import memory
 
 PROGRAM = """
 import resource

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from trainer import metrics
+from beampose.trainer import metrics
 
 NAN = np.nan
 

@@ -6,9 +6,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from pipelines.features import store as writing
-from trainer import schema, store
+from beampose.pipelines.features import store_writer
+from beampose.trainer import feature_store, schema
 
 
 def test_features_come_back_as_they_were_stored():
@@ -66,13 +65,13 @@ def test_crop_records_have_the_names_deepmeerkat_reads():
 def fill(folder, shard, keys):
     rng = np.random.default_rng(shard)
     values = {key: rng.normal(size=(2, 3, 4)).astype(ml_dtypes.bfloat16) for key in keys}
-    writing.write_shard(str(folder), shard, 2, iter(values.items()), f"name{shard}")
+    store_writer.write_shard(str(folder), shard, 2, iter(values.items()), f"name{shard}")
     return values
 
 
 def test_every_record_is_found_by_its_key(tmp_path):
     values = fill(tmp_path, 0, ["a", "b", "c"]) | fill(tmp_path, 1, ["d", "e"])
-    index = store.Index(str(tmp_path))
+    index = feature_store.Index(str(tmp_path))
     assert len(index) == 5
     for key, features in values.items():
         np.testing.assert_array_equal(index.read(key), features)
@@ -80,7 +79,7 @@ def test_every_record_is_found_by_its_key(tmp_path):
 
 def test_tensorflow_reads_the_shards_too(tmp_path):
     fill(tmp_path, 0, ["a", "b", "c"])
-    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
     found = [
         schema.parse_features(r)[0] for r in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator()
     ]
@@ -90,9 +89,9 @@ def test_tensorflow_reads_the_shards_too(tmp_path):
 def test_a_shard_without_its_index_is_not_part_of_the_store(tmp_path):
     fill(tmp_path, 0, ["a"])
     fill(tmp_path, 1, ["b"])
-    next((tmp_path / store.SHARDS).glob("00001*.json")).unlink()
-    assert "a" in store.Index(str(tmp_path))
-    assert "b" not in store.Index(str(tmp_path))
+    next((tmp_path / feature_store.SHARDS).glob("00001*.json")).unlink()
+    assert "a" in feature_store.Index(str(tmp_path))
+    assert "b" not in feature_store.Index(str(tmp_path))
 
 
 def test_a_writer_that_dies_leaves_nothing(tmp_path):
@@ -101,22 +100,22 @@ def test_a_writer_that_dies_leaves_nothing(tmp_path):
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        writing.write_shard(str(tmp_path), 0, 1, records(), "name")
-    assert list((tmp_path / store.SHARDS).iterdir()) == []
+        store_writer.write_shard(str(tmp_path), 0, 1, records(), "name")
+    assert list((tmp_path / feature_store.SHARDS).iterdir()) == []
 
 
 def test_a_damaged_shard_is_named(tmp_path):
     fill(tmp_path, 0, ["a", "b"])
-    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
     data = bytearray(shard.read_bytes())
     data[40:60] = bytes(20)
     shard.write_bytes(data)
     with pytest.raises(ValueError, match=shard.name):
-        store.Index(str(tmp_path)).read("a")
+        feature_store.Index(str(tmp_path)).read("a")
 
 
 def test_the_index_says_what_the_shard_weighs(tmp_path):
     fill(tmp_path, 0, ["a", "b"])
-    (shard,) = (tmp_path / store.SHARDS).glob("*.tfrecord")
+    (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
     entry = json.loads(shard.with_suffix(".json").read_text())
     assert entry["bytes"] == shard.stat().st_size

@@ -4,10 +4,11 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess import images
+from beampose.preprocess.labels import ERROR, WARNING
 
-from preprocess import images, sources
-from preprocess.labels import ERROR, WARNING
-from preprocess.sources import coco
+from beampose import formats
+from beampose.formats.coco import coco_reader
 
 A, B, C = fakes.points()
 
@@ -21,7 +22,7 @@ def category(**changes):
 
 
 def test_animals_bodyparts_and_edges_are_read(tmp_path):
-    labels = sources.read("coco", str(fake_labels.coco(tmp_path)))
+    labels = formats.read("coco", str(fake_labels.coco(tmp_path)))
     assert labels.bodyparts == fakes.BODYPARTS
     assert labels.individuals == ("individual1", "individual2")
     assert labels.edges == (("nose", "ear"),)
@@ -40,7 +41,7 @@ def test_tracks_are_individuals(tmp_path):
         fake_labels.annotation(2, 7, B, track_id=9),
         fake_labels.annotation(3, 8, C, track_id=9),
     ]
-    labels = coco.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert labels.individuals == ("5", "9")
     np.testing.assert_array_equal(labels.items[1].keypoints[1], C)
 
@@ -48,7 +49,7 @@ def test_tracks_are_individuals(tmp_path):
 def test_hidden_keypoints_are_labels_and_counted(tmp_path):
     animal = fake_labels.annotation(1, 7, A)
     animal["keypoints"][2], animal["keypoints"][5] = 1, 0
-    labels = coco.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], [A[0], [np.nan, np.nan], A[2]])
     assert "1 keypoints are placed but hidden (visibility 1); they are used" in whats(labels)
     assert "1 of 2 images have no labeled animal; they are not used" in whats(labels)
@@ -56,7 +57,7 @@ def test_hidden_keypoints_are_labels_and_counted(tmp_path):
 
 def test_crowds_are_not_used(tmp_path):
     animals = [fake_labels.annotation(1, 7, A, iscrowd=1), fake_labels.annotation(2, 8, C)]
-    labels = coco.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert [item.name[-8:] for item in labels.items] == ["img1.png"]
     assert "1 annotations of crowds are not used" in whats(labels)
 
@@ -76,7 +77,7 @@ def test_crowds_are_not_used(tmp_path):
 )
 def test_a_bad_annotation_is_an_error_and_the_others_stay(tmp_path, change, what):
     animals = [{**fake_labels.annotation(4, 7, A), **change}, fake_labels.annotation(2, 8, C)]
-    labels = coco.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert len(labels.items) == 1
     (problem,) = [p for p in labels.problems if p.level == ERROR]
     assert problem.what.startswith("annotation 4 ")
@@ -88,7 +89,7 @@ def test_a_bad_annotation_is_an_error_and_the_others_stay(tmp_path, change, what
 )
 def test_an_image_out_of_its_folder_is_refused(tmp_path, name):
     listed = [{"id": 7, "file_name": name}, {"id": 8, "file_name": "cam1/img1.png"}]
-    labels = coco.read(str(fake_labels.coco(tmp_path, images=listed)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, images=listed)))
     assert [item.name for item in labels.items] == ["labeled-data/cam1/img1.png"]
     assert [p.level for p in labels.problems if p.what.startswith("image 1 ")] == [ERROR]
 
@@ -96,7 +97,7 @@ def test_an_image_out_of_its_folder_is_refused(tmp_path, name):
 def test_two_images_of_one_name_or_id_are_told(tmp_path):
     listed = [{"id": 7, "file_name": "cam1/img0.png"}] * 2
     listed += [{"id": 8, "file_name": "./cam1/img0.png"}]
-    labels = coco.read(str(fake_labels.coco(tmp_path, images=listed)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, images=listed)))
     assert len(labels.items) == 1
     found = [p.what for p in labels.problems if p.what.startswith("image")]
     assert "the id 7 of another image" in found[0]
@@ -109,7 +110,7 @@ def test_names_are_relative_to_the_json_or_a_folder_near_it(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "cam1").rename(tmp_path / "images/cam1")
     moved = file.rename(tmp_path / "annotations/labels.json")
-    item = coco.read(str(moved)).items[0]
+    item = coco_reader.read(str(moved)).items[0]
     np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(0))
 
 
@@ -120,7 +121,9 @@ def test_several_categories_have_all_bodyparts(tmp_path):
         fake_labels.annotation(2, 7, A[:2], category_id=2),
         {"id": 3, "image_id": 7, "category_id": 3},
     ]
-    labels = coco.read(str(fake_labels.coco(tmp_path, categories=kinds, annotations=animals)))
+    labels = coco_reader.read(
+        str(fake_labels.coco(tmp_path, categories=kinds, annotations=animals))
+    )
     assert labels.bodyparts == ("nose", "ear", "tail", "wing")
     nothing = [np.nan, np.nan]
     np.testing.assert_array_equal(labels.items[0].keypoints[1], [A[1], nothing, nothing, A[0]])
@@ -140,29 +143,29 @@ def test_several_categories_have_all_bodyparts(tmp_path):
 def test_another_file_is_refused(tmp_path, text, what):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ValueError, match=what):
-        coco.read(str(tmp_path / "a.json"))
+        coco_reader.read(str(tmp_path / "a.json"))
 
 
 def test_a_bodypart_named_twice_is_refused(tmp_path):
     kinds = [category(keypoints=["nose", "nose", "tail"])]
     with pytest.raises(ValueError, match="names a bodypart twice"):
-        coco.read(str(fake_labels.coco(tmp_path, categories=kinds)))
+        coco_reader.read(str(fake_labels.coco(tmp_path, categories=kinds)))
 
 
 def test_edges_of_bodyparts_that_are_not_there_are_left_out(tmp_path):
     kinds = [category(skeleton=[[0, 1], [2, 3], [3, 4], "ab", [1]])]
-    labels = coco.read(str(fake_labels.coco(tmp_path, categories=kinds)))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, categories=kinds)))
     assert labels.edges == (("ear", "tail"),)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(coco, "MAX_BYTES", 10)
+    monkeypatch.setattr(coco_reader, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="above 10"):
-        coco.read(str(fake_labels.coco(tmp_path)))
+        coco_reader.read(str(fake_labels.coco(tmp_path)))
 
 
 def test_warnings_count_what_was_left_out(tmp_path):
-    labels = coco.read(str(fake_labels.coco(tmp_path, annotations=[])))
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[])))
     assert labels.items == ()
     assert [p.level for p in labels.problems] == [WARNING]
     assert json.loads((tmp_path / "labels.json").read_text())["annotations"] == []

@@ -1,9 +1,9 @@
 import fakes
 import pytest
+from beampose.preprocess.labels import TEST, TRAIN, WARNING
 
-from preprocess import sources
-from preprocess.labels import TEST, TRAIN, WARNING
-from preprocess.sources import crops
+from beampose import formats
+from beampose.formats import crop_folders
 
 WHOLE = {
     "Training/Positive": 3,
@@ -19,7 +19,7 @@ def counts(labels) -> dict[tuple, int]:
 
 
 def test_folders_give_classes_and_splits(tmp_path):
-    labels = crops.read(str(fakes.crops(tmp_path, WHOLE)))
+    labels = crop_folders.read(str(fakes.crops(tmp_path, WHOLE)))
     assert counts(labels) == {
         (TRAIN, "positive"): 3,
         (TRAIN, "negative"): 2,
@@ -38,18 +38,18 @@ def test_folders_give_classes_and_splits(tmp_path):
     ],
 )
 def test_folder_names_are_read_in_any_case_and_number(tmp_path, names):
-    labels = crops.read(str(fakes.crops(tmp_path, dict.fromkeys(names, 2))))
+    labels = crop_folders.read(str(fakes.crops(tmp_path, dict.fromkeys(names, 2))))
     assert counts(labels) == {(TRAIN, "positive"): 2, (TRAIN, "negative"): 2}
 
 
 def test_positive_is_class_0(tmp_path):
-    labels = crops.read(str(fakes.crops(tmp_path, WHOLE)))
+    labels = crop_folders.read(str(fakes.crops(tmp_path, WHOLE)))
     assert labels.classes == ("positive", "negative")
     assert {item.label for item in labels.items if "Positive" in item.name} == {0}
 
 
 def test_other_classes_are_sorted_by_name(tmp_path):
-    labels = crops.read(str(fakes.crops(tmp_path, {"wren": 1, "Robin": 2, "tit": 1})))
+    labels = crop_folders.read(str(fakes.crops(tmp_path, {"wren": 1, "Robin": 2, "tit": 1})))
     assert labels.classes == ("robin", "tit", "wren")
     assert [item.split for item in labels.items] == [None] * 4
 
@@ -58,17 +58,17 @@ def test_results_of_an_experiment_beside_the_crops_are_no_class(tmp_path):
     root = fakes.crops(tmp_path, WHOLE)
     (root / "plots").mkdir()
     (root / "plots/losses.png").write_bytes(fakes.encode(fakes.pixels(0, 12, 20)))
-    assert crops.read(str(root)).classes == ("positive", "negative", "plots")
+    assert crop_folders.read(str(root)).classes == ("positive", "negative", "plots")
     (root / "dataset").mkdir()
     (root / "dataset/COMPLETED").write_bytes(b"")
-    assert crops.read(str(root)).classes == ("positive", "negative")
+    assert crop_folders.read(str(root)).classes == ("positive", "negative")
 
 
 def test_hidden_files_and_folders_are_ignored(tmp_path):
     root = fakes.crops(tmp_path, {**WHOLE, ".cache/Positive": 1, "Training/.thumbs": 1})
     (root / "Training/Positive/.DS_Store").write_bytes(b"x")
     (root / "Training/Positive/._bird_0_0.jpg").write_bytes(b"x")
-    labels = crops.read(str(root))
+    labels = crop_folders.read(str(root))
     assert len(labels.items) == 8
     assert labels.classes == ("positive", "negative")
     assert labels.problems == ()
@@ -77,7 +77,7 @@ def test_hidden_files_and_folders_are_ignored(tmp_path):
 def test_files_that_are_no_images_are_problems(tmp_path):
     root = fakes.crops(tmp_path, WHOLE)
     (root / "Training/Negative/notes.txt").write_text("x")
-    labels = crops.read(str(root))
+    labels = crop_folders.read(str(root))
     (problem,) = labels.problems
     assert len(labels.items) == 8
     assert problem.level == WARNING
@@ -87,7 +87,7 @@ def test_files_that_are_no_images_are_problems(tmp_path):
 
 def test_a_folder_inside_a_class_is_a_problem(tmp_path):
     root = fakes.crops(tmp_path, {**WHOLE, "Training/Negative/more.jpg": 2})
-    labels = crops.read(str(root))
+    labels = crop_folders.read(str(root))
     assert len(labels.items) == 8
     assert ["is a folder" in problem.what for problem in labels.problems] == [True]
 
@@ -95,11 +95,11 @@ def test_a_folder_inside_a_class_is_a_problem(tmp_path):
 def test_an_upper_case_ending_is_an_image(tmp_path):
     root = fakes.crops(tmp_path, WHOLE)
     (root / "Testing/Positive/bird_0_0.jpg").rename(root / "Testing/Positive/BIRD_0_0.JPG")
-    assert len(crops.read(str(root)).items) == 8
+    assert len(crop_folders.read(str(root)).items) == 8
 
 
 def test_an_item_says_its_image_name_and_video(tmp_path):
-    labels = crops.read(str(fakes.crops(tmp_path, WHOLE)) + "/")
+    labels = crop_folders.read(str(fakes.crops(tmp_path, WHOLE)) + "/")
     item = next(item for item in labels.items if item.split == TEST and item.label == 0)
     assert item.name == "Testing/Positive/bird_0_0.jpg"
     assert item.image == f"{tmp_path}/Testing/Positive/bird_0_0.jpg"
@@ -109,22 +109,22 @@ def test_an_item_says_its_image_name_and_video(tmp_path):
 @pytest.mark.parametrize("only", [{}, {"Training/Positive": 3}, {"Positive": 2, "Negative": 0}])
 def test_fewer_than_two_classes_are_a_value_error(tmp_path, only):
     with pytest.raises(ValueError, match="at least two folders of images"):
-        crops.read(str(fakes.crops(tmp_path, only)))
+        crop_folders.read(str(fakes.crops(tmp_path, only)))
 
 
 def test_an_absent_folder_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError, match="No crop folder"):
-        crops.read(str(tmp_path / "absent"))
+        crop_folders.read(str(tmp_path / "absent"))
 
 
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="one of deeplabcut, .*csv. Received: 'xml'"):
-        sources.read("xml", "anywhere")
+        formats.read("xml", "anywhere")
 
 
 def test_bodyparts_do_not_apply_to_crops(tmp_path):
     with pytest.raises(ValueError, match="does not apply to format 'crops'"):
-        sources.read("crops", str(fakes.crops(tmp_path, WHOLE)), bodyparts=["nose"])
+        formats.read("crops", str(fakes.crops(tmp_path, WHOLE)), bodyparts=["nose"])
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,6 @@ def test_bodyparts_do_not_apply_to_crops(tmp_path):
     [("crops-birdfeeder", (169, 326, 60, 103)), ("crops-pollenbees", (285, 259, 84, 86))],
 )
 def test_real_crops_have_their_known_counts(shared_data, name, expected):
-    found = counts(sources.read("crops", str(shared_data / name)))
+    found = counts(formats.read("crops", str(shared_data / name)))
     sides = [(split, label) for split in (TRAIN, TEST) for label in ("positive", "negative")]
     assert tuple(found[side] for side in sides) == expected

@@ -1,8 +1,8 @@
 import pytest
+from beampose.preprocess.labels import ERROR, TEST, TRAIN
 
-from preprocess import sources
-from preprocess.labels import ERROR, TEST, TRAIN
-from preprocess.sources import csv
+from beampose import formats
+from beampose.formats import crop_lists
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 
 def test_both_lists_of_a_folder_are_read_without_a_header(folder):
-    labels = csv.read(str(folder))
+    labels = crop_lists.read(str(folder))
     assert sorted((item.split, item.label) for item in labels.items) == [
         (TEST, 0),
         (TEST, 1),
@@ -32,26 +32,26 @@ def test_both_lists_of_a_folder_are_read_without_a_header(folder):
 
 
 def test_relative_paths_belong_to_the_csv(folder):
-    item = csv.read(str(folder / "trainingdata.csv")).items[0]
+    item = crop_lists.read(str(folder / "trainingdata.csv")).items[0]
     assert item.image == f"{folder}/Training/Positive/cam_1_0.jpg"
     assert item.name == "Training/Positive/cam_1_0.jpg"
     assert item.video == "cam"
 
 
 def test_absolute_paths_and_addresses_stay(folder):
-    labels = csv.read(str(folder / "testingdata.csv"))
+    labels = crop_lists.read(str(folder / "testingdata.csv"))
     assert [i.image for i in labels.items] == ["/data/bee_7_1.jpg", "gs://bucket/bee_8_1.jpg"]
 
 
 def test_windows_separators_are_understood(folder):
     (folder / "trainingdata.csv").write_text("Positive\\a_1_0.jpg,positive\nb.jpg,negative\n")
-    item = csv.read(str(folder / "trainingdata.csv")).items[0]
+    item = crop_lists.read(str(folder / "trainingdata.csv")).items[0]
     assert item.image == f"{folder}/Positive/a_1_0.jpg"
 
 
 def test_dict_txt_decides_the_order_of_classes(folder):
     (folder / "dict.txt").write_text("negative\r\npositive\r\n\r\n")
-    labels = csv.read(str(folder))
+    labels = crop_lists.read(str(folder))
     assert labels.classes == ("negative", "positive")
     assert next(i.label for i in labels.items if i.name.endswith("cam_1_0.jpg")) == 1
 
@@ -60,19 +60,19 @@ def test_dict_txt_is_found_in_the_folder_above(folder):
     (folder / "lists").mkdir()
     (folder / "trainingdata.csv").rename(folder / "lists" / "trainingdata.csv")
     (folder / "dict.txt").write_text("negative\npositive\nunsure\n")
-    labels = csv.read(str(folder / "lists"))
+    labels = crop_lists.read(str(folder / "lists"))
     assert labels.classes == ("negative", "positive", "unsure")
 
 
 def test_without_dict_txt_positive_comes_first(folder):
     (folder / "dict.txt").unlink()
-    assert csv.read(str(folder)).classes == ("positive", "negative")
+    assert crop_lists.read(str(folder)).classes == ("positive", "negative")
 
 
 @pytest.mark.parametrize("row", ["lonely.jpg", "a.jpg,positive,0.5", "a.jpg,", ",positive"])
 def test_a_bad_row_is_a_problem_with_its_line(folder, row):
     (folder / "trainingdata.csv").write_text(f"a.jpg,positive\n\n{row}\nb.jpg,negative\n")
-    labels = csv.read(str(folder / "trainingdata.csv"))
+    labels = crop_lists.read(str(folder / "trainingdata.csv"))
     (problem,) = labels.problems
     assert (problem.level, problem.row) == (ERROR, 3)
     assert problem.file.endswith("trainingdata.csv")
@@ -82,7 +82,7 @@ def test_a_bad_row_is_a_problem_with_its_line(folder, row):
 def test_an_unknown_label_is_a_problem_with_its_line(folder):
     with (folder / "trainingdata.csv").open("a") as file:
         file.write("c.jpg,badger\n")
-    labels = csv.read(str(folder / "trainingdata.csv"))
+    labels = crop_lists.read(str(folder / "trainingdata.csv"))
     (problem,) = labels.problems
     assert (problem.level, problem.row, problem.image) == (ERROR, 4, "c.jpg")
     assert "'badger' is not in dict.txt (positive, negative)" in problem.what
@@ -91,20 +91,20 @@ def test_an_unknown_label_is_a_problem_with_its_line(folder):
 
 def test_labels_are_read_in_any_case_and_with_spaces(folder):
     (folder / "trainingdata.csv").write_text("\ufeffa.jpg , Positive\nb.jpg,NEGATIVE\n")
-    labels = csv.read(str(folder / "trainingdata.csv"))
+    labels = crop_lists.read(str(folder / "trainingdata.csv"))
     assert [(item.name, item.label) for item in labels.items] == [("a.jpg", 0), ("b.jpg", 1)]
 
 
 def test_classes_of_dict_txt_are_read_in_any_case(folder):
     (folder / "dict.txt").write_text("Positive\nNegative\n")
-    assert len(csv.read(str(folder)).items) == 5
+    assert len(crop_lists.read(str(folder)).items) == 5
 
 
 def test_a_list_of_any_name_takes_the_split_from_its_paths(folder):
     (folder / "all.csv").write_text(
         "Training/a.jpg,positive\nTesting/b.jpg,negative\nother/c.jpg,negative\n"
     )
-    labels = csv.read(str(folder / "all.csv"))
+    labels = crop_lists.read(str(folder / "all.csv"))
     assert [item.split for item in labels.items] == [TRAIN, TEST, None]
 
 
@@ -112,13 +112,13 @@ def test_a_single_class_is_a_value_error(folder):
     (folder / "dict.txt").unlink()
     (folder / "trainingdata.csv").write_text("a.jpg,positive\nb.jpg,positive\n")
     with pytest.raises(ValueError, match="at least two classes. Found: positive"):
-        csv.read(str(folder / "trainingdata.csv"))
+        crop_lists.read(str(folder / "trainingdata.csv"))
 
 
 def test_an_unclosed_quote_is_a_problem_and_not_a_crash(folder):
     rows = "".join(f"image{i}.jpg,negative\n" for i in range(10_000))
     (folder / "trainingdata.csv").write_text('a.jpg,positive\n"b.jpg,negative\n' + rows)
-    labels = csv.read(str(folder / "trainingdata.csv"))
+    labels = crop_lists.read(str(folder / "trainingdata.csv"))
     assert [item.name for item in labels.items] == ["a.jpg"]
     assert [problem.level for problem in labels.problems] == [ERROR]
 
@@ -127,8 +127,8 @@ def test_an_unclosed_quote_is_a_problem_and_not_a_crash(folder):
 def test_an_absent_list_is_not_found(folder, name):
     (folder / "empty").mkdir()
     with pytest.raises(FileNotFoundError):
-        csv.read(str(folder / name))
+        crop_lists.read(str(folder / name))
 
 
 def test_the_format_is_called_csv(folder):
-    assert len(sources.read("csv", str(folder)).items) == 5
+    assert len(formats.read("csv", str(folder)).items) == 5

@@ -1,10 +1,10 @@
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess.labels import ERROR, WARNING
 
-from preprocess import sources
-from preprocess.labels import ERROR, WARNING
-from preprocess.sources import deeplabcut
+from beampose import formats
+from beampose.formats.deeplabcut import project_labels
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 CSV = f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
@@ -31,7 +31,7 @@ def edit(root, old: str, new: str, file: str = CSV) -> None:
 
 
 def test_a_project_is_read_with_its_names(root):
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert labels.bodyparts == fakes.BODYPARTS
     assert labels.scorer == fakes.SCORER
     assert labels.project == "reachJan7"
@@ -40,14 +40,14 @@ def test_a_project_is_read_with_its_names(root):
 
 
 def test_the_config_file_stands_for_its_project(root):
-    assert len(sources.read("deeplabcut", str(root / "config.yaml")).items) == 3
+    assert len(formats.read("deeplabcut", str(root / "config.yaml")).items) == 3
 
 
 @pytest.mark.parametrize("cut", ["/", "\\", ","])
 def test_an_index_in_one_column_or_three_and_of_any_system_is_read(root, cut):
     names = [name.replace("/", cut) for name in NAMES]
     (root / CSV).write_text(fakes.csv_text(names, fakes.points()))
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert [item.name for item in labels.items] == NAMES
     assert [item.image for item in labels.items] == [f"{root}/{name}" for name in NAMES]
@@ -58,7 +58,7 @@ def test_an_index_in_one_column_or_three_and_of_any_system_is_read(root, cut):
 def test_h5_of_both_layouts_is_read(root, layout):
     fakes.table(NAMES, fakes.points()).to_hdf(root / H5, key="a", mode="w", format=layout)
     (root / CSV).unlink()
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert [item.name for item in labels.items] == NAMES
     assert labels.problems == ()
@@ -66,19 +66,19 @@ def test_h5_of_both_layouts_is_read(root, layout):
 
 def test_h5_is_used_where_the_csv_says_something_else(root):
     fakes.table(NAMES, fakes.points() + 1).to_hdf(root / H5, key="a", mode="w")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points() + 1)
     assert ["csv holds other labels" in what for what in whats(labels)] == [True]
 
 
 def test_csv_and_h5_with_rows_in_another_order_agree(root):
     fakes.table(NAMES[::-1], fakes.points()[::-1]).to_hdf(root / H5, key="a", mode="w")
-    assert deeplabcut.read(str(root)).problems == ()
+    assert project_labels.read(str(root)).problems == ()
 
 
 def test_a_broken_h5_falls_back_to_the_csv(root):
     (root / H5).write_bytes(b"broken")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     (problem,) = labels.problems
     assert (problem.level, problem.file) == (WARNING, str(root / H5))
@@ -88,7 +88,7 @@ def test_a_broken_h5_without_a_csv_is_an_error_and_other_folders_stay(root):
     fakes.project(root, video="cam2")
     (root / CSV).unlink()
     (root / H5).write_bytes(b"broken")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert {item.video for item in labels.items} == {"cam2"}
     assert [(p.level, p.file) for p in labels.problems] == [(ERROR, str(root / H5))]
 
@@ -99,7 +99,7 @@ def test_an_h5_of_several_animals_falls_back_to_the_csv(root):
     table = fakes.table(NAMES, fakes.points())
     table.columns = pd.MultiIndex.from_tuples([(s, "ind1", *rest) for s, *rest in table.columns])
     table.to_hdf(root / H5, key="a", mode="w")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     assert [problem.file for problem in labels.problems] == [str(root / H5)]
 
@@ -108,23 +108,23 @@ def test_columns_are_found_by_name_and_not_by_order(root):
     order = ("tail", "nose", "ear")
     moved = fakes.points()[:, [2, 0, 1]]
     (root / CSV).write_text(fakes.csv_text(NAMES, moved, bodyparts=order))
-    np.testing.assert_array_equal(keypoints(deeplabcut.read(str(root))), fakes.points())
+    np.testing.assert_array_equal(keypoints(project_labels.read(str(root))), fakes.points())
 
 
 def test_y_before_x_is_understood(root):
     edit(root, "coords,x,y,x,y,x,y", "coords,y,x,y,x,y,x")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points()[..., ::-1])
 
 
 def test_bodyparts_asked_for_choose_and_order(root):
-    labels = deeplabcut.read(str(root), bodyparts=["tail", "nose"])
+    labels = project_labels.read(str(root), bodyparts=["tail", "nose"])
     np.testing.assert_array_equal(keypoints(labels), fakes.points()[:, [2, 0]])
 
 
 def test_a_renamed_video_folder_gives_its_own_name(root):
     (root / "labeled-data/cam1").rename(root / "labeled-data/left")
-    item = deeplabcut.read(str(root)).items[2]
+    item = project_labels.read(str(root)).items[2]
     assert item.video == "left"
     assert item.name == "labeled-data/left/img2.png"
     assert item.image == f"{root}/labeled-data/left/img2.png"
@@ -132,14 +132,14 @@ def test_a_renamed_video_folder_gives_its_own_name(root):
 
 def test_stale_places_in_the_config_are_not_used(root):
     edit(root, "/nowhere/reach-Ann", "/etc", "config.yaml")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert all(item.image.startswith(f"{root}/") for item in labels.items)
     assert {item.video for item in labels.items} == {"cam1"}
 
 
 def test_labels_by_another_scorer_are_a_problem_of_the_folder(root):
     edit(root, "scorer: Ann", "scorer: Bob", "config.yaml")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     (problem,) = labels.problems
     assert labels.items == ()
     assert (problem.level, problem.file) == (ERROR, f"{root}/labeled-data/cam1")
@@ -148,13 +148,13 @@ def test_labels_by_another_scorer_are_a_problem_of_the_folder(root):
 
 def test_the_scorer_asked_for_replaces_that_of_the_config(root):
     edit(root, "scorer: Ann", "scorer: Bob", "config.yaml")
-    labels = deeplabcut.read(str(root), scorer="Ann")
+    labels = project_labels.read(str(root), scorer="Ann")
     assert (labels.scorer, len(labels.items)) == ("Ann", 3)
 
 
 def test_columns_by_another_scorer_are_told_and_used(root):
     edit(root, "scorer,Ann,Ann", "scorer,Bob,Bob")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert ["columns are by Bob, config says Ann" in what for what in whats(labels)] == [True]
 
@@ -162,14 +162,14 @@ def test_columns_by_another_scorer_are_told_and_used(root):
 def test_an_unknown_bodypart_is_told_and_left_out(root):
     edit(root, "- ear\n- tail", "- tail", "config.yaml")
     edit(root, "- - nose\n  - ear", "- - nose\n  - tail", "config.yaml")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points()[:, [0, 2]])
     assert ["unknown bodypart 'ear'" in what for what in whats(labels)] == [True]
 
 
 def test_a_bodypart_without_columns_is_not_labeled(root):
     parts = ["nose", "whisker", "ear", "tail"]
-    labels = deeplabcut.read(str(root), bodyparts=parts)
+    labels = project_labels.read(str(root), bodyparts=parts)
     assert np.isnan(keypoints(labels)[:, 1]).all()
     np.testing.assert_array_equal(keypoints(labels)[:, [0, 2, 3]], fakes.points())
     assert ["'whisker' of config.yaml has no columns" in what for what in whats(labels)] == [True]
@@ -177,7 +177,7 @@ def test_a_bodypart_without_columns_is_not_labeled(root):
 
 def test_a_cell_that_is_no_number_costs_its_row_only(root):
     edit(root, "11.25", "elf")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     (problem,) = labels.problems
     # Three rows of header, then img0 in row 4 and img1 in row 5.
     assert (problem.level, problem.file, problem.row) == (ERROR, str(root / CSV), 5)
@@ -188,13 +188,13 @@ def test_a_cell_that_is_no_number_costs_its_row_only(root):
 
 def test_empty_lines_count_as_an_editor_counts_them(root):
     edit(root, NAMES[1], "\n\n" + NAMES[1])
-    assert [item.row for item in deeplabcut.read(str(root)).items] == [4, 7, 8]
+    assert [item.row for item in project_labels.read(str(root)).items] == [4, 7, 8]
 
 
 def test_a_row_with_too_many_values_is_a_problem(root):
     with (root / CSV).open("a") as file:
         file.write("labeled-data/cam1/img9.png,1,2,3,4,5,6,7\n")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     assert [(p.row, p.what) for p in labels.problems] == [
         (7, "has 7 values for 6 columns; the row is not used")
@@ -202,13 +202,13 @@ def test_a_row_with_too_many_values_is_a_problem(root):
 
 
 def test_empty_cells_are_not_labeled(root):
-    found = keypoints(deeplabcut.read(str(root)))
+    found = keypoints(project_labels.read(str(root)))
     assert np.argwhere(np.isnan(found)).tolist() == [[1, 1, 0], [1, 1, 1]]
 
 
 def test_one_coordinate_is_no_point(root):
     edit(root, "30.75,", ",")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert np.isnan(keypoints(labels)[0, 2]).all()
     np.testing.assert_array_equal(keypoints(labels)[0, :2], fakes.points()[0, :2])
     (problem,) = labels.problems
@@ -221,7 +221,7 @@ def test_one_coordinate_is_no_point(root):
 )
 def test_a_path_out_of_the_project_is_rejected(root, name):
     edit(root, NAMES[1], name)
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert [item.name for item in labels.items] == [NAMES[0], NAMES[2]]
     (problem,) = labels.problems
     assert (problem.level, problem.row, problem.image) == (ERROR, 5, name)
@@ -230,14 +230,14 @@ def test_a_path_out_of_the_project_is_rejected(root, name):
 def test_a_csv_written_on_windows_is_read(root):
     text = (root / CSV).read_text()
     (root / CSV).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert [item.row for item in labels.items] == [4, 5, 6]
 
 
 def test_a_csv_with_individuals_is_refused(root):
     edit(root, "bodyparts,", "individuals,a,a,a,a,a,a\nbodyparts,")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert labels.items == ()
     assert ["several animals" in what for what in whats(labels)] == [True]
 
@@ -245,7 +245,7 @@ def test_a_csv_with_individuals_is_refused(root):
 @pytest.mark.parametrize("text", ["", "a,b,c\n1,2,3\n"])
 def test_a_csv_without_its_header_is_a_problem(root, text):
     (root / CSV).write_text(text)
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert labels.items == ()
     assert [(p.level, p.file) for p in labels.problems] == [(ERROR, str(root / CSV))]
     assert "must begin with rows scorer" in labels.problems[0].what
@@ -255,7 +255,7 @@ def test_an_unclosed_quote_is_a_problem_and_not_a_crash(root):
     edit(root, NAMES[2], '"' + NAMES[2])
     with (root / CSV).open("a") as file:
         file.write("1,2,3,4,5,6\n" * 20_000)
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert {problem.file for problem in labels.problems} == {str(root / CSV)}
     assert {problem.level for problem in labels.problems} == {ERROR}
 
@@ -263,34 +263,34 @@ def test_an_unclosed_quote_is_a_problem_and_not_a_crash(root):
 def test_a_config_of_an_old_age_is_read(root):
     edit(root, "multianimalproject: null\n", "resnet:\n", "config.yaml")
     edit(root, "skeleton:\n- - nose\n  - ear\n", "", "config.yaml")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     assert labels.edges == ()
 
 
 def test_a_config_of_a_later_age_is_read(tmp_path):
     config = {"multianimalproject": False, "identity": None, "engine": "pytorch", "later": {"a": 1}}
-    assert len(deeplabcut.read(str(fakes.project(tmp_path, config=config))).items) == 3
+    assert len(project_labels.read(str(fakes.project(tmp_path, config=config))).items) == 3
 
 
 def test_a_bodypart_named_twice_is_refused(tmp_path):
     root = fakes.project(tmp_path, config={"bodyparts": ["nose", "ear", "nose"]})
     with pytest.raises(ValueError, match="names a bodypart twice"):
-        deeplabcut.read(str(root))
+        project_labels.read(str(root))
 
 
 @pytest.mark.parametrize("bodyparts", [None, [], "nose"])
 def test_a_config_without_bodyparts_is_refused(tmp_path, bodyparts):
     root = fakes.project(tmp_path, config={"bodyparts": bodyparts})
     with pytest.raises(ValueError, match="must list bodyparts"):
-        deeplabcut.read(str(root))
+        project_labels.read(str(root))
 
 
 def test_bodyparts_and_scorers_that_look_like_numbers_are_names(tmp_path):
     root = fakes.project(tmp_path, config={"bodyparts": [1, 2, 3], "scorer": 7})
     text = fakes.csv_text(NAMES, fakes.points(), scorer="7", bodyparts=["1", "2", "3"])
     (root / "labeled-data/cam1/CollectedData_7.csv").write_text(text)
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert labels.bodyparts == ("1", "2", "3")
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
 
@@ -299,12 +299,12 @@ def test_bodyparts_and_scorers_that_look_like_numbers_are_names(tmp_path):
 def test_a_config_that_is_no_mapping_is_a_value_error(root, text):
     (root / "config.yaml").write_text(text)
     with pytest.raises(ValueError, match="config.yaml"):
-        deeplabcut.read(str(root))
+        project_labels.read(str(root))
 
 
 def test_an_edge_of_an_unknown_bodypart_is_told_and_not_drawn(tmp_path):
     config = {"skeleton": [["nose", "wing"], ["tail", "ear"], "nose"]}
-    labels = deeplabcut.read(str(fakes.project(tmp_path, config=config)))
+    labels = project_labels.read(str(fakes.project(tmp_path, config=config)))
     assert labels.edges == (("tail", "ear"),)
     assert [p.level for p in labels.problems] == [WARNING, WARNING]
 
@@ -312,33 +312,33 @@ def test_an_edge_of_an_unknown_bodypart_is_told_and_not_drawn(tmp_path):
 def test_drawings_and_hidden_folders_are_ignored(root):
     for name in ("cam1_labeled", ".cache"):
         (root / "labeled-data" / name).mkdir()
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     assert labels.problems == ()
 
 
 def test_a_folder_without_labels_is_told(root):
     (root / "labeled-data/cam2").mkdir()
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     assert [(p.level, p.file) for p in labels.problems] == [(WARNING, f"{root}/labeled-data/cam2")]
 
 
 def test_folders_are_read_in_the_order_of_their_names(root):
     fakes.project(root, video="a_cam", rows=2)
-    videos = [item.video for item in deeplabcut.read(str(root)).items]
+    videos = [item.video for item in project_labels.read(str(root)).items]
     assert videos == ["a_cam"] * 2 + ["cam1"] * 3
 
 
 def test_a_missing_project_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError, match="No DeepLabCut project"):
-        deeplabcut.read(str(tmp_path / "absent"))
+        project_labels.read(str(tmp_path / "absent"))
 
 
 def test_a_project_without_labeled_frames_is_not_found(tmp_path):
     (tmp_path / "config.yaml").write_text("bodyparts: [nose]\nscorer: Ann\n")
     with pytest.raises(FileNotFoundError, match="no labeled frames"):
-        deeplabcut.read(str(tmp_path))
+        project_labels.read(str(tmp_path))
 
 
 REAL = {
@@ -351,7 +351,7 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_real_projects_have_their_known_labels(shared_data, name):
     frames, bodyparts, missing = REAL[name]
-    labels = deeplabcut.read(str(shared_data / name))
+    labels = project_labels.read(str(shared_data / name))
     found = keypoints(labels)
     assert found.shape == (frames, bodyparts, 2)
     assert labels.problems == ()
@@ -369,13 +369,13 @@ def test_csv_and_h5_of_real_projects_say_the_same(shared_data, name, tmp_path):
             place = copy / file.relative_to(root)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
-        sides[suffix] = deeplabcut.read(str(copy))
+        sides[suffix] = project_labels.read(str(copy))
     names = [[item.name for item in labels.items] for labels in sides.values()]
     assert names[0] == names[1]
     np.testing.assert_allclose(keypoints(sides[".csv"]), keypoints(sides[".h5"]), atol=1e-6)
 
 
 def test_the_first_real_keypoint_is_the_one_clicked(shared_data):
-    item = deeplabcut.read(str(shared_data / "openfield-Pranav-2018-10-30")).items[0]
+    item = project_labels.read(str(shared_data / "openfield-Pranav-2018-10-30")).items[0]
     assert item.name == "labeled-data/m4s1/img0000.png"
     np.testing.assert_allclose(item.keypoints[0, 0], [21.521, 265.428], atol=1e-3)

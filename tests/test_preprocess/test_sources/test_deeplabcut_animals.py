@@ -3,9 +3,9 @@
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess.labels import ERROR, SINGLE
 
-from preprocess.labels import ERROR, SINGLE
-from preprocess.sources import deeplabcut
+from beampose.formats.deeplabcut import project_labels
 
 CSV = f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
 
@@ -26,7 +26,7 @@ def read(labels):
 
 @pytest.mark.parametrize("first", [False, True])
 def test_individuals_and_unique_bodyparts_are_found_by_name(tmp_path, first):
-    labels = deeplabcut.read(str(fakes.animals(tmp_path, truth(), first=first)))
+    labels = project_labels.read(str(fakes.animals(tmp_path, truth(), first=first)))
     assert labels.individuals == ("ann", "bob", SINGLE)
     assert labels.bodyparts == (*fakes.BODYPARTS, "door")
     assert labels.unique_bodyparts == ("door",)
@@ -36,10 +36,10 @@ def test_individuals_and_unique_bodyparts_are_found_by_name(tmp_path, first):
 
 def test_a_choice_of_bodyparts_may_leave_out_the_unique_ones(tmp_path):
     root = fakes.animals(tmp_path, truth())
-    labels = deeplabcut.read(str(root), bodyparts=["tail", "nose"])
+    labels = project_labels.read(str(root), bodyparts=["tail", "nose"])
     assert (labels.individuals, labels.unique_bodyparts) == (("ann", "bob"), ())
     np.testing.assert_array_equal(read(labels), truth()[:, :2, [2, 0]])
-    kept = deeplabcut.read(str(root), bodyparts=["door", "nose"])
+    kept = project_labels.read(str(root), bodyparts=["door", "nose"])
     assert (kept.individuals[-1], kept.unique_bodyparts) == (SINGLE, ("door",))
 
 
@@ -50,7 +50,7 @@ def test_h5_and_csv_say_the_same(tmp_path):
     frame = pd.read_csv(root / CSV, header=[0, 1, 2, 3], index_col=0)
     frame.columns.names = ["scorer", "individuals", "bodyparts", "coords"]
     frame.to_hdf(root / CSV.replace(".csv", ".h5"), key="df_with_missing", mode="w")
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert {item.file.rsplit(".", 1)[1] for item in labels.items} == {"h5"}
     np.testing.assert_array_equal(read(labels), truth())
     assert labels.problems == ()
@@ -59,7 +59,7 @@ def test_h5_and_csv_say_the_same(tmp_path):
 def test_half_a_point_is_told_with_its_owner(tmp_path):
     points = truth()
     points[0, 1, 2, 1] = np.nan
-    labels = deeplabcut.read(str(fakes.animals(tmp_path, points)))
+    labels = project_labels.read(str(fakes.animals(tmp_path, points)))
     assert ["tail of bob has only one" in p.what for p in labels.problems] == [True]
     assert np.isnan(labels.items[0].keypoints[1, 2]).all()  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -67,7 +67,7 @@ def test_half_a_point_is_told_with_its_owner(tmp_path):
 def test_an_individual_the_config_does_not_name_is_told(tmp_path):
     root = fakes.animals(tmp_path, truth())
     (root / CSV).write_text((root / CSV).read_text().replace("bob", "eve"))
-    what = [p.what for p in deeplabcut.read(str(root)).problems]
+    what = [p.what for p in project_labels.read(str(root)).problems]
     assert "unknown individual 'eve'" in what[0]
     assert [w for w in what if "bodypart 'ear' of 'bob'" in w]
 
@@ -75,7 +75,7 @@ def test_an_individual_the_config_does_not_name_is_told(tmp_path):
 def test_labels_of_one_animal_in_a_project_of_several_are_refused(tmp_path):
     root = fakes.animals(tmp_path, truth())
     (root / CSV).write_text(fakes.csv_text(["labeled-data/cam1/img0.png"], fakes.points(1)))
-    labels = deeplabcut.read(str(root))
+    labels = project_labels.read(str(root))
     assert labels.items == ()
     assert [(p.level, "scorer, individuals" in p.what) for p in labels.problems] == [(ERROR, True)]
 
@@ -96,7 +96,7 @@ def test_a_config_that_contradicts_itself_is_refused(tmp_path, key, value, why):
     config = yaml.safe_load((root / "config.yaml").read_text())
     (root / "config.yaml").write_text(yaml.safe_dump({**config, key: value}))
     with pytest.raises(ValueError, match=why):
-        deeplabcut.read(str(root))
+        project_labels.read(str(root))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_config_that_contradicts_itself_is_refused(tmp_path, key, value, why):
     ],
 )
 def test_real_projects_are_read(shared_data, project, frames, shape, points):
-    labels = deeplabcut.read(str(shared_data / project))
+    labels = project_labels.read(str(shared_data / project))
     found = read(labels)
     assert found.shape == (frames, *shape, 2)
     assert points in (None, int(np.isfinite(found[..., 0]).sum()))
@@ -119,7 +119,7 @@ def test_real_labels_of_five_hundred_frames_are_read(shared_data, tmp_path):
     import yaml
 
     bodyparts = [f"part{i}" for i in range(12)]
-    from preprocess.sources import pandas_h5
+    from beampose.formats import pandas_h5
 
     data = (shared_data / "dlc-outputs" / "trimouse_calib.h5").read_bytes()
     columns, _, values = pandas_h5.read(data)
@@ -138,6 +138,6 @@ def test_real_labels_of_five_hundred_frames_are_read(shared_data, tmp_path):
     folder.mkdir(parents=True)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / f"CollectedData_{columns[0][0]}.h5").write_bytes(data)
-    found = read(deeplabcut.read(str(tmp_path)))
+    found = read(project_labels.read(str(tmp_path)))
     assert found.shape == (500, 3, 12, 2)
     assert np.isfinite(found).sum() == np.isfinite(values).sum()

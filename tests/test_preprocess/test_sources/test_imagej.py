@@ -2,10 +2,10 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess.labels import ERROR, WARNING
 
-from preprocess import sources
-from preprocess.labels import ERROR, WARNING
-from preprocess.sources import imagej, myconfig
+from beampose import formats
+from beampose.formats.imagej import imagej_reader, myconfig
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def whats(labels):
 
 @pytest.mark.parametrize("cut", ["\t", ",", ";"])
 def test_tables_are_read_in_natural_order_and_the_order_of_clicks(tmp_path, cut):
-    labels = imagej.read(str(fake_labels.imagej(tmp_path / "data-reach", cut=cut)))
+    labels = imagej_reader.read(str(fake_labels.imagej(tmp_path / "data-reach", cut=cut)))
     assert labels.bodyparts == fakes.BODYPARTS
     np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
     names = [f"labeled-data/cam1/{name}.png" for name in ("img1", "img2", "img10")]
@@ -32,7 +32,7 @@ def test_tables_are_read_in_natural_order_and_the_order_of_clicks(tmp_path, cut)
 
 
 def test_bodyparts_asked_for_choose_and_order(root):
-    labels = sources.read("imagej", str(root), bodyparts=["tail", "nose"])
+    labels = formats.read("imagej", str(root), bodyparts=["tail", "nose"])
     np.testing.assert_array_equal(keypoints(labels), (fakes.points() + 20)[:, [2, 0]])
     assert ["'ear', which is not among the bodyparts" in what for what in whats(labels)] == [True]
 
@@ -52,7 +52,7 @@ def cycle(root, points=None, *, order="images"):
 @pytest.mark.parametrize("order", ["images", "none"])
 def test_one_table_cycles_over_the_bodyparts(root, order):
     cycle(root, order=order)
-    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
     np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
     assert whats(labels) == ["1 points lie in the corner (x and y below 10): they mean not visible"]
 
@@ -60,14 +60,14 @@ def test_one_table_cycles_over_the_bodyparts(root, order):
 def test_one_table_without_names_asks_for_them(root):
     cycle(root)
     with pytest.raises(ValueError, match=r"3 points an image.*source.bodyparts"):
-        imagej.read(str(root))
+        imagej_reader.read(str(root))
 
 
 def test_an_image_with_another_number_of_points_is_not_used(root):
     cycle(root)
     file = root / "cam1/Results.csv"
     file.write_text(file.read_text() + "\n50,30,2\n")
-    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
     assert [item.name[-8:] for item in labels.items] == ["img1.png", "mg10.png"]
     assert "4 points for image 2, of 3 bodyparts; not used" in whats(labels)
 
@@ -75,14 +75,14 @@ def test_an_image_with_another_number_of_points_is_not_used(root):
 def test_the_corner_means_not_visible_only_where_both_are_in_it(root):
     points = np.array([[9.9, 9.9], [9.9, 10.0], [10.0, 0.0]])
     (root / "cam1/nose.csv").write_text(fake_labels.imagej_table(points))
-    found = keypoints(imagej.read(str(root)))[:, 0]
+    found = keypoints(imagej_reader.read(str(root)))[:, 0]
     np.testing.assert_array_equal(found, [[np.nan, np.nan], *points[1:]])
 
 
 def test_a_slice_beyond_the_images_and_words_are_problems_of_their_rows(root):
     file = root / "cam1/nose.csv"
     file.write_text(file.read_text() + "9\t0\t1\t1\t1\t5\t5\t4\n10\t0\t1\t1\t1\telf\t5\t3\n")
-    labels = imagej.read(str(root))
+    labels = imagej_reader.read(str(root))
     assert len(labels.items) == 3
     # A header, three rows, and these two.
     assert [(p.level, p.row) for p in labels.problems] == [(ERROR, 6), (ERROR, 5)]
@@ -91,14 +91,14 @@ def test_a_slice_beyond_the_images_and_words_are_problems_of_their_rows(root):
 def test_a_point_clicked_twice_is_not_guessed(root):
     file = root / "cam1/nose.csv"
     file.write_text(file.read_text() + "9\t0\t1\t1\t1\t55\t35\t2\n")
-    labels = imagej.read(str(root))
+    labels = imagej_reader.read(str(root))
     assert np.isnan(keypoints(labels)[1, 0]).all()
     assert whats(labels) == ["2 points for image 2, of 1 bodyparts; not used"]
 
 
 def test_a_table_without_its_columns_is_told_and_the_others_are_read(root):
     (root / "cam1/ear.csv").write_text("Area,Mean,X\n1,2,3\n")
-    labels = imagej.read(str(root))
+    labels = imagej_reader.read(str(root))
     assert labels.bodyparts == ("nose", "tail")
     (problem,) = labels.problems
     assert (problem.level, problem.row) == (ERROR, 1)
@@ -107,7 +107,7 @@ def test_a_table_without_its_columns_is_told_and_the_others_are_read(root):
 
 def test_images_nobody_clicked_are_counted(root):
     (root / "cam1/img11.png").write_bytes(fakes.encode(fakes.pixels(5)))
-    labels = imagej.read(str(root))
+    labels = imagej_reader.read(str(root))
     assert len(labels.items) == 3
     assert whats(labels) == ["1 of 4 images have no point in any table; not used"]
 
@@ -116,12 +116,12 @@ def test_drawings_and_copies_are_not_read(root):
     for name in ("UnaugmentedDataSet_x", "cam1_labeled", ".hidden"):
         fake_labels.imagej(root / name, video="again" if name[0] == "." else "cam1")
     fake_labels.imagej(root.parent / "x", video="cam1-labeled")
-    assert len(imagej.read(str(root)).items) == 3
+    assert len(imagej_reader.read(str(root)).items) == 3
 
 
 def test_a_folder_without_tables_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder with images and ImageJ tables"):
-        imagej.read(str(tmp_path))
+        imagej_reader.read(str(tmp_path))
 
 
 SETTINGS = """
@@ -140,7 +140,7 @@ print(open("ran", "w"))
 
 def test_the_configuration_of_version_1_is_read(root):
     (root.parent / myconfig.NAME).write_text(SETTINGS)
-    labels = imagej.read(str(root))
+    labels = imagej_reader.read(str(root))
     assert labels.bodyparts == ("tail", "nose", "ear")
     assert (labels.project, labels.scorer) == ("reachJan30", "Ann")
     # x is up to 32, y up to 27 for the nose; only the tail goes beyond 40.
@@ -176,7 +176,7 @@ def test_a_real_project_of_version_1_equals_what_deeplabcut_made_of_it(shared_da
     import pandas as pd
 
     root = shared_data / "v1-reachingJan30"
-    labels = sources.read("imagej", str(root))
+    labels = formats.read("imagej", str(root))
     (file,) = root.glob("Unaugmented*/*/CollectedData_*.csv")
     wanted = pd.read_csv(file, header=[0, 1, 2], index_col=0)
     assert [item.name for item in labels.items] == [f"labeled-data/{n}" for n in wanted.index]
@@ -187,7 +187,7 @@ def test_a_real_project_of_version_1_equals_what_deeplabcut_made_of_it(shared_da
 
 def test_warnings_do_not_fail_a_check(root):
     cycle(root)
-    labels = imagej.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
     assert {problem.level for problem in labels.problems} == {WARNING}
 
 
@@ -201,7 +201,7 @@ def test_labels_version_1_converted_are_read_where_the_tables_are_gone(root, suf
         (root / f"{name}.csv").write_text(fakes.csv_text(names, fakes.points()))
     else:
         fakes.table(names, fakes.points()).to_hdf(root / f"{name}.h5", key="a", format="table")
-    labels = sources.read("imagej", str(root.parent), bodyparts=["tail", "wing", "nose"])
+    labels = formats.read("imagej", str(root.parent), bodyparts=["tail", "wing", "nose"])
     found = keypoints(labels)
     np.testing.assert_array_equal(found[:, [0, 2]], fakes.points()[[0, 2]][:, [2, 0]])
     assert [item.image for item in labels.items] == [
@@ -220,20 +220,20 @@ def test_two_converted_label_files_are_not_guessed_at(tmp_path):
         text = fakes.csv_text(["cam1/img1.png"], fakes.points(1))
         (tmp_path / f"CollectedData_{name}.csv").write_text(text)
     with pytest.raises(ValueError, match="several label files"):
-        imagej.read(str(tmp_path))
+        imagej_reader.read(str(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "scorer,A\nbodyparts,n\ncoords,x\nv/i.png,elf\n"])
 def test_a_converted_label_file_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "CollectedData_Ann.csv").write_text(text)
     with pytest.raises(ValueError, match="CollectedData_Ann.csv (must begin|has a row)"):
-        imagej.read(str(tmp_path))
+        imagej_reader.read(str(tmp_path))
 
 
 def test_real_labels_version_1_converted_equal_the_tables(shared_data):
     root = shared_data / "v1-reachingJan30"
-    one = sources.read("imagej", str(root))
-    other = sources.read("imagej", str(root / "UnaugmentedDataSet_reachingJan30"))
+    one = formats.read("imagej", str(root))
+    other = formats.read("imagej", str(root / "UnaugmentedDataSet_reachingJan30"))
     np.testing.assert_array_equal(keypoints(one), keypoints(other))
     assert [item.name for item in one.items] == [item.name for item in other.items]
     assert (other.bodyparts, other.scorer) == (one.bodyparts, "Mackenzie")

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from preprocess.sources import pandas_h5
+from beampose.formats import pandas_h5
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 SPLIT = [tuple(name.split("/")) for name in NAMES]

@@ -1,9 +1,9 @@
 import fakes
 import numpy as np
 import pytest
+from beampose.preprocess.labels import WARNING
 
-from preprocess import sources
-from preprocess.labels import WARNING
+from beampose import formats
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 
@@ -21,7 +21,7 @@ def root(tmp_path):
 
 
 def test_the_mean_of_those_who_labeled_a_point_counts(root):
-    labels = sources.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
+    labels = formats.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
     own = fakes.points()
     wanted = own.copy()
     wanted[:2] += [1.5, 2]
@@ -33,7 +33,7 @@ def test_the_mean_of_those_who_labeled_a_point_counts(root):
 
 @pytest.mark.parametrize(("order", "shift"), [(["Ann", "Bob"], 0), (["Bob", "Ann"], 1)])
 def test_the_first_who_labeled_a_point_counts(root, order, shift):
-    labels = sources.read("deeplabcut", str(root), scorer=order, combine="first")
+    labels = formats.read("deeplabcut", str(root), scorer=order, combine="first")
     items = {item.name: item.keypoints[0] for item in labels.items}
     np.testing.assert_array_equal(
         items[NAMES[0]][0], fakes.points()[0, 0] + np.array([3, 4]) * shift
@@ -44,7 +44,7 @@ def test_the_first_who_labeled_a_point_counts(root, order, shift):
 
 
 def test_how_far_they_differ_is_told(root):
-    labels = sources.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
+    labels = formats.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
     (problem,) = labels.problems
     assert problem.level == WARNING
     assert problem.what.startswith("Ann, Bob labeled 4 points twice: they differ by 5.00 px")
@@ -55,21 +55,21 @@ def test_a_folder_only_one_of_them_labeled_is_no_error(root):
     (root / "labeled-data/cam2/CollectedData_Ann.csv").rename(
         root / "labeled-data/cam2/CollectedData_Bob.csv"
     )
-    labels = sources.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
+    labels = formats.read("deeplabcut", str(root), scorer=["Ann", "Bob"])
     assert {item.video for item in labels.items} == {"cam1", "cam2"}
     assert {problem.level for problem in labels.problems} == {WARNING}
 
 
 def test_who_labeled_nothing_at_all_is_told(root):
-    labels = sources.read("deeplabcut", str(root), scorer=["Ann"])
+    labels = formats.read("deeplabcut", str(root), scorer=["Ann"])
     assert "no point was labeled by two of Ann" in labels.problems[-1].what
 
 
 def test_a_scorer_named_twice_is_refused(root):
     with pytest.raises(ValueError, match="must be different names"):
-        sources.read("deeplabcut", str(root), scorer=["Ann", "Ann"])
+        formats.read("deeplabcut", str(root), scorer=["Ann", "Ann"])
 
 
 def test_other_formats_have_no_scorers(tmp_path):
     with pytest.raises(ValueError, match="source.scorer does not apply"):
-        sources.read("coco", str(tmp_path), scorer="Ann")
+        formats.read("coco", str(tmp_path), scorer="Ann")

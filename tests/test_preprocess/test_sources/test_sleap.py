@@ -3,10 +3,11 @@ import fakes
 import h5py
 import numpy as np
 import pytest
+from beampose.preprocess import images
+from beampose.preprocess.labels import ERROR, WARNING
 
-from preprocess import images, sources
-from preprocess.labels import ERROR, WARNING
-from preprocess.sources import sleap
+from beampose import formats
+from beampose.formats.sleap import slp_reader
 
 FILM = {"backend": {"filename": "/Users/someone/films/film.mp4", "shape": [40, 48, 80, 1]}}
 A, B, C = fakes.points()
@@ -29,7 +30,7 @@ def whats(labels):
 
 def test_frames_nodes_and_edges_are_read(film, tmp_path):
     path = write(tmp_path, [(0, 30, [(USER, -1, A)]), (0, 2, [(USER, -1, B)])])
-    labels = sources.read("sleap", path)
+    labels = formats.read("sleap", path)
     assert labels.bodyparts == fakes.BODYPARTS
     assert labels.edges == (("nose", "ear"),)
     assert labels.individuals == ("individual1",)
@@ -45,7 +46,7 @@ def test_frames_nodes_and_edges_are_read(film, tmp_path):
 def test_tracks_are_individuals(film, tmp_path):
     animals = [[(USER, 1, A), (USER, 0, B)], [(USER, 1, C)]]
     path = write(tmp_path, [(0, i, own) for i, own in enumerate(animals)], tracks=["she", "he"])
-    labels = sleap.read(path)
+    labels = slp_reader.read(path)
     assert labels.individuals == ("she", "he")
     np.testing.assert_array_equal(labels.items[0].keypoints, [B, A])
     np.testing.assert_array_equal(labels.items[1].keypoints, [np.full((3, 2), np.nan), C])
@@ -53,7 +54,7 @@ def test_tracks_are_individuals(film, tmp_path):
 
 def test_animals_without_tracks_take_places_in_turn(film, tmp_path):
     path = write(tmp_path, [(0, 0, [(USER, -1, A), (USER, -1, B)]), (0, 1, [(USER, -1, C)])])
-    labels = sleap.read(path)
+    labels = slp_reader.read(path)
     assert labels.individuals == ("individual1", "individual2")
     np.testing.assert_array_equal(labels.items[0].keypoints, [A, B])
     np.testing.assert_array_equal(labels.items[1].keypoints[0], C)
@@ -61,33 +62,33 @@ def test_animals_without_tracks_take_places_in_turn(film, tmp_path):
 
 def test_an_untracked_animal_takes_the_place_that_is_free(film, tmp_path):
     path = write(tmp_path, [(0, 0, [(USER, -1, A), (USER, 0, B)])], tracks=["she", "he"])
-    labels = sleap.read(path)
+    labels = slp_reader.read(path)
     assert labels.individuals == ("she", "he")
     np.testing.assert_array_equal(labels.items[0].keypoints, [B, A])
 
 
 def test_pieces_of_tracks_are_no_individuals(film, tmp_path):
     frames = [(0, i, [(USER, i, A)]) for i in range(5)]
-    labels = sleap.read(write(tmp_path, frames, tracks=[f"t{i}" for i in range(5)]))
+    labels = slp_reader.read(write(tmp_path, frames, tracks=[f"t{i}" for i in range(5)]))
     assert labels.individuals == ("individual1",)
     assert ["5 tracks of at most 1 animals" in what for what in whats(labels)] == [True]
 
 
 def test_what_a_person_placed_goes_before_predictions(film, tmp_path):
     frames = [(0, 0, [(PREDICTED, -1, A), (USER, -1, B)]), (0, 1, [(PREDICTED, -1, C)])]
-    labels = sleap.read(write(tmp_path, frames))
+    labels = slp_reader.read(write(tmp_path, frames))
     (item,) = labels.items
     np.testing.assert_array_equal(item.keypoints[0], B)
 
 
 def test_predictions_alone_are_read_with_a_warning(film, tmp_path):
-    labels = sleap.read(write(tmp_path, [(0, 0, [(PREDICTED, -1, A)])]))
+    labels = slp_reader.read(write(tmp_path, [(0, 0, [(PREDICTED, -1, A)])]))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], A)
     assert [(p.level, "predictions only" in p.what) for p in labels.problems] == [(WARNING, True)]
 
 
 def test_old_files_count_from_the_corner_of_the_first_pixel(film, tmp_path):
-    labels = sleap.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], version=1.0))
+    labels = slp_reader.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], version=1.0))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], A - 0.5)
 
 
@@ -97,14 +98,14 @@ def test_a_video_that_moved_is_found_near_the_labels(tmp_path, place):
     (own / place).mkdir(parents=True, exist_ok=True)
     own.mkdir(exist_ok=True)
     fakes.video((own / place).resolve() / "film.mp4", "mpeg4", 5)
-    labels = sleap.read(write(own, [(0, 4, [(USER, -1, A)])]))
+    labels = slp_reader.read(write(own, [(0, 4, [(USER, -1, A)])]))
     assert fakes.number(images.load(labels.items[0].image)[0]) == 4
 
 
 def test_a_missing_video_costs_its_own_frames_and_says_what_was_tried(film, tmp_path):
     videos = [FILM, {"filename": "C:\\lab\\gone.avi"}]
     frames = [(0, 1, [(USER, -1, A)]), (1, 1, [(USER, -1, B)]), (1, 2, [(USER, -1, C)])]
-    labels = sleap.read(write(tmp_path, frames, videos=videos))
+    labels = slp_reader.read(write(tmp_path, frames, videos=videos))
     assert len(labels.items) == 1
     (problem,) = labels.problems
     assert problem.level == ERROR
@@ -115,7 +116,7 @@ def test_a_missing_video_costs_its_own_frames_and_says_what_was_tried(film, tmp_
 @pytest.mark.parametrize("name", ["/etc/passwd", "../../secret.mp4", "..", ""])
 def test_paths_in_the_file_lead_nowhere_else(tmp_path, name):
     videos = [{"backend": {"filename": name}}]
-    labels = sleap.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], videos=videos))
+    labels = slp_reader.read(write(tmp_path, [(0, 0, [(USER, -1, A)])], videos=videos))
     assert labels.items == ()
     assert all(str(tmp_path.parent) in tried for tried in whats(labels)[0].split("tried ")[1:])
 
@@ -125,7 +126,7 @@ def test_a_list_of_images_is_a_video(tmp_path):
     for i in range(3):
         (tmp_path / "stack" / f"{i}.png").write_bytes(fakes.encode(fakes.pixels(i)))
     videos = [{"backend": {"filenames": [f"/lab/stack/{i}.png" for i in range(3)]}}]
-    labels = sleap.read(write(tmp_path, [(0, 2, [(USER, -1, A)])], videos=videos))
+    labels = slp_reader.read(write(tmp_path, [(0, 2, [(USER, -1, A)])], videos=videos))
     np.testing.assert_array_equal(images.load(labels.items[0].image)[0], fakes.pixels(2))
     assert labels.items[0].name == "labeled-data/stack/img0002.png"
 
@@ -135,7 +136,7 @@ def test_a_package_holds_its_own_images(tmp_path):
     frames = [(0, 9, [(USER, -1, A)]), (0, 11, [(USER, -1, C)])]
     path = write(tmp_path, frames, videos=videos)
     fake_labels.embed(path, [fakes.encode(fakes.pixels(i)) for i in (1, 2)], [4, 9], "RGB")
-    labels = sleap.read(path)
+    labels = slp_reader.read(path)
     (item,) = labels.items
     np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(2))
     assert item.name == "labeled-data/film/img0009.png"
@@ -143,7 +144,7 @@ def test_a_package_holds_its_own_images(tmp_path):
 
 
 def test_two_videos_of_one_name_stay_apart(film, tmp_path):
-    labels = sleap.read(
+    labels = slp_reader.read(
         write(
             tmp_path,
             [(0, 0, [(USER, -1, A)]), (1, 0, [(USER, -1, B)])],
@@ -155,12 +156,12 @@ def test_two_videos_of_one_name_stay_apart(film, tmp_path):
 
 def test_bodyparts_asked_for_choose_and_order(film, tmp_path):
     path = write(tmp_path, [(0, 0, [(USER, -1, A)])])
-    labels = sources.read("sleap", path, bodyparts=["tail", "whisker", "nose"])
+    labels = formats.read("sleap", path, bodyparts=["tail", "whisker", "nose"])
     found = labels.items[0].keypoints[0]
     np.testing.assert_array_equal(found, [A[2], [np.nan, np.nan], A[0]])
     assert whats(labels) == ["bodypart 'whisker' is not labeled here"]
     with pytest.raises(ValueError, match="none of those asked for"):
-        sources.read("sleap", path, bodyparts=["whisker"])
+        formats.read("sleap", path, bodyparts=["whisker"])
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
@@ -169,7 +170,7 @@ def test_a_file_cut_short_is_refused_with_a_sentence(film, tmp_path, share):
     data = (tmp_path / "labels.slp").read_bytes()
     (tmp_path / "labels.slp").write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ValueError, match=r"labels.slp cannot be read as h5"):
-        sleap.read(path)
+        slp_reader.read(path)
 
 
 def spoil(path, name, make):
@@ -197,7 +198,7 @@ def test_a_file_that_is_not_as_it_should_be_is_refused(film, tmp_path, name, mak
     path = write(tmp_path, [(0, 0, [(USER, -1, A)])])
     spoil(path, name, make)
     with pytest.raises(ValueError, match=what):
-        sleap.read(path)
+        slp_reader.read(path)
 
 
 def test_an_animal_with_points_that_are_not_there_is_a_problem(film, tmp_path):
@@ -206,7 +207,7 @@ def test_an_animal_with_points_that_are_not_there_is_a_problem(film, tmp_path):
         table = file["instances"][:]
         table["point_id_end"][1] = 1 << 40
         file["instances"][:] = table
-    labels = sleap.read(path)
+    labels = slp_reader.read(path)
     assert len(labels.items) == 1
     (problem,) = labels.problems
     assert (problem.level, problem.row) == (ERROR, 2)
@@ -228,7 +229,7 @@ REAL = {
 def test_real_files_equal_their_conversion(shared_data, file):
     import pandas as pd
 
-    labels = sleap.read(str(shared_data / file))
+    labels = slp_reader.read(str(shared_data / file))
     wanted = pd.read_csv(shared_data / REAL[file], header=[0, 1, 2, 3], index_col=0)
     items = {item.name: item for item in labels.items}
     found = np.stack([items[name].keypoints for name in wanted.index])
@@ -239,7 +240,7 @@ def test_real_files_equal_their_conversion(shared_data, file):
 def test_frames_of_a_real_video_are_those_extracted_from_it(shared_data):
     root = shared_data / "flies-centeredpair-sleap"
     file = "sleap-original/centered_pair_predictions.clean.slp"
-    items = {item.name: item for item in sleap.read(str(root / file)).items}
+    items = {item.name: item for item in slp_reader.read(str(root / file)).items}
     extracted = sorted(root.glob("labeled-data/*/img*.png"))
     assert len(extracted) == 40
     for png in extracted[::-13]:

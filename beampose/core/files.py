@@ -1,0 +1,118 @@
+"""Paths and bucket addresses alike, as strings: what they are called and what lies there."""
+
+import errno
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import cast
+
+import fsspec
+
+from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+
+
+def open_file(path: str, mode: str = "rb", **options):
+    """Opens a local path or an address such as gs://bucket/name."""
+    return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
+
+
+def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a path, and the path there."""
+    return fsspec.core.url_to_fs(path)
+
+
+def read_bytes(path: str) -> bytes:
+    with open_file(path) as file:
+        return file.read()
+
+
+def why(error: BaseException) -> str:
+    """What an error says; of a file that the system refuses also which one, and what to do."""
+    if not isinstance(error, OSError) or not error.filename or error.errno is None:
+        return str(error)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        what = "choose a folder that may be written, or change its rights"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        what = "a file stands where a folder should, or the other way round: choose another place"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "make room, or choose a folder on another disk"
+    else:
+        return str(error)
+    return f"{error.filename}: {error.strerror}: {what}"
+
+
+def exists(path: str) -> bool:
+    system, inner = fsspec.core.url_to_fs(path)
+    return system.exists(inner)
+
+
+def is_folder(path: str) -> bool:
+    system, inner = fsspec.core.url_to_fs(path)
+    return system.isdir(inner)
+
+
+def size(path: str) -> int:
+    """Bytes of a file."""
+    system, inner = fsspec.core.url_to_fs(path)
+    return int(system.size(inner))
+
+
+def matching(pattern: str) -> list[str]:
+    """Full addresses of files that a glob means, sorted."""
+    system, _ = fsspec.core.url_to_fs(pattern)
+    found = cast(list[str], system.glob(pattern))
+    return sorted(system.unstrip_protocol(one) if is_address(pattern) else one for one in found)
+
+
+def is_address(path: str) -> bool:
+    """Whether `path` is an address such as gs://bucket/folder and not a local path."""
+    return "://" in path
+
+
+def is_absolute(path: str) -> bool:
+    return is_address(path) or Path(path).is_absolute() or PureWindowsPath(path).is_absolute()
+
+
+def absolute(path: str) -> str:
+    return path if is_address(path) else str(Path(path).absolute())
+
+
+def children(folder: str) -> list[str]:
+    """Full addresses of what a folder holds, sorted by name."""
+    system, inner = fsspec.core.url_to_fs(folder)
+    found = system.ls(inner, detail=False)
+    return sorted(join(folder, name(entry)) for entry in found if name(entry))
+
+
+def join(folder: str, *parts: str) -> str:
+    """Joins with forward slashes."""
+    return "/".join([folder.rstrip("/\\"), *parts])
+
+
+def parent(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[0] or "."
+
+
+def name(path: str) -> str:
+    """The last part of a path written on any system."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def stem(path: str) -> str:
+    """The name without its last extension."""
+    return PurePosixPath(name(path)).stem
+
+
+def suffix(path: str) -> str:
+    """The last extension, lower case, with its dot."""
+    return PurePosixPath(name(path)).suffix.lower()
+
+
+def parts(path: str) -> tuple[str, ...]:
+    """The parts of a relative path written on Windows or elsewhere.
+
+    Raises:
+      ValueError: the path is absolute or leaves its folder; label files must not reach outside.
+    """
+    found = PureWindowsPath(path.strip())
+    if found.drive or found.root or ".." in found.parts:
+        raise ValueError(f"{path!r} must stay inside the project folder")
+    return found.parts

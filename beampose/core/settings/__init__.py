@@ -1,0 +1,1 @@
+"""The settings of an experiment: declared once, checked when read."""

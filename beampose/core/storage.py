@@ -1,0 +1,234 @@
+"""Folders that describe themselves (`info.json`) and say when they are whole (`COMPLETED`).
+
+Paths and bucket addresses (gs://bucket/folder) alike; the trainer's only door to storage.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+
+INFO = "info.json"
+COMPLETED = "COMPLETED"
+# Files that say that those beside them are there.
+_LAST = ("saved_model.pb", COMPLETED)
+
+Address = str | os.PathLike | UPath
+
+
+def place(address: Address, *parts: str) -> UPath:
+    """A path with pathlib's methods, local or in a bucket."""
+    found = address if isinstance(address, UPath) else UPath(os.fspath(address))
+    return found.joinpath(*parts) if parts else found
+
+
+def is_local(path: Address) -> bool:
+    return isinstance(place(path), Path)
+
+
+@contextlib.contextmanager
+def replacing(path: Address) -> Iterator[Path]:
+    """A temporary local file that takes the place of `path` when the block ends without an error.
+
+    In its place it is whole or not there at all, on a disk and in a bucket.
+    """
+    target = place(path)
+    if not is_local(target):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder, target.name)
+            yield temporary
+            target.fs.put_file(str(temporary), target.path)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=str(target.parent), prefix=f".{target.stem}-", suffix=target.suffix
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, str(target))
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Address) -> Iterator[Path]:
+    """A temporary local folder that takes the place of `path` when the block ends without an error.
+
+    Whoever must know that it is whole looks for `COMPLETED` in the artefact it belongs to.
+    """
+    target = place(path)
+    if not is_local(target):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder, target.name)
+            temporary.mkdir()
+            yield temporary
+            remove(target)
+            upload(temporary, target)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=f".{target.name}-"))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        remove(target)
+        temporary.rename(str(target))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def local(path: Address) -> Iterator[Path]:
+    """A local path with the content of a file or folder; a copy that is removed after the block."""
+    source = place(path)
+    if is_local(source):
+        yield Path(str(source))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, source.name)
+        download(source, copy)
+        yield copy
+
+
+def scratch(owner: object) -> Path:
+    """A temporary local folder that is removed with its owner."""
+    folder = Path(tempfile.mkdtemp(prefix="beampose-"))
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def download(source: Address, target: Path) -> None:
+    """Copies a file or a folder, with all below it, from a bucket.
+
+    Raises:
+      FileNotFoundError: nothing is there.
+    """
+    source = place(source)
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.fs.get_file(source.path, str(target))
+        return
+    below = source.fs.find(source.path)
+    if not below:
+        raise FileNotFoundError(f"{source} does not exist.")
+    for one in below:
+        copy = target / one[len(source.path.rstrip("/")) + 1 :]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        source.fs.get_file(one, str(copy))
+
+
+def upload(source: Path, target: Address) -> None:
+    """Copies a local folder, with all below it, into a bucket; what says it is whole comes last."""
+    target = place(target)
+    found = [path for path in source.rglob("*") if path.is_file()]
+    for file in sorted(found, key=lambda path: (path.name in _LAST, path.name == COMPLETED, path)):
+        to = target.joinpath(*file.relative_to(source).parts)
+        to.fs.put_file(str(file), to.path)
+
+
+def remove(folder: Address) -> None:
+    """Takes a folder away, with all below it; nothing if it is not there."""
+    folder = place(folder)
+    if is_local(folder):
+        shutil.rmtree(str(folder), ignore_errors=True)
+    elif folder.fs.find(folder.path):
+        folder.fs.rm(folder.path, recursive=True)
+
+
+def write_text(path: Address, text: str) -> None:
+    """Writes UTF-8 text whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def create_text(path: Address, text: str) -> bool:
+    """Writes UTF-8 text where nothing is. False if something is there; one of many callers wins."""
+    target = place(path)
+    try:
+        if is_local(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        else:
+            target.fs.pipe_file(target.path, text.encode(), mode="create")
+    except FileExistsError:
+        # The answer to a first try may have been lost, and gcsfs tries again by itself.
+        return not is_local(target) and target.read_text(encoding="utf-8") == text
+    return True
+
+
+def write_json(path: Address, value: Any) -> None:
+    """Writes JSON whole or not at all; NaN becomes null."""
+    write_text(path, json.dumps(_plain(value), indent=1) + "\n")
+
+
+def read_json(path: Address) -> Any:
+    """Reads JSON. Raises ValueError naming the file if it is not JSON."""
+    try:
+        return json.loads(place(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+
+
+def whole(folder: Address, pattern: str) -> list[UPath]:
+    """Files of a folder in order, without the hidden ones that a killed `replacing` leaves."""
+    found = sorted(place(folder).glob(pattern), key=str)
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def begin(folder: Address) -> UPath:
+    """Makes the folder and takes its COMPLETED away: it is being written."""
+    folder = place(folder)
+    if is_local(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / COMPLETED).unlink()
+    return folder
+
+
+def complete(folder: Address, info: dict[str, Any]) -> None:
+    """Writes what the folder holds, then says that it is whole."""
+    write_json(place(folder, INFO), info)
+    write_text(place(folder, COMPLETED), "")
+
+
+def require(folder: Address, made_by: str) -> dict[str, Any]:
+    """The info of a whole folder.
+
+    Raises:
+      FileNotFoundError: the folder is missing or was not finished; the text names the command.
+    """
+    folder = place(folder)
+    if not (folder / COMPLETED).is_file():
+        state = "was not finished" if folder.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{folder} {state}. Run `beampose {made_by}` first.")
+    return read_json(folder / INFO)
+
+
+def digest(value: Any) -> str:
+    """sha256 of a value's JSON with sorted keys, in hex."""
+    return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and value != value:
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""COCO keypoints: reader and writer."""

@@ -1,0 +1,275 @@
+"""COCO keypoints: one JSON of images, categories and annotations, an annotation an animal.
+
+Visibility 0 is not labeled. 1, hidden but placed, is a label like 2: DeepLabCut knows no other kind
+and its users place what they infer, too. Images stand relative to the JSON.
+"""
+
+import json
+import math
+from collections import Counter, defaultdict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beampose.core import files
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.formats.instances import Instance, arrange
+from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
+
+# COCO's own largest file of keypoints has 250 MB.
+MAX_BYTES = 1 << 30
+_ROOMS = ("images", LABELED_DATA)
+_HIDDEN = 1
+
+
+class Category(NamedTuple):
+    """A kind of animal: its bodyparts in the order of keypoints, edges by name.
+
+    Our own export also names all individuals, and bodyparts that are of the scene.
+    """
+
+    names: list[str]
+    edges: list[tuple[str, str]]
+    individuals: list[str]
+    unique: list[str]
+
+
+class Picture(NamedTuple):
+    """An image: its parts as a path, and where its folder of labeled frames is."""
+
+    file_name: str
+    video: str
+    name: str
+
+
+def read(path: str) -> Labels:
+    """Reads a file.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not COCO's keypoints.
+    """
+    told = _told(path)
+    problems: list[Problem] = []
+    categories = _categories(told, path)
+    pictures = _pictures(told, path, problems)
+    bodyparts = list(dict.fromkeys(name for one in categories.values() for name in one.names))
+    animals = _animals(told, categories, pictures, bodyparts, (path, problems))
+    unlabeled = len(pictures) - len(animals)
+    if unlabeled:
+        what = f"{unlabeled} of {len(pictures)} images have no labeled animal; they are not used"
+        problems.append(Problem(WARNING, path, 0, "", what))
+    declared = [name for one in categories.values() for name in one.individuals]
+    unique = next(iter(categories.values())).unique if len(categories) == 1 else []
+    seen = [one.track for found in animals.values() for one in found if one.track]
+    individuals, keypoints = arrange(
+        list(animals.values()),
+        tracks=list(dict.fromkeys(declared + seen)),
+        bodyparts=len(bodyparts),
+        file=path,
+        problems=problems,
+        scene=bool(unique),
+    )
+    root = _root(path, [pictures[number].file_name for number in animals])
+    items = []
+    for number, points in zip(animals, keypoints, strict=True):
+        one = pictures[number]
+        image = files.join(root, one.file_name)
+        items.append(
+            LabeledFrame(
+                image=image, name=one.name, video=one.video, file=path, row=0, keypoints=points
+            )
+        )
+    return Labels(
+        items=tuple(items),
+        bodyparts=tuple(bodyparts),
+        individuals=individuals,
+        unique_bodyparts=tuple(unique),
+        edges=tuple(dict.fromkeys(edge for one in categories.values() for edge in one.edges)),
+        scorer="coco",
+        project=files.stem(path),
+        problems=tuple(problems),
+    )
+
+
+def _told(path: str) -> dict[str, Any]:
+    if not files.exists(path):
+        raise FileNotFoundError(f"No COCO file {path}.")
+    if files.size(path) > MAX_BYTES:
+        raise ValueError(f"{path} has {files.size(path):,} bytes, above {MAX_BYTES:,}.")
+    try:
+        told = json.loads(files.read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(told, dict) or not isinstance(told.get(key), list):
+            raise ValueError(f"{path} is not COCO: it must hold a list of {key}.")
+    return told
+
+
+def _categories(told: dict[str, Any], path: str) -> dict[Any, Category]:
+    found = {}
+    for one in told["categories"]:
+        names = one.get("keypoints") if isinstance(one, dict) else None
+        if not isinstance(names, list) or not names:
+            continue
+        names = [str(name) for name in names]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{path} names a bodypart twice: {', '.join(names)}.")
+        edges = []
+        for pair in one.get("skeleton") or []:
+            # Counted from 1.
+            if _are(pair, int, 2) and all(0 < end <= len(names) for end in pair):
+                edges.append((names[pair[0] - 1], names[pair[1] - 1]))
+        individuals, unique = _words(one, "individuals"), _words(one, "unique_bodyparts")
+        # Only if the scene is the last of them, as everywhere here.
+        unique = [n for n in names if n in unique] if individuals[-1:] == [SINGLE] else []
+        found[_key(one.get("id"))] = Category(names, edges, individuals, unique)
+    if not found:
+        raise ValueError(f"{path} has no category with keypoints: it holds no poses.")
+    return found
+
+
+def _words(told: dict[str, Any], key: str) -> list[str]:
+    words = told.get(key)
+    return [str(word) for word in words] if isinstance(words, list) else []
+
+
+def _pictures(told: dict[str, Any], path: str, problems: list[Problem]) -> dict[Any, Picture]:
+    found: dict[Any, Picture] = {}
+    names: set[str] = set()
+    for place, one in enumerate(told["images"], 1):
+        file_name = one.get("file_name") if isinstance(one, dict) else None
+        try:
+            if not isinstance(file_name, str):
+                raise ValueError("has no file_name")
+            parts = files.parts(file_name)
+            if not parts:
+                raise ValueError("has an empty file_name")
+            if _key(one.get("id")) in found:
+                raise ValueError(f"has the id {one.get('id')!r} of another image")
+            folders = parts[1:-1] if parts[0] in _ROOMS else parts[:-1]
+            video = "_".join(folders) or files.stem(path)
+            name = f"{LABELED_DATA}/{video}/{parts[-1]}"
+            if name in names:
+                raise ValueError(f"is named {file_name!r} like another image")
+        except ValueError as error:
+            what = f"image {place} {error}; it is not used"
+            problems.append(Problem(ERROR, path, 0, str(file_name or ""), what))
+            continue
+        names.add(name)
+        found[_key(one.get("id"))] = Picture("/".join(parts), video, name)
+    return found
+
+
+def _animals(
+    told: dict[str, Any],
+    categories: dict[Any, Category],
+    pictures: dict[Any, Picture],
+    bodyparts: list[str],
+    sink: tuple[str, list[Problem]],
+) -> dict[Any, list[Instance]]:
+    """The animals of each image that has any, in the order of images."""
+    path, problems = sink
+    animals: dict[Any, list[Instance]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for place, one in enumerate(told["annotations"], 1):
+        try:
+            number, instance = _animal(one, categories, pictures, bodyparts, counts)
+        except ValueError as error:
+            code = one.get("id", place) if isinstance(one, dict) else place
+            image = pictures.get(_key(one.get("image_id"))) if isinstance(one, dict) else None
+            problems.append(
+                Problem(
+                    ERROR,
+                    path,
+                    0,
+                    image.name if image else "",
+                    f"annotation {code} {error}; it is not used",
+                )
+            )
+            continue
+        if instance is not None:
+            animals[number].append(instance)
+    for what, count in counts.items():
+        problems.append(Problem(WARNING, path, 0, "", f"{count} {what}"))
+    return {number: animals[number] for number in pictures if number in animals}
+
+
+def _animal(
+    one: Any,
+    categories: dict[Any, Category],
+    pictures: dict[Any, Picture],
+    bodyparts: list[str],
+    counts: Counter[str],
+) -> tuple[Any, Instance | None]:
+    if not isinstance(one, dict):
+        raise ValueError("is not a section of keys")
+    number, kind = _key(one.get("image_id")), _key(one.get("category_id"))
+    if number not in pictures:
+        raise ValueError(f"is of image {one.get('image_id')!r}, which is not listed")
+    if kind not in categories:
+        counts["annotations of categories without keypoints are not used"] += 1
+        return number, None
+    if one.get("iscrowd"):
+        counts["annotations of crowds are not used"] += 1
+        return number, None
+    names = categories[kind].names
+    keypoints = np.full((len(bodyparts), 2), np.nan)
+    keypoints[[bodyparts.index(name) for name in names]] = _labeled(one, len(names), counts)
+    if np.isnan(keypoints).all():
+        counts["animals without a labeled keypoint are not used"] += 1
+        return number, None
+    return number, Instance(_track(one), keypoints)
+
+
+def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarray:
+    """(count, 2) x, y of an annotation, NaN = not labeled."""
+    values = one.get("keypoints")
+    if not _are(values, (int, float), 3 * count):
+        raise ValueError(f"must have 3 x {count} keypoints")
+    table = np.array(values, np.float64).reshape(-1, 3)
+    if not set(table[:, 2].tolist()) <= {0.0, 1.0, 2.0}:
+        raise ValueError("has a visibility that is not 0, 1 or 2")
+    labeled = table[:, 2] > 0
+    if not np.isfinite(table[labeled, :2]).all():
+        raise ValueError("has a labeled keypoint that is no number")
+    hidden = int((table[:, 2] == _HIDDEN).sum())
+    if hidden:
+        counts["keypoints are placed but hidden (visibility 1); they are used"] += hidden
+    return np.where(labeled[:, None], table[:, :2], np.nan)
+
+
+def _track(one: dict[str, Any]) -> str:
+    """Who it is: `individual` is what our own export writes, others write `track_id`."""
+    for key in ("individual", "track_id"):
+        if isinstance(one.get(key), (str, int)):
+            return str(one[key])
+    return ""
+
+
+def _are(values: Any, kind: Any, count: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(v, kind) and not isinstance(v, bool) for v in values)
+        and all(not isinstance(v, int) or abs(v) < 1 << 53 for v in values)
+    )
+
+
+def _key(value: Any) -> Any:
+    """Ids are numbers or words; what cannot be one is no id."""
+    if isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return repr(value)
+
+
+def _root(path: str, names: list[str]) -> str:
+    """The folder the names are relative to: the first in which one of the first few exists."""
+    own = files.parent(path)
+    folders = [own, files.join(own, "images"), files.parent(own)]
+    folders.append(files.join(files.parent(own), "images"))
+    for folder in folders:
+        if any(files.exists(files.join(folder, name)) for name in names[:3]):
+            return folder
+    return own

@@ -1,0 +1,102 @@
+"""Folders of crops: Training|Testing / Positive(s)|Negative(s), in any case.
+
+Any other pair (or more) of class folders works too; classes are then sorted by name. Positive comes
+first because DeepMeerkat takes index 0 as positive.
+"""
+
+from beampose.core import files
+from beampose.preprocess import images, split
+from beampose.preprocess.cut import rule_of
+from beampose.preprocess.labels import TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
+
+SPLITS = {
+    "training": TRAIN,
+    "train": TRAIN,
+    "testing": TEST,
+    "test": TEST,
+}
+# What an experiment leaves in its `output`, but `train`, which may hold crops and no other images.
+OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
+CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
+CLASSES["negatives"] = "negative"
+
+
+def read(path: str) -> Labels:
+    """Reads crop folders.
+
+    Raises:
+      FileNotFoundError: no such folder.
+      ValueError: fewer than two class folders with images.
+    """
+    if not files.is_folder(path):
+        raise FileNotFoundError(f"No crop folder {path}.")
+    problems: list[Problem] = []
+    found: list[tuple[str, str, str | None]] = []
+    for folder in _folders(path):
+        declared = SPLITS.get(files.name(folder).lower())
+        for class_folder in _folders(folder) if declared else [folder]:
+            found += [
+                (image, class_of(class_folder), declared)
+                for image in _images(class_folder, problems)
+            ]
+    classes = _ordered({label for _, label, _ in found})
+    if len(classes) < 2:
+        raise ValueError(
+            f"{path} must hold at least two folders of images, such as Positive and Negative "
+            f"(also inside Training and Testing). Found: {', '.join(classes) or 'none'}."
+        )
+    return Labels(
+        items=tuple(
+            LabeledCrop(
+                image=image,
+                name=image[len(path.rstrip("/")) + 1 :],
+                video=split.video_of_crop(image),
+                file=files.parent(image),
+                row=0,
+                label=classes.index(label),
+                split=declared,
+            )
+            for image, label, declared in found
+        ),
+        classes=classes,
+        rule=rule_of(path),
+        problems=tuple(problems),
+    )
+
+
+def _folders(path: str) -> list[str]:
+    """Folders of crops; where an experiment writes into its own crops, not its results."""
+    results = OF_EXPERIMENTS if files.exists(files.join(path, "dataset", "COMPLETED")) else ()
+    return [
+        child
+        for child in files.children(path)
+        if not files.name(child).startswith(".")
+        and files.name(child) not in results
+        and files.is_folder(child)
+    ]
+
+
+def class_of(folder: str) -> str:
+    """The class that a folder's name says."""
+    lower = files.name(folder).lower()
+    return CLASSES.get(lower, lower)
+
+
+def _images(folder: str, problems: list[Problem]) -> list[str]:
+    found = []
+    for child in files.children(folder):
+        if files.name(child).startswith("."):
+            continue
+        if files.is_folder(child):
+            what = "is a folder inside a class folder"
+        elif files.suffix(child) not in images.SUFFIXES:
+            what = f"is not an image ({', '.join(images.SUFFIXES)})"
+        else:
+            found.append(child)
+            continue
+        problems.append(Problem(WARNING, folder, 0, child, f"{what}; it is not read"))
+    return found
+
+
+def _ordered(labels: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(labels, key=lambda label: (label != "positive", label)))

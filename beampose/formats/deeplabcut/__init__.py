@@ -1,0 +1,1 @@
+"""DeepLabCut's projects, labels, shuffles, predictions and tracks: readers and writers."""

@@ -1,0 +1,237 @@
+"""DeepLabCut projects: config.yaml and labeled-data/*/CollectedData_*.h5 or .csv.
+
+Names are trusted, places are not: project_path, the paths in video_sets and the order of columns
+are never used. An image is looked for in the folder of its label file, under its file name.
+
+A project of several animals (`multianimalproject: true`) names individuals. Its unique bodyparts,
+those of the scene, belong to an individual `single`, in DeepLabCut's files and in `Labels` alike.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from beampose.core import files
+from beampose.formats.deeplabcut import collected_data
+from beampose.formats.deeplabcut.collected_data import Table
+from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
+
+LABELED_DATA = "labeled-data"
+INDIVIDUAL = "individual1"
+MULTI = "MULTI!"
+
+
+class Names(NamedTuple):
+    """What a project names.
+
+    Attributes:
+      scorer: whose labels.
+      individuals: with `single` as the last where there are unique bodyparts.
+      bodyparts, unique: all, and which of them belong to the scene.
+      several: whether it is a project of several animals.
+    """
+
+    scorer: str
+    individuals: tuple[str, ...]
+    bodyparts: tuple[str, ...]
+    unique: tuple[str, ...]
+    several: bool
+
+
+def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = None) -> Labels:
+    """Reads a project.
+
+    Args:
+      path: the project folder or its config.yaml.
+      scorer: whose labels; the config's scorer if None.
+      bodyparts: names and order; the config's if None.
+
+    Raises:
+      FileNotFoundError: no config.yaml or no labeled-data.
+      ValueError: config.yaml cannot be read.
+    """
+    root = files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
+    file = path if root != path else files.join(root, "config.yaml")
+    config = _config(file)
+    names = _names(config, file, scorer, bodyparts)
+    folders = _label_folders(root)
+    problems: list[Problem] = []
+    frames: list[LabeledFrame] = []
+    for folder in folders:
+        table = collected_data.find(folder, names.scorer, problems, several=names.several)
+        if table is not None:
+            frames += _frames(table, folder, names, problems)
+    return Labels(
+        items=tuple(frames),
+        bodyparts=names.bodyparts,
+        individuals=names.individuals,
+        unique_bodyparts=names.unique,
+        edges=_edges(config, names.bodyparts, root, problems),
+        scorer=names.scorer,
+        project=f"{config.get('Task') or 'project'}{config.get('date') or ''}",
+        problems=tuple(problems),
+    )
+
+
+def _config(file: str) -> dict[str, Any]:
+    if not files.exists(file):
+        raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
+    try:
+        config = yaml.safe_load(files.read_bytes(file).decode("utf-8", "replace"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is not YAML: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{file} must hold keys and values.")
+    return config
+
+
+def _names(
+    config: dict[str, Any], file: str, scorer: str | None, bodyparts: list[str] | None
+) -> Names:
+    scorer = scorer or str(config.get("scorer") or "")
+    several = bool(config.get("multianimalproject")) or config.get("bodyparts") == MULTI
+    if not several:
+        chosen = bodyparts or _listed(config, "bodyparts", file)
+        return Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several)
+    individuals = _listed(config, "individuals", file)
+    if SINGLE in individuals:
+        raise ValueError(
+            f"{file} names an individual {SINGLE!r}, which is what unique bodyparts belong to: "
+            "rename it, in the label files too."
+        )
+    common = _listed(config, "multianimalbodyparts", file)
+    unique = _listed(config, "uniquebodyparts", file) if config.get("uniquebodyparts") else []
+    both = sorted(set(common) & set(unique))
+    if both:
+        raise ValueError(f"{file}: {both[0]!r} is both a unique bodypart and one of every animal.")
+    chosen = bodyparts or [*common, *unique]
+    of_scene = tuple(name for name in chosen if name in unique)
+    slots = (*individuals, SINGLE) if of_scene else tuple(individuals)
+    return Names(scorer, slots, tuple(chosen), of_scene, several)
+
+
+def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
+    names = config.get(key)
+    if not isinstance(names, list) or not names:
+        raise ValueError(f"{file} must list {key}. Received: {names!r}.")
+    names = [str(name) for name in names]
+    if len(set(names)) < len(names):
+        what = "an individual" if key == "individuals" else "a bodypart"
+        raise ValueError(f"{file} names {what} twice: {', '.join(names)}.")
+    return names
+
+
+def _label_folders(root: str) -> list[str]:
+    labeled = files.join(root, LABELED_DATA)
+    if not files.is_folder(labeled):
+        raise FileNotFoundError(
+            f"{labeled} does not exist: the project has no labeled frames. `beampose "
+            "extract-frames` chooses frames to label, `import-labels` takes labels over."
+        )
+    return [
+        child
+        for child in files.children(labeled)
+        if files.is_folder(child)
+        and not files.name(child).startswith(".")
+        # DeepLabCut's check_labels writes drawings into <video>_labeled.
+        and not files.name(child).endswith("_labeled")
+    ]
+
+
+def _edges(
+    config: dict[str, Any], bodyparts: tuple[str, ...], root: str, problems: list[Problem]
+) -> tuple[tuple[str, str], ...]:
+    edges = []
+    for pair in config.get("skeleton") or []:
+        if isinstance(pair, list) and len(pair) == 2 and set(map(str, pair)) <= set(bodyparts):
+            edges.append((str(pair[0]), str(pair[1])))
+        else:
+            what = f"skeleton edge {pair!r} must be a pair of bodyparts; it is not drawn"
+            problems.append(Problem(WARNING, f"{root}/config.yaml", 0, "", what))
+    return tuple(edges)
+
+
+def _frames(table: Table, folder: str, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
+    places = _places(table, names, problems)
+    frames = []
+    for name, row, values in zip(table.names, table.rows, table.values, strict=True):
+        try:
+            image = files.parts(name)[-1]
+        except (ValueError, IndexError):
+            what = "the image must be named by a path inside the project; the row is not used"
+            problems.append(Problem(ERROR, table.file, row, name, what))
+            continue
+        keypoints = np.full((len(names.individuals), len(names.bodyparts), 2), np.nan)
+        for place, column in places.items():
+            keypoints[place] = values[column]
+        # A point with one coordinate is no point.
+        half = np.asarray(np.isnan(keypoints).any(-1) & ~np.isnan(keypoints).all(-1))
+        if half.any():
+            which = ", ".join(_called(names, i, j) for i, j in np.argwhere(half))
+            what = f"{which} has only one of x and y; taken as not labeled"
+            problems.append(Problem(WARNING, table.file, row, name, what))
+            keypoints[half] = np.nan
+        video = files.name(folder)
+        frames.append(
+            LabeledFrame(
+                image=files.join(folder, image),
+                name=f"{LABELED_DATA}/{video}/{image}",
+                video=video,
+                file=table.file,
+                row=row,
+                keypoints=keypoints,
+            )
+        )
+    return frames
+
+
+def _called(names: Names, individual: int, bodypart: int) -> str:
+    if not names.several:
+        return names.bodyparts[bodypart]
+    return f"{names.bodyparts[bodypart]} of {names.individuals[individual]}"
+
+
+def _places(table: Table, names: Names, problems: list[Problem]) -> dict[tuple[int, int, int], int]:
+    """Which column holds which coordinate, (individual, bodypart, axis), found by name."""
+
+    def warn(what: str) -> None:
+        problems.append(Problem(WARNING, table.file, 0, "", what))
+
+    places: dict[tuple[int, int, int], int] = {}
+    for column, (_, individual, bodypart, coord) in enumerate(table.columns):
+        # Labels of one animal name no individual.
+        owner = individual if names.several else INDIVIDUAL
+        if owner in names.individuals and bodypart in names.bodyparts and coord in ("x", "y"):
+            slot = names.individuals.index(owner)
+            places[slot, names.bodyparts.index(bodypart), "xy".index(coord)] = column
+    others = sorted({scorer for scorer, *_ in table.columns} - {names.scorer})
+    if others:
+        warn(f"scorer mismatch: columns are by {', '.join(others)}, config says {names.scorer}")
+    for name in sorted({_unknown(names, *column[1:3]) for column in table.columns} - {""}):
+        warn(f"unknown {name}: not in config.yaml; its labels are not used")
+    for i, j in _expected(names):
+        if (i, j, 0) not in places or (i, j, 1) not in places:
+            of = f" of {names.individuals[i]!r}" if names.several else ""
+            missing = f"bodypart {names.bodyparts[j]!r}{of} of config.yaml"
+            warn(f"{missing} has no columns here; taken as not labeled")
+            places.pop((i, j, 0), None)
+            places.pop((i, j, 1), None)
+    return places
+
+
+def _unknown(names: Names, individual: str, bodypart: str) -> str:
+    """What of a column the config does not name, in words."""
+    if names.several and individual not in (*names.individuals, SINGLE):
+        return f"individual {individual!r}"
+    return "" if bodypart in names.bodyparts else f"bodypart {bodypart!r}"
+
+
+def _expected(names: Names) -> list[tuple[int, int]]:
+    """Individual and bodypart of every point a file should have."""
+    return [
+        (i, j)
+        for i, individual in enumerate(names.individuals)
+        for j, bodypart in enumerate(names.bodyparts)
+        if (individual == SINGLE) == (bodypart in names.unique)
+    ]

@@ -1,0 +1,54 @@
+"""What DeepMeerkat 3 reviews: a folder for each video with annotations.csv and parameters.csv.
+
+Its Review window compares frames as text and counts them from 1, so they are plain integers. It
+finds the video by the row source_video of parameters.csv, which must be a local path.
+"""
+
+import csv
+from typing import Any
+
+from beampose.core import storage
+from beampose.formats.detection_table import Detections
+
+ANNOTATIONS, PARAMETERS = "annotations.csv", "parameters.csv"
+HEADER = ("frame", "clock", "x", "y", "h", "w", "label", "score")
+
+
+def write(folder: storage.Address, found: Detections, fps: float) -> None:
+    """Writes annotations.csv: a row a detection, height before width as DeepMeerkat has it."""
+    tops = found.scores.max(axis=1, initial=0)
+    with _table(folder, ANNOTATIONS) as rows:
+        rows.writerow(HEADER)
+        for i, (x, y, width, height) in enumerate(found.places.tolist()):
+            frame = int(found.frames[i])
+            label = found.classes[found.labels[i]]
+            place = (x, y, height, width)
+            rows.writerow((frame + 1, clock(frame, fps), *place, label, f"{tops[i]:.4f}"))
+
+
+def write_parameters(folder: storage.Address, video: str, values: dict[str, Any]) -> None:
+    """Writes parameters.csv: rows `name,value`, sorted, among them the address of the video."""
+    with _table(folder, PARAMETERS) as rows:
+        rows.writerows(sorted({**values, "source_video": video}.items()))
+
+
+def clock(frame: int, fps: float) -> str:
+    """h:mm:ss of a frame that counts from 0."""
+    seconds = int(frame / fps) if fps else 0
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+class _table:
+    """A csv file, whole or not at all."""
+
+    def __init__(self, folder: storage.Address, name: str):
+        self._replacing = storage.replacing(storage.place(folder, name))
+
+    def __enter__(self):
+        temporary = self._replacing.__enter__()
+        self._stream = temporary.open("w", encoding="utf-8", newline="")
+        return csv.writer(self._stream, lineterminator="\n")
+
+    def __exit__(self, *error):
+        self._stream.close()
+        return self._replacing.__exit__(*error)

@@ -1,0 +1,143 @@
+"""Detections of a video as a table: what a crop model said about every box."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beampose.core import storage
+
+POSITIVE, NEGATIVE = "positive", "negative"
+
+
+class Detections(NamedTuple):
+    """Boxes of a video with what was found in them, in order of frames.
+
+    Attributes:
+      classes: names, in the order of the model.
+      frames: int64 (n,), from 0.
+      boxes: int32 (n,), number of the box in its frame.
+      places: int32 (n, 4) x, y, width, height in pixels.
+      detector: float32 (n,), what the detector of boxes said; NaN of motion.
+      scores: float32 (n, classes), probabilities.
+      spread: float32 (n, classes) of several heads, else (n, 0).
+      embedding: float32 (n, dims), what crops are compared by.
+      dismissed: bool (n,), by a person.
+    """
+
+    classes: tuple[str, ...]
+    frames: np.ndarray
+    boxes: np.ndarray
+    places: np.ndarray
+    detector: np.ndarray
+    scores: np.ndarray
+    spread: np.ndarray
+    embedding: np.ndarray
+    dismissed: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Index of the class with the highest score, (n,)."""
+        return self.scores.argmax(axis=1)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """How surely something is there, (n,): all but the score of class `negative`, if any."""
+        if NEGATIVE in self.classes:
+            return 1 - self.scores[:, self.classes.index(NEGATIVE)]
+        return self.scores.max(axis=1, initial=0)
+
+    def hits(self, threshold: float) -> np.ndarray:
+        """Which of them count, bool (n,): sure enough and not dismissed."""
+        return (self.confidence >= threshold) & ~self.dismissed
+
+    def only(self, chosen: np.ndarray) -> "Detections":
+        """Some of them, by mask or by number."""
+        return Detections(self.classes, *(column[chosen] for column in self[1:]))
+
+
+def of_arrays(arrays: dict[str, np.ndarray], classes: Sequence[str]) -> Detections:
+    """From the arrays of `beampose.pipelines.predict.crops_predictor`."""
+    count = len(arrays["frames"])
+    return Detections(
+        tuple(classes),
+        arrays["frames"],
+        arrays["boxes"],
+        arrays["places"],
+        arrays["detector"],
+        arrays["scores"],
+        arrays["spread"],
+        arrays["embedding"].astype(np.float32),
+        np.zeros(count, bool),
+    )
+
+
+def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> None:
+    """Writes a Parquet file, a row a box, whole or not at all.
+
+    Args:
+      about: text by name, kept beside the columns.
+    """
+    columns: dict[str, Any] = {
+        "frame": found.frames,
+        "box": found.boxes,
+        **{name: found.places[:, i] for i, name in enumerate(("x", "y", "width", "height"))},
+        "detector": found.detector,
+        "label": np.array(found.classes, object)[found.labels] if len(found.frames) else [],
+        "score": found.scores.max(axis=1, initial=0),
+        "confidence": found.confidence.astype(np.float32),
+        **{f"score_{name}": found.scores[:, i] for i, name in enumerate(found.classes)},
+    }
+    if found.spread.shape[1]:
+        spread = {f"spread_{name}": found.spread[:, i] for i, name in enumerate(found.classes)}
+        columns.update(spread)
+    columns["dismissed"] = found.dismissed
+    texts = {"label": pa.string()}
+    texts = {"label": pa.string()}
+    table = pa.table({name: pa.array(v, texts.get(name)) for name, v in columns.items()})
+    dims = found.embedding.shape[1]
+    if dims:
+        flat = pa.array(np.ascontiguousarray(found.embedding, np.float32).ravel())
+        table = table.append_column("embedding", pa.FixedSizeListArray.from_arrays(flat, dims))
+    metadata = {k.encode(): str(v).encode() for k, v in about.items()}
+    with storage.replacing(file) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), str(temporary), compression="zstd")
+
+
+def read(file: storage.Address) -> Detections:
+    """What `write` wrote.
+
+    Raises:
+      ValueError: it is no such file.
+    """
+    try:
+        with storage.local(file) as copy:
+            table = pq.read_table(str(copy))
+        names = table.column_names
+        classes = tuple(n.removeprefix("score_") for n in names if n.startswith("score_"))
+
+        def columns(*wanted: str) -> np.ndarray:
+            stacked = [table[name].to_numpy() for name in wanted]
+            return np.stack(stacked, axis=1) if stacked else np.empty((len(table), 0), np.float32)
+
+        spread = [f"spread_{name}" for name in classes if f"spread_{name}" in names]
+        embedding = np.empty((len(table), 0), np.float32)
+        if "embedding" in names:
+            column = table["embedding"].combine_chunks()
+            flat = column.flatten().to_numpy(zero_copy_only=False)
+            embedding = flat.reshape(len(table), column.type.list_size)
+        return Detections(
+            classes,
+            table["frame"].to_numpy(),
+            table["box"].to_numpy(),
+            columns("x", "y", "width", "height"),
+            table["detector"].to_numpy(),
+            columns(*(f"score_{name}" for name in classes)),
+            columns(*spread),
+            embedding,
+            table["dismissed"].to_numpy(zero_copy_only=False),
+        )
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise ValueError(f"{file} is not a table of detections: {error}.") from error

@@ -1,0 +1,213 @@
+"""Individuals of a video before they are tracked: an hdf5 that is written and read in pieces."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from beampose.core import storage
+from beampose.preprocess import h5
+
+# Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
+ENDING = "_individuals.hdf5"
+FORMAT = 1
+# What a descriptor of an animal cut out is called, beside those of its bodyparts.
+CROP = "(crop)"
+# Frames that a chunk of the file holds.
+_CHUNK = 64
+# Frames that are read at a time.
+SLICE = 512
+
+
+class Head(NamedTuple):
+    """What the arrays are of.
+
+    Attributes:
+      scorer: as in the names of files.
+      individuals: names of rows, without `single`.
+      bodyparts: of the animals.
+      unique: bodyparts of the scene.
+      identity: whether the model says who is who: rows are then always the same individuals.
+      model_digest: of the SavedModel.
+      frames: how many the video has.
+      fps, height, width: of the video.
+    """
+
+    scorer: str
+    individuals: Sequence[str]
+    bodyparts: Sequence[str]
+    unique: Sequence[str]
+    identity: bool
+    model_digest: str
+    frames: int
+    fps: float
+    height: int
+    width: int
+
+
+def write(stem: storage.Address, head: Head, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
+    """Writes the file whole or not at all; memory holds one piece.
+
+    Args:
+      pieces: arrays of some frames, joined along the first axis, always of the same names:
+        `frames` int64 (n,), numbers that rise;
+        `keypoints` float32 (n, individuals, bodyparts, 3), x, y in source pixels, likelihood, NaN =
+        missing; `single` (n, unique, 3) likewise; `peaks` (n, bodyparts and unique, peaks, 3), all
+        places that were found, likelihood 0 = none; `descriptors` float16 (n, individuals,
+        bodyparts, dims), the features at each keypoint, 0 where it is missing; and maybe `crops`
+        float16 (n, individuals, dims), those of each animal cut out.
+    """
+    target = storage.place(f"{stem}{ENDING}")
+    with storage.replacing(target) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["head"] = json.dumps({"format": FORMAT, **head._asdict()})
+        for piece in pieces:
+            for name, values in piece.items():
+                # Without unique bodyparts there is nothing of them to keep.
+                if 0 not in values.shape[1:]:
+                    _append(file, name, values)
+
+
+def _append(file: h5py.File, name: str, values: np.ndarray) -> None:
+    if name not in file:
+        # Most of it is noise: more compression takes time and saves nothing.
+        file.create_dataset(
+            name,
+            data=values,
+            maxshape=(None, *values.shape[1:]),
+            chunks=(_CHUNK, *values.shape[1:]),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        return
+    dataset = file[name]
+    assert isinstance(dataset, h5py.Dataset)
+    dataset.resize(len(dataset) + len(values), axis=0)
+    dataset[-len(values) :] = values
+
+
+class Individuals:
+    """An open file.
+
+    Attributes:
+      head: what the arrays are of.
+      count: frames that were looked at.
+      dims: of a descriptor.
+      described_by: what descriptors are of: bodyparts, and `CROP` if animals were cut out.
+    """
+
+    def __init__(self, file: h5py.File, name: str):
+        self._file = file
+        self.head = _head(file, name)
+        missing = {"single"} if not self.head.unique else set()
+        missing |= {"crops"} if "crops" not in file else set()
+        there = [key for key in _AXES if key not in missing]
+        shapes = {key: self._dataset(key, name).shape for key in there}
+        self.count = shapes["frames"][0]
+        self.dims = shapes["descriptors"][-1]
+        animals, parts, unique = (
+            len(self.head.individuals),
+            len(self.head.bodyparts),
+            len(self.head.unique),
+        )
+        expected = {
+            "frames": (self.count,),
+            "keypoints": (self.count, animals, parts, 3),
+            "single": (self.count, unique, 3),
+            "peaks": (self.count, parts + unique, *shapes["peaks"][2:3], 3),
+            "descriptors": (self.count, animals, parts, self.dims),
+            "crops": (self.count, animals, self.dims),
+        }
+        if shapes != {key: expected[key] for key in there}:
+            raise ValueError(f"{name}: arrays must be {expected}. Received: {shapes}.")
+        self.described_by = [*self.head.bodyparts, *([] if "crops" in missing else [CROP])]
+
+    def each(self, *names: str) -> Iterator[dict[str, np.ndarray]]:
+        """The arrays of those names, some frames at a time."""
+        for start in range(0, self.count, SLICE):
+            yield {name: self._sliced(name, start) for name in names}
+
+    @property
+    def pieces(self) -> int:
+        """How many `each` gives."""
+        return -(-self.count // SLICE)
+
+    def whole(self, name: str) -> np.ndarray:
+        """All frames of an array: of `frames`, `keypoints`, or `single`."""
+        if name == "single" and not self.head.unique:
+            return np.zeros((self.count, 0, 3), np.float32)
+        return self._dataset(name)[:]
+
+    def described(self, rows: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Descriptors of some individuals, float16 (n, described_by, dims), and which of them are
+        there, bool (n, described_by).
+
+        Args:
+          rows: int (n,), which of the frames looked at.
+          slots: int (n,), which individual there.
+        """
+        parts, tokens = len(self.head.bodyparts), len(self.described_by)
+        found = np.zeros((len(rows), tokens, self.dims), np.float16)
+        there = np.zeros((len(rows), tokens), bool)
+        for number in np.unique(rows // SLICE):
+            of_slice = np.flatnonzero(rows // SLICE == number)
+            place = rows[of_slice] - number * SLICE, slots[of_slice]
+            start = int(number) * SLICE
+            found[of_slice, :parts] = self._sliced("descriptors", start)[place]
+            there[of_slice, :parts] = ~np.isnan(self._sliced("keypoints", start)[place][..., 0])
+            if tokens > parts:
+                found[of_slice, parts] = self._sliced("crops", start)[place]
+                there[of_slice, parts] = there[of_slice, :parts].any(axis=1)
+        return found, there
+
+    def _sliced(self, name: str, start: int) -> np.ndarray:
+        return self._dataset(name)[start : start + SLICE]
+
+    def _dataset(self, key: str, name: str = "") -> h5py.Dataset:
+        found = h5.dataset(self._file, key)
+        if found is None or found.ndim != _AXES[key]:
+            raise ValueError(f"{name} has no array {key!r}: predict the video again.")
+        return found
+
+
+_AXES = {"frames": 1, "keypoints": 4, "single": 3, "peaks": 4, "descriptors": 4, "crops": 3}
+
+
+def source(stem: storage.Address) -> str:
+    """Names the individuals of a video: others if another model, setting or video made them.
+
+    Args:
+      stem: of the predictions, whose summary says so.
+    """
+    file = storage.place(f"{stem}.json")
+    said = storage.read_json(file) if file.is_file() else {}
+    keys = ("model_digest", "settings_digest", "video_bytes")
+    return storage.digest([said.get(key) for key in keys])[:16]
+
+
+@contextlib.contextmanager
+def read(stem: storage.Address) -> Iterator[Individuals]:
+    """The file of a video, open.
+
+    Raises:
+      FileNotFoundError: there is none.
+      ValueError: it is damaged, or something else.
+    """
+    path = f"{stem}{ENDING}"
+    with h5.opened(path) as file:
+        yield Individuals(file, path)
+
+
+def _head(file: h5py.File, name: str) -> Head:
+    try:
+        found: dict[str, Any] = json.loads(str(file.attrs["head"]))
+        if found.pop("format") != FORMAT:
+            raise ValueError("of another version of beampose")
+        return Head(**found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} does not hold the individuals of a video ({error}): predict it again."
+        ) from None

@@ -1,0 +1,80 @@
+"""From animals listed frame by frame, with or without tracks, to fixed individuals."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from beampose.formats.deeplabcut.project_labels import INDIVIDUAL
+from beampose.preprocess.labels import SINGLE, WARNING, Problem
+
+# Tracks of the same animal in pieces are many more than animals are ever seen at once.
+_PIECES = 2
+
+
+class Instance(NamedTuple):
+    """An animal in one frame: its track, or "" if nobody said, and (bodyparts, 2) x, y."""
+
+    track: str
+    keypoints: np.ndarray
+
+
+def arrange(
+    frames: Sequence[Sequence[Instance]],
+    *,
+    tracks: Sequence[str],
+    bodyparts: int,
+    file: str,
+    problems: list[Problem],
+    scene: bool = False,
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Gives every animal of every frame a place among fixed individuals.
+
+    A track is an individual, unless there are more than twice as many tracks as animals are ever
+    seen at once: then they are pieces, and animals take places in the order they are listed.
+
+    Args:
+      tracks: names in the order of the source, also of tracks without labels.
+      scene: whether a track `single` is the scene, as DeepLabCut means it, and no animal.
+
+    Returns:
+      Names of the individuals, and of each frame (individuals, bodyparts, 2), NaN = not labeled.
+    """
+    most = max(map(len, frames), default=0)
+    used = [name for name in tracks if any(one.track == name for frame in frames for one in frame)]
+    names = list(tracks)
+    if len(used) > _PIECES * most:
+        what = (
+            f"{len(used)} tracks of at most {most} animals at once are pieces of tracks: the "
+            "animals of a frame are taken in the order they are listed"
+        )
+        problems.append(Problem(WARNING, file, 0, "", what))
+        names = []
+    if most <= 1 and len(names) <= 1:
+        names = [INDIVIDUAL]
+    free = (f"individual{i}" for i in range(1, len(names) + most + 1))
+    names += [name for name in free if name not in names][: max(most - len(names), 0)]
+    placed = [_placed(frame, names, bodyparts) for frame in frames]
+    return tuple(name if scene else _animal(name) for name in names), placed
+
+
+def _animal(name: str) -> str:
+    """DeepLabCut takes every individual whose name holds `single` for the scene."""
+    return name.replace(SINGLE, SINGLE.capitalize())
+
+
+def _placed(frame: Sequence[Instance], names: Sequence[str], bodyparts: int) -> np.ndarray:
+    found = np.full((len(names), bodyparts, 2), np.nan)
+    taken: dict[int, Instance] = {}
+    waiting = []
+    for one in frame:
+        place = names.index(one.track) if one.track in names else -1
+        if place < 0 or place in taken:
+            waiting.append(one)
+        else:
+            taken[place] = one
+    places = (i for i in range(len(names)) if i not in taken)
+    taken |= dict(zip(list(places), waiting, strict=False))
+    for place, one in taken.items():
+        found[place] = one.keypoints
+    return found

@@ -1,0 +1,129 @@
+"""Labeled frames as image files of their own: where each goes, its bytes, its size."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from beampose.core import files, storage
+from beampose.formats import kept_files
+from beampose.preprocess import images, inside
+from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
+
+_THREADS = 4
+# What DeepLabCut and our own reader take for drawings of labels.
+_DRAWINGS = "_labeled"
+_TOGETHER = 64
+
+
+class Picture(NamedTuple):
+    """A frame that could be read: its folder and name in a project, and its size."""
+
+    frame: LabeledFrame
+    video: str
+    name: str
+    height: int
+    width: int
+
+
+class Copied(NamedTuple):
+    """Pictures, what could not be read, and how many files had to be written."""
+
+    pictures: list[Picture]
+    problems: list[Problem]
+    written: int
+
+
+def copy(
+    frames: Sequence[LabeledFrame],
+    folder: storage.Address,
+    *,
+    overwrite: bool,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Copied:
+    """Writes `<folder>/<video>/<image>` of every frame.
+
+    Raises:
+      ValueError: another image is there already, and `overwrite` is not set.
+    """
+    named, problems = _named(frames)
+    found: list[Picture] = []
+    written = 0
+    read = _read(named)
+    for (frame, video, name), told in progress(read):
+        if isinstance(told, str):
+            problems.append(Problem(ERROR, frame.file, frame.row, frame.name, told))
+            continue
+        data, height, width = told
+        file = kept_files.File(storage.place(folder, video, name), data)
+        if not overwrite:
+            kept_files.refuse(kept_files.conflicts([file]))
+        written += kept_files.write(file)
+        found.append(Picture(frame, video, name, height, width))
+    return Copied(found, problems, written)
+
+
+def refuse_none(copied: Copied, labeled: int) -> None:
+    """Raises ValueError if none of so many labeled images could be read; the text says why."""
+    if not copied.pictures:
+        why = f": {copied.problems[0].what}" if copied.problems else "."
+        raise ValueError(f"None of {labeled} labeled images can be read{why}")
+
+
+def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:
+    """Where frames would go, before any is read; their sizes are not known."""
+    return [Picture(frame, video, name, 0, 0) for frame, video, name in _named(frames)[0]]
+
+
+def by_video(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
+    found: dict[str, list[Picture]] = defaultdict(list)
+    for picture in pictures:
+        found[picture.video].append(picture)
+    return dict(found)
+
+
+def _named(
+    frames: Sequence[LabeledFrame],
+) -> tuple[list[tuple[LabeledFrame, str, str]], list[Problem]]:
+    """Each frame with the folder and the file it goes to; two must not share one."""
+    found, problems, taken = [], [], {}
+    for frame in frames:
+        try:
+            (name,) = files.parts(files.name(frame.name))
+            (video,) = files.parts(frame.video)
+        except ValueError:
+            what = f"cannot be a file of the folder {frame.video!r}; not written"
+            problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
+            continue
+        video = video.lstrip(".") or "video"
+        video += "_frames" if video.endswith(_DRAWINGS) else ""
+        other = taken.setdefault((video, name), frame)
+        if other is not frame:
+            what = f"has the name of row {other.row} of {files.name(other.file)}; not written"
+            problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
+            continue
+        found.append((frame, video, name))
+    return found, problems
+
+
+def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
+    """Each with (bytes, height, width), or with what is wrong; a few are read ahead."""
+    readers = images.readers((frame.image for frame, *_ in named), _THREADS)
+    with ThreadPoolExecutor(readers) as pool:
+        for start in range(0, len(named), _TOGETHER):
+            some = named[start : start + _TOGETHER]
+            yield from zip(some, pool.map(_bytes, some), strict=True)
+
+
+def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
+    frame, _, name = one
+    try:
+        pixels = images.load(frame.image, once=True)[0]
+        own = inside.parse(frame.image) is None
+        as_it_is = own and files.suffix(frame.image) == files.suffix(name)
+        data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
+    except FileNotFoundError:
+        return f"image missing: no file {frame.image}"
+    except (OSError, ValueError) as error:
+        return f"image {error}"
+    return data, *pixels.shape[:2]

@@ -1,0 +1,1 @@
+"""SLEAP's labels and predictions: reader and writer."""

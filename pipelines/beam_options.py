@@ -1,0 +1,71 @@
+"""Beam options from the words after `--`; the only file that knows one runner from another."""
+
+import difflib
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
+from beampose.pipelines.beam_runner import LocalRunner
+
+from beampose.core.files import is_address
+
+LOCAL = "LocalRunner"
+
+
+class NetworkOptions(PipelineOptions):
+    """What the steps that run a network need, and no other step."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser):
+        parser.add_argument(
+            "--network_accelerator",
+            help="GPU of those workers, such as type:nvidia-tesla-t4;count:1;install-nvidia-driver",
+        )
+        parser.add_argument("--network_min_ram", help="memory of those workers, such as 16GB")
+
+    @classmethod
+    def hints(cls, options: PipelineOptions) -> dict[str, str]:
+        """Resource hints for `with_resource_hints`."""
+        chosen = options.view_as(cls)
+        hints = {"accelerator": chosen.network_accelerator, "min_ram": chosen.network_min_ram}
+        return {name: value for name, value in hints.items() if value}
+
+
+def parse(words: Sequence[str]) -> PipelineOptions:
+    """Options of a run; without `--runner` everything happens in this process.
+
+    Raises:
+      ValueError: an option Beam does not know. Beam itself would only warn and go on.
+    """
+    options = PipelineOptions(list(words))
+    known = options.get_all_options()
+    everything = options.get_all_options(retain_unknown_options=True)
+    unknown = sorted(set(everything) - set(known))
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean --{close[0]}?" if close else ""
+        raise ValueError(f"Beam has no option --{unknown[0]}.{hint}")
+    stray = [word for word in words if not word.startswith("-")]
+    values = {str(value) for value in everything.values() if not isinstance(value, (list, dict))}
+    values |= {str(v) for value in everything.values() if isinstance(value, list) for v in value}
+    if stray and stray[0] not in values:
+        raise ValueError(f"Beam options look like --name=value. Received: {stray[0]!r}.")
+    # What a worker runs is imported from the distribution, never pickled from the main module.
+    options.view_as(SetupOptions).save_main_session = False
+    standard = options.view_as(StandardOptions)
+    if standard.runner in (None, LOCAL, f"{LocalRunner.__module__}.{LOCAL}"):
+        standard.runner = f"{LocalRunner.__module__}.{LOCAL}"
+    return options
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the job runs in this process."""
+    return options.view_as(StandardOptions).runner == f"{LocalRunner.__module__}.{LOCAL}"
+
+
+def check_reachable(options: PipelineOptions, address: str, what: str) -> None:
+    """Raises ValueError where workers on other machines could not see a folder of this one."""
+    if not is_local(options) and not is_address(address):
+        raise ValueError(
+            f"{what} is {address}, a folder of this machine that workers on other machines cannot "
+            "see. Set `output` to an address such as gs://bucket/folder, or give --cloud."
+        )

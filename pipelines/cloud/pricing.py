@@ -1,0 +1,126 @@
+"""What a plan costs on Google Cloud, step by step, from a dated table; and the refusal above."""
+
+import os
+from typing import Any, NamedTuple
+
+from beampose.pipelines.cloud.cloud_settings import Cloud
+from beampose.pipelines.planning import IMAGES_A_WORKER, Plan
+
+# Frames of videos a prediction job gets a worker for.
+FRAMES_A_WORKER = 20_000
+# Image pull, environment and export of a training, minutes.
+TRAINING_START = 6.0
+
+
+class Cost(NamedTuple):
+    """A step: what runs for how many hours, and the amount in the table's currency."""
+
+    step: str
+    what: str
+    hours: float
+    amount: float
+
+
+def costs(found: Plan, cloud: Cloud, table: dict[str, Any], *, trials: int = 1) -> dict[str, Cost]:
+    """Costs by step: features, train, predict, and a month of the store.
+
+    Times are those of this machine, by core for the jobs on Dataflow. The amounts are estimates:
+    what a price in the table rests on stands there.
+
+    Args:
+      trials: trainings of a search.
+
+    Raises:
+      ValueError: the table lacks a machine or an accelerator of the settings.
+    """
+    cores = os.cpu_count() or 1
+    total = found.images + found.copies
+    made = {
+        "features": _dataflow(
+            "features", found.features_seconds * cores, total / IMAGES_A_WORKER, cloud, table
+        ),
+        "train": _training(found.train_seconds, cloud, table, trials),
+        "store": Cost(
+            "store",
+            f"{found.bytes / 1e9:.2f} GB a month",
+            0.0,
+            found.bytes / 1e9 * _number(table, "storage_gb_month"),
+        ),
+    }
+    if found.frames:
+        seconds = found.frames * found.seconds_each * cores
+        workers = found.frames / FRAMES_A_WORKER
+        made["predict"] = _dataflow("predict", seconds, workers, cloud, table)
+    return made
+
+
+def describe(found: dict[str, Cost], table: dict[str, Any]) -> str:
+    """Costs for people."""
+    currency = table.get("currency", "USD")
+    lines = [
+        f"{one.step:<9} {one.amount:8.2f} {currency}  {one.what}"
+        + (f", {one.hours * 60:.0f} min" if one.hours else "")
+        for one in found.values()
+    ]
+    total = sum(one.amount for one in found.values())
+    lines.append(f"total     {total:8.2f} {currency}  by prices of {table.get('date')}, estimated")
+    return "\n".join(lines)
+
+
+def check(found: list[Cost], limit: float | None) -> None:
+    """Raises ValueError if the steps cost more than the limit."""
+    amount = sum(one.amount for one in found)
+    if limit is not None and amount > limit:
+        steps = " and ".join(one.step for one in found)
+        raise ValueError(
+            f"{steps} would cost about {amount:.2f}, above the limit of {limit:g}. Nothing was "
+            "sent. `beampose plan CONFIG --cloud FILE` shows what costs; --budget AMOUNT or "
+            "max_cost in the settings moves the limit."
+        )
+
+
+def _dataflow(
+    step: str, core_seconds: float, wanted: float, cloud: Cloud, table: dict[str, Any]
+) -> Cost:
+    settings = cloud.dataflow
+    machine = _entry(table, "dataflow", "machines", settings.machine_type)
+    workers = max(1, min(settings.max_workers, round(wanted)))
+    hours = core_seconds / 3600 / (workers * machine["vcpu"]) + table["start_minutes"] / 60
+    rate = machine["vcpu"] * table["vcpu_hour"] + machine["gb"] * table["gb_hour"]
+    if settings.flexrs:
+        rate *= _number(table, "dataflow", "flexrs_factor")
+    rate += settings.disk_gb * _number(table, "dataflow", "disk_gb_hour", "standard")
+    if settings.accelerator:
+        gpu = _entry(table, "dataflow", "accelerators", settings.accelerator)
+        rate += gpu * settings.accelerator_count
+    what = f"{workers} x {settings.machine_type} on Dataflow"
+    return Cost(step, what, hours, workers * hours * rate)
+
+
+def _training(seconds: float, cloud: Cloud, table: dict[str, Any], trials: int) -> Cost:
+    settings = cloud.vertex
+    hours = trials * (seconds / 3600 + TRAINING_START / 60)
+    rate = _entry(table, "vertex", "machines", settings.machine_type)["hour"]
+    if settings.accelerator:
+        gpu = _entry(table, "vertex", "accelerators", settings.accelerator)
+        rate += gpu * settings.accelerator_count
+    if settings.spot:
+        rate *= _number(table, "vertex", "spot_factor")
+    what = f"{settings.machine_type} on Vertex AI" + (f", {trials} trials" if trials > 1 else "")
+    return Cost("train", what, hours, hours * rate)
+
+
+def _entry(table: dict[str, Any], *path: str) -> Any:
+    found: Any = table
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+        if found is None:
+            raise ValueError(
+                f"The price table has no {'.'.join(path)}: add it to configs/prices.yaml, or name "
+                "another table with --prices."
+            )
+    return found
+
+
+def _number(table: dict[str, Any], *path: str) -> float:
+    return float(_entry(table, *path))

@@ -1,0 +1,168 @@
+"""The experiment of an upload: defaults, under a template, under what the zip may say of itself."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from beampose.core import files
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
+from beampose.formats import crop_folders, zips
+
+OWN_FILE = "beampose.yaml"
+OWN_SECTIONS = ("train", "split", "features")
+# Paths and memory are those of the machine that trains.
+REFUSED = ("features.weights", "split.from", "train.cache_mb")
+# A zip may ask for more than the template, but not for days of somebody else's machine.
+MOST = {
+    "train.steps": 20_000,
+    "train.batch_size": 256,
+    "train.hidden": 512,
+    "train.folds": 10,
+    "features.copies": 64,
+    "features.batch_size": 64,
+    "features.scale": 2.0,
+}
+TASK_OF = {"deeplabcut": "pose", "crops": "crops"}
+_OF_THE_UPLOAD = ("task", "output", "source.path", "source.format", "predict.videos")
+_COMPACT = {"backbone": "resnet_compact", "weights": "builtin"}
+_DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
+    "pose": {"features": _COMPACT, "train": {"steps": 400, "learning_rate": 0.005, "window": 16}},
+    "crops": {
+        "features": {**_COMPACT, "batch_size": 32},
+        "train": {"steps": 200, "batch_size": 32},
+    },
+}
+
+
+def write(
+    folder: Path, project: tuple[str, str], output: Path, template: str | None, sets: Sequence[str]
+) -> Config:
+    """Writes `<folder>/config.yaml` of an upload and loads it.
+
+    Args:
+      project: format and path, as `archives.find_project` gives them.
+      output: where the experiment shall write.
+      template: an experiment file whose settings hold for all uploads, or None.
+      sets: `section.key=value` strings, which hold whatever a zip says.
+
+    Raises:
+      ValueError: the template does not fit, or the zip's beampose.yaml asks for what it may not.
+    """
+    format, path = project
+    task = TASK_OF[format]
+    values = _merged(_defaults(task, path), _template(template, task))
+    own = Path(path, OWN_FILE)
+    if own.is_file():
+        values = _merged(values, _own(own))
+    if format == "deeplabcut":
+        # Refused here if it would not fit into memory once read.
+        zips.read_yaml(Path(path, "config.yaml"))
+    source = {**values.get("source", {}), "format": format, "path": path}
+    values |= {"task": task, "source": source, "output": str(output)}
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    return experiment.load(file, sets)
+
+
+def check(template: str | None, sets: Sequence[str]) -> None:
+    """Refuses a template or settings that no upload could be trained with.
+
+    Raises:
+      OSError, ValueError: the template cannot be read, or holds a wrong setting.
+    """
+    for one in sets:
+        if one.partition("=")[0].strip() in _OF_THE_UPLOAD:
+            raise ValueError(f"--set {one}: this is given by each upload. Leave it away.")
+    only = experiment.read(template, "config file").get("task") if template else None
+    for format, task in TASK_OF.items():
+        if only in (None, task):
+            with tempfile.TemporaryDirectory() as folder:
+                project = Path(folder, "project")
+                project.mkdir()
+                if format == "deeplabcut":
+                    (project / "config.yaml").write_text("{}", encoding="utf-8")
+                write(Path(folder), (format, str(project)), Path(folder, "out"), template, sets)
+
+
+def _defaults(task: str, path: str) -> dict[str, Any]:
+    folders = [child.name.lower() for child in Path(path).iterdir() if child.is_dir()]
+    declared = task == "crops" and any(name in crop_folders.SPLITS for name in folders)
+    return {**_DEFAULTS[task], "split": {"by": "folder" if declared else "image"}}
+
+
+def _template(template: str | None, task: str) -> dict[str, Any]:
+    """What a template says for any upload, its paths absolute."""
+    if template is None:
+        return {}
+    values = experiment.read(template, "config file")
+    if values.get("task", task) != task:
+        raise ValueError(f"{template} is for task {values['task']!r}; the upload is for {task!r}.")
+    for key in _OF_THE_UPLOAD:
+        section, _, inner = key.partition(".")
+        if not inner:
+            values.pop(section, None)
+        elif isinstance(values.get(section), dict):
+            values[section] = {k: v for k, v in values[section].items() if k != inner}
+    features = values.get("features")
+    if isinstance(features, dict) and isinstance(weights := features.get("weights"), str):
+        named = weights in ("imagenet", "builtin") or weights.startswith("random:")
+        features["weights"] = weights if named else _beside(template, weights)
+    if isinstance(values.get("store"), str):
+        values["store"] = _beside(template, values["store"])
+    return values
+
+
+def _beside(template: str, path: str) -> str:
+    if files.is_address(path) or os.path.isabs(path):
+        return path
+    return files.join(files.absolute(files.parent(files.absolute(template))), path)
+
+
+def _own(file: Path) -> dict[str, Any]:
+    """What a zip says of itself, if it may.
+
+    Raises:
+      ValueError: it names a path or another section, or asks for too much.
+    """
+    values = zips.read_yaml(file, most_bytes=20_000)
+    for section, settings in values.items():
+        if section not in OWN_SECTIONS or not isinstance(settings, dict):
+            raise ValueError(
+                f"{OWN_FILE} may hold the sections {', '.join(OWN_SECTIONS)}. "
+                f"Received: {str(section)[:50]!r}. The rest is set where it is trained."
+            )
+        for key, value in settings.items():
+            name = f"{section}.{key}"
+            if name in REFUSED:
+                raise ValueError(f"{OWN_FILE} may not set {name}: it is set where it is trained.")
+            if name in MOST and _number(value) > MOST[name]:
+                raise ValueError(f"{OWN_FILE}: {name} may be up to {MOST[name]:g} here.")
+    return values
+
+
+def _number(value: Any) -> float:
+    """A setting as the config will take it, 1e3 in quotes too; what is none is refused there."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings of `over` where there are any, section by section."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            other = key == "features" and value.get("backbone") not in (None, below.get("backbone"))
+            if other:  # Weights belong to their backbone.
+                below = {k: v for k, v in below.items() if k != "weights"}
+            merged[key] = {**below, **value}
+        elif value is not None:
+            merged[key] = value
+    return merged

@@ -1,0 +1,250 @@
+"""An uploaded zip becomes a model: `models/<name>/<generation>/`, with a `status.json` throughout.
+
+Every upload is worked on once, by one handler, in a folder of its own; what it made appears when it
+is whole, or not at all.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from beampose.pipelines.cloud import publish, upload_recipe, upload_status
+from beampose.pipelines.cloud.publish import Again, Result
+from beampose.pipelines.cloud.upload_status import Journal, Status
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+from beampose.formats import zips
+
+LOG = logging.getLogger(__name__)
+INCOMING = "incoming"
+MODELS = "models"
+_NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
+_FIGURES = ("mean_error_px", "median_error_px", "accuracy")
+
+
+class Upload(NamedTuple):
+    """A zip that has landed.
+
+    Attributes:
+      name: of the file, without .zip; the model's folder.
+      address: path, or gs://bucket/name.
+      generation: the object's in a bucket; of its content on a disk.
+    """
+
+    name: str
+    address: str
+    generation: str
+
+
+class Outcome(NamedTuple):
+    """The status of an upload, and whether this call worked on it.
+
+    A status that is not final, of an upload not worked on, is that of another handler.
+    """
+
+    status: Status
+    worked: bool
+
+
+def run(config: Config, stage: Callable[[str], Any]) -> Result:
+    """Features, training, evaluation and report, as `beampose run` does them."""
+    from beampose.pipelines.features import feature_job
+    from beampose.pipelines.report import evaluation_files, report_page
+    from beampose.trainer import evaluation, task
+    from beampose.trainer.quiet import import_tensorflow
+
+    import_tensorflow()
+    stage(upload_status.FEATURES)
+    summary = feature_job.run(config)
+    stage(upload_status.TRAINING)
+    metrics = task.run(config, task.default_folders(config))
+    stage(upload_status.REPORT)
+    evaluation_files.write(evaluation.evaluate(config), config)
+    report_page.write(config)
+    figures = {key: metrics["test"][key] for key in _FIGURES if key in metrics["test"]}
+    note = {"note": metrics["note"]} if "note" in metrics else {}
+    return Result({**note, "images": metrics["split"], "test": figures}, summary.problems)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How uploads are worked on.
+
+    Attributes:
+      template: an experiment file whose settings hold for all uploads.
+      sets: `section.key=value` strings, which hold whatever a zip says.
+      limits: of a zip.
+      silent_seconds: an attempt without a sign of life for so long is taken over.
+      attempts: how many handlers may die of one upload before it has failed.
+      run: what makes `publish.PUBLISHED` in the config's output.
+    """
+
+    template: str | None = None
+    sets: tuple[str, ...] = ()
+    limits: zips.Limits = zips.Limits()
+    silent_seconds: float = 600.0
+    attempts: int = 3
+    run: Callable[[Config, Callable[[str], Any]], Result] = run
+
+
+def name_of(file: str) -> str | None:
+    """The name of an upload from that of its file; None if it is none."""
+    match = _NAME.fullmatch(file)
+    return match[1].rstrip(" .") if match else None
+
+
+def generation_of(file: UPath) -> str:
+    """An object's generation, or the first 16 hex digits of the sha256 of a local file."""
+    if not storage.is_local(file):
+        return str(file.fs.info(file.path)["generation"])
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def process(
+    upload: Upload, models: str, settings: Settings, say: Callable[[str], Any] = LOG.info
+) -> Outcome:
+    """Makes `<models>/<name>/<generation>/` of an upload, unless it is there or being made.
+
+    Args:
+      models: folder or address.
+      say: takes a line for people at each stage.
+
+    Raises:
+      Again: something else than the upload is at fault; its status is `interrupted`.
+      OSError: the folder of models cannot be read or written.
+    """
+    folder = storage.place(models, upload.name, upload.generation)
+    known = upload_status.read(folder)
+    if known and known.final:
+        return Outcome(known, worked=False)
+    first = Status(
+        upload_status.RECEIVED,
+        upload.name,
+        upload.generation,
+        0,
+        upload_status.now(),
+        upload_status.now(),
+    )
+    attempt = upload_status.claim(folder, settings.silent_seconds)
+    if attempt is None:
+        return Outcome(upload_status.read(folder) or first, worked=False)
+    first = dataclasses.replace(first, attempt=attempt)
+    try:
+        with Journal(folder, first, settings.silent_seconds / 10) as journal:
+            _work(upload, settings, journal, say)
+            return Outcome(journal.status, worked=True)
+    except upload_status.TakenOver:
+        return Outcome(upload_status.read(folder) or first, worked=False)
+
+
+def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[str], Any]) -> None:
+    """Brings an attempt to its end, whatever that is."""
+
+    def stage(state: str) -> None:
+        try:
+            journal.write(state)
+        except upload_status.TakenOver:
+            raise
+        except Exception as error:  # Storage fails, not the upload.
+            raise Again(f"Its status could not be written: {error}") from error
+        say(f"{upload.name} {upload.generation}: {state}")
+
+    try:
+        if publish.found(journal):
+            return
+        if journal.status.attempt > settings.attempts:
+            what = f"{settings.attempts} attempts died or were stopped. Is there enough memory?"
+            journal.write(upload_status.FAILED, error=f"{what} Upload the zip again to try again.")
+            return
+        publish.withdraw(journal.folder)
+        with tempfile.TemporaryDirectory(prefix="beampose-") as work:
+            _make_and_publish(upload, Path(work).resolve(), settings, journal, stage)
+    except upload_status.TakenOver:
+        raise
+    except BaseException as error:
+        why = str(error) if isinstance(error, Again) else "It was stopped. It will be taken up."
+        with contextlib.suppress(Exception):
+            journal.write(upload_status.INTERRUPTED, error=why)
+        raise
+
+
+def _make_and_publish(
+    upload: Upload,
+    work: Path,
+    settings: Settings,
+    journal: Journal,
+    stage: Callable[[str], Any],
+) -> None:
+    # The report's title for crops is the name of the output.
+    output = work / "result" / upload.name
+    try:
+        result = _make(upload, work, output, settings, stage)
+    except (Again, upload_status.TakenOver):
+        raise
+    except Exception as error:  # Whatever a stranger's project may do.
+        LOG.debug("%s failed", upload.name, exc_info=True)
+        # A handler that this one replaced may have got so far; one that replaced this one is safe.
+        journal.check()
+        publish.withdraw(journal.folder)
+        problems = publish.rejects(output, work, journal)
+        # The rejects stand beside the status then.
+        why = publish.for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        journal.write(upload_status.FAILED, error=why, problems=problems)
+        return
+    publish.result(output, work, journal, result)
+
+
+def _make(
+    upload: Upload, work: Path, output: Path, settings: Settings, stage: Callable[[str], Any]
+) -> Result:
+    """Runs the experiment of an upload into `output`."""
+    archive = work / "upload.zip"
+    fetch(upload, archive, settings.limits.bytes)
+    stage(upload_status.UNPACKING)
+    try:
+        zips.unpack(archive, work / "unpacked", settings.limits)
+        project = zips.find_project(work / "unpacked")
+    except ValueError as error:
+        raise ValueError(f"{upload.name}.zip {error}") from error
+    archive.unlink()
+    config = upload_recipe.write(work, project, output, settings.template, settings.sets)
+    return settings.run(config, stage)
+
+
+def fetch(upload: Upload, target: Path, most_bytes: int) -> None:
+    """Copies exactly the generation of an upload.
+
+    Raises:
+      ValueError: it is too large, or in the bucket no more.
+      Again: it cannot be read now, or changed while it was read.
+    """
+    source = storage.place(upload.address)
+    local = storage.is_local(source)
+    try:
+        if (size := source.stat().st_size) > most_bytes:
+            raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
+        storage.download(source, target)
+        # Generations only grow: what is in the bucket now is what was read, or newer.
+        found = generation_of(storage.place(target) if local else source)
+    except FileNotFoundError:
+        found = ""
+    except ValueError:
+        raise
+    except Exception as error:
+        why = publish.for_people(error, target.parent)
+        raise Again(f"{upload.name}.zip could not be read: {why}") from error
+    if found != upload.generation:
+        what = f"{upload.name}.zip was deleted or replaced before it was read."
+        raise Again(what) if local else ValueError(what)

@@ -1,0 +1,152 @@
+"""Looks at a folder or bucket for zips that have landed, and works on each in turn."""
+
+import logging
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from beampose.pipelines.cloud import upload_run, upload_status
+from upath import UPath
+
+from beampose.core import storage
+
+LOG = logging.getLogger(__name__)
+
+
+class Seen(NamedTuple):
+    """How a zip looked: the same bytes look the same, a file that grows does not."""
+
+    size: int
+    changed: str
+
+
+class Watch:
+    """Works on the zips of `<folder>/incoming/`, on a disk or in a bucket.
+
+    Args:
+      folder: where `incoming/` is.
+      models: where results go; None means `<folder>/models`.
+      say: takes lines for people.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        models: str | None,
+        settings: upload_run.Settings,
+        say: Callable[[str], object] = print,
+    ):
+        root = storage.place(folder)
+        self.zips = root / upload_run.INCOMING
+        self.models = models or str(root / upload_run.MODELS)
+        self.settings, self.say = settings, say
+        # What was handled, and what may still be growing, by name.
+        self._handled: dict[str, Seen] = {}
+        self._growing: dict[str, Seen] = {}
+        if storage.is_local(root):
+            if not root.is_dir():
+                raise FileNotFoundError(
+                    f"No folder {folder}. Make it, then drop zips in incoming/."
+                )
+            self.zips.mkdir(exist_ok=True)
+
+    def look(self) -> Iterator[bool]:
+        """Works on what is new. Gives, for each zip, whether there is a model of it now."""
+        for file in self._files():
+            seen = _seen(file)
+            if seen is None or self._handled.get(file.name) == seen:
+                continue
+            if not self._has_arrived(file, seen):
+                continue
+            finished, good = self._handle(file)
+            if finished:
+                self._handled[file.name] = seen
+            yield good
+
+    @property
+    def waiting(self) -> list[str]:
+        """Zips that were seen and may still be growing."""
+        return sorted(self._growing)
+
+    def _files(self) -> list[UPath]:
+        try:
+            found = [file for file in self.zips.iterdir() if file.name.lower().endswith(".zip")]
+        except (FileNotFoundError, NotADirectoryError):  # A bucket has no empty folders.
+            return []
+        return sorted((file for file in found if not file.name.startswith(".")), key=str)
+
+    def _has_arrived(self, file: UPath, seen: Seen) -> bool:
+        """An object is there at once; a file is whole if it ends like a zip or grows no more."""
+        if not storage.is_local(file) or zipfile.is_zipfile(str(file)):
+            self._growing.pop(file.name, None)
+            return True
+        before = self._growing.pop(file.name, None)
+        if before == seen:
+            return True
+        self._growing[file.name] = seen
+        return False
+
+    def _handle(self, file: UPath) -> tuple[bool, bool]:
+        """Whether nothing is left to do for this zip, and whether there is a model of it."""
+        name = upload_run.name_of(file.name)
+        if name is None:
+            self.say(
+                f"FAILED {file.name}: cannot name a model. Use letters, digits, spaces and .()+-_, "
+                "beginning with a letter or digit"
+            )
+            return True, False
+        try:
+            generation = upload_run.generation_of(file)
+            upload = upload_run.Upload(name, str(file), generation)
+            outcome = upload_run.process(upload, self.models, self.settings, self.say)
+        except Exception as error:  # One that fails must not keep the others waiting.
+            LOG.debug("%s failed", file, exc_info=True)
+            self.say(f"FAILED {name}: {error} It will be tried again.")
+            return False, False
+        self.say(line(outcome))
+        return outcome.status.final, outcome.status.state == upload_status.DONE
+
+
+def line(outcome: upload_run.Outcome) -> str:
+    """An outcome for people."""
+    found = outcome.status
+    place = f"{found.upload} {found.generation}"
+    if found.state == upload_status.FAILED:
+        before = "" if outcome.worked else " (before)"
+        return f"FAILED{before} {place}: {found.error}"
+    if not found.final:
+        return f"{place}: left to another that works on it ({found.state})"
+    return f"{place}: {'done' if outcome.worked else 'skipped, its model is there'}"
+
+
+def once(watch: Watch, every: float) -> int:
+    """Handles what is there. 1 if a zip has no model now."""
+    good = list(watch.look())
+    if watch.waiting:
+        # Another look tells a file that grows from one that is broken.
+        time.sleep(every)
+        good += watch.look()
+    for name in watch.waiting:
+        watch.say(f"{name}: is still being written")
+    return 0 if all(good) and not watch.waiting else 1
+
+
+def forever(watch: Watch, every: float) -> None:
+    """Handles what comes until it is interrupted."""
+    while True:
+        for _ in watch.look():
+            pass
+        time.sleep(every)
+
+
+def _seen(file: UPath) -> Seen | None:
+    """How a zip looks now; None if it went away meanwhile."""
+    try:
+        if storage.is_local(file):
+            found = file.stat()
+            return Seen(found.st_size, str(found.st_mtime_ns))
+        about = file.fs.info(file.path)
+        return Seen(about["size"], str(about["generation"]))
+    except FileNotFoundError:
+        return None

@@ -1,1 +1,0 @@
-"""Crops out of videos, for people to sort and for training."""

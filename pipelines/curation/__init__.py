@@ -1,0 +1,1 @@
+"""Changes people's labels or picks frames and crops for them. No Beam."""

@@ -1,0 +1,121 @@
+"""What crops look like, in numbers, by the backbone that is inside the package."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from beampose.pipelines.predict.crops_predictor import compact, resized
+from beampose.preprocess import images
+
+from beampose.core import files, storage
+
+BACKBONE, WEIGHTS = "resnet_compact", "builtin"
+SIDE = 128
+BATCH = 32
+# Sides of the small pictures that a page holds.
+THUMB = 96
+CACHE = ".looks.npz"
+
+
+class Looks(NamedTuple):
+    """Crops as a page needs them.
+
+    Attributes:
+      names: files, relative to their folder.
+      features: float32 (crops, dims), of length 1.
+      thumbs: JPEG bytes of each, small.
+    """
+
+    names: list[str]
+    features: np.ndarray
+    thumbs: list[bytes]
+
+
+def of_folder(folder: str, progress: Callable[..., Iterable]) -> Looks:
+    """Looks of the images that lie in a folder, kept in it for the next time."""
+    names = [files.name(path) for path in files.children(folder)]
+    names = [n for n in names if files.suffix(n) in images.SUFFIXES and not n.startswith(".")]
+    known = _known(folder)
+    new = [name for name in names if name not in known]
+    if new:
+        batches = [new[i : i + BATCH] for i in range(0, len(new), BATCH)]
+        network = _network()
+        for batch in progress(batches, len(batches), "crops compared"):
+            known |= _look(folder, batch, network)
+        _keep(folder, known)
+    names = [name for name in names if name in known]
+    features = [known[name][0] for name in names]
+    stacked = np.stack(features).astype(np.float32) if names else np.empty((0, 0), np.float32)
+    return Looks(names, stacked, [known[name][1] for name in names])
+
+
+def _network() -> Callable[[np.ndarray], np.ndarray]:
+    from beampose.trainer.quiet import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+    from beampose.trainer.backbone import Backbone
+
+    backbone = Backbone(BACKBONE, WEIGHTS, pooled=True)
+    # One graph for all batches: the last is filled up.
+    run = tf.function(backbone, input_signature=[tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.float32)])
+    return lambda batch: run(tf.constant(batch)).numpy()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _look(
+    folder: str, names: Sequence[str], network: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, tuple[np.ndarray, bytes]]:
+    batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)
+    thumbs: dict[str, bytes] = {}
+    for name in names:
+        try:
+            pixels = images.decode(files.read_bytes(files.join(folder, name)))
+        except ValueError:
+            # `beampose check` says what is wrong with it; a page can only leave it out.
+            continue
+        batch[len(thumbs)] = resized(pixels, SIDE)
+        thumbs[name] = thumb(pixels)
+    features = compact(network(batch))
+    return {name: (features[i], data) for i, (name, data) in enumerate(thumbs.items())}
+
+
+def thumb(pixels: np.ndarray) -> bytes:
+    """A small JPEG of an image (height, width, 3), of its shape."""
+    factor = min(THUMB / max(pixels.shape[:2]), 1)
+    size = (max(round(pixels.shape[1] * factor), 1), max(round(pixels.shape[0] * factor), 1))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return images.encode_jpeg(small, quality=70)
+
+
+def _known(folder: str) -> dict[str, tuple[np.ndarray, bytes]]:
+    file = storage.place(folder, CACHE)
+    if not file.is_file():
+        return {}
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+            ends = np.cumsum(kept["lengths"])
+            data = kept["thumbs"].tobytes()
+            starts = ends - kept["lengths"]
+            thumbs = [data[a:b] for a, b in zip(starts, ends, strict=True)]
+            both = zip(kept["features"], thumbs, strict=True)
+            return dict(zip(kept["names"].tolist(), both, strict=True))
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _keep(folder: str, known: dict[str, tuple[np.ndarray, bytes]]) -> None:
+    if not known:
+        return
+    thumbs = [data for _, data in known.values()]
+    with (
+        storage.replacing(storage.place(folder, CACHE)) as temporary,
+        temporary.open("wb") as stream,
+    ):
+        np.savez(
+            stream,
+            names=np.array(list(known)),
+            features=np.stack([features for features, _ in known.values()]),
+            thumbs=np.frombuffer(b"".join(thumbs), np.uint8),
+            lengths=np.array([len(data) for data in thumbs], np.int64),
+        )

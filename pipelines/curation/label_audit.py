@@ -1,0 +1,201 @@
+"""The labels most likely wrong: gathered from cross validation, for people as a sheet and a csv."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from beampose.pipelines.curation import suspects
+from beampose.pipelines.curation.suspects import Evidence, Suspicion
+from beampose.pipelines.films import drawing
+from beampose.pipelines.report import label_overview, pages
+from beampose.preprocess import images
+from upath import UPath
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config
+
+FOLDER = "audit"
+SHEET, PROPOSALS = "audit.html", "corrections.csv"
+COLUMNS = (
+    "apply",
+    "rank",
+    "score",
+    "kind",
+    "image",
+    "bodypart",
+    "x",
+    "y",
+    "new_x",
+    "new_y",
+    "likelihood",
+    "reason",
+)
+CROP_COLUMNS = ("apply", "rank", "score", "kind", "image", "label", "new_label", "reason")
+YES, NO = "yes", "no"
+# Proposals of a head this sure, for labels this suspicious, come marked; a person has the word.
+SURE, LIKELY = 0.8, {"pose": 6.0, "crops": 0.9}
+# Below these scores a label is as good as any other.
+LISTED = {"pose": 2.5, "crops": 0.5}
+# Side of a picture on the sheet, and of the smallest window it shows, in pixels.
+SIDE, WINDOW = 300, 60
+
+Progress = Callable[[Iterable, int, str], Iterable]
+
+
+def gather(config: Config, *, folds: int) -> Evidence:
+    """Cross validates the settings; nothing is embedded.
+
+    The heads of a killed run, and of `evaluate --folds` with the same number, are taken up.
+
+    Raises:
+      FileNotFoundError: there is no dataset.
+      ValueError: fewer images than folds, or labels of several animals.
+    """
+    from beampose.trainer import cross_validation
+    from beampose.trainer.dataset import Dataset
+
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    if len(dataset.info["individuals"]) > 1:
+        raise ValueError(
+            "beampose audit judges labels of one animal a frame, these name "
+            f"{len(dataset.info['individuals'])} individuals. `beampose check CONFIG --html` draws "
+            "all of them, what is odd first."
+        )
+    work = storage.place(config.output, "train", "folds")
+    result = cross_validation.cross_validate(
+        config, dataset, folds=folds, by_video=False, work=str(work)
+    )
+    looks = [np.asarray(dataset.features(r), np.float32) for r in result.records]
+    looks = np.stack([one.reshape(-1, one.shape[-1]).mean(axis=0) for one in looks])
+    if config.task == "crops":
+        truth = np.array([r.label for r in result.records])
+        return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
+    truth = np.stack([r.keypoints[0] for r in result.records])
+    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks)
+
+
+def suspicions(evidence: Evidence) -> list[Suspicion]:
+    """All labels, the likeliest wrong one first."""
+    return (suspects.of_points if evidence.truth.ndim == 3 else suspects.of_crops)(evidence)
+
+
+def write(
+    evidence: Evidence,
+    found: Sequence[Suspicion],
+    config: Config,
+    *,
+    top: int,
+    progress: Progress = lambda items, total, what: items,
+) -> tuple[UPath, UPath, int]:
+    """Writes `<output>/audit`: the csv of what is suspicious, and the sheet of the first `top`.
+
+    Returns:
+      both files, and how many suspicions the csv lists.
+    """
+    folder = storage.begin(storage.place(config.output, FOLDER))
+    listed = [one for one in found if one.score >= LISTED[config.task]]
+    target = folder / PROPOSALS
+    with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS if config.task == "pose" else CROP_COLUMNS)
+        for rank, one in enumerate(listed, 1):
+            writer.writerows(rows(evidence, one, rank))
+    shown = listed[:top]
+    cards = [
+        _card(evidence, one, rank)
+        for rank, one in enumerate(progress(shown, len(shown), "pictures"), 1)
+    ]
+    page = pages.render(
+        "audit.html",
+        task=config.task,
+        title=storage.read_json(storage.place(config.dataset, storage.INFO))["project"],
+        labels=count(found),
+        images=len(evidence.records),
+        suspicious=count(listed),
+        cards=cards,
+        csv=PROPOSALS,
+        side=SIDE,
+    )
+    storage.write_text(folder / SHEET, page)
+    storage.complete(folder, {"suspicious": len(listed), "labels": count(found)})
+    return folder / SHEET, target, len(listed)
+
+
+def count(found: Sequence[Suspicion]) -> int:
+    """Labels in some suspicions: two bodyparts that may be exchanged are two."""
+    return sum(max(len(one.parts), 1) for one in found)
+
+
+def marked(evidence: Evidence, one: Suspicion) -> bool:
+    """Whether a proposal comes marked to be applied."""
+    likely = LIKELY["crops" if one.kind == suspects.CLASS else "pose"]
+    return one.score >= likely and one.likelihood >= SURE
+
+
+def rows(evidence: Evidence, one: Suspicion, rank: int) -> list[list[Any]]:
+    """Rows of the csv: one a point."""
+    record = evidence.records[one.image]
+    apply = YES if marked(evidence, one) else NO
+    first = [apply, rank, f"{one.score:.2f}", one.kind, record.name]
+    if isinstance(one.proposal, int):
+        label = int(evidence.truth[one.image])
+        return [[*first, evidence.names[label], evidence.names[one.proposal], one.reason]]
+    found = []
+    for part, new in zip(one.parts, np.asarray(one.proposal), strict=True):
+        x, y = evidence.truth[one.image, part]
+        likelihood = evidence.predicted[one.image, part, 2]
+        numbers = [f"{v:.3f}" for v in (x, y, *new)]
+        found.append(
+            [*first, evidence.names[part], *numbers, f"{likelihood:.3f}", one.reason],
+        )
+    return found
+
+
+def _card(evidence: Evidence, one: Suspicion, rank: int) -> dict[str, Any]:
+    record = evidence.records[one.image]
+    if one.parts:
+        what = " and ".join(evidence.names[part] for part in one.parts)
+    else:
+        what = evidence.names[int(evidence.truth[one.image])]
+    return {
+        "rank": rank,
+        "what": what,
+        "name": record.name,
+        "where": f"{files.name(record.file)}:{record.row}" if record.row else "",
+        "score": one.score,
+        "reason": one.reason,
+        "marked": marked(evidence, one),
+        "data": _picture(evidence, one),
+    }
+
+
+def _picture(evidence: Evidence, one: Suspicion) -> str | None:
+    """None if the image is gone since it was embedded."""
+    record = evidence.records[one.image]
+    try:
+        pixels = images.load(record.image_uri)[0]
+    except (OSError, ValueError):
+        return None
+    if not one.parts:
+        factor = SIDE / max(pixels.shape[:2])
+        return label_overview.uri(cv2.resize(pixels, None, fx=factor, fy=factor))
+    parts = list(one.parts)
+    labels = evidence.truth[one.image]
+    answers = evidence.predicted[one.image, :, :2]
+    shown = np.concatenate([labels[parts], answers[parts]])
+    window, corner, factor = drawing.close_up(pixels, shown, side=SIDE, least=WINDOW)
+    colors = drawing.palette(len(evidence.names))
+    # The others thin, for orientation.
+    others = [i for i in range(len(colors)) if i not in parts]
+    for numbers, radius in ((others, 4), (parts, 9)):
+        chosen = [colors[i] for i in numbers]
+        drawing.crosses(window, (labels[numbers] - corner) * factor, chosen, radius)
+    drawing.dots(window, (answers[parts] - corner) * factor, [colors[i] for i in parts], 5)
+    return label_overview.uri(window, 85)
+
+
+def ranking(evidence: Evidence) -> list[tuple[int, int]]:
+    """Labeled points (image, bodypart), the likeliest wrong one first."""
+    return [(one.image, part) for one in suspects.of_points(evidence) for part in one.parts]

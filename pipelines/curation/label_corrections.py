@@ -1,0 +1,170 @@
+"""Writes the corrections a person left marked into a DeepLabCut project, after a backup."""
+
+import csv
+import datetime
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from beampose.pipelines.curation.label_audit import COLUMNS, NO, YES
+
+from beampose.core import files, storage
+from beampose.formats.deeplabcut import label_edits
+from beampose.formats.deeplabcut.label_edits import Correction
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+
+BACKUPS = "labeled-data-backups"
+_NEEDED = ("apply", "image", "bodypart", "x", "y", "new_x", "new_y")
+_EDITS = {".csv": label_edits.edit_csv, ".h5": label_edits.edit_h5}
+
+
+class Applied(NamedTuple):
+    """What was done.
+
+    Attributes:
+      done: corrections written.
+      lost: those without such a label, in words.
+      written: label files that changed.
+      backup: folder with these files as they were; empty if none changed.
+    """
+
+    done: int
+    lost: list[str]
+    written: list[str]
+    backup: str
+
+
+def read(path: str) -> list[Correction]:
+    """The marked rows of a csv of proposals.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: it is no such csv, or a marked row cannot be used; the text names the row.
+    """
+    return [_correction(row, place) for row, place in marked(path, _NEEDED, COLUMNS)]
+
+
+def marked(
+    path: str, needed: Sequence[str], columns: Sequence[str]
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Rows of a csv of proposals that shall be applied, and where each stands.
+
+    Args:
+      needed: columns that must be there.
+      columns: all that the audit writes.
+
+    Raises: as `read`.
+    """
+    if not files.exists(path):
+        raise FileNotFoundError(f"No file {path}.")
+    text = files.read_bytes(path).decode("utf-8-sig", "replace")
+    # Spreadsheets of some countries write semicolons.
+    first = text.partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    table = csv.DictReader(io.StringIO(text), delimiter=delimiter)
+    missing = [name for name in needed if name not in (table.fieldnames or ())]
+    if missing:
+        raise ValueError(
+            f"{path} must have the columns {', '.join(columns)}, as `beampose audit` writes for "
+            f"this experiment. Missing: {', '.join(missing)}."
+        )
+    try:
+        for row in table:
+            mark = (row["apply"] or "").strip().lower()
+            if mark == YES:
+                # A short row has cells that are None.
+                told = {name: row[name] or "" for name in needed}
+                yield told, f"{path} row {table.line_num}"
+            elif mark not in ("", NO):
+                raise ValueError(
+                    f"{path} row {table.line_num}: apply must be {YES} or {NO}. Received: {mark!r}."
+                )
+    except csv.Error as error:
+        raise ValueError(f"{path} row {table.line_num} cannot be read: {error}.") from None
+
+
+def apply(found: list[Correction], root: str, scorer: str) -> Applied:
+    """Changes the labels in csv and h5 of a project; all files as they were are kept before.
+
+    A correction counts as done if every label file of its video has the old label and now has the
+    new one; else no file is changed by it.
+
+    Args:
+      root: the project's folder.
+      scorer: whose labels.
+
+    Raises:
+      ValueError: a label file cannot be read, and nothing was written.
+    """
+    by_video: dict[str, list[Correction]] = defaultdict(list)
+    for one in found:
+        by_video[files.parts(one.image)[-2]].append(one)
+    before: dict[str, bytes] = {}
+    after: dict[str, bytes] = {}
+    lost: set[Correction] = set()
+    for video, wanted in by_video.items():
+        stem = files.join(root, LABELED_DATA, video, f"CollectedData_{scorer}")
+        there = [stem + suffix for suffix in _EDITS if files.exists(stem + suffix)]
+        own = {file: files.read_bytes(file) for file in there}
+        missed = set() if own else set(wanted)
+        missed.update(*(_edit(file, data, wanted).lost for file, data in own.items()))
+        lost |= missed
+        kept = [one for one in wanted if one not in missed]
+        changed = {file: _edit(file, data, kept).data for file, data in own.items()}
+        after |= {file: data for file, data in changed.items() if data != own[file]}
+        before |= {file: own[file] for file in after if file in own}
+    backup = _write(before, after, root) if after else ""
+    words = [
+        f"{one.image} {one.bodypart}: no label at ({one.old[0]:g}, {one.old[1]:g}) in the files of "
+        f"{scorer}; it changed since the audit"
+        for one in found
+        if one in lost
+    ]
+    return Applied(len(found) - len(words), words, sorted(after), backup)
+
+
+def _write(before: dict[str, bytes], after: dict[str, bytes], root: str) -> str:
+    """Keeps files as they were, then writes them. Returns the folder of the former."""
+    backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
+    for file, data in before.items():
+        _put(files.join(backup, files.name(files.parent(file)), files.name(file)), data)
+    for file, data in after.items():
+        _put(file, data)
+    return backup
+
+
+def _edit(file: str, data: bytes, wanted: list[Correction]) -> label_edits.Edited:
+    try:
+        return _EDITS[files.suffix(file)](data, wanted)
+    except ValueError as error:
+        raise ValueError(f"{file} {error}. No label was changed.") from None
+
+
+def _correction(row: dict[str, str], place: str) -> Correction:
+    numbers = {}
+    for name in ("x", "y", "new_x", "new_y"):
+        cell = (row[name] or "").strip().replace(",", ".")
+        try:
+            numbers[name] = float(cell) if cell else np.nan
+        except ValueError:
+            raise ValueError(f"{place}: {name} must be a number. Received: {cell!r}.") from None
+    old, new = (numbers["x"], numbers["y"]), (numbers["new_x"], numbers["new_y"])
+    if np.isnan(new).any() != np.isnan(new).all() or np.isinf(new).any() or min(new) < 0:
+        raise ValueError(
+            f"{place}: new_x and new_y must be a point in the image, or both empty to take the "
+            f"label away. Received: {new[0]:g}, {new[1]:g}."
+        )
+    image = (row["image"] or "").strip()
+    try:
+        if len(files.parts(image)) < 2:
+            raise ValueError("must name its video and the image")
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}.") from None
+    return Correction(image, (row["bodypart"] or "").strip(), old, new)
+
+
+def _put(path: str, data: bytes) -> None:
+    with storage.replacing(path) as temporary:
+        temporary.write_bytes(data)

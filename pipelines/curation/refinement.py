@@ -1,0 +1,217 @@
+"""Badly predicted frames of videos into a DeepLabCut project, with what the model said of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from beampose.pipelines.curation import frame_files, outlier_frames
+from beampose.pipelines.curation.frame_extraction import MOST
+from beampose.pipelines.curation.frame_files import Progress
+from beampose.pipelines.curation.outlier_frames import Suspects
+from beampose.pipelines.results import result_files
+from beampose.pipelines.results.result_files import Found
+from beampose.preprocess import select, videos
+from beampose.preprocess.videos import Video
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config, Outliers
+from beampose.formats.deeplabcut import (
+    collected_data,
+    machine_labels,
+    prediction_tables,
+    project_config,
+)
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+
+
+class Refined(NamedTuple):
+    """What came of a video.
+
+    Attributes:
+      folder: of its frames in the project.
+      candidates: frames that the rule found.
+      known: those among them that the project has already.
+      written: numbers of the frames written now.
+    """
+
+    video: str
+    folder: str
+    candidates: int
+    known: int
+    written: list[int]
+    remarks: list[str]
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    root: str,
+    progress: Progress = lambda items, total, what: items,
+) -> tuple[list[Refined], list[tuple[str, str]]]:
+    """Chooses frames of every video; one that cannot be used is a failure (path, reason).
+
+    Args:
+      root: the project's folder, which has a config.yaml.
+
+    Raises:
+      FileNotFoundError: no such project, or a path matches nothing.
+      ValueError: its config.yaml cannot be read.
+    """
+    root = files.absolute(root)
+    file = files.join(root, project_config.CONFIG)
+    if not files.exists(file):
+        raise FileNotFoundError(
+            f"No DeepLabCut project: {file} does not exist. `beampose extract-frames` makes one."
+        )
+    text = files.read_bytes(file).decode("utf-8", "replace")
+    found, failures = result_files.tables(config, paths)
+    done = []
+    for one in found:
+        try:
+            if not one.video:
+                raise ValueError("is no video: frames are taken from videos. Name the video")
+            if not files.exists(one.video):
+                raise ValueError("there is no such file")
+            done.append(_video(config.outliers, one, root, text, progress))
+        except (OSError, ValueError) as error:
+            failures.append((one.video or one.given, files.why(error)))
+    return done, failures
+
+
+def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progress) -> Refined:
+    read = prediction_tables.read(one.table())
+    unknown = sorted(set(read.bodyparts) - set(project_config.bodyparts(text)))
+    if unknown:
+        raise ValueError(f"its predictions are of {unknown[0]!r}, which config.yaml does not name")
+    video = videos.index(one.video)
+    if len(read.frames) and read.frames[-1] >= video.count:
+        raise ValueError(f"has {video.count} frames, its predictions are of others")
+    folder = files.join(root, LABELED_DATA, files.stem(one.video))
+    crop = _crop(folder, video, text)
+    source = frame_files.Source(video, crop, progress)
+    file = machine_labels.file_of(folder, project_config.iteration(text))
+    labels = machine_labels.read(file, read.points)
+    human = {frame_files.number(name) for name in collected_data.images(folder)}
+    machines = {frame_files.number(name) for name in labels}
+    # Also labels whose image is gone say that their frame is known.
+    had = [n for n in {*frame_files.numbers(folder), *human, *machines} if n is not None]
+    count = int(settings.count or project_config.settings(text).get("count") or 20)
+    wanted = max(count - len(machines - human), 0)
+    suspects = _suspects(settings, one, read, count)
+    free = suspects.rows[~np.isin(read.frames[suspects.rows], had)]
+    picked = _pick(settings, suspects, free, wanted, read, source)
+    shift = np.array([crop[0], crop[2], 0.0]) - [*result_files.offset(one), 0.0]
+    name = {row: select.frame_name(int(read.frames[row]), video.count) for row in picked}
+    new = {name[row]: read.values[row] - shift for row in picked}
+    if picked:
+        frame_files.enter(root, video, crop, chosen=False)
+        machine_labels.write(file, {**labels, **new}, read.points, read.scorer)
+    remarks = _write_frames(source, file, {**labels, **new}, read, human)
+    if not wanted:
+        remarks.append(
+            f"{count} frames are there to be corrected in this iteration; outliers.count asks for "
+            "more"
+        )
+    there = frame_files.numbers(folder)
+    written = [int(read.frames[row]) for row in picked if int(read.frames[row]) in there]
+    return Refined(
+        one.video, folder, len(suspects.rows), len(suspects.rows) - len(free), written, remarks
+    )
+
+
+def _suspects(settings: Outliers, one: Found, read: Table, count: int) -> Suspects:
+    chosen = read.indices(settings.bodyparts)
+    spread = None
+    if settings.method == "spread":
+        spread = _spread(f"{one.stem}_spread.csv", read, chosen)
+    return outlier_frames.suspects(
+        read.values[:, chosen], settings, count=count, frames=read.frames, spread=spread
+    )
+
+
+def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
+    """(rows, points) pixels by which the heads of the model disagree, None if there is no file.
+
+    Raises:
+      ValueError: it is of other frames or bodyparts.
+    """
+    import pandas as pd
+
+    place = storage.place(file)
+    if not place.is_file():
+        return None
+    with place.open("rb") as stream:
+        found = pd.read_csv(stream, index_col=0)
+    names = [read.points[i][1] for i in chosen]
+    if not set(names) <= set(found.columns) or not np.array_equal(found.index, read.frames):
+        raise ValueError(f"{file} is of other frames or bodyparts. Predict the video again")
+    return found[names].to_numpy(np.float64)
+
+
+def _pick(
+    settings: Outliers,
+    suspects: Suspects,
+    free: np.ndarray,
+    wanted: int,
+    read: Table,
+    source: frame_files.Source,
+) -> list[int]:
+    """Rows of the frames to write, in order."""
+    if not wanted or not len(free):
+        return []
+    if settings.pick == "extreme":
+        return outlier_frames.extreme(suspects, free, wanted)
+    rng = np.random.default_rng([settings.seed, source.count, len(read.rows) - len(free)])
+    if settings.pick == "uniform":
+        return outlier_frames.uniform(free, wanted, rng)
+    free = free[:: -(-len(free) // MOST["kmeans"])]
+    numbers, vectors = source.vectors(read.frames[free].tolist(), None)
+    row = {int(read.frames[i]): int(i) for i in free}
+    return [row[numbers[i]] for i in select.by_kmeans(vectors, wanted, rng)]
+
+
+def _write_frames(
+    source: frame_files.Source,
+    file: str,
+    labels: dict[str, np.ndarray],
+    read: Table,
+    human: set[int | None],
+) -> list[str]:
+    """Writes every frame that has a machine label and no image: those of a killed run too.
+
+    One that cannot be decoded loses its label. Returns remarks.
+    """
+    folder = files.parent(file)
+    there = {*frame_files.numbers(folder), *human}
+    lost = []
+    for name in sorted(labels):
+        number = frame_files.number(name)
+        if number is None or number in there or number >= source.count:
+            continue
+        if not frame_files.write(source, number, folder):
+            lost.append(name)
+    if not lost:
+        return []
+    kept = {name: values for name, values in labels.items() if name not in lost}
+    machine_labels.write(file, kept, read.points, read.scorer)
+    return [f"{', '.join(lost)} cannot be decoded and is left out"]
+
+
+def _crop(folder: str, video: Video, text: str) -> tuple[int, int, int, int]:
+    """What the folder's frames show of the video: all of it, or the crop that config.yaml says.
+
+    Raises:
+      ValueError: they are of another size.
+    """
+    whole = frame_files.checked_crop(None, video)
+    had = frame_files.numbers(folder)
+    told = project_config.crop_of(text, video.path)
+    if had and told is not None and told != whole:
+        try:
+            frame_files.check_size(had, whole)
+        except ValueError:
+            x1, x2, y1, y2 = told
+            whole = frame_files.checked_crop((x1, x2, y1, y2), video)
+    frame_files.check_size(had, whole)
+    return whole

@@ -1,0 +1,223 @@
+"""Pixels to features in a worker: one model a process, fixed batches, images decoded ahead."""
+
+import functools
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from apache_beam.utils import shared
+from beampose.preprocess import images, transform
+from beampose.preprocess.transform import Ranges
+from beampose.trainer.quiet import import_tensorflow
+
+from beampose.core.settings.experiment import Config
+
+# Decoding threads; the network itself uses all cores.
+READERS = 2
+# Bytes of decoded pixels a process keeps: an image is checked first and embedded with its copies
+# later, and a small project is decoded once in all.
+RECENT_BYTES = 256 << 20
+
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+
+class ModelSpec(NamedTuple):
+    """What a worker needs to build the model. `transform` None gives raw features."""
+
+    backbone: str
+    weights: str
+    pooled: bool
+    transform: str | None
+    scale: float
+    crop_size: int
+
+
+class Pending(NamedTuple):
+    """An image, or a copy of it, that the store does not hold yet.
+
+    Attributes:
+      key: its key in the store.
+      image, name, file, row: where it comes from.
+      digest: of the pixels the labels were checked with.
+      copy: 0 for the image itself.
+      height, width: pixels.
+    """
+
+    key: str
+    image: str
+    name: str
+    file: str
+    row: int
+    digest: str
+    copy: int
+    height: int
+    width: int
+
+
+class Recent:
+    """The pixels used last, by digest, up to a number of bytes; safe in threads."""
+
+    def __init__(self, limit: int):
+        self._limit = limit
+        self._bytes = 0
+        self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: str) -> np.ndarray | None:
+        with self._lock:
+            if digest in self._kept:
+                self._kept.move_to_end(digest)
+            return self._kept.get(digest)
+
+    def put(self, digest: str, pixels: np.ndarray) -> None:
+        with self._lock:
+            if digest in self._kept or pixels.nbytes > self._limit:
+                return
+            self._kept[digest] = pixels
+            self._bytes += pixels.nbytes
+            while self._bytes > self._limit:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+
+
+RECENT = Recent(RECENT_BYTES)
+
+
+def model_spec(config: Config, transform: str | None) -> ModelSpec:
+    features = config.features
+    return ModelSpec(
+        features.backbone,
+        features.weights,
+        config.task == "crops",
+        transform,
+        features.scale,
+        features.crop_size,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def backbone(name: str, weights: str, pooled: bool):
+    """The frozen network; kept, because on one machine the launcher and the worker both need it."""
+    import_tensorflow()
+    from beampose.trainer.backbone import Backbone
+
+    return Backbone(name, weights, pooled=pooled)
+
+
+def recipe(config: Config, network) -> dict:
+    """`embed.recipe` of an experiment: what decides its features, apart from the pixels."""
+    from beampose.trainer import embed
+
+    features = config.features
+    return embed.recipe(network, scale=features.scale, crop_size=features.crop_size, pca=config.pca)
+
+
+def build(spec: ModelSpec):
+    """The model: uint8 frames of one size to features."""
+    network = backbone(spec.backbone, spec.weights, spec.pooled)
+    from beampose.trainer.embed import Embedder
+
+    return Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
+
+
+def acquire(handle: shared.Shared, spec: ModelSpec):
+    """The model of this process, built once however many threads ask."""
+    return handle.acquire(functools.partial(build, spec), tag=repr(spec))
+
+
+def ranges(config: Config) -> Ranges:
+    features = config.features
+    return Ranges(
+        features.rotation, features.zoom, features.translation, features.contrast, features.blur
+    )
+
+
+def draw(digest: str, copy: int, limits: Ranges, height: int, width: int) -> transform.Copy:
+    """The change that makes copy number `copy` of an image; decided by its pixels alone."""
+    return transform.draw(limits, f"{digest}:{copy}:{tuple(limits)}", height, width)
+
+
+def load(pending: Pending, limits: Ranges) -> np.ndarray:
+    """Pixels of an image or its copy.
+
+    Raises:
+      OSError, ValueError: it cannot be read any more, or changed since it was checked.
+    """
+    pixels = RECENT.get(pending.digest)
+    if pixels is None:
+        pixels = images.load(pending.image)[0]
+        if images.digest(pixels) != pending.digest:
+            raise ValueError("changed while the job ran")
+        RECENT.put(pending.digest, pixels)
+    if pending.copy:
+        change = draw(pending.digest, pending.copy, limits, pending.height, pending.width)
+        pixels = transform.apply(change, pixels)
+    return pixels
+
+
+def embed(
+    model: Callable, pending: list[Pending], limits: Ranges, batch_size: int, lost: list
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Keys and features of images, sorted by size and key: the order of arrival is no matter.
+
+    Args:
+      model: uint8 (batch, height, width, 3) to features with a batch axis, as a tensor.
+      lost: takes (pending, reason) of what could not be read any more.
+    """
+    order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
+
+    def batches() -> Iterator[list[tuple[Pending, np.ndarray]]]:
+        batch: list[tuple[Pending, np.ndarray]] = []
+        read = ahead(functools.partial(_try_load, limits=limits), order, 2 * batch_size)
+        for one, pixels in read:
+            if isinstance(pixels, str):
+                lost.append((one, pixels))
+                continue
+            if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
+                yield batch
+                batch = []
+            batch.append((one, pixels))
+        if batch:
+            yield batch
+
+    def run(batch: list[tuple[Pending, np.ndarray]]) -> np.ndarray:
+        return model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
+
+    # One batch ahead: the network works while the consumer writes.
+    for batch, features in ahead(run, batches(), 1, threads=1):
+        for (one, _), found in zip(batch, features, strict=False):
+            yield one.key, found
+
+
+def ahead(
+    function: Callable[[Item], Read], items: Iterable[Item], depth: int, threads: int = READERS
+) -> Iterator[tuple[Item, Read]]:
+    """Maps in threads, in order, at most `depth` results ahead of the consumer."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) > depth:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:
+    """A batch of always the same shape: the last frame is repeated where frames are missing.
+
+    TensorFlow plans its kernels anew for every shape, and answers differ in the last bits.
+    """
+    return np.stack([*frames, *[frames[-1]] * (batch_size - len(frames))])
+
+
+def _try_load(pending: Pending, limits: Ranges) -> np.ndarray | str:
+    try:
+        return load(pending, limits)
+    except (OSError, ValueError) as error:
+        return str(error)

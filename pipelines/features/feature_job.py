@@ -1,0 +1,205 @@
+"""Labeled images to a store of features and a dataset of labels; this file only wires."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from beampose.pipelines import beam_options, beam_runner
+from beampose.pipelines.cloud import staging
+from beampose.pipelines.features import (
+    analyze,
+    dataset_writer,
+    embedding_worker,
+    feature_steps,
+    kept_frames,
+    labeled_source,
+    store_writer,
+)
+from beampose.preprocess.labels import TRAIN, Labels
+from beampose.trainer import embed
+from beampose.trainer.feature_store import Index
+
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config
+
+# Labels that travel together to be checked: enough to keep a worker's reading threads busy.
+CHECKED_TOGETHER = 32
+
+
+class Summary(NamedTuple):
+    """What a run did.
+
+    `embedded` counts images and copies that were not in the store before; `counters` are the job's
+    own, by name.
+    """
+
+    images: int
+    embedded: int
+    rejected: int
+    problems: int
+    seconds: float
+    counters: dict[str, int]
+
+
+def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
+    """Fills the store with what it lacks and writes the dataset.
+
+    Raises:
+      OSError, ValueError: the source or the backbone cannot be used, or too much was rejected.
+    """
+    began = time.perf_counter()
+    options = beam_options.parse(beam_words)
+    beam_options.check_reachable(options, config.output, "The output")
+    labels, splits = labeled_source.read(config)
+    storage.begin(config.dataset)
+    target = open_store(config, labels, splits)
+    if not beam_options.is_local(options):
+        images = staging.put_images(labels.items, join(config.output, "images"))
+        labels = dataclasses.replace(labels, items=images)
+    job = feature_steps.Job(
+        spec=embedding_worker.model_spec(config, join(target.folder, embed.TRANSFORM)),
+        store=target.folder,
+        recipe_id=target.recipe_id,
+        transform_digest=target.transform_digest,
+        bodyparts=labels.bodyparts,
+        ranges=embedding_worker.ranges(config),
+        copies=config.copies,
+        batch_size=config.features.batch_size,
+        shards=store_writer.count_shards(
+            len(labels.items) * (1 + config.copies), config.task == "crops"
+        ),
+    )
+    before = len(Index(target.folder))
+    keep = None
+    if config.features.frames:
+        shards = store_writer.count_shards(len(labels.items), config.task == "crops")
+        keep = kept_frames.KeepFrames(config.dataset, shards)
+    pipeline = beam.Pipeline(options=options)
+    hints = beam_options.NetworkOptions.hints(options)
+    items = list(zip(labels.items, splits, strict=True))
+    build(pipeline, items, job, config.dataset, keep=keep, hints=hints)
+    counters = beam_runner.finish(pipeline, "features")
+    target.describe()
+    store_writer.register(target.folder, config.dataset)
+    embedded = len(Index(target.folder)) - before
+    seconds = time.perf_counter() - began
+    counts = dataset_writer.finish(config, labels, target.recipe_id, seconds)
+    return Summary(
+        counts["images"], embedded, counts["rejected"], counts["problems"], seconds, counters
+    )
+
+
+def build(
+    pipeline: beam.Pipeline,
+    items: list,
+    job: feature_steps.Job,
+    folder: str,
+    *,
+    keep: kept_frames.KeepFrames | None = None,
+    hints: dict[str, str] | None = None,
+) -> None:
+    """Wires the steps; references travel, pixels stay inside a step.
+
+    Args:
+      keep: the step that writes encoded frames, if they are asked for.
+      hints: resources of the step that runs the network.
+    """
+    together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
+    checked = (
+        pipeline
+        | "Labels" >> beam.Create(together)
+        | "Check"
+        >> beam.ParDo(feature_steps.Check(job)).with_outputs(feature_steps.REJECTS, main="usable")
+    )
+    kept = (
+        checked.usable
+        | "GroupByPixels" >> beam.GroupByKey()
+        | "KeepOne"
+        >> beam.ParDo(feature_steps.KeepOne()).with_outputs(feature_steps.REJECTS, main="kept")
+    )
+    records = kept.kept | "Records" >> beam.ParDo(feature_steps.Records(job))
+    stored = (
+        records
+        | "Missing" >> beam.ParDo(feature_steps.Missing(job))
+        | "GroupByShard" >> beam.GroupByKey()
+        | "Embed"
+        >> feature_steps.hinted(beam.ParDo(feature_steps.Embed(job)), hints).with_outputs(
+            feature_steps.REJECTS, main="stored"
+        )
+    )
+    rejected = [
+        checked[feature_steps.REJECTS],
+        kept[feature_steps.REJECTS],
+        stored[feature_steps.REJECTS],
+    ]
+    if keep is not None:
+        written = records | "KeepFrames" >> keep
+        rejected.append(written[feature_steps.REJECTS])
+    rejects = (
+        rejected
+        | "Rejects" >> beam.Flatten()
+        | "WriteRejects" >> dataset_writer.WriteRejects(folder)
+    )
+    _ = records | "WriteLabels" >> dataset_writer.WriteLabels(
+        folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]
+    )
+
+
+class Target(NamedTuple):
+    """The store of a recipe, with its transform in place."""
+
+    folder: str
+    recipe_id: str
+    recipe: dict[str, Any]
+    weights: str
+    dims: int
+    transform_digest: str
+
+    def describe(self) -> None:
+        store_writer.describe(
+            self.folder,
+            recipe=self.recipe,
+            weights=self.weights,
+            dims=self.dims,
+            transform_digest=self.transform_digest,
+        )
+
+
+def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
+    """Finds the store of the config's recipe, or makes it: its transform is learned once.
+
+    It is learned in this process whatever the runner: a bounded sample takes seconds here, and a
+    job on other machines minutes to begin.
+    """
+    features = config.features
+    backbone = embedding_worker.backbone(
+        features.backbone, features.weights, config.task == "crops"
+    )
+    recipe = embedding_worker.recipe(config, backbone)
+    recipe_id = embed.recipe_id(recipe)
+    folder = join(config.store, recipe_id)
+    transform = join(folder, embed.TRANSFORM)
+    if not embed.exists(transform):
+        training = [item for item, s in zip(labels.items, splits, strict=True) if s == TRAIN]
+        if not training:
+            raise ValueError("The training split is empty. Lower split.test or add labels.")
+        learned = analyze.analyze(
+            analyze.sample(training, backbone.pooled),
+            embedding_worker.model_spec(config, None),
+            pca=config.pca,
+            channels=backbone.channels,
+            options=beam_options.parse([]),
+        )
+        storage.begin(folder)
+        store_writer.adopt_transform(folder, learned)
+    return Target(
+        folder,
+        recipe_id,
+        recipe,
+        features.weights,
+        analyze.dims(transform),
+        analyze.digest(transform, backbone.channels),
+    )

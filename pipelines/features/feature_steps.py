@@ -1,0 +1,183 @@
+"""The steps of the feature job, one DoFn each."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+from apache_beam import pvalue
+from apache_beam.metrics import Metrics
+from apache_beam.utils import shared
+from beampose.pipelines.features import embedding_worker, store_writer
+from beampose.preprocess import validate
+from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
+from beampose.preprocess.transform import Ranges, move
+from beampose.preprocess.validate import Inspection
+from beampose.trainer.feature_store import Index
+from beampose.trainer.schema import LabelRecord
+
+REJECTS = "rejects"
+
+
+class Job(NamedTuple):
+    """What all steps know."""
+
+    spec: embedding_worker.ModelSpec
+    store: str
+    recipe_id: str
+    transform_digest: str
+    bodyparts: tuple[str, ...]
+    ranges: Ranges
+    copies: int
+    batch_size: int
+    shards: int
+
+
+def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
+    """A line for rejects.jsonl."""
+    Metrics.counter("features", f"rejected_{stage}").inc()
+    return pvalue.TaggedOutput(REJECTS, {"stage": stage, **problem._asdict()})
+
+
+def hinted(step: beam.ParDo, hints: dict[str, str] | None) -> beam.ParDo:
+    """A step whose workers have some resources."""
+    step.with_resource_hints(**(hints or {}))
+    return step
+
+
+def pending(record: LabelRecord, digest: str) -> embedding_worker.Pending:
+    """What a step that reads pixels again must know of a record; `digest` is of its image."""
+    return embedding_worker.Pending(
+        key=record.key,
+        image=record.image_uri,
+        name=record.name,
+        file=record.file,
+        row=record.row,
+        digest=digest,
+        copy=record.copy,
+        height=record.height,
+        width=record.width,
+    )
+
+
+class Check(beam.DoFn):
+    """Decodes and checks some images; gives (digest of its pixels, (inspection, split)) of each."""
+
+    def __init__(self, job: Job):
+        self._bodyparts = job.bodyparts
+
+    def process(self, element: Sequence[tuple[LabeledFrame | LabeledCrop, str]]) -> Iterator:
+        for (_, split), inspection in embedding_worker.ahead(self._inspect, element, len(element)):
+            for problem in inspection.problems:
+                yield reject("check", problem)
+            if inspection.digest:
+                Metrics.counter("features", "checked").inc()
+                yield inspection.digest, (inspection, split)
+
+    def _inspect(self, element: tuple[LabeledFrame | LabeledCrop, str]) -> Inspection:
+        inspection, pixels = validate.inspect(element[0], self._bodyparts)
+        if pixels is not None:
+            embedding_worker.RECENT.put(inspection.digest, pixels)
+        return inspection
+
+
+class KeepOne(beam.DoFn):
+    """Of the items with one digest, keeps one; the others are rejects."""
+
+    def process(self, element: tuple[str, Iterable[tuple[Inspection, str]]]) -> Iterator:
+        found = list(element[1])
+        kept, kept_split = found[validate.choose([inspection for inspection, _ in found])]
+        for inspection, split in found:
+            if inspection is kept:
+                yield inspection, split
+            else:
+                problem = validate.duplicate_problem(inspection, kept, split, kept_split)
+                yield reject("duplicate", problem)
+
+
+class Records(beam.DoFn):
+    """An image to the label records of itself and, in training, its augmented copies."""
+
+    def __init__(self, job: Job):
+        self._job = job
+
+    def process(self, element: tuple[Inspection, str]) -> Iterator[tuple[LabelRecord, str]]:
+        inspection, split = element
+        for copy in range(1 + (self._job.copies if split == TRAIN else 0)):
+            yield self._record(inspection, split, copy), inspection.digest
+
+    def _record(self, inspection: Inspection, split: str, copy: int) -> LabelRecord:
+        job, item = self._job, inspection.item
+        height, width = inspection.height, inspection.width
+        frame = isinstance(item, LabeledFrame)
+        keypoints = item.keypoints if frame else np.empty((0, 0, 2))
+        augmentation = store_writer.ORIGINAL
+        if copy:
+            augmentation = f"{copy}:{tuple(job.ranges)}"
+            change = embedding_worker.draw(inspection.digest, copy, job.ranges, height, width)
+            keypoints = move(change, keypoints, height, width)
+        return LabelRecord(
+            key=store_writer.key(
+                inspection.digest, job.recipe_id, job.transform_digest, augmentation
+            ),
+            name=item.name,
+            image_uri=item.image,
+            video=item.video,
+            file=item.file,
+            row=item.row,
+            split=split,
+            height=height,
+            width=width,
+            copy=copy,
+            keypoints=keypoints,
+            label=-1 if frame else item.label,  # pyright: ignore[reportAttributeAccessIssue]
+        )
+
+
+class Missing(beam.DoFn):
+    """What the store does not hold yet, by the shard it will stand in."""
+
+    def __init__(self, job: Job):
+        self._job = job
+
+    def setup(self):
+        self._index = Index(self._job.store)
+
+    def process(
+        self, element: tuple[LabelRecord, str]
+    ) -> Iterator[tuple[str, embedding_worker.Pending]]:
+        record, digest = element
+        if record.key in self._index:
+            Metrics.counter("features", "kept").inc()
+            return
+        shard = store_writer.shard_of(record.key, self._job.shards)
+        yield f"{shard:05d}", pending(record, digest)
+
+
+class Embed(beam.DoFn):
+    """Embeds the images of a shard and writes it."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._shared = shared.Shared()
+
+    def setup(self):
+        self._model = embedding_worker.acquire(self._shared, self._job.spec)
+
+    def process(self, element: tuple[str, Iterable[embedding_worker.Pending]]) -> Iterator:
+        job, pending = self._job, list(element[1])
+        keys = "\n".join(sorted(one.key for one in pending))
+        lost: list[tuple[embedding_worker.Pending, str]] = []
+        written = store_writer.write_shard(
+            job.store,
+            int(element[0]),
+            job.shards,
+            embedding_worker.embed(self._model.frames, pending, job.ranges, job.batch_size, lost),
+            hashlib.sha256(keys.encode()).hexdigest(),
+        )
+        Metrics.counter("features", "embedded").inc(written)
+        for one, why in lost:
+            problem = Problem("error", one.file, one.row, one.name, f"image {why}")
+            yield reject("embed", problem)
+        yield element[0], written

@@ -1,0 +1,143 @@
+"""Writes stored features: a shard whole or not at all, and an index that says it is there."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from beampose.trainer import embed, feature_store, schema
+from upath import UPath
+
+from beampose.core import __version__, storage
+
+# Frames a shard: small enough that little is lost with a killed worker, large enough to be few.
+FRAMES_A_SHARD = 64
+CROPS_A_SHARD = 4096
+# Augmentation id of the image itself.
+ORIGINAL = "original"
+# Where a store notes which datasets refer to it.
+USERS = "datasets"
+
+
+def key(digest: str, recipe_id: str, transform_digest: str, augmentation: str) -> str:
+    """What features are known by: pixels, backbone and weights, transform, augmentation."""
+    text = "\n".join([digest, recipe_id, transform_digest, augmentation])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shard_of(key: str, shards: int) -> int:
+    return int(key[:8], 16) % shards
+
+
+def count_shards(images: int, pooled: bool) -> int:
+    """A power of two, so that growing data splits shards instead of mixing them."""
+    wanted = images / (CROPS_A_SHARD if pooled else FRAMES_A_SHARD)
+    return 1 << max(int(np.ceil(np.log2(max(wanted, 1)))), 0)
+
+
+def write_shard(
+    folder: str, shard: int, shards: int, records: Iterable[tuple[str, np.ndarray]], name: str
+) -> int:
+    """Writes records in the order they come. Returns their number.
+
+    Args:
+      folder: the store.
+      records: keys and features, read one by one.
+      name: tells this shard from others of the same number; a digest of what it should hold.
+    """
+    file = f"{shard_name(shard, shards, name)}{feature_store.SUFFIX}"
+    examples = ((one, schema.feature_example(one, features)) for one, features in records)
+    return write_records(storage.place(folder, feature_store.SHARDS, file), examples)
+
+
+def shard_name(shard: int, shards: int, name: str) -> str:
+    return f"{shard:05d}-of-{shards:05d}-{name[:16]}"
+
+
+def write_records(target: UPath, records: Iterable[tuple[str, bytes]]) -> int:
+    """Writes keys and serialized records as a TFRecord file and, after it, its index beside it.
+
+    Returns their number.
+    """
+    import tensorflow as tf
+
+    index: list[tuple[str, int, int]] = []
+    end = 0
+    with storage.replacing(target) as temporary:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record_key, payload in records:
+                writer.write(payload)
+                offset, size, end = feature_store.record_offset(end, payload)
+                index.append((record_key, offset, size))
+        digest = sha256(temporary)
+    entry = {"records": index, "bytes": end, "sha256": digest}
+    storage.write_json(target.with_suffix(".json"), entry)
+    return len(index)
+
+
+def adopt_transform(folder: str, source: str) -> None:
+    """Freezes a transform graph with the store; whichever writer comes first decides."""
+    target = storage.place(folder, embed.TRANSFORM)
+    if not storage.is_local(target):
+        # `saved_model.pb` says that it is there; a bucket has no folder that could be renamed.
+        if not embed.exists(str(target)):
+            storage.upload(Path(source), target)
+        return
+    staging = Path(str(target.with_name(f".{embed.TRANSFORM}-{os.getpid()}")))
+    shutil.copytree(source, staging)
+    try:
+        staging.rename(str(target))
+    except OSError:
+        # Another writer's transform is in place already, and its features may be too.
+        shutil.rmtree(staging)
+
+
+def describe(
+    folder: str, *, recipe: dict[str, Any], weights: str, dims: int, transform_digest: str
+) -> None:
+    """Writes the store's info with a manifest of its shards, and marks it whole."""
+    shards = []
+    for file in storage.whole(storage.place(folder, feature_store.SHARDS), "*.json"):
+        entry = storage.read_json(file)
+        shards.append(
+            {
+                "file": f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}",
+                "records": len(entry["records"]),
+                "bytes": entry["bytes"],
+                "sha256": entry["sha256"],
+            }
+        )
+    info = {
+        "made_by": f"beampose {__version__} features",
+        "recipe": recipe,
+        "weights": weights,
+        "dims": dims,
+        "transform_digest": transform_digest,
+        "records": sum(shard["records"] for shard in shards),
+        "bytes": sum(shard["bytes"] for shard in shards),
+        "shards": shards,
+    }
+    storage.complete(folder, info)
+
+
+def register(folder: str, dataset: str) -> None:
+    """Notes in a store that a dataset refers to it, so that pruning knows."""
+    path = address(dataset)
+    name = hashlib.sha256(path.encode()).hexdigest()[:16]
+    storage.write_json(storage.place(folder, USERS, f"{name}.json"), {"dataset": path})
+
+
+def address(folder: str) -> str:
+    """A folder's full path or address, under which a store knows a dataset."""
+    return Path(folder).absolute().as_posix() if storage.is_local(folder) else folder
+
+
+def sha256(path: Path | UPath) -> str:
+    code = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            code.update(block)
+    return code.hexdigest()

@@ -1,0 +1,1 @@
+"""Drawings on frames, labeled films and clips. No Beam, no TensorFlow."""

@@ -1,0 +1,219 @@
+"""Labeled videos: predictions drawn over the frames they belong to."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from beampose.pipelines.films import drawing, drawn_boxes, film_writer
+from beampose.pipelines.predict import manifest
+from beampose.pipelines.results import result_files
+from beampose.pipelines.results.result_files import Found
+from beampose.preprocess import videos
+from beampose.preprocess.labels import SINGLE
+from upath import UPath
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config, Render
+from beampose.formats import detection_table
+from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut.prediction_tables import Table
+
+
+class Style(NamedTuple):
+    """How to draw.
+
+    Attributes:
+      colors: RGB of every point.
+      edges: pairs of points.
+      names: of individuals, each with the places of its points; drawn above them.
+    """
+
+    pcutoff: float
+    colors: list[tuple[int, int, int]]
+    dot_size: int = 0
+    trail: int = 10
+    edges: tuple[tuple[int, int], ...] = ()
+    names: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    filtered: bool = False,
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    """Renders videos that have predictions. Returns the files, and failures (path, reason).
+
+    Args:
+      filtered: draws what `beampose filter` made, as `render.filtered` does.
+
+    Raises:
+      FileNotFoundError: a path matches nothing.
+      ValueError: the encoder is not there.
+    """
+    film_writer.encoder(config.render.codec)
+    info = storage.place(config.model, storage.INFO)
+    if info.is_file() and storage.read_json(info).get("task") == "crops":
+        return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
+    found, failures = result_files.tables(config, paths)
+    filtered = filtered or config.render.filtered
+    done = []
+    for one in found:
+        try:
+            done.append(_video(config, one, progress, filtered))
+        except (OSError, ValueError) as error:
+            failures.append((one.video or one.given, files.why(error)))
+    return done, failures
+
+
+def _video(config: Config, one: Found, progress: Callable[..., Iterable], filtered: bool) -> UPath:
+    if not one.video:
+        raise ValueError("is no video: name the video that is to be drawn on")
+    video = manifest.index(one.video)
+    table = prediction_tables.read(one.table(filtered=filtered))
+    chosen = table.indices(config.render.bodyparts)
+    if not chosen:
+        raise ValueError("has no bodypart to draw: render.bodyparts is empty")
+    if not len(table.rows) or table.frames[-1] >= video.count:
+        raise ValueError(f"has {video.count} frames, its predictions are of others. Predict again.")
+    rows = _part(config.render, table.frames, video)
+    numbers = table.frames[rows]
+    keypoints = table.values[rows][:, chosen].copy()
+    keypoints[..., :2] += result_files.offset(one)
+    ending = f"{result_files.FILTERED if filtered else ''}_labeled.mp4"
+    target = storage.place(f"{one.stem}{ending}")
+    style = _style(config, table, chosen)
+    frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
+    fps = film_writer.rate(video.fps, numbers)
+    film_writer.write(target, frames, fps=fps, codec=config.render.codec)
+    return target
+
+
+def labeled_frames(
+    video: videos.Video, keypoints: np.ndarray, style: Style, numbers: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Frames with dots, skeleton and trails; a frame that cannot be decoded is black.
+
+    Args:
+      keypoints: (frames, bodyparts, 3) x, y, likelihood; below `pcutoff` nothing is drawn.
+      numbers: (frames,), which frames of the video these are, in order.
+    """
+    sure = keypoints[..., 2:] >= style.pcutoff
+    points = np.where(sure, keypoints[..., :2], np.nan)
+    radius = style.dot_size or drawing.dot_size(video.height, video.width)
+    start, stop = int(numbers[0]), int(numbers[-1]) + 1
+    chosen = set(numbers.tolist())
+    for i, frame in enumerate(videos.read_ahead(video, start, stop, 16, chosen)):
+        if frame.pixels is None:
+            yield np.zeros((video.height, video.width, 3), np.uint8)
+            continue
+        image = frame.pixels.copy()
+        if style.trail:
+            drawing.trails(image, points[max(i - style.trail, 0) : i + 1], style.colors)
+        drawing.skeleton(image, points[i], style.edges)
+        drawing.dots(image, points[i], style.colors, radius)
+        for name, of_one in style.names:
+            drawing.name(image, points[i][list(of_one)], name, style.colors[of_one[0]])
+        yield image
+
+
+def _run_crops(
+    config: Config, listed: manifest.Manifest, progress: Callable[..., Iterable]
+) -> tuple[list[UPath], list[tuple[str, str]]]:
+    done, failures = [], list(listed.failures)
+    for name, video in listed.videos:
+        stem = f"{config.predictions}/{name}_crops"
+        if not storage.place(f"{stem}.parquet").is_file():
+            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
+            continue
+        part = storage.read_json(f"{stem}_megadetector.json")["images"][0]
+        numbers = np.array(part["frames_processed"], np.int64)
+        if not len(numbers) or numbers[-1] >= video.count:
+            why = f"has {video.count} frames, its predictions are of others. Predict it again."
+            failures.append((video.path, why))
+            continue
+        try:
+            numbers = numbers[_part(config.render, numbers, video)]
+        except ValueError as error:
+            failures.append((video.path, files.why(error)))
+            continue
+        found = detection_table.read(f"{stem}.parquet")
+        frames = drawn_boxes.labeled_frames(video, found, pcutoff(config), numbers)
+        target = storage.place(f"{stem}_labeled.mp4")
+        shown = progress(frames, len(numbers), name)
+        fps = film_writer.rate(video.fps, numbers)
+        film_writer.write(target, shown, fps=fps, codec=config.render.codec)
+        done.append(target)
+    return done, failures
+
+
+def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
+    """Rows between `start` and `stop` seconds.
+
+    Raises:
+      ValueError: there are none, or the file tells no times.
+    """
+    if not render.start and render.stop is None:
+        return slice(None)
+    if not video.fps and not video.times:
+        raise ValueError("says no frame rate: render.start and render.stop cannot be used")
+    times = manifest.seconds(video)[frames]
+    stop = np.inf if render.stop is None else render.stop
+    first, last = np.searchsorted(times, [render.start, stop])
+    if first == last:
+        raise ValueError(
+            f"has no prediction from render.start to render.stop; they end at {times[-1]:.2f} s"
+        )
+    return slice(int(first), int(last))
+
+
+def _style(config: Config, table: Table, chosen: list[int]) -> Style:
+    """A bodypart, or an individual, has the same colour whichever others are drawn."""
+    render, points = config.render, [table.points[i] for i in chosen]
+    place = {point: k for k, point in enumerate(points)}
+    edges = [
+        (place[owner, a], place[owner, b])
+        for a, b in (_skeleton(config) if render.skeleton else [])
+        for owner in table.individuals
+        if (owner, a) in place and (owner, b) in place
+    ]
+    several = table.individuals != [""]
+    by_individual = (render.color_by or ("individual" if several else "bodypart")) == "individual"
+    every = table.individuals if by_individual else table.bodyparts
+    palette = _palette(render.colormap, len(every))
+    colors = [palette[every.index(owner if by_individual else part)] for owner, part in points]
+    names = []
+    for one in table.individuals if several and by_individual else ():
+        of_one = tuple(k for k, (owner, _) in enumerate(points) if owner == one)
+        names += [(one, of_one)] if of_one and one != SINGLE else []
+    return Style(pcutoff(config), colors, render.dot_size, render.trail, tuple(edges), tuple(names))
+
+
+def pcutoff(config: Config) -> float:
+    """Below which nothing is drawn."""
+    return config.predict.pcutoff if config.render.pcutoff is None else config.render.pcutoff
+
+
+def _skeleton(config: Config) -> list[list[str]]:
+    """Pairs of bodyparts the model knows of; none without a model."""
+    info = storage.place(config.model, storage.INFO)
+    return storage.read_json(info).get("edges", []) if info.is_file() else []
+
+
+def _palette(colormap: str | None, count: int) -> list[tuple[int, int, int]]:
+    if colormap is None:
+        return drawing.palette(count)
+    import matplotlib
+
+    try:
+        found = matplotlib.colormaps[colormap]
+    except KeyError:
+        close = difflib.get_close_matches(colormap, matplotlib.colormaps, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"render.colormap must be one of matplotlib's. Received: {colormap!r}.{hint}"
+        ) from None
+    colors = found(np.linspace(0, 1, count))[:, :3]
+    return [(int(r), int(g), int(b)) for r, g, b in np.round(255 * colors)]

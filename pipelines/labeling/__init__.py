@@ -1,1 +1,0 @@
-"""From videos to a folder of frames to label."""

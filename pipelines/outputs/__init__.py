@@ -1,1 +1,0 @@
-"""Predictions in the formats other tools read. Arrays in, files out: no Beam, no TensorFlow."""

@@ -1,0 +1,221 @@
+"""What an experiment will take, before anything is spent: images, bytes, seconds, money."""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from beampose.pipelines.features import embedding_worker, labeled_source
+from beampose.preprocess import images
+from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
+from beampose.trainer import embed
+from upath import UPath
+
+from beampose.core import files, storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config
+
+PRICES_FILE = "configs/prices.yaml"
+PROBED = 16
+# Bytes of a stored record beside its features: key, shape, framing, index.
+OVERHEAD = 330
+# Beam, tensorflow-transform and the tracing of graphs, on top of the images: seconds, rough.
+START = {"store": 8.0, "job": 3.0, "train": 4.0}
+# Workers a Dataflow job would get for this many images at least each.
+IMAGES_A_WORKER = 2000
+PRICES = ("vcpu_hour", "gb_hour", "worker_vcpus", "worker_gb", "start_minutes")
+
+
+class Plan(NamedTuple):
+    """An estimate.
+
+    Attributes:
+      images, copies: to embed if the store is empty.
+      train, test: labeled images by split.
+      unreadable: images of the probe that cannot be read.
+      bytes: of the store.
+      new_store: its transform has to be learned first.
+      features_seconds, train_seconds: on this machine.
+      cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
+      seconds_each: of one image in the network, on this machine.
+      frames: of the config's videos that can be read.
+      finetune_steps: that follow the training; their time is not estimated.
+    """
+
+    images: int
+    copies: int
+    train: int
+    test: int
+    unreadable: int
+    bytes: int
+    new_store: bool
+    features_seconds: float
+    train_seconds: float
+    cloud: dict[str, Any] | None
+    finetune_steps: int = 0
+    seconds_each: float = 0.0
+    frames: int = 0
+
+
+def plan(config: Config, prices: str | None) -> Plan:
+    """Probes 16 images with the real network and some real training steps.
+
+    Args:
+      prices: file as `configs/prices.yaml`, None for no dollars.
+
+    Raises:
+      OSError, ValueError: the source, the backbone or the prices cannot be used, or no image can.
+    """
+    from beampose.pipelines.features import analyze
+
+    table = None if prices is None else read_prices(prices)
+    labels, splits = labeled_source.read(config)
+    train = splits.count(TRAIN)
+    copies = train * config.copies
+    network = embedding_worker.backbone(
+        config.features.backbone, config.features.weights, config.task == "crops"
+    )
+    pixels, reading, unreadable = _probe(labels.items)
+    each, cells = _embedding(config, pixels)
+    dims = config.pca or network.channels
+    recipe = embedding_worker.recipe(config, network)
+    new = not embed.exists(join(config.store, embed.recipe_id(recipe), embed.TRANSFORM))
+    total = len(labels.items) + copies
+    sampled = len(analyze.sample(labels.items[:train], network.pooled))
+    seconds = START["job"] + total * each + len(labels.items) * reading / embedding_worker.READERS
+    if new:
+        seconds += START["store"] + sampled * (each + reading)
+    steps = _step_seconds(config, dims, labels, cells)
+    return Plan(
+        images=len(labels.items),
+        copies=copies,
+        train=train,
+        test=len(splits) - train,
+        unreadable=unreadable,
+        bytes=total * (cells * dims * 2 + OVERHEAD),
+        new_store=new,
+        features_seconds=seconds,
+        train_seconds=config.heads * (START["train"] + config.train.steps * steps),
+        cloud=None if table is None else _dataflow(total, each + reading, table),
+        finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
+        seconds_each=each,
+        frames=_frames(config),
+    )
+
+
+def describe(found: Plan) -> str:
+    """A plan for people."""
+    lines = [
+        f"images    {found.images} labeled ({found.train} train, {found.test} test), "
+        f"{found.copies} augmented copies: {found.images + found.copies} to embed at most "
+        "(what the store holds is not embedded again)",
+        f"store     {found.bytes / 1e6:.1f} MB",
+        f"features  {found.features_seconds:.0f} s on this machine"
+        + (", with a new store's transform" if found.new_store else ""),
+        f"training  {found.train_seconds:.0f} s on this machine, without evaluation",
+    ]
+    if found.finetune_steps:
+        lines.append(
+            f"finetune  {found.finetune_steps} steps more, whose time is not estimated: the first "
+            "ones tell, and a GPU takes a small part of what a CPU does"
+        )
+    if found.unreadable:
+        lines.append(f"WARNING   {found.unreadable} of {PROBED} probed images cannot be read")
+    if found.cloud:
+        cloud = found.cloud
+        lines.append(
+            f"Dataflow  {cloud['workers']} workers for {cloud['hours'] * 60:.0f} min: "
+            f"{cloud['cost']:.2f} {cloud['currency']} (prices of {cloud['date']}; this machine's "
+            "speed a core)"
+        )
+    return "\n".join(lines)
+
+
+def save(found: Plan, config: Config) -> UPath:
+    """Keeps the plan beside the experiment, where the report sets the truth next to it."""
+    file = storage.place(config.output, "plan.json")
+    storage.write_json(file, found._asdict())
+    return file
+
+
+def read_prices(path: str) -> dict[str, Any]:
+    """A price table. Raises ValueError naming what it lacks."""
+    try:
+        table = yaml.safe_load(files.read_bytes(path).decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a YAML file: {error}") from error
+    table = table if isinstance(table, dict) else {}
+    for key in PRICES:
+        if not isinstance(table.get(key), (int, float)):
+            raise ValueError(f"{path} must hold a number for {key}.")
+    return table
+
+
+def _frames(config: Config) -> int:
+    from beampose.pipelines.predict import manifest
+
+    try:
+        paths = manifest.expand(config.predict.videos)
+    except FileNotFoundError:
+        return 0
+    return sum(video.count for _, video in manifest.read(paths).videos)
+
+
+def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:
+    """Evenly spread images, the seconds to read one, and how many could not be read."""
+    places = np.unique(np.linspace(0, len(items) - 1, PROBED).astype(int))
+    found = []
+    began = time.perf_counter()
+    for i in places:
+        try:
+            found.append(images.load(items[i].image)[0])
+        except (OSError, ValueError):
+            continue
+    if not found:
+        raise ValueError("None of the probed images can be read. Run `beampose check`.")
+    return found, (time.perf_counter() - began) / len(found), len(places) - len(found)
+
+
+def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
+    """Seconds an image in the network, and the cells of an image's map."""
+    model = embedding_worker.build(embedding_worker.model_spec(config, None))
+    size = config.features.batch_size
+    by_shape: dict[tuple, list[np.ndarray]] = {}
+    for one in pixels:
+        by_shape.setdefault(one.shape, []).append(one)
+    seconds = cells = 0.0
+    for alike in by_shape.values():
+        batch = embedding_worker.fixed((alike * size)[:size], size)
+        shape = model.frames(batch).shape
+        began = time.perf_counter()
+        model.frames(batch).numpy()
+        seconds += (time.perf_counter() - began) / size * len(alike)
+        cells += int(np.prod(shape[1:-1])) * len(alike)
+    return seconds / len(pixels), round(cells / len(pixels))
+
+
+def _step_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:
+    from beampose.trainer.training import seconds_a_step
+
+    side = min(config.train.window or 10_000, max(int(np.sqrt(cells)), 1))
+    names = len(labels.bodyparts or labels.classes)
+    return seconds_a_step(
+        config, dims=dims, names=names, side=side, individuals=len(labels.individuals)
+    )
+
+
+def _dataflow(total: int, each: float, table: dict[str, Any]) -> dict[str, Any]:
+    cores = os.cpu_count() or 1
+    workers = max(1, min(100, round(total / IMAGES_A_WORKER)))
+    core_hours = total * each * cores / 3600
+    hours = core_hours / (workers * table["worker_vcpus"]) + table["start_minutes"] / 60
+    rate = table["worker_vcpus"] * table["vcpu_hour"] + table["worker_gb"] * table["gb_hour"]
+    return {
+        "workers": workers,
+        "hours": hours,
+        "cost": workers * hours * rate,
+        "currency": table.get("currency", "USD"),
+        "date": str(table.get("date", "unknown date")),
+    }

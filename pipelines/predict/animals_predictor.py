@@ -1,0 +1,274 @@
+"""Several animals: frames to individuals of each, which `beampose track` makes tracks of."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from beampose.pipelines.predict.crops_predictor import resized
+from beampose.pipelines.predict.frame_reader import batches
+from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.predict.predictor import Result, Results
+from beampose.pipelines.predict.view import View
+from beampose.preprocess.cut import Rule
+from beampose.preprocess.videos import Frame, Video
+from beampose.trainer import assemble
+from beampose.trainer.assemble import Rules
+from upath import UPath
+
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
+
+# What a model is asked for the shapes of its answers, where no frame could be decoded.
+BLANK = np.zeros((1, 64, 64, 3), np.uint8)
+# Side of a crop, which the model's signature resizes to.
+CROP = 128
+# What may be kept as well: each animal cut out, as features; and of DeepLabCut's files the large
+# ones, every peak with its links, every vector.
+CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
+FILES = {CROPS: (), FULL: ("_full.pickle",), VECTORS: vector_shelf.ENDINGS}
+# How an animal is cut out: around its keypoints, and no smaller than so many pixels.
+RULE, LEAST = Rule(pad=0.25, square=True), 32.0
+
+
+class Animals(NamedTuple):
+    """A model that finds several animals in a frame; a `kinds.Kind`.
+
+    Attributes:
+      scorer: as in the model's info.json.
+      model_digest: of the SavedModel.
+      rules: of assembly.
+      config: the part of a DeepLabCut test pose_cfg that its tools look at.
+      cell: source pixels from one cell of the maps to the next.
+      apart: source pixels that two peaks of a bodypart are apart at least.
+      view: what of a frame the model sees.
+      also: what is kept as well, names of `FILES`.
+    """
+
+    scorer: str
+    model_digest: str
+    rules: Rules
+    config: dict[str, Any]
+    cell: float
+    apart: float
+    view: View
+    also: tuple[str, ...] = ()
+
+    lead = 0
+    signature = "descriptors"
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        large = [ending for name in self.also for ending in FILES[name]]
+        return (individuals_file.ENDING, "_assemblies.pickle", "_meta.pickle", *large)
+
+    def check(self, video: Video) -> None:
+        """Every video can be looked at."""
+
+    def depends(self, path: str) -> str:
+        return ""
+
+    def conclude(
+        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+    ) -> None:
+        """DeepLabCut's files are a video's own."""
+
+    def infer(
+        self,
+        part: Range,
+        frames: Iterator[Frame],
+        handler: SavedModelHandler,
+        model: FramePredictor,
+    ) -> Result:
+        """Arrays of `outputs.individuals`, but `frames`, a row a frame of the range.
+
+        With `full` among `also`, those of `tracks.write_detections` too. A frame that failed has
+        nobody in it.
+        """
+        rows: dict[int, dict[str, np.ndarray]] = {}
+        failures: list[tuple[int, str]] = []
+        for batch in batches(frames, handler.batch_size, failures):
+            rows.update(self._found(batch, handler, model))
+        nobody = self._nobody(next(iter(rows.values()), None), model) if failures else {}
+        each = [rows.get(number, nobody) for number in part.frames]
+        return Result({name: np.stack([one[name] for one in each]) for name in each[0]}, failures)
+
+    def write(
+        self, stem: UPath, video: Video, frames: np.ndarray, results: Results
+    ) -> dict[str, Any]:
+        """The individuals of all frames, and DeepLabCut's files of them; piece by piece."""
+        names = self._names
+        seen = np.zeros(len(self._animals) + 1, int)
+
+        def pieces() -> Iterator[dict[str, np.ndarray]]:
+            at = 0
+            for one in results.each():
+                kept = {k: v for k, v in one.arrays.items() if k not in ("edge_costs", "identity")}
+                numbers = frames[at : at + len(kept["keypoints"])]
+                at += len(numbers)
+                there = ~np.isnan(kept["keypoints"][..., 0]).all(axis=-1)
+                seen[:] += np.bincount(there.sum(axis=1), minlength=len(seen))
+                yield {"frames": numbers, **kept}
+
+        individuals_file.write(stem, self._head(video), pieces())
+        track_writer.write_assemblies(stem, self._assembled(frames, results))
+        if FULL in self.also:
+            head = track_writer.Detections(
+                self.rules.edges, self.cell, self.rules.min_likelihood, self.apart
+            )
+            track_writer.write_detections(
+                stem, _detected(frames, results), names, video.count, head
+            )
+        if VECTORS in self.also:
+            vector_shelf.write(stem, _described(frames, results), video.count)
+        prediction_writer.write_meta(
+            stem,
+            scorer=self.scorer,
+            fps=video.fps,
+            size=(video.height, video.width),
+            frames=video.count,
+            config=self.config,
+        )
+        counted = np.arange(len(seen))
+        return {
+            "scorer": self.scorer,
+            "individuals": list(self._animals),
+            "individuals_found": int((counted * seen).sum()),
+            "frames_by_individuals": {str(n): int(count) for n, count in enumerate(seen) if count},
+            "rows_without_result": int(seen[0]),
+            "remark": self.view.remark(video.height, video.width),
+        }
+
+    @property
+    def _animals(self) -> Sequence[str]:
+        return self.rules.individuals[: self.rules.animals]
+
+    @property
+    def _names(self) -> track_writer.Names:
+        parts, unique = self.rules.bodyparts, self.rules.unique
+        common = [part for i, part in enumerate(parts) if i not in unique]
+        return track_writer.Names(self.scorer, common, [parts[i] for i in unique])
+
+    def _head(self, video: Video) -> individuals_file.Head:
+        return individuals_file.Head(
+            scorer=self.scorer,
+            individuals=list(self._animals),
+            bodyparts=self._names.bodyparts,
+            unique=self._names.unique,
+            identity=self.rules.identity,
+            model_digest=self.model_digest,
+            frames=video.count,
+            fps=video.fps,
+            height=video.height,
+            width=video.width,
+        )
+
+    def _found(
+        self, batch: list[Frame], handler: SavedModelHandler, model: FramePredictor
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Number and arrays of each frame of a batch."""
+        pixels = [frame.pixels for frame in batch if frame.pixels is not None]
+        outputs = handler.outputs([self.view.apply(one) for one in pixels], model)
+        # Affinities are of the places the model saw, so animals are assembled before these move.
+        found = []
+        for i in range(len(batch)):
+            one = {name: value[i] for name, value in outputs.items()}
+            chosen = assemble.choose(one, self.rules)
+            one["peaks"] = self.view.undo(one["peaks"], *pixels[i].shape[:2])
+            found.append(self._arrays(one, chosen))
+        if CROPS in self.also:
+            self._cut_out(pixels, found, handler, model)
+        yield from zip([frame.index for frame in batch], found, strict=True)
+
+    def _cut_out(
+        self,
+        pixels: Sequence[np.ndarray],
+        found: Sequence[dict[str, np.ndarray]],
+        handler: SavedModelHandler,
+        model: FramePredictor,
+    ) -> None:
+        """Fills in `crops`, the features of each animal that is there."""
+        crops, places = [], []
+        for i, one in enumerate(found):
+            for slot, points in enumerate(one["keypoints"][..., :2]):
+                if not np.isnan(points).all():
+                    crops.append(_crop(pixels[i], points))
+                    places.append((i, slot))
+        for start in range(0, len(crops), handler.batch_size):
+            some = crops[start : start + handler.batch_size]
+            embedded = handler.outputs(some, model, CROPS)["embedding"]
+            for (i, slot), vector in zip(places[start:], embedded, strict=False):
+                found[i]["crops"][slot] = vector.astype(np.float16)
+
+    def _arrays(self, one: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+        """What is kept of a frame.
+
+        Args:
+          one: outputs of the model.
+          chosen: (individuals, bodyparts), of `assemble.choose`.
+        """
+        unique = list(self.rules.unique)
+        common = np.setdiff1d(np.arange(chosen.shape[1]), unique)
+        keypoints = assemble.gather(one, chosen).astype(np.float32)
+        own = chosen[: self.rules.animals, common]
+        described = one["descriptors"][common, np.maximum(own, 0)].astype(np.float16)
+        found = {
+            "keypoints": keypoints[: self.rules.animals, common],
+            "single": keypoints[-1, unique],
+            "peaks": np.concatenate([one["peaks"], one["likelihood"][..., None]], axis=-1),
+            "descriptors": np.where(own[..., None] >= 0, described, np.float16(0)),
+        }
+        if CROPS in self.also:
+            # Of nobody it stays 0.
+            found["crops"] = np.zeros(described.shape[::2], np.float16)
+        if FULL in self.also:
+            found["edge_costs"] = one["edge_costs"].astype(np.float16)
+            if "identity" in one:
+                found["identity"] = one["identity"].astype(np.float16)
+        return found
+
+    def _nobody(
+        self, like: dict[str, np.ndarray] | None, model: FramePredictor
+    ) -> dict[str, np.ndarray]:
+        """Arrays of a frame in which nothing was found."""
+        if like is None:
+            one = {name: value[0] for name, value in model.predict(BLANK).items()}
+            nothing = np.full((len(self.rules.individuals), len(self.rules.bodyparts)), -1)
+            like = self._arrays(one, nothing)
+        missing = ("keypoints", "single")
+        return {k: np.full_like(v, np.nan if k in missing else 0) for k, v in like.items()}
+
+    def _assembled(
+        self, frames: np.ndarray, results: Results
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+        for number, one in _rows(frames, results):
+            yield number, one["keypoints"], one["single"] if len(one["single"]) else None
+
+
+def _crop(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The animal at points (bodyparts, 2), NaN = missing, in a square of the model's size."""
+    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    lack = np.maximum(LEAST - (high - low), 0) / 2
+    low, side = low - lack, high - low + 2 * lack
+    return resized(RULE.cut(pixels, (low[0], low[1], side[0], side[1])), CROP)
+
+
+def _rows(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Number and arrays of one frame after the other."""
+    numbers = iter(frames)
+    for one in results.each():
+        for i in range(len(one.arrays["keypoints"])):
+            yield int(next(numbers)), {name: values[i] for name, values in one.arrays.items()}
+
+
+def _detected(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    for number, one in _rows(frames, results):
+        places = {"peaks": one["peaks"][..., :2], "likelihood": one["peaks"][..., 2]}
+        yield number, {**one, **places}
+
+
+def _described(
+    frames: np.ndarray, results: Results
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    for number, one in _rows(frames, results):
+        yield number, one["keypoints"], one["descriptors"]

@@ -1,0 +1,60 @@
+"""The frames of ranges of one video, from one decoder."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from beampose.pipelines.predict.manifest import Range
+from beampose.preprocess import videos
+from beampose.preprocess.videos import Frame
+
+
+def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:
+    """The frames of ranges of one video, each range behind the frames that warm up for it.
+
+    Args:
+      parts: in order.
+      lead: the most frames that a range has before it.
+      depth: frames that wait for the consumer.
+    """
+    wanted: set[int] = set()
+    for part in parts:
+        wanted.update(part.before)
+        wanted.update(part.frames)
+    stream = videos.read_ahead(parts[0].video, min(wanted), parts[-1].stop, depth, wanted)
+    # Where one decoder serves several ranges, the end of one is what the next begins with.
+    recent: deque[Frame] = deque(maxlen=lead if len(parts) > 1 else 0)
+
+    def of(part: Range) -> Iterator[Frame]:
+        before = set(part.before)
+        yield from [f for f in recent if f.index in before]
+        shown = before.union(part.frames)
+        for frame in stream:
+            recent.append(frame)
+            if frame.index in shown:
+                yield frame
+            if frame.index == part.stop - 1:
+                return
+
+    try:
+        for part in parts:
+            yield part, of(part)
+    finally:
+        stream.close()
+
+
+def batches(
+    frames: Iterable[Frame], size: int, failures: list[tuple[int, str]]
+) -> Iterator[list[Frame]]:
+    """Frames that have pixels, `size` at a time; of the others number and reason are added to the
+    failures."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if frame.pixels is None:
+            failures.append((frame.index, frame.failure))
+            continue
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

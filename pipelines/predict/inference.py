@@ -1,0 +1,112 @@
+"""Runs a SavedModel on frames: our own handler on its signatures, in fixed batches."""
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from apache_beam.ml.inference import utils
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+from apache_beam.utils import shared
+from beampose.trainer.quiet import import_tensorflow
+
+from beampose.core import storage
+
+
+class FramePredictor:
+    """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
+
+    def __init__(self, folder: str, signature: str = "frames"):
+        import_tensorflow()
+        import tensorflow as tf
+        from beampose.trainer import export
+
+        self._constant = tf.constant
+        self._model = export.load(folder)
+        self._folder = folder
+        self._usual = signature
+
+    def predict(self, frames: np.ndarray, signature: str = "") -> dict[str, np.ndarray]:
+        """uint8 (batch, height, width, 3) to the outputs of the signature, or of another.
+
+        Raises:
+          ValueError: the model has no such signature.
+        """
+        name = signature or self._usual
+        if name not in self._model.signatures:
+            raise ValueError(
+                f"The model in {self._folder} has no signature {name!r}: it was exported by an "
+                "older version. Run `beampose train` again."
+            )
+        outputs = self._model.signatures[name](frames=self._constant(frames))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredictor]):
+    """Beam model handler for our SavedModels: elements are uint8 (height, width, 3) frames.
+
+    Beam's own TensorFlow handlers load Keras files and fail with Keras 3.
+
+    Args:
+      folder: the model artefact.
+      batch_size: every call has this many frames; a short batch is filled up and cut.
+      signature: of the SavedModel, that takes frames.
+    """
+
+    def __init__(self, folder: str, batch_size: int, signature: str = "frames"):
+        super().__init__(min_batch_size=batch_size, max_batch_size=batch_size)
+        self._folder = folder
+        self._signature = signature
+        self.batch_size = batch_size
+
+    def load_model(self) -> FramePredictor:
+        return FramePredictor(self._folder, self._signature)
+
+    def run_inference(
+        self,
+        batch: Sequence[np.ndarray],
+        model: FramePredictor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterator[PredictionResult]:
+        outputs = self.outputs(batch, model)
+        return iter(utils._convert_to_result(batch, outputs, self._folder))
+
+    def outputs(
+        self, batch: Sequence[np.ndarray], model: FramePredictor, signature: str = ""
+    ) -> dict[str, np.ndarray]:
+        """Outputs of a batch of at most `batch_size` frames of one size, by name."""
+        filled = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
+        found = model.predict(np.stack(filled), signature)
+        return {name: value[: len(batch)] for name, value in found.items()}
+
+    def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:
+        # The inherited way pickles the whole batch to measure it.
+        return sum(frame.nbytes for frame in batch)
+
+    def acquire(self, handle: shared.Shared) -> FramePredictor:
+        """The model of this process, loaded once."""
+        tag = f"{self._folder}:{model_digest(self._folder)}:{self._signature}"
+        return handle.acquire(self.load_model, tag=tag)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(folder: str, stamp: tuple) -> str:
+    code = hashlib.sha256()
+    for name, _, _ in stamp:
+        code.update(name.encode())
+        code.update(storage.place(folder, name).read_bytes())
+    return code.hexdigest()
+
+
+def model_digest(folder: str) -> str:
+    """sha256 of a SavedModel's graph and variables: results of another model are not reused."""
+    root = storage.place(folder, "saved_model")
+    paths = sorted((path for path in root.rglob("*") if path.is_file()), key=str)
+    # The fingerprint file holds a random number; it says nothing about the answers.
+    stamp = tuple(
+        (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime)
+        for path in paths
+        if path.name != "fingerprint.pb"
+    )
+    return _digest(str(root), stamp)

@@ -1,0 +1,257 @@
+"""Videos to predictions; this file only wires."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from beampose.pipelines import beam_options, beam_runner
+from beampose.pipelines.cloud import staging
+from beampose.pipelines.predict import candidates, commit, lock, manifest, prediction_steps
+from beampose.pipelines.predict.animals_predictor import Animals
+from beampose.pipelines.predict.crops_predictor import LABEL, Crops
+from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
+from beampose.pipelines.predict.manifest import Sample
+from beampose.pipelines.predict.pose_predictor import Keypoints
+from beampose.pipelines.predict.view import View
+from beampose.trainer import assemble
+
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config
+
+
+class Summary(NamedTuple):
+    """What a run did: a summary a video, those kept from before, and failures (path, reason).
+
+    `counters` are the job's own, by name.
+    """
+
+    videos: list[dict[str, Any]]
+    kept: int
+    failures: list[tuple[str, str]]
+    frames: int
+    seconds: float
+    counters: dict[str, int]
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    beam_words: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
+) -> Summary:
+    """Runs the model on videos, and goes on where a killed run stopped.
+
+    Args:
+      overwrite: whether predictions of another model or of other settings may be replaced.
+
+    Raises:
+      OSError, ValueError: there is no model, or no such videos at all, or another run writes to
+        the same folder.
+    """
+    began = time.perf_counter()
+    options = beam_options.parse(beam_words)
+    beam_options.check_reachable(options, config.output, "The output")
+    info = storage.require(config.model, "train")
+    if config.boxes.path is not None:
+        beam_options.check_reachable(options, config.boxes.path, "boxes.path")
+    output, view = describe(config, info, overwrite)
+    expanded = manifest.expand(paths)
+    if not beam_options.is_local(options):
+        expanded = staging.put_videos(expanded, join(config.output, "videos"))
+    named = manifest.named(expanded)
+    predict = config.predict
+    index = prediction_steps.Index(
+        output, Sample(predict.every, predict.fps, predict.start, predict.stop), view, predict.chunk
+    )
+    handler = SavedModelHandler(config.model, predict.batch_size, output.kind.signature)
+    with lock.held(config.predictions):
+        commit.forget_refusals(output)
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline, named, index, handler, output, beam_options.NetworkOptions.hints(options))
+        counters = beam_runner.finish(pipeline, "predict")
+        summaries, failures = _results(output, named)
+        _write_failures(output, summaries, failures)
+        output.kind.conclude(output.folder, summaries, failures)
+    seconds = time.perf_counter() - began
+    kept = counters.get("videos_kept", 0)
+    return Summary(summaries, kept, failures, counters.get("frames", 0), seconds, counters)
+
+
+def build(
+    pipeline: beam.Pipeline,
+    named: Sequence[tuple[str, str]],
+    index: prediction_steps.Index,
+    handler: SavedModelHandler,
+    output: commit.Output,
+    hints: dict[str, str] | None = None,
+) -> None:
+    """Wires the steps; names and ranges travel, frames stay inside a step.
+
+    Args:
+      named: (name, path) of videos.
+      hints: resources of the step that runs the model.
+    """
+    _ = (
+        pipeline
+        | "Videos" >> beam.Create(list(named))
+        | "SpreadVideos" >> beam.Reshuffle()
+        | "Index" >> beam.ParDo(index)
+        | "SpreadRanges" >> beam.Reshuffle()
+        | "Predict"
+        >> beam.ParDo(prediction_steps.PredictRanges(handler, output)).with_resource_hints(
+            **(hints or {})
+        )
+        | "GroupByVideo" >> beam.GroupByKey()
+        | "Assemble" >> beam.ParDo(prediction_steps.Assemble(output))
+    )
+
+
+def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[commit.Output, View]:
+    """What an experiment writes, and what its model sees of a frame.
+
+    Args:
+      info: the model's info.json.
+    """
+    if info["task"] == "crops":
+        return _describe_crops(config, info, overwrite), View()
+    predict = config.predict
+    trained = info.get("frame_size")
+    crop = None if predict.crop is None else (*predict.crop,)
+    view = View(crop, predict.size, None if trained is None else (*trained,))  # pyright: ignore[reportArgumentType]
+    several = bool(info.get("assembly"))
+    kind = _animals(config, info, view) if several else _keypoints(config, info, view)
+    names = ("every", "fps", "start", "stop", "crop", "size")
+    names += ("also",) if several else ("dynamic", "margin")
+    output = commit.Output(
+        folder=config.predictions,
+        label=info["dlc_scorer"],
+        model_digest=model_digest(config.model),
+        settings={name: getattr(predict, name) for name in names},
+        kind=kind,
+        overwrite=overwrite,
+    )
+    return output, view
+
+
+def _keypoints(config: Config, info: dict[str, Any], view: View) -> Keypoints:
+    if config.predict.also:
+        raise ValueError(
+            f"predict.also is of several animals, the model in {config.model} finds one. Received: "
+            f"{', '.join(config.predict.also)}."
+        )
+    return Keypoints(
+        scorer=info["dlc_scorer"],
+        bodyparts=tuple(info["bodyparts"]),
+        config=_dlc_config(config, info),
+        uncertainty=info.get("uncertainty"),
+        view=view,
+        dynamic=config.predict.dynamic,
+        margin=config.predict.margin,
+    )
+
+
+def _animals(config: Config, info: dict[str, Any], view: View) -> Animals:
+    if config.predict.dynamic:
+        raise ValueError(
+            f"predict.dynamic follows one animal, the model in {config.model} finds several. "
+            f"Received: {config.predict.dynamic}."
+        )
+    recipe = info["recipe"]
+    return Animals(
+        scorer=info["dlc_scorer"],
+        model_digest=model_digest(config.model),
+        rules=assemble.rules(info),
+        config=_dlc_config(config, info),
+        cell=recipe["stride"] / recipe["scale"],
+        apart=info["assembly"].get("apart", 0.0),
+        view=view,
+        also=tuple(config.predict.also),
+    )
+
+
+def crops_kind(config: Config, info: dict[str, Any]) -> Crops:
+    """What a crop model makes of frames.
+
+    Args:
+      info: the model's info.json.
+    """
+    rule, remark = candidates.rule_of(config.boxes, info.get("crop_rule"))
+    return Crops(
+        classes=tuple(info["classes"]),
+        candidates=candidates.of_config(config.boxes),
+        rule=rule,
+        side=info["recipe"]["crop_size"],
+        threshold=config.predict.pcutoff,
+        keep=config.keep,
+        remark=remark,
+    )
+
+
+def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> commit.Output:
+    kind = crops_kind(config, info)
+    predict = config.predict
+    settings: dict[str, Any] = {
+        name: getattr(predict, name) for name in ("every", "fps", "start", "stop", "pcutoff")
+    }
+    settings |= {**kind.candidates.describe(), **kind.rule._asdict()}
+    settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
+    if kind.lead:
+        # Every range learns the background anew, so where ranges begin is part of the result.
+        settings["chunk"] = predict.chunk
+    return commit.Output(
+        folder=config.predictions,
+        label=LABEL,
+        model_digest=model_digest(config.model),
+        settings=settings,
+        kind=kind,
+        overwrite=overwrite,
+    )
+
+
+def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:
+    """The part of a DeepLabCut test pose_cfg that its tools look at."""
+    bodyparts = info["bodyparts"]
+    total = sum(info["split"].values())
+    return {
+        "all_joints": [[i] for i in range(len(bodyparts))],
+        "all_joints_names": bodyparts,
+        "num_joints": len(bodyparts),
+        "net_type": info["recipe"]["backbone"],
+        "global_scale": info["recipe"]["scale"],
+        "batch_size": config.predict.batch_size,
+        "train_fraction": round(info["split"].get("train", 0) / total, 2) if total else 1.0,
+    }
+
+
+def _results(
+    output: commit.Output, named: Sequence[tuple[str, str]]
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Summaries and failures: every video is one of them.
+
+    Raises:
+      RuntimeError: a video is neither.
+    """
+    summaries, failures = [], []
+    for name, path in named:
+        refused = commit.refusal(output, name)
+        file = commit.summary_file(output, name)
+        if refused is not None:
+            failures.append(refused)
+        elif file.is_file():
+            summaries.append(storage.read_json(file))
+        else:
+            raise RuntimeError(f"{path} has neither a result nor a reason. Please report this.")
+    return summaries, failures
+
+
+def _write_failures(
+    output: commit.Output, summaries: list[dict], unreadable: list[tuple[str, str]]
+) -> None:
+    lines = [{"video": path, "frame": None, "why": why} for path, why in unreadable]
+    lines += [{"video": s["video"], **failure} for s in summaries for failure in s["failures"]]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    storage.write_text(storage.place(output.folder, commit.FAILURES_FILE), text)

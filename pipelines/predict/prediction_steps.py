@@ -1,0 +1,101 @@
+"""The steps of the prediction job, one DoFn each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.utils import shared
+from beampose.pipelines.predict import commit, manifest
+from beampose.pipelines.predict.frame_reader import split
+from beampose.pipelines.predict.inference import SavedModelHandler
+from beampose.pipelines.predict.manifest import Range, Sample
+from beampose.pipelines.predict.predictor import Result
+from beampose.pipelines.predict.view import View
+
+# Decoded frames waiting for the model, in batches.
+AHEAD = 3
+
+
+class Index(beam.DoFn):
+    """(name, path) of a video to its stretches of ranges; why not, where that is impossible.
+
+    A video whose files are there from an earlier run gives none.
+    """
+
+    def __init__(self, output: commit.Output, sample: Sample, view: View, chunk: int):
+        self._output = output
+        self._sample = sample
+        self._view = view
+        self._chunk = chunk
+
+    def process(self, element: tuple[str, str]) -> Iterator[tuple[Range, ...]]:
+        name, path = element
+        try:
+            if commit.finished(self._output, name, path):
+                Metrics.counter("predict", "videos_kept").inc()
+                return
+            yield from self._stretches(name, path)
+        except (ValueError, OSError) as error:
+            Metrics.counter("predict", "videos_failed").inc()
+            commit.refuse(self._output, name, path, str(error))
+
+    def _stretches(self, name: str, path: str) -> list[tuple[Range, ...]]:
+        video = manifest.index(path)
+        if problem := self._view.problem(video.height, video.width):
+            raise ValueError(f"{path}: {problem}.")
+        self._output.kind.check(video)
+        frames = manifest.chosen(video, self._sample)
+        if not len(frames):
+            raise ValueError(
+                f"{path}: no frame is chosen; predict.start and predict.stop leave "
+                f"nothing of its {video.count} frames."
+            )
+        return manifest.stretches(name, video, frames, self._chunk, self._output.kind.lead)
+
+
+class PredictRanges(beam.DoFn):
+    """Decodes ranges, runs the model, keeps the results; gives (name of the video, range).
+
+    A range whose result is there from an earlier run is not computed again.
+    """
+
+    def __init__(self, handler: SavedModelHandler, output: commit.Output):
+        self._handler = handler
+        self._output = output
+        self._shared = shared.Shared()
+
+    def process(self, stretch: tuple[Range, ...]) -> Iterator[tuple[str, Range]]:
+        count = Metrics.counter
+        todo = [p for p in stretch if not self._kept(p)]
+        count("predict", "ranges_kept").inc(len(stretch) - len(todo))
+        if todo:
+            for part, result in self._results(todo):
+                commit.save_range(commit.range_file(self._output, part), result)
+                count("predict", "frames").inc(len(part.frames))
+                count("predict", "frames_failed").inc(len(result.failures))
+        for part in stretch:
+            # What is put together needs no timestamps, which are most of a range.
+            yield part.name, part._replace(video=part.video._replace(times=()))
+
+    def _kept(self, part: Range) -> bool:
+        return commit.load_range(commit.range_file(self._output, part)) is not None
+
+    def _results(self, todo: Sequence[Range]) -> Iterator[tuple[Range, Result]]:
+        lead = self._output.kind.lead
+        depth = AHEAD * self._handler.batch_size
+        # Where all is there already no model is loaded.
+        model = self._handler.acquire(self._shared)
+        for part, frames in split(todo, lead, depth):
+            yield part, self._output.kind.infer(part, frames, self._handler, model)
+
+
+class Assemble(beam.DoFn):
+    """All ranges of a video to its files."""
+
+    def __init__(self, output: commit.Output):
+        self._output = output
+
+    def process(self, element: tuple[str, Iterable[Range]]) -> Iterator[str]:
+        name, parts = element[0], list(element[1])
+        commit.assemble(self._output, name, parts[0].video, parts)
+        yield name

@@ -1,0 +1,116 @@
+"""What a kind of model makes of frames, and which files a video gets; the steps know no more."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.manifest import Range
+from beampose.preprocess.videos import Frame, Video
+from upath import UPath
+
+
+class Result(NamedTuple):
+    """What came out of a range.
+
+    Attributes:
+      arrays: by name; along the first axis those of the ranges of a video follow each other.
+      failures: frames without a result, and why.
+    """
+
+    arrays: dict[str, np.ndarray]
+    failures: list[tuple[int, str]]
+
+
+class Results(NamedTuple):
+    """What came out of a video, range after range: loaded as it is asked for.
+
+    Attributes:
+      count: of ranges, one at least.
+      load: the result of a range by its number.
+    """
+
+    count: int
+    load: Callable[[int], Result]
+
+    def each(self) -> Iterator[Result]:
+        """One range after the other, of which one is held at a time."""
+        return (self.load(i) for i in range(self.count))
+
+    def joined(self, *names: str) -> dict[str, np.ndarray]:
+        """Arrays of all ranges, joined along the first axis, by name."""
+        pieces = [{name: one.arrays[name] for name in names} for one in self.each()]
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
+
+    @property
+    def names(self) -> list[str]:
+        """Of the arrays that a range has."""
+        return list(self.load(0).arrays)
+
+
+class Kind(Protocol):
+    """A kind of model, such as `pipelines.predict.pose_predictor`. It travels to workers by pickle.
+
+    Attributes:
+      endings: of the files that every video gets, behind the stem of its summary.
+      lead: chosen frames before a range that `infer` is shown as well, to warm up.
+      signature: of the SavedModel, that is called with frames.
+    """
+
+    @property
+    def endings(self) -> tuple[str, ...]: ...
+
+    @property
+    def lead(self) -> int: ...
+
+    @property
+    def signature(self) -> str: ...
+
+    def check(self, video: Video) -> None:
+        """Raises ValueError if a video cannot be looked at, such as one without boxes."""
+        ...
+
+    def depends(self, path: str) -> str:
+        """What else the results of a video depend on, such as a file beside it, as a digest."""
+        ...
+
+    def infer(
+        self,
+        part: Range,
+        frames: Iterator[Frame],
+        handler: SavedModelHandler,
+        model: FramePredictor,
+    ) -> Result:
+        """Runs the model on a range.
+
+        Args:
+          frames: those of `part.before` and `part.frames` in order, each once, some without
+            pixels; the former have no place in the result.
+        """
+        ...
+
+    def write(
+        self, stem: UPath, video: Video, frames: np.ndarray, results: Results
+    ) -> dict[str, Any]:
+        """Writes the files of a video, each whole or not at all; repeatable.
+
+        Args:
+          stem: what their names begin with.
+          frames: int64 (frames,), the numbers of the frames that were looked at.
+          results: of all ranges.
+
+        Returns:
+          What the summary of the video says beside what all kinds say.
+        """
+        ...
+
+    def conclude(
+        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+    ) -> None:
+        """Writes what a run has one of for all its videos.
+
+        Args:
+          summaries: of the videos.
+          failures: paths of the others, and why.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What is looked at: pages, plots, tables. No Beam, no TensorFlow."""

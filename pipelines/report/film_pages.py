@@ -1,0 +1,131 @@
+"""The videos of a report: what was found in each, some frames, where the bodyparts are."""
+
+from typing import Any
+
+from beampose.pipelines.predict import commit
+from beampose.pipelines.report import label_overview, plots, timeline
+from beampose.pipelines.report.gallery import Gallery
+from beampose.pipelines.results import result_files
+from beampose.preprocess import videos
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+from beampose.formats.deeplabcut import prediction_tables, prediction_writer
+
+# Frames shown of each labeled video.
+STILLS = 4
+
+
+def section(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+    """What the page says of each video that was predicted."""
+    if config.task == "crops":
+        return of_crops(config)
+    if info.get("assembly"):
+        return of_animals(config, info, gallery)
+    return of_pose(config, info, gallery)
+
+
+def of_pose(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+    """Videos with points."""
+    found = []
+    scorer = info.get("dlc_scorer", "")
+    for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
+        summary = storage.read_json(file)
+        stem = commit.stem_of(file)
+        keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
+        cutoff = config.predict.pcutoff
+        labeled = storage.place(f"{stem}_labeled.mp4")
+        sure = keypoints[..., 2] >= cutoff
+        found.append(
+            {
+                **summary,
+                "labeled": _below(str(labeled), config) if labeled.is_file() else None,
+                "csv": _below(f"{stem}.csv", config),
+                "stills": _stills(labeled) if labeled.is_file() else [],
+                "sure": [(n, float(s)) for n, s in zip(bodyparts, sure.mean(axis=0), strict=True)],
+                "plot": gallery.show(
+                    f"trajectory-{stem.name.removesuffix(scorer)}",
+                    "Where each bodypart is over time; gaps where the model is not sure.",
+                    plots.trajectory,
+                    keypoints,
+                    bodyparts,
+                    cutoff,
+                    summary["fps"],
+                ),
+            }
+        )
+    return found
+
+
+def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+    """Videos with tracks; those that were not tracked say so."""
+    found = []
+    scorer = info["dlc_scorer"]
+    for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
+        predicted = storage.read_json(file)
+        one = result_files.of_video(config, predicted["name"], predicted["video"])
+        said: dict[str, Any] = {**predicted, "labeled": None, "stills": [], "tracked": False}
+        try:
+            read = prediction_tables.read(one.table())
+        except ValueError:
+            found.append(said)
+            continue
+        labeled = storage.place(f"{one.stem}_labeled.mp4")
+        drawn = labeled.is_file()
+        joined = timeline.joins(one.summary())
+        found.append(
+            {
+                **said,
+                **one.summary(),
+                "tracked": True,
+                "labeled": _below(str(labeled), config) if drawn else None,
+                "csv": _below(f"{one.stem}.csv", config),
+                "stills": _stills(labeled) if drawn else [],
+                "there": timeline.shares(read),
+                "joined": joined,
+                "plot": gallery.show(
+                    f"identities-{predicted['name'].replace('/', '-')}",
+                    "Who is there when: as high as the share of bodyparts that were found. Ticks "
+                    "are joins of tracklets, the dearest: look there first.",
+                    timeline.identities,
+                    read,
+                    joined,
+                    "",
+                ),
+            }
+        )
+    return found
+
+
+def of_crops(config: Config) -> list[dict[str, Any]]:
+    """Videos with boxes."""
+    found = []
+    for file in sorted(storage.place(config.predictions).rglob("*_crops.json"), key=str):
+        stem = commit.stem_of(file)
+        labeled = storage.place(f"{stem}_labeled.mp4")
+        drawn = labeled.is_file()
+        found.append(
+            {
+                **storage.read_json(file),
+                "labeled": _below(str(labeled), config) if drawn else None,
+                "folder": _below(str(stem).removesuffix("_crops"), config),
+                "stills": _stills(labeled) if drawn else [],
+            }
+        )
+    return found
+
+
+def _below(file: str, config: Config) -> str:
+    return file.removeprefix(config.output.rstrip("/") + "/")
+
+
+def _stills(path: UPath) -> list[str]:
+    video = videos.index(str(path))
+    found = []
+    for k in range(STILLS):
+        at = int((k + 0.5) * video.count / STILLS)
+        for frame in videos.read(video, at, at + 1):
+            if frame.pixels is not None:
+                found.append(label_overview.uri(frame.pixels, quality=80))
+    return found

@@ -1,0 +1,35 @@
+"""The plots of a report: each on the page, and as files a paper can use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from beampose.pipelines.report import plots
+from markupsafe import Markup
+
+FOLDER = "plots"
+
+
+class Shown(NamedTuple):
+    """A plot of the page: the stem of its files, its caption, its SVG."""
+
+    name: str
+    caption: str
+    svg: Markup
+
+
+class Gallery:
+    """Draws into a folder that is there."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def show(self, name: str, caption: str, plot: Callable[..., Any], *values, **named) -> Shown:
+        """Writes `<name>.svg` and `<name>.png` of what a function of `plots` draws."""
+        with plots.styled():
+            figure = plot(*values, **named)
+            figure.savefig(self._folder / f"{name}.png", dpi=plots.DPI)
+            text = plots.svg(figure)
+        (self._folder / f"{name}.svg").write_text(text, encoding="utf-8")
+        # Our own, from matplotlib, which escapes the names it is given.
+        return Shown(name, caption, Markup(text))  # noqa: S704

@@ -1,0 +1,69 @@
+"""Where the figures of a report come from: settings, features, weights, seeds, versions, dates."""
+
+import datetime
+from typing import Any
+
+import yaml
+from beampose.pipelines.report import evaluation_files
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+
+_SHOWN = 16
+
+
+def section(config: Config, info: dict, dataset: dict, metrics: dict) -> dict[str, Any]:
+    """Rows of (what, value), and the settings as YAML."""
+    recipe, settings = info["recipe"], info["config"]
+    seeds = {"split": settings["split"]["seed"], "training": settings["train"]["seed"]}
+    rows = [
+        ("labels and features", f"{dataset['made_by']}{_when(config.dataset)}"),
+        ("model", f"{info['made_by']}{_when(config.model)}"),
+        ("evaluation", _evaluated(config)),
+        ("labels", f"{dataset['source']['format']}, digest {dataset['labels_digest'][:_SHOWN]}"),
+        ("network", f"{recipe['backbone']}, weights {info['weights']}"),
+        ("weights digest", recipe["weights_digest"]),
+        ("finetuned weights digest", metrics.get("finetuned_weights_digest")),
+        ("feature store", info["store"]),
+        ("features", _features(recipe)),
+        ("transform digest", info["transform_digest"]),
+        ("settings digest", storage.digest(settings)),
+        ("kept step", f"{metrics['kept_step']} ({metrics['kept_by'].replace('_px', '')})"),
+        ("heads", info.get("heads")),
+        ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
+        ("versions", ", ".join(f"{name} {v}" for name, v in info["versions"].items())),
+        ("stored features against pixels", _skew(info)),
+        ("name of the scorer in files", info["dlc_scorer"] if info["task"] == "pose" else None),
+    ]
+    return {
+        "rows": [(name, value) for name, value in rows if value not in (None, "")],
+        "settings": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+    }
+
+
+def _when(folder: storage.Address) -> str:
+    """When a folder became whole, in UTC; nothing where a file system does not say."""
+    try:
+        changed = storage.place(folder, storage.COMPLETED).stat().st_mtime
+    except (OSError, NotImplementedError):
+        return ""
+    if not changed:
+        return ""
+    moment = datetime.datetime.fromtimestamp(changed, datetime.timezone.utc)
+    return f", {moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _evaluated(config: Config) -> str:
+    return _when(storage.place(config.output, evaluation_files.FOLDER)).removeprefix(", ")
+
+
+def _features(recipe: dict[str, Any]) -> str:
+    parts = [f"{name} {recipe[name]}" for name in ("scale", "stride", "pca") if name in recipe]
+    return ", ".join(parts)
+
+
+def _skew(info: dict[str, Any]) -> str:
+    """How far the exported model is from the training, by the same image on both ways."""
+    found = info.get("pixels_against_stored_features")
+    unit = " px" if info["task"] == "pose" else " in probability"
+    return "" if found is None else f"answers differ by {found:.2g}{unit}"

@@ -1,0 +1,53 @@
+"""What `sweep` leaves for people: a table of all combinations, best first, and a plot."""
+
+import csv
+
+from beampose.pipelines.report import evaluation_files, plots
+from beampose.trainer.sweeps import Trial
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+
+FOLDER = "sweep"
+
+
+def write(trials: list[Trial], config: Config, folds: int) -> UPath:
+    """Writes `<output>/sweep`: sweep.csv, sweep.json and a plot. Returns the csv."""
+    folder = storage.place(config.output, FOLDER)
+    unit = trials[0].unit
+    target = folder / "sweep.csv"
+    with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*trials[0].settings, unit, "seconds", "failure"])
+        for trial in trials:
+            score = "" if trial.score is None else f"{trial.score:.4f}"
+            seconds = f"{trial.seconds:.1f}"
+            writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
+    figures = [
+        {"settings": t.settings, "score": t.score, "seconds": t.seconds, "failure": t.failure}
+        for t in trials
+    ]
+    scored_by = f"{folds} folds" if folds else "the test split, best step"
+    storage.write_json(
+        folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
+    )
+    named = [(_words(t), t.score) for t in trials if t.score is not None]
+    with plots.styled():
+        drawn = plots.svg(plots.ranking(named, f"{unit}, by {scored_by}"))
+    storage.write_text(folder / "sweep.svg", drawn)
+    return target
+
+
+def table(trials: list[Trial]) -> str:
+    """Every combination for a terminal, best first."""
+    width = max(len(_words(trial)) for trial in trials)
+    return "\n".join(
+        f"{_words(trial):<{width}}  {evaluation_files.figure(trial.score, 3):>8}  "
+        f"{trial.seconds:6.1f} s" + (f"  FAILED {trial.failure}" if trial.failure else "")
+        for trial in trials
+    )
+
+
+def _words(trial: Trial) -> str:
+    return "  ".join(f"{key.partition('.')[2]}={value}" for key, value in trial.settings.items())

@@ -1,0 +1,184 @@
+"""Which tables of predictions a command line means: of videos, or files named themselves."""
+
+import glob
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from beampose.pipelines.predict import manifest
+from beampose.preprocess import unpickle
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import track_writer
+
+FILTERED = "_filtered"
+# What stands behind the scorer in files that are made from predictions.
+_MADE = (FILTERED, "_spread", "_skeleton", "_labeled")
+
+
+class Found(NamedTuple):
+    """Predictions of a video.
+
+    Attributes:
+      name: of the video, as predictions are called; may have a folder.
+      stem: what its files begin with.
+      video: its path; empty if a file of predictions was named.
+      given: the file that was named.
+      tracked: of tracks, what the files of the predictions begin with that they were made from.
+    """
+
+    name: str
+    stem: str
+    video: str = ""
+    given: str = ""
+    tracked: str = ""
+
+    def table(self, *, filtered: bool = False) -> str:
+        """The file to read.
+
+        Raises:
+          ValueError: there is none, or the filtered one was made from other predictions.
+        """
+        stem = f"{self.stem}{FILTERED if filtered else ''}"
+        there = [stem + e for e in (".h5", ".csv") if files.exists(stem + e)]
+        if not filtered:
+            there = [self.given] if self.given else there
+        if not there:
+            what, verb = (
+                ("filtered predictions", "filter") if filtered else ("predictions", "predict")
+            )
+            if self.tracked:
+                what, verb = ("filtered tracks", "filter") if filtered else ("tracks", "track")
+            raise ValueError(f"has no {what}. Run `beampose {verb}` first.")
+        if self.tracked and self.summary().get("source") != individuals_file.source(self.tracked):
+            raise ValueError(
+                "was predicted again since it was tracked. Run `beampose track` again."
+            )
+        made = storage.place(f"{stem}.json")
+        if filtered and made.is_file():
+            source = storage.read_json(made).get("source_digest")
+            if source != digest(self.table()):
+                raise ValueError(
+                    "was predicted again since it was filtered. Run `beampose filter` again."
+                )
+        return there[0]
+
+    def summary(self) -> dict[str, Any]:
+        """What `predict` said of the video; empty where DeepLabCut predicted."""
+        file = storage.place(f"{self.stem}.json")
+        return storage.read_json(file) if file.is_file() else {}
+
+
+def offset(one: Found) -> tuple[int, int]:
+    """x and y to be added to reach pixels of the frame.
+
+    DeepLabCut's own predictions count from the crop that its metadata tell; ours, which have a
+    summary, count from the frame.
+    """
+    meta = f"{one.stem}_meta.pickle"
+    if one.summary() or not files.exists(meta):
+        return 0, 0
+    try:
+        data = unpickle.loads(files.read_bytes(meta))["data"]
+        x1, _, y1, _ = data["cropping_parameters"] if data.get("cropping") else (0, 0, 0, 0)
+        return int(x1), int(y1)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{meta} is not DeepLabCut's metadata: {error}") from None
+
+
+def digest(file: str) -> str:
+    """Of a table's numbers: those of the h5 and of the csv beside it are the same."""
+    import hashlib
+
+    csv = file.removesuffix(".h5") + ".csv"
+    # Bytes of an h5 hold times; the csv, where there is one, does not.
+    return hashlib.sha256(files.read_bytes(csv if files.exists(csv) else file)).hexdigest()
+
+
+def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tuple[str, str]]]:
+    """Predictions of videos, and files of predictions that stand among them; and failures.
+
+    Raises:
+      FileNotFoundError: a glob, a folder or a list without videos.
+      ValueError: a list that is no text, or an experiment with crops.
+    """
+    if config.task != "pose":
+        raise ValueError(
+            f"Keypoints are those of pose models. Received: task {config.task!r}, whose results "
+            "`beampose predict` leaves."
+        )
+    given = [path for path in paths if is_table(path)]
+    videos = manifest.expand([path for path in paths if path not in given])
+    found, failures = [], []
+    for name, path in manifest.named(videos):
+        try:
+            found.append(of_video(config, name, path))
+        except ValueError as error:
+            failures.append((path, str(error)))
+    for path in given:
+        whole = files.absolute(path)
+        stem = whole[: -len(files.suffix(path))]
+        found.append(Found(files.name(stem), stem, given=whole))
+    return found, failures
+
+
+def is_table(path: str) -> bool:
+    """Whether a path is a file of predictions and no video or list of videos."""
+    if files.suffix(path) == ".h5":
+        return True
+    if files.suffix(path) != ".csv" or not files.exists(path):
+        return False
+    with files.open_file(path) as stream:
+        return stream.read(10).removeprefix(b"\xef\xbb\xbf").startswith(b"scorer,")
+
+
+def of_video(config: Config, name: str, video: str) -> Found:
+    """Predictions of a video: those of the model, of several animals their tracks, by how they look
+    if there are such; else the only ones that DeepLabCut left in `predictions/` or beside it.
+
+    Raises:
+      ValueError: DeepLabCut left several.
+    """
+    info = storage.place(config.model, storage.INFO)
+    model = storage.read_json(info) if info.is_file() else {}
+    own = f"{config.predictions}/{name}{model.get('dlc_scorer', '')}" if model else ""
+    if own and model.get("assembly"):
+        stem = f"{own}{track_writer.ENDINGS[config.track.similarity]}"
+        looks = f"{stem}{track_writer.ENDINGS['transformer']}"
+        return Found(name, looks if _of_same(looks, stem) else stem, video, tracked=own)
+    if own and any(files.exists(own + ending) for ending in (".h5", ".csv")):
+        return Found(name, own, video)
+    places = [files.join(config.predictions, name)]
+    places += [files.join(files.parent(video), files.stem(video))] if video else []
+    for place in places:
+        stems = _left(place)
+        if len(stems) > 1:
+            raise ValueError(
+                f"has predictions of several scorers: {', '.join(sorted(stems))}. Name the "
+                "file of one."
+            )
+        if stems:
+            return Found(name, stems.pop(), video)
+    return Found(name, own or f"{config.predictions}/{name}", video)
+
+
+def _of_same(looks: str, stem: str) -> bool:
+    """Whether tracks by how animals look are of the tracklets that the other tracks are of."""
+    if not files.exists(f"{looks}.h5") or not files.exists(f"{stem}.json"):
+        return False
+    said = [storage.read_json(f"{one}.json") for one in (looks, stem)]
+    return all(said[0].get(key) == said[1].get(key) for key in ("source", "settings"))
+
+
+def _left(place: str) -> set[str]:
+    folder, name = files.parent(place), files.name(place)
+    if not files.is_folder(folder):
+        return set()
+    there = [
+        file
+        for scorer in ("DLC_", "DeepCut_")
+        for file in files.matching(f"{glob.escape(folder)}/{glob.escape(name)}{scorer}*.h5")
+    ]
+    stems = {file.removesuffix(".h5") for file in there}
+    return {stem for stem in stems if not stem.endswith(_MADE)}

@@ -1,0 +1,95 @@
+"""Who is who in a video, from labels of its frames: what tracks are measured against."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from beampose.preprocess import inside
+from beampose.preprocess.labels import SINGLE, LabeledFrame
+
+from beampose import formats
+from beampose.core import files
+from beampose.formats.deeplabcut import collected_data
+
+_NUMBER = re.compile(r"(\d+)(?:\.\w+)?$")
+
+
+class Truth(NamedTuple):
+    """Labeled animals.
+
+    Attributes:
+      frames: int64 (n,), numbers that rise.
+      keypoints: (n, animals, bodyparts, 2), x, y in pixels of the frame, NaN = not labeled.
+    """
+
+    frames: np.ndarray
+    keypoints: np.ndarray
+
+
+def read(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
+    """Labels with identities: h5 or csv of DeepLabCut, labels or tracks; or SLEAP's or COCO's.
+
+    Args:
+      video: of a source with several the one whose name it has.
+      bodyparts: which, and in what order; those that are not labeled are NaN.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: it cannot be read, or does not name several animals of this video's frames.
+    """
+    table = files.suffix(path) in (".h5", ".csv")
+    found = _of_table(path, bodyparts) if table else _of_source(path, video, bodyparts)
+    order = np.argsort(found.frames, kind="stable")
+    frames, keypoints = found.frames[order], found.keypoints[order]
+    if not len(frames) or np.isnan(keypoints).all():
+        raise ValueError(f"{path} labels none of {', '.join(bodyparts)} in {files.name(video)}.")
+    if (np.diff(frames) == 0).any():
+        twice = int(frames[:-1][np.diff(frames) == 0][0])
+        raise ValueError(f"{path} labels frame {twice} twice.")
+    return Truth(frames, keypoints)
+
+
+def _of_table(path: str, bodyparts: Sequence[str]) -> Truth:
+    table, _ = collected_data.read(path, several=True)
+    place = {(one, part, coord): i for i, (_, one, part, coord) in enumerate(table.columns)}
+    animals = [one for one in dict.fromkeys(c[1] for c in table.columns) if one != SINGLE]
+    keypoints = np.full((len(table.names), len(animals), len(bodyparts), 2), np.nan)
+    for i, one in enumerate(animals):
+        for j, part in enumerate(bodyparts):
+            for k, coord in enumerate("xy"):
+                if (one, part, coord) in place:
+                    keypoints[:, i, j, k] = table.values[:, place[one, part, coord]]
+    return Truth(np.array([_frame(name, path) for name in table.names], np.int64), keypoints)
+
+
+def _of_source(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
+    labels = formats.read(formats.guess(path), path)
+    animals = [i for i, one in enumerate(labels.individuals) if one != SINGLE]
+    frames, found = [], []
+    for item in labels.items:
+        assert isinstance(item, LabeledFrame)
+        place = inside.parse(item.image)
+        where = place.file if place else item.video
+        if files.stem(where) != files.stem(video):
+            continue
+        frames.append(place.number if place and not place.dataset else _frame(item.name, path))
+        found.append(_ordered(item.keypoints[animals], labels.bodyparts, bodyparts))
+    shape = (len(frames), len(animals), len(bodyparts), 2)
+    return Truth(np.array(frames, np.int64), np.array(found, float).reshape(shape))
+
+
+def _ordered(keypoints: np.ndarray, has: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    found = np.full((len(keypoints), len(wanted), 2), np.nan)
+    for j, part in enumerate(wanted):
+        if part in has:
+            found[:, j] = keypoints[:, has.index(part)]
+    return found
+
+
+def _frame(name: str, path: str) -> int:
+    """The number of a frame, from how DeepLabCut calls it: img0012.png, or 12."""
+    number = _NUMBER.search(files.name(name))
+    if number is None:
+        raise ValueError(f"{path}: {name!r} does not say which frame of the video it is.")
+    return int(number[1])

@@ -1,0 +1,73 @@
+"""A Beam job on this machine or in the cloud, and what it may cost."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from beampose.pipelines.verbs import command_line
+
+from beampose.core import files
+from beampose.core.settings.experiment import Config
+
+if TYPE_CHECKING:
+    from beampose.pipelines.cloud.cloud_settings import Cloud
+
+
+@contextlib.contextmanager
+def beam_job(
+    arguments: argparse.Namespace, config: Config, verb: str
+) -> Iterator[tuple[Config, list[str]]]:
+    """The experiment and the Beam options of a job: with --cloud, in the bucket and on Dataflow."""
+    settings = cloud_of(arguments)
+    if settings is None:
+        yield config, arguments.beam
+        return
+    import tempfile
+
+    from beampose.pipelines.cloud import code_archives, dataflow, staging
+
+    check_budget(arguments, config, settings, verb)
+    moved = staging.config(config, settings)
+    if verb == "predict" and staging.model(config, moved):
+        print(f"{verb}: the model was put into {moved.output}")
+    print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
+    with tempfile.TemporaryDirectory() as folder:
+        package = code_archives.build(code_archives.ALL, folder)
+        name = dataflow.job_name(verb, files.name(moved.output))
+        words = dataflow.words(settings, name=name, package=str(package))
+        yield moved, [*words, *arguments.beam]
+
+
+def check_budget(
+    arguments: argparse.Namespace, config: Config, cloud: "Cloud", step: str, trials: int = 1
+) -> None:
+    """Refuses a job whose estimate is above the limit, if there is one."""
+    limit = cloud.max_cost if arguments.budget is None else arguments.budget
+    if limit is None:
+        return
+    from beampose.pipelines import planning
+    from beampose.pipelines.cloud import pricing
+
+    table = planning.read_prices(command_line.price_table(arguments))
+    found = pricing.costs(planning.plan(config, None), cloud, table, trials=trials)
+    if step in found:
+        print(pricing.describe({step: found[step]}, table))
+        pricing.check([found[step]], limit)
+
+
+def cloud_of(arguments: argparse.Namespace) -> "Cloud | None":
+    """The settings of --cloud, once Google has accepted this machine's credentials."""
+    if not getattr(arguments, "cloud", None):
+        return None
+    from beampose.pipelines.cloud import cloud_settings, credentials
+
+    found = cloud_settings.load(arguments.cloud)
+    credentials.find(stand_in=cloud_settings.is_stand_in(found.dataflow.endpoint))
+    return found
+
+
+def print_counters(arguments: argparse.Namespace, counters: dict[str, int]) -> None:
+    if getattr(arguments, "cloud", None):
+        for name, count in sorted(counters.items()):
+            print(f"  {name} {count}")

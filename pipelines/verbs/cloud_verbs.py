@@ -1,0 +1,151 @@
+"""Verbs of Google Cloud."""
+
+import argparse
+import sys
+
+from beampose.pipelines.verbs import beam_jobs, command_line, training_verbs
+from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Trains on Vertex AI, follows the log, registers the model. 1 if the job failed."""
+    from beampose.pipelines import search_spec
+    from beampose.pipelines.cloud import cloud_settings, credentials, staging, vertex
+
+    config = command_line.config(arguments)
+    spec = None if arguments.spec is None else search_spec.read(arguments.spec)
+    cloud = cloud_settings.load(arguments.cloud)
+    found = credentials.find(stand_in=cloud_settings.is_stand_in(cloud.vertex.endpoint))
+    beam_jobs.check_budget(arguments, config, cloud, "train", 1 if spec is None else spec.trials)
+    moved = staging.config(config, cloud)
+    if staging.dataset(config, moved):
+        print(f"submit: the dataset and its store were put into {moved.output}")
+    services = vertex.Services(cloud, found)
+    job = vertex.submit(services, moved, spec)
+    print(f"submit: {job.display_name} {vertex.page(job, cloud)}")
+    if arguments.no_wait:
+        print(f"It goes on by itself; its model will be in {job.output}. Not registered.")
+        return 0
+    try:
+        done = vertex.follow(services, job, print)
+    except RuntimeError as error:
+        print(f"FAILED {error}", file=sys.stderr)
+        return 1
+    if spec is not None:
+        chosen, value, trial = vertex.best(done, spec)
+        vertex.adopt(job, trial, moved)
+        words = "  ".join(f"{key}={one}" for key, one in chosen.items())
+        print(
+            f"submit: trial {trial} is the best: {search_spec.GOALS[config.task][0]} {value:.4g} "
+            f"{words}"
+        )
+    metrics = storage.read_json(storage.place(moved.model, "metrics.json"))
+    print(training_verbs.headline(moved, metrics))
+    name, version = vertex.register(services, moved, _alias(job.display_name))
+    print(f"submit: registered as {name} version {version}")
+    return 0
+
+
+def _alias(name: str) -> str:
+    """A version alias the registry takes."""
+    return name.removeprefix("beampose-").lower().replace("_", "-").replace(".", "-")[:60]
+
+
+def requests(arguments: argparse.Namespace) -> int:
+    """Writes a request file and tries it on the model. 1 if an instance would fail."""
+    from beampose.pipelines.cloud import prediction_requests
+
+    config = command_line.config(arguments)
+    found = prediction_requests.images(arguments.images)
+    written = prediction_requests.write(found, arguments.to, arguments.kind)
+    failures = prediction_requests.check(config.model, written.path, arguments.kind)
+    for place, why in failures:
+        print(f"FAILED {place}: {why}")
+    print(
+        f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
+        f"at most {written.batch_size} fit one request of the service."
+    )
+    if failures or not arguments.cloud:
+        return 1 if failures else 0
+    return _send_requests(arguments, config, written.path, written.batch_size)
+
+
+def _send_requests(
+    arguments: argparse.Namespace, config: Config, file: str, batch_size: int
+) -> int:
+    from beampose.pipelines.cloud import cloud_settings, credentials, staging, vertex
+
+    cloud = cloud_settings.load(arguments.cloud)
+    found = credentials.find(stand_in=cloud_settings.is_stand_in(cloud.vertex.endpoint))
+    services = vertex.Services(cloud, found)
+    name, target = vertex.batch_predict(
+        services,
+        staging.config(config, cloud),
+        file=file,
+        kind=arguments.kind,
+        batch_size=batch_size,
+    )
+    print(f"requests: {name} is started; its answers will be in {target}")
+    return 0
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Makes models of the zips that land in a folder. With --once, 1 if one has no model."""
+    from beampose.pipelines.cloud import upload_recipe, upload_run, upload_watch
+
+    if not arguments.every > 0:
+        raise ValueError(f"--every must be above 0 seconds. Received: {arguments.every:g}.")
+    upload_recipe.check(arguments.config, arguments.set)
+    settings = upload_run.Settings(template=arguments.config, sets=tuple(arguments.set))
+    watch = upload_watch.Watch(arguments.folder, arguments.models, settings)
+    if arguments.once:
+        return upload_watch.once(watch, arguments.every)
+    print(f"Zips that land in {watch.zips} become models in {watch.models}. Ctrl-C ends this.")
+    upload_watch.forever(watch, arguments.every)
+    return 0
+
+
+VERBS = {
+    "submit": Verb(
+        submit,
+        "train on Vertex AI from features in a bucket, and register the model",
+        options=(
+            ("--cloud", {"metavar": "FILE", "required": True, "help": "configs/cloud.yaml"}),
+            ("--spec", {"metavar": "FILE", "help": "search settings: configs/search.yaml"}),
+            ("--no-wait", {"action": "store_true", "help": "only start the job"}),
+            *MONEY,
+        ),
+    ),
+    "requests": Verb(
+        requests,
+        "write images as a request file of Vertex batch prediction, tried on the model first",
+        options=(
+            ("--images", {"nargs": "+", "required": True, "help": "images, folders or globs"}),
+            ("--to", {"metavar": "FILE", "required": True, "help": "the request file"}),
+            ("--kind", {"choices": ("jsonl", "file-list", "tf-record"), "default": "jsonl"}),
+            ("--cloud", {"metavar": "FILE", "help": "start the job too: cloud.yaml"}),
+        ),
+    ),
+    "watch": Verb(
+        watch,
+        "make a model of every zip that lands in a folder",
+        positional=Positional("folder", "folder or gs:// address; zips land in its incoming/"),
+        options=(
+            ("--models", {"metavar": "FOLDER", "help": "default: models/ beside incoming/"}),
+            ("--once", {"action": "store_true", "help": "handle what is there and end"}),
+            (
+                "--every",
+                {
+                    "type": float,
+                    "default": 10.0,
+                    "metavar": "SECONDS",
+                    "help": "between two looks; default: 10",
+                },
+            ),
+            ("--config", {"metavar": "TEMPLATE", "help": "an experiment whose settings all have"}),
+        ),
+    ),
+}

@@ -1,0 +1,34 @@
+"""What was asked for on the command line: the experiment, its videos, its price table."""
+
+import argparse
+from collections.abc import Sequence
+
+from beampose.core import files
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
+
+
+def config(arguments: argparse.Namespace) -> Config:
+    return experiment.load(arguments.config, arguments.set)
+
+
+def has_videos(arguments: argparse.Namespace, config: Config) -> bool:
+    return bool(arguments.videos or config.predict.videos)
+
+
+def videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
+    if not has_videos(arguments, config):
+        raise ValueError("No videos: name some after the config, or set predict.videos.")
+    return arguments.videos or config.predict.videos
+
+
+def price_table(arguments: argparse.Namespace) -> str:
+    from beampose.pipelines import planning
+
+    path = getattr(arguments, "prices", None) or planning.PRICES_FILE
+    if not files.exists(path):
+        raise FileNotFoundError(
+            f"No price table {path}: run in the project's folder, name one with --prices, or drop "
+            "the limit (--budget, max_cost)."
+        )
+    return path

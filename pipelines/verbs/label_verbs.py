@@ -1,0 +1,207 @@
+"""Verbs on labels."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from beampose.pipelines.verbs import command_line
+from beampose.pipelines.verbs.verb import Positional, Verb
+from beampose.preprocess.labels import ERROR, TRAIN, Problem
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Lists every problem of the labels. 1 if one of them is an error."""
+    from beampose.pipelines.features import labeled_source
+    from beampose.preprocess import validate
+
+    config = command_line.config(arguments)
+    labels, splits = labeled_source.read(config, even_if_empty=True)
+
+    def watched(items: Iterable) -> Iterable:
+        return arguments.progress(items, len(labels.items), "images")
+
+    problems = validate.report(labels, splits, watched)
+    _print_problems(problems)
+    levels = Counter(problem.level for problem in problems)
+    held_out = splits.count("test")
+    print(
+        f"{len(labels.items)} labeled images ({len(splits) - held_out} train, {held_out} test): "
+        f"{levels[ERROR]} errors, {levels['warning']} warnings."
+    )
+    if arguments.html is not None:
+        from beampose.pipelines.report import label_overview
+
+        target = arguments.html or f"{config.output}/{label_overview.FILE}"
+        label_overview.write(target, labels, splits, problems, watched)
+        print(f"check: {target}")
+    return 1 if levels[ERROR] or not labels.items else 0
+
+
+def import_labels(arguments: argparse.Namespace) -> int:
+    """Writes labels of any format into a DeepLabCut project."""
+    import json
+
+    from beampose import formats
+    from beampose.core import files, storage
+    from beampose.formats.deeplabcut import project_writer
+
+    path = files.absolute(arguments.source)
+    labels = formats.read(
+        arguments.format or formats.guess(path),
+        path,
+        scorer=arguments.labels_by,
+        bodyparts=arguments.bodyparts,
+        combine=arguments.combine,
+    )
+    if not labels.items:
+        _print_problems(list(labels.problems))
+        raise ValueError(f"{path} holds no labels that can be used.")
+    to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
+    written = project_writer.write(
+        labels,
+        to,
+        scorer=arguments.scorer,
+        overwrite=arguments.overwrite,
+        merge=True,
+        progress=lambda items: arguments.progress(items, len(labels.items), "images"),
+    )
+    problems = [*labels.problems, *written.problems]
+    _print_problems(problems)
+    rejects = storage.place(to, "rejects.jsonl")
+    if problems or rejects.is_file():
+        storage.write_text(rejects, "".join(json.dumps(p._asdict()) + "\n" for p in problems))
+    _print_written(written.folder, len(written.pictures), len(labels.items), written.changed)
+    return 0
+
+
+def export_labels(arguments: argparse.Namespace) -> int:
+    """Writes the labels of an experiment in a format of other tools, with their split."""
+    from beampose.pipelines.features import labeled_source
+
+    from beampose.core import files
+    from beampose.formats.coco import coco_writer
+    from beampose.formats.deeplabcut import project_writer, shuffle_writer
+
+    config = command_line.config(arguments)
+    if config.task != "pose":
+        raise ValueError("export-labels writes keypoints: task must be pose.")
+    labels, splits = labeled_source.read(config)
+    to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
+
+    def watched(items: Iterable) -> Iterable:
+        return arguments.progress(items, len(labels.items), "images")
+
+    if arguments.format == "coco":
+        found = coco_writer.write(
+            labels, splits, to, overwrite=arguments.overwrite, progress=watched
+        )
+        problems, pictures, changed = found.problems, found.pictures, found.written
+    else:
+        written = project_writer.write(
+            labels,
+            to,
+            scorer=arguments.scorer,
+            overwrite=arguments.overwrite,
+            progress=watched,
+            fraction=round(splits.count(TRAIN) / len(splits), 2),
+        )
+        problems, pictures, changed = written.problems, written.pictures, written.changed
+        names = {item.name: side for item, side in zip(labels.items, splits, strict=True)}
+        file = shuffle_writer.write(written, labels, names, overwrite=arguments.overwrite)
+        print(f"The split is in {file}.")
+    _print_problems([*labels.problems, *problems])
+    _print_written(to, len(pictures), len(labels.items), changed)
+    return 0
+
+
+def _print_written(folder: object, images: int, items: int, changed: int) -> None:
+    news = f"{changed} files written" if changed else "all of it was there already"
+    print(f"{folder}: {images} of {items} labeled images; {news}.")
+
+
+def _print_problems(problems: list[Problem]) -> None:
+    if not problems:
+        return
+    columns = zip(*map(_cells, problems), strict=True)
+    widths = [max(len(str(cell)) for cell in column) for column in columns]
+    for problem in sorted(problems, key=lambda p: (p.level, p.file, p.row)):
+        level, place, image, what = _cells(problem)
+        print(f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}")
+
+
+def _cells(problem: Problem) -> tuple[str, str, str, str]:
+    place = f"{problem.file}:{problem.row}" if problem.row else problem.file
+    return problem.level, place, Path(problem.image).name, problem.what
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+_TO = ("--to", {"required": True, "metavar": "FOLDER", "help": "where to write"})
+_SCORER = ("--scorer", {"metavar": "NAME", "help": "under whose name; default: the labels' own"})
+_OVERWRITE = (
+    "--overwrite",
+    {"action": "store_true", "help": "replace what differs; a copy of it is kept (.bak)"},
+)
+VERBS = {
+    "check": Verb(
+        check,
+        "list every problem of the labels",
+        tensorflow=False,
+        options=(
+            (
+                "--html",
+                {
+                    "nargs": "?",
+                    "const": "",
+                    "metavar": "FILE",
+                    "help": "also draw every label; default file: <output>/labels.html",
+                },
+            ),
+        ),
+    ),
+    "import-labels": Verb(
+        import_labels,
+        "write ImageJ, SLEAP, COCO or other DeepLabCut labels into a DeepLabCut project",
+        tensorflow=False,
+        positional=Positional("source", "the labels: a file or a folder"),
+        settings=False,
+        options=(
+            _TO,
+            (
+                "--format",
+                {
+                    "choices": ("deeplabcut", "imagej", "sleap", "coco"),
+                    "help": "default: by what is there",
+                },
+            ),
+            (
+                "--bodyparts",
+                {"type": _words, "metavar": "A,B,…", "help": "which, and in what order"},
+            ),
+            (
+                "--labels-by",
+                {"type": _words, "metavar": "A,B", "help": "whose labels of a DeepLabCut project"},
+            ),
+            (
+                "--combine",
+                {"choices": ("mean", "first"), "help": "how several scorers become one"},
+            ),
+            _SCORER,
+            _OVERWRITE,
+        ),
+    ),
+    "export-labels": Verb(
+        export_labels,
+        "write the labels and their split for other tools",
+        tensorflow=False,
+        options=(
+            _TO,
+            ("--format", {"required": True, "choices": ("coco", "deeplabcut"), "help": "which"}),
+            _SCORER,
+            _OVERWRITE,
+        ),
+    ),
+}

@@ -1,0 +1,205 @@
+"""Verbs that choose frames to label, and judge labels."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from beampose.pipelines.verbs import command_line
+from beampose.pipelines.verbs.verb import Positional, Verb
+
+from beampose.core import files
+from beampose.core.settings.experiment import Config
+
+if TYPE_CHECKING:
+    from beampose.pipelines.curation.frame_extraction import Known
+    from beampose.pipelines.curation.label_corrections import Applied
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Ranks the labels most likely wrong; or writes corrections. 1 if one could not be written."""
+    from beampose.pipelines.curation import label_audit
+
+    config = command_line.config(arguments)
+    if arguments.apply is not None:
+        return _apply(arguments.apply, config)
+    if arguments.top < 1:
+        raise ValueError(f"--top must be 1 or more. Received: {arguments.top}.")
+    evidence = label_audit.gather(config, folds=arguments.folds)
+    found = label_audit.suspicions(evidence)
+    page, table, listed = label_audit.write(
+        evidence, found, config, top=arguments.top, progress=arguments.progress
+    )
+    for rank, one in enumerate(found[: min(listed, 10)], 1):
+        print(f"{rank:>3}. {evidence.records[one.image].name}: {one.reason}")
+    suspicious, labels = label_audit.count(found[:listed]), label_audit.count(found)
+    print(f"audit: {suspicious} of {labels} labels are suspicious. {page} {table}")
+    return 0
+
+
+def _apply(path: str, config: Config) -> int:
+    found, done = _applied(path, config)
+    for words in done.lost:
+        print(f"FAILED {words}")
+    for file in done.written:
+        print(f"changed: {file}")
+    backup = f" As they were: {done.backup}" if done.backup else ""
+    print(f"audit: {done.done} of {found} marked corrections written.{backup}")
+    if done.written:
+        print("Run `beampose features` again: it takes up the new labels and embeds nothing.")
+    return 1 if done.lost else 0
+
+
+def _applied(path: str, config: Config) -> tuple[int, "Applied"]:
+    """How many corrections are marked, and what became of them."""
+    from beampose.pipelines.curation import crop_corrections, label_audit, label_corrections
+    from beampose.pipelines.features import labeled_source
+
+    told = config.source
+    if told.format in crop_corrections.WRITERS:
+        classes = crop_corrections.read(path)
+        backups = files.join(config.output, label_audit.FOLDER)
+        return len(classes), crop_corrections.WRITERS[told.format](classes, told.path, backups)
+    if told.format != "deeplabcut":
+        raise ValueError(
+            f"--apply cannot write into labels of the format {told.format} ({told.path}): it "
+            "writes into DeepLabCut projects, folders of crops and lists of crops. `beampose "
+            "import-labels` makes a DeepLabCut project of them: audit that one."
+        )
+    labels, _ = labeled_source.read(config)
+    if isinstance(told.scorer, list) and len(told.scorer) > 1:
+        raise ValueError(
+            f"--apply cannot write into the labels of {', '.join(told.scorer)} together: which of "
+            "them is wrong? Audit each with source.scorer."
+        )
+    points = label_corrections.read(path)
+    return len(points), label_corrections.apply(points, _root(told.path), labels.scorer)
+
+
+def _root(path: str) -> str:
+    return files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
+
+
+def extract_frames(arguments: argparse.Namespace) -> int:
+    """Writes frames to label into a DeepLabCut project. 1 if a video could not be used."""
+    from beampose.pipelines.curation import frame_extraction
+    from beampose.pipelines.predict import manifest
+
+    from beampose.formats.deeplabcut import project_config
+
+    paths = manifest.expand(arguments.videos)
+    root = files.absolute(arguments.to)
+    known = project_config.settings(_project(root, arguments))
+    if arguments.start is not None or arguments.stop is not None:
+        known = {"count": known.get("count")}
+    settings = frame_extraction.Settings(
+        method=arguments.method,
+        cluster=arguments.cluster,
+        count=_first(arguments.count, known.get("count"), 20),
+        start=_first(arguments.start, known.get("start"), 0.0),
+        stop=_first(arguments.stop, known.get("stop")),
+        crop=arguments.crop,
+        every=arguments.every,
+        seed=arguments.seed,
+    )
+    settings.check()
+    shown = _shown(root, arguments) if arguments.method == "features" else None
+    done, failures = frame_extraction.run(paths, root, settings, shown, arguments.progress)
+    for one in done:
+        had = f", {one.had} were there" if one.had else ""
+        lost = f", {one.lost} could not be decoded" if one.lost else ""
+        looked = f" of {one.looked_at} looked at" if one.looked_at else ""
+        print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
+    return 1 if failures else 0
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _project(root: str, arguments: argparse.Namespace) -> str:
+    """The text of the project's config.yaml, which is made if there is none."""
+    from beampose.core import storage
+    from beampose.formats.deeplabcut import project_config
+
+    file = files.join(root, project_config.CONFIG)
+    if files.exists(file):
+        if arguments.bodyparts or arguments.scorer:
+            raise ValueError(f"{file} is there: its bodyparts and its scorer are changed in it.")
+        return files.read_bytes(file).decode("utf-8")
+    names = (arguments.bodyparts or "").split(",")
+    text = project_config.create(root, scorer=arguments.scorer or "", bodyparts=names)
+    storage.write_text(file, text)
+    print(f"extract-frames: a new project, {file}")
+    return text
+
+
+def _shown(root: str, arguments: argparse.Namespace) -> "Known":
+    """The network, and what it makes of the images the project has."""
+    from beampose.pipelines.curation import frame_extraction, frame_vectors
+
+    network = frame_vectors.Embedding(arguments.backbone, arguments.weights, arguments.scale)
+    paths = frame_extraction.shown(root)
+    found = frame_vectors.read(arguments.progress(paths, len(paths), "labeled images"))
+    return frame_extraction.Known(network.all, network.all(found))
+
+
+def _crop(text: str) -> tuple[int, ...]:
+    try:
+        x1, x2, y1, y2 = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be x1,x2,y1,y2 in pixels, not {text!r}") from None
+    return x1, x2, y1, y2
+
+
+VERBS = {
+    "audit": Verb(
+        audit,
+        "rank the labels most likely wrong, by heads that never saw them; or apply corrections",
+        options=(
+            ("--folds", {"type": int, "default": 5, "metavar": "K", "help": "heads; default: 5"}),
+            ("--top", {"type": int, "default": 60, "help": "pictures on the sheet; default: 60"}),
+            ("--apply", {"metavar": "FILE", "help": "write the rows marked yes into the labels"}),
+        ),
+    ),
+    "extract-frames": Verb(
+        extract_frames,
+        "choose frames of videos to label, and write them into a DeepLabCut project",
+        tensorflow=False,
+        settings=False,
+        positional=Positional("videos", "videos, folders or globs", "+"),
+        options=(
+            ("--to", {"metavar": "PROJECT", "required": True, "help": "made if it is not there"}),
+            (
+                "--method",
+                {
+                    "choices": ("uniform", "kmeans", "features"),
+                    "default": "kmeans",
+                    "help": "drawn evenly, or one of each kind by pixels (as DeepLabCut; the "
+                    "default) or by what the backbone sees",
+                },
+            ),
+            (
+                "--cluster",
+                {
+                    "choices": ("kmeans", "core-set"),
+                    "default": "core-set",
+                    "help": "features: one frame a cluster, or always the one farthest from all "
+                    "(the default)",
+                },
+            ),
+            ("--count", {"type": int, "help": "frames a video; default: the project's, or 20"}),
+            ("--start", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
+            ("--stop", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
+            ("--crop", {"type": _crop, "metavar": "X1,X2,Y1,Y2", "help": "of each frame"}),
+            ("--every", {"type": int, "default": 0, "metavar": "N", "help": "look at each Nth"}),
+            ("--seed", {"type": int, "default": 0, "help": "another seed, other frames"}),
+            ("--bodyparts", {"metavar": "A,B,…", "help": "of a new project"}),
+            ("--scorer", {"metavar": "NAME", "help": "of a new project: who labels"}),
+            ("--backbone", {"default": "resnet_compact", "help": "features: the network"}),
+            ("--weights", {"default": "builtin", "help": "features: its weights"}),
+            ("--scale", {"type": float, "default": 0.5, "help": "features: of its input"}),
+        ),
+    ),
+}

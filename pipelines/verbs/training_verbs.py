@@ -1,0 +1,278 @@
+"""Verbs from labels to a model."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from beampose.pipelines.verbs import beam_jobs, command_line
+from beampose.pipelines.verbs.verb import MONEY, Verb
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config
+
+# Points of a learning curve, if no number is given.
+SIZES = 4
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Says what an experiment will take, before anything is spent."""
+    from beampose.pipelines import planning
+
+    config = command_line.config(arguments)
+    prices = arguments.prices
+    if prices is None and Path(planning.PRICES_FILE).is_file():
+        prices = planning.PRICES_FILE
+    found = planning.plan(config, prices)
+    print(planning.describe(found))
+    if found.cloud is None:
+        print("Dataflow  no price table: run in the project's folder, or --prices FILE")
+    if arguments.cloud:
+        from beampose.pipelines.cloud import cloud_settings, pricing
+
+        cloud = cloud_settings.load(arguments.cloud)
+        table = planning.read_prices(command_line.price_table(arguments))
+        print(pricing.describe(pricing.costs(found, cloud, table), table))
+    print(f"plan: {planning.save(found, config)}")
+    return 0
+
+
+def features(arguments: argparse.Namespace) -> int:
+    """Fills the store and writes the dataset."""
+    from beampose.pipelines.features import feature_job
+
+    config = command_line.config(arguments)
+    _say_if_random(config)
+    with beam_jobs.beam_job(arguments, config, "features") as (config, words):
+        summary = feature_job.run(config, words)
+    beam_jobs.print_counters(arguments, summary.counters)
+    print(
+        f"features: {summary.images} labeled images, {summary.embedded} embedded, "
+        f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
+    )
+    if summary.problems:
+        print(f"{summary.problems} problems, one a line: {config.dataset}/rejects.jsonl")
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Trains, evaluates, exports and verifies."""
+    from beampose.trainer import task
+
+    config = command_line.config(arguments)
+    metrics = task.run(config, task.default_folders(config))
+    print(headline(config, metrics))
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Measures the exported model and draws what it says; or judges its settings anew."""
+    from beampose.pipelines.report import evaluation_files
+    from beampose.trainer import evaluation
+
+    config = command_line.config(arguments)
+    folded = arguments.folds is not None or arguments.by is not None
+    if folded and arguments.curve is not None:
+        raise ValueError("--curve and cross validation are two evaluations: give one at a time.")
+    if folded:
+        return _cross_validate(config, arguments)
+    if arguments.curve is not None:
+        return _learning_curve(config, arguments.curve)
+    result = evaluation.evaluate(config)
+    file = evaluation_files.write(result, config)
+    print(evaluation_files.table(result.metrics))
+    print(f"Every label beside its prediction: {file}")
+    return 0
+
+
+def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
+    from beampose.pipelines.report import evaluation_files
+    from beampose.trainer import cross_validation
+    from beampose.trainer.dataset import Dataset
+
+    if arguments.folds is not None and arguments.by is not None:
+        raise ValueError("--folds and --by are two ways to make folds: give one.")
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    result = cross_validation.cross_validate(
+        config,
+        dataset,
+        folds=arguments.folds or 0,
+        by_video=arguments.by == "video",
+        work=files.join(config.output, "train", "folds"),
+    )
+    file = evaluation_files.write_folds(result, config, dataset.info["store"])
+    print(evaluation_files.folds_table(result))
+    print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
+    return 0
+
+
+def _learning_curve(config: Config, sizes: int) -> int:
+    from beampose.pipelines.report import curve_files
+    from beampose.trainer import learning_curve
+    from beampose.trainer.dataset import Dataset
+
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    work = files.join(config.output, "train", "curve")
+    result = learning_curve.learning_curve(config, dataset, sizes=sizes, work=work)
+    file = curve_files.write(result, config, dataset.info)
+    print(curve_files.table(storage.read_json(file)))
+    print(
+        f"{result.seconds:.0f} s of training, 0 images embedded: {file}. `beampose report` shows "
+        "it in the report."
+    )
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes report.html and its plots from what is there."""
+    from beampose.pipelines.report import report_page
+
+    config = command_line.config(arguments)
+    file = report_page.write(config)
+    print(f"report: {file}, plots as SVG and PNG in {files.join(config.output, 'plots')}")
+    return 0
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Trains every combination of settings on one store; the best becomes the model."""
+    from beampose.pipelines.report import sweep_table
+    from beampose.trainer import sweeps, task
+    from beampose.trainer.dataset import Dataset
+
+    trials = _trials(arguments)
+    first = trials[0][1]
+    results = sweeps.run(
+        trials,
+        Dataset(first.dataset, first.store, cache_mb=first.train.cache_mb),
+        work=files.join(first.output, "train", "sweep"),
+        count=arguments.folds or 0,
+    )
+    file = sweep_table.write(results, first, arguments.folds or 0)
+    print(sweep_table.table(results))
+    best = results[0]
+    if best.score is None:
+        print(f"No combination could be scored: {best.failure or 'nothing is held out'}")
+        return 1
+    folders = task.default_folders(best.config)
+    if not arguments.folds:
+        # The run that was scored is taken up where it ended.
+        folders = folders._replace(checkpoints=files.join(best.checkpoints, "checkpoints"))
+    print(headline(best.config, task.run(best.config, folders)))
+    words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
+    print(f"sweep: the model has {words}. 0 images embedded. {file}")
+    return 0
+
+
+def _trials(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], Config]]:
+    from beampose.pipelines import search_spec
+    from beampose.trainer import sweeps
+
+    if arguments.spec is None:
+        return sweeps.combinations(arguments.config, arguments.set)
+    chosen = search_spec.settings(search_spec.read(arguments.spec))
+    return [(one, search_spec.load(arguments.config, arguments.set, one)) for one in chosen]
+
+
+def store(arguments: argparse.Namespace) -> int:
+    """Lists, verifies or prunes the stores of an experiment. 1 if one of them is damaged."""
+    from beampose.pipelines.features import inventory
+
+    config = command_line.config(arguments)
+    stores, own = config.store, config.dataset
+    if arguments.action == "verify":
+        wrong = 0
+        for line in inventory.verify(stores, own, arguments.progress):
+            print(f"DAMAGED {line}")
+            wrong += 1
+        print(f"store: {wrong} problems in {stores}")
+        return 1 if wrong else 0
+    if arguments.action == "prune":
+        pruned = inventory.prune(stores, own, dry=arguments.dry_run)
+        done = "would be dropped" if arguments.dry_run else "dropped"
+        print(
+            f"store: {pruned.records} features ({pruned.bytes / 1e6:.1f} MB) no dataset refers to "
+            f"and {pruned.files} files of killed runs {done}. {stores}"
+        )
+        return 0
+    for holding in inventory.listed(stores, own):
+        print(inventory.line(holding))
+    return 0
+
+
+def _say_if_random(config: Config) -> None:
+    if config.features.weights.startswith("random:"):
+        from beampose.trainer.task import RANDOM_NOTE
+
+        print(f"NOTE: {RANDOM_NOTE}", file=sys.stderr)
+
+
+def headline(config: Config, metrics: dict) -> str:
+    note = f"NOTE: {metrics['note']}\n" if "note" in metrics else ""
+    took = metrics["seconds"]
+    seconds = f"{took['train']:.0f} s of training"
+    seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
+    seconds += f". {config.model}"
+    test = metrics["test"]
+    if not test:
+        return f"{note}train: no image is held out, so there is no error to report; {seconds}"
+    if config.task == "crops":
+        return f"{note}train: test accuracy {test['accuracy']:.3f}, {seconds}"
+    if test["mean_error_px"] is None:
+        return f"{note}train: the test images hold no labeled point; {seconds}"
+    animals = ""
+    if test.get("mAP") is not None:
+        animals = f", mAP {test['mAP']:.3f}, {test['share_found']:.0%} of points found"
+    return (
+        f"{note}train: test error {test['mean_error_px']:.2f} px "
+        f"(median {test['median_error_px']:.2f}){animals}, {seconds}"
+    )
+
+
+VERBS = {
+    "plan": Verb(
+        plan,
+        "images, bytes, seconds and money, before anything is spent",
+        options=(MONEY[1], ("--cloud", {"metavar": "FILE", "help": "price it: cloud.yaml"})),
+    ),
+    "features": Verb(
+        features,
+        "embed labeled images once, into the store",
+        beam=True,
+        cloud=True,
+        options=MONEY,
+    ),
+    "train": Verb(train, "train the head on stored features and export the model"),
+    "evaluate": Verb(
+        evaluate,
+        "measure the model on the labeled images and draw them; or cross validate its settings",
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
+            ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
+            (
+                "--curve",
+                {
+                    "type": int,
+                    "metavar": "K",
+                    "nargs": "?",
+                    "const": SIZES,
+                    "help": "train K heads (default 4) on all labels, half, a quarter, …",
+                },
+            ),
+        ),
+    ),
+    "report": Verb(report, "write report.html and its plots (SVG, PNG) from what is there"),
+    "sweep": Verb(
+        sweep,
+        "train all combinations of --set train.KEY=A,B,C; the best becomes the model",
+        options=(
+            ("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),
+            ("--spec", {"metavar": "FILE", "help": "settings to search: configs/search.yaml"}),
+        ),
+    ),
+    "store": Verb(
+        store,
+        "list what the stores hold, verify every checksum, or prune what no dataset refers to",
+        actions=("ls", "verify", "prune"),
+        options=(("--dry-run", {"action": "store_true", "help": "prune: only say what would go"}),),
+    ),
+}

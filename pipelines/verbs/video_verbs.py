@@ -1,0 +1,204 @@
+"""Verbs on videos."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from beampose.pipelines.verbs import beam_jobs, command_line
+from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
+
+from beampose.core import files
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Runs the model on videos. 1 if a video could not be read, or not all of it."""
+    from beampose.pipelines.predict import prediction_job
+
+    config = command_line.config(arguments)
+    paths = command_line.videos(arguments, config)
+    # The estimate is of these videos, wherever they are named.
+    config = replace(config, predict=replace(config.predict, videos=list(paths)))
+    with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
+        summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
+    beam_jobs.print_counters(arguments, summary.counters)
+    for video in summary.videos:
+        print(
+            f"{video['video']}: {video['rows']} rows for {_of_all(video)} frames, "
+            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+        )
+        if "boxes" in video:
+            kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
+            print(
+                f"  {video['boxes']} boxes, {video['hits']} of them hits in "
+                f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
+            )
+        for remark in (video["frames_differ"], video.get("remark")):
+            if remark:
+                print(f"  NOTE: {remark}")
+    for path, why in summary.failures:
+        print(f"FAILED {path}: {why}")
+    rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
+    print(
+        f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
+        f"frames in {summary.seconds:.0f} s{rate}. {config.predictions}"
+    )
+    lost = sum(len(video["failures"]) for video in summary.videos)
+    if lost:
+        print(f"{lost} frames have no result, one a line: {config.predictions}/failures.jsonl")
+    return 1 if summary.failures or lost else 0
+
+
+def _of_all(video: dict[str, Any]) -> str:
+    chosen, held = video["frames_chosen"], video["frames_by_packets"]
+    return str(held) if chosen == held else f"{chosen} of {held}"
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Draws predictions into videos. 1 if a video could not be drawn."""
+    from beampose.pipelines.films import detection_film, labeled_films
+
+    config = command_line.config(arguments)
+    paths = command_line.videos(arguments, config)
+    filtered = getattr(arguments, "filtered", False)
+    if getattr(arguments, "detections", False):
+        if filtered:
+            raise ValueError("--detections are of what the model found; take --filtered out.")
+        done, failures = detection_film.run(config, paths, arguments.progress)
+    else:
+        done, failures = labeled_films.run(config, paths, arguments.progress, filtered=filtered)
+    for path in done:
+        print(f"render: {path}")
+    for path, why in failures:
+        print(f"FAILED {path}: {why}")
+    return 1 if failures else 0
+
+
+def extract_crops(arguments: argparse.Namespace) -> int:
+    """Cuts candidate crops out of videos. 1 if a video could not be read."""
+    from beampose.pipelines.curation import crop_extraction
+    from beampose.pipelines.predict import candidates
+    from beampose.pipelines.predict.manifest import Sample
+
+    from beampose.core.settings import experiment
+
+    boxes = [] if arguments.boxes is None else _boxes(arguments.boxes)
+    known = {"boxes": experiment.Boxes, "predict": experiment.Predict}
+    found = experiment.sections(known, [*boxes, *arguments.set])
+    predict = found["predict"]
+    rule, _ = candidates.rule_of(found["boxes"], None)
+    wanted = crop_extraction.Extraction(
+        folder=files.absolute(arguments.to),
+        candidates=candidates.of_config(found["boxes"]),
+        rule=rule,
+        sample=Sample(predict.every, predict.fps, predict.start, predict.stop),
+        chunk=predict.chunk,
+    )
+    done = crop_extraction.run(wanted, arguments.videos, arguments.progress)
+    for path, count in done.crops.items():
+        print(f"{path}: {count} crops")
+    for path, why in done.failures:
+        print(f"FAILED {path}: {why}")
+    print(f"extract-crops: {sum(done.crops.values())} crops in {wanted.folder}")
+    if arguments.html:
+        from beampose.pipelines.curation import crop_vectors, sorting_page
+
+        looks = crop_vectors.of_folder(wanted.folder, arguments.progress)
+        for page in sorting_page.write(wanted.folder, *looks):
+            print(f"sort them in a browser: {page}")
+    return 1 if done.failures else 0
+
+
+def _boxes(word: str) -> list[str]:
+    """Settings that --boxes means."""
+    import json
+
+    if word == "motion":
+        return ["boxes.by=motion"]
+    return ["boxes.by=file", f"boxes.path={json.dumps(files.absolute(word))}"]
+
+
+def repeats(arguments: argparse.Namespace) -> int:
+    """Groups detections that come back in one place; or dismisses what a person chose."""
+    from beampose.pipelines.curation import dismissal
+    from beampose.pipelines.predict import prediction_job
+
+    from beampose.core import storage
+
+    config = command_line.config(arguments)
+    info = storage.require(config.model, "train")
+    if info["task"] != "crops":
+        raise ValueError("beampose repeats is about detections of crop models.")
+    kind = prediction_job.crops_kind(config, info)
+    every, without = dismissal.predicted(config.predictions, command_line.videos(arguments, config))
+    for path in without:
+        print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
+    if arguments.dismiss:
+        counts = dismissal.apply(config.predictions, kind, every, arguments.dismiss)
+        for name, (gone, left) in counts.items():
+            print(f"{name}: {gone} dismissed, {left} hits left")
+    else:
+        page, count = dismissal.write_page(config.predictions, kind, every, arguments.at_least)
+        print(f"repeats: {count} places. {page}")
+    return 1 if without else 0
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
+DETECTIONS = (
+    "--detections",
+    {"action": "store_true", "help": "of several animals: every place found, before assembly"},
+)
+OVERWRITE = (
+    "--overwrite",
+    {"action": "store_true", "help": "replace predictions of another model or other settings"},
+)
+VERBS = {
+    "predict": Verb(
+        predict,
+        "run the model on videos",
+        videos=True,
+        beam=True,
+        cloud=True,
+        options=(*MONEY, OVERWRITE),
+    ),
+    "render": Verb(
+        render,
+        "draw predictions into videos",
+        videos=True,
+        tensorflow=False,
+        options=(FILTERED, DETECTIONS),
+    ),
+    "extract-crops": Verb(
+        extract_crops,
+        "cut candidate crops out of videos, to be sorted into Positive and Negative",
+        tensorflow=False,
+        positional=Positional("videos", "videos, folders, globs or lists", "+"),
+        options=(
+            ("--to", {"required": True, "metavar": "FOLDER", "help": "where crops go"}),
+            (
+                "--boxes",
+                {"metavar": "motion|FILE", "help": "a MegaDetector JSON or annotations.csv"},
+            ),
+            ("--html", {"action": "store_true", "help": "write sort.html, to sort them by eye"}),
+        ),
+    ),
+    "repeats": Verb(
+        repeats,
+        "show detections that come back in one place, and dismiss them",
+        videos=True,
+        tensorflow=False,
+        options=(
+            ("--dismiss", {"metavar": "FILE", "help": "the csv that repeats.html saved"}),
+            (
+                "--at-least",
+                {"type": _positive, "default": 10, "metavar": "N", "help": "frames of a group"},
+            ),
+        ),
+    ),
+}

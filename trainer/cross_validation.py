@@ -1,0 +1,209 @@
+"""Cross validation on stored features: every image is predicted by a head that never saw it."""
+
+import copy
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.schema import LabelRecord
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+
+LOG = logging.getLogger(__name__)
+# Share of errors that the radius of a bodypart shall cover.
+LEVEL = 0.9
+
+
+class CrossValidation(NamedTuple):
+    """Predictions of all images, each by the head of the fold that held it out.
+
+    Attributes:
+      records: all labeled images, without copies.
+      folds: (images,) the number of each image's fold.
+      names: of the folds: numbers, or videos.
+      predicted: as in `evaluate.Evaluation`.
+      metrics: of all predictions together.
+      by_fold: of each fold alone.
+      radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
+      tasks: of each fold, with its trained head.
+      histories: of each fold's training, see `train.Result`; without held-out scores.
+      seconds: of training, all folds.
+      by: whether the folds are parts of the images or videos.
+      individuals: names of the rows of several animals, which are those of the labels; else empty.
+    """
+
+    records: list[LabelRecord]
+    folds: np.ndarray
+    names: list[str]
+    predicted: np.ndarray
+    metrics: dict[str, Any]
+    by_fold: list[dict[str, Any]]
+    radius: dict[str, Any]
+    tasks: list[Any]
+    histories: list[list[dict[str, Any]]]
+    seconds: float
+    by: str
+    individuals: tuple[str, ...] = ()
+
+
+def cross_validate(
+    config: Config, dataset: Dataset, *, folds: int, by_video: bool, work: str
+) -> CrossValidation:
+    """Trains a head a fold; nothing is embedded.
+
+    All heads take the settings of the config and their last step: nothing is chosen by the images
+    that judge. An augmented copy is on the side of its image.
+
+    Args:
+      folds: their number; with `by_video` each video is one and this is not used.
+      work: folder for checkpoints: a killed run goes on with the fold it was in.
+
+    Raises:
+      ValueError: fewer images or videos than folds.
+    """
+    from beampose.trainer.training import train
+
+    records = sorted((r for r in dataset.records if r.copy == 0), key=lambda r: r.name)
+    names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split.seed)
+    predicted: np.ndarray | None = None
+    by_fold, trained, histories, seconds = [], [], [], 0.0
+    for fold, name in enumerate(names):
+        held = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
+        view = resplit(dataset, held)
+        folder = storage.place(work, f"{len(names)}-{fold}")
+        result = train(
+            config,
+            view,
+            checkpoints=str(folder / "checkpoints"),
+            logs=str(folder / "logs"),
+            choose=False,
+        )
+        test = view.of("test")
+        found = result.task.predict(test, config.train.batch_size)
+        if predicted is None:
+            predicted = np.full((len(records), *found.shape[1:]), np.nan)
+        place = {r.name: i for i, r in enumerate(records)}
+        predicted[[place[r.name] for r in test]] = found
+        by_fold.append(result.task.measure(test, found))
+        trained.append(result.task)
+        histories.append(result.history)
+        seconds += result.seconds
+        LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
+    assert predicted is not None
+    radius = {}
+    if config.task == "pose":
+        radius = _radius(result.task, records, predicted, np.array(numbers))
+    several = tuple(dataset.info["individuals"]) if predicted.ndim == 4 else ()
+    return CrossValidation(
+        records,
+        np.array(numbers),
+        names,
+        result.task.matched(records, predicted) if several else predicted,
+        result.task.measure(records, predicted),
+        by_fold,
+        radius,
+        trained,
+        histories,
+        seconds,
+        "video" if by_video else "image",
+        several,
+    )
+
+
+def by_hash(records: Sequence[LabelRecord], folds: int, seed: int) -> tuple[list[str], list[int]]:
+    """Names of the folds and the fold of each record: equal shares, in the order of a hash."""
+    if not 2 <= folds <= len(records):
+        raise ValueError(
+            f"--folds must be from 2 to {len(records)}, the images. Received: {folds}."
+        )
+    ranks = [hashlib.sha256(f"fold:{seed}:{r.name}".encode()).digest() for r in records]
+    numbers = [0] * len(records)
+    for position, i in enumerate(sorted(range(len(records)), key=ranks.__getitem__)):
+        numbers[i] = position % folds
+    return [str(i + 1) for i in range(folds)], numbers
+
+
+def by_videos(records: Sequence[LabelRecord], folds: int, seed: int) -> tuple[list[str], list[int]]:
+    """A fold for each video."""
+    names = sorted({r.video for r in records})
+    if len(names) < 2:
+        raise ValueError(
+            f"--by video needs labels of two videos or more; these are all of {names[0]}. Use "
+            "--folds 5 instead."
+        )
+    return names, [names.index(r.video) for r in records]
+
+
+def resplit(dataset: Dataset, held_out: Iterable[str]) -> Dataset:
+    """The dataset with other images held out; features that are in memory are shared."""
+    held = set(held_out)
+    view = copy.copy(dataset)
+    view.records = [
+        r._replace(split="test" if r.name in held else "train") for r in dataset.records
+    ]
+    return view
+
+
+def training_part(dataset: Dataset) -> Dataset:
+    """The dataset without the images that are held out, features in memory shared."""
+    view = copy.copy(dataset)
+    view.records = [r for r in dataset.records if r.split == "train"]
+    return view
+
+
+def radii(errors: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """For each bodypart the radius that a new error stays below with probability `level`.
+
+    Split conformal prediction: of n errors, the one of rank ceil((n + 1) * level). No assumption
+    on their distribution is made but that new images are like these.
+
+    Args:
+      errors: (images, bodyparts), NaN = not labeled.
+
+    Returns:
+      (bodyparts,), NaN where there are too few errors to say (fewer than 9 for 0.9).
+    """
+    found = np.full(errors.shape[1], np.nan)
+    for i, column in enumerate(errors.T):
+        known = np.sort(column[np.isfinite(column)])
+        rank = int(np.ceil((len(known) + 1) * level - 1e-9))
+        if len(known) and rank <= len(known):
+            found[i] = known[rank - 1]
+    return found
+
+
+def coverage(errors: np.ndarray, folds: np.ndarray, level: float = LEVEL) -> float | None:
+    """Share of errors inside the radius that the other folds' errors give; None if unknown."""
+    inside = []
+    for fold in np.unique(folds):
+        mine = folds == fold
+        limit = np.broadcast_to(radii(errors[~mine], level), errors[mine].shape)
+        judged = np.isfinite(errors[mine]) & np.isfinite(limit)
+        inside.append((errors[mine] <= limit)[judged])
+    joined = np.concatenate(inside)
+    return float(joined.mean()) if len(joined) else None
+
+
+def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None:
+    """Share of (images, bodyparts) errors within the radius of their bodypart; None if unknown."""
+    limits = np.array([np.nan if r is None else r for r in radius.values()])
+    judged = np.isfinite(errors) & np.isfinite(limits)
+    return float((errors <= limits)[judged].mean()) if judged.any() else None
+
+
+def _radius(
+    task: Any, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
+) -> dict[str, Any]:
+    errors = task.errors(records, predicted)
+    # Of several animals there are several errors an image.
+    folds = np.repeat(folds, len(errors) // len(records))
+    found = [None if np.isnan(r) else float(r) for r in radii(errors)]
+    return {
+        "level": LEVEL,
+        "radius_px": dict(zip(task.dataset.bodyparts, found, strict=True)),
+        "coverage": coverage(errors, folds),
+    }

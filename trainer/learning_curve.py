@@ -1,0 +1,177 @@
+"""The learning curve: heads on fewer and fewer labeled images, judged by the same held-out ones."""
+
+import copy
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from beampose.trainer import metrics
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.schema import LabelRecord
+from beampose.trainer.tasks import task_table
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+
+LOG = logging.getLogger(__name__)
+# Fewer labeled images than this teach a head nothing that a curve could show.
+LEAST = 5
+
+
+class Point(NamedTuple):
+    """A head and how it did.
+
+    Attributes:
+      images: labeled ones it learned from; augmented copies are not counted.
+      metrics: held-out figures, as in metrics.json.
+      total, count: of each held-out image, the sum of its errors and their number.
+    """
+
+    images: int
+    metrics: dict[str, Any]
+    total: np.ndarray
+    count: np.ndarray
+
+
+class Curve(NamedTuple):
+    """Points from the smallest subset to all training images.
+
+    Attributes:
+      error: what an error is: `px`, the distance of a point; `wrong`, 1 of a crop of another
+        class; `missed`, 1 of a labeled point that was not found within `near`.
+      near: source pixels.
+      seconds: of training, all heads.
+    """
+
+    points: list[Point]
+    error: str
+    near: float
+    seconds: float
+
+
+def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -> Curve:
+    """Trains a head on each of some nested subsets of the training images; nothing is embedded.
+
+    All heads take the settings of the config, as many steps, and their last step: nothing is chosen
+    by the images that judge. An augmented copy goes with its image.
+
+    Args:
+      sizes: how many subsets: all images, half of them, a quarter, …
+      work: folder for checkpoints: a killed run goes on with the head it was in.
+
+    Raises:
+      ValueError: the experiment finetunes, holds out nothing, or has too few images for a curve.
+    """
+    from beampose.trainer.training import train
+
+    _check(config, dataset, sizes)
+    test = dataset.of("test")
+    order = nested(dataset.of("train"), config.split.seed)
+    error = _error(config, dataset)
+    counts = subset_sizes(len(order), sizes, _least(order))
+    points, seconds = [], 0.0
+    for number, images in enumerate(counts, 1):
+        folder = storage.place(work, f"{images}-of-{len(order)}")
+        LOG.info("%d of %d: %d of %d training images", number, len(counts), images, len(order))
+        result = train(
+            config,
+            subset(dataset, order[:images]),
+            checkpoints=str(folder / "checkpoints"),
+            logs=str(folder / "logs"),
+            choose=False,
+        )
+        predicted = result.task.predict(test, config.train.batch_size)
+        found = result.task.measure(test, predicted)
+        near = config.train.pos_dist_thresh
+        total, count = _errors(result.task, test, predicted, error=error, near=near)
+        points.append(Point(images, found, total, count))
+        seconds += result.seconds
+    return Curve(points, error, config.train.pos_dist_thresh, seconds)
+
+
+def subset_sizes(total: int, sizes: int, least: int = LEAST) -> list[int]:
+    """All of `total` images, half, a quarter, …, ascending; those below `least` are left out."""
+    found = {-(-total // 2**i) for i in range(sizes)}
+    return sorted(size for size in found if size >= min(least, total))
+
+
+def nested(records: Sequence[LabelRecord], seed: int) -> list[LabelRecord]:
+    """The records in an order of which every beginning is a fair sample.
+
+    By a hash, so that more labels later keep the order of those there are; classes of crops take
+    turns in proportion to their size, after one crop of each.
+    """
+    ranked = sorted(
+        records, key=lambda r: hashlib.sha256(f"curve:{seed}:{r.name}".encode()).digest()
+    )
+    sizes: dict[int, int] = {}
+    for record in ranked:
+        sizes[record.label] = sizes.get(record.label, 0) + 1
+    seen: dict[int, int] = {}
+    place = []
+    for record in ranked:
+        rank = seen.get(record.label, 0)
+        seen[record.label] = rank + 1
+        place.append((rank > 0, (rank + 0.5) / sizes[record.label]))
+    return [ranked[i] for i in sorted(range(len(ranked)), key=place.__getitem__)]
+
+
+def subset(dataset: Dataset, chosen: Sequence[LabelRecord]) -> Dataset:
+    """The dataset with no training images but these and their copies; held-out ones stay."""
+    names = {r.name for r in chosen}
+    view = copy.copy(dataset)
+    view.records = [r for r in dataset.records if r.split != "train" or r.name in names]
+    return view
+
+
+def _check(config: Config, dataset: Dataset, sizes: int) -> None:
+    if config.train.mode == "finetune":
+        raise ValueError(
+            "--curve trains heads on stored features; a finetuned network would have to be "
+            "finetuned once for each size. Give --set train.mode=features for the curve of heads."
+        )
+    if not 2 <= sizes <= 10:
+        raise ValueError(f"--curve takes from 2 to 10 sizes. Received: {sizes}.")
+    order = dataset.of("train")
+    if not dataset.of("test"):
+        raise ValueError(
+            "A learning curve needs held-out images, and none is held out: raise split.test and "
+            "run `beampose features` again, which embeds nothing anew."
+        )
+    least = _least(order)
+    if len(subset_sizes(len(order), sizes, least)) < 2:
+        raise ValueError(
+            f"A learning curve needs at least {2 * least - 1} training images, so that half of "
+            f"them are {least} or more. There are {len(order)}."
+        )
+
+
+def _least(records: Sequence[LabelRecord]) -> int:
+    """Enough images that each class of crops has one."""
+    return max(LEAST, len({r.label for r in records}))
+
+
+def _error(config: Config, dataset: Dataset) -> str:
+    if config.task == "crops":
+        return "wrong"
+    return "missed" if task_table.kind(config, dataset).score == "oks_f1" else "px"
+
+
+def _errors(
+    task: Any, records: Sequence[LabelRecord], predicted: np.ndarray, *, error: str, near: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of the errors of each image, see `Curve.error`."""
+    if error == "wrong":
+        labels = np.array([r.label for r in records])
+        called = metrics.called(predicted, metrics.THRESHOLD)
+        return (called != labels).astype(float), np.ones(len(records))
+    distance = task.errors(records, predicted).reshape(len(records), -1)
+    if error == "px":
+        return np.nansum(distance, axis=1), np.isfinite(distance).sum(axis=1).astype(float)
+    truth = np.stack([r.keypoints for r in records])
+    labeled = np.isfinite(truth[..., 0]).reshape(len(records), -1)
+    # NaN, which is not found, is not within any distance.
+    missed = labeled & ~(distance <= near)
+    return missed.sum(axis=1).astype(float), labeled.sum(axis=1).astype(float)

@@ -1,0 +1,118 @@
+"""Many trainings over one store: which settings of the head do best."""
+
+import itertools
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import yaml
+from beampose.trainer import cross_validation
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.tasks import task_table
+
+from beampose.core import storage
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
+
+LOG = logging.getLogger(__name__)
+
+
+class Trial(NamedTuple):
+    """One combination of settings.
+
+    Attributes:
+      settings: what was varied, by key.
+      config: the whole experiment.
+      score: held-out error in px (less is better) or accuracy; None if there was nothing to judge.
+      seconds: of training.
+      checkpoints: folder of the run, which a training with the same settings takes up.
+      failure: why there is no score, or "".
+      unit: what the score is.
+    """
+
+    settings: dict[str, Any]
+    config: Config
+    score: float | None
+    seconds: float
+    checkpoints: str
+    failure: str
+    unit: str
+
+
+def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, Any], Config]]:
+    """All combinations of `section.key=a,b,c`, with the experiment each makes.
+
+    Raises:
+      ValueError: nothing varies, or something that decides the features does.
+    """
+    keys, choices = [], []
+    for override in overrides:
+        key, _, text = override.partition("=")
+        try:
+            values = yaml.safe_load(f"[{text}]")
+        except yaml.YAMLError as error:
+            raise ValueError(f"--set {override}: the values are not YAML: {error}") from error
+        if len(values) > 1 and not key.strip().startswith("train."):
+            raise ValueError(
+                f"--set {override}: a sweep varies settings below `train.`; the others decide what "
+                "is embedded, and each value is an experiment of its own."
+            )
+        keys.append(key.strip())
+        choices.append(values or [None])
+    varied = [key for key, values in zip(keys, choices, strict=True) if len(values) > 1]
+    if not varied:
+        raise ValueError(
+            "Nothing varies: give a setting several values, such as "
+            "--set train.learning_rate=0.001,0.002,0.005."
+        )
+    found = []
+    for values in itertools.product(*choices):
+        settings = dict(zip(keys, values, strict=True))
+        words = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+        chosen = experiment.load(path, words)
+        if chosen.train.mode == "finetune":
+            raise ValueError(
+                "A sweep trains heads on stored features: give --set train.mode=features, and "
+                "finetune the best by `beampose train`."
+            )
+        found.append(({key: settings[key] for key in varied}, chosen))
+    return found
+
+
+def run(
+    trials: Sequence[tuple[dict[str, Any], Config]], dataset: Dataset, *, work: str, count: int
+) -> list[Trial]:
+    """Trains every combination, best first. A failed one has no score and stands last.
+
+    Args:
+      work: folder for checkpoints; a killed sweep goes on where it was.
+      count: folds of a cross validation that scores each; 0 takes the test split.
+    """
+    kind = task_table.kind(trials[0][1], dataset)
+    unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
+    results = []
+    for number, (settings, chosen) in enumerate(trials, 1):
+        place = str(storage.place(work, storage.digest(experiment.to_dict(chosen.train))[:16]))
+        try:
+            score, seconds = _score(chosen, dataset, place, count)
+            failure = ""
+        except (ValueError, ArithmeticError) as error:
+            score, seconds, failure = None, 0.0, str(error)
+        LOG.info("%d of %d: %s  %s", number, len(trials), settings, failure or score)
+        results.append(Trial(settings, chosen, score, seconds, place, failure, unit))
+    return sorted(results, key=lambda t: float("inf") if t.score is None else -sign * t.score)
+
+
+def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
+    from beampose.trainer.training import train
+
+    name = task_table.kind(chosen, dataset).score
+    if count:
+        judged = cross_validation.cross_validate(
+            chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"
+        )
+        return judged.metrics[name], judged.seconds
+    result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
+    by_step = {entry["step"]: entry.get(name) for entry in result.history}
+    return by_step.get(result.best_step), result.seconds

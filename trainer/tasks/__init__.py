@@ -1,0 +1,1 @@
+"""The tasks: pose of one animal, pose of several, classes of crops."""

@@ -1,0 +1,21 @@
+"""Which task of `trainer.tasks.single` and `trainer.tasks.animals` trains an experiment."""
+
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.tasks.animals import Animals
+from beampose.trainer.tasks.single import Crops, Pose
+
+from beampose.core.settings.experiment import Config
+
+Task = Pose | Animals | Crops
+
+
+def kind(config: Config, dataset: Dataset) -> type[Pose] | type[Animals] | type[Crops]:
+    """The class of its task: what the config says, and for pose how many individuals there are."""
+    if config.task == "crops":
+        return Crops
+    return Animals if len(dataset.info["individuals"]) > 1 else Pose
+
+
+def make(config: Config, dataset: Dataset) -> Task:
+    """Its task, with a head that has learned nothing yet."""
+    return kind(config, dataset)(config, dataset)
