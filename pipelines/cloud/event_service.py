@@ -1,4 +1,4 @@
-"""Takes Eventarc's events about uploads: `python -m beampose.pipelines.cloud.event_service`."""
+"""Takes Eventarc's events about uploads: `python -m beampose.pipelines.cloud.event_service`.
 
 Answers, and what Pub/Sub, which carries the events, makes of them:
   200  the upload has its verdict, now or from before: never sent again.
