@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
-from beampose.pipelines.beam_runner import LocalRunner
 
 from beampose.core.files import is_address
+from beampose.pipelines.beam_runner import LocalRunner
 
 LOCAL = "LocalRunner"
 

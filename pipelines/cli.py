@@ -6,10 +6,9 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from beampose.core import __version__
 from beampose.pipelines import verbs
 from beampose.trainer.quiet import import_tensorflow
-
-from beampose.core import __version__
 
 EPILOG = "Words after -- go to Apache Beam, such as -- --runner=DataflowRunner --region=us-central1"
 

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
-from beampose.pipelines.features import embedding_worker, labeled_source
-from beampose.preprocess import images
-from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
-from beampose.trainer import embed
 from upath import UPath
 
 from beampose.core import files, storage
 from beampose.core.files import join
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.features import embedding_worker, labeled_source
+from beampose.preprocess import images
+from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
+from beampose.trainer import embed
 
 PRICES_FILE = "configs/prices.yaml"
 PROBED = 16

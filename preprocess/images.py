@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Iterable
 
 import numpy as np
-from beampose.preprocess import inside
 from PIL import Image, UnidentifiedImageError
 
 from beampose.core import files
+from beampose.preprocess import inside
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 # Below 178,956,970, where Pillow itself refuses.

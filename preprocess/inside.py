@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import cv2
 import h5py
 import numpy as np
-from beampose.preprocess import h5, videos
 
 from beampose.core import files
+from beampose.preprocess import h5, videos
 
 _ADDRESS = re.compile(r"(.+)#(?:frame=(\d{1,12})|image=([^#]+)/(\d{1,12}))")
 # A frame this far ahead is reached by decoding on, a farther one by seeking.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
 from beampose.preprocess.cut import Rule
 
 ERROR = "error"

@@ -5,9 +5,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
-
 from beampose.core import files
+from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
 

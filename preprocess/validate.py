@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, cast
 
 import numpy as np
+
+from beampose.core import files
 from beampose.preprocess import images
 from beampose.preprocess.labels import (
     ERROR,
@@ -17,8 +19,6 @@ from beampose.preprocess.labels import (
     Labels,
     Problem,
 )
-
-from beampose.core import files
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2

@@ -138,6 +138,7 @@ class Distillation:
 
     def __init__(self, arguments: argparse.Namespace, pictures: list[bytes]):
         import keras
+
         from beampose.trainer import backbone_weights, compact
         from beampose.trainer.backbone import BACKBONES
 
@@ -322,6 +323,7 @@ class Distillation:
     def _write(self, out: Path) -> None:
         """The folded weights as bfloat16, and a check that they still say the same."""
         import numpy as np
+
         from beampose.trainer import backbone_weights, compact
 
         if not all(math.isfinite(float(np.sum(v))) for v in self.student.get_weights()):

@@ -4,9 +4,9 @@ import zipfile
 from pathlib import Path
 
 import fakes
-from beampose.pipelines.cloud import publish, upload_run, upload_status
 
 from beampose.core import storage
+from beampose.pipelines.cloud import publish, upload_run, upload_status
 
 TINY = """
 train: {steps: 6, batch_size: 4, hidden: 8, layers: 1, evaluate_every: 3, checkpoint_every: 6}

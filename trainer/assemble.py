@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.trainer.grouping import Animals
 from scipy.optimize import linear_sum_assignment
+
+from beampose.trainer.grouping import Animals
 
 # Peaks below this are not looked at, and links below this are none, unless a calibration says
 # otherwise: DeepLabCut's pcutoff and pafthreshold.

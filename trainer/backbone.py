@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+
 from beampose.trainer import backbone_weights, compact
 
 STRIDE = 8

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+
 from beampose.trainer import metrics
 from beampose.trainer.assemble import Rules
 

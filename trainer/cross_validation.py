@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.schema import LabelRecord
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.schema import LabelRecord
 
 LOG = logging.getLogger(__name__)
 # Share of errors that the radius of a bodypart shall cover.

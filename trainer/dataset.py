@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, cast
 import ml_dtypes
 import numpy as np
 import tensorflow as tf
-from beampose.trainer import feature_store, schema
-from beampose.trainer.schema import LabelRecord
 
 from beampose.core import storage
+from beampose.trainer import feature_store, schema
+from beampose.trainer.schema import LabelRecord
 
 LABELS = "labels"
 

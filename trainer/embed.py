@@ -1,9 +1,9 @@
 """Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
 import tensorflow as tf
-from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
 
 from beampose.core import storage
+from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.

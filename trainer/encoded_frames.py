@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-from beampose.trainer import assemble, embed, feature_store, schema
-from beampose.trainer.schema import EncodedFrame, LabelRecord
 
 from beampose.core import storage
+from beampose.trainer import assemble, embed, feature_store, schema
+from beampose.trainer.schema import EncodedFrame, LabelRecord
 
 # What names the files of frames beside the labels.
 FRAMES = "frames"

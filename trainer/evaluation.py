@@ -4,12 +4,12 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.trainer import assemble, matching, metrics
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.schema import LabelRecord
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.trainer import assemble, matching, metrics
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.schema import LabelRecord
 
 SPLITS = ("train", "test")
 
@@ -48,6 +48,7 @@ def evaluate(config: Config) -> Evaluation:
       ValueError: the model was trained on features of another store.
     """
     import tensorflow as tf
+
     from beampose.trainer import encoded_frames, export
 
     info = storage.require(config.model, "train")

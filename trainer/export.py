@@ -5,9 +5,9 @@
 
 import numpy as np
 import tensorflow as tf
-from beampose.trainer.models import BYTES, EMBEDDING, AnimalsModel, CropModel, Model
 
 from beampose.core import storage
+from beampose.trainer.models import BYTES, EMBEDDING, AnimalsModel, CropModel, Model
 
 SAVED_MODEL = "saved_model"
 LEGACY = "legacy"

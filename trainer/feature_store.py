@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from beampose.trainer import schema
 
 from beampose.core import storage
+from beampose.trainer import schema
 
 SHARDS = "shards"
 SUFFIX = ".tfrecord"

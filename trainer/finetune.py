@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
 from beampose.trainer import embed, models, training, views
 from beampose.trainer.backbone import STRIDE
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch, order
 from beampose.trainer.encoded_frames import Frames, answers
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
-
-from beampose.core import storage
-from beampose.core.settings.experiment import Config
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "finetune.npz"

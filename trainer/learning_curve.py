@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
 from beampose.trainer import metrics
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
-
-from beampose.core import storage
-from beampose.core.settings.experiment import Config
 
 LOG = logging.getLogger(__name__)
 # Fewer labeled images than this teach a head nothing that a curve could show.

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from beampose.trainer import metrics
 from beampose.trainer.assemble import Rules
 from beampose.trainer.schema import LabelRecord
-from scipy.optimize import linear_sum_assignment
 
 OKS_SIGMA = 0.1
 THRESHOLDS = np.linspace(0.5, 0.95, 10)

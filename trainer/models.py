@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+
+from beampose.core.settings.experiment import Config
 from beampose.trainer import decode, embed
 from beampose.trainer.backbone import resize
 from beampose.trainer.tasks import animals, single
 from beampose.trainer.tasks.animals import Animals, Reading
-
-from beampose.core.settings.experiment import Config
 
 # Output of signature `frames` of crop models, by which crops are compared.
 EMBEDDING = "embedding"

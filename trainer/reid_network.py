@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from beampose.trainer import scaling
 
 from beampose.core import storage
+from beampose.trainer import scaling
 
 WEIGHTS = "weights.npz"
 BLOCKS = 4

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+
+from beampose.core.settings.animal_settings import Reid
 from beampose.trainer import scaling
 from beampose.trainer.reid_network import clean, embed, network
 from beampose.trainer.scaling import Scaling
-
-from beampose.core.settings.animal_settings import Reid
 
 LOG = logging.getLogger(__name__)
 MARGIN = 1.0

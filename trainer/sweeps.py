@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import yaml
-from beampose.trainer import cross_validation
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.tasks import task_table
 
 from beampose.core import storage
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
+from beampose.trainer import cross_validation
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from beampose.core import __version__, files, storage
+from beampose.core.settings import experiment
 from beampose.trainer import tuning
 from beampose.trainer.quiet import import_tensorflow
 
-from beampose.core import __version__, files, storage
-from beampose.core.settings import experiment
-
 if TYPE_CHECKING:
     import numpy as np
+
     from beampose.trainer.cross_validation import CrossValidation
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames
@@ -244,6 +244,7 @@ def _assemble(config: experiment.Config, dataset: "Dataset", result: "Result"):
 def _probe(dataset: "Dataset", frames: "Frames"):
     """A labeled image and its stored features, or a random image where none can be read."""
     import numpy as np
+
     from beampose.trainer.encoded_frames import probes
 
     for record in probes(dataset.records):

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from beampose.trainer.dataset import Dataset, Noise, groups, stream
-from beampose.trainer.schema import LabelRecord
-from beampose.trainer.tasks import task_table
 from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.train_settings import NOT_OF_A_HEAD, OF_ANIMALS
+from beampose.trainer.dataset import Dataset, Noise, groups, stream
+from beampose.trainer.schema import LabelRecord
+from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from beampose.trainer.dataset import NEAR
 
 from beampose.core.settings.experiment import Features
+from beampose.trainer.dataset import NEAR
 
 
 class Change(NamedTuple):

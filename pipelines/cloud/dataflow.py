@@ -3,9 +3,8 @@
 import re
 import time
 
-from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
-
 from beampose.core.files import join
+from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 
 GPU = "type:{};count:{};install-nvidia-driver"
 

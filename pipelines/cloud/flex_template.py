@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
+
 from beampose.pipelines import cli
 
 VERBS = ("features", "predict")

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.trainer import export
 
 from beampose.core import files, storage
+from beampose.trainer import export
 
 KINDS = ("jsonl", "file-list", "tf-record")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beampose.pipelines.cloud import upload_status
-from beampose.pipelines.cloud.upload_status import Journal
 from upath import UPath
 
 from beampose.core import __version__, storage
+from beampose.pipelines.cloud import upload_status
+from beampose.pipelines.cloud.upload_status import Journal
 
 REJECTS = "rejects.jsonl"
 PUBLISHED = ("model", "dataset", "evaluation", "report.html")

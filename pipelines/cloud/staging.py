@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from beampose.pipelines.cloud.cloud_settings import Cloud
-from beampose.preprocess import images, inside
-from beampose.preprocess.labels import LabeledCrop, LabeledFrame
-
 from beampose.core import files, storage
 from beampose.core.files import is_address, join
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.cloud.cloud_settings import Cloud
+from beampose.preprocess import images, inside
+from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 
 LOG = logging.getLogger(__name__)
 UPLOADS = 8

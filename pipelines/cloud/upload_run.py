@@ -14,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beampose.pipelines.cloud import publish, upload_recipe, upload_status
-from beampose.pipelines.cloud.publish import Again, Result
-from beampose.pipelines.cloud.upload_status import Journal, Status
 from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats import zips
+from beampose.pipelines.cloud import publish, upload_recipe, upload_status
+from beampose.pipelines.cloud.publish import Again, Result
+from beampose.pipelines.cloud.upload_status import Journal, Status
 
 LOG = logging.getLogger(__name__)
 INCOMING = "incoming"

@@ -6,10 +6,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from beampose.pipelines.cloud import upload_run, upload_status
 from upath import UPath
 
 from beampose.core import storage
+from beampose.pipelines.cloud import upload_run, upload_status
 
 LOG = logging.getLogger(__name__)
 

@@ -5,13 +5,12 @@ import datetime
 import io
 from collections.abc import Callable, Sequence
 
-from beampose.pipelines.curation import label_corrections
-from beampose.pipelines.curation.label_audit import CROP_COLUMNS, YES
-from beampose.pipelines.curation.label_corrections import Applied
-
 from beampose.core import files, storage
 from beampose.formats import crop_classes
 from beampose.formats.crop_classes import Reclass
+from beampose.pipelines.curation import label_corrections
+from beampose.pipelines.curation.label_audit import CROP_COLUMNS, YES
+from beampose.pipelines.curation.label_corrections import Applied
 
 _NEEDED = ("apply", "image", "label", "new_label")
 

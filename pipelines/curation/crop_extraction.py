@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from upath import UPath
+
+from beampose.core import files, storage
 from beampose.pipelines.predict import manifest
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.frame_reader import split
@@ -17,9 +20,6 @@ from beampose.pipelines.predict.manifest import Range, Sample
 from beampose.preprocess import images
 from beampose.preprocess.cut import RULE_FILE, Rule
 from beampose.preprocess.videos import Video
-from upath import UPath
-
-from beampose.core import files, storage
 
 LIST = "origin.csv"
 WORK = ".extracted"

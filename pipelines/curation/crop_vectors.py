@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from beampose.pipelines.predict.crops_predictor import compact, resized
-from beampose.preprocess import images
 
 from beampose.core import files, storage
+from beampose.pipelines.predict.crops_predictor import compact, resized
+from beampose.preprocess import images
 
 BACKBONE, WEIGHTS = "resnet_compact", "builtin"
 SIDE = 128
@@ -55,6 +55,7 @@ def _network() -> Callable[[np.ndarray], np.ndarray]:
 
     import_tensorflow()
     import tensorflow as tf
+
     from beampose.trainer.backbone import Backbone
 
     backbone = Backbone(BACKBONE, WEIGHTS, pooled=True)

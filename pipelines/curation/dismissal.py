@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from upath import UPath
+
+from beampose.core import storage
+from beampose.formats import deepmeerkat, detection_table
+from beampose.formats.detection_table import Detections
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
 from beampose.pipelines.predict import manifest
@@ -13,11 +18,6 @@ from beampose.pipelines.predict.commit import FAILURES_FILE
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
 from beampose.preprocess import videos
 from beampose.preprocess.videos import Video
-from upath import UPath
-
-from beampose.core import storage
-from beampose.formats import deepmeerkat, detection_table
-from beampose.formats.detection_table import Detections
 
 
 class Predicted(NamedTuple):

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from beampose.core import files
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines.curation import frame_files
 from beampose.pipelines.curation.frame_files import Embed, Progress
 from beampose.preprocess import images, select, videos
 from beampose.preprocess.videos import Video
-
-from beampose.core import files
-from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 
 METHODS = ("uniform", "kmeans", "features")
 CLUSTERS = ("kmeans", "core-set")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from beampose.preprocess import images, select, videos
-from beampose.preprocess.videos import Video
 
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import project_config
+from beampose.preprocess import images, select, videos
+from beampose.preprocess.videos import Video
 
 _AHEAD = 16
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from beampose.preprocess import images
-from beampose.trainer.quiet import import_tensorflow
 
 from beampose.core import files
+from beampose.preprocess import images
+from beampose.trainer.quiet import import_tensorflow
 
 BATCH = 8
 # Half the size embeds three times as many frames a second as the full one and chooses as well:
@@ -30,6 +30,7 @@ class Embedding:
     def __init__(self, backbone: str, weights: str, scale: float):
         import_tensorflow()
         import tensorflow as tf
+
         from beampose.trainer.backbone import Backbone
         from beampose.trainer.embed import Embedder
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from upath import UPath
+
+from beampose.core import files, storage
+from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation import suspects
 from beampose.pipelines.curation.suspects import Evidence, Suspicion
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import label_overview, pages
 from beampose.preprocess import images
-from upath import UPath
-
-from beampose.core import files, storage
-from beampose.core.settings.experiment import Config
 
 FOLDER = "audit"
 SHEET, PROPOSALS = "audit.html", "corrections.csv"

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beampose.pipelines.curation.label_audit import COLUMNS, NO, YES
 
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import label_edits
 from beampose.formats.deeplabcut.label_edits import Correction
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.pipelines.curation.label_audit import COLUMNS, NO, YES
 
 BACKUPS = "labeled-data-backups"
 _NEEDED = ("apply", "image", "bodypart", "x", "y", "new_x", "new_y")

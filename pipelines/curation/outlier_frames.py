@@ -7,10 +7,10 @@ compares with a Kalman smoother that has not seen the row instead of a SARIMAX m
 from typing import NamedTuple
 
 import numpy as np
-from beampose.pipelines.results import rts_smoother
-from beampose.preprocess import select
 
 from beampose.core.settings.experiment import Outliers
+from beampose.pipelines.results import rts_smoother
+from beampose.preprocess import select
 
 
 class Suspects(NamedTuple):

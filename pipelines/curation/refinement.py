@@ -4,14 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beampose.pipelines.curation import frame_files, outlier_frames
-from beampose.pipelines.curation.frame_extraction import MOST
-from beampose.pipelines.curation.frame_files import Progress
-from beampose.pipelines.curation.outlier_frames import Suspects
-from beampose.pipelines.results import result_files
-from beampose.pipelines.results.result_files import Found
-from beampose.preprocess import select, videos
-from beampose.preprocess.videos import Video
 
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config, Outliers
@@ -23,6 +15,14 @@ from beampose.formats.deeplabcut import (
 )
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.pipelines.curation import frame_files, outlier_frames
+from beampose.pipelines.curation.frame_extraction import MOST
+from beampose.pipelines.curation.frame_files import Progress
+from beampose.pipelines.curation.outlier_frames import Suspects
+from beampose.pipelines.results import result_files
+from beampose.pipelines.results.result_files import Found
+from beampose.preprocess import select, videos
+from beampose.preprocess.videos import Video
 
 
 class Refined(NamedTuple):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.pipelines.curation.sorting_page import inert
-from beampose.pipelines.report import pages
 
 from beampose.core import storage
 from beampose.formats.detection_table import Detections
+from beampose.pipelines.curation.sorting_page import inert
+from beampose.pipelines.report import pages
 
 PAGE, SAVED = "repeats.html", "dismissed.csv"
 COLUMNS = ["video", "frame", "box"]

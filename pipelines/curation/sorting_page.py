@@ -5,11 +5,11 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
-from beampose.pipelines.report import pages
 from markupsafe import Markup
 from upath import UPath
 
 from beampose.core import storage
+from beampose.pipelines.report import pages
 
 # Crops in one file: 15 MB with their small pictures.
 A_FILE = 5000

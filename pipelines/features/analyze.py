@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils import shared
+
+from beampose.core import storage
 from beampose.pipelines.features import embedding_worker
 from beampose.preprocess import images
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 from beampose.trainer.embed import CELLS, FEATURES
-
-from beampose.core import storage
 
 # The sample is bounded: its cost does not grow with the data.
 FRAMES = 32

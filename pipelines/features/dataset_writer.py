@@ -7,15 +7,15 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam import pvalue
+
+from beampose.core import __version__, storage
+from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames
 from beampose.preprocess.labels import Labels
 from beampose.trainer import schema
 from beampose.trainer.dataset import LABELS, read_labels
 from beampose.trainer.feature_store import Index
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core import __version__, storage
-from beampose.core.settings.experiment import Config
 
 REJECTS_FILE = "rejects.jsonl"
 

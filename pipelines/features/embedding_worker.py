@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from apache_beam.utils import shared
+
+from beampose.core.settings.experiment import Config
 from beampose.preprocess import images, transform
 from beampose.preprocess.transform import Ranges
 from beampose.trainer.quiet import import_tensorflow
-
-from beampose.core.settings.experiment import Config
 
 # Decoding threads; the network itself uses all cores.
 READERS = 2

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner
 from beampose.pipelines.cloud import staging
 from beampose.pipelines.features import (
@@ -20,10 +24,6 @@ from beampose.pipelines.features import (
 from beampose.preprocess.labels import TRAIN, Labels
 from beampose.trainer import embed
 from beampose.trainer.feature_store import Index
-
-from beampose.core import storage
-from beampose.core.files import join
-from beampose.core.settings.experiment import Config
 
 # Labels that travel together to be checked: enough to keep a worker's reading threads busy.
 CHECKED_TOGETHER = 32

@@ -9,6 +9,7 @@ import numpy as np
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
+
 from beampose.pipelines.features import embedding_worker, store_writer
 from beampose.preprocess import validate
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from upath import UPath
+
+from beampose.core import storage
 from beampose.pipelines.features import store_writer
 from beampose.trainer import embed, feature_store
 from beampose.trainer.dataset import read_labels
 from beampose.trainer.feature_store import Index
-from upath import UPath
-
-from beampose.core import storage
 
 # Files without an index may belong to a writer at work; older ones are what a killed one left.
 LEFT_AFTER_SECONDS = 3600

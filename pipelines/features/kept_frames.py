@@ -6,6 +6,8 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+
+from beampose.core import storage
 from beampose.pipelines.features import embedding_worker, feature_steps, store_writer
 from beampose.preprocess import images, inside
 from beampose.preprocess.labels import Problem
@@ -13,8 +15,6 @@ from beampose.trainer import embed, schema
 from beampose.trainer.encoded_frames import FRAMES, Frames, probes
 from beampose.trainer.feature_store import SUFFIX
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core import storage
 
 PROBE = "probe"
 

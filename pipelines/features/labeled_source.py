@@ -1,11 +1,10 @@
 """The labels of an experiment and the split of each, as its config says."""
 
-from beampose.preprocess import split
-from beampose.preprocess.labels import Labels
-
 from beampose import formats
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import shuffles
+from beampose.preprocess import split
+from beampose.preprocess.labels import Labels
 
 
 def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[str]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from beampose.trainer import embed, feature_store, schema
 from upath import UPath
 
 from beampose.core import __version__, storage
+from beampose.trainer import embed, feature_store, schema
 
 # Frames a shard: small enough that little is lost with a killed worker, large enough to be few.
 FRAMES_A_SHARD = 64

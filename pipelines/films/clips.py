@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from beampose.pipelines.films import film_writer
-from beampose.preprocess import images, videos
-from beampose.preprocess.videos import Video
 from upath import UPath
 
 from beampose.core import storage
+from beampose.pipelines.films import film_writer
+from beampose.preprocess import images, videos
+from beampose.preprocess.videos import Video
 
 
 def stretches(

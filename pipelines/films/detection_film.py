@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from beampose.pipelines.films import drawing, film_writer, labeled_films
-from beampose.pipelines.predict import manifest
-from beampose.pipelines.tracking import track_videos
-from beampose.preprocess import videos
 from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.individuals_file import Individuals
+from beampose.pipelines.films import drawing, film_writer, labeled_films
+from beampose.pipelines.predict import manifest
+from beampose.pipelines.tracking import track_videos
+from beampose.preprocess import videos
 
 ENDING = "_full.mp4"
 

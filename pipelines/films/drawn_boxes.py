@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from beampose.pipelines.films import drawing
-from beampose.preprocess import videos
 
 from beampose.formats.detection_table import NEGATIVE, Detections
+from beampose.pipelines.films import drawing
+from beampose.preprocess import videos
 
 _GRAY = (150, 150, 150)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -5,12 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beampose.pipelines.films import drawing, drawn_boxes, film_writer
-from beampose.pipelines.predict import manifest
-from beampose.pipelines.results import result_files
-from beampose.pipelines.results.result_files import Found
-from beampose.preprocess import videos
-from beampose.preprocess.labels import SINGLE
 from upath import UPath
 
 from beampose.core import files, storage
@@ -18,6 +12,12 @@ from beampose.core.settings.experiment import Config, Render
 from beampose.formats import detection_table
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines.films import drawing, drawn_boxes, film_writer
+from beampose.pipelines.predict import manifest
+from beampose.pipelines.results import result_files
+from beampose.pipelines.results.result_files import Found
+from beampose.preprocess import videos
+from beampose.preprocess.labels import SINGLE
 
 
 class Style(NamedTuple):

@@ -4,6 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from upath import UPath
+
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
 from beampose.pipelines.predict.crops_predictor import resized
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
@@ -14,10 +18,6 @@ from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer import assemble
 from beampose.trainer.assemble import Rules
-from upath import UPath
-
-from beampose.formats import individuals_file
-from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
 
 # What a model is asked for the shapes of its answers, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)

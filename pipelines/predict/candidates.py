@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.preprocess.cut import Rule
-from beampose.preprocess.motion import Detector, Motion
-from beampose.preprocess.videos import Video
 
 from beampose.core import files
 from beampose.core.settings.experiment import Boxes
 from beampose.formats.box_files import FileBoxes
+from beampose.preprocess.cut import Rule
+from beampose.preprocess.motion import Detector, Motion
+from beampose.preprocess.videos import Video
 
 # A frame's number and pixels to its boxes int32 (n, 4) and the detector's confidence (n,).
 Find = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]

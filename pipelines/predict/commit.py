@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.pipelines.predict.manifest import Range
-from beampose.pipelines.predict.predictor import Kind, Result, Results
-from beampose.preprocess.videos import Video
 from upath import UPath
 
 from beampose.core import files, storage
+from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.predict.predictor import Kind, Result, Results
+from beampose.preprocess.videos import Video
 
 WORK = ".ranges"
 REFUSED = ".refused"

@@ -4,6 +4,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Keep
+from beampose.formats import deepmeerkat, detection_table, megadetector
+from beampose.formats.detection_table import Detections
 from beampose.pipelines.films import clips
 from beampose.pipelines.predict import manifest
 from beampose.pipelines.predict.candidates import Candidates
@@ -12,12 +18,6 @@ from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
-from upath import UPath
-
-from beampose.core import storage
-from beampose.core.settings.experiment import Keep
-from beampose.formats import deepmeerkat, detection_table, megadetector
-from beampose.formats.detection_table import Detections
 
 LABEL = "_crops"
 TABLE, MEGADETECTOR = ".parquet", "_megadetector.json"

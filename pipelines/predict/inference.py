@@ -9,9 +9,9 @@ import numpy as np
 from apache_beam.ml.inference import utils
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.utils import shared
-from beampose.trainer.quiet import import_tensorflow
 
 from beampose.core import storage
+from beampose.trainer.quiet import import_tensorflow
 
 
 class FramePredictor:
@@ -20,6 +20,7 @@ class FramePredictor:
     def __init__(self, folder: str, signature: str = "frames"):
         import_tensorflow()
         import tensorflow as tf
+
         from beampose.trainer import export
 
         self._constant = tf.constant

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beampose.preprocess import videos
-from beampose.preprocess.videos import Video
 
 from beampose.core import files
+from beampose.preprocess import videos
+from beampose.preprocess.videos import Video
 
 LISTS = (".csv", ".txt")
 

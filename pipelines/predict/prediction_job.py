@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner
 from beampose.pipelines.cloud import staging
 from beampose.pipelines.predict import candidates, commit, lock, manifest, prediction_steps
@@ -16,10 +20,6 @@ from beampose.pipelines.predict.manifest import Sample
 from beampose.pipelines.predict.pose_predictor import Keypoints
 from beampose.pipelines.predict.view import View
 from beampose.trainer import assemble
-
-from beampose.core import storage
-from beampose.core.files import join
-from beampose.core.settings.experiment import Config
 
 
 class Summary(NamedTuple):

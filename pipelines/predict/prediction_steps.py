@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
+
 from beampose.pipelines.predict import commit, manifest
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler

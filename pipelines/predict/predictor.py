@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from upath import UPath
+
 from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
 from beampose.pipelines.predict.manifest import Range
 from beampose.preprocess.videos import Frame, Video
-from upath import UPath
 
 
 class Result(NamedTuple):

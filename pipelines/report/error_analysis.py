@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from beampose.pipelines.report import calibration, evaluation_reader, plots
 from beampose.pipelines.report.gallery import Gallery, Shown
 from beampose.trainer import metrics

@@ -4,16 +4,16 @@ import csv
 from typing import Any
 
 import numpy as np
-from beampose.pipelines.report import worst_frames
-from beampose.preprocess import images
-from beampose.trainer.cross_validation import CrossValidation
-from beampose.trainer.evaluation import SPLITS, Evaluation, errors
 from upath import UPath
 
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.core.settings.train_settings import NOT_OF_A_HEAD
 from beampose.formats.deeplabcut import evaluation_writer
+from beampose.pipelines.report import worst_frames
+from beampose.preprocess import images
+from beampose.trainer.cross_validation import CrossValidation
+from beampose.trainer.evaluation import SPLITS, Evaluation, errors
 
 FOLDER = "evaluation"
 

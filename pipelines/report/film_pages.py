@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from beampose.pipelines.predict import commit
-from beampose.pipelines.report import label_overview, plots, timeline
-from beampose.pipelines.report.gallery import Gallery
-from beampose.pipelines.results import result_files
-from beampose.preprocess import videos
 from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables, prediction_writer
+from beampose.pipelines.predict import commit
+from beampose.pipelines.report import label_overview, plots, timeline
+from beampose.pipelines.report.gallery import Gallery
+from beampose.pipelines.results import result_files
+from beampose.preprocess import videos
 
 # Frames shown of each labeled video.
 STILLS = 4

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beampose.pipelines.report import plots
 from markupsafe import Markup
+
+from beampose.pipelines.report import plots
 
 FOLDER = "plots"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+
+from beampose.core import files, storage
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import pages
 from beampose.preprocess import anatomy, images
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame, Labels, Problem
-
-from beampose.core import files, storage
 
 FILE = "labels.html"
 # Cards a page: pages beyond the first are inert until they are asked for.

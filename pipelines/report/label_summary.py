@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from beampose.core import files
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import label_overview, worst_frames
 from beampose.preprocess import images
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core import files
 
 SPLITS = ("train", "test")
 EXAMPLES = 6

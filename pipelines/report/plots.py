@@ -9,8 +9,9 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-from beampose.pipelines.films import drawing
 from matplotlib import pyplot as plt
+
+from beampose.pipelines.films import drawing
 
 SIZE = (6.4, 3.0)
 # Letters stay letters, so that a paper's own font can take their place.

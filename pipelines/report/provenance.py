@@ -4,10 +4,10 @@ import datetime
 from typing import Any
 
 import yaml
-from beampose.pipelines.report import evaluation_files
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.report import evaluation_files
 
 _SHOWN = 16
 

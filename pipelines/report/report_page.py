@@ -6,6 +6,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import (
     curve_files,
     error_analysis,
@@ -25,10 +29,6 @@ from beampose.pipelines.report.gallery import Gallery, Shown
 from beampose.preprocess import images
 from beampose.trainer import metrics
 from beampose.trainer.task import FOLDS_HISTORY, HISTORY, METRICS
-from upath import UPath
-
-from beampose.core import storage
-from beampose.core.settings.experiment import Config
 
 REPORT = "report.html"
 # Pixels of the longest side of a drawn image, and images shown of each kind.

@@ -2,12 +2,12 @@
 
 import csv
 
-from beampose.pipelines.report import evaluation_files, plots
-from beampose.trainer.sweeps import Trial
 from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.report import evaluation_files, plots
+from beampose.trainer.sweeps import Trial
 
 FOLDER = "sweep"
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.pipelines.report import plots
-from beampose.preprocess.labels import SINGLE
 from matplotlib import pyplot as plt
 
 from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines.report import plots
+from beampose.preprocess.labels import SINGLE
 
 # Joins that are marked, the dearest.
 MARKED = 10

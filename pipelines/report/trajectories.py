@@ -8,14 +8,14 @@ import numpy as np
 from upath import UPath
 
 matplotlib.use("Agg")
-from beampose.pipelines.report import plots, timeline
-from beampose.pipelines.results import result_files
-from beampose.pipelines.results.result_files import Found
 from matplotlib import pyplot as plt
 
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
+from beampose.pipelines.report import plots, timeline
+from beampose.pipelines.results import result_files
+from beampose.pipelines.results.result_files import Found
 
 FOLDER = "plot-poses"
 FORMATS = ("png", "svg")

@@ -4,12 +4,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+
+from beampose.core.settings.experiment import Config
 from beampose.pipelines.films import drawing
 from beampose.preprocess import images
 from beampose.trainer.evaluation import Evaluation, errors
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core.settings.experiment import Config
 
 # Pixels: side of the picture of the worst point, and of the smallest window it shows.
 SIDE, WINDOW = 240, 60

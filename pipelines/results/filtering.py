@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.pipelines.results import result_files, smoothing
-from beampose.pipelines.results.result_files import Found
-
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats.deeplabcut import prediction_tables
+from beampose.pipelines.results import result_files, smoothing
+from beampose.pipelines.results.result_files import Found
 
 
 class Done(NamedTuple):

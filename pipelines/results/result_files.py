@@ -4,13 +4,12 @@ import glob
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from beampose.pipelines.predict import manifest
-from beampose.preprocess import unpickle
-
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
+from beampose.pipelines.predict import manifest
+from beampose.preprocess import unpickle
 
 FILTERED = "_filtered"
 # What stands behind the scorer in files that are made from predictions.

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from beampose.pipelines.results import rts_smoother
 from scipy import interpolate, signal
 
 from beampose.core.settings.experiment import Filter
+from beampose.pipelines.results import rts_smoother
 
 
 class Filtered(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import scaling
 

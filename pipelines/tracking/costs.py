@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
 from beampose.pipelines.tracking import similarity
 from beampose.pipelines.tracking.tracklets import Tracklet
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beampose.preprocess import inside
-from beampose.preprocess.labels import SINGLE, LabeledFrame
 
 from beampose import formats
 from beampose.core import files
 from beampose.formats.deeplabcut import collected_data
+from beampose.preprocess import inside
+from beampose.preprocess.labels import SINGLE, LabeledFrame
 
 _NUMBER = re.compile(r"(\d+)(?:\.\w+)?$")
 

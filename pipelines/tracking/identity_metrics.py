@@ -1,8 +1,9 @@
 """How well tracks keep animals apart, where it is known who is who: IDF1, MOTA, switches."""
 
 import numpy as np
-from beampose.pipelines.tracking import similarity
 from scipy.optimize import linear_sum_assignment
+
+from beampose.pipelines.tracking import similarity
 
 # Of the median size of the labeled animals: a track farther from one is not on it.
 _REACH = 0.5

@@ -5,10 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beampose.pipelines.tracking import appearance, track_videos, triplets
-from beampose.pipelines.tracking.appearance import Calibration
-from beampose.pipelines.tracking.track_videos import Detections, Video
-from beampose.pipelines.tracking.tracklets import Tracklet
 
 from beampose.core import storage
 from beampose.core.files import join
@@ -17,6 +13,10 @@ from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.individuals_file import Individuals
 from beampose.formats.sleap import slp_writer
+from beampose.pipelines.tracking import appearance, track_videos, triplets
+from beampose.pipelines.tracking.appearance import Calibration
+from beampose.pipelines.tracking.track_videos import Detections, Video
+from beampose.pipelines.tracking.tracklets import Tracklet
 
 FOLDER = "reid"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
 from beampose.pipelines.tracking.motion_filter import Noise
 
 # What one point stands for, in pixels, where animals have one bodypart: DeepLabCut's slack.

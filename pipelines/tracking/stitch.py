@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
 from beampose.pipelines.tracking import costs
 from beampose.pipelines.tracking.costs import Appearance, Weights
 from beampose.pipelines.tracking.tracklets import Tracklet
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 # Tracklets that begin after another ended, of which each is weighed against it; the nearest.
 _NEXT = 100

@@ -5,6 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from upath import UPath
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config, to_dict
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import track_writer
+from beampose.formats.individuals_file import Head, Individuals
+from beampose.formats.sleap import slp_writer
 from beampose.pipelines.predict import manifest
 from beampose.pipelines.tracking import (
     appearance,
@@ -18,15 +27,6 @@ from beampose.pipelines.tracking.costs import Appearance
 from beampose.pipelines.tracking.stitch import Tracks
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import scaling
-from scipy.optimize import linear_sum_assignment
-from upath import UPath
-
-from beampose.core import storage
-from beampose.core.settings.experiment import Config, to_dict
-from beampose.formats import individuals_file
-from beampose.formats.deeplabcut import track_writer
-from beampose.formats.individuals_file import Head, Individuals
-from beampose.formats.sleap import slp_writer
 
 # Joins that are listed, the dearest first: what a person should look at.
 LISTED = 20

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from beampose.pipelines.tracking import similarity
 from beampose.pipelines.tracking.motion_filter import Kalman
 from beampose.pipelines.tracking.similarity import KINDS
-from scipy.optimize import linear_sum_assignment
 
 # Against the mean size seen so far: a detection of few points is of no smaller animal than this.
 _LEAST = 0.5

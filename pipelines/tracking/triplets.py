@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
 from beampose.pipelines.tracking import similarity
 from beampose.pipelines.tracking.tracklets import Tracklet
 

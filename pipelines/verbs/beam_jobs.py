@@ -5,10 +5,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from beampose.pipelines.verbs import command_line
-
 from beampose.core import files
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.verbs import command_line
 
 if TYPE_CHECKING:
     from beampose.pipelines.cloud.cloud_settings import Cloud

@@ -3,11 +3,10 @@
 import argparse
 import sys
 
-from beampose.pipelines.verbs import beam_jobs, command_line, training_verbs
-from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
-
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.verbs import beam_jobs, command_line, training_verbs
+from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
 
 
 def submit(arguments: argparse.Namespace) -> int:

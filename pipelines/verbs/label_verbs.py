@@ -77,11 +77,10 @@ def import_labels(arguments: argparse.Namespace) -> int:
 
 def export_labels(arguments: argparse.Namespace) -> int:
     """Writes the labels of an experiment in a format of other tools, with their split."""
-    from beampose.pipelines.features import labeled_source
-
     from beampose.core import files
     from beampose.formats.coco import coco_writer
     from beampose.formats.deeplabcut import project_writer, shuffle_writer
+    from beampose.pipelines.features import labeled_source
 
     config = command_line.config(arguments)
     if config.task != "pose":

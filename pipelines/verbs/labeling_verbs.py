@@ -3,11 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from beampose.pipelines.verbs import command_line
-from beampose.pipelines.verbs.verb import Positional, Verb
-
 from beampose.core import files
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.verbs import command_line
+from beampose.pipelines.verbs.verb import Positional, Verb
 
 if TYPE_CHECKING:
     from beampose.pipelines.curation.frame_extraction import Known
@@ -80,10 +79,9 @@ def _root(path: str) -> str:
 
 def extract_frames(arguments: argparse.Namespace) -> int:
     """Writes frames to label into a DeepLabCut project. 1 if a video could not be used."""
+    from beampose.formats.deeplabcut import project_config
     from beampose.pipelines.curation import frame_extraction
     from beampose.pipelines.predict import manifest
-
-    from beampose.formats.deeplabcut import project_config
 
     paths = manifest.expand(arguments.videos)
     root = files.absolute(arguments.to)

@@ -2,11 +2,10 @@
 
 import argparse
 
-from beampose.pipelines.verbs import animal_verbs, command_line, training_verbs, video_verbs
-from beampose.pipelines.verbs.verb import Verb
-
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.verbs import animal_verbs, command_line, training_verbs, video_verbs
+from beampose.pipelines.verbs.verb import Verb
 
 
 def run(arguments: argparse.Namespace) -> int:

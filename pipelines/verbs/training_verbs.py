@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from beampose.pipelines.verbs import beam_jobs, command_line
-from beampose.pipelines.verbs.verb import MONEY, Verb
-
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.verbs import beam_jobs, command_line
+from beampose.pipelines.verbs.verb import MONEY, Verb
 
 # Points of a learning curve, if no number is given.
 SIZES = 4

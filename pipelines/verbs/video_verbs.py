@@ -4,10 +4,9 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from beampose.core import files
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
-
-from beampose.core import files
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -75,11 +74,10 @@ def render(arguments: argparse.Namespace) -> int:
 
 def extract_crops(arguments: argparse.Namespace) -> int:
     """Cuts candidate crops out of videos. 1 if a video could not be read."""
+    from beampose.core.settings import experiment
     from beampose.pipelines.curation import crop_extraction
     from beampose.pipelines.predict import candidates
     from beampose.pipelines.predict.manifest import Sample
-
-    from beampose.core.settings import experiment
 
     boxes = [] if arguments.boxes is None else _boxes(arguments.boxes)
     known = {"boxes": experiment.Boxes, "predict": experiment.Predict}
@@ -119,10 +117,9 @@ def _boxes(word: str) -> list[str]:
 
 def repeats(arguments: argparse.Namespace) -> int:
     """Groups detections that come back in one place; or dismisses what a person chose."""
+    from beampose.core import storage
     from beampose.pipelines.curation import dismissal
     from beampose.pipelines.predict import prediction_job
-
-    from beampose.core import storage
 
     config = command_line.config(arguments)
     info = storage.require(config.model, "train")

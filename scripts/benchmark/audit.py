@@ -50,10 +50,9 @@ def main() -> int:
 
 
 def measure(arguments, seed: int, folder: str) -> dict:
+    from beampose.core.settings import experiment
     from beampose.pipelines.curation import label_audit
     from beampose.pipelines.features import feature_job
-
-    from beampose.core.settings import experiment
 
     values = sets.values(arguments.data, arguments.set, f"{folder}/out")
     moved, exchanged = corrupt(arguments, seed, values["source"]["path"], f"{folder}/project")
@@ -93,10 +92,9 @@ def found(names: list, wrong: set, percent: int) -> float:
 
 def corrupt(arguments, seed: int, source: str, target: str) -> tuple[set, set]:
     """Writes a project with wrong labels. The (image, bodypart) that were moved and exchanged."""
-    from beampose.preprocess import images
-
     from beampose.core import files
     from beampose.formats.deeplabcut import project_labels
+    from beampose.preprocess import images
 
     labels = project_labels.read(source)
     rng = np.random.default_rng(seed)

@@ -48,11 +48,10 @@ def main() -> int:
 
 def measure(arguments, name: str, weights: str, which: str, folder: str):
     """One result a seed of training; the features are made once."""
+    from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.training import train
-
-    from beampose.core.settings import experiment
 
     values = sets.values(arguments.data, which, f"{folder}/{which}")
     if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
@@ -82,10 +81,9 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
 
 def frames_a_second(loaded) -> float:
     """Decoded images of the set through the network, in batches, after the first batch."""
+    from beampose.core import files
     from beampose.pipelines.features import embedding_worker, labeled_source
     from beampose.preprocess import images
-
-    from beampose.core import files
 
     model = embedding_worker.build(embedding_worker.model_spec(loaded, None))
     size = loaded.features.batch_size

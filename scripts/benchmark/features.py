@@ -92,9 +92,8 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def run_side(arguments: argparse.Namespace) -> None:
-    from beampose.trainer.quiet import import_tensorflow
-
     from beampose.core.settings import experiment
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     loaded = experiment.load(Path(arguments.folder) / "bench.yaml")
@@ -103,10 +102,9 @@ def run_side(arguments: argparse.Namespace) -> None:
 
 def plain(loaded) -> tuple[int, float]:
     """Decode and embed in batches, one after the other, and drop the result."""
+    from beampose.core import files
     from beampose.pipelines.features import embedding_worker, labeled_source
     from beampose.preprocess import images
-
-    from beampose.core import files
 
     (folder,) = Path(loaded.store).iterdir()
     model = embedding_worker.build(embedding_worker.model_spec(loaded, str(folder / "transform")))

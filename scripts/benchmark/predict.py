@@ -65,9 +65,8 @@ def cut(video: str, target: Path, frames: int) -> tuple[int, str]:
 
 
 def run_side(side: str, folder: Path) -> None:
-    from beampose.trainer.quiet import import_tensorflow
-
     from beampose.core.settings import experiment
+    from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     loaded = experiment.load((folder / "config").read_text())
@@ -88,6 +87,7 @@ def decode(_, folder: Path) -> tuple[int, float]:
 def plain(loaded, folder: Path) -> tuple[int, float]:
     """Decode a batch, run the SavedModel on it, drop the result, and so on."""
     import numpy as np
+
     from beampose.pipelines.predict.inference import FramePredictor
     from beampose.preprocess import videos
 

@@ -14,6 +14,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from beampose.core.settings import experiment
+from beampose.formats import individuals_file
 from beampose.pipelines.tracking import (
     appearance,
     identity_labels,
@@ -24,9 +26,6 @@ from beampose.pipelines.tracking import (
     triplets,
 )
 from beampose.trainer import scaling
-
-from beampose.core.settings import experiment
-from beampose.formats import individuals_file
 
 
 def main() -> None:

@@ -98,10 +98,9 @@ def main() -> int:
 
 
 def measure(arguments, values) -> dict:
+    from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
-
-    from beampose.core.settings import experiment
 
     loaded = experiment.from_dict(experiment.Config, values)
     feature_job.run(loaded)

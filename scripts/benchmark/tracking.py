@@ -16,6 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import herd  # pyright: ignore[reportMissingImports]
+
 from beampose.pipelines.tracking import identity_metrics, stitch, tracklets
 from beampose.pipelines.tracking.similarity import KINDS
 

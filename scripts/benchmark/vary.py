@@ -56,12 +56,11 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
     """One training; features that the store holds are not made again."""
     import os
 
+    from beampose.core import storage
+    from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.training import train
-
-    from beampose.core import storage
-    from beampose.core.settings import experiment
 
     values = sets.values(data, which, f"{folder}/{which}")
     values["store"] = f"{folder}/store"

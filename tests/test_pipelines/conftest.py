@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
-from beampose.trainer import task
 from PIL import Image
 
 from beampose.core.settings import experiment
+from beampose.trainer import task
 
 BODYPARTS = ("nose", "left", "tail")
 SETTINGS = """

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beampose.pipelines import cli
-from beampose.pipelines.report import label_overview
 
 from beampose.formats.deeplabcut import project_labels
+from beampose.pipelines import cli
+from beampose.pipelines.report import label_overview
 
 
 @pytest.fixture

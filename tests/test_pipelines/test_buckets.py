@@ -6,10 +6,10 @@ import fakes
 import numpy as np
 import pytest
 import yaml
-from beampose.pipelines.cli import main
 from conftest import SETTINGS
 
 from beampose.core import storage
+from beampose.pipelines.cli import main
 
 
 def put_folder(buckets, folder, address):

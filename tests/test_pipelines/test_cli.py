@@ -6,10 +6,10 @@ from pathlib import Path
 
 import fakes
 import pytest
-from beampose.pipelines import cli
-from beampose.pipelines.report import report_page
 
 from beampose.core.settings import experiment
+from beampose.pipelines import cli
+from beampose.pipelines.report import report_page
 
 
 def test_help_answers_without_heavy_libraries():

@@ -9,15 +9,15 @@ import fakes
 import numpy as np
 import pytest
 import yaml
-from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import cloud_settings
-from beampose.trainer.dataset import read_labels
-from beampose.trainer.feature_store import Index
 from cloud.dataflow import Dataflow
 from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
 from beampose.core import storage
+from beampose.pipelines.cli import main
+from beampose.pipelines.cloud import cloud_settings
+from beampose.trainer.dataset import read_labels
+from beampose.trainer.feature_store import Index
 
 CLOUD = {
     "project": "my-project",

@@ -9,16 +9,16 @@ import sys
 import numpy as np
 import pytest
 import scene
+
+from beampose import formats
+from beampose.formats import deepmeerkat, detection_table
+from beampose.formats.detection_table import Detections
 from beampose.pipelines import cli
 from beampose.pipelines.curation import crop_extraction, repeats_page, sorting_page
 from beampose.pipelines.films import clips
 from beampose.pipelines.predict import crops_predictor, manifest
 from beampose.preprocess import images
 from beampose.preprocess.cut import Rule
-
-from beampose import formats
-from beampose.formats import deepmeerkat, detection_table
-from beampose.formats.detection_table import Detections
 
 THING = np.full((40, 60, 3), 200, np.uint8)
 VISITS = (scene.Visit(THING, 12, 16, 50, 80, 3), scene.Visit(THING, 30, 34, 200, 150, 3))

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scene
+
+from beampose.core.settings.experiment import Boxes, Keep
+from beampose.formats import detection_table
 from beampose.pipelines import cli
 from beampose.pipelines.predict import candidates, crops_predictor, prediction_job
 from beampose.pipelines.predict.inference import FramePredictor
 from beampose.preprocess import videos
 from beampose.preprocess.cut import Rule
-
-from beampose.core.settings.experiment import Boxes, Keep
-from beampose.formats import detection_table
 
 COUNT = 60
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from beampose.pipelines.cloud import event_service
 
 DEPLOY = Path(__file__).parents[2] / "scripts/deploy_trigger"

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from beampose.pipelines import cli
-from beampose.preprocess import images, unpickle
-from beampose.preprocess.labels import SINGLE, TEST, TRAIN, LabeledFrame, Labels
 
 from beampose import formats
 from beampose.formats.coco import coco_writer
 from beampose.formats.deeplabcut import project_writer, shuffle_writer, shuffles
+from beampose.pipelines import cli
+from beampose.preprocess import images, unpickle
+from beampose.preprocess.labels import SINGLE, TEST, TRAIN, LabeledFrame, Labels
 
 
 @pytest.fixture
@@ -226,9 +226,8 @@ def test_an_exported_shuffle_is_read_as_the_same_split(tmp_path, capsys):
     metadata = yaml.safe_load((file.parent / "metadata.yaml").read_text())
     (entry,) = metadata["shuffles"].values()
     assert (entry["index"], entry["split"]) == (1, 1)
-    from beampose.pipelines.features import labeled_source
-
     from beampose.core.settings import experiment
+    from beampose.pipelines.features import labeled_source
 
     labels, splits = labeled_source.read(experiment.load(config))
     assert shuffles.read(labels.items, str(to)) == splits
@@ -321,10 +320,9 @@ def test_check_and_features_read_frames_of_a_video(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_an_experiment_runs_on_frames_of_a_video(tmp_path):
+    from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
-
-    from beampose.core.settings import experiment
 
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
     frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in range(0, 40, 5)]

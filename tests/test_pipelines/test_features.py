@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beampose.pipelines.features import embedding_worker, feature_job
-from beampose.preprocess.transform import Ranges
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.feature_store import Index
 from PIL import Image
 
 from beampose.core import storage
 from beampose.core.settings import experiment
+from beampose.pipelines.features import embedding_worker, feature_job
+from beampose.preprocess.transform import Ranges
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.feature_store import Index
 
 
 def store_of(settings):

@@ -7,6 +7,7 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
+
 from beampose.pipelines import cli
 from beampose.preprocess import inside, videos
 

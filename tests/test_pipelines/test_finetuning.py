@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from beampose.pipelines.features import feature_job
-from beampose.trainer import embed, finetune, sweeps, task, training
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.evaluation import evaluate
 from conftest import SETTINGS, crops_settings, write_crops, write_project
 
 from beampose.core import storage
 from beampose.core.settings import experiment
+from beampose.pipelines.features import feature_job
+from beampose.trainer import embed, finetune, sweeps, task, training
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.evaluation import evaluate
 
 TUNED = (
     "train: {mode: finetune, finetune_steps: 6, finetune_window: 64, "

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beampose.pipelines.features import feature_job
-from beampose.trainer.dataset import Dataset
-from beampose.trainer.encoded_frames import Frames
 from PIL import Image
 
 from beampose.core import storage
 from beampose.core.settings import experiment
+from beampose.pipelines.features import feature_job
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.encoded_frames import Frames
 
 
 def files_of(settings):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import fakes
 import pytest
-from beampose.pipelines.cloud import publish, upload_run, upload_status
 from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
 
 from beampose.core import storage
+from beampose.pipelines.cloud import publish, upload_run, upload_status
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import films
 import pytest
-from beampose.pipelines import cli
-from beampose.trainer.dataset import Dataset
 from conftest import SETTINGS, write_project
 
 from beampose.core.settings import experiment
+from beampose.pipelines import cli
+from beampose.trainer.dataset import Dataset
 
 KILLS = 20
 

@@ -4,12 +4,12 @@ import fakes
 import numpy as np
 import pytest
 import yaml
-from beampose.pipelines import cli
-from beampose.pipelines.curation import frame_extraction, frame_files, frame_vectors
-from beampose.preprocess import images, videos
 from PIL import Image
 
 from beampose.formats.deeplabcut import project_labels
+from beampose.pipelines import cli
+from beampose.pipelines.curation import frame_extraction, frame_files, frame_vectors
+from beampose.preprocess import images, videos
 
 NEW = ["--bodyparts", "nose,tail", "--scorer", "me"]
 

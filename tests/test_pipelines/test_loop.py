@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from beampose.pipelines import cli
 from conftest import BODYPARTS, picture
+
+from beampose.pipelines import cli
 
 COUNT = 3
 

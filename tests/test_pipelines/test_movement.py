@@ -12,7 +12,6 @@ import sys
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import LabeledFrame, Labels
 
 from beampose.formats.deeplabcut import (
     machine_labels,
@@ -22,6 +21,7 @@ from beampose.formats.deeplabcut import (
     track_writer,
 )
 from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.preprocess.labels import LabeledFrame, Labels
 
 READ = """
 import json, sys

@@ -7,10 +7,10 @@ from pathlib import Path
 import fakes
 import numpy as np
 import pytest
-from beampose.pipelines import cli
 
 from beampose.core import storage
 from beampose.formats.deeplabcut import prediction_writer
+from beampose.pipelines import cli
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 PARTS = fakes.BODYPARTS

@@ -7,9 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from beampose.pipelines import cli
-from beampose.pipelines.curation import frame_files, outlier_frames, refinement
-from beampose.preprocess import images
 
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import (
@@ -18,6 +15,9 @@ from beampose.formats.deeplabcut import (
     project_config,
     project_labels,
 )
+from beampose.pipelines import cli
+from beampose.pipelines.curation import frame_files, outlier_frames, refinement
+from beampose.preprocess import images
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 PARTS = ("nose", "tail")

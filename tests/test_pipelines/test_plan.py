@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+
 from beampose.pipelines import cli, planning
 from beampose.pipelines.features import feature_job
 from beampose.trainer.feature_store import Index

@@ -13,14 +13,14 @@ import pytest
 from apache_beam import Pipeline
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.testing.util import assert_that
+
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.beam_runner import LocalRunner
 from beampose.pipelines.predict import manifest, pose_predictor, prediction_job
 from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
 from beampose.preprocess import videos
-
-from beampose.core.settings import experiment
-from beampose.formats.deeplabcut import prediction_writer
 
 
 @pytest.fixture

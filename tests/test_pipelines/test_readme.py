@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from beampose.pipelines import cli, verbs
 
 from beampose.core.settings import experiment
+from beampose.pipelines import cli, verbs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,9 +2,9 @@
 
 import fakes
 import pytest
-from beampose.pipelines.cloud import upload_recipe
 
 from beampose.formats import zips
+from beampose.pipelines.cloud import upload_recipe
 
 
 def written(tmp_path, own=None, template=None, sets=(), project=None):

@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
-from beampose.pipelines import cli
 from conftest import crops_settings, write_crops
 
 from beampose import formats
+from beampose.pipelines import cli
 
 HEAD = "apply,rank,score,kind,image,label,new_label,reason\n"
 ONE = "Training/Negative/film_1_0.jpg"

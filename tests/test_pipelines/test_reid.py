@@ -6,12 +6,12 @@ import coats
 import herd
 import numpy as np
 import pytest
-from beampose.pipelines.tracking import appearance, identity_metrics, stitch, tracklets, triplets
-from beampose.pipelines.tracking.tracklets import Tracklet
-from beampose.trainer import reid_network, reid_training, scaling
 
 from beampose.core import storage
 from beampose.core.settings.animal_settings import Reid
+from beampose.pipelines.tracking import appearance, identity_metrics, stitch, tracklets, triplets
+from beampose.pipelines.tracking.tracklets import Tracklet
+from beampose.trainer import reid_network, reid_training, scaling
 
 NAN = np.nan
 PARTS = ["nose", "left ear", "right ear", "back", "tail"]

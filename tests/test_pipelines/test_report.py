@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from beampose.core import storage
+from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.report import (
     curve_files,
@@ -22,10 +26,6 @@ from beampose.pipelines.report import (
 from beampose.trainer.evaluation import evaluate
 from beampose.trainer.learning_curve import Curve, Point
 from beampose.trainer.schema import LabelRecord
-from PIL import Image
-
-from beampose.core import storage
-from beampose.core.settings import experiment
 
 NAN = np.nan
 

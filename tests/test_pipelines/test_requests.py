@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import yaml
+from cloud.vertex import Vertex
+
 from beampose.pipelines.cli import main
 from beampose.pipelines.cloud import prediction_requests, vertex
-from cloud.vertex import Vertex
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import signal
+
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, prediction_writer
 from beampose.pipelines import cli
 from beampose.pipelines.films import labeled_films
 from beampose.pipelines.report import trajectories
@@ -17,10 +21,6 @@ from beampose.pipelines.results import rts_smoother, smoothing
 from beampose.preprocess import videos
 from beampose.trainer.evaluation import Evaluation
 from beampose.trainer.schema import LabelRecord
-from scipy import signal
-
-from beampose.core.settings import experiment
-from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, prediction_writer
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 FILTER = experiment.Filter()
@@ -32,8 +32,8 @@ def rng():
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    """The file of an experiment without a model, and the folder of its predictions."""
+def lab(tmp_path):
+    """The file of an lab without a model, and the folder of its predictions."""
     file = tmp_path / "pose.yaml"
     file.write_text("task: pose\nsource: {format: deeplabcut, path: project}\noutput: out\n")
     return file, tmp_path / "out/predictions"
@@ -201,8 +201,8 @@ def test_settings_that_would_do_nothing_are_refused(keys, message):
         experiment.Filter(**keys)
 
 
-def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(experiment, rng, capsys):
-    file, predictions = experiment
+def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(lab, rng, capsys):
+    file, predictions = lab
     frames = np.arange(0, 200, 5)
     stem = write(predictions, walk(rng), frames=frames)
     assert cli.main(["filter", str(file), "film.mp4", "other.mp4"]) == 1
@@ -217,8 +217,8 @@ def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(experiment, rn
     assert told["filter"]["method"] == "median"
 
 
-def test_filtered_files_of_older_predictions_are_refused(experiment, rng, capsys):
-    file, predictions = experiment
+def test_filtered_files_of_older_predictions_are_refused(lab, rng, capsys):
+    file, predictions = lab
     stem = write(predictions, walk(rng))
     assert cli.main(["plot", str(file), f"{stem}.h5", "--filtered"]) == 1
     assert "Run `beampose filter` first" in capsys.readouterr().out
@@ -229,8 +229,8 @@ def test_filtered_files_of_older_predictions_are_refused(experiment, rng, capsys
     assert "was predicted again" in capsys.readouterr().out
 
 
-def test_plots_are_drawn_of_every_kind_and_of_films_without_a_sure_point(experiment, rng):
-    file, predictions = experiment
+def test_plots_are_drawn_of_every_kind_and_of_films_without_a_sure_point(lab, rng):
+    file, predictions = lab
     values = walk(rng)
     write(predictions, values)
     values[..., 2] = 0.1

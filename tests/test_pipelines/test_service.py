@@ -11,9 +11,10 @@ import threading
 
 import fakes
 import pytest
-from beampose.pipelines.cloud import event_service, publish, upload_run
 from conftest import write_crops
 from uploads import BROKEN, QUICK, TINY, broken, never, quick, zipped
+
+from beampose.pipelines.cloud import event_service, publish, upload_run
 
 
 @pytest.fixture

@@ -3,15 +3,15 @@
 import fakes
 import numpy as np
 import pytest
+
+from beampose.core import storage
+from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.trainer import assemble, cross_validation, export, task, training
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 from beampose.trainer.tasks import task_table
 from beampose.trainer.tasks.animals import Animals
-
-from beampose.core import storage
-from beampose.core.settings import experiment
 
 SETTINGS = """
 task: pose

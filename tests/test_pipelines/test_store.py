@@ -5,12 +5,12 @@ import os
 import shutil
 
 import pytest
+
+from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.features import feature_job, inventory
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.feature_store import Index
-
-from beampose.core.settings import experiment
 
 
 @pytest.fixture

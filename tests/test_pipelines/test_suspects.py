@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from beampose.pipelines.curation import suspects
 from beampose.pipelines.curation.suspects import Evidence
 

@@ -8,6 +8,12 @@ import fakes
 import numpy as np
 import pandas as pd
 import pytest
+from test_several_animals import SETTINGS, labels
+
+from beampose.core import storage
+from beampose.core.settings import experiment
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import track_writer
 from beampose.pipelines import cli
 from beampose.pipelines.films import film_writer
 from beampose.pipelines.predict import prediction_job
@@ -15,12 +21,6 @@ from beampose.pipelines.results import result_files
 from beampose.pipelines.tracking import track_videos
 from beampose.preprocess import unpickle
 from beampose.trainer import assemble, export
-from test_several_animals import SETTINGS, labels
-
-from beampose.core import storage
-from beampose.core.settings import experiment
-from beampose.formats import individuals_file
-from beampose.formats.deeplabcut import track_writer
 
 COUNT = 12
 

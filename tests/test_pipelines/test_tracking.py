@@ -6,6 +6,7 @@ import herd
 import numpy as np
 import pandas as pd
 import pytest
+
 from beampose.pipelines.tracking import costs, gaps, identity_metrics, similarity, stitch, tracklets
 from beampose.pipelines.tracking.motion_filter import Kalman, Noise
 from beampose.pipelines.tracking.tracklets import Tracker, Tracklet

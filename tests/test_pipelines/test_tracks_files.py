@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from beampose.preprocess import unpickle
 
 from beampose.formats import pandas_h5
 from beampose.formats.deeplabcut import pickle_writer, track_writer
 from beampose.formats.deeplabcut.track_writer import Names
+from beampose.preprocess import unpickle
 
 NAN = np.nan
 NAMES = Names("DLC_resnet50_v.1", ["nose", "tail"], ["corner"])

@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+
+from beampose.core import storage
+from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.predict import prediction_job
 from beampose.pipelines.report import evaluation_files
 from beampose.trainer import cross_validation, sweeps, task, training
 from beampose.trainer.dataset import Dataset, groups, order
 from beampose.trainer.evaluation import evaluate
-
-from beampose.core import storage
-from beampose.core.settings import experiment
 
 
 def run_again(settings, folder, **train):

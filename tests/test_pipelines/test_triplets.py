@@ -3,6 +3,7 @@
 import herd
 import numpy as np
 import pytest
+
 from beampose.pipelines.tracking import tracklets, triplets
 from beampose.pipelines.tracking.tracklets import Tracklet
 

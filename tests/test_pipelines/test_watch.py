@@ -6,12 +6,12 @@ import time
 import fakes
 import numpy as np
 import pytest
-from beampose.pipelines import cli
-from beampose.pipelines.cloud import publish, upload_status, upload_watch
 from conftest import write_project
 from uploads import QUICK, TINY, drop, never, result_of, zipped
 
 from beampose.core import storage
+from beampose.pipelines import cli
+from beampose.pipelines.cloud import publish, upload_status, upload_watch
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from beampose.preprocess import anatomy
 
 NAMES = ("nose", "ear", "tail", "tip")

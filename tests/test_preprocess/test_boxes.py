@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import scene
+
+from beampose.formats.box_files import FileBoxes
 from beampose.preprocess import cut, motion
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.motion import Detector, Motion
-
-from beampose.formats.box_files import FileBoxes
 
 SETTINGS = Motion(min_size=0.005, merge=10, burn_in=6)
 THING = np.full((40, 60, 3), 200, np.uint8)

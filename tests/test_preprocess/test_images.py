@@ -5,8 +5,9 @@ import zlib
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess import images
 from PIL import Image
+
+from beampose.preprocess import images
 
 RGB = fakes.pixels(0)
 GRAY = RGB[..., 0]

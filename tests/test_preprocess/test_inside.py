@@ -3,6 +3,7 @@ import fakes
 import h5py
 import numpy as np
 import pytest
+
 from beampose.preprocess import images, inside, validate, videos
 from beampose.preprocess.labels import LabeledFrame
 

@@ -3,9 +3,9 @@ import pickle
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import TEST, TRAIN, LabeledFrame
 
 from beampose.formats.deeplabcut import shuffles
+from beampose.preprocess.labels import TEST, TRAIN, LabeledFrame
 
 NOTHING = np.full((1, 3, 2), np.nan)
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from beampose.preprocess import split
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from beampose.preprocess import transform
 
 HEIGHT, WIDTH = 90, 140

@@ -4,6 +4,7 @@ import fakes
 import numpy as np
 import pandas as pd
 import pytest
+
 from beampose.preprocess import unpickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -3,6 +3,8 @@ import dataclasses
 import fakes
 import numpy as np
 import pytest
+from PIL import Image
+
 from beampose.preprocess import validate
 from beampose.preprocess.labels import (
     ERROR,
@@ -14,7 +16,6 @@ from beampose.preprocess.labels import (
     Labels,
     Problem,
 )
-from PIL import Image
 
 
 def frame(path, keypoints=None, row: int = 4) -> LabeledFrame:

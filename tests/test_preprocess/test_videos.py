@@ -6,6 +6,7 @@ import av
 import fakes
 import numpy as np
 import pytest
+
 from beampose.preprocess import videos
 
 KINDS = {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from beampose.trainer import assemble, calibrate, decode, graph, matching, targets
 
 NAN = np.nan

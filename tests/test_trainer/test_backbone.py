@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.legacy.saving import legacy_h5_format
+
 from beampose.preprocess import images
 from beampose.trainer import backbone, backbone_weights, embed
-from keras.src.legacy.saving import legacy_h5_format
 
 NAME = "mobilenet_v2_0.35"
 

@@ -9,8 +9,9 @@ import fakes
 import numpy as np
 import pytest
 import tensorflow as tf
-from beampose.trainer import backbone, backbone_weights, compact
 from PIL import Image
+
+from beampose.trainer import backbone, backbone_weights, compact
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = compact.NAME

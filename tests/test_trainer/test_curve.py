@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from beampose.trainer import learning_curve
 from beampose.trainer.schema import LabelRecord
 

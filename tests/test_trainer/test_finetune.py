@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from beampose.trainer import finetune, views
-from beampose.trainer.training import run_digest
 
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Features, Train
 from beampose.core.settings.train_settings import OF_ANIMALS
+from beampose.trainer import finetune, views
+from beampose.trainer.training import run_digest
 
 RANGES = Features(rotation=60, zoom=0.4, contrast=0.5, translation=0.1)
 SIZE = np.array([144.0, 96.0])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from beampose.trainer import cross_validation
 from beampose.trainer.schema import LabelRecord
 

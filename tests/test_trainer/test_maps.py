@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from beampose.trainer import backbone, decode, targets
 
 STDEV = 7.2801

@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from beampose.pipelines.features import store_writer
 from beampose.trainer import feature_store, schema
 

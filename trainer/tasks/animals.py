@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+
+from beampose.core.settings.experiment import Config
 from beampose.trainer import (
     assemble,
     calibrate,
@@ -23,8 +25,6 @@ from beampose.trainer import (
 )
 from beampose.trainer.dataset import Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core.settings.experiment import Config
 
 # Peaks of a bodypart closer than this share of `pos_dist_thresh` mean one place.
 APART = 0.5

@@ -12,11 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from beampose.core.settings.experiment import Config
 from beampose.trainer import decode, encoded_frames, heads, losses, metrics, targets
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
-
-from beampose.core.settings.experiment import Config
 
 
 class Pose:

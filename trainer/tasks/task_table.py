@@ -1,10 +1,9 @@
 """Which task of `trainer.tasks.single` and `trainer.tasks.animals` trains an experiment."""
 
+from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.tasks.animals import Animals
 from beampose.trainer.tasks.single import Crops, Pose
-
-from beampose.core.settings.experiment import Config
 
 Task = Pose | Animals | Crops
 

@@ -4,11 +4,11 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess import images
-from beampose.preprocess.labels import ERROR, WARNING
 
 from beampose import formats
 from beampose.formats.coco import coco_reader
+from beampose.preprocess import images
+from beampose.preprocess.labels import ERROR, WARNING
 
 A, B, C = fakes.points()
 

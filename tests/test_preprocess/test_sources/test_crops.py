@@ -1,9 +1,9 @@
 import fakes
 import pytest
-from beampose.preprocess.labels import TEST, TRAIN, WARNING
 
 from beampose import formats
 from beampose.formats import crop_folders
+from beampose.preprocess.labels import TEST, TRAIN, WARNING
 
 WHOLE = {
     "Training/Positive": 3,

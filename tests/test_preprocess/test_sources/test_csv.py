@@ -1,8 +1,8 @@
 import pytest
-from beampose.preprocess.labels import ERROR, TEST, TRAIN
 
 from beampose import formats
 from beampose.formats import crop_lists
+from beampose.preprocess.labels import ERROR, TEST, TRAIN
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import ERROR, WARNING
 
 from beampose import formats
 from beampose.formats.deeplabcut import project_labels
+from beampose.preprocess.labels import ERROR, WARNING
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 CSV = f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"

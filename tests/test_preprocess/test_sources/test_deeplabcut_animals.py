@@ -3,9 +3,9 @@
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import ERROR, SINGLE
 
 from beampose.formats.deeplabcut import project_labels
+from beampose.preprocess.labels import ERROR, SINGLE
 
 CSV = f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
 

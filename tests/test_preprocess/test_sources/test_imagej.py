@@ -2,10 +2,10 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import ERROR, WARNING
 
 from beampose import formats
 from beampose.formats.imagej import imagej_reader, myconfig
+from beampose.preprocess.labels import ERROR, WARNING
 
 
 @pytest.fixture

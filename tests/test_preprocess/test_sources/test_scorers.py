@@ -1,9 +1,9 @@
 import fakes
 import numpy as np
 import pytest
-from beampose.preprocess.labels import WARNING
 
 from beampose import formats
+from beampose.preprocess.labels import WARNING
 
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 

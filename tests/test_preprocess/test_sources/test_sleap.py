@@ -3,11 +3,11 @@ import fakes
 import h5py
 import numpy as np
 import pytest
-from beampose.preprocess import images
-from beampose.preprocess.labels import ERROR, WARNING
 
 from beampose import formats
 from beampose.formats.sleap import slp_reader
+from beampose.preprocess import images
+from beampose.preprocess.labels import ERROR, WARNING
 
 FILM = {"backend": {"filename": "/Users/someone/films/film.mp4", "shape": [40, 48, 80, 1]}}
 A, B, C = fakes.points()
