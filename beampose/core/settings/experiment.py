@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import yaml
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.files import is_address, join
 from beampose.core.settings.animal_settings import Reid, Track
 from beampose.core.settings.checks import one_of
 from beampose.core.settings.train_settings import POSE_FORMATS, Features, Source, Split, Train
 from beampose.core.settings.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
+from beampose.core.task_kinds import TaskKind
 
 TASKS = ("pose", "crops")
 
@@ -77,6 +78,11 @@ class Config:
                     f"predict.{name} is of task pose; crops are looked for in boxes.roi. Received: "
                     f"{getattr(self.predict, name)}."
                 )
+
+    @property
+    def kind(self) -> TaskKind:
+        """What is known of its task, but for the number of individuals, which the labels tell."""
+        return task_kinds.of_setting(self.task)
 
     @property
     def pca(self) -> int:
