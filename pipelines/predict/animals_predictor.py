@@ -10,7 +10,7 @@ from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
 from beampose.pipelines.predict.crops_predictor import resized
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.pipelines.predict.view import View
@@ -18,6 +18,7 @@ from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer import assemble
 from beampose.trainer.assemble import Rules
+from beampose.trainer.frame_predictor import FramePredictor
 
 # What a model is asked for the shapes of its answers, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)

@@ -13,11 +13,12 @@ from beampose.formats.detection_table import Detections
 from beampose.pipelines.films import clips
 from beampose.pipelines.predict import manifest
 from beampose.pipelines.predict.candidates import Candidates
-from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
+from beampose.trainer.frame_predictor import FramePredictor
 
 LABEL = "_crops"
 TABLE, MEGADETECTOR = ".parquet", "_megadetector.json"

@@ -11,37 +11,8 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.utils import shared
 
 from beampose.core import storage
-from beampose.trainer.quiet import import_tensorflow
-
-
-class FramePredictor:
-    """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
-
-    def __init__(self, folder: str, signature: str = "frames"):
-        import_tensorflow()
-        import tensorflow as tf
-
-        from beampose.trainer import export
-
-        self._constant = tf.constant
-        self._model = export.load(folder)
-        self._folder = folder
-        self._usual = signature
-
-    def predict(self, frames: np.ndarray, signature: str = "") -> dict[str, np.ndarray]:
-        """uint8 (batch, height, width, 3) to the outputs of the signature, or of another.
-
-        Raises:
-          ValueError: the model has no such signature.
-        """
-        name = signature or self._usual
-        if name not in self._model.signatures:
-            raise ValueError(
-                f"The model in {self._folder} has no signature {name!r}: it was exported by an "
-                "older version. Run `beampose train` again."
-            )
-        outputs = self._model.signatures[name](frames=self._constant(frames))
-        return {name: value.numpy() for name, value in outputs.items()}
+from beampose.trainer import frame_predictor
+from beampose.trainer.frame_predictor import FramePredictor
 
 
 class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredictor]):
@@ -77,9 +48,7 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
         self, batch: Sequence[np.ndarray], model: FramePredictor, signature: str = ""
     ) -> dict[str, np.ndarray]:
         """Outputs of a batch of at most `batch_size` frames of one size, by name."""
-        filled = [*batch, *[batch[-1]] * (self.batch_size - len(batch))]
-        found = model.predict(np.stack(filled), signature)
-        return {name: value[: len(batch)] for name, value in found.items()}
+        return frame_predictor.outputs(model, batch, self.batch_size, signature)
 
     def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:
         # The inherited way pickles the whole batch to measure it.

@@ -10,11 +10,12 @@ from upath import UPath
 from beampose.core import storage
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Frame, Video
+from beampose.trainer.frame_predictor import FramePredictor
 
 # What a model is asked to know how many bodyparts it has, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from upath import UPath
 
-from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.manifest import Range
 from beampose.preprocess.videos import Frame, Video
+from beampose.trainer.frame_predictor import FramePredictor
 
 
 class Result(NamedTuple):

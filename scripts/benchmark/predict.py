@@ -88,8 +88,8 @@ def plain(loaded, folder: Path) -> tuple[int, float]:
     """Decode a batch, run the SavedModel on it, drop the result, and so on."""
     import numpy as np
 
-    from beampose.pipelines.predict.inference import FramePredictor
     from beampose.preprocess import videos
+    from beampose.trainer.frame_predictor import FramePredictor
 
     model = FramePredictor(loaded.model)
     size = loaded.predict.batch_size

@@ -13,9 +13,9 @@ from beampose.core.settings.experiment import Boxes, Keep
 from beampose.formats import detection_table
 from beampose.pipelines import cli
 from beampose.pipelines.predict import candidates, crops_predictor, prediction_job
-from beampose.pipelines.predict.inference import FramePredictor
 from beampose.preprocess import videos
 from beampose.preprocess.cut import Rule
+from beampose.trainer.frame_predictor import FramePredictor
 
 COUNT = 60
 

@@ -185,7 +185,7 @@ def test_a_time_range_without_frames_is_a_failure(settings, film):
 def test_a_cut_gives_the_models_answer_on_the_cut_in_pixels_of_the_frame(settings, film):
     prediction_job.run(changed(settings, crop=[16, 64, 8, 40]), [film])
     _, found = keypoints(settings)
-    from beampose.pipelines.predict.inference import FramePredictor
+    from beampose.trainer.frame_predictor import FramePredictor
 
     model = FramePredictor(settings.model)
     (frame,) = videos.read(videos.index(film), 11, 12)

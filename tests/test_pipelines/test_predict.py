@@ -18,9 +18,10 @@ from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.beam_runner import LocalRunner
 from beampose.pipelines.predict import manifest, pose_predictor, prediction_job
-from beampose.pipelines.predict.inference import FramePredictor, SavedModelHandler
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
 from beampose.preprocess import videos
+from beampose.trainer.frame_predictor import FramePredictor
 
 
 @pytest.fixture

@@ -1,0 +1,49 @@
+"""A loaded SavedModel that is asked with frames, in batches of one size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from beampose.trainer.quiet import import_tensorflow
+
+
+class FramePredictor:
+    """A loaded SavedModel. Keeps to public methods, so it can live behind Beam's proxies too."""
+
+    def __init__(self, folder: str, signature: str = "frames"):
+        import_tensorflow()
+        import tensorflow as tf
+
+        from beampose.trainer import export
+
+        self._constant = tf.constant
+        self._model = export.load(folder)
+        self._folder = folder
+        self._usual = signature
+
+    def predict(self, frames: np.ndarray, signature: str = "") -> dict[str, np.ndarray]:
+        """uint8 (batch, height, width, 3) to the outputs of the signature, or of another.
+
+        Raises:
+          ValueError: the model has no such signature.
+        """
+        name = signature or self._usual
+        if name not in self._model.signatures:
+            raise ValueError(
+                f"The model in {self._folder} has no signature {name!r}: it was exported by an "
+                "older version. Run `beampose train` again."
+            )
+        outputs = self._model.signatures[name](frames=self._constant(frames))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+def outputs(
+    model: FramePredictor, frames: Sequence[np.ndarray], batch_size: int, signature: str = ""
+) -> dict[str, np.ndarray]:
+    """Outputs of at most `batch_size` frames of one size, by name.
+
+    Every call of the model has as many frames: a short batch is filled up and cut.
+    """
+    filled = [*frames, *[frames[-1]] * (batch_size - len(frames))]
+    found = model.predict(np.stack(filled), signature)
+    return {name: value[: len(frames)] for name, value in found.items()}
