@@ -16,6 +16,7 @@ PINS = {
     "fsspec": "fsspec>=2024.2",
     "gcsfs": "gcsfs>=2024.2",
     "google-cloud-aiplatform": "google-cloud-aiplatform>=1.97,<2",
+    "google-crc32c": "google-crc32c>=1.5",
     "h5py": "h5py>=3.10",
     "jinja2": "jinja2>=3.1",
     "keras": "keras>=3.6,<4",
@@ -25,6 +26,7 @@ PINS = {
     "opencv": "opencv-python-headless>=4.8",
     "pandas": "pandas>=2.2,<3",
     "pillow": "pillow>=10",
+    "protobuf": "protobuf>=4.25",
     "pyarrow": "pyarrow>=14",
     "pyyaml": "pyyaml>=6",
     "scipy": "scipy>=1.11",
@@ -47,6 +49,7 @@ FILES = pins("fsspec", "gcsfs", "universal-pathlib")
 LABELS = [*pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av"), *FILES]
 TRAINER = [
     *pins("tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pyyaml"),
+    *pins("google-crc32c", "protobuf"),
     *FILES,
 ]
 # tfx-bsl, which tensorflow-transform needs, has wheels for Linux x86-64 and Apple silicon only.
@@ -74,6 +77,7 @@ EXTRAS = {
         "pandas-stubs<4",
         "motmetrics>=1.4",
         "pycocotools>=2.0.8",
+        "grimp>=3.5",
     ],
 }
 

@@ -1,19 +1,17 @@
 """Reads stored records by key: an index a shard, one seek a record, nothing held in memory."""
 
 import json
-import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import storage, tfrecords
 from beampose.trainer import schema
 
 SHARDS = "shards"
 SUFFIX = ".tfrecord"
-_HEADER = struct.Struct("<QI")
 
 Record = TypeVar("Record")
 
@@ -75,11 +73,11 @@ class Records(Generic[Record]):
         shard, offset, size = self._places[key]
         with self._local(shard).open("rb") as file:
             file.seek(offset)
-            length, _ = _HEADER.unpack(file.read(_HEADER.size))
+            length, _ = tfrecords.HEADER.unpack(file.read(tfrecords.HEADER.size))
             data = file.read(length)
         try:
             found, record = self._parse(data) if length == size else ("", None)
-        except Exception as error:  # Protobuf's DecodeError is no public class.
+        except ValueError as error:
             raise ValueError(f"{shard} is damaged at byte {offset}: {error}") from error
         if found != key or record is None:
             raise ValueError(f"{shard} is damaged at byte {offset}: another record stands there.")
@@ -109,9 +107,3 @@ class Index(Records[np.ndarray]):
     def __init__(self, folder: str):
         shards = str(storage.place(folder, SHARDS))
         super().__init__(shards, "*.json", schema.parse_features)
-
-
-def record_offset(previous_end: int, payload: bytes) -> tuple[int, int, int]:
-    """Offset and size of a TFRecord that begins at `previous_end`, and where the next begins."""
-    # Length (8), its checksum (4), the payload, its checksum (4).
-    return previous_end, len(payload), previous_end + len(payload) + 16

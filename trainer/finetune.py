@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
-from beampose.trainer import embed, models, training, views
+from beampose.trainer import batches, embed, models, training, views
 from beampose.trainer.backbone import STRIDE
-from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch, order
+from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.encoded_frames import Frames, answers
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
@@ -113,7 +113,7 @@ class Tuned:
         plain = round(batch_size * config.train.originals)
 
         def generate():
-            numbers = order(
+            numbers = batches.order(
                 len(records), batch_size, seed=config.train.seed, start=start, steps=steps
             )
             for step, chosen in enumerate(numbers, start):
@@ -299,7 +299,7 @@ def _digest(config: Config, dataset: Dataset) -> str:
 
 
 def _pose_signature(dataset: Dataset, side: int, batch_size: int) -> PoseViews:
-    maps, cells = dataset.pose_signature(), side // STRIDE
+    maps, cells = batches.pose_signature(dataset), side // STRIDE
     return PoseViews(
         tf.TensorSpec((batch_size, side, side, 3), tf.float32),
         tf.TensorSpec((batch_size, *maps.keypoints.shape[1:]), tf.float32),

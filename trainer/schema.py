@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
-import tensorflow as tf
+
+from beampose.core import tfrecords
 
 DTYPE = "bfloat16"
 
@@ -55,7 +56,7 @@ class EncodedFrame(NamedTuple):
 def feature_example(key: str, features: np.ndarray) -> bytes:
     """Serializes features (any shape) as bfloat16 bytes with shape and dtype beside them."""
     raw = np.ascontiguousarray(features, dtype=ml_dtypes.bfloat16)
-    return _example(
+    return tfrecords.example(
         {
             "key": key,
             "features/raw": raw.tobytes(),
@@ -71,7 +72,7 @@ def parse_features(serialized: bytes) -> tuple[str, np.ndarray]:
     Raises:
       ValueError: not such a record, or its bytes do not fit its shape.
     """
-    fields = _fields(serialized)
+    fields = tfrecords.fields(serialized)
     try:
         shape = tuple(fields["features/shape"].int64_list.value)
         raw = fields["features/raw"].bytes_list.value[0]
@@ -94,12 +95,12 @@ def label_example(record: LabelRecord, embedding: np.ndarray | None = None) -> b
         del values["label"]
     if embedding is not None:
         values["embedding"] = [float(v) for v in embedding.ravel()]
-    return _example(values)
+    return tfrecords.example(values)
 
 
 def parse_label(serialized: bytes) -> LabelRecord:
     """Reads what `label_example` wrote, without the embedding."""
-    fields = _fields(serialized)
+    fields = tfrecords.fields(serialized)
 
     def text(name: str) -> str:
         return fields[name].bytes_list.value[0].decode()
@@ -126,7 +127,7 @@ def parse_label(serialized: bytes) -> LabelRecord:
 
 def frame_example(frame: EncodedFrame) -> bytes:
     """Serializes an encoded image."""
-    return _example(frame._asdict())
+    return tfrecords.example(frame._asdict())
 
 
 def parse_frame(serialized: bytes) -> EncodedFrame:
@@ -135,7 +136,7 @@ def parse_frame(serialized: bytes) -> EncodedFrame:
     Raises:
       ValueError: not such a record.
     """
-    fields = _fields(serialized)
+    fields = tfrecords.fields(serialized)
     try:
         return EncodedFrame(
             key=fields["key"].bytes_list.value[0].decode(),
@@ -145,23 +146,3 @@ def parse_frame(serialized: bytes) -> EncodedFrame:
         )
     except (KeyError, IndexError):
         raise ValueError("not a frame record: a field is missing") from None
-
-
-def _fields(serialized: bytes):
-    return tf.train.Example.FromString(serialized).features.feature
-
-
-def _example(values: dict) -> bytes:
-    features = {name: _feature(value) for name, value in values.items()}
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)
-
-
-def _feature(value) -> tf.train.Feature:
-    if isinstance(value, (str, bytes)):
-        data = value.encode() if isinstance(value, str) else value
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
-    items = value if isinstance(value, list) else [value]
-    if any(isinstance(item, float) for item in items):
-        return tf.train.Feature(float_list=tf.train.FloatList(value=items))
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=items))

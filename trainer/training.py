@@ -16,7 +16,8 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.train_settings import NOT_OF_A_HEAD, OF_ANIMALS
-from beampose.trainer.dataset import Dataset, Noise, groups, stream
+from beampose.trainer.batches import Noise, groups, stream
+from beampose.trainer.dataset import Dataset
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 

@@ -8,7 +8,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam import pvalue
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, storage, tfrecords
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames
 from beampose.preprocess.labels import Labels
@@ -45,8 +45,6 @@ class _WriteLabels(beam.DoFn):
         self._folder, self._store, self._pooled = folder, store, pooled
 
     def process(self, element: tuple[str, Iterable[LabelRecord]], *waits) -> Iterator[int]:
-        import tensorflow as tf
-
         index = Index(self._store)
         # An image lost while embedding has its reject; its label must not point into nothing.
         records = [r for r in element[1] if r.key in index]
@@ -54,11 +52,11 @@ class _WriteLabels(beam.DoFn):
         target = storage.place(self._folder, f"{LABELS}-00000-of-00001.tfrecord")
         with (
             storage.replacing(target) as temporary,
-            tf.io.TFRecordWriter(str(temporary)) as writer,
+            temporary.open("wb") as stream,
         ):
             for record in records:
                 embedding = index.read(record.key) if self._pooled else None
-                writer.write(schema.label_example(record, embedding))
+                stream.write(tfrecords.framed(schema.label_example(record, embedding)))
         yield len(records)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, storage, tfrecords
 from beampose.trainer import embed, feature_store, schema
 
 # Frames a shard: small enough that little is lost with a killed worker, large enough to be few.
@@ -57,21 +57,18 @@ def shard_name(shard: int, shards: int, name: str) -> str:
     return f"{shard:05d}-of-{shards:05d}-{name[:16]}"
 
 
-def write_records(target: UPath, records: Iterable[tuple[str, bytes]]) -> int:
+def write_records(target: UPath, keyed: Iterable[tuple[str, bytes]]) -> int:
     """Writes keys and serialized records as a TFRecord file and, after it, its index beside it.
 
     Returns their number.
     """
-    import tensorflow as tf
-
     index: list[tuple[str, int, int]] = []
     end = 0
     with storage.replacing(target) as temporary:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for record_key, payload in records:
-                writer.write(payload)
-                offset, size, end = feature_store.record_offset(end, payload)
-                index.append((record_key, offset, size))
+        with temporary.open("wb") as stream:
+            for key, payload in keyed:
+                index.append((key, end, len(payload)))
+                end += stream.write(tfrecords.framed(payload))
         digest = sha256(temporary)
     entry = {"records": index, "bytes": end, "sha256": digest}
     storage.write_json(target.with_suffix(".json"), entry)

@@ -19,7 +19,8 @@ from beampose.pipelines import cli
 from beampose.pipelines.predict import prediction_job
 from beampose.pipelines.report import evaluation_files
 from beampose.trainer import cross_validation, sweeps, task, training
-from beampose.trainer.dataset import Dataset, groups, order
+from beampose.trainer.batches import groups, order
+from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from beampose.core import tfrecords
 from beampose.pipelines.features import store_writer
 from beampose.trainer import feature_store, schema
 
@@ -23,6 +24,68 @@ def test_a_feature_record_with_missing_bytes_is_refused():
     example.features.feature["features/raw"].bytes_list.value[0] = b"123"
     with pytest.raises(ValueError, match="do not fit shape"):
         schema.parse_features(example.SerializeToString())
+
+
+def by_tensorflow(values):
+    def feature(value):
+        items = value if isinstance(value, list) else [value]
+        if isinstance(items[0], (str, bytes)):
+            data = [one.encode() if isinstance(one, str) else one for one in items]
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=data))
+        if isinstance(items[0], float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=items))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=items))
+
+    features = tf.train.Features(feature={name: feature(v) for name, v in values.items()})
+    return tf.train.Example(features=features).SerializeToString(deterministic=True)
+
+
+def test_examples_are_those_of_tensorflow_to_the_byte():
+    values = {
+        "raw": bytes(range(256)),
+        "key": "f\u00fc\u00dfe",
+        "shape": [3, 0, -5],
+        "row": 2**40,
+        "keypoints": [1.5, float("nan"), -0.25],
+    }
+    serialized = tfrecords.example(values)
+    assert serialized == by_tensorflow(values)
+    there = tf.train.Example.FromString(serialized).features.feature
+    here = tfrecords.fields(by_tensorflow(values))
+    assert set(here) == set(there) == set(values)
+    for name in values:
+        assert here[name].SerializeToString() == there[name].SerializeToString()
+
+
+def test_an_empty_list_of_an_example_keeps_its_type():
+    fields = tfrecords.fields(tfrecords.example({"keypoints": []}))
+    assert fields["keypoints"].WhichOneof("kind") == "int64_list"
+
+
+def test_files_of_records_are_those_of_tensorflow_to_the_byte(tmp_path):
+    payloads = [b"", b"one", bytes(range(256)) * 999]
+    file = tmp_path / "a.tfrecord"
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for payload in payloads:
+            writer.write(payload)
+    assert file.read_bytes() == b"".join(tfrecords.framed(one) for one in payloads)
+    assert list(tfrecords.read(file)) == payloads
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda data: data[:-1], "cut off"),
+        (lambda data: data[:5], "cut off"),
+        (lambda data: b"\1" + data[1:], "length .* wrong checksum"),
+        (lambda data: data[:12] + b"X" + data[13:], "record .* wrong checksum"),
+    ],
+)
+def test_a_damaged_file_of_records_says_where(tmp_path, damage, what):
+    file = tmp_path / "a.tfrecord"
+    file.write_bytes(damage(tfrecords.framed(b"payload")))
+    with pytest.raises(ValueError, match=what):
+        list(tfrecords.read(file))
 
 
 def record(**changes):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from beampose.core.settings.experiment import Config
 from beampose.trainer import (
     assemble,
+    batches,
     calibrate,
     decode,
     encoded_frames,
@@ -87,7 +88,7 @@ class Animals:
         self.trained = [self.head]
         # What predicts: the head that is trained, or several that were.
         self.members = [self.head]
-        self.signature = dataset.pose_signature()
+        self.signature = batches.pose_signature(dataset)
         maps = self.signature
         self._forward = tf.function(
             self._outputs, input_signature=[maps.features, maps.cell, maps.inside]

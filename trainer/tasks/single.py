@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core.settings.experiment import Config
-from beampose.trainer import decode, encoded_frames, heads, losses, metrics, targets
+from beampose.trainer import batches, decode, encoded_frames, heads, losses, metrics, targets
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
 
@@ -45,7 +45,7 @@ class Pose:
         if config.train.plausible:
             truth = [r.keypoints[0] for r in dataset.of("train")]
             self.reach = decode.reaches(np.array(truth).reshape(-1, len(dataset.bodyparts), 2))
-        self.signature = dataset.pose_signature()
+        self.signature = batches.pose_signature(dataset)
         maps = self.signature
         self._forward = tf.function(
             self._keypoints, input_signature=[maps.features, maps.cell, maps.inside]
@@ -132,7 +132,7 @@ class Crops:
         self.trained = [self.head]
         # What predicts: the head that is trained, or several that were.
         self.members = [self.head]
-        self.signature = dataset.crop_signature()
+        self.signature = batches.crop_signature(dataset)
         counts = np.bincount(
             [r.label for r in dataset.of("train", copies=True)], minlength=len(dataset.classes)
         )
