@@ -1,78 +1,115 @@
-"""The command line: `beampose VERB CONFIG`. Verbs import the heavy libraries they need."""
+"""Command line: `beampose VERB CONFIG`. A verb's code is imported when the verb runs."""
 
 import argparse
 import logging
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from beampose.core import __version__
 from beampose.pipelines import verbs
+from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
 
-EPILOG = "Words after -- go to Apache Beam, such as -- --runner=DataflowRunner --region=us-central1"
+EPILOG = (
+    "Options after -- go to Apache Beam, such as -- --runner=DataflowRunner --region=us-central1"
+)
 
 
 def parser() -> argparse.ArgumentParser:
-    """All verbs and their arguments."""
+    """Parses all verbs and their arguments."""
     made = argparse.ArgumentParser(
         prog="beampose",
-        description="Label a few frames, embed them once, train a head in a minute, run it on "
-        "every video you have.",
-        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_filled(
+            "Label a few frames, embed them once, train a head in a minute, run it on every video "
+            "you have."
+        ),
+        epilog=_verbs_in_groups(),
     )
     made.add_argument("--version", action="version", version=f"beampose {__version__}")
     made.add_argument("--debug", action="store_true", help="show tracebacks and library messages")
-    subparsers = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, verb in verbs.VERBS.items():
-        one = subparsers.add_parser(name, help=verb.help, description=verb.help, epilog=EPILOG)
-        if verb.actions:
-            one.add_argument("action", choices=verb.actions)
-        first = verb.positional
-        one.add_argument(first.name, help=first.help, nargs=first.nargs)
-        if verb.videos:
-            one.add_argument("videos", nargs="*", help="videos, folders or globs; default: config")
-        if verb.settings:
-            one.add_argument(
-                "--set",
-                action="append",
-                default=[],
-                metavar="SECTION.KEY=VALUE",
-                help="override a setting, such as --set train.steps=200",
-            )
-        if verb.cloud:
-            one.add_argument("--cloud", metavar="FILE", help="run on Google Cloud: cloud.yaml")
-        for flag, known in verb.options:
-            one.add_argument(flag, **known)
-        one.set_defaults(run=verb.run)
+    subparsers = made.add_subparsers(
+        dest="verb", required=True, metavar="VERB", help="see below; VERB --help shows its options"
+    )
+    for verb in verbs.VERBS.values():
+        _add_arguments(verb, subparsers.add_parser(verb.name, description=_sentence(verb)))
     return made
 
 
+def _add_arguments(verb: Verb, parser: argparse.ArgumentParser) -> None:
+    if verb.actions:
+        parser.add_argument("action", choices=verb.actions)
+    first = verb.positional
+    parser.add_argument(first.name, help=first.help, nargs=first.nargs)
+    if verb.videos:
+        parser.add_argument(
+            "videos", nargs="*", help="videos, folders or globs; default: predict.videos"
+        )
+    if verb.settings:
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="SECTION.KEY=VALUE",
+            help="override a setting, such as --set train.steps=200",
+        )
+    if verb.cloud:
+        parser.add_argument("--cloud", metavar="FILE", help="run on Google Cloud: cloud.yaml")
+    for option in verb.options:
+        option.add_to(parser)
+    if verb.beam:
+        parser.epilog = EPILOG
+
+
+def _sentence(verb: Verb) -> str:
+    return f"{verb.help[0].upper()}{verb.help[1:]}."
+
+
+def _verbs_in_groups() -> str:
+    width = max(map(len, verbs.VERBS)) + 4
+    lines = []
+    for group in verbs.GROUPS:
+        lines += ["", f"{group.title}:"]
+        lines += [
+            _filled(verb.help, f"  {verb.name:<{width - 2}}", " " * width) for verb in group.verbs
+        ]
+    return "\n".join(lines[1:])
+
+
+def _filled(text: str, first: str = "", later: str = "") -> str:
+    width = min(shutil.get_terminal_size().columns - 2, 100)
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=later)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns its exit code; 2 after a message for people."""
+    """Runs a verb and returns its exit code: 2 after a message about a mistake."""
     words = list(sys.argv[1:] if argv is None else argv)
     beam_words: list[str] = []
     if "--" in words:
         cut = words.index("--")
         words, beam_words = words[:cut], words[cut + 1 :]
     arguments = parser().parse_args(words)
-    if beam_words and not verbs.VERBS[arguments.verb].beam:
-        parser().error(f"{arguments.verb} runs no Beam job: it takes no options after --")
+    verb = verbs.VERBS[arguments.verb]
+    if beam_words and not verb.beam:
+        parser().error(f"{verb.name} runs no Beam job: it takes no options after --")
     _set_up_logging(arguments.debug)
     arguments.beam = beam_words
     arguments.progress = progress
     try:
-        if verbs.VERBS[arguments.verb].tensorflow and not arguments.debug:
+        if verb.tensorflow and not arguments.debug:
             import_tensorflow()
-        return arguments.run(arguments)
+        return verb.run(arguments)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on where it was.", file=sys.stderr)
+        print("\nStopped. Run the same command again to continue.", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         if arguments.debug:
             raise
         print(
-            f"error: {arguments.verb} needs the package {error.name!r}. Install all that beampose "
+            f"error: {verb.name} needs the package {error.name!r}. Install everything beampose "
             "needs with: pip install 'beampose[all]'",
             file=sys.stderr,
         )
@@ -85,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def progress(items: Iterable, total: int, what: str) -> Iterable:
-    """A bar where a person watches, nothing else elsewhere."""
+    """Shows a progress bar in a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         return items
     try:
@@ -96,7 +133,7 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 
 def _cause(error: BaseException) -> str:
-    """What went wrong, without the traceback that Beam folds into messages."""
+    """Returns the message of an error without the traceback that Beam folds into it."""
     from beampose.core import files
 
     text = files.why(error).strip() or type(error).__name__

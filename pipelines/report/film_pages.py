@@ -87,7 +87,7 @@ def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[d
                 "plot": gallery.show(
                     f"identities-{predicted['name'].replace('/', '-')}",
                     "Who is there when: as high as the share of bodyparts that were found. Ticks "
-                    "are joins of tracklets, the dearest: look there first.",
+                    "mark the least certain joins of tracklets: look there first.",
                     timeline.identities,
                     read,
                     joined,

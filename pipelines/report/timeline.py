@@ -10,7 +10,7 @@ from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines.report import plots
 from beampose.preprocess.labels import SINGLE
 
-# Joins that are marked, the dearest.
+# Number of joins marked, the least certain first.
 MARKED = 10
 # Parts that a long video is drawn in.
 BINS = 2000
@@ -25,12 +25,11 @@ class Join(NamedTuple):
 
 
 def joins(said: dict[str, Any]) -> list[Join]:
-    """The dearest joins, of what `beampose track` said of a video."""
+    """The least certain joins that `beampose track` listed for a video."""
     names = said.get("individuals", [])
-    return [
-        Join(names[one["track"]], one["frame"], one["cost"])
-        for one in said.get("dearest_joins", [])[:MARKED]
-    ]
+    # The key of files from before November 2026 was dearest_joins.
+    listed = said.get("costliest_joins") or said.get("dearest_joins", [])
+    return [Join(names[one["track"]], one["frame"], one["cost"]) for one in listed[:MARKED]]
 
 
 def shares(table: Table) -> list[tuple[str, float]]:

@@ -69,7 +69,7 @@ class Tracks(NamedTuple):
         in the order they begin; those nobody needed are the last, and empty.
       ids: int32 (frames, tracks), the tracklet a detection is of, -1 = there is none.
       left: what stands in no track, by its first frame.
-      links: joins of different tracklets, the dearest first: what a person should look at.
+      links: joins of different tracklets, the least certain first: what a person should look at.
     """
 
     keypoints: np.ndarray

@@ -28,7 +28,7 @@ from beampose.pipelines.tracking.stitch import Tracks
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import scaling
 
-# Joins that are listed, the dearest first: what a person should look at.
+# Number of joins listed, the least certain first: what a person should look at.
 LISTED = 20
 
 T = TypeVar("T")
@@ -262,7 +262,7 @@ def summary(video: Video, config: Config, found: Detections, made: Tracks) -> di
         "detections_left_out": int(sum(len(one.frames) for one in made.left)),
         "frames_by_tracks": {str(n): int(count) for n, count in enumerate(by_count) if count},
         "joins": len(made.links),
-        "dearest_joins": [
+        "costliest_joins": [
             {
                 "track": link.track,
                 "frame": int(found.frames[link.frame]),

@@ -1,23 +1,5 @@
-"""What each verb does, between the command line and the rooms that do the work."""
+"""Verbs of the command line: `catalogue` declares them, the other modules run them."""
 
-from beampose.pipelines.verbs import (
-    animal_verbs,
-    cloud_verbs,
-    label_verbs,
-    labeling_verbs,
-    result_verbs,
-    run_verb,
-    training_verbs,
-    video_verbs,
-)
+from beampose.pipelines.verbs.catalogue import GROUPS
 
-VERBS = {
-    **label_verbs.VERBS,
-    **labeling_verbs.VERBS,
-    **training_verbs.VERBS,
-    **video_verbs.VERBS,
-    **animal_verbs.VERBS,
-    **result_verbs.VERBS,
-    **run_verb.VERBS,
-    **cloud_verbs.VERBS,
-}
+VERBS = {verb.name: verb for group in GROUPS for verb in group.verbs}

@@ -3,12 +3,11 @@
 import argparse
 from typing import Any
 
-from beampose.pipelines.verbs import command_line
-from beampose.pipelines.verbs.verb import Verb
+from beampose.pipelines.verbs import command_line, outcome
 
 
 def track(arguments: argparse.Namespace) -> int:
-    """Makes tracks of predicted individuals. 1 if those of a video could not be made."""
+    """Joins predicted animals into tracks. 1 if a video could not be tracked."""
     from beampose.pipelines.tracking import track_videos
 
     config = command_line.config(arguments)
@@ -20,15 +19,12 @@ def track(arguments: argparse.Namespace) -> int:
         slp=getattr(arguments, "slp", False),
     )
     for one in done:
-        print(f"track: {one['file']}")
-        print(f"  {describe(one)}")
-    for path, why in failures:
-        print(f"FAILED {path}: {why}")
-    return 1 if failures else 0
+        _print_tracks("track", one)
+    return outcome.report_failures(failures)
 
 
 def reid(arguments: argparse.Namespace) -> int:
-    """Learns to tell animals apart, and makes tracks by it. 1 if those of a video could not be."""
+    """Learns to tell animals apart and tracks them by it. 1 if a video could not be tracked."""
     from beampose.pipelines.tracking import reidentify
 
     config = command_line.config(arguments)
@@ -41,7 +37,7 @@ def reid(arguments: argparse.Namespace) -> int:
     )
     info = done.info
     if info.get("reason"):
-        print(f"reid: nothing to learn from, so looks do not count. {info['reason']}")
+        print(f"reid: nothing to learn from, so appearance was not used. {info['reason']}")
     elif info:
         judged = "nothing was held out"
         if info["accuracy"] is not None:
@@ -52,20 +48,24 @@ def reid(arguments: argparse.Namespace) -> int:
             )
         print(f"reid: {info['triplets']} triplets, {judged}, {info['seconds']:.0f} s")
     for one in done.videos:
-        print(f"reid: {one['file']}")
-        print(f"  {describe(one)}")
+        _print_tracks("reid", one)
         if "without" in one:
             without = one["without"]
-            print(f"  without looks: IDF1 {without['idf1']:.3f}, {without['switches']} switches")
+            print(
+                f"  without appearance: IDF1 {without['idf1']:.3f}, {without['switches']} switches"
+            )
         if one["reid"]["reason"] and not info.get("reason"):
-            print(f"  NOTE: looks do not count: {one['reid']['reason']}")
-    for path, why in done.failures:
-        print(f"FAILED {path}: {why}")
-    return 1 if done.failures else 0
+            print(f"  NOTE: appearance was not used: {one['reid']['reason']}")
+    return outcome.report_failures(done.failures)
+
+
+def _print_tracks(verb: str, one: dict[str, Any]) -> None:
+    print(f"{verb}: {one['file']}")
+    print(f"  {describe(one)}")
 
 
 def describe(one: dict[str, Any]) -> str:
-    """A video's tracks in a line, for people."""
+    """Describes a video's tracks in one human-readable line."""
     said = (
         f"{one['tracks']} tracks of {one['tracklets']} tracklets in {one['rows']} frames, "
         f"{one['joins']} joins, {one['detections_left_out']} detections left out"
@@ -78,28 +78,3 @@ def describe(one: dict[str, Any]) -> str:
         f"{found['switches']} switches, {found['detection_rate']:.1%} of animals found, "
         f"{found['false']} false, MOTA {found['mota']:.3f}"
     )
-
-
-LABELS = (
-    "--labels",
-    {"metavar": "FILE", "help": "who is who in the videos (h5, csv, slp, json), to measure by"},
-)
-SLP = (
-    "--slp",
-    {"action": "store_true", "help": "also write SLEAP's .slp (pip install 'beampose[sleap]')"},
-)
-VERBS = {
-    "track": Verb(
-        track,
-        "make tracks of several animals through videos",
-        videos=True,
-        tensorflow=False,
-        options=(LABELS, SLP),
-    ),
-    "reid": Verb(
-        reid,
-        "learn to tell animals apart by how they look, and make tracks by it",
-        videos=True,
-        options=(LABELS, SLP),
-    ),
-}

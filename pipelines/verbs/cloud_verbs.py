@@ -5,8 +5,7 @@ import sys
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.verbs import beam_jobs, command_line, training_verbs
-from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
+from beampose.pipelines.verbs import beam_jobs, command_line, outcome, training_verbs
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -61,8 +60,7 @@ def requests(arguments: argparse.Namespace) -> int:
     found = prediction_requests.images(arguments.images)
     written = prediction_requests.write(found, arguments.to, arguments.kind)
     failures = prediction_requests.check(config.model, written.path, arguments.kind)
-    for place, why in failures:
-        print(f"FAILED {place}: {why}")
+    outcome.report_failures(failures)
     print(
         f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
         f"at most {written.batch_size} fit one request of the service."
@@ -105,46 +103,3 @@ def watch(arguments: argparse.Namespace) -> int:
     print(f"Zips that land in {watch.zips} become models in {watch.models}. Ctrl-C ends this.")
     upload_watch.forever(watch, arguments.every)
     return 0
-
-
-VERBS = {
-    "submit": Verb(
-        submit,
-        "train on Vertex AI from features in a bucket, and register the model",
-        options=(
-            ("--cloud", {"metavar": "FILE", "required": True, "help": "configs/cloud.yaml"}),
-            ("--spec", {"metavar": "FILE", "help": "search settings: configs/search.yaml"}),
-            ("--no-wait", {"action": "store_true", "help": "only start the job"}),
-            *MONEY,
-        ),
-    ),
-    "requests": Verb(
-        requests,
-        "write images as a request file of Vertex batch prediction, tried on the model first",
-        options=(
-            ("--images", {"nargs": "+", "required": True, "help": "images, folders or globs"}),
-            ("--to", {"metavar": "FILE", "required": True, "help": "the request file"}),
-            ("--kind", {"choices": ("jsonl", "file-list", "tf-record"), "default": "jsonl"}),
-            ("--cloud", {"metavar": "FILE", "help": "start the job too: cloud.yaml"}),
-        ),
-    ),
-    "watch": Verb(
-        watch,
-        "make a model of every zip that lands in a folder",
-        positional=Positional("folder", "folder or gs:// address; zips land in its incoming/"),
-        options=(
-            ("--models", {"metavar": "FOLDER", "help": "default: models/ beside incoming/"}),
-            ("--once", {"action": "store_true", "help": "handle what is there and end"}),
-            (
-                "--every",
-                {
-                    "type": float,
-                    "default": 10.0,
-                    "metavar": "SECONDS",
-                    "help": "between two looks; default: 10",
-                },
-            ),
-            ("--config", {"metavar": "TEMPLATE", "help": "an experiment whose settings all have"}),
-        ),
-    ),
-}

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from beampose.pipelines.verbs import command_line
-from beampose.pipelines.verbs.verb import Positional, Verb
 from beampose.preprocess.labels import ERROR, TRAIN, Problem
 
 
@@ -132,75 +131,3 @@ def _print_problems(problems: list[Problem]) -> None:
 def _cells(problem: Problem) -> tuple[str, str, str, str]:
     place = f"{problem.file}:{problem.row}" if problem.row else problem.file
     return problem.level, place, Path(problem.image).name, problem.what
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-_TO = ("--to", {"required": True, "metavar": "FOLDER", "help": "where to write"})
-_SCORER = ("--scorer", {"metavar": "NAME", "help": "under whose name; default: the labels' own"})
-_OVERWRITE = (
-    "--overwrite",
-    {"action": "store_true", "help": "replace what differs; a copy of it is kept (.bak)"},
-)
-VERBS = {
-    "check": Verb(
-        check,
-        "list every problem of the labels",
-        tensorflow=False,
-        options=(
-            (
-                "--html",
-                {
-                    "nargs": "?",
-                    "const": "",
-                    "metavar": "FILE",
-                    "help": "also draw every label; default file: <output>/labels.html",
-                },
-            ),
-        ),
-    ),
-    "import-labels": Verb(
-        import_labels,
-        "write ImageJ, SLEAP, COCO or other DeepLabCut labels into a DeepLabCut project",
-        tensorflow=False,
-        positional=Positional("source", "the labels: a file or a folder"),
-        settings=False,
-        options=(
-            _TO,
-            (
-                "--format",
-                {
-                    "choices": ("deeplabcut", "imagej", "sleap", "coco"),
-                    "help": "default: by what is there",
-                },
-            ),
-            (
-                "--bodyparts",
-                {"type": _words, "metavar": "A,B,…", "help": "which, and in what order"},
-            ),
-            (
-                "--labels-by",
-                {"type": _words, "metavar": "A,B", "help": "whose labels of a DeepLabCut project"},
-            ),
-            (
-                "--combine",
-                {"choices": ("mean", "first"), "help": "how several scorers become one"},
-            ),
-            _SCORER,
-            _OVERWRITE,
-        ),
-    ),
-    "export-labels": Verb(
-        export_labels,
-        "write the labels and their split for other tools",
-        tensorflow=False,
-        options=(
-            _TO,
-            ("--format", {"required": True, "choices": ("coco", "deeplabcut"), "help": "which"}),
-            _SCORER,
-            _OVERWRITE,
-        ),
-    ),
-}

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from beampose.core import files
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.verbs import command_line
-from beampose.pipelines.verbs.verb import Positional, Verb
+from beampose.pipelines.verbs import command_line, outcome
 
 if TYPE_CHECKING:
     from beampose.pipelines.curation.frame_extraction import Known
@@ -106,10 +105,9 @@ def extract_frames(arguments: argparse.Namespace) -> int:
         lost = f", {one.lost} could not be decoded" if one.lost else ""
         looked = f" of {one.looked_at} looked at" if one.looked_at else ""
         print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
-    for path, why in failures:
-        print(f"FAILED {path}: {why}")
+    code = outcome.report_failures(failures)
     print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
-    return 1 if failures else 0
+    return code
 
 
 def _first(*values: Any) -> Any:
@@ -141,63 +139,3 @@ def _shown(root: str, arguments: argparse.Namespace) -> "Known":
     paths = frame_extraction.shown(root)
     found = frame_vectors.read(arguments.progress(paths, len(paths), "labeled images"))
     return frame_extraction.Known(network.all, network.all(found))
-
-
-def _crop(text: str) -> tuple[int, ...]:
-    try:
-        x1, x2, y1, y2 = (int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be x1,x2,y1,y2 in pixels, not {text!r}") from None
-    return x1, x2, y1, y2
-
-
-VERBS = {
-    "audit": Verb(
-        audit,
-        "rank the labels most likely wrong, by heads that never saw them; or apply corrections",
-        options=(
-            ("--folds", {"type": int, "default": 5, "metavar": "K", "help": "heads; default: 5"}),
-            ("--top", {"type": int, "default": 60, "help": "pictures on the sheet; default: 60"}),
-            ("--apply", {"metavar": "FILE", "help": "write the rows marked yes into the labels"}),
-        ),
-    ),
-    "extract-frames": Verb(
-        extract_frames,
-        "choose frames of videos to label, and write them into a DeepLabCut project",
-        tensorflow=False,
-        settings=False,
-        positional=Positional("videos", "videos, folders or globs", "+"),
-        options=(
-            ("--to", {"metavar": "PROJECT", "required": True, "help": "made if it is not there"}),
-            (
-                "--method",
-                {
-                    "choices": ("uniform", "kmeans", "features"),
-                    "default": "kmeans",
-                    "help": "drawn evenly, or one of each kind by pixels (as DeepLabCut; the "
-                    "default) or by what the backbone sees",
-                },
-            ),
-            (
-                "--cluster",
-                {
-                    "choices": ("kmeans", "core-set"),
-                    "default": "core-set",
-                    "help": "features: one frame a cluster, or always the one farthest from all "
-                    "(the default)",
-                },
-            ),
-            ("--count", {"type": int, "help": "frames a video; default: the project's, or 20"}),
-            ("--start", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
-            ("--stop", {"type": float, "help": "a fraction of the video, or seconds above 1"}),
-            ("--crop", {"type": _crop, "metavar": "X1,X2,Y1,Y2", "help": "of each frame"}),
-            ("--every", {"type": int, "default": 0, "metavar": "N", "help": "look at each Nth"}),
-            ("--seed", {"type": int, "default": 0, "help": "another seed, other frames"}),
-            ("--bodyparts", {"metavar": "A,B,…", "help": "of a new project"}),
-            ("--scorer", {"metavar": "NAME", "help": "of a new project: who labels"}),
-            ("--backbone", {"default": "resnet_compact", "help": "features: the network"}),
-            ("--weights", {"default": "builtin", "help": "features: its weights"}),
-            ("--scale", {"type": float, "default": 0.5, "help": "features: of its input"}),
-        ),
-    ),
-}

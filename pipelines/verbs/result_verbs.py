@@ -2,9 +2,7 @@
 
 import argparse
 
-from beampose.pipelines.verbs import command_line
-from beampose.pipelines.verbs.verb import Verb
-from beampose.pipelines.verbs.video_verbs import FILTERED
+from beampose.pipelines.verbs import command_line, outcome
 
 
 def filter_(arguments: argparse.Namespace) -> int:
@@ -13,11 +11,9 @@ def filter_(arguments: argparse.Namespace) -> int:
 
     config = command_line.config(arguments)
     done, failures = filtering.run(config, command_line.videos(arguments, config))
-    for one in done:
-        print(f"filter: {one.stem}.h5")
-    print_failures(failures)
+    code = outcome.report("filter", [f"{one.stem}.h5" for one in done], failures)
     print(filtering.describe(done))
-    return 1 if failures else 0
+    return code
 
 
 def plot(arguments: argparse.Namespace) -> int:
@@ -28,11 +24,7 @@ def plot(arguments: argparse.Namespace) -> int:
     done, failures = trajectories.run(
         config, command_line.videos(arguments, config), filtered=arguments.filtered
     )
-    for path in done:
-        if path.suffix == ".png":
-            print(f"plot: {path}")
-    print_failures(failures)
-    return 1 if failures else 0
+    return outcome.report("plot", [path for path in done if path.suffix == ".png"], failures)
 
 
 def outliers(arguments: argparse.Namespace) -> int:
@@ -50,30 +42,6 @@ def outliers(arguments: argparse.Namespace) -> int:
         )
         for remark in one.remarks:
             print(f"  NOTE: {remark}")
-    print_failures(failures)
+    code = outcome.report_failures(failures)
     print(f"outliers: {sum(len(one.written) for one in done)} frames to correct in {arguments.to}")
-    return 1 if failures else 0
-
-
-def print_failures(failures: list[tuple[str, str]]) -> None:
-    for path, why in failures:
-        print(f"FAILED {path}: {why}")
-
-
-VERBS = {
-    "filter": Verb(filter_, "smooth predictions, bridge gaps", videos=True, tensorflow=False),
-    "plot": Verb(
-        plot,
-        "plot predictions: where, over time, how sure, how far they jump",
-        videos=True,
-        tensorflow=False,
-        options=(FILTERED,),
-    ),
-    "outliers": Verb(
-        outliers,
-        "choose badly predicted frames, and write them into a DeepLabCut project to be corrected",
-        videos=True,
-        tensorflow=False,
-        options=(("--to", {"metavar": "PROJECT", "required": True, "help": "with a config.yaml"}),),
-    ),
-}
+    return code

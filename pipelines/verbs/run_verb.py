@@ -5,7 +5,6 @@ import argparse
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.verbs import animal_verbs, command_line, training_verbs, video_verbs
-from beampose.pipelines.verbs.verb import Verb
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,8 +29,3 @@ def run(arguments: argparse.Namespace) -> int:
 def several(config: Config) -> bool:
     """Whether the trained model finds several animals."""
     return bool(storage.require(config.model, "train").get("assembly"))
-
-
-VERBS = {
-    "run": Verb(run, "all of these in one go, and a report", videos=True, beam=True),
-}

@@ -8,10 +8,6 @@ from typing import Any
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.verbs import beam_jobs, command_line
-from beampose.pipelines.verbs.verb import MONEY, Verb
-
-# Points of a learning curve, if no number is given.
-SIZES = 4
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -225,53 +221,3 @@ def headline(config: Config, metrics: dict) -> str:
         f"{note}train: test error {test['mean_error_px']:.2f} px "
         f"(median {test['median_error_px']:.2f}){animals}, {seconds}"
     )
-
-
-VERBS = {
-    "plan": Verb(
-        plan,
-        "images, bytes, seconds and money, before anything is spent",
-        options=(MONEY[1], ("--cloud", {"metavar": "FILE", "help": "price it: cloud.yaml"})),
-    ),
-    "features": Verb(
-        features,
-        "embed labeled images once, into the store",
-        beam=True,
-        cloud=True,
-        options=MONEY,
-    ),
-    "train": Verb(train, "train the head on stored features and export the model"),
-    "evaluate": Verb(
-        evaluate,
-        "measure the model on the labeled images and draw them; or cross validate its settings",
-        options=(
-            ("--folds", {"type": int, "metavar": "K", "help": "train K heads, each without 1/K"}),
-            ("--by", {"choices": ("video",), "help": "leave one video out, each in turn"}),
-            (
-                "--curve",
-                {
-                    "type": int,
-                    "metavar": "K",
-                    "nargs": "?",
-                    "const": SIZES,
-                    "help": "train K heads (default 4) on all labels, half, a quarter, …",
-                },
-            ),
-        ),
-    ),
-    "report": Verb(report, "write report.html and its plots (SVG, PNG) from what is there"),
-    "sweep": Verb(
-        sweep,
-        "train all combinations of --set train.KEY=A,B,C; the best becomes the model",
-        options=(
-            ("--folds", {"type": int, "metavar": "K", "help": "score by cross validation"}),
-            ("--spec", {"metavar": "FILE", "help": "settings to search: configs/search.yaml"}),
-        ),
-    ),
-    "store": Verb(
-        store,
-        "list what the stores hold, verify every checksum, or prune what no dataset refers to",
-        actions=("ls", "verify", "prune"),
-        options=(("--dry-run", {"action": "store_true", "help": "prune: only say what would go"}),),
-    ),
-}

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from beampose.core import files
-from beampose.pipelines.verbs import beam_jobs, command_line
-from beampose.pipelines.verbs.verb import MONEY, Positional, Verb
+from beampose.pipelines.verbs import beam_jobs, command_line, outcome
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -34,8 +33,7 @@ def predict(arguments: argparse.Namespace) -> int:
         for remark in (video["frames_differ"], video.get("remark")):
             if remark:
                 print(f"  NOTE: {remark}")
-    for path, why in summary.failures:
-        print(f"FAILED {path}: {why}")
+    outcome.report_failures(summary.failures)
     rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
     print(
         f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
@@ -61,15 +59,11 @@ def render(arguments: argparse.Namespace) -> int:
     filtered = getattr(arguments, "filtered", False)
     if getattr(arguments, "detections", False):
         if filtered:
-            raise ValueError("--detections are of what the model found; take --filtered out.")
+            raise ValueError("--detections shows what the model found: remove --filtered.")
         done, failures = detection_film.run(config, paths, arguments.progress)
     else:
         done, failures = labeled_films.run(config, paths, arguments.progress, filtered=filtered)
-    for path in done:
-        print(f"render: {path}")
-    for path, why in failures:
-        print(f"FAILED {path}: {why}")
-    return 1 if failures else 0
+    return outcome.report("render", done, failures)
 
 
 def extract_crops(arguments: argparse.Namespace) -> int:
@@ -94,8 +88,7 @@ def extract_crops(arguments: argparse.Namespace) -> int:
     done = crop_extraction.run(wanted, arguments.videos, arguments.progress)
     for path, count in done.crops.items():
         print(f"{path}: {count} crops")
-    for path, why in done.failures:
-        print(f"FAILED {path}: {why}")
+    failed = outcome.report_failures(done.failures)
     print(f"extract-crops: {sum(done.crops.values())} crops in {wanted.folder}")
     if arguments.html:
         from beampose.pipelines.curation import crop_vectors, sorting_page
@@ -103,7 +96,7 @@ def extract_crops(arguments: argparse.Namespace) -> int:
         looks = crop_vectors.of_folder(wanted.folder, arguments.progress)
         for page in sorting_page.write(wanted.folder, *looks):
             print(f"sort them in a browser: {page}")
-    return 1 if done.failures else 0
+    return failed
 
 
 def _boxes(word: str) -> list[str]:
@@ -137,65 +130,3 @@ def repeats(arguments: argparse.Namespace) -> int:
         page, count = dismissal.write_page(config.predictions, kind, every, arguments.at_least)
         print(f"repeats: {count} places. {page}")
     return 1 if without else 0
-
-
-def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-FILTERED = ("--filtered", {"action": "store_true", "help": "of what `beampose filter` made"})
-DETECTIONS = (
-    "--detections",
-    {"action": "store_true", "help": "of several animals: every place found, before assembly"},
-)
-OVERWRITE = (
-    "--overwrite",
-    {"action": "store_true", "help": "replace predictions of another model or other settings"},
-)
-VERBS = {
-    "predict": Verb(
-        predict,
-        "run the model on videos",
-        videos=True,
-        beam=True,
-        cloud=True,
-        options=(*MONEY, OVERWRITE),
-    ),
-    "render": Verb(
-        render,
-        "draw predictions into videos",
-        videos=True,
-        tensorflow=False,
-        options=(FILTERED, DETECTIONS),
-    ),
-    "extract-crops": Verb(
-        extract_crops,
-        "cut candidate crops out of videos, to be sorted into Positive and Negative",
-        tensorflow=False,
-        positional=Positional("videos", "videos, folders, globs or lists", "+"),
-        options=(
-            ("--to", {"required": True, "metavar": "FOLDER", "help": "where crops go"}),
-            (
-                "--boxes",
-                {"metavar": "motion|FILE", "help": "a MegaDetector JSON or annotations.csv"},
-            ),
-            ("--html", {"action": "store_true", "help": "write sort.html, to sort them by eye"}),
-        ),
-    ),
-    "repeats": Verb(
-        repeats,
-        "show detections that come back in one place, and dismiss them",
-        videos=True,
-        tensorflow=False,
-        options=(
-            ("--dismiss", {"metavar": "FILE", "help": "the csv that repeats.html saved"}),
-            (
-                "--at-least",
-                {"type": _positive, "default": 10, "metavar": "N", "help": "frames of a group"},
-            ),
-        ),
-    ),
-}

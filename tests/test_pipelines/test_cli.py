@@ -1,5 +1,7 @@
-"""The command line, by calling its door."""
+"""The command line, by calling its entry point."""
 
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,19 +10,38 @@ import fakes
 import pytest
 
 from beampose.core.settings import experiment
-from beampose.pipelines import cli
+from beampose.pipelines import cli, verbs
 from beampose.pipelines.report import report_page
 
 
 def test_help_answers_without_heavy_libraries():
     code = (
-        "import sys; from pipelines import cli\n"
+        "import sys; from beampose.pipelines import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "print({'tensorflow', 'apache_beam', 'cv2', 'pandas', 'av'} & set(sys.modules))"
+        "heavy = {'tensorflow', 'apache_beam', 'cv2', 'pandas', 'av', 'numpy', 'fsspec'}\n"
+        "print(heavy & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
+
+
+def test_help_lists_each_verb_once_and_beam_options_only_where_a_job_runs(capsys):
+    def shown(*words):
+        with pytest.raises(SystemExit):
+            cli.main([*words, "--help"])
+        return capsys.readouterr().out
+
+    listed = re.findall(r"^  ([a-z][\w-]+) ", shown().split("Labels:")[1], flags=re.MULTILINE)
+    assert listed == list(verbs.VERBS)
+    for name, verb in verbs.VERBS.items():
+        assert ("Apache Beam" in shown(name)) == verb.beam
+
+
+def test_every_verb_has_its_code():
+    for verb in verbs.VERBS.values():
+        module, function = verb.code.split(".")
+        assert hasattr(importlib.import_module(f"beampose.pipelines.verbs.{module}"), function)
 
 
 def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):

@@ -21,6 +21,7 @@ from beampose.pipelines.report import (
     label_summary,
     plots,
     report_page,
+    timeline,
     unseen_videos,
 )
 from beampose.trainer.evaluation import evaluate
@@ -317,3 +318,9 @@ def test_the_verdict_follows_the_curve(tmp_path):
     perfect = measured(tmp_path, np.zeros(9), np.zeros(9), "wrong")
     assert "no error" in curve_files.verdict(perfect)
     assert "20 labeled images" in curve_files.table(falls)
+
+
+@pytest.mark.parametrize("key", ["costliest_joins", "dearest_joins"])
+def test_joins_are_read_by_their_key_and_by_the_one_of_older_files(key):
+    said = {"individuals": ["ada", "bo"], key: [{"track": 1, "frame": 7, "cost": 2.5}]}
+    assert timeline.joins(said) == [timeline.Join("bo", 7, 2.5)]

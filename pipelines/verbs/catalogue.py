@@ -1,0 +1,238 @@
+"""All verbs and their options, in the groups that `beampose --help` shows."""
+
+from beampose.pipelines.verbs.labels_group import LABELS
+from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, positive
+
+# Points of a learning curve, if no number is given.
+CURVE_SIZES = 4
+
+BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=float)
+PRICES = Option("--prices", "price table; default: configs/prices.yaml", "FILE")
+FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
+IDENTITIES = Option(
+    "--labels", "labels with identities (h5, csv, slp, json) to measure the tracks by", "FILE"
+)
+SLP = Option("--slp", "also write SLEAP's .slp (pip install 'beampose[sleap]')", switch=True)
+
+TRAINING = Group(
+    "Training",
+    (
+        Verb(
+            "plan",
+            "training_verbs.plan",
+            "estimate images, bytes, seconds and money before anything is spent",
+            (PRICES, Option("--cloud", "also estimate the cost of this cloud.yaml", "FILE")),
+        ),
+        Verb(
+            "features",
+            "training_verbs.features",
+            "embed the labeled images once, into the store",
+            (BUDGET, PRICES),
+            beam=True,
+            cloud=True,
+        ),
+        Verb("train", "training_verbs.train", "train the head and export the model"),
+        Verb(
+            "evaluate",
+            "training_verbs.evaluate",
+            "measure and draw the model's errors on the labeled images, or cross validate",
+            (
+                Option("--folds", "train K heads, each without 1/K of the images", "K", type=int),
+                Option("--by", "leave out one video at a time", choices=("video",)),
+                Option(
+                    "--curve",
+                    "train K heads (default 4) on all labels, half, a quarter, …",
+                    "K",
+                    type=int,
+                    nargs="?",
+                    const=CURVE_SIZES,
+                ),
+            ),
+        ),
+        Verb(
+            "sweep",
+            "training_verbs.sweep",
+            "train all combinations of --set train.KEY=A,B,C and keep the best as the model",
+            (
+                Option("--folds", "score by cross validation", "K", type=int),
+                Option("--spec", "settings to search: configs/search.yaml", "FILE"),
+            ),
+        ),
+        Verb(
+            "store",
+            "training_verbs.store",
+            "list the stores, verify their checksums, or remove features that no dataset uses",
+            (Option("--dry-run", "prune: only say what would be removed", switch=True),),
+            actions=("ls", "verify", "prune"),
+        ),
+    ),
+)
+
+VIDEOS = Group(
+    "Videos",
+    (
+        Verb(
+            "predict",
+            "video_verbs.predict",
+            "run the model on videos",
+            (
+                BUDGET,
+                PRICES,
+                Option(
+                    "--overwrite",
+                    "replace predictions made by another model or with other settings",
+                    switch=True,
+                ),
+            ),
+            videos=True,
+            beam=True,
+            cloud=True,
+        ),
+        Verb(
+            "render",
+            "video_verbs.render",
+            "draw the predictions into copies of the videos",
+            (
+                FILTERED,
+                Option(
+                    "--detections",
+                    "several animals: draw every detection, before assembly",
+                    switch=True,
+                ),
+            ),
+            videos=True,
+            tensorflow=False,
+        ),
+    ),
+)
+
+ANIMALS = Group(
+    "Several animals",
+    (
+        Verb(
+            "track",
+            "animal_verbs.track",
+            "join the predicted animals into tracks through each video",
+            (IDENTITIES, SLP),
+            videos=True,
+            tensorflow=False,
+        ),
+        Verb(
+            "reid",
+            "animal_verbs.reid",
+            "learn to tell the animals apart by appearance and make tracks with it",
+            (IDENTITIES, SLP),
+            videos=True,
+        ),
+    ),
+)
+
+RESULTS = Group(
+    "Results",
+    (
+        Verb(
+            "filter",
+            "result_verbs.filter_",
+            "smooth the predictions and bridge short gaps",
+            videos=True,
+            tensorflow=False,
+        ),
+        Verb(
+            "plot",
+            "result_verbs.plot",
+            "plot trajectories, coordinates over time, likelihoods and jumps",
+            (FILTERED,),
+            videos=True,
+            tensorflow=False,
+        ),
+        Verb(
+            "outliers",
+            "result_verbs.outliers",
+            "write badly predicted frames into a DeepLabCut project to be corrected",
+            (Option("--to", "project with a config.yaml", "PROJECT", required=True),),
+            videos=True,
+            tensorflow=False,
+        ),
+        Verb(
+            "repeats",
+            "video_verbs.repeats",
+            "show detections that recur in one place, and dismiss them",
+            (
+                Option("--dismiss", "the csv that repeats.html saved", "FILE"),
+                Option(
+                    "--at-least", "frames in a group; default: 10", "N", type=positive, default=10
+                ),
+            ),
+            videos=True,
+            tensorflow=False,
+        ),
+        Verb("report", "training_verbs.report", "write report.html and its plots (SVG, PNG)"),
+    ),
+)
+
+EXPERIMENT = Group(
+    "Whole experiments",
+    (
+        Verb(
+            "run",
+            "run_verb.run",
+            "run features, train, evaluate, predict, track, render and report in one go",
+            videos=True,
+            beam=True,
+        ),
+    ),
+)
+
+CLOUD = Group(
+    "Cloud",
+    (
+        Verb(
+            "submit",
+            "cloud_verbs.submit",
+            "train on Vertex AI from features in a bucket and register the model",
+            (
+                Option("--cloud", "settings, as configs/cloud.yaml", "FILE", required=True),
+                Option("--spec", "settings to search: configs/search.yaml", "FILE"),
+                Option("--no-wait", "start the job and return", switch=True),
+                BUDGET,
+                PRICES,
+            ),
+        ),
+        Verb(
+            "requests",
+            "cloud_verbs.requests",
+            "write images as a request file for Vertex batch prediction, tried on the model first",
+            (
+                Option("--images", "images, folders or globs", nargs="+", required=True),
+                Option("--to", "request file to write", "FILE", required=True),
+                Option(
+                    "--kind",
+                    "kind of request file; default: jsonl",
+                    choices=("jsonl", "file-list", "tf-record"),
+                    default="jsonl",
+                ),
+                Option("--cloud", "also start the job with this cloud.yaml", "FILE"),
+            ),
+        ),
+        Verb(
+            "watch",
+            "cloud_verbs.watch",
+            "train a model for every zip that arrives in a folder",
+            (
+                Option("--models", "default: models/ beside incoming/", "FOLDER"),
+                Option("--once", "handle the zips that are there, then stop", switch=True),
+                Option(
+                    "--every",
+                    "time between two checks; default: 10",
+                    "SECONDS",
+                    type=float,
+                    default=10.0,
+                ),
+                Option("--config", "an experiment whose settings apply to all", "TEMPLATE"),
+            ),
+            positional=Positional("folder", "folder or gs:// address; zips land in its incoming/"),
+        ),
+    ),
+)
+
+GROUPS = (LABELS, TRAINING, VIDEOS, ANIMALS, RESULTS, EXPERIMENT, CLOUD)
