@@ -4,8 +4,8 @@
 #   docker build -t beampose:cpu .
 #   docker build -t beampose:gpu --build-arg VARIANT=gpu .     (adds NVIDIA's libraries)
 #
-# Dataflow takes the entry point; a Vertex job names its command, `python -m beampose.trainer.task …`; the
-# Flex Template's service calls the launcher by its path. On your own machine:
+# Dataflow takes the entry point; a Vertex job names its command, `python -m
+# beampose.trainer.task …`; the Flex Template's service calls the launcher by its path. On your own machine:
 #   docker run --rm --user beampose -v "$PWD:/work" --entrypoint beampose beampose:cpu check my.yaml
 
 # The harness must be of the lock's apache-beam: tests/test_image.py holds the two together.
@@ -24,6 +24,7 @@ COPY requirements/${VARIANT}.lock requirements/
 RUN pip install --no-cache-dir --no-build-isolation --no-deps --require-hashes \
         -r requirements/${VARIANT}.lock
 COPY setup.py pyproject.toml README.md LICENSE ./
+COPY beampose beampose
 COPY preprocess preprocess
 COPY trainer trainer
 COPY pipelines pipelines
@@ -47,7 +48,7 @@ COPY --from=launcher /opt/google/dataflow/python_template_launcher /opt/google/d
 # LD_LIBRARY_PATH, NVIDIA_…: where Dataflow and Vertex AI put the driver; nothing is there without
 # a GPU. TF_FORCE_…: the processes of a worker share its GPU.
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1 \
-    FLEX_TEMPLATE_PYTHON_PY_FILE=/usr/local/lib/python3.11/site-packages/pipelines/cloud/flex.py \
+    FLEX_TEMPLATE_PYTHON_PY_FILE=/usr/local/lib/python3.11/site-packages/beampose/pipelines/cloud/flex_template.py \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     LD_LIBRARY_PATH=/usr/local/nvidia/lib64 \

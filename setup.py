@@ -12,7 +12,9 @@ HERE = Path(__file__).parent
 PINS = {
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
+    "cloudevents": "cloudevents>=1.11,<2",
     "filelock": "filelock>=3.12",
+    "flask": "flask>=3",
     "fsspec": "fsspec>=2024.2",
     "gcsfs": "gcsfs>=2024.2",
     "google-cloud-aiplatform": "google-cloud-aiplatform>=1.97,<2",
@@ -37,6 +39,7 @@ PINS = {
     "tensorflow-transform": "tensorflow-transform>=1.21,<1.22",
     "tqdm": "tqdm>=4.66",
     "universal-pathlib": "universal-pathlib>=0.2.6,<0.4",
+    "waitress": "waitress>=3",
 }
 
 
@@ -59,11 +62,13 @@ STORE = [
 ]
 WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "filelock", "tables")]
 REVIEW = pins("matplotlib", "jinja2", "tqdm")
+# The last three serve the events of uploads, in the image.
+CLOUD = pins("google-cloud-aiplatform", "cloudevents", "flask", "waitress")
 EXTRAS = {
     "trainer": TRAINER,
     "worker": WORKER,
-    "cloud": pins("google-cloud-aiplatform"),
-    "all": [*WORKER, *REVIEW, *pins("google-cloud-aiplatform")],
+    "cloud": CLOUD,
+    "all": [*WORKER, *REVIEW, *CLOUD],
     "sleap": pins("sleap-io"),
     "test": [
         "pytest>=8",
@@ -108,6 +113,8 @@ if __name__ == "__main__":
         packages=packages(),
         package_dir={"beampose": "beampose"} | {f"beampose.{one}": one for one in INSIDE},
         package_data={
+            "beampose": ["py.typed"],
+            "beampose.pipelines.cloud": ["*.json", "*.yaml"],
             "beampose.pipelines.report": ["templates/*"],
             "beampose.trainer": ["builtin/*"],
         },

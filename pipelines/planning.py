@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from beampose.preprocess import images
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
 from beampose.trainer import embed
 
-PRICES_FILE = "configs/prices.yaml"
+PRICES_FILE = str(Path(__file__).parent / "cloud/prices.yaml")
 PROBED = 16
 # Bytes of a stored record beside its features: key, shape, framing, index.
 OVERHEAD = 330
@@ -63,7 +64,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     """Probes 16 images with the real network and some real training steps.
 
     Args:
-      prices: file as `configs/prices.yaml`, None for no dollars.
+      prices: file as `PRICES_FILE`, None for no dollars.
 
     Raises:
       OSError, ValueError: the source, the backbone or the prices cannot be used, or no image can.

@@ -1,13 +1,14 @@
 """The price table: complete where a job may ask, and honest about each number."""
 
 import datetime
-from pathlib import Path
 
 import pytest
 import yaml
 
-FILE = Path(__file__).parent.parent / "configs/prices.yaml"
-TABLE = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+from beampose.core import files
+from beampose.pipelines import planning
+
+TABLE = yaml.safe_load(files.read_bytes(planning.PRICES_FILE))
 SURE = {"page", "derived", "memory", "rule"}
 
 

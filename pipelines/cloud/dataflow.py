@@ -19,7 +19,7 @@ def words(cloud: Cloud, *, name: str, package: str) -> list[str]:
     """Beam options of a job.
 
     Args:
-      package: archive of our code, which the workers install over the image's.
+      package: wheel of our code, which the workers install over the image's.
     """
     found = [
         "--runner=DataflowRunner",

@@ -36,7 +36,7 @@ class TemplateRunner(DataflowRunner):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The template's parameters, as `configs/flex_template.json` describes them to Dataflow."""
+    """The template's parameters, which `flex_template.json` describes to Dataflow."""
     # The launcher's own options must not be taken for shortened ones of ours.
     made = argparse.ArgumentParser(
         prog="python -m beampose.pipelines.cloud.flex_template",

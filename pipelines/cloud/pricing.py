@@ -4,7 +4,7 @@ import os
 from typing import Any, NamedTuple
 
 from beampose.pipelines.cloud.cloud_settings import Cloud
-from beampose.pipelines.planning import IMAGES_A_WORKER, Plan
+from beampose.pipelines.planning import IMAGES_A_WORKER, PRICES_FILE, Plan
 
 # Frames of videos a prediction job gets a worker for.
 FRAMES_A_WORKER = 20_000
@@ -116,8 +116,8 @@ def _entry(table: dict[str, Any], *path: str) -> Any:
         found = found.get(key) if isinstance(found, dict) else None
         if found is None:
             raise ValueError(
-                f"The price table has no {'.'.join(path)}: add it to configs/prices.yaml, or name "
-                "another table with --prices."
+                f"The price table has no {'.'.join(path)}: add it to a copy of {PRICES_FILE}, and "
+                "name the copy with --prices."
             )
     return found
 

@@ -1,4 +1,4 @@
-"""Training on Vertex AI: a custom job or a study that runs `trainer` alone, and the registry."""
+"""Training on Vertex AI: a custom job or a study that runs our entry point, and the registry."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from beampose.core import storage
 from beampose.core.files import join
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines import search_spec
-from beampose.pipelines.cloud import code_archives, prediction_requests
+from beampose.pipelines.cloud import code_wheel, prediction_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 from beampose.pipelines.report import model_card
 from beampose.trainer.export import SAVED_MODEL
@@ -23,9 +23,10 @@ from beampose.trainer.task import METRICS
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 15.0
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
-# What a container of the image runs: it fetches our archive and becomes `python -m trainer.task`.
+# What a container of the image runs: it fetches our wheel and becomes
+# `python -m beampose.trainer.task`.
 BOOTSTRAP = """
-import hashlib, io, os, runpy, sys, tarfile, tempfile
+import hashlib, io, os, runpy, sys, tempfile, zipfile
 address, digest, *words = sys.argv[1:]
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 import fsspec
@@ -33,11 +34,11 @@ token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
 with fsspec.open(address, "rb", token=token) as file:
     data = file.read()
 if hashlib.sha256(data).hexdigest() != digest:
-    sys.exit(f"error: {address} is not the archive this job was made with")
+    sys.exit(f"error: {address} is not the wheel this job was made with")
 folder = tempfile.mkdtemp()
-with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-    archive.extractall(folder, filter="data")
-sys.path.insert(0, os.path.join(folder, os.listdir(folder)[0]))
+with zipfile.ZipFile(io.BytesIO(data)) as wheel:
+    wheel.extractall(folder)
+sys.path.insert(0, folder)
 sys.argv = ["beampose.trainer.task", *words]
 runpy.run_module("beampose.trainer.task", run_name="__main__", alter_sys=True)
 """
@@ -100,7 +101,7 @@ def custom_job(
 
     Args:
       config: the experiment, all of it in the bucket.
-      package, digest: our archive and its sha256.
+      package, digest: our wheel and its sha256.
       base: folder of the job; Vertex AI derives the AIP_ folders from it.
     """
     vertex = cloud.vertex
@@ -164,7 +165,7 @@ def study(job: dict[str, Any], spec: search_spec.Spec, metric: str, goal: str) -
 
 
 def submit(services: Services, config: Config, spec: search_spec.Spec | None) -> Submission:
-    """Sends the archive and the experiment to the bucket and starts the job.
+    """Sends the wheel and the experiment to the bucket and starts the job.
 
     Raises:
       OSError: there is no dataset, or a service refused.
@@ -173,12 +174,12 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
     storage.require(config.dataset, "features CONFIG --cloud CLOUD.yaml")
     name = job_name(config)
     base = join(config.output, "jobs", name)
-    archive = code_archives.build(code_archives.TRAINER, storage.scratch(services))
-    package = join(base, archive.name)
-    storage.place(package).write_bytes(archive.read_bytes())
+    wheel = code_wheel.build(storage.scratch(services))
+    package = join(base, wheel.name)
+    storage.place(package).write_bytes(wheel.read_bytes())
     storage.write_text(join(base, "config.yaml"), yaml.safe_dump(to_dict(config)))
     job = custom_job(
-        config, cloud, name=name, package=package, digest=code_archives.sha256(archive), base=base
+        config, cloud, name=name, package=package, digest=code_wheel.sha256(wheel), base=base
     )
     api = services.api
     if spec is None:

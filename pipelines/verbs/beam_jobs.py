@@ -24,7 +24,7 @@ def beam_job(
         return
     import tempfile
 
-    from beampose.pipelines.cloud import code_archives, dataflow, staging
+    from beampose.pipelines.cloud import code_wheel, dataflow, staging
 
     check_budget(arguments, config, settings, verb)
     moved = staging.config(config, settings)
@@ -32,7 +32,7 @@ def beam_job(
         print(f"{verb}: the model was put into {moved.output}")
     print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
     with tempfile.TemporaryDirectory() as folder:
-        package = code_archives.build(code_archives.ALL, folder)
+        package = code_wheel.build(folder)
         name = dataflow.job_name(verb, files.name(moved.output))
         words = dataflow.words(settings, name=name, package=str(package))
         yield moved, [*words, *arguments.beam]
@@ -41,9 +41,9 @@ def beam_job(
 def check_budget(
     arguments: argparse.Namespace, config: Config, cloud: "Cloud", step: str, trials: int = 1
 ) -> None:
-    """Refuses a job whose estimate is above the limit, if there is one."""
+    """Refuses a job whose estimate is above the limit, if there is one; --prices alone shows it."""
     limit = cloud.max_cost if arguments.budget is None else arguments.budget
-    if limit is None:
+    if limit is None and arguments.prices is None:
         return
     from beampose.pipelines import planning
     from beampose.pipelines.cloud import pricing

@@ -7,7 +7,7 @@ from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, posit
 CURVE_SIZES = 4
 
 BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=float)
-PRICES = Option("--prices", "price table; default: configs/prices.yaml", "FILE")
+PRICES = Option("--prices", "price table; default: list prices of us-central1", "FILE")
 FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
 IDENTITIES = Option(
     "--labels", "labels with identities (h5, csv, slp, json) to measure the tracks by", "FILE"

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 
-from beampose.core import files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 
@@ -25,10 +24,4 @@ def videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
 def price_table(arguments: argparse.Namespace) -> str:
     from beampose.pipelines import planning
 
-    path = getattr(arguments, "prices", None) or planning.PRICES_FILE
-    if not files.exists(path):
-        raise FileNotFoundError(
-            f"No price table {path}: run in the project's folder, name one with --prices, or drop "
-            "the limit (--budget, max_cost)."
-        )
-    return path
+    return arguments.prices or planning.PRICES_FILE

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from beampose.core import files, storage
@@ -15,18 +14,14 @@ def plan(arguments: argparse.Namespace) -> int:
     from beampose.pipelines import planning
 
     config = command_line.config(arguments)
-    prices = arguments.prices
-    if prices is None and Path(planning.PRICES_FILE).is_file():
-        prices = planning.PRICES_FILE
+    prices = command_line.price_table(arguments)
     found = planning.plan(config, prices)
     print(planning.describe(found))
-    if found.cloud is None:
-        print("Dataflow  no price table: run in the project's folder, or --prices FILE")
     if arguments.cloud:
         from beampose.pipelines.cloud import cloud_settings, pricing
 
         cloud = cloud_settings.load(arguments.cloud)
-        table = planning.read_prices(command_line.price_table(arguments))
+        table = planning.read_prices(prices)
         print(pricing.describe(pricing.costs(found, cloud, table), table))
     print(f"plan: {planning.save(found, config)}")
     return 0

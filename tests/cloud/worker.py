@@ -11,8 +11,6 @@ from pathlib import Path
 
 import fsspec
 
-OURS = ("trainer", "preprocess", "pipelines")
-
 
 def main(staging: str, folder: str) -> None:
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
@@ -21,10 +19,10 @@ def main(staging: str, folder: str) -> None:
     staged.mkdir()
     for file in system.find(root):
         system.get_file(file, str(staged / file.rpartition("/")[2]))
-    packages = sorted(str(file) for file in staged.glob("*.tar.gz"))
+    packages = sorted(str(file) for file in staged.glob("*.whl"))
     installed = Path(folder, "installed")
     command = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-deps"]
-    command += ["--no-build-isolation", "--target", str(installed), *packages]
+    command += ["--target", str(installed), *packages]
     subprocess.run(command, check=True)
     # An installation for development stands in the way of the staged packages.
     sys.meta_path = [f for f in sys.meta_path if "editable" not in str(getattr(f, "__module__", f))]
@@ -54,8 +52,8 @@ def run(file: Path, counters: Path, installed: Path) -> None:
             [[c.key.metric.namespace, c.key.metric.name, c.key.step, c.committed] for c in found]
         )
     )
-    loaded = {name: sys.modules[name].__file__ for name in OURS if name in sys.modules}
-    strays = [file for file in loaded.values() if not str(file).startswith(str(installed))]
+    loaded = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "beampose"]
+    strays = [file for file in loaded if not str(file).startswith(str(installed))]
     assert loaded and not strays, f"not from the staged packages: {strays}"
 
 

@@ -193,7 +193,7 @@ def assert_same_metrics(found, wanted):
         assert found["test"][name] == pytest.approx(wanted["test"][name], rel=1e-4)
 
 
-def test_a_training_runs_on_vertex_from_its_archive(trained, buckets, vertex, tmp_path, capsys):
+def test_a_training_runs_on_vertex_from_its_wheel(trained, buckets, vertex, tmp_path, capsys):
     fake, ours = vertex(), trained["pose"]
     cloud = write_cloud(
         tmp_path,
@@ -240,8 +240,8 @@ def check_custom_job(job, output):
     assert pool["machineSpec"]["acceleratorCount"] == 1
     assert int(pool["replicaCount"]) == 1
     assert pool["containerSpec"]["imageUri"] == CLOUD["image"]
-    archive, digest, flag, config = pool["containerSpec"]["args"]
-    assert archive.startswith(f"{output}/jobs/") and archive.endswith(".tar.gz")
+    wheel, digest, flag, config = pool["containerSpec"]["args"]
+    assert wheel.startswith(f"{output}/jobs/") and wheel.endswith("-py3-none-any.whl")
     assert len(digest) == 64 and flag == "--config" and config.endswith("/config.yaml")
 
 

@@ -14,7 +14,7 @@ from beampose.pipelines import cli
 from beampose.pipelines.cloud import flex_template
 
 ROOT = Path(__file__).parents[2]
-METADATA = json.loads((ROOT / "configs/flex_template.json").read_text(encoding="utf-8"))
+METADATA = json.loads((ROOT / "pipelines/cloud/flex_template.json").read_text(encoding="utf-8"))
 IMAGE = "europe-west4-docker.pkg.dev/zoo/beampose/beampose:1-cpu"
 
 

@@ -9,8 +9,6 @@ from beampose.pipelines import cli, planning
 from beampose.pipelines.features import feature_job
 from beampose.trainer.feature_store import Index
 
-PRICES = str(Path(__file__).parent.parent.parent / "configs/prices.yaml")
-
 
 @pytest.mark.parametrize("kind", ["pose", "crops"])
 def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_path):
@@ -21,7 +19,7 @@ def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_pa
         output=str(tmp_path / "out"),
         features=dataclasses.replace(loaded.features, copies=copies),
     )
-    found = planning.plan(fresh, PRICES)
+    found = planning.plan(fresh, planning.PRICES_FILE)
     assert found.new_store
     assert found.features_seconds > planning.START["store"]
     assert found.train_seconds > planning.START["train"]
@@ -37,9 +35,13 @@ def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_pa
     assert "Dataflow  1 workers" in planning.describe(found)
 
 
-def test_the_verb_prints_and_keeps_the_plan(pose_file, capsys):
-    assert cli.main(["plan", str(pose_file), "--prices", PRICES]) == 0
+def test_the_verb_prints_and_keeps_the_plan_from_any_folder(
+    pose_file, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["plan", str(pose_file)]) == 0
     out = capsys.readouterr().out
+    assert "Dataflow  1 workers" in out
     assert "12 labeled" in out
     assert "on this machine" in out
     assert (pose_file.parent / "out/plan.json").is_file()

@@ -24,7 +24,7 @@ def test_its_configs_load(tmp_path):
         assert experiment.load(tmp_path / "my.yaml").output.startswith(tmp_path.as_posix())
 
 
-OTHERS = {"prices.yaml", "cloud.yaml", "search.yaml"}
+OTHERS = {"cloud.yaml", "search.yaml"}
 EXPERIMENTS = sorted(f for f in (ROOT / "configs").glob("*.yaml") if f.name not in OTHERS)
 
 
