@@ -3,31 +3,33 @@
 Answers, and what Pub/Sub, which carries the events, makes of them:
   200  the upload has its verdict, now or from before: never sent again.
   204  not an upload, such as what this service itself writes: never sent again.
-  400  not an event as Eventarc sends it. 413, 411: a body that no event has.
+  400  not an event as Eventarc sends it. 411, 413: a body without a length, or too long for one.
   429  this or another handler is working on it: sent again later. Not 200, because an acknowledged
        event is gone: if that handler dies, the event sent again is what finds and replaces it.
   503  it could not be finished, through no fault of the upload: sent again later.
 """
 
-import json
 import logging
 import os
 import re
 import signal
 import sys
 import threading
-import types
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import waitress
+from cloudevents.http import from_http
+from flask import Flask, Response, request
 
 from beampose.pipelines.cloud import upload_recipe, upload_run, upload_status
 
 LOG = logging.getLogger(__name__)
 FINALIZED = "google.cloud.storage.object.v1.finalized"
-STRUCTURED = "application/cloudevents+json"
 # Eventarc's events are at most 512 kB.
 _LONGEST_BODY = 1_000_000
+# One works on an upload, the others say that it is busy.
+_THREADS = 4
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _RETRY_AFTER = 60
 
@@ -55,18 +57,12 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
       ValueError: it is none, or not about an object.
     """
     try:
-        values = json.loads(body)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ValueError("the body is not JSON") from None
-    kind = headers.get("ce-type")
-    if (headers.get("content-type") or "").partition(";")[0].strip().lower() == STRUCTURED:
-        if not isinstance(values, dict):
-            raise ValueError("the body is not a CloudEvent")
-        kind, values = values.get("type"), values.get("data")
-    if not isinstance(kind, str) or not kind:
-        raise ValueError(f"not a CloudEvent: neither a ce-type header nor {STRUCTURED}")
+        read = from_http(headers, body)
+    except Exception as error:  # The library lets through what JSON and Python raise, too.
+        raise ValueError(f"not a CloudEvent: {type(error).__name__}") from error
+    kind, values = read["type"], read.get_data()
     if kind != FINALIZED:
-        return Event(kind, "", "", "")
+        return Event(str(kind), "", "", "")
     if not isinstance(values, dict):
         raise ValueError("the event holds no object")
     found = [values.get(key) for key in ("bucket", "name", "generation")]
@@ -74,7 +70,7 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     bucket, name, generation = (str(v) if isinstance(v, (str, int)) else "" for v in found)
     if not _BUCKET.fullmatch(bucket) or not name or not re.fullmatch(r"[0-9]{1,20}", generation):
         raise ValueError("the event must hold bucket, name and generation")
-    return Event(kind, bucket, name, generation)
+    return Event(FINALIZED, bucket, name, generation)
 
 
 class Service:
@@ -141,48 +137,45 @@ class Service:
         return Answer(200, f"{place}: {found.state}")
 
 
-def serve(service: Service, port: int, host: str = "") -> ThreadingHTTPServer:
-    """A server bound to a port (0: a free one), to be run by `serve_forever`."""
+def application(service: Service) -> Flask:
+    """The service as WSGI; every path is the same."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _LONGEST_BODY
 
-    class Bound(BaseHTTPRequestHandler):
-        # A client that sends half a body must not hold a thread for ever.
-        timeout = 60
+    @app.get("/", defaults={"path": ""})
+    @app.get("/<path:path>")
+    def about(path: str) -> Response:
+        return _response(Answer(200, "beampose takes storage events by POST"))
 
-        def log_message(self, format: str, *args: Any) -> None:
-            LOG.debug(format, *args)
+    @app.post("/", defaults={"path": ""})
+    @app.post("/<path:path>")
+    def take(path: str) -> Response:
+        if request.content_length is None:
+            return _response(Answer(411, "the length of the body must be given"))
+        return _response(service.answer(request.headers, request.get_data()))
 
-        def do_GET(self) -> None:
-            self._send(Answer(200, "beampose takes storage events by POST"))
+    return app
 
-        def do_POST(self) -> None:
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal():
-                self._send(Answer(411, "the length of the body must be given"))
-            elif int(length) > _LONGEST_BODY:
-                self._send(Answer(413, "the body is too long for an event"))
-            else:
-                body = self.rfile.read(int(length))
-                # http.server's headers are found in any case.
-                self._send(service.answer(self.headers, body))  # pyright: ignore[reportArgumentType]
 
-        def _send(self, answer: Answer) -> None:
-            body = f"{answer.text}\n".encode() if answer.text else b""
-            try:
-                self.send_response(answer.status)
-                if answer.status in (429, 503):
-                    self.send_header("Retry-After", str(_RETRY_AFTER))
-                self.send_header("Content-Type", "text/plain; charset=utf-8")
-                if answer.status != 204:
-                    self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except ConnectionError:
-                # Pub/Sub waits ten minutes at most; the event sent again will be answered.
-                LOG.info("The sender did not wait for the answer: %s", answer.text)
+def _response(answer: Answer) -> Response:
+    made = Response(f"{answer.text}\n" if answer.text else "", answer.status, mimetype="text/plain")
+    if answer.status in (429, 503):
+        made.headers["Retry-After"] = str(_RETRY_AFTER)
+    return made
 
-    server = ThreadingHTTPServer((host, port), Bound)
-    server.daemon_threads = True
-    return server
+
+def serve(service: Service, port: int, host: str = "0.0.0.0"):  # noqa: S104
+    """A server bound to a port (0: a free one), to be run by its `run`."""
+    return waitress.create_server(
+        application(service),
+        host=host,
+        port=port,
+        threads=_THREADS,
+        max_request_body_size=_LONGEST_BODY,
+        # A client that sends half a body must not hold a connection for ever.
+        channel_timeout=60,
+        ident=None,
+    )
 
 
 def from_environment(environment: Mapping[str, str]) -> Service:
@@ -218,19 +211,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     server = serve(service, int(port))
-
-    def stop(signum: int, frame: types.FrameType | None) -> None:
-        # An upload in work stays silent from now on, and the event sent again takes it over.
-        threading.Thread(target=server.shutdown).start()
-
-    signal.signal(signal.SIGTERM, stop)
+    # An upload in work stays silent from then on, and the event sent again takes it over.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     LOG.info("Listening on port %s.", port)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        LOG.info("Stopped.")
-    finally:
-        server.server_close()
+    server.run()  # Until SIGTERM or Ctrl-C, which it takes as its end.
     return 0
 
 

@@ -16,6 +16,8 @@ from uploads import BROKEN, QUICK, TINY, broken, never, quick, zipped
 
 from beampose.pipelines.cloud import event_service, publish, upload_run
 
+STRUCTURED = "application/cloudevents+json"
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -25,28 +27,41 @@ def project(tmp_path):
 @pytest.fixture
 def serving():
     """Starts services on free ports; gives a function that posts to one."""
-    servers = []
+    servers = {}
 
     def start(settings=QUICK, **options):
-        server = event_service.serve(event_service.Service(settings, **options), 0, "localhost")
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        return lambda **how: post(server.server_address[1], **how)
+        server = event_service.serve(event_service.Service(settings, **options), 0, "127.0.0.1")
+        servers[server] = threading.Thread(target=server.run, daemon=True)
+        servers[server].start()
+        return lambda **how: post(server.effective_port, **how)
 
     yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    for server, thread in servers.items():
+        server.trigger.pull_trigger(server.close)  # In the thread of the server.
+        thread.join(10)
+        assert not thread.is_alive()
+        server.task_dispatcher.shutdown()
 
 
 def post(port, *, body, headers=None):
     connection = http.client.HTTPConnection("localhost", port, timeout=300)
     try:
-        connection.request("POST", "/", body, headers or {})
+        connection.putrequest("POST", "/")
+        headers = {"Content-Length": str(len(body)), **(headers or {})}
+        for name, value in headers.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(body.encode())
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def binary(kind=event_service.FINALIZED):
+    """Headers of a CloudEvent in binary mode."""
+    headers = {"ce-type": kind, "ce-id": "1", "ce-specversion": "1.0", "ce-source": "//storage"}
+    return {**headers, "Content-Type": "application/json"}
 
 
 def event(buckets, address, *, structured=False, kind=event_service.FINALIZED):
@@ -56,10 +71,9 @@ def event(buckets, address, *, structured=False, kind=event_service.FINALIZED):
     data = {"kind": "storage#object", "bucket": bucket, "name": name, "generation": generation}
     if structured:
         body = {"specversion": "1.0", "type": kind, "source": "//storage", "id": "1", "data": data}
-        headers = {"Content-Type": "application/cloudevents+json; charset=utf-8"}
+        headers = {"Content-Type": f"{STRUCTURED}; charset=utf-8"}
         return {"body": json.dumps(body), "headers": headers}
-    headers = {"ce-type": kind, "ce-id": "1", "ce-specversion": "1.0", "ce-source": "//storage"}
-    return {"body": json.dumps(data), "headers": {**headers, "Content-Type": "application/json"}}
+    return {"body": json.dumps(data), "headers": binary(kind)}
 
 
 @pytest.mark.parametrize("structured", [False, True])
@@ -109,20 +123,24 @@ def test_a_service_takes_events_of_its_bucket_and_prefix_alone(serving, buckets,
 @pytest.mark.parametrize(
     ("body", "headers", "code"),
     [
-        ("{", {"ce-type": event_service.FINALIZED}, 400),
-        ("[]", {"ce-type": event_service.FINALIZED}, 400),
-        ("{}", {"ce-type": event_service.FINALIZED}, 400),
-        ('{"bucket": "lab", "name": "incoming/a.zip"}', {"ce-type": event_service.FINALIZED}, 400),
+        ("{", binary(), 400),
+        ("[]", binary(), 400),
+        ("{}", binary(), 400),
+        ('{"bucket": "lab", "name": "incoming/a.zip"}', binary(), 400),
         (
             '{"bucket": "lab", "name": "incoming/a.zip", "generation": "../1"}',
-            {"ce-type": event_service.FINALIZED},
+            binary(),
             400,
         ),
         ('{"bucket": "lab"}', {}, 400),
-        ("[]", {"Content-Type": event_service.STRUCTURED}, 400),
-        ("[" * 100_000, {"ce-type": event_service.FINALIZED}, 400),
+        ("[]", {"Content-Type": STRUCTURED}, 400),
+        ("[" * 100_000, binary(), 400),
+        ("{}", {**binary(), "ce-specversion": "7"}, 400),
+        ("{}", {"ce-type": event_service.FINALIZED}, 400),
+        ('{"specversion": {}}', {"Content-Type": STRUCTURED}, 400),
         (" ", {"Content-Length": "1000001"}, 413),
-        (" ", {"Content-Length": "many"}, 411),
+        (" ", {"Content-Length": "many"}, 400),
+        ("", {"Content-Length": None}, 411),
     ],
 )
 def test_what_is_no_event_is_refused(serving, buckets, body, headers, code):
@@ -195,7 +213,7 @@ def test_the_service_runs_by_itself_and_ends_when_told_to(tmp_path):
             for line in process.stderr:
                 if "Listening" in line:
                     break
-            assert post(port, body="{}", headers={"ce-type": "other"})[0] == 204
+            assert post(port, body="{}", headers=binary("other"))[0] == 204
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
         finally:
