@@ -9,9 +9,10 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineRunner
 
 
-class LocalRunner(fn_runner.FnApiRunner):
+class LocalRunner(PipelineRunner):
     """FnApiRunner by its own name.
 
     A bare DirectRunner first tries to download another runner's binary, and FnApiRunner asked for
@@ -20,10 +21,9 @@ class LocalRunner(fn_runner.FnApiRunner):
 
     def run_pipeline(self, pipeline, options):
         encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
-        self._provision_info = fn_runner.ExtendedProvisionInfo(
-            beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-        )
-        return super().run_pipeline(pipeline, options)
+        provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
+        runner = fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
+        return runner.run_pipeline(pipeline, options)
 
 
 LOG = logging.getLogger(__name__)

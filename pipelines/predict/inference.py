@@ -1,13 +1,10 @@
-"""Runs a SavedModel on frames: our own handler on its signatures, in fixed batches."""
+"""Runs a SavedModel on frames: by its signatures, in fixed batches."""
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from apache_beam.ml.inference import utils
-from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 from apache_beam.utils import shared
 
 from beampose.core import storage
@@ -15,8 +12,8 @@ from beampose.trainer import frame_predictor
 from beampose.trainer.frame_predictor import FramePredictor
 
 
-class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredictor]):
-    """Beam model handler for our SavedModels: elements are uint8 (height, width, 3) frames.
+class SavedModelHandler:
+    """Runs one of our SavedModels on uint8 (height, width, 3) frames.
 
     Beam's own TensorFlow handlers load Keras files and fail with Keras 3.
 
@@ -27,7 +24,6 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
     """
 
     def __init__(self, folder: str, batch_size: int, signature: str = "frames"):
-        super().__init__(min_batch_size=batch_size, max_batch_size=batch_size)
         self._folder = folder
         self._signature = signature
         self.batch_size = batch_size
@@ -35,24 +31,11 @@ class SavedModelHandler(ModelHandler[np.ndarray, PredictionResult, FramePredicto
     def load_model(self) -> FramePredictor:
         return FramePredictor(self._folder, self._signature)
 
-    def run_inference(
-        self,
-        batch: Sequence[np.ndarray],
-        model: FramePredictor,
-        inference_args: dict[str, Any] | None = None,
-    ) -> Iterator[PredictionResult]:
-        outputs = self.outputs(batch, model)
-        return iter(utils._convert_to_result(batch, outputs, self._folder))
-
     def outputs(
         self, batch: Sequence[np.ndarray], model: FramePredictor, signature: str = ""
     ) -> dict[str, np.ndarray]:
         """Outputs of a batch of at most `batch_size` frames of one size, by name."""
         return frame_predictor.outputs(model, batch, self.batch_size, signature)
-
-    def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:
-        # The inherited way pickles the whole batch to measure it.
-        return sum(frame.nbytes for frame in batch)
 
     def acquire(self, handle: shared.Shared) -> FramePredictor:
         """The model of this process, loaded once."""

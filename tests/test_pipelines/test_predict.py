@@ -10,13 +10,9 @@ import fakes
 import numpy as np
 import pandas as pd
 import pytest
-from apache_beam import Pipeline
-from apache_beam.ml.inference.base import RunInference
-from apache_beam.testing.util import assert_that
 
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
-from beampose.pipelines.beam_runner import LocalRunner
 from beampose.pipelines.predict import manifest, pose_predictor, prediction_job
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
@@ -202,21 +198,3 @@ def test_ranges_cover_a_video_once_and_one_decoder_reads_those_without_times(fil
     assert cut(video, range(30), 7) == [[end] for end in ends]
     assert cut(video._replace(times=()), range(30), 7) == [ends]
     assert cut(video, range(0, 30, 4), 8) == [[(0, 5)], [(8, 13)], [(16, 21)], [(24, 29)]]
-
-
-def test_the_handler_works_in_beams_own_inference_step(trained):
-    frames = [np.full((64, 96, 3), value, np.uint8) for value in range(5)]
-
-    def check(results):
-        assert len(results) == 5
-        assert {r.inference["keypoints"].shape for r in results} == {(1, 3, 2)}
-
-    import apache_beam as beam
-
-    with Pipeline(runner=LocalRunner()) as pipeline_:
-        found = (
-            pipeline_
-            | beam.Create(frames)
-            | RunInference(SavedModelHandler(trained["pose"].model, 2))
-        )
-        assert_that(found, check)
