@@ -12,7 +12,7 @@ LOCAL = "LocalRunner"
 
 
 class NetworkOptions(PipelineOptions):
-    """What the steps that run a network need, and no other step."""
+    """Options of the steps that run a network."""
 
     @classmethod
     def _add_argparse_args(cls, parser):
@@ -58,7 +58,7 @@ def parse(words: Sequence[str]) -> PipelineOptions:
 
 
 def is_local(options: PipelineOptions) -> bool:
-    """Whether the job runs in this process."""
+    """Returns True if the job runs in this process."""
     return options.view_as(StandardOptions).runner == f"{LocalRunner.__module__}.{LOCAL}"
 
 

@@ -62,7 +62,7 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
 
 
 def _plain(error: Exception) -> Exception:
-    """What a step raised, instead of Beam's text about it."""
+    """Error that a step raised, without Beam's text around it."""
     inner = error
     while (deeper := inner.__cause__ or inner.__context__) and isinstance(deeper, Exception):
         inner = deeper

@@ -1,4 +1,4 @@
-"""What an experiment will take, before anything is spent: images, bytes, seconds, money."""
+"""Plan of an experiment before anything is spent: images, bytes, seconds, money."""
 
 import os
 import time
@@ -107,7 +107,7 @@ def plan(config: Config, prices: str | None) -> Plan:
 
 
 def describe(found: Plan) -> str:
-    """A plan for people."""
+    """Describes a plan in human-readable lines."""
     lines = [
         f"images    {found.images} labeled ({found.train} train, {found.test} test), "
         f"{found.copies} augmented copies: {found.images + found.copies} to embed at most "

@@ -1,4 +1,4 @@
-"""How far bodyparts lie from each other, and labels that put one where it does not belong."""
+"""Distances between bodyparts, and labels that put a bodypart where it does not belong."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -101,7 +101,7 @@ def oddities(keypoints: np.ndarray) -> list[Oddity | None]:
 
 
 def _deviations(between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How odd each distance is, NaN where that cannot be said; and the usual distances."""
+    """Deviation of each distance, NaN where it is unknown; and the usual distances."""
     score = np.full(between.shape, np.nan)
     usual = np.full(between.shape[1:], np.nan)
     for i, j in np.ndindex(*usual.shape):

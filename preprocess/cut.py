@@ -13,7 +13,7 @@ MAX_PAD = 2.0
 
 
 class Rule(NamedTuple):
-    """How a crop is cut.
+    """Rule for cutting a crop.
 
     Attributes:
       pad: added on every side, as a share of the box's width (left, right) and height.
@@ -61,7 +61,7 @@ def from_values(values: Any, where: str) -> Rule:
     """A rule from plain values.
 
     Args:
-      where: what they stand in, for people.
+      where: the file they are in, human-readable.
 
     Raises:
       ValueError: they are none.

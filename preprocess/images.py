@@ -77,7 +77,7 @@ def load(address: str, *, once: bool = False) -> tuple[np.ndarray, int]:
 
 
 def readers(addresses: Iterable[str], most: int) -> int:
-    """How many threads may read images at once, in the order given.
+    """Number of threads that may read images at once, in the order given.
 
     One where they are frames of videos: a decoder has threads of its own, and if a later frame is
     asked for first, it must go back.

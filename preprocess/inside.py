@@ -36,7 +36,7 @@ _SAYS_ORDER = 1.4
 
 
 class Place(NamedTuple):
-    """Where an image lies: a frame of a video, or row `number` of `dataset`."""
+    """Location of an image: a frame of a video, or row `number` of `dataset`."""
 
     file: str
     number: int
@@ -80,7 +80,7 @@ def frame(place: Place, *, once: bool = False) -> np.ndarray:
 
 
 def stored(place: Place) -> tuple[bytes | np.ndarray, bool]:
-    """What stands in an h5 file, an image file's bytes or pixels, and whether blue comes first.
+    """Reads an image of an h5 file: bytes or pixels, and True if blue comes first.
 
     Raises:
       FileNotFoundError: no such file.
@@ -153,10 +153,10 @@ class _Film:
         return found.pixels
 
     def _decoded(self, number: int) -> videos.Frame:
-        behind = self._next is None or number < self._next
+        passed = self._next is None or number < self._next
         far = self._next is not None and number - self._next > _FORWARD
         # Without timestamps a seek means decoding from the start: then it only goes forward.
-        if behind or (far and self._video.times):
+        if passed or (far and self._video.times):
             self._frames = videos.read(self._video, number, self._video.count)
         for frame in self._frames:
             self._next = frame.index + 1

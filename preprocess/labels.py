@@ -109,7 +109,7 @@ def choose_bodyparts(labels: Labels, bodyparts: Sequence[str], file: str) -> Lab
     missing = [name for name in bodyparts if name not in labels.bodyparts]
     what = "bodypart {!r} is not labeled here"
     notes = [Problem(WARNING, file, 0, "", what.format(name)) for name in missing]
-    # The column behind the last holds what is missing.
+    # The column after the last holds what is missing.
     order = [*map({n: i for i, n in enumerate(labels.bodyparts)}.get, bodyparts)]
     places = [len(labels.bodyparts) if i is None else i for i in order]
     items = []

@@ -15,7 +15,7 @@ MOST = 1000
 
 
 class Motion(NamedTuple):
-    """How moving things become boxes.
+    """Settings for turning motion into boxes.
 
     Attributes:
       learning_rate: share of a new frame in the background.

@@ -1,4 +1,4 @@
-"""Which frames to label: evenly drawn, or one of each kind of frame. Vectors in, positions out.
+"""Selects frames to label: evenly spaced, or one of each kind. Vectors in, positions out.
 
 Everything is drawn from a generator that is passed in: the same seed picks the same frames.
 """
@@ -32,7 +32,7 @@ def span(count: int, start: float, stop: float | None, fps: float = 0.0) -> tupl
       fps: needed for seconds.
 
     Raises:
-      ValueError: an empty or backward part, one behind the video's end, or seconds without fps.
+      ValueError: an empty or backward part, one after the video's end, or seconds without fps.
     """
     check_part(start, stop)
     if max(start, stop or 0.0) <= 1:
@@ -145,7 +145,7 @@ def by_core_set(
 
 
 def unseen(vectors: np.ndarray, labeled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which frames (bool) are no near-duplicate of a labeled image."""
+    """Frames (bool) that are no near-duplicate of a labeled image."""
     if not len(labeled) or len(vectors) < 2:
         return np.ones(len(vectors), bool)
     a, b = rng.integers(len(vectors), size=(2, _PAIRS))

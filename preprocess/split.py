@@ -1,4 +1,4 @@
-"""Which labeled images are held out: from a hash and a seed, the same on every machine."""
+"""Split into train and test: from a hash and a seed, the same on every machine."""
 
 import hashlib
 import re

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Ranges(NamedTuple):
-    """How far a copy may differ: degrees, shares of size and contrast, blur sigma in pixels."""
+    """Ranges of a copy's changes: degrees, shares of size and contrast, blur sigma in pixels."""
 
     rotation: float
     zoom: float

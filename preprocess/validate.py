@@ -76,7 +76,7 @@ def inspect(
 
 
 def outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Which keypoints (..., 2) lie outside an image; NaN does not."""
+    """Marks keypoints (..., 2) that lie outside an image; NaN does not."""
     beyond = (keypoints < 0) | (keypoints >= np.array([width, height]))
     return cast(np.ndarray, beyond.any(axis=-1))
 
@@ -101,7 +101,7 @@ def report(
 
 
 def choose(inspections: Sequence[Inspection]) -> int:
-    """Which of several items with the same pixels stays: the first of the source.
+    """Chooses which of several items with the same pixels stays: the first of the source.
 
     Only one stays, so that no image is in train and test at once; and it is the first, so that a
     copy that is added later changes nothing.

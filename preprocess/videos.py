@@ -28,7 +28,7 @@ _UNREADABLE = (av.FFmpegError, OSError, ValueError)
 
 
 class Video(NamedTuple):
-    """What an index pass over the packets found.
+    """Index of a video, from a pass over its packets.
 
     Attributes:
       path: as given.
@@ -211,7 +211,7 @@ def _decode(
         stop = min(stop, video.first + len(video.times))
     if start >= stop:
         return
-    # A seek may land behind the frames asked for: on the key frame they precede (open groups of
+    # A seek may land after the frames asked for: on the key frame they precede (open groups of
     # pictures, B-frames in avi), or between key frames (mpeg and transport streams).
     origins = [start - back for back in _BACKS if start > back] if video.times else []
     for origin in [*origins, 0]:
@@ -227,7 +227,7 @@ def _decode(
 def _decode_from(
     video: Video, origin: int, start: int, stop: int, only: Container[int] | None
 ) -> Iterator[tuple[int, np.ndarray | None]]:
-    """What a decoder gives inside a range if it starts at the key frame before `origin`."""
+    """Decodes the frames of a range, starting at the key frame before `origin`."""
     numbers: dict[int | None, int] | None = None
     if video.times:
         numbers = {time: video.first + i for i, time in enumerate(video.times)}
@@ -271,7 +271,7 @@ def _opened(path: str) -> Iterator[Any]:
 
 
 def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:
-    """What the decoder gives; it goes on behind damaged packets unless `strict`."""
+    """Decodes frames; continues after damaged packets unless `strict`."""
     stream = container.streams.video[0]
     for packet in container.demux(stream):
         try:

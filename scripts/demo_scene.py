@@ -32,7 +32,7 @@ class Walk(NamedTuple):
 
 
 class Take(NamedTuple):
-    """What stays the same from frame to frame; pictures are float32 from 0 to 1, RGB."""
+    """Constants of a film; pictures are float32 from 0 to 1, RGB."""
 
     seeds: tuple[int, int]
     walk: Walk
@@ -112,7 +112,7 @@ def beside(points: np.ndarray, size: float, at: float, aside: float) -> complex:
 
 
 def keypoints(walk: Walk, frame: int) -> np.ndarray:
-    """Where the bodyparts are, (4, 2), seen or not."""
+    """Positions of the bodyparts, (4, 2), visible or not."""
     points, size = spine(walk, frame), walk.length[frame]
     places = np.array([beside(points, size, *place) for place in BODYPARTS.values()])
     return xy(places).round(3)

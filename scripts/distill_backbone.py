@@ -327,7 +327,7 @@ class Distillation:
         from beampose.trainer import backbone_weights, compact
 
         if not all(math.isfinite(float(np.sum(v))) for v in self.student.get_weights()):
-            sys.exit("The weights left the numbers: lower --learning-rate.")
+            sys.exit("The weights became NaN or infinite: lower --learning-rate.")
         folded = compact.fold(self.trained)
         backbone_weights.save_npz(folded, out)
         again = compact.build()

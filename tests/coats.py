@@ -1,10 +1,10 @@
-"""What the features under simulated animals' keypoints would be: coats, postures and noise."""
+"""Simulated features under animals' keypoints: coats, postures and noise."""
 
 import numpy as np
 
 
 def draw(rng, animals, *, bodyparts=9, dims=16, apart=1.0):
-    """How animals look, (animals, bodyparts, dims); they look the same if `apart` is 0."""
+    """Appearance of animals, (animals, bodyparts, dims); the same for all if `apart` is 0."""
     common = rng.normal(0, 2, (1, bodyparts, dims))
     return common + apart * rng.normal(0, 1, (animals, bodyparts, dims))
 

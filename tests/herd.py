@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Seen(NamedTuple):
-    """How well a detector sees: noise in pixels, and shares of points, animals and frames."""
+    """Errors of a detector: noise in pixels, and shares of points, animals and frames."""
 
     noise: float = 1.5
     points_lost: float = 0.1

@@ -33,7 +33,7 @@ def arguments(instruction):
 
 
 def copied():
-    """What the Dockerfile takes from the project."""
+    """Files that the Dockerfile takes from the project."""
     for rest in arguments("COPY"):
         if not rest.startswith("--from"):
             yield from rest.split()[:-1]

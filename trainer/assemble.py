@@ -25,7 +25,7 @@ _FRAGMENTS = 3
 
 
 class Rules(NamedTuple):
-    """What assembly must know of a model; `rules` reads it from the model's info.json.
+    """Assembly rules of a model; `rules` reads them from the model's info.json.
 
     Attributes:
       individuals: names of the rows, `single` the last if there are unique bodyparts.
@@ -82,7 +82,7 @@ def rules(info: Mapping[str, Any]) -> Rules:
 
 
 def facts(found: Rules) -> dict[str, Any]:
-    """What info.json keeps, under `assembly`, for `rules` to read; names and plain numbers."""
+    """Entry `assembly` of info.json, which `rules` reads: names and plain numbers."""
     names = found.bodyparts
     return {
         "animals": found.animals,
@@ -130,7 +130,7 @@ def gather(outputs: Mapping[str, np.ndarray], chosen: np.ndarray) -> np.ndarray:
 
 
 def choose(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
-    """Which peak is the bodypart of which individual, of one frame; as `assemble`.
+    """Assigns the peaks of one frame to bodyparts of individuals; returns as `assemble` does.
 
     Returns:
       int (individuals, bodyparts), the number of the peak, -1 = missing.

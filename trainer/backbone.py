@@ -18,7 +18,7 @@ _CELL_PAIR = 2 * STRIDE
 
 
 class Spec(NamedTuple):
-    """How to build one backbone. `taps` are layers at stride 4, 8 or 16, in channel order."""
+    """Specification of a backbone. `taps` are layers at stride 4, 8 or 16, in channel order."""
 
     build: Callable
     taps: tuple[tuple[str, int], ...]

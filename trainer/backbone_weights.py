@@ -24,7 +24,7 @@ BUILTIN = Path(__file__).parent / "builtin"
 
 
 class Published(NamedTuple):
-    """Where the weights of a backbone can be had.
+    """Published weights of a backbone.
 
     Attributes:
       imagenet: file below `HOME`, None if there are none.
@@ -72,7 +72,7 @@ def load(model, weights: str, published: Published) -> None:
 
     Args:
       weights: `imagenet`, `builtin`, `random:SEED`, a path or an address.
-      published: what stands behind the first two names.
+      published: the weights behind the first two names.
 
     Raises:
       OSError: the download failed; the text says what to do instead.
@@ -169,7 +169,7 @@ def _load_file(model, path: str) -> None:
 
 
 def _load_npz(model, path: str) -> None:
-    """What `save_npz` wrote."""
+    """Loads the weights that `save_npz` wrote."""
     try:
         with np.load(path, allow_pickle=False) as saved:
             arrays = {name: saved[name].view(ml_dtypes.bfloat16) for name in saved.files}

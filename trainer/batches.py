@@ -12,7 +12,7 @@ from beampose.trainer.schema import LabelRecord
 
 
 def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> Iterator[list[int]]:
-    """Which records each training step takes.
+    """Yields the records of each training step.
 
     Permutations of all records follow each other, each from (seed, epoch), and are cut into
     batches: every record comes once an epoch, and step `start` of a resumed run sees what it would

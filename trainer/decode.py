@@ -109,7 +109,7 @@ def peaks(
 
 
 def edge_costs(found: Peaks, paf: tf.Tensor, cell: tf.Tensor, edges: np.ndarray) -> tf.Tensor:
-    """How well the field along the line between two peaks points from one to the other.
+    """Scores how well the field along the line between two peaks points from one to the other.
 
     The mean of its component along the line, sampled at `SAMPLES` points from end to end (the line
     integral of Cao et al. 2017): 1 at best, 0 or less where no animal joins them, 0 where one of
@@ -210,7 +210,7 @@ def _vote(
     locref_stdev: float,
     agreed: float | None = None,
 ) -> tf.Tensor:
-    """Where the cells around each candidate (batch, bodyparts, count) say it lies: (…, 2).
+    """Averages where the cells around each candidate (batch, bodyparts, count) place it: (…, 2).
 
     With `agreed`, cells that mean a place farther than that from the peak cell's own do not vote:
     they speak of another animal.
@@ -240,7 +240,7 @@ def _vote(
 
 
 def _choose(place: tf.Tensor, likelihood: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
-    """Which candidate of each bodypart fits those of the others best, int32 (batch, bodyparts).
+    """Chooses each bodypart's candidate that fits the others best, int32 (batch, bodyparts).
 
     Every candidate in turn is taken for true, and each other bodypart chooses by its probability
     and its distance from it; the best such constellation wins. Then each bodypart chooses once

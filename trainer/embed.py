@@ -12,7 +12,7 @@ FEATURES = "features"
 
 
 def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dict:
-    """What decides the features of an image, apart from its pixels."""
+    """Recipe of a store: all that determines the features of an image, apart from its pixels."""
     shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
     return {
         "backbone": backbone.id,

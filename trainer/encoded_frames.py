@@ -65,7 +65,7 @@ def answers(
     batch_size: int,
     read: Callable[[dict[str, np.ndarray]], np.ndarray],
 ) -> np.ndarray:
-    """What a model says of whole images.
+    """Runs a model on whole images.
 
     Args:
       model: uint8 (batch, height, width, 3) to outputs by name, as `frames` of `trainer.models`.

@@ -92,7 +92,7 @@ def evaluate(config: Config) -> Evaluation:
 
 
 def _reader(task: str, rules: assemble.Rules | None):
-    """What `frames.answers` takes to read the model's outputs."""
+    """Returns the function with which `encoded_frames.answers` reads the model's outputs."""
     from beampose.trainer import encoded_frames
 
     if rules is not None:

@@ -19,7 +19,7 @@ LOST = 0.1
 
 
 class _Saved(tf.Module):
-    """What of a model goes into a SavedModel: TensorFlow's own variables, and nothing of Keras.
+    """Part of a model that goes into a SavedModel: TensorFlow's variables, nothing of Keras.
 
     Keras saves copies of its variables, which loaders outside of Python (TensorFlow Serving, C++)
     then fill instead of those that the graph reads.
@@ -191,7 +191,7 @@ def _verify_peaks(answer: dict, expected: dict, edges: np.ndarray, who: str) -> 
 
 
 def _moves(answer: dict, expected: dict, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far sure peaks of one image moved, in pixels, and how much their links changed."""
+    """Measures by how many pixels confident peaks of an image moved, and how links changed."""
     own, given = ({k: v.numpy()[0] for k, v in one.items()} for one in (expected, answer))
     sure = own["likelihood"] >= SURE
     distance = np.linalg.norm(own["peaks"][:, :, None] - given["peaks"][:, None], axis=-1)

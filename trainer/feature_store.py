@@ -17,7 +17,7 @@ Record = TypeVar("Record")
 
 
 class Place(NamedTuple):
-    """Where a record's bytes stand."""
+    """Location of a record's bytes."""
 
     shard: str
     offset: int

@@ -86,7 +86,7 @@ class Tuned:
         return self._task.loss_of(outputs, PoseBatch(None, *batch[1:]))  # pyright: ignore[reportAttributeAccessIssue]
 
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
-        """What the exported model would say of whole images, see `frames.answers`."""
+        """Predicts whole images as the exported model would, see `encoded_frames.answers`."""
         if not records:
             return self._task.predict(records, batch_size)
         return answers(self._answer, self._frames, records, batch_size, self._task.read)
@@ -95,10 +95,10 @@ class Tuned:
         return self._task.measure(records, predicted)
 
     def finish(self) -> None:
-        """What follows the last step: thresholds stay those of the head on stored features."""
+        """Ends a training: thresholds stay those of the head on stored features."""
 
     def facts(self) -> dict[str, Any]:
-        """What the model's info.json says of this task alone."""
+        """Entries of the model's info.json that only this task has."""
         return self._task.facts()
 
     def digest(self) -> str:
@@ -143,7 +143,7 @@ class Tuned:
         )
 
     def _pose_view(self, record: LabelRecord, changed: bool, rng: np.random.Generator) -> tuple:
-        """What `look` takes, and keypoints, cell, origin and inside of a window."""
+        """Arguments of `look`, and keypoints, cell, origin and inside of a window."""
         source = np.array([record.width, record.height], float)
         rows, columns = self.embedder.grid(record.height, record.width)  # pyright: ignore[reportArgumentType]
         size = np.array([columns, rows], float) * STRIDE
@@ -201,7 +201,7 @@ def finetune(
 
     Raises:
       FileNotFoundError: the dataset holds no frames, or lacks some.
-      ValueError: the batch cannot be shared by the devices, or the loss left the numbers.
+      ValueError: the batch cannot be shared by the devices, or the loss became NaN or infinite.
     """
     settings = config.train
     frames = require_frames(folder, dataset)

@@ -1,4 +1,4 @@
-"""Which pairs of bodyparts have a part affinity field: all of them, or a graph that is chosen."""
+"""Pairs of bodyparts that have a part affinity field: all of them, or a chosen graph."""
 
 from collections.abc import Sequence
 

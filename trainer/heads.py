@@ -49,7 +49,7 @@ def split_maps(outputs: tf.Tensor, bodyparts: int) -> tuple[tf.Tensor, tf.Tensor
 
 
 class AnimalMaps(NamedTuple):
-    """What a head for several animals says, each (batch, rows, columns, …).
+    """Maps from a multi-animal head, each (batch, rows, columns, …).
 
     Attributes:
       scoremap, locref: as of one animal, (…, bodyparts) logits and (…, bodyparts, 2).

@@ -59,7 +59,7 @@ def animals_metrics(
     unique: Sequence[int],
     identity: bool,
 ) -> dict[str, Any]:
-    """What `metrics.pose_metrics` gives, of predictions matched to labels, and more.
+    """Measures predictions matched to labels: those of `metrics.pose_metrics`, and more.
 
     Args:
       truth, predicted, animals: as in `match`.
@@ -171,7 +171,7 @@ def average_precision(
 
 
 def _hits(similarity: np.ndarray) -> np.ndarray:
-    """Whether each prediction takes a label at each threshold, (predictions, thresholds)."""
+    """Marks predictions that match a label at each threshold, (predictions, thresholds)."""
     labels, predictions = similarity.shape
     found = np.zeros((predictions, len(THRESHOLDS)), bool)
     for i, threshold in enumerate(THRESHOLDS):

@@ -1,4 +1,4 @@
-"""What is exported: image in, keypoints, peaks or class scores out, as modules of TensorFlow."""
+"""Exported models: image in, keypoints, peaks or class scores out, as TensorFlow modules."""
 
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
@@ -223,7 +223,7 @@ Model = PoseModel | AnimalsModel | CropModel
 
 
 def of_task(config: Config, embedder: embed.Embedder, task) -> Model:
-    """The model of an experiment: a trained task of `trainer.tasks` behind its embedder."""
+    """The model of an experiment: its embedder followed by a trained task of `trainer.tasks`."""
     if isinstance(task, Animals):
         return AnimalsModel(embedder, task.members, task.reading)
     if isinstance(task, single.Crops):

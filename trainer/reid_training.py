@@ -63,7 +63,7 @@ def train(training: Examples, held_out: Examples | None, settings: Reid) -> Trai
       held_out: of other tracklets than those of `training`; None keeps the last weights.
 
     Raises:
-      ValueError: no triplets, shapes that do not fit, or the loss left the numbers.
+      ValueError: no triplets, shapes that do not fit, or the loss became NaN or infinite.
     """
     training = _checked(training, "training")
     held_out = None if held_out is None else _checked(held_out, "held-out")

@@ -1,4 +1,4 @@
-"""What vectors under keypoints are like at large, so that what is special of one can be seen."""
+"""Scaling of the vectors under keypoints, so that what is special about one stands out."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Scaling(NamedTuple):
 
 
 def usable(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Which bodyparts tell anything: those present whose numbers are all finite, (n, bodyparts).
+    """Marks usable bodyparts: those present whose numbers are all finite, (n, bodyparts).
 
     Raises:
       ValueError: shapes do not fit.

@@ -101,7 +101,7 @@ def paf_targets(
 def identity_targets(
     keypoints: tf.Tensor, x: tf.Tensor, y: tf.Tensor, *, pos_dist_thresh: float
 ) -> tf.Tensor:
-    """Where each individual is, (batch, rows, columns, individuals): the union of its discs."""
+    """Maps of each individual, (batch, rows, columns, individuals): the union of its discs."""
     # An animal's own bodyparts are to its channel what animals are to a bodypart's.
     by_owner = tf.transpose(keypoints, (0, 2, 1, 3))
     discs, _ = pose_targets(by_owner, x, y, pos_dist_thresh=pos_dist_thresh, locref_stdev=1.0)

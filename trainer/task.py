@@ -1,4 +1,4 @@
-"""The trainer's door: `python -m trainer.task --config CONFIG.yaml`, on a laptop or Vertex AI."""
+"""Entry point of training: `python -m beampose.trainer.task --config CONFIG.yaml`."""
 
 import argparse
 import logging
@@ -33,7 +33,7 @@ RANDOM_NOTE = (
 
 
 class Folders(NamedTuple):
-    """Where a training reads and writes."""
+    """Folders that a training reads and writes."""
 
     dataset: str
     stores: str
@@ -43,7 +43,7 @@ class Folders(NamedTuple):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Arguments of the door. The AIP_ variables Vertex AI sets are their defaults."""
+    """Arguments of the entry point. The AIP_ variables that Vertex AI sets are their defaults."""
     made = argparse.ArgumentParser(prog="python -m beampose.trainer.task", description=__doc__)
     made.add_argument("--config", required=True, help="the experiment's YAML file")
     made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the door. Returns 0, or 2 after a message for people."""
+    """Runs the entry point. Returns 0, or 2 after a human-readable message."""
     arguments, rest = parser().parse_known_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

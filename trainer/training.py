@@ -88,7 +88,7 @@ class _Board:
 
 
 class _State:
-    """What a killed run needs to go on: weights, optimizer, history, best weights so far."""
+    """State a killed run needs to continue: weights, optimizer, history, best weights so far."""
 
     def __init__(self, trained: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer):
         # `variables` includes the state of dropout's random generators; `weights` does not.
@@ -154,7 +154,7 @@ def train(
       logs: folder for TensorBoard.
 
     Raises:
-      ValueError: nothing to train on, or the loss left the numbers.
+      ValueError: nothing to train on, or the loss became NaN or infinite.
     """
     keras.utils.set_random_seed(config.train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -195,7 +195,7 @@ def adamw(rate: float, steps: int, weight_decay: float) -> keras.optimizers.Opti
 
 
 def variables_of(task) -> list:
-    """What the gradient changes."""
+    """Variables that the gradient changes."""
     return [v for model in task.trained for v in model.trainable_variables]
 
 
@@ -213,10 +213,10 @@ def fit(
       batches: those from a step on; what a step sees must depend on its number alone.
       steps: of the whole run.
       strategy: where `run.task` and `run.optimizer` were made, if on several devices.
-      judge_start: evaluates before the first step too, so that weights nobody can better stay.
+      judge_start: evaluates before the first step too, so that already-best weights are kept.
 
     Raises:
-      ValueError: the loss left the numbers.
+      ValueError: the loss became NaN or infinite.
     """
     task, settings, held_out = run.task, run.settings, run.held_out
     state = _State(task.trained, run.optimizer)
@@ -357,7 +357,7 @@ def _evaluate(
 
 
 def _given_up(history: list[dict[str, Any]], task, settings: Train) -> bool:
-    """Whether the held-out score has not improved for `patience` evaluations."""
+    """Returns True if the held-out score has not improved for `patience` evaluations."""
     found = [task.sign * entry[task.score] for entry in history if task.score in entry]
     if not settings.patience or len(found) <= settings.patience:
         return False

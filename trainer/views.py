@@ -1,4 +1,4 @@
-"""What a step of finetuning sees of a frame: turned, zoomed, brightened, cut; points moved alike.
+"""Views of a frame for finetuning: turned, zoomed, brightened, cut; points moved alike.
 
 A view is drawn with NumPy, from a generator of random numbers and the labels alone, and looked at
 with TensorFlow. Points are x, y from the corner of the first pixel; pixels are those the network
@@ -67,7 +67,7 @@ def corner(points: np.ndarray, size: np.ndarray, side: int, rng: np.random.Gener
 
 
 def sampling(change: Change, first: np.ndarray) -> np.ndarray:
-    """Where the pixels of a window lie in the frame, float32 (8,), as `look` takes it.
+    """Transform from a window's pixels to the frame's, float32 (8,), as `look` takes it.
 
     Args:
       first: x and y of the window's first pixel in the changed frame.

@@ -1,4 +1,4 @@
-"""How fsspec reaches Google Cloud Storage; imported by every module that opens addresses."""
+"""Configures fsspec for Google Cloud Storage; every module that opens addresses imports it."""
 
 import os
 

@@ -25,7 +25,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def why(error: BaseException) -> str:
-    """What an error says; of a file that the system refuses also which one, and what to do."""
+    """Message of an error; where the system refuses a file, also which file and what to do."""
     if not isinstance(error, OSError) or not error.filename or error.errno is None:
         return str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -63,7 +63,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def is_address(path: str) -> bool:
-    """Whether `path` is an address such as gs://bucket/folder and not a local path."""
+    """Returns True for an address such as gs://bucket/folder, False for a local path."""
     return "://" in path
 
 

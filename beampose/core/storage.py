@@ -1,6 +1,6 @@
 """Folders that describe themselves (`info.json`) and say when they are whole (`COMPLETED`).
 
-Paths and bucket addresses (gs://bucket/folder) alike; the trainer's only door to storage.
+Paths and bucket addresses (gs://bucket/folder) alike; the trainer reaches storage only by this.
 """
 
 import contextlib

@@ -53,7 +53,7 @@ class TaskKind:
 
     @property
     def points(self) -> bool:
-        """Whether labels are keypoints; otherwise they are classes of whole images."""
+        """True if labels are keypoints, False if they are classes of whole images."""
         return self.labels == "bodyparts"
 
     @property
@@ -63,7 +63,7 @@ class TaskKind:
 
     @property
     def goal_words(self) -> str:
-        """How a search takes its goal: maximize or minimize."""
+        """Direction of a search: maximize or minimize."""
         return "minimize" if self.goal.endswith("_px") else "maximize"
 
 

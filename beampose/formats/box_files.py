@@ -47,7 +47,7 @@ class Boxes(NamedTuple):
 
 
 class FileBoxes(NamedTuple):
-    """Which boxes of a file count.
+    """Selection of the boxes of a file.
 
     Attributes:
       path: a file, a folder with a file for each video, or a pattern with `{video}`.

@@ -28,7 +28,7 @@ class Move(NamedTuple):
 
 
 def moves(root: str, wanted: Sequence[Reclass]) -> tuple[list[Move], dict[Reclass, str]]:
-    """Which file of a folder of crops goes where, and what cannot go, with the reason.
+    """Plans which file of a folder of crops moves where; lists what cannot move, with the reason.
 
     A crop goes to the folder of its new class beside that of its old one. One that is there
     already, with the same bytes, needs no move: a killed run is repeated.

@@ -1,4 +1,4 @@
-"""What DeepMeerkat 3 reviews: a folder for each video with annotations.csv and parameters.csv.
+"""Writes DeepMeerkat 3's review folders: annotations.csv and parameters.csv for each video.
 
 Its Review window compares frames as text and counts them from 1, so they are plain integers. It
 finds the video by the row source_video of parameters.csv, which must be a local path.

@@ -44,13 +44,13 @@ class Detections(NamedTuple):
 
     @property
     def confidence(self) -> np.ndarray:
-        """How surely something is there, (n,): all but the score of class `negative`, if any."""
+        """Confidence (n,): 1 - the score of class `negative`, or without one the highest score."""
         if NEGATIVE in self.classes:
             return 1 - self.scores[:, self.classes.index(NEGATIVE)]
         return self.scores.max(axis=1, initial=0)
 
     def hits(self, threshold: float) -> np.ndarray:
-        """Which of them count, bool (n,): sure enough and not dismissed."""
+        """Detections that count, bool (n,): confident enough and not dismissed."""
         return (self.confidence >= threshold) & ~self.dismissed
 
     def only(self, chosen: np.ndarray) -> "Detections":
@@ -107,7 +107,7 @@ def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> No
 
 
 def read(file: storage.Address) -> Detections:
-    """What `write` wrote.
+    """Reads the file that `write` wrote.
 
     Raises:
       ValueError: it is no such file.

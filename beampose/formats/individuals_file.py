@@ -23,7 +23,7 @@ SLICE = 512
 
 
 class Head(NamedTuple):
-    """What the arrays are of.
+    """Header: the model, the video and the names that the arrays belong to.
 
     Attributes:
       scorer: as in the names of files.
@@ -132,7 +132,7 @@ class Individuals:
 
     @property
     def pieces(self) -> int:
-        """How many `each` gives."""
+        """Number of items that `each` yields."""
         return -(-self.count // SLICE)
 
     def whole(self, name: str) -> np.ndarray:

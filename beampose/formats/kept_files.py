@@ -10,7 +10,7 @@ from beampose.core import storage
 
 
 class File(NamedTuple):
-    """What a file shall hold.
+    """Content to write into a file.
 
     Attributes:
       same: what is there means the same, whatever its bytes.

@@ -71,7 +71,7 @@ def refuse_none(copied: Copied, labeled: int) -> None:
 
 
 def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:
-    """Where frames would go, before any is read; their sizes are not known."""
+    """Plans the files of frames before any is read; their sizes are not known."""
     return [Picture(frame, video, name, 0, 0) for frame, video, name in _named(frames)[0]]
 
 

@@ -42,7 +42,7 @@ _DEEPEST_PATH = 40
 
 
 class Limits(NamedTuple):
-    """What a zip may ask for.
+    """Limits on what a zip may contain.
 
     Attributes:
       bytes: of all members, unpacked.
@@ -121,7 +121,7 @@ def _checked(
 
 
 def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
-    # `filename` ends at a zero byte; what stands behind it would go unseen.
+    # `filename` ends at a zero byte; what follows it would go unseen.
     name = member.orig_filename
     if any(ord(letter) < 32 for letter in name):
         raise ValueError(f"member {_shown(member)} has control characters in its name")

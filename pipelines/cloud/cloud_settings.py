@@ -133,7 +133,7 @@ class Vertex:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """Where jobs run. `bucket` may name a folder of a bucket; results go below it.
+    """Settings of cloud jobs. `bucket` may name a folder of a bucket; results go below it.
 
     `max_cost` refuses jobs whose estimate is above it, in the currency of the price table.
     """
@@ -189,7 +189,7 @@ def load(path: str) -> Cloud:
 
 
 def is_stand_in(endpoint: str | None) -> bool:
-    """Whether an endpoint is a service on this machine, which takes no credentials."""
+    """Returns True if an endpoint is a service on this machine, which takes no credentials."""
     return endpoint is not None and endpoint.startswith(("http://localhost:", "http://127.0.0.1:"))
 
 

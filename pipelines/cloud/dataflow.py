@@ -10,7 +10,7 @@ GPU = "type:{};count:{};install-nvidia-driver"
 
 
 def job_name(verb: str, experiment: str) -> str:
-    """A name Dataflow takes: small letters, digits and dashes."""
+    """Name that Dataflow accepts: lowercase letters, digits and dashes."""
     words = re.sub(r"[^a-z0-9]+", "-", f"{verb}-{experiment}".lower()).strip("-")
     return f"beampose-{words[:40].strip('-')}-{time.strftime('%Y%m%d-%H%M%S')}"
 

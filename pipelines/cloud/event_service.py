@@ -199,7 +199,7 @@ def from_environment(environment: Mapping[str, str]) -> Service:
 
 
 def main() -> int:
-    """Serves on $PORT until it is told to stop. Returns 0, or 2 after a message for people."""
+    """Serves on $PORT until it is told to stop. Returns 0, or 2 after a human-readable message."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     port = os.environ.get("PORT", "8080")
     if not port.isdecimal():

@@ -1,8 +1,8 @@
-"""The door of the Flex Template: the launcher's words become a verb, whose job it starts.
+"""Entry point of the Flex Template: turns the launcher's words into a verb and starts its job.
 
 Dataflow's launcher runs this file with the template's parameters and Beam's options, each as
 --name=value. With --template_location it takes the job from the file written there and starts it
-itself, after this process has ended. So what a verb does behind its job is left undone, and is done
+itself, after this process has ended. So what a verb does after its job is left undone, and is done
 by the same verb without a template: it keeps all that the job did.
 """
 
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the door. Returns 0 once the job's file is written, or the verb's exit code."""
+    """Runs the entry point. Returns 0 once the job's file is written, or the verb's exit code."""
     made = parser()
     arguments, beam = made.parse_known_args(argv)
     videos, settings = _listed(arguments.videos), _listed(arguments.set)

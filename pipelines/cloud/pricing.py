@@ -1,4 +1,4 @@
-"""What a plan costs on Google Cloud, step by step, from a dated table; and the refusal above."""
+"""Cost of a plan on Google Cloud, step by step, from a dated table; refuses what costs too much."""
 
 import os
 from typing import Any, NamedTuple
@@ -55,7 +55,7 @@ def costs(found: Plan, cloud: Cloud, table: dict[str, Any], *, trials: int = 1) 
 
 
 def describe(found: dict[str, Cost], table: dict[str, Any]) -> str:
-    """Costs for people."""
+    """Describes costs in human-readable lines."""
     currency = table.get("currency", "USD")
     lines = [
         f"{one.step:<9} {one.amount:8.2f} {currency}  {one.what}"

@@ -1,4 +1,4 @@
-"""What a run made, put in its place: whole or not at all, without traces of where it was made."""
+"""Publishes a run's results, completely or not at all, without traces of where they were made."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ class Again(Exception):
 
 
 class Result(NamedTuple):
-    """What a run says of itself: figures for the status, and how many labels had problems."""
+    """Result of a run: figures for the status, and the number of labels that had problems."""
 
     metrics: dict[str, Any]
     problems: int
@@ -62,7 +62,7 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
 
 
 def found(journal: Journal) -> bool:
-    """Whether an earlier attempt published all but the word that it is done."""
+    """Returns True if an earlier attempt published everything but the mark that it is done."""
     if not (journal.folder / storage.COMPLETED).is_file():
         return False
     about = storage.read_json(journal.folder / storage.INFO)
@@ -99,7 +99,7 @@ def rejects(output: Path, work: Path, journal: Journal) -> int | None:
 
 
 def for_people(error: Exception, work: Path) -> str:
-    """What went wrong, without traces of the machine it went wrong on."""
+    """Human-readable error, without traces of the machine it happened on."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, (OSError, ValueError)):
         text = text.split(" [while running")[0]

@@ -77,7 +77,7 @@ def check(template: str | None, sets: Sequence[str]) -> None:
     """
     for one in sets:
         if one.partition("=")[0].strip() in _OF_THE_UPLOAD:
-            raise ValueError(f"--set {one}: this is given by each upload. Leave it away.")
+            raise ValueError(f"--set {one}: each upload sets this; leave it out.")
     only = experiment.read(template, "config file").get("task") if template else None
     for format, task in TASK_OF.items():
         if only in (None, task):
@@ -96,7 +96,7 @@ def _defaults(task: str, path: str) -> dict[str, Any]:
 
 
 def _template(template: str | None, task: str) -> dict[str, Any]:
-    """What a template says for any upload, its paths absolute."""
+    """Settings of a template for every upload, with absolute paths."""
     if template is None:
         return {}
     values = experiment.read(template, "config file")
@@ -124,7 +124,7 @@ def _beside(template: str, path: str) -> str:
 
 
 def _own(file: Path) -> dict[str, Any]:
-    """What a zip says of itself, if it may.
+    """Settings inside a zip, if it may have any.
 
     Raises:
       ValueError: it names a path or another section, or asks for too much.

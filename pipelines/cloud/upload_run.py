@@ -76,7 +76,7 @@ def run(config: Config, stage: Callable[[str], Any]) -> Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How uploads are worked on.
+    """Settings for processing uploads.
 
     Attributes:
       template: an experiment file whose settings hold for all uploads.
@@ -119,7 +119,7 @@ def process(
 
     Args:
       models: folder or address.
-      say: takes a line for people at each stage.
+      say: takes a human-readable line at each stage.
 
     Raises:
       Again: something else than the upload is at fault; its status is `interrupted`.

@@ -1,4 +1,4 @@
-"""Who works on an upload, and how far it is: claims that one of many gets, and `status.json`.
+"""Claims on uploads, of which one of many gets each, and `status.json`, which tells progress.
 
 An attempt is a file `claims/0001.json` that only one handler can create, on a disk and in a bucket.
 An attempt that was given up or has been silent for too long is followed by the next number, so no
@@ -38,7 +38,7 @@ class TakenOver(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """What `status.json` says. Times are UTC; `error` is for people."""
+    """Content of `status.json`. Times are UTC; `error` is human-readable."""
 
     state: str
     upload: str

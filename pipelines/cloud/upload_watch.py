@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Seen(NamedTuple):
-    """How a zip looked: the same bytes look the same, a file that grows does not."""
+    """Fingerprint of a zip at one time: equal for equal bytes, different while the file grows."""
 
     size: int
     changed: str
@@ -27,7 +27,7 @@ class Watch:
     Args:
       folder: where `incoming/` is.
       models: where results go; None means `<folder>/models`.
-      say: takes lines for people.
+      say: takes human-readable lines.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Watch:
         return False
 
     def _handle(self, file: UPath) -> tuple[bool, bool]:
-        """Whether nothing is left to do for this zip, and whether there is a model of it."""
+        """Handles a zip; returns whether it is finished, and whether there is a model of it."""
         name = upload_run.name_of(file.name)
         if name is None:
             self.say(
@@ -109,7 +109,7 @@ class Watch:
 
 
 def line(outcome: upload_run.Outcome) -> str:
-    """An outcome for people."""
+    """Describes an outcome in a human-readable line."""
     found = outcome.status
     place = f"{found.upload} {found.generation}"
     if found.state == upload_status.FAILED:
@@ -141,7 +141,7 @@ def forever(watch: Watch, every: float) -> None:
 
 
 def _seen(file: UPath) -> Seen | None:
-    """How a zip looks now; None if it went away meanwhile."""
+    """Fingerprint of a zip now; None if it has disappeared."""
     try:
         if storage.is_local(file):
             found = file.stat()

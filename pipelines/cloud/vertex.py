@@ -74,7 +74,7 @@ class Services:
         """Calls the service.
 
         Raises:
-          OSError: the service refused or could not be reached; the text is for people.
+          OSError: the service refused or could not be reached; the text is human-readable.
         """
         from google.api_core import exceptions
 
@@ -89,7 +89,7 @@ class Services:
 
 
 def job_name(config: Config) -> str:
-    """A name for people, of an experiment and a time."""
+    """Human-readable name made of an experiment and a time."""
     name = storage.place(config.output).name
     return f"beampose-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 

@@ -29,7 +29,7 @@ AHEAD = 16
 
 
 class Extraction(NamedTuple):
-    """What is cut out of videos.
+    """Settings for cutting crops out of videos.
 
     Attributes:
       folder: where crops go.

@@ -1,4 +1,4 @@
-"""What crops look like, in numbers, by the backbone that is inside the package."""
+"""Embeddings of crops, by the backbone that ships in the package."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple

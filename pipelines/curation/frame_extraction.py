@@ -20,7 +20,7 @@ MOST = {"kmeans": 20_000, "features": 1_000}
 
 
 class Settings(NamedTuple):
-    """How frames are chosen.
+    """Settings for choosing frames.
 
     Attributes:
       method: one of `METHODS`.
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """What came of a video: the folder, the frames written now, and those it had."""
+    """Result for a video: the folder, the frames written now, and those it had."""
 
     video: str
     folder: str
@@ -66,7 +66,7 @@ class Extracted(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the project shows already, for method features: the network, and its vectors."""
+    """Images the project has already, for method features: the network, and their vectors."""
 
     embed: Embed
     labeled: np.ndarray

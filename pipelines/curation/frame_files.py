@@ -89,7 +89,7 @@ def numbers(folder: str) -> dict[int, str]:
 
 
 def number(image: str) -> int | None:
-    """Which frame of its video an image is, by its file name; None of other names."""
+    """Frame number in an image's file name; None for other names."""
     stem = files.stem(image)
     return int(stem[3:]) if stem.startswith("img") and stem[3:].isdecimal() else None
 

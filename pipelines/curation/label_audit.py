@@ -1,4 +1,4 @@
-"""The labels most likely wrong: gathered from cross validation, for people as a sheet and a csv."""
+"""Labels most likely to be wrong, found by cross validation and written as a page and a csv."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -61,7 +61,7 @@ def gather(config: Config, *, folds: int) -> Evidence:
         raise ValueError(
             "beampose audit judges labels of one animal a frame, these name "
             f"{len(dataset.info['individuals'])} individuals. `beampose check CONFIG --html` draws "
-            "all of them, what is odd first."
+            "all of them, the oddest first."
         )
     work = storage.place(config.output, "train", "folds")
     result = cross_validation.cross_validate(
@@ -129,7 +129,7 @@ def count(found: Sequence[Suspicion]) -> int:
 
 
 def marked(evidence: Evidence, one: Suspicion) -> bool:
-    """Whether a proposal comes marked to be applied."""
+    """Returns True if a proposal comes marked to be applied."""
     likely = LIKELY["crops" if one.kind == suspects.CLASS else "pose"]
     return one.score >= likely and one.likelihood >= SURE
 

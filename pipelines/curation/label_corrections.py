@@ -21,7 +21,7 @@ _EDITS = {".csv": label_edits.edit_csv, ".h5": label_edits.edit_h5}
 
 
 class Applied(NamedTuple):
-    """What was done.
+    """Result of applying corrections.
 
     Attributes:
       done: corrections written.

@@ -26,7 +26,7 @@ from beampose.preprocess.videos import Video
 
 
 class Refined(NamedTuple):
-    """What came of a video.
+    """Result for a video.
 
     Attributes:
       folder: of its frames in the project.
@@ -199,7 +199,7 @@ def _write_frames(
 
 
 def _crop(folder: str, video: Video, text: str) -> tuple[int, int, int, int]:
-    """What the folder's frames show of the video: all of it, or the crop that config.yaml says.
+    """Part of the video that the folder's frames show: all of it, or the crop in config.yaml.
 
     Raises:
       ValueError: they are of another size.

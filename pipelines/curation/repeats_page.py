@@ -70,7 +70,7 @@ def overlap(places: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def visits(frames: np.ndarray) -> int:
-    """How often something came: runs of frames without a gap."""
+    """Number of visits: runs of frames without a gap."""
     return 1 + int((np.diff(np.unique(frames)) > 1).sum())
 
 

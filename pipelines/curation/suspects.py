@@ -1,4 +1,4 @@
-"""Which labels are most likely wrong, and why. Arrays in, suspicions out.
+"""Labels that are most likely wrong, and why. Arrays in, suspicions out.
 
 A label is judged by what does not know it: the prediction of a head that never saw the frame, and
 the labels of frames that look nearly the same.
@@ -26,7 +26,7 @@ _ROWS = 512
 
 
 class Evidence(NamedTuple):
-    """What is known of the labels of one experiment.
+    """Evidence on the labels of one experiment.
 
     Attributes:
       records: labeled images.
@@ -129,7 +129,7 @@ def exchanges(evidence: Evidence) -> list[tuple[int, int, int, float]]:
 
 
 def disagreement(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """How far each label is from that of the most similar frames, where some look nearly the same.
+    """Distance of each label from those of similar frames, where some look nearly the same.
 
     Returns:
       (images, bodyparts) pixels to the middle of their labels, NaN without any; and each image's

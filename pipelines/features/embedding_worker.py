@@ -26,7 +26,7 @@ Read = TypeVar("Read")
 
 
 class ModelSpec(NamedTuple):
-    """What a worker needs to build the model. `transform` None gives raw features."""
+    """Specification from which a worker builds the model. `transform` None gives raw features."""
 
     backbone: str
     weights: str

@@ -30,7 +30,7 @@ CHECKED_TOGETHER = 32
 
 
 class Summary(NamedTuple):
-    """What a run did.
+    """Summary of a run.
 
     `embedded` counts images and copies that were not in the store before; `counters` are the job's
     own, by name.

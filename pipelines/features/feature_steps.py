@@ -22,7 +22,7 @@ REJECTS = "rejects"
 
 
 class Job(NamedTuple):
-    """What all steps know."""
+    """Settings that all steps share."""
 
     spec: embedding_worker.ModelSpec
     store: str
@@ -48,7 +48,7 @@ def hinted(step: beam.ParDo, hints: dict[str, str] | None) -> beam.ParDo:
 
 
 def pending(record: LabelRecord, digest: str) -> embedding_worker.Pending:
-    """What a step that reads pixels again must know of a record; `digest` is of its image."""
+    """Pending image of a record, for the step that reads pixels again; `digest` is the image's."""
     return embedding_worker.Pending(
         key=record.key,
         image=record.image_uri,
@@ -137,7 +137,7 @@ class Records(beam.DoFn):
 
 
 class Missing(beam.DoFn):
-    """What the store does not hold yet, by the shard it will stand in."""
+    """Yields what the store does not hold yet, by the shard it will go to."""
 
     def __init__(self, job: Job):
         self._job = job

@@ -1,4 +1,4 @@
-"""What the stores of a folder hold, whether it is sound, and what nobody refers to any more."""
+"""Inventory of the stores in a folder: content, checksums, and features that no dataset uses."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +46,7 @@ class Holding(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """What pruning took away, in all stores."""
+    """Total that pruning removed from all stores."""
 
     records: int
     bytes: int
@@ -129,7 +129,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
 
 
 def line(holding: Holding) -> str:
-    """What a store holds, for people."""
+    """Describes a store's content in a human-readable line."""
     recipe = holding.info["recipe"]
     size = f"crops {recipe['crop_size']} px" if recipe["pooled"] else f"scale {recipe['scale']:g}"
     each = holding.bytes / max(holding.records, 1) / 1e3

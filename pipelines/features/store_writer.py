@@ -23,7 +23,7 @@ USERS = "datasets"
 
 
 def key(digest: str, recipe_id: str, transform_digest: str, augmentation: str) -> str:
-    """What features are known by: pixels, backbone and weights, transform, augmentation."""
+    """Key of stored features: a digest of pixels, backbone, weights, transform and augmentation."""
     text = "\n".join([digest, recipe_id, transform_digest, augmentation])
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -21,7 +21,7 @@ from beampose.preprocess.labels import SINGLE
 
 
 class Style(NamedTuple):
-    """How to draw.
+    """Drawing style.
 
     Attributes:
       colors: RGB of every point.

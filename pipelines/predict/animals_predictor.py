@@ -202,7 +202,7 @@ class Animals(NamedTuple):
                 found[i]["crops"][slot] = vector.astype(np.float16)
 
     def _arrays(self, one: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
-        """What is kept of a frame.
+        """Arrays that are kept of a frame.
 
         Args:
           one: outputs of the model.

@@ -1,4 +1,4 @@
-"""What finds candidate boxes in a video: motion, or a file."""
+"""Candidate boxes in a video, found by motion or read from a file."""
 
 import functools
 import hashlib
@@ -78,7 +78,7 @@ class Candidates(NamedTuple):
 
 
 def of_config(boxes: Boxes) -> Candidates:
-    """What the section `boxes` means."""
+    """Reads the section `boxes`."""
     if boxes.by == "file":
         assert boxes.path is not None
         return Candidates(file=FileBoxes(boxes.path, boxes.min_confidence, tuple(boxes.categories)))
@@ -99,7 +99,7 @@ def of_config(boxes: Boxes) -> Candidates:
 
 
 def rule_of(boxes: Boxes, known: dict[str, Any] | None) -> tuple[Rule, str]:
-    """How crops are cut, and a remark for people where that may not be as in the training.
+    """Rule for cutting crops, and a remark if it may differ from the rule in training.
 
     Args:
       known: `crop_rule` of the model's info.json; None of a model of foreign crops.

@@ -21,11 +21,11 @@ FAILURES_FILE = "failures.jsonl"
 
 
 class Output(NamedTuple):
-    """Where results go, under whose name, and what they depend on.
+    """Output of a job: folder, scorer, and what the results depend on.
 
     Attributes:
       folder: the predictions artefact.
-      label: what stands behind a video's name in those of its files.
+      label: the part of file names that follows the video's name.
       model_digest: of the SavedModel.
       settings: everything else the results depend on, plain values.
       kind: what is made of frames.
@@ -70,7 +70,7 @@ def save_range(file: UPath, result: Result) -> None:
 
 
 def load_range(file: UPath) -> Result | None:
-    """What `save_range` kept, or None if there is nothing usable."""
+    """Loads what `save_range` kept, or returns None if nothing is usable."""
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
             failures = [(int(i), str(why)) for i, why in json.loads(str(saved["failures"]))]
@@ -84,12 +84,12 @@ def summary_file(output: Output, name: str) -> UPath:
 
 
 def stem_of(summary: UPath) -> UPath:
-    """What the files of a video begin with, from its summary file."""
+    """Stem of a video's files, from its summary file."""
     return summary.with_suffix("")
 
 
 def finished(output: Output, name: str, path: str) -> bool:
-    """Whether the files of a video are there, from this model, these settings and this video.
+    """Returns True if a video has its files, made by this model with these settings.
 
     Raises:
       ValueError: they are there from another model or other settings, and may not be replaced.

@@ -38,7 +38,7 @@ class Crops(NamedTuple):
       side: crops are resized to this square, as the model itself would.
       threshold: confidence from which a detection is a hit.
       keep: which frames and clips.
-      remark: what to know of the rule, for people.
+      remark: human-readable, on the rule.
     """
 
     classes: tuple[str, ...]
@@ -101,7 +101,7 @@ class Crops(NamedTuple):
         return {**said, **self._keep(stem, video, found, times), "remark": self.remark}
 
     def about(self, video: Video, looked_at: int) -> dict[str, Any]:
-        """What a table of detections says beside its columns."""
+        """Metadata of a table of detections."""
         return {
             "video": video.path,
             "fps": video.fps,

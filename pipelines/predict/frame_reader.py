@@ -9,7 +9,7 @@ from beampose.preprocess.videos import Frame
 
 
 def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:
-    """The frames of ranges of one video, each range behind the frames that warm up for it.
+    """The frames of ranges of one video, each range preceded by the frames that warm up for it.
 
     Args:
       parts: in order.

@@ -32,12 +32,12 @@ class Range(NamedTuple):
 
     @property
     def stop(self) -> int:
-        """The first frame behind the range."""
+        """The first frame after the range."""
         return self.frames[-1] + 1
 
 
 class Sample(NamedTuple):
-    """Which frames of a video are looked at.
+    """Sampling of a video's frames.
 
     Attributes:
       every: one of so many.
@@ -182,7 +182,7 @@ def _timely(video: Video, sample: Sample) -> Sequence[int]:
 
 
 def seconds(video: Video) -> np.ndarray:
-    """When each frame is shown, float64 (frames,), the first at 0."""
+    """Time at which each frame is shown in seconds, float64 (frames,), the first at 0."""
     if video.times and video.tick:
         times = np.array(video.times, np.float64) * video.tick
         return times - times[0]

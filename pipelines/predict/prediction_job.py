@@ -23,7 +23,7 @@ from beampose.trainer import assemble
 
 
 class Summary(NamedTuple):
-    """What a run did: a summary a video, those kept from before, and failures (path, reason).
+    """Summary of a run: its videos, the number kept from before, and failures (path, reason).
 
     `counters` are the job's own, by name.
     """
@@ -111,7 +111,7 @@ def build(
 
 
 def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[commit.Output, View]:
-    """What an experiment writes, and what its model sees of a frame.
+    """Describes the output of an experiment and what its model sees of a frame.
 
     Args:
       info: the model's info.json.
@@ -174,7 +174,7 @@ def _animals(config: Config, info: dict[str, Any], view: View) -> Animals:
 
 
 def crops_kind(config: Config, info: dict[str, Any]) -> Crops:
-    """What a crop model makes of frames.
+    """Predictor of a crop model.
 
     Args:
       info: the model's info.json.

@@ -1,4 +1,4 @@
-"""What a kind of model makes of frames, and which files a video gets; the steps know no more."""
+"""Contract of predictors: what a model makes of frames, and the files that a video gets."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from beampose.trainer.frame_predictor import FramePredictor
 
 
 class Result(NamedTuple):
-    """What came out of a range.
+    """Result for a range of frames.
 
     Attributes:
       arrays: by name; along the first axis those of the ranges of a video follow each other.
@@ -25,7 +25,7 @@ class Result(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What came out of a video, range after range: loaded as it is asked for.
+    """Results for a video, range after range, loaded on demand.
 
     Attributes:
       count: of ranges, one at least.
@@ -54,7 +54,7 @@ class Kind(Protocol):
     """A kind of model, such as `pipelines.predict.pose_predictor`. It travels to workers by pickle.
 
     Attributes:
-      endings: of the files that every video gets, behind the stem of its summary.
+      endings: of the files that every video gets, after the stem of its summary.
       lead: chosen frames before a range that `infer` is shown as well, to warm up.
       signature: of the SavedModel, that is called with frames.
     """
@@ -73,7 +73,7 @@ class Kind(Protocol):
         ...
 
     def depends(self, path: str) -> str:
-        """What else the results of a video depend on, such as a file beside it, as a digest."""
+        """Digest of what else the results of a video depend on, such as a file beside it."""
         ...
 
     def infer(

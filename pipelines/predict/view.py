@@ -1,4 +1,4 @@
-"""What of a video's frame the model sees, and the way back to the frame's own pixels."""
+"""View of a video's frame that the model sees, and the way back to the frame's own pixels."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class View(NamedTuple):
     trained: tuple[int, int] | None = None
 
     def problem(self, height: int, width: int) -> str:
-        """Why frames of this size cannot be looked at, for people; nothing if they can."""
+        """Human-readable reason why frames of this size cannot be used; empty if they can."""
         if self.crop is None:
             return ""
         x1, x2, y1, y2 = self.crop
@@ -32,7 +32,7 @@ class View(NamedTuple):
         return f"predict.crop [{x1}, {x2}, {y1}, {y2}] does not fit frames of {width}x{height}"
 
     def remark(self, height: int, width: int) -> str:
-        """What to know of frames much larger or smaller than those of the training, for people."""
+        """Human-readable remark on frames much larger or smaller than those of the training."""
         if self.trained is None or self.size != "keep":
             return ""
         height, width = self._cut_size(height, width)

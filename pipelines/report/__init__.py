@@ -1,1 +1,1 @@
-"""What is looked at: pages, plots, tables. No Beam, no TensorFlow."""
+"""Report: pages, plots, tables. No Beam, no TensorFlow."""

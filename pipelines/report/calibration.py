@@ -1,4 +1,4 @@
-"""Whether a likelihood means what it says. NumPy only."""
+"""Calibration of likelihoods. NumPy only."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Bin(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a cutoff keeps: its share of the answers, their errors, and what else it lets through.
+    """Predictions that a cutoff keeps: their share, their errors, and what else it lets through.
 
     Attributes:
       mean, median: errors of the kept answers; NaN if none is kept.
@@ -53,9 +53,9 @@ class Kept(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What a threshold calls positive: how many, how many of these are, how many of all it finds.
+    """Rates at a threshold: the number called positive, precision and recall.
 
-    NaN where a share has no whole.
+    A rate is NaN where there is nothing to divide by.
     """
 
     threshold: float
@@ -132,7 +132,7 @@ def kept(
     *,
     tolerance: float,
 ) -> list[Kept]:
-    """What each cutoff keeps and loses.
+    """Predictions that each cutoff keeps and loses.
 
     Args:
       likelihood, error: (n,) of the labeled points.

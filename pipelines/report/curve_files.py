@@ -1,4 +1,4 @@
-"""What `evaluate --curve` leaves: curve.json, and what it says about labeling more."""
+"""Files of `evaluate --curve`: curve.json, and a verdict on labeling more."""
 
 from typing import Any
 
@@ -110,7 +110,7 @@ def _quantiles(drawn: np.ndarray) -> tuple[float | None, float | None]:
 
 
 def verdict(curve: dict[str, Any]) -> str:
-    """What the last step of the curve says about labeling more, in a sentence or two."""
+    """Verdict of the curve's last step on labeling more, in a sentence or two."""
     before, last = curve["points"][-2:]
     found = last["fall"]
     if found["share"] is None:
@@ -145,7 +145,7 @@ def _chance(found: dict[str, float | None]) -> str:
 
 
 def words(curve: dict[str, Any]) -> str:
-    """What the curve's error is."""
+    """Name of the curve's error."""
     return {
         "px": "mean error",
         "wrong": "share of wrong crops",

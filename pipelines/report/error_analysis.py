@@ -108,7 +108,7 @@ def _kept(score, error, unlabeled, steps, radius, pcutoff, gallery: Gallery) -> 
 
 
 def _lost(score: np.ndarray, error: np.ndarray, pcutoff: float) -> dict[str, Any]:
-    """What the cutoff that is set keeps and loses."""
+    """Predictions that the cutoff in the settings keeps and loses."""
     sure = score >= pcutoff
     return {
         "kept": int(sure.sum()),

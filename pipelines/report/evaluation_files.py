@@ -1,4 +1,4 @@
-"""What `evaluate` leaves for people: a table, a csv of every label, drawn images, worst first."""
+"""Files of `evaluate`: a table, a csv of every label, drawn images, worst first."""
 
 import csv
 from typing import Any

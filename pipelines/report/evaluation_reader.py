@@ -1,4 +1,4 @@
-"""What `evaluate` wrote about every label, read back as arrays."""
+"""Reads back as arrays what `evaluate` wrote about every label."""
 
 from typing import Any, NamedTuple
 

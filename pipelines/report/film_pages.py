@@ -18,7 +18,7 @@ STILLS = 4
 
 
 def section(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
-    """What the page says of each video that was predicted."""
+    """Section on each predicted video."""
     if config.task == "crops":
         return of_crops(config)
     if info.get("assembly"):

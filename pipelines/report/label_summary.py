@@ -1,4 +1,4 @@
-"""What the labels of an experiment are: how many, of what, from whom, with a few examples."""
+"""Summary of an experiment's labels: how many, of what, by whom, with a few examples."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _MOST_VIDEOS = 20
 
 
 def section(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> dict[str, Any]:
-    """What the page says of the labels.
+    """Section on the labels.
 
     Args:
       dataset: its info.
@@ -44,7 +44,7 @@ def section(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> dict[str
 
 
 def films_known(records: Sequence[LabelRecord]) -> bool:
-    """Whether names tell films apart: those of crops may not, and then each is its own film."""
+    """True if names tell films apart; those of crops may not, and then each is its own film."""
     return len({r.video for r in records}) <= max(len(records) // 2, 1)
 
 
@@ -58,7 +58,7 @@ def by_video(records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
 
 
 def by_bodypart(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
-    """How often each bodypart is labeled, of the animals that have any label."""
+    """Frequency of labels of each bodypart, among animals that have any label."""
     names = dataset["bodyparts"]
     several = len(dataset["individuals"]) > 1
     shown = drawing.palette(len(names))

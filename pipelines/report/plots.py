@@ -157,7 +157,7 @@ def reliability(curves: dict[str, Sequence[Any]], score: str, share: str, enough
 
 
 def cutoffs(kept: Sequence[Any], pcutoff: float) -> Any:
-    """What a cutoff keeps and how far off that is.
+    """Plots the share that a cutoff keeps, and its error.
 
     Args:
       kept: `calibration.Kept`, ascending.

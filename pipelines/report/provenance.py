@@ -1,4 +1,4 @@
-"""Where the figures of a report come from: settings, features, weights, seeds, versions, dates."""
+"""Provenance of a report's figures: settings, features, weights, seeds, versions, dates."""
 
 import datetime
 from typing import Any
@@ -42,7 +42,7 @@ def section(config: Config, info: dict, dataset: dict, metrics: dict) -> dict[st
 
 
 def _when(folder: storage.Address) -> str:
-    """When a folder became whole, in UTC; nothing where a file system does not say."""
+    """Time at which a folder was completed, in UTC; empty if the file system does not say."""
     try:
         changed = storage.place(folder, storage.COMPLETED).stat().st_mtime
     except (OSError, NotImplementedError):
@@ -63,7 +63,7 @@ def _features(recipe: dict[str, Any]) -> str:
 
 
 def _skew(info: dict[str, Any]) -> str:
-    """How far the exported model is from the training, by the same image on both ways."""
+    """Difference between the exported model and the training on the same image."""
     found = info.get("pixels_against_stored_features")
     unit = " px" if info["task"] == "pose" else " in probability"
     return "" if found is None else f"answers differ by {found:.2g}{unit}"

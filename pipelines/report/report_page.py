@@ -65,7 +65,7 @@ class _Run:
         self.folds = self._folds()
 
     def sections(self, show: Gallery) -> dict[str, Any]:
-        """What the template shows."""
+        """Values that the template shows."""
         page = self._of_pose(show) if self.config.task == "pose" else self._of_crops(show)
         held_out = [one for one in self.drawn if one["split"] == "test"]
         others = [one for one in self.drawn if one["split"] != "test"]
@@ -215,7 +215,7 @@ class _Run:
         return found if found and found.get("of") == of else None
 
     def _plan_and_truth(self) -> list[tuple[str, str, str]]:
-        """What `beampose plan` said, if it was asked, beside what it took."""
+        """Estimates of `beampose plan`, if it was run, beside the measured values."""
         planned = self._json(storage.place(self.config.output, "plan.json"))
         if not planned:
             return []

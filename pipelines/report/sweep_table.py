@@ -1,4 +1,4 @@
-"""What `sweep` leaves for people: a table of all combinations, best first, and a plot."""
+"""Files of `sweep`: a table of all combinations, best first, and a plot."""
 
 import csv
 

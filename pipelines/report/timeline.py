@@ -1,4 +1,4 @@
-"""Who is there when: a bar for each individual of a video, where its tracks were joined."""
+"""Timeline of the individuals of a video, with the joins of their tracks."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ BINS = 2000
 
 
 class Join(NamedTuple):
-    """Where two tracklets became one: of an individual, a frame, and what that cost."""
+    """Join of two tracklets: the individual, the frame and the cost."""
 
     individual: str
     frame: int

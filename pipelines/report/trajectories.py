@@ -28,7 +28,7 @@ DOTS = 20_000
 
 
 class Lines(NamedTuple):
-    """What is drawn of one animal.
+    """Lines drawn for one animal.
 
     Attributes:
       frames: (rows,).
@@ -101,7 +101,7 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
 
 
 def trajectory(lines: Lines) -> Any:
-    """Where each bodypart was, seen as the camera sees it."""
+    """Plots where each bodypart was, as the camera sees it."""
     figure, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
     every = -(-len(lines.frames) // DOTS)
     for name, color, (x, y) in _each(lines, np.moveaxis(lines.points[::every], -1, 0)):
@@ -127,7 +127,7 @@ def over_time(lines: Lines) -> Any:
 
 
 def likelihood(lines: Lines) -> Any:
-    """How sure the model is of each bodypart, and the cutoff."""
+    """Plots the likelihood of each bodypart, and the cutoff."""
     figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
     for name, color, values in _each(lines, lines.likelihood):
         _line(axes, lines.frames, values, color, name)
@@ -139,7 +139,7 @@ def likelihood(lines: Lines) -> Any:
 
 
 def jumps(lines: Lines) -> Any:
-    """How far each bodypart goes from one row to the next: its errors are the far end."""
+    """Plots how far each bodypart moves from one row to the next: errors are at the far end."""
     figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     distance = np.linalg.norm(np.diff(lines.points, axis=0), axis=-1)
     farthest = float(np.nanmax(distance)) if np.isfinite(distance).any() else 1.0

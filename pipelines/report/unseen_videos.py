@@ -1,4 +1,4 @@
-"""How well a model does on a video it has never seen, where that was measured."""
+"""Errors of a model on unseen videos, where they were measured."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Figures = Callable[[set[str]], dict[str, Any]]
 def section(
     records: Sequence[LabelRecord], figures: Figures, folds: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """What is known: figures and how they came about, or why there are none.
+    """Section on unseen videos: figures and how they were measured, or why there are none.
 
     Args:
       figures: held-out figures of the images with these names.
@@ -33,7 +33,7 @@ def section(
 
 
 def why(records: Sequence[LabelRecord], test: Sequence[LabelRecord], videos: list[str]) -> str:
-    """Why there is no figure for an unseen video, and what would give one."""
+    """Explains why there is no figure for an unseen video, and how to get one."""
     if not label_summary.films_known(records):
         return (
             "the names of the crops do not say which film each is from, so a crop of the same "

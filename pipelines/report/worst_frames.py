@@ -1,4 +1,4 @@
-"""Which labeled images a model does worst on, and pictures of them."""
+"""Worst frames: the labeled images with the largest errors, and pictures of them."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def worst(result: Evaluation) -> list[int]:
 
 
 def _badness(result: Evaluation, distance: np.ndarray) -> np.ndarray:
-    """How bad each image is: its largest error; of several animals the mean, misses before all."""
+    """Badness of each image: its largest error; for several animals the mean, misses first."""
     known = np.isfinite(distance).any(axis=1)
     size = np.full(len(distance), -1.0)
     if not result.individuals:
@@ -42,7 +42,7 @@ def _badness(result: Evaluation, distance: np.ndarray) -> np.ndarray:
 
 
 def facts(result: Evaluation, i: int) -> dict[str, Any]:
-    """What a caption says of an image: its errors and its worst point, or its class and score."""
+    """Caption of an image: its errors and its worst point, or its class and score."""
     if result.task == "crops":
         label, scores = result.records[i].label, result.predicted[i]
         predicted = int(scores.argmax())

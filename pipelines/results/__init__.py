@@ -1,1 +1,1 @@
-"""What is made of predictions that exist. No Beam, no TensorFlow."""
+"""Results made from existing predictions. No Beam, no TensorFlow."""

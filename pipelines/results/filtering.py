@@ -11,7 +11,7 @@ from beampose.pipelines.results.result_files import Found
 
 
 class Done(NamedTuple):
-    """What came of a video: the files' stem, its rows, and points that were bridged."""
+    """Result for a video: the files' stem, its rows, and points that were bridged."""
 
     stem: str
     rows: int

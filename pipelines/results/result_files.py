@@ -1,4 +1,4 @@
-"""Which tables of predictions a command line means: of videos, or files named themselves."""
+"""Finds the tables of predictions that a command line names: of videos, or files themselves."""
 
 import glob
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from beampose.pipelines.predict import manifest
 from beampose.preprocess import unpickle
 
 FILTERED = "_filtered"
-# What stands behind the scorer in files that are made from predictions.
+# Suffixes after the scorer in names of files made from predictions.
 _MADE = (FILTERED, "_spread", "_skeleton", "_labeled")
 
 
@@ -64,7 +64,7 @@ class Found(NamedTuple):
         return there[0]
 
     def summary(self) -> dict[str, Any]:
-        """What `predict` said of the video; empty where DeepLabCut predicted."""
+        """Summary that `predict` wrote of the video; empty where DeepLabCut predicted."""
         file = storage.place(f"{self.stem}.json")
         return storage.read_json(file) if file.is_file() else {}
 
@@ -123,7 +123,7 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
 
 
 def is_table(path: str) -> bool:
-    """Whether a path is a file of predictions and no video or list of videos."""
+    """Returns True for a file of predictions, False for a video or a list of videos."""
     if files.suffix(path) == ".h5":
         return True
     if files.suffix(path) != ".csv" or not files.exists(path):
@@ -163,7 +163,7 @@ def of_video(config: Config, name: str, video: str) -> Found:
 
 
 def _of_same(looks: str, stem: str) -> bool:
-    """Whether tracks by how animals look are of the tracklets that the other tracks are of."""
+    """Returns True if tracks by appearance were made from the same tracklets as the others."""
     if not files.exists(f"{looks}.h5") or not files.exists(f"{stem}.json"):
         return False
     said = [storage.read_json(f"{one}.json") for one in (looks, stem)]

@@ -62,7 +62,7 @@ def median(series: np.ndarray, window: int) -> np.ndarray:
     half = window // 2
     for k in range(series.shape[1]):
         padded = np.pad(series[:, k], half, constant_values=np.nan)
-        # NaN sorts behind all numbers.
+        # NaN sorts after all numbers.
         ordered = np.sort(np.lib.stride_tricks.sliding_window_view(padded, window), axis=1)
         count = np.isfinite(ordered).sum(axis=1)
         low, high = np.maximum(count - 1, 0) // 2, count // 2
@@ -86,7 +86,7 @@ def savgol(series: np.ndarray, window: int, order: int) -> np.ndarray:
 
 
 def gaps(known: np.ndarray, most: int) -> np.ndarray:
-    """Which cells (rows, series) are in a gap of at most `most` rows between two known ones."""
+    """Marks cells (rows, series) in a gap of at most `most` rows between two known ones."""
     found = np.zeros_like(known)
     if most:
         for k in range(known.shape[1]):
@@ -107,7 +107,7 @@ def bridge(series: np.ndarray, wanted: np.ndarray, frames: np.ndarray) -> np.nda
 
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First place and the one behind the last of each run of True in (n,)."""
+    """First index of each run of True in (n,), and the index after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 

@@ -1,4 +1,4 @@
-"""How alike tracklets look: what `stitch` weighs places against.
+"""Similar appearance of tracklets, which `stitch` weighs against places.
 
 A tracklet is looked at in some detections spread over all of it. Two tracklets are as alike as
 those of the one are to those of the other, on average; what that says about their being one animal
@@ -46,8 +46,9 @@ class Sample(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """What a likeness says: the chance to be one animal is 1 / (1 + exp(-(slope * it + offset))),
-    where both kinds of pairs are as frequent, so that 0.5 is undecided.
+    """Calibration of a similarity s: it means one animal with chance sigmoid(slope * s + offset).
+
+    This holds where both kinds of pairs are equally frequent, so that 0.5 is undecided.
 
     Attributes:
       same, different: how many pairs it was learned from.
@@ -158,7 +159,7 @@ def by_tracklet(tracklets: Sequence[Tracklet], chosen: Sample, alike: np.ndarray
 
 
 def plain(vectors: np.ndarray, present: np.ndarray, known: scaling.Scaling) -> np.ndarray:
-    """What can be said of detections without training: each bodypart's vector, standardised and of
+    """Vectors of detections without training: each bodypart's vector, standardised and of
     length 1, (n, bodyparts, dims); NaN where there is none.
 
     Args:

@@ -1,4 +1,4 @@
-"""What it costs to say that one tracklet goes on as another, in sizes of an animal."""
+"""Cost of continuing one tracklet as another, in sizes of an animal."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Appearance = np.ndarray | Callable[[Tracklet, Tracklet], float]
 
 @dataclass(frozen=True)
 class Weights:
-    """What counts how much; each cost is about 1 for what hardly is the same animal.
+    """Weights of the costs; each cost is about 1 for tracklets that are hardly the same animal.
 
     Attributes:
       distance: from the end of the one to the beginning of the other.
@@ -44,7 +44,7 @@ class Weights:
 
 
 class Ends(NamedTuple):
-    """What is known of n tracklets.
+    """Ends of n tracklets.
 
     Attributes:
       first, last: int (n,), frames.

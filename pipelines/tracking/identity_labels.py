@@ -1,4 +1,4 @@
-"""Who is who in a video, from labels of its frames: what tracks are measured against."""
+"""Identities of animals in a video's labeled frames, against which tracks are measured."""
 
 import re
 from collections.abc import Sequence

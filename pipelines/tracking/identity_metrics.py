@@ -1,4 +1,4 @@
-"""How well tracks keep animals apart, where it is known who is who: IDF1, MOTA, switches."""
+"""Metrics of identity, where it is known who is who: IDF1, MOTA, switches."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment

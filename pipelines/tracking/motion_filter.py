@@ -1,10 +1,10 @@
-"""Where animals will be: a Kalman filter of constant velocity for many targets at once."""
+"""Kalman filter of constant velocity, which predicts the places of many animals at once."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# A target that is not seen slows down: what moves behind something seldom goes on as it did.
+# A target that is not seen slows down: an animal behind something seldom moves on as it did.
 _DAMPING = 0.9
 
 
@@ -74,7 +74,7 @@ class Kalman:
         self._speed_var = self._speed_var + change
 
     def update(self, rows: np.ndarray, observed: np.ndarray) -> None:
-        """What was seen of some targets.
+        """Updates targets with what was observed of them.
 
         Args:
           rows: (seen,), which; each once.

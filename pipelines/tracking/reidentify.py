@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """What came of learning.
+    """Result of learning.
 
     Attributes:
       network: None where there was nothing to learn from.
@@ -46,7 +46,7 @@ class Learned(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a run did: the network's info, a summary a video, and failures (path, reason)."""
+    """Result of a run: the network's info, a summary of each video, and failures (path, reason)."""
 
     info: dict[str, Any]
     videos: list[dict[str, Any]]
@@ -204,7 +204,7 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
 
 
 def looks(network: Any, held: Individuals, one: Seen) -> tuple[np.ndarray, Calibration]:
-    """How alike the tracklets of a video look, and how that is known."""
+    """Similarity of a video's tracklets by appearance, and its calibration."""
     from beampose.trainer import reid_network
 
     def described(chosen: appearance.Sample) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How like a detection is to where an animal is expected: by ellipses, boxes or keypoints."""
+"""Similarity of a detection to an expected animal: by ellipses, boxes or keypoints."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -22,7 +22,7 @@ _SAME = -1.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How tracklets are joined.
+    """Settings for joining tracklets.
 
     Attributes:
       tracks: animals there are, at most; None: as many as are there at once in any frame.
@@ -134,7 +134,7 @@ def _tracks(
 
 
 def _place(one: Tracklet) -> tuple:
-    """What orders tracklets, in whichever order they come."""
+    """Sort key of tracklets, which does not depend on the order they come in."""
     return int(one.frames[0]), int(one.frames[-1]), one.id, one.keypoints.tobytes()
 
 
@@ -248,7 +248,7 @@ def _links(
     settings: Settings,
     appearance: Appearance | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which piece may go on as which, and what that costs, (links,) each."""
+    """Links of pieces that may continue as another, and their costs, (links,) each."""
     known = costs.ends(pieces)
     ids = np.array([one.id for one in pieces])
     low = np.searchsorted(known.first, known.last, side="right")

@@ -137,7 +137,7 @@ def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = No
     """The tracklets of a video.
 
     Args:
-      shown: `found.each("keypoints")`, maybe behind a progress bar.
+      shown: `found.each("keypoints")`, perhaps wrapped in a progress bar.
     """
     track = config.track
     settings = tracklets.Settings(
@@ -233,7 +233,7 @@ def called(found: Detections, made: Tracks) -> list[str]:
 
 
 def figures(labels: str, video: str, found: Detections, made: Tracks) -> dict[str, Any]:
-    """How well tracks keep animals apart, in the labeled frames that were looked at."""
+    """Measures the tracks in the labeled frames that were analysed."""
     labeled = identity_labels.read(labels, video, list(found.head.bodyparts))
     _, rows, of_truth = np.intersect1d(found.frames, labeled.frames, return_indices=True)
     if not len(rows):
@@ -243,7 +243,7 @@ def figures(labels: str, video: str, found: Detections, made: Tracks) -> dict[st
 
 
 def summary(video: Video, config: Config, found: Detections, made: Tracks) -> dict[str, Any]:
-    """What is said of a video's tracks beside them."""
+    """Summary of a video's tracks, written beside them."""
     there = ~np.isnan(made.keypoints[..., 0]).all(axis=-1)
     by_count = np.bincount(there.sum(axis=1), minlength=1)
     said = {key: video.summary[key] for key in ("fps", "height", "width", "scorer")}
@@ -314,7 +314,7 @@ def _scene(found: Detections) -> np.ndarray:
 
 
 def _looks(config: Config, held: Individuals, found: Detections) -> Appearance | None:
-    """How alike tracklets look by the features themselves, if that is asked for."""
+    """Similarity of tracklets by the features themselves, if the settings ask for it."""
     if config.track.appearance == "none" or not found.pieces:
         return None
     chosen = appearance.sample(found.pieces)

@@ -20,7 +20,7 @@ _FOLLOWS = 0.1
 
 @dataclass(frozen=True)
 class Settings:
-    """How detections are joined.
+    """Settings for joining detections.
 
     Attributes:
       similarity: `skeleton`, `ellipse` or `box`; the first errs least (docs/animals.md).
@@ -83,7 +83,7 @@ class _Live:
     age: int = 0
 
     def taken(self) -> Tracklet:
-        """What it held, which it forgets."""
+        """Returns the tracklet it held, and forgets it."""
         keypoints, slots = np.array(self.keypoints), np.array(self.slots)
         done = Tracklet(self.id, np.array(self.frames), keypoints, slots)
         self.frames, self.keypoints, self.slots = [], [], []

@@ -37,7 +37,7 @@ class Triplets(NamedTuple):
     reason: str = ""
 
     def detections(self) -> tuple[np.ndarray, np.ndarray]:
-        """What has to be looked up, and once only: places (m, 2), sorted by frame, and the rows
+        """Detections to look up, each once: places (m, 2), sorted by frame, and the rows
         of the triplets among them, (n, 3): anchor, positive, negative."""
         every = np.stack([self.anchor, self.positive, self.negative], axis=1).reshape(-1, 2)
         places, rows = np.unique(every, axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What was asked for on the command line: the experiment, its videos, its price table."""
+"""Arguments of the command line: the experiment, its videos, its price table."""
 
 import argparse
 from collections.abc import Sequence

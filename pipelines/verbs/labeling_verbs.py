@@ -47,7 +47,7 @@ def _apply(path: str, config: Config) -> int:
 
 
 def _applied(path: str, config: Config) -> tuple[int, "Applied"]:
-    """How many corrections are marked, and what became of them."""
+    """Applies the marked corrections; returns how many are marked, and the result."""
     from beampose.pipelines.curation import crop_corrections, label_audit, label_corrections
     from beampose.pipelines.features import labeled_source
 

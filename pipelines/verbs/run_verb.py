@@ -27,5 +27,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def several(config: Config) -> bool:
-    """Whether the trained model finds several animals."""
+    """Returns True if the trained model finds several animals."""
     return bool(storage.require(config.model, "train").get("assembly"))

@@ -1,4 +1,4 @@
-"""How fast peaks become individuals: one JSON line. `python scripts/benchmark/assemble.py`
+"""Measures how fast peaks become individuals: one JSON line. `python scripts/benchmark/assemble.py`
 
 Simulated frames, as a model of 9 bodyparts would answer to them: noisy peaks and edge costs, one
 bodypart in ten not seen, and false peaks in what is left of the bounded number.

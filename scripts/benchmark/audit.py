@@ -1,4 +1,4 @@
-"""How many wrong labels the audit finds; prints one JSON line a seed.
+"""Counts the wrong labels that the audit finds; prints one JSON line per seed.
 
 Usage: python scripts/benchmark/audit.py DATA [--set openfield-image] [--share 0.05] [--shift 25]
            [--pair leftear rightear] [--seeds 0 1 2] [--steps 400] [--folds 5] [--store FOLDER]

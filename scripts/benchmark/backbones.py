@@ -1,4 +1,4 @@
-"""How well a head learns on the features of several backbones; prints one JSON line a figure.
+"""Compares heads trained on features of several backbones; prints one JSON line per figure.
 
 Usage: python scripts/benchmark/backbones.py DATA NAME=WEIGHTS [NAME=WEIGHTS ...] [--sets ...]
            [--seeds 0] [--steps 400]

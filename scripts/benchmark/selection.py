@@ -1,4 +1,4 @@
-"""What choosing the frames to label is worth; prints one JSON line.
+"""Measures what choosing the frames to label gains; prints one JSON line.
 
 Usage: python scripts/benchmark/selection.py DATA [--set openfield-image] [--count 20]
            [--repeats 10] [--steps 200] [--methods random pixels features ...] [--store FOLDER]

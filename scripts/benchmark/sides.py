@@ -8,7 +8,7 @@ import sys
 
 
 def parser(doc: str | None, names: tuple[str, ...]) -> argparse.ArgumentParser:
-    """What all comparisons take; `--side` and `--folder` are for `run` alone."""
+    """Arguments of all comparisons; only `run` uses `--side` and `--folder`."""
     made = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     made.add_argument("--frames", type=int, default=500)
     made.add_argument("--side", choices=names, help=argparse.SUPPRESS)
@@ -17,7 +17,7 @@ def parser(doc: str | None, names: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def run(script: str, side: str, folder: str) -> dict:
-    """What `script --side SIDE --folder FOLDER` prints as its last line, as JSON.
+    """Runs `script --side SIDE --folder FOLDER` and reads its last line as JSON.
 
     A process of its own gives each side its own peak memory and a cold start.
     """

@@ -1,4 +1,4 @@
-"""How fast detections become tracks, and how well: one JSON line.
+"""Measures how fast and how well detections become tracks: one JSON line.
 
 `python scripts/benchmark/tracking.py [--frames 500]`: simulated animals of 9 bodyparts that cross
 in a square of 1000 pixels; one point in ten and one animal in twenty is not seen, and one frame in

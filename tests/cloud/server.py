@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to answer; a dict or list becomes JSON."""
+    """Answer to a request; a dict or list becomes JSON."""
 
     body: Any = b""
     status: int = 200

@@ -1,4 +1,4 @@
-"""What a Dataflow worker does: installs the staged packages and runs the staged pipeline.
+"""Works as a Dataflow worker: installs the staged packages and runs the staged pipeline.
 
 Usage: python -I worker.py STAGING_LOCATION FOLDER
 """

@@ -1,4 +1,4 @@
-"""check --html, audit and its --apply, by their doors."""
+"""check --html, audit and audit --apply, from the command line."""
 
 import csv
 from pathlib import Path

@@ -183,7 +183,7 @@ def test_the_example_of_the_settings_is_right():
 
 
 def figures(metrics):
-    """What must not depend on where a training ran."""
+    """Metrics that must not depend on where a training ran."""
     return {k: metrics[k] for k in ("split", "kept_step", "weights_digest")}
 
 

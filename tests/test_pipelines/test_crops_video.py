@@ -187,7 +187,7 @@ def test_deepmeerkats_review_opens_the_folder(from_file, film):
 
 
 def problems(values):
-    """What of a file is against the format description of MegaDetector, version 1.6."""
+    """Lists where a file breaks the format description of MegaDetector, version 1.6."""
     assert isinstance(values["info"]["format_version"], str)
     for kind in ("detection_categories", "classification_categories"):
         assert all(int(k) >= 0 and v.strip() for k, v in values[kind].items())

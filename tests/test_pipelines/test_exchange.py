@@ -1,4 +1,4 @@
-"""Labels in and out, by the doors a person uses."""
+"""Labels in and out, from the command line."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Labels of frames that lie in videos, from the source to a verified model, by the doors."""
+"""Labels of frames that lie in videos, from the source to a verified model."""
 
 import json
 from pathlib import Path

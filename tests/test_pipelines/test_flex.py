@@ -1,4 +1,4 @@
-"""The Flex Template's door: what it does with the launcher's words, and what Dataflow is told."""
+"""The Flex Template's entry point: the launcher's words in, what Dataflow is told out."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def launcher_words(folder, **parameters):
 
 
 def run_the_job(folder):
-    """What Dataflow's workers would do, in this process."""
+    """Does in this process what Dataflow's workers would do."""
     proto = beam_runner_api_pb2.Pipeline()
     proto.ParseFromString(next(folder.rglob("pipeline.pb")).read_bytes())
     for environment in proto.components.environments.values():

@@ -21,12 +21,12 @@ def project(tmp_path):
 
 @pytest.fixture(params=["disk", "bucket"])
 def place(request, tmp_path, buckets):
-    """Where uploads land, on a disk and in a bucket."""
+    """Folder in which uploads land, on a disk and in a bucket."""
     return str(tmp_path / "lab") if request.param == "disk" else "gs://lab/team"
 
 
 def held(folder):
-    """What a run's folder holds at its top, without the claims."""
+    """Names at the top of a run's folder, without the claims."""
     return {path.name for path in folder.iterdir()} - {upload_status.CLAIMS}
 
 

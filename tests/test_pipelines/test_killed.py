@@ -69,7 +69,7 @@ def test_killed_twenty_times_and_run_again_nothing_differs(tmp_path):
 
 
 def predictions(folder):
-    """What a prediction left, by name: checksums, without the time of day."""
+    """Files of a prediction by name: checksums, without the time of day."""
     found = {}
     for file in sorted(Path(folder).rglob("*")):
         if not file.is_file() or file.relative_to(folder).as_posix().startswith("."):

@@ -1,4 +1,4 @@
-"""extract-frames: from videos to a project with frames to label, by its door."""
+"""extract-frames: from videos to a project with frames to label, from the command line."""
 
 import fakes
 import numpy as np

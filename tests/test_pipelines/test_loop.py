@@ -30,8 +30,8 @@ def film(path: Path, frames: int = 24) -> None:
 
 
 def correct(folder: Path, scorer: str) -> pd.DataFrame:
-    """What napari-deeplabcut and DeepLabCut's refinement do: machine labels, moved by a person and
-    without likelihood, are merged into the CollectedData of the scorer, sorted, as h5 and csv."""
+    """Merges machine labels as napari-deeplabcut and DeepLabCut's refinement do: moved by a person,
+    without likelihood, into the CollectedData of the scorer, sorted, as h5 and csv."""
     (machine,) = folder.glob("machinelabels-iter*.h5")
     made = pd.read_hdf(machine, key="df_with_missing")
     assert isinstance(made, pd.DataFrame)

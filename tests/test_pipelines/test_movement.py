@@ -1,4 +1,4 @@
-"""What `movement` says of every table we write, and of DeepLabCut's own of the same kind.
+"""Reads with `movement` every table we write, and DeepLabCut's own of the same kind.
 
 movement is a large installation, so it may be one of its own: BEAMPOSE_MOVEMENT names its Python.
 """
@@ -52,7 +52,7 @@ def python() -> str:
 
 
 def opened(python, *files):
-    """What movement makes of each."""
+    """Reads each with movement."""
     words = [python, "-c", READ, *map(str, files)]
     told = subprocess.run(words, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in told.stdout.splitlines() if line.startswith("{")]

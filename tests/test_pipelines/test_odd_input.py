@@ -162,7 +162,7 @@ def test_names_with_spaces_and_letters_of_any_language_are_names(tmp_path, capsy
 
 @pytest.mark.parametrize("verb", WRITING)
 def test_a_folder_that_may_not_be_written_is_named(tmp_path, capsys, verb, monkeypatch):
-    """As root every folder may be written, so the door to files says no, as the system would."""
+    """As root every folder may be written, so opening a file is refused here as by the system."""
     at = experiment(tmp_path)
     to = at / WRITING[verb]
     locked = str(at / WRITING[verb])

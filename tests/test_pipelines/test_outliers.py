@@ -119,7 +119,7 @@ def test_frames_and_machine_labels_land_as_deeplabcut_reads_them(place, pick, ca
     assert run(place, f"pick={pick}") == 0
     found = numbers(place)
     assert len(found) == 4
-    # The frame of a jump, and the one behind it.
+    # The frame of a jump, and the one after it.
     assert set(found) <= {9, 11, 20, 22, 30, 31, 35, 36}
     for number in found:
         picture = images.decode((folder(place) / f"img{number:02d}.png").read_bytes())
@@ -172,7 +172,7 @@ def test_a_frame_that_cannot_be_decoded_has_no_label(place, monkeypatch, capsys)
 
 
 def correct(place):
-    """What a person does in a tool: takes the machine labels over, moved, under the own name."""
+    """Corrects as a person does in a tool: machine labels, moved, under the person's name."""
     made = labels(place).drop(columns="likelihood", level="coords") + 1.0
     made = made.rename(columns={SCORER: "me"}, level="scorer")
     stem = folder(place) / "CollectedData_me"

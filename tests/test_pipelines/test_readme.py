@@ -1,4 +1,4 @@
-"""What the README says is so: its configs load, its verbs exist, its Python runs."""
+"""The README is true: its configs load, its verbs exist, its Python runs."""
 
 import re
 from pathlib import Path

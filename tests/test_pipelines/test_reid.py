@@ -43,7 +43,7 @@ class Film(NamedTuple):
         return identity_metrics.figures(self.truth, made.keypoints)["idf1"]
 
     def alike(self, describe, judged_by):
-        """What `stitch` takes, calibrated by some tracklets."""
+        """Similarities for `stitch`, calibrated by some tracklets."""
         asked = appearance.sample(judged_by)
         known = appearance.calibrate(judged_by, asked, describe(*self.look(asked.places)))
         chosen = appearance.sample(self.tracklets)

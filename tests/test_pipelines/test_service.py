@@ -1,4 +1,4 @@
-"""The door on Cloud Run, by HTTP."""
+"""The Cloud Run service, by HTTP."""
 
 import http.client
 import json
@@ -65,7 +65,7 @@ def binary(kind=event_service.FINALIZED):
 
 
 def event(buckets, address, *, structured=False, kind=event_service.FINALIZED):
-    """What Eventarc sends when an object is written."""
+    """Event that Eventarc sends when an object is written."""
     bucket, _, name = address.removeprefix("gs://").partition("/")
     generation = str(buckets.generations.get((bucket, name), 1))
     data = {"kind": "storage#object", "bucket": bucket, "name": name, "generation": generation}

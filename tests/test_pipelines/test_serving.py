@@ -1,4 +1,4 @@
-"""What docs/serving.md says is so: each piece of its code runs."""
+"""docs/serving.md is true: each piece of its code runs."""
 
 import base64
 import json

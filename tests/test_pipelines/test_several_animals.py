@@ -1,4 +1,4 @@
-"""Several animals from labels to a report, by the doors people use."""
+"""Several animals from labels to a report, from the command line."""
 
 import fakes
 import numpy as np

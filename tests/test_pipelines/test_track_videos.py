@@ -1,4 +1,4 @@
-"""Several animals on videos: predicted, tracked, drawn; by the doors people use."""
+"""Several animals on videos: predicted, tracked, drawn; from the command line."""
 
 import importlib.util
 import pickle

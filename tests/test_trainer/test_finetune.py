@@ -1,4 +1,4 @@
-"""What finetuning sees of a frame, and in which precision its networks compute."""
+"""Finetuning: its views of a frame, and the precision of its networks."""
 
 import keras
 import numpy as np

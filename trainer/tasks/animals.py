@@ -34,7 +34,7 @@ CALIBRATED_BY = 64
 
 
 class Reading(NamedTuple):
-    """How maps are read.
+    """Settings for reading maps.
 
     Attributes:
       edges: int (edges, 2), indices of bodyparts.
@@ -172,7 +172,7 @@ class Animals:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What info.json must say so that assembly needs nothing else."""
+        """Entries of info.json that assembly needs."""
         reading = {"peaks": self.reading.peaks, "apart": self.reading.apart}
         return {"assembly": {**reading, **assemble.facts(self.rules)}}
 

@@ -1,4 +1,4 @@
-"""What pose and crops do differently in training: head, loss, prediction, score.
+"""Tasks pose and crops: head, loss, prediction, score.
 
 `trainer.tasks.animals` is the task of several; `trainer.tasks.task_table` says which is asked for.
 """
@@ -102,10 +102,10 @@ class Pose:
         return encoded_frames.read_keypoints(outputs)
 
     def finish(self) -> None:
-        """What follows the last step: of one animal nothing."""
+        """Ends a training: nothing to do for one animal."""
 
     def facts(self) -> dict[str, Any]:
-        """What the model's info.json says of this task alone."""
+        """Entries of the model's info.json that only this task has."""
         return {}
 
     def _keypoints(self, features: tf.Tensor, cell: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
@@ -174,10 +174,10 @@ class Crops:
         return encoded_frames.read_scores(outputs)
 
     def finish(self) -> None:
-        """What follows the last step: of crops nothing."""
+        """Ends a training: nothing to do for crops."""
 
     def facts(self) -> dict[str, Any]:
-        """What the model's info.json says of this task alone."""
+        """Entries of the model's info.json that only this task has."""
         return {}
 
     def _scores(self, features: tf.Tensor) -> tf.Tensor:

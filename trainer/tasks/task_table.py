@@ -1,4 +1,4 @@
-"""Which task of `trainer.tasks.single` and `trainer.tasks.animals` trains an experiment."""
+"""Table of tasks: the class of `tasks.single` or `tasks.animals` that trains an experiment."""
 
 from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset

@@ -241,7 +241,7 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarra
 
 
 def _track(one: dict[str, Any]) -> str:
-    """Who it is: `individual` is what our own export writes, others write `track_id`."""
+    """Identity of an annotation: our own export writes `individual`, others write `track_id`."""
     for key in ("individual", "track_id"):
         if isinstance(one.get(key), (str, int)):
             return str(one[key])

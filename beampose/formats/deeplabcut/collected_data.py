@@ -180,7 +180,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _agree(first: Table, second: Table) -> bool:
-    """Whether two tables say the same, whatever the order of rows and columns."""
+    """Returns True if two tables are equal up to the order of rows and columns."""
 
     def cells(table: Table) -> dict[tuple, float]:
         return {

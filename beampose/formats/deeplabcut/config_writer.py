@@ -14,7 +14,7 @@ from beampose.preprocess import inside
 
 
 def read(file: UPath) -> dict[str, Any]:
-    """What a config.yaml says; nothing if there is none.
+    """Reads a config.yaml; returns an empty dict if there is none.
 
     Raises:
       ValueError: it is none.

@@ -12,7 +12,7 @@ from beampose.core import files
 
 SECTION = "video_sets"
 CONFIG = "config.yaml"
-# What a new project says behind its bodyparts: keys, order and values of DeepLabCut's template.
+# End of a new project's config, after its bodyparts: as in DeepLabCut's template.
 _DEFAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "Fraction of video to start/stop when extracting frames for labeling/refinement",
@@ -94,7 +94,7 @@ def create(
 
 
 def settings(text: str) -> dict[str, Any]:
-    """What a config.yaml says of extracting: `count`, `start`, `stop`, where they are there.
+    """Extraction settings in a config.yaml: `count`, `start`, `stop`, as far as they are there.
 
     Raises:
       ValueError: the text is not such a file.

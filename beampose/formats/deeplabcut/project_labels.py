@@ -23,7 +23,7 @@ MULTI = "MULTI!"
 
 
 class Names(NamedTuple):
-    """What a project names.
+    """Names in a project's config.
 
     Attributes:
       scorer: whose labels.
@@ -193,7 +193,7 @@ def _called(names: Names, individual: int, bodypart: int) -> str:
 
 
 def _places(table: Table, names: Names, problems: list[Problem]) -> dict[tuple[int, int, int], int]:
-    """Which column holds which coordinate, (individual, bodypart, axis), found by name."""
+    """Finds the column of each coordinate, (individual, bodypart, axis), by name."""
 
     def warn(what: str) -> None:
         problems.append(Problem(WARNING, table.file, 0, "", what))
@@ -221,7 +221,7 @@ def _places(table: Table, names: Names, problems: list[Problem]) -> dict[tuple[i
 
 
 def _unknown(names: Names, individual: str, bodypart: str) -> str:
-    """What of a column the config does not name, in words."""
+    """Describes the part of a column's name that the config does not have."""
     if names.several and individual not in (*names.individuals, SINGLE):
         return f"individual {individual!r}"
     return "" if bodypart in names.bodyparts else f"bodypart {bodypart!r}"

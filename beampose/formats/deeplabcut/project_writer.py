@@ -29,7 +29,7 @@ _UNSAFE = re.compile(r"[^\w-]+")
 
 
 class Written(NamedTuple):
-    """What a project has now: its scorer, and the pictures in it; `changed` files were written."""
+    """Content of a project after writing: scorer and pictures; `changed` files were written."""
 
     folder: UPath
     config: dict[str, Any]
@@ -140,7 +140,7 @@ def table_files(frame: pd.DataFrame, stem: UPath) -> list[kept_files.File]:
 
 
 def is_several(labels: Labels) -> bool:
-    """Whether DeepLabCut would call it a project of several animals."""
+    """Returns True if DeepLabCut would call it a multi-animal project."""
     return len(labels.individuals) > 1
 
 
@@ -175,7 +175,7 @@ def _frames(labels: Labels) -> list[LabeledFrame]:
 
 
 def _says(csv: UPath, frame: pd.DataFrame) -> bool:
-    """Whether a csv holds the numbers of a table, whatever the order of its rows."""
+    """Returns True if a csv holds the numbers of a table, in any order of rows."""
     width, levels = frame.index.nlevels, frame.columns.nlevels
     try:
         with csv.open("rb") as stream:
@@ -189,7 +189,7 @@ def _says(csv: UPath, frame: pd.DataFrame) -> bool:
 
 
 def _names(labels: Labels) -> dict[str, list[str]]:
-    """What a config.yaml says of names."""
+    """Entries of a config.yaml that hold names."""
     if not is_several(labels):
         return {"bodyparts": list(labels.bodyparts)}
     common = [name for name in labels.bodyparts if name not in labels.unique_bodyparts]

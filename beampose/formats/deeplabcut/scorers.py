@@ -21,7 +21,7 @@ def read(
     Args:
       read_one: a scorer's name to their labels.
       way: `mean` of those who labeled a bodypart, or `first`: who is named first goes before.
-      where: the source, for people.
+      where: the source, human-readable.
 
     Raises:
       ValueError: a scorer is named twice, or nobody labeled anything.
@@ -77,7 +77,7 @@ def _apart(stack: np.ndarray) -> list[float]:
 
 
 def _of_absent(problem: Problem, places: set[str]) -> bool:
-    """Whether it says that a scorer has no labels in a folder where another one has."""
+    """Returns True if it says that a scorer has no labels in a folder where another one has."""
     return problem.level == ERROR and not problem.row and problem.file in places
 
 

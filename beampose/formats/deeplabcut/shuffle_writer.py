@@ -85,7 +85,7 @@ def _metadata(
 
 
 def _record(one: Picture, labels: Labels) -> dict[str, Any] | None:
-    """What DeepLabCut trains on: whole pixels of points strictly inside the image, if any."""
+    """Training record of DeepLabCut: whole pixels of points strictly inside the image, if any."""
     points = one.frame.keypoints[0]
     joints = [
         (j, int(x), int(y))
@@ -96,7 +96,7 @@ def _record(one: Picture, labels: Labels) -> dict[str, Any] | None:
 
 
 def _records(one: Picture, labels: Labels) -> dict[str, Any]:
-    """Points by individual; those of the scene stand under one more, behind the last."""
+    """Points by individual; those of the scene stand under one more, after the last."""
     common = [j for j, name in enumerate(labels.bodyparts) if name not in labels.unique_bodyparts]
     unique = [labels.bodyparts.index(name) for name in labels.unique_bodyparts]
     joints: dict[int, np.ndarray] = {}

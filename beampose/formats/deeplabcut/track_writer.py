@@ -28,7 +28,7 @@ _DECIMALS = 3
 
 
 class Names(NamedTuple):
-    """What columns and headers say.
+    """Names in columns and headers.
 
     Attributes:
       scorer: as in the names of files.
@@ -119,7 +119,7 @@ def write_tracklets(
 
 
 class Tracklets(NamedTuple):
-    """What a file of tracklets holds.
+    """Content of a file of tracklets.
 
     Attributes:
       tracklets: id, frames (n,) and keypoints (n, bodyparts, 3) of each.
@@ -188,7 +188,7 @@ def write_assemblies(
 
 
 class Detections(NamedTuple):
-    """What a head of several animals is, for `write_detections`.
+    """Description of a multi-animal head, for `write_detections`.
 
     Attributes:
       edges: int (edges, 2), of bodyparts.

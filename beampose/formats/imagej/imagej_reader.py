@@ -92,7 +92,7 @@ def read(path: str, *, bodyparts: list[str] | None = None) -> Labels:
 
 
 def _task(root: str, folder: Folder) -> str:
-    """What `data-<Task>` is called, the folder of version 1's videos."""
+    """Task name in `data-<Task>`, the folder of version 1's videos."""
     above = files.name(files.parent(folder.path))
     return (above if above.startswith("data-") else files.name(root)).removeprefix("data-")
 

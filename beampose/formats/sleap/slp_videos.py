@@ -1,4 +1,4 @@
-"""Where the frames of a SLEAP file are: in its own images, in videos or image files near it."""
+"""Finds the frames of a SLEAP file: in its own images, in videos or image files near it."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ class Videos:
         self._counts: Counter[int] = Counter()
 
     def wanted(self, counts: Counter[int]) -> None:
-        """How many labeled frames each video has: what is lost if it is missing."""
+        """Takes the number of labeled frames of each video, which are lost if it is missing."""
         self._counts = counts
 
     def name(self, video: int) -> str:
@@ -111,7 +111,7 @@ class Videos:
         self._problems.append(Problem(ERROR, self._path, 0, "", what))
 
     def _stem(self, video: int) -> str:
-        """What to call a video: its file's name, or that of the video its images come from."""
+        """Name of a video: that of its file, or of the video its images come from."""
         told = self._told[video]
         names = told.get("filenames")
         if isinstance(names, list) and names:
@@ -127,7 +127,7 @@ class Videos:
 
 
 def _folders(path: str) -> list[str]:
-    """Where videos are looked for: beside the labels, in `videos/`, and the same one level up."""
+    """Folders searched for videos: beside the labels, in `videos/`, and the same one level up."""
     own = files.parent(path)
     above = files.parent(own)
     return [own, files.join(own, VIDEOS), files.join(above, VIDEOS), above]
