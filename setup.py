@@ -86,6 +86,8 @@ EXTRAS = {
     ],
 }
 
+# Minor versions of Python 3; scripts/test_pythons runs the tests under each.
+PYTHONS = range(10, 14)
 # Folders of the top level that are installed inside `beampose`.
 INSIDE = ("preprocess", "trainer", "pipelines")
 
@@ -109,7 +111,8 @@ if __name__ == "__main__":
         long_description=(HERE / "README.md").read_text(encoding="utf-8"),
         long_description_content_type="text/markdown",
         license="Apache-2.0",
-        python_requires=">=3.10,<3.14",
+        python_requires=f">=3.{PYTHONS.start},<3.{PYTHONS.stop}",
+        classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in PYTHONS],
         packages=packages(),
         package_dir={"beampose": "beampose"} | {f"beampose.{one}": one for one in INSIDE},
         package_data={

@@ -20,6 +20,7 @@ from beampose.pipelines.cloud import code_wheel
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("beampose", *setup.INSIDE)
+NAMING_PYTHONS = ("README.md", "pyproject.toml", "scripts/environment")
 # What a distribution of somebody else installs at the top level: names that were ours.
 OTHERS = ("preprocess", "trainer", "pipelines")
 
@@ -224,3 +225,13 @@ def test_every_third_party_import_is_declared():
                 found.add(node.module.partition(".")[0])
     third = {n for n in found if n not in sys.stdlib_module_names} - {"beampose"}
     assert {packages.get(name, name) for name in third} <= declared
+
+
+def test_all_files_name_the_same_pythons():
+    versions = [f"3.{minor}" for minor in setup.PYTHONS]
+    text = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMING_PYTHONS}
+    assert f'PYTHONS="{" ".join(versions)}"' in text["scripts/environment"]
+    assert f"Python {', '.join(versions[:-1])} or {versions[-1]}" in text["README.md"]
+    first = versions[0]
+    assert f'target-version = "py{first.replace(".", "")}"' in text["pyproject.toml"]
+    assert f'pythonVersion = "{first}"' in text["pyproject.toml"]
