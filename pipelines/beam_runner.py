@@ -48,7 +48,7 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
         options = pipeline.options.view_as(GoogleCloudOptions)
         LOG.info(
             "Dataflow job %s: https://console.cloud.google.com/dataflow/jobs/%s/%s?project=%s. "
-            "It goes on if this command is stopped; the page has the button that cancels it.",
+            "It continues if this command is stopped; the page has the button that cancels it.",
             options.job_name,
             options.region,
             job,

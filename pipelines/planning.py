@@ -119,7 +119,7 @@ def describe(found: Plan) -> str:
     ]
     if found.finetune_steps:
         lines.append(
-            f"finetune  {found.finetune_steps} steps more, whose time is not estimated: the first "
+            f"finetune  {found.finetune_steps} more steps, whose time is not estimated: the first "
             "ones tell, and a GPU takes a small part of what a CPU does"
         )
     if found.unreadable:
@@ -129,7 +129,7 @@ def describe(found: Plan) -> str:
         lines.append(
             f"Dataflow  {cloud['workers']} workers for {cloud['hours'] * 60:.0f} min: "
             f"{cloud['cost']:.2f} {cloud['currency']} (prices of {cloud['date']}; this machine's "
-            "speed a core)"
+            "speed per core)"
         )
     return "\n".join(lines)
 

@@ -73,7 +73,7 @@ def from_values(values: Any, where: str) -> Rule:
         sound = False
     if not sound:
         raise ValueError(
-            f"{where} must say pad (0 to {MAX_PAD:g}) and square (true or false) of its crops. "
+            f"{where} must give pad (0 to {MAX_PAD:g}) and square (true or false) of its crops. "
             f"Received: {values!r}."
         )
     return Rule(float(pad), square)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-# A frame of noise may hold thousands of specks; the largest are looked at.
+# A frame of noise may hold thousands of specks; the largest are used.
 MOST = 1000
 
 
@@ -21,7 +21,7 @@ class Motion(NamedTuple):
       learning_rate: share of a new frame in the background.
       variance: squared distance, in variances of a pixel, from which it is foreground.
       background_ratio: share of the mixture that counts as background.
-      roi: x1, x2, y1, y2 in pixels, the part of the frame that is looked at; None = all.
+      roi: x1, x2, y1, y2 in pixels, the part of the frame that is analysed; None = all.
       min_size: a box's smallest area as a share of the frame's.
       merge: boxes less than so many pixels apart become one.
       opening: side of the ellipse that removes specks; 0 = none.

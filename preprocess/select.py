@@ -38,7 +38,7 @@ def span(count: int, start: float, stop: float | None, fps: float = 0.0) -> tupl
     if max(start, stop or 0.0) <= 1:
         return math.floor(count * start), math.ceil(count * (1.0 if stop is None else stop))
     if not fps > 0:
-        raise ValueError("does not say its frames a second: use fractions, from 0 to 1")
+        raise ValueError("has no frame rate: use fractions, from 0 to 1")
     first = math.floor(start * fps)
     last = count if stop is None else min(math.ceil(stop * fps), count)
     if first >= last:

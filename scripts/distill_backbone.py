@@ -318,7 +318,7 @@ class Distillation:
             for i, variable in enumerate(self.live):
                 variable.assign(saved[f"live{i}"])
         state.update(facts)
-        print(f"Going on at step {state['step']}.", flush=True)
+        print(f"Continuing at step {state['step']}.", flush=True)
 
     def _write(self, out: Path) -> None:
         """The folded weights as bfloat16, and a check that they still say the same."""

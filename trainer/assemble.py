@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from beampose.trainer.grouping import Animals
 
-# Peaks below this are not looked at, and links below this are none, unless a calibration says
+# Peaks below this are ignored, and links below this are none, unless a calibration says
 # otherwise: DeepLabCut's pcutoff and pafthreshold.
 MIN_LIKELIHOOD = 0.1
 MIN_AFFINITY = 0.1

@@ -55,8 +55,8 @@ def check(weights: str, published: Published) -> None:
     elif weights == "imagenet":
         if published.imagenet is None:
             raise ValueError(
-                "features.weights: imagenet is not there for this backbone. Use builtin, a path, "
-                "or random:SEED."
+                "features.weights: imagenet is not available for this backbone. Use builtin, a "
+                "path, or random:SEED."
             )
     elif not is_address(weights):
         if Path(weights).suffix not in (".h5", ".keras", ".npz"):
@@ -178,7 +178,9 @@ def _load_npz(model, path: str) -> None:
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
     if arrays:
-        raise ValueError(f"{path} does not fit backbone {model.name}: {len(arrays)} arrays more.")
+        raise ValueError(
+            f"{path} does not fit backbone {model.name}: {len(arrays)} surplus arrays."
+        )
 
 
 def _download(file: str, md5: str | None) -> str:
@@ -199,7 +201,7 @@ def _download(file: str, md5: str | None) -> str:
         )
     except Exception as error:  # Keras raises bare Exception here, and ValueError for the hash.
         raise OSError(
-            f"The ImageNet weights could not be had from {origin} ({error}). On a connected "
+            f"The ImageNet weights could not be downloaded from {origin} ({error}). On a connected "
             "machine download that file, then set features.weights to its path; or set "
             f"{MIRROR} to a mirror. To try the wiring only, use features.weights: random:0."
         ) from error

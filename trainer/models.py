@@ -19,7 +19,7 @@ from beampose.trainer.tasks.animals import Animals, Reading
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
-# Crops of animals are looked at in this size.
+# Side in pixels to which an animal's crop is resized.
 CROP = 128
 
 

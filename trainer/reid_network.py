@@ -168,7 +168,7 @@ def save(folder: storage.Address, model: keras.Model, info: dict[str, Any]) -> N
     """
     parts, dims = model.input_shape[0][1:]
     if len(info["bodyparts"]) != parts:
-        raise ValueError(f"The network is of {parts} bodyparts. Received: {info['bodyparts']}")
+        raise ValueError(f"The network has {parts} bodyparts. Received: {info['bodyparts']}")
     arrays = {f"w{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     facts = {**info, "version": _VERSION, "dims": dims, "out": model.output_shape[-1]}
     with storage.replacing_folder(folder) as temporary:
@@ -189,9 +189,9 @@ def load(
       ValueError: it is of other vectors, or damaged; the text names the folder.
     """
     info = storage.require(folder, "reid")
-    again = f"Train it anew for these. ({folder})"
+    again = f"Train it again for these. ({folder})"
     if not isinstance(info, dict) or info.get("version") != _VERSION:
-        raise ValueError(f"{folder} is of another version of beampose: train it anew.")
+        raise ValueError(f"{folder} was made by another version of beampose: train it again.")
     if info.get("bodyparts") != list(bodyparts):
         raise ValueError(
             f"The network tells animals apart by bodyparts {info.get('bodyparts')}, but here are "
@@ -199,7 +199,7 @@ def load(
         )
     if info.get("dims") != dims or info.get("descriptors") != descriptors:
         raise ValueError(
-            f"The network was trained on features of another model ({info.get('dims')} numbers a "
+            f"The network was trained on features of another model ({info.get('dims')} numbers per "
             f"bodypart, {info.get('descriptors')}), here are {dims}, {descriptors}. {again}"
         )
     out = info.get("out")
@@ -210,7 +210,7 @@ def load(
         try:
             _fill(model, file)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{folder} is damaged ({error}): train it anew.") from error
+            raise ValueError(f"{folder} is damaged ({error}): train it again.") from error
     return model, info
 
 
@@ -220,7 +220,7 @@ def _fill(model: keras.Model, file) -> None:
         # Before anything is unpacked: a small file may hold a large one.
         sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
     if sizes.keys() != shapes.keys():
-        raise ValueError("its weights are of another network")
+        raise ValueError("its weights belong to another network")
     most = {name: 8 * int(np.prod(shape)) + _HEADER for name, shape in shapes.items()}
     if any(size > most[name] for name, size in sizes.items()):
         raise ValueError("its weights are larger than the network")

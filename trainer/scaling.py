@@ -6,7 +6,7 @@ import numpy as np
 
 # Detections a bodypart needs for statistics of its own; with fewer it gets those of all.
 _ENOUGH = 10
-# Detections that are looked at together, so that memory is bounded.
+# Detections that are processed together, so that memory is bounded.
 _AT_ONCE = 4096
 
 

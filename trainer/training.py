@@ -129,12 +129,12 @@ class _State:
             with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
                 facts = json.loads(str(saved["facts"]))
                 if facts.pop("run") != run:
-                    LOG.info("%s is of other settings or labels: training starts anew.", file)
+                    LOG.info("%s belongs to other settings or labels: training starts again.", file)
                     return False
                 live = [saved[f"live{i}"] for i in range(len(self._live))]
                 self.best = [saved[f"best{i}"] for i in range(len(self.best))]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            LOG.warning("%s cannot be read (%s): training starts anew.", file, error)
+            LOG.warning("%s cannot be read (%s): training starts again.", file, error)
             return False
         for variable, value in zip(self._live, live, strict=True):
             variable.assign(value)
@@ -149,7 +149,7 @@ def train(
     """Trains a head on the training split, keeping the weights that do best on the test split.
 
     Args:
-      choose: False keeps the weights of the last step and does not look at the test split.
+      choose: False keeps the weights of the last step and does not use the test split.
       checkpoints: folder for the state of the run; the same run continues from it.
       logs: folder for TensorBoard.
 
@@ -221,7 +221,7 @@ def fit(
     task, settings, held_out = run.task, run.settings, run.held_out
     state = _State(task.trained, run.optimizer)
     if run.checkpoint.is_file() and state.load(run.checkpoint, run.digest):
-        LOG.info("Going on at step %d of %d.", state.step, steps)
+        LOG.info("Continuing at step %d of %d.", state.step, steps)
     elif judge_start:
         _evaluate(task, state, {}, held_out, settings.batch_size)
     step = _compile(task, run.optimizer, strategy)
@@ -347,7 +347,7 @@ def _evaluate(
                     state.keep(score)
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
-        LOG.warning("Evaluation at step %d failed (%s); training goes on.", state.step, error)
+        LOG.warning("Evaluation at step %d failed (%s); training continues.", state.step, error)
     if not held_out:
         state.keep(float("nan"))
     state.history.append(entry)

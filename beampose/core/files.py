@@ -29,7 +29,7 @@ def why(error: BaseException) -> str:
     if not isinstance(error, OSError) or not error.filename or error.errno is None:
         return str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        what = "choose a folder that may be written, or change its rights"
+        what = "choose a writable folder, or change its permissions"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
         what = "a file stands where a folder should, or the other way round: choose another place"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -190,7 +190,7 @@ def _row(detection: Any, frame: int | None, names: dict[str, str], where: str) -
             raise ValueError("frame_number must be a whole number from 0 on")
         if not all(-0.01 <= v <= 1.01 for v in (x, y, width, height)):
             # DeepMeerkat 3 writes pixels here, rounded from shares: nothing can be made of them.
-            raise ValueError("bbox must be shares of the frame, from 0 to 1")
+            raise ValueError("bbox must be fractions of the frame, from 0 to 1")
         category = str(detection["category"])
         score = float(detection["conf"])
     except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -206,8 +206,8 @@ def _annotations(path: str, size: int) -> list[Row]:
     header = [cell.strip().lower() for cell in next(reader, [])]
     if not {"frame", "x", "y", "h", "w"} <= set(header):
         raise ValueError(
-            f"{path} is no annotations.csv of DeepMeerkat: its first row must name frame, x, y, h "
-            f"and w. Received: {','.join(header)}."
+            f"{path} is not an annotations.csv of DeepMeerkat: its first row must name frame, x, y, "
+            f"h and w. Received: {','.join(header)}."
         )
     found = []
     for cells in reader:

@@ -44,7 +44,7 @@ def moves(root: str, wanted: Sequence[Reclass]) -> tuple[list[Move], dict[Reclas
             crop_folders.class_of(folder) != one.label
             or files.suffix(source) not in images.SUFFIXES
         ):
-            lost[one] = f"is no crop of {one.label!r}"
+            lost[one] = f"is not a crop of {one.label!r}"
             continue
         if not beside:
             lost[one] = f"there is no folder of {one.new!r} beside {folder}"
@@ -118,7 +118,7 @@ def _rewritten(data: bytes, wanted: dict[str, Reclass], lost: dict[Reclass, str]
 
 
 def _cells(line: str) -> list[str] | None:
-    """Address and class of a line; None if it is no such line."""
+    """Address and class of a line; None for other lines."""
     try:
         row = next(csv.reader(io.StringIO(line)), [])
     except csv.Error:

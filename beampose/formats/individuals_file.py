@@ -94,7 +94,7 @@ class Individuals:
 
     Attributes:
       head: what the arrays are of.
-      count: frames that were looked at.
+      count: number of analysed frames.
       dims: of a descriptor.
       described_by: what descriptors are of: bodyparts, and `CROP` if animals were cut out.
     """
@@ -146,7 +146,7 @@ class Individuals:
         there, bool (n, described_by).
 
         Args:
-          rows: int (n,), which of the frames looked at.
+          rows: int (n,), indices among the analysed frames.
           slots: int (n,), which individual there.
         """
         parts, tokens = len(self.head.bodyparts), len(self.described_by)

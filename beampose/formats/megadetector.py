@@ -25,7 +25,7 @@ def entry(
 
     Args:
       size: height and width of a frame.
-      frames: int64, those that were looked at and could be decoded.
+      frames: int64, the analysed frames that could be decoded.
     """
     height, width = size
     shares = found.places / np.array([width, height, width, height])

@@ -79,7 +79,7 @@ def unpack(zip_path: str | os.PathLike, target: str | os.PathLike, limits: Limit
                 if SHADOWS not in parts:
                     left -= _write(archive, member, root.joinpath(*parts), left)
     except _BROKEN as error:
-        raise ValueError(f"is not a whole zip: {error}. Make it and upload it again") from None
+        raise ValueError(f"is not a complete zip: {error}. Make it and upload it again") from None
 
 
 class _Reader(io.BufferedReader):
@@ -195,7 +195,7 @@ def find_project(folder: str | os.PathLike) -> tuple[str, str]:
     A DeepLabCut project is a config.yaml with labeled-data/ beside it. Crops are class folders of
     images, inside Training and Testing or not. Any two folders of images would be crops, so those
     without one of the known names count only where nothing else is found. Folders that begin with a
-    dot, and Apple's shadows, are not looked at.
+    dot, and Apple's shadows, are ignored.
 
     Raises:
       ValueError: there is no project or there are several; the text says where.

@@ -124,7 +124,7 @@ class Service:
             return None
         name = upload_run.name_of(event.name.removeprefix(folder))
         if name is None:
-            LOG.warning("Left alone, for its name: gs://%s/%r", event.bucket, event.name)
+            LOG.warning("Ignored because of its name: gs://%s/%r", event.bucket, event.name)
             return None
         return upload_run.Upload(name, f"gs://{event.bucket}/{event.name}", event.generation)
 

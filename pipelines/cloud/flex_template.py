@@ -41,12 +41,12 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m beampose.pipelines.cloud.flex_template",
         description=__doc__,
-        epilog="All other words go to Apache Beam.",
+        epilog="All other options go to Apache Beam.",
         allow_abbrev=False,
     )
-    made.add_argument("--verb", required=True, choices=VERBS, help="what to do")
+    made.add_argument("--verb", required=True, choices=VERBS, help="verb to run")
     made.add_argument("--config", required=True, help="the experiment's YAML file, gs://…")
-    made.add_argument("--sdk_container_image", required=True, help="the image workers run")
+    made.add_argument("--sdk_container_image", required=True, help="image that the workers run")
     made.add_argument("--videos", default="", metavar="VIDEO;VIDEO", help="default: the config's")
     made.add_argument(
         "--set", default="", metavar="SECTION.KEY=VALUE;…", help="settings to override"

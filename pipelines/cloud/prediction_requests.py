@@ -182,7 +182,7 @@ def _parsed(line: str) -> tuple[str, bytes] | str:
             return 'must be {"key": …, "image_bytes": {"b64": …}}'
         return str(value["key"]), base64.b64decode(value["image_bytes"]["b64"], validate=True)
     except (ValueError, TypeError, binascii.Error) as error:
-        return f"is no such JSON: {error}"
+        return f"is not such JSON: {error}"
 
 
 def _tried(signature, waiting: list[tuple[str, tuple[str, bytes]]], keyed: bool) -> list:
@@ -200,11 +200,11 @@ def _tried(signature, waiting: list[tuple[str, tuple[str, bytes]]], keyed: bool)
         if len(waiting) > 1:
             return [failure for one in waiting for failure in _tried(signature, [one], keyed)]
         why = (error.message or str(error)).strip().splitlines()[0][:200]
-        return [(waiting[0][0], f"is no image the model can read: {why}")]
+        return [(waiting[0][0], f"is not an image the model can read: {why}")]
     counts = {name: len(value) for name, value in outputs.items()}
     if set(counts.values()) != {len(waiting)}:
         return [(place, f"gives {counts} answers") for place, _ in waiting]
     numbers = [v.numpy() for v in outputs.values() if v.dtype.is_floating]
     if not all(np.isfinite(v).all() for v in numbers):
-        return [(place, "gives an answer that is no number") for place, _ in waiting]
+        return [(place, "gives an answer that is not a number") for place, _ in waiting]
     return []

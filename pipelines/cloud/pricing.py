@@ -74,8 +74,8 @@ def check(found: list[Cost], limit: float | None) -> None:
         steps = " and ".join(one.step for one in found)
         raise ValueError(
             f"{steps} would cost about {amount:.2f}, above the limit of {limit:g}. Nothing was "
-            "sent. `beampose plan CONFIG --cloud FILE` shows what costs; --budget AMOUNT or "
-            "max_cost in the settings moves the limit."
+            "sent. `beampose plan CONFIG --cloud FILE` shows the costs; --budget AMOUNT or "
+            "max_cost in the settings changes the limit."
         )
 
 

@@ -104,7 +104,7 @@ def for_people(error: Exception, work: Path) -> str:
     if isinstance(error, (OSError, ValueError)):
         text = text.split(" [while running")[0]
     elif isinstance(error, MemoryError):
-        text = "There was not enough memory. Use smaller images or less of them."
+        text = "There was not enough memory. Use smaller images or fewer of them."
     else:
         text = f"{type(error).__name__}: {text.splitlines()[0]}"
     return _without(text, work)[:_LONGEST_ERROR]

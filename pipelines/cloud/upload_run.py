@@ -174,7 +174,7 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     except upload_status.TakenOver:
         raise
     except BaseException as error:
-        why = str(error) if isinstance(error, Again) else "It was stopped. It will be taken up."
+        why = str(error) if isinstance(error, Again) else "It was stopped and will be resumed."
         with contextlib.suppress(Exception):
             journal.write(upload_status.INTERRUPTED, error=why)
         raise

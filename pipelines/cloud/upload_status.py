@@ -137,7 +137,7 @@ class Journal:
     def check(self) -> None:
         """Raises TakenOver if another handler has the upload."""
         if last_attempt(self.folder) > self.status.attempt:
-            raise TakenOver(f"{self.folder} is worked on by another handler.")
+            raise TakenOver(f"{self.folder} is being processed by another handler.")
 
     def write(self, state: str, **known: Any) -> Status:
         """Says what is done now. Raises TakenOver if another handler has the upload."""

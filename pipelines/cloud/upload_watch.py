@@ -116,8 +116,8 @@ def line(outcome: upload_run.Outcome) -> str:
         before = "" if outcome.worked else " (before)"
         return f"FAILED{before} {place}: {found.error}"
     if not found.final:
-        return f"{place}: left to another that works on it ({found.state})"
-    return f"{place}: {'done' if outcome.worked else 'skipped, its model is there'}"
+        return f"{place}: another process works on it ({found.state})"
+    return f"{place}: {'done' if outcome.worked else 'skipped: its model exists'}"
 
 
 def once(watch: Watch, every: float) -> int:

@@ -35,7 +35,7 @@ class Extraction(NamedTuple):
       folder: where crops go.
       candidates: what finds boxes.
       rule: how a crop is cut around a box.
-      sample: which frames are looked at.
+      sample: of the frames to analyse.
       chunk: frames between two points where a killed run goes on.
     """
 
@@ -94,7 +94,7 @@ def _claim(wanted: Extraction) -> None:
     settings = json.loads(json.dumps(wanted.settings()))
     if file.is_file() and storage.read_json(file) != settings:
         raise ValueError(
-            f"{wanted.folder} holds crops that were cut by other settings ({file}). Give another "
+            f"{wanted.folder} holds crops that were cut with other settings ({file}). Give another "
             "folder, or the same settings."
         )
     storage.write_json(file, settings)

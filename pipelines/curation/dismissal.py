@@ -82,7 +82,7 @@ def apply(
     """
     chosen = repeats_page.read_dismissed(file)
     if unknown := sorted(set(chosen) - {one.name for one in every}):
-        raise ValueError(f"{file} names {unknown[0]}, which is none of the videos.")
+        raise ValueError(f"{file} names {unknown[0]}, which is not one of the videos.")
     judged = []
     for one in every:
         try:

@@ -14,7 +14,7 @@ from beampose.preprocess.videos import Video
 
 METHODS = ("uniform", "kmeans", "features")
 CLUSTERS = ("kmeans", "core-set")
-# Frames looked at a video unless told otherwise: they bound memory and time. A pixel vector takes
+# Frames considered in a video by default: they bound memory and time. A pixel vector takes
 # microseconds, a feature vector a thirtieth of a second.
 MOST = {"kmeans": 20_000, "features": 1_000}
 
@@ -28,7 +28,7 @@ class Settings(NamedTuple):
       count: frames of each video that the project shall hold, those it has included.
       start, stop: see `select.span`.
       crop: x1, x2, y1, y2, or None for whole frames.
-      every: only every so many frames are looked at; 0 = as many as `MOST` allows.
+      every: step between the frames considered; 0 = as many as `MOST` allows.
       seed: of all that is drawn.
     """
 

@@ -17,7 +17,7 @@ Embed = Callable[[Iterable[np.ndarray]], np.ndarray]
 
 
 class Source:
-    """Frames of a video as they would be written, and how many were looked at or lost."""
+    """Frames of a video as they would be written, and how many were considered or lost."""
 
     def __init__(self, video: Video, crop: tuple[int, int, int, int], progress: Progress):
         self.video, self._crop, self._progress = video, crop, progress

@@ -118,7 +118,7 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
     backup = _write(before, after, root) if after else ""
     words = [
         f"{one.image} {one.bodypart}: no label at ({one.old[0]:g}, {one.old[1]:g}) in the files of "
-        f"{scorer}; it changed since the audit"
+        f"{scorer}; it has changed since the audit"
         for one in found
         if one in lost
     ]
@@ -153,7 +153,7 @@ def _correction(row: dict[str, str], place: str) -> Correction:
     old, new = (numbers["x"], numbers["y"]), (numbers["new_x"], numbers["new_y"])
     if np.isnan(new).any() != np.isnan(new).all() or np.isinf(new).any() or min(new) < 0:
         raise ValueError(
-            f"{place}: new_x and new_y must be a point in the image, or both empty to take the "
+            f"{place}: new_x and new_y must be a point in the image, or both empty to remove the "
             f"label away. Received: {new[0]:g}, {new[1]:g}."
         )
     image = (row["image"] or "").strip()

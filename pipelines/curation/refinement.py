@@ -70,7 +70,7 @@ def run(
     for one in found:
         try:
             if not one.video:
-                raise ValueError("is no video: frames are taken from videos. Name the video")
+                raise ValueError("is not a video: frames are taken from videos. Name the video")
             if not files.exists(one.video):
                 raise ValueError("there is no such file")
             done.append(_video(config.outliers, one, root, text, progress))
@@ -83,10 +83,10 @@ def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progr
     read = prediction_tables.read(one.table())
     unknown = sorted(set(read.bodyparts) - set(project_config.bodyparts(text)))
     if unknown:
-        raise ValueError(f"its predictions are of {unknown[0]!r}, which config.yaml does not name")
+        raise ValueError(f"its predictions have {unknown[0]!r}, which config.yaml does not name")
     video = videos.index(one.video)
     if len(read.frames) and read.frames[-1] >= video.count:
-        raise ValueError(f"has {video.count} frames, its predictions are of others")
+        raise ValueError(f"has {video.count} frames, its predictions have others")
     folder = files.join(root, LABELED_DATA, files.stem(one.video))
     crop = _crop(folder, video, text)
     source = frame_files.Source(video, crop, progress)
@@ -110,7 +110,7 @@ def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progr
     remarks = _write_frames(source, file, {**labels, **new}, read, human)
     if not wanted:
         remarks.append(
-            f"{count} frames are there to be corrected in this iteration; outliers.count asks for "
+            f"{count} frames to correct are in this iteration already; outliers.count asks for no "
             "more"
         )
     there = frame_files.numbers(folder)
@@ -145,7 +145,7 @@ def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
         found = pd.read_csv(stream, index_col=0)
     names = [read.points[i][1] for i in chosen]
     if not set(names) <= set(found.columns) or not np.array_equal(found.index, read.frames):
-        raise ValueError(f"{file} is of other frames or bodyparts. Predict the video again")
+        raise ValueError(f"{file} has other frames or bodyparts. Predict the video again")
     return found[names].to_numpy(np.float64)
 
 

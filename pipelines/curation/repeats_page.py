@@ -165,7 +165,7 @@ def dismiss(found: Detections, chosen: set[tuple[int, int]]) -> Detections:
     if unknown := sorted(chosen - set(pairs)):
         frame, box = unknown[0]
         raise ValueError(
-            f"has no box {box} in frame {frame}: the csv is of other predictions. Make the page "
-            "again with `beampose repeats`."
+            f"has no box {box} in frame {frame}: the csv belongs to other predictions. Make the "
+            "page again with `beampose repeats`."
         )
     return found._replace(dismissed=np.array([pair in chosen for pair in pairs], bool))

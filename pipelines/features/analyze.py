@@ -31,7 +31,7 @@ SMALLEST_DEVIATION = 1e-3
 def sample(
     items: Sequence[LabeledFrame | LabeledCrop], pooled: bool
 ) -> list[LabeledFrame | LabeledCrop]:
-    """The training items to look at: those with the lowest hashes of their names."""
+    """The training items to sample: those with the lowest hashes of their names."""
     ranked = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
     return ranked[: CROPS if pooled else FRAMES]
 

@@ -105,8 +105,8 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
     if not originals or lost > config.source.max_rejects * len(labels.items):
         raise ValueError(
             f"{lost} of {len(labels.items)} labeled images cannot be used, which is above "
-            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS_FILE} says why "
-            "for each."
+            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS_FILE} gives "
+            "the reasons."
         )
     kept_frames.keep_probe(config.dataset, records)
     counts = {

@@ -161,7 +161,7 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
 def embed(
     model: Callable, pending: list[Pending], limits: Ranges, batch_size: int, lost: list
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Keys and features of images, sorted by size and key: the order of arrival is no matter.
+    """Keys and features of images, sorted by size and key: the order of arrival does not matter.
 
     Args:
       model: uint8 (batch, height, width, 3) to features with a batch axis, as a tensor.

@@ -84,7 +84,7 @@ def verify(
             name = f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}"
             yield from _verify_shard(file, manifest.pop(name, None))
         for name in manifest:
-            yield f"{folder / name} is in the manifest of {storage.INFO} and not on disk"
+            yield f"{folder / name} is in the manifest of {storage.INFO} but not on disk"
         yield from _verify_transform(folder, holding.info)
         for dataset, keys in holding.datasets.items():
             lacking = sum(key not in holding.index for key in keys)
@@ -105,7 +105,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
     if lost:
         notes = storage.place(stores, "<store>", store_writer.USERS)
         raise ValueError(
-            f"{len(lost)} datasets that refer to these stores are not there, such as {lost[0]}. If "
+            f"{len(lost)} datasets that refer to these stores do not exist, such as {lost[0]}. If "
             "they are gone for good, delete their notes in "
             f"{notes}; if they moved, run `beampose features` on them."
         )

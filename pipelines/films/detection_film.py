@@ -38,7 +38,7 @@ def _video(config: Config, one: track_videos.Video, progress: Callable[..., Iter
     with individuals_file.read(one.stem) as found:
         if found.head.frames != video.count or not found.count:
             raise ValueError(
-                f"has {video.count} frames, its predictions are of others. Predict again."
+                f"has {video.count} frames, its predictions have others. Predict again."
             )
         numbers = found.whole("frames")
         frames = _frames(config, video, found, least)

@@ -16,11 +16,11 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def labeled_frames(
     video: videos.Video, found: Detections, threshold: float, numbers: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Frames with their boxes; those that are no hits are thin and gray, dismissed ones left out.
+    """Frames with their boxes; those that are not hits are thin and gray, dismissed ones left out.
 
     Args:
       threshold: confidence of a hit.
-      numbers: (frames,), the frames that were looked at, in order.
+      numbers: (frames,), the analysed frames, in order.
     """
     chosen, hits = set(numbers.tolist()), found.hits(threshold)
     kept = found.only(~found.dismissed)

@@ -59,7 +59,7 @@ def encoder(codec: str) -> str:
         return next(name for name in ENCODERS if name in av.codecs_available)
     if codec not in av.codecs_available:
         there = ", ".join(name for name in CODECS if name in av.codecs_available)
-        raise ValueError(f"render.codec: FFmpeg of this machine has no {codec}. It has {there}.")
+        raise ValueError(f"render.codec: this machine's FFmpeg has no {codec}. It has {there}.")
     return codec
 
 

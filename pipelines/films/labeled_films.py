@@ -70,14 +70,14 @@ def run(
 
 def _video(config: Config, one: Found, progress: Callable[..., Iterable], filtered: bool) -> UPath:
     if not one.video:
-        raise ValueError("is no video: name the video that is to be drawn on")
+        raise ValueError("is not a video: name the video to draw on")
     video = manifest.index(one.video)
     table = prediction_tables.read(one.table(filtered=filtered))
     chosen = table.indices(config.render.bodyparts)
     if not chosen:
         raise ValueError("has no bodypart to draw: render.bodyparts is empty")
     if not len(table.rows) or table.frames[-1] >= video.count:
-        raise ValueError(f"has {video.count} frames, its predictions are of others. Predict again.")
+        raise ValueError(f"has {video.count} frames, its predictions have others. Predict again.")
     rows = _part(config.render, table.frames, video)
     numbers = table.frames[rows]
     keypoints = table.values[rows][:, chosen].copy()
@@ -131,7 +131,7 @@ def _run_crops(
         part = storage.read_json(f"{stem}_megadetector.json")["images"][0]
         numbers = np.array(part["frames_processed"], np.int64)
         if not len(numbers) or numbers[-1] >= video.count:
-            why = f"has {video.count} frames, its predictions are of others. Predict it again."
+            why = f"has {video.count} frames, its predictions have others. Predict it again."
             failures.append((video.path, why))
             continue
         try:
@@ -158,7 +158,7 @@ def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:
     if not render.start and render.stop is None:
         return slice(None)
     if not video.fps and not video.times:
-        raise ValueError("says no frame rate: render.start and render.stop cannot be used")
+        raise ValueError("has no frame rate: render.start and render.stop cannot be used")
     times = manifest.seconds(video)[frames]
     stop = np.inf if render.stop is None else render.stop
     first, last = np.searchsorted(times, [render.start, stop])

@@ -64,7 +64,7 @@ class Animals(NamedTuple):
         return (individuals_file.ENDING, "_assemblies.pickle", "_meta.pickle", *large)
 
     def check(self, video: Video) -> None:
-        """Every video can be looked at."""
+        """Accepts every video."""
 
     def depends(self, path: str) -> str:
         return ""

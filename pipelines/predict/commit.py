@@ -104,7 +104,7 @@ def finished(output: Output, name: str, path: str) -> bool:
         what = "with other settings" if same_model else "by another model"
         raise ValueError(
             f"{path} has predictions made {what} ({file}). Give --overwrite to replace them, or "
-            "keep them by another `output`."
+            "set another `output` to keep them."
         )
     return (
         same_model
@@ -193,7 +193,7 @@ def _difference(video: Video, chosen: int, decoded: int) -> str:
     if video.declared and video.declared != video.count:
         said.append(f"the header says {video.declared} frames, the file holds {video.count}")
     if decoded != chosen:
-        said.append(f"{chosen} were asked for, {decoded} could be decoded")
+        said.append(f"{chosen} were requested, {decoded} could be decoded")
     return "; ".join(said)
 
 

@@ -117,7 +117,7 @@ class Crops(NamedTuple):
         """Writes annotations.csv, parameters.csv and MegaDetector's JSON from a table; repeatable.
 
         Args:
-          seen: int64, the frames that were looked at.
+          seen: int64, the analysed frames.
         """
         rate = video.fps or 25.0
         hits = found.only(found.hits(self.threshold))
@@ -178,7 +178,7 @@ class Crops(NamedTuple):
             said["frames_kept"] = clips.write_frames(folder_of(stem), video, best)
         if self.keep.clips:
             if np.isnan(times).any():
-                return {**said, "clips_left_out": "the video says no frame rate"}
+                return {**said, "clips_left_out": "the video has no frame rate"}
             keep = self.keep
             cuts = clips.stretches(
                 hits.frames, times, gap=keep.gap, buffer=keep.buffer, shortest=keep.shortest

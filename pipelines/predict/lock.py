@@ -60,7 +60,7 @@ def _in_bucket(file: UPath) -> Iterator[None]:
     if not storage.create_text(file, _claim(me)):
         if time.time() - float(storage.read_json(file)["renewed"]) < VOID_AFTER:
             raise _busy(file)
-        LOG.info("The run that wrote to %s has ended without saying so; this one goes on.", file)
+        LOG.info("The run that wrote to %s ended without releasing it; this one continues.", file)
         storage.write_text(file, _claim(me))
     ended = threading.Event()
 

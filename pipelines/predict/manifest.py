@@ -147,7 +147,7 @@ def stretches(
       frames: numbers in order, at least one.
       lead: so many of them ahead of a range are decoded for it too.
     """
-    # A range covers `chunk` frames of the video, whichever of them are looked at.
+    # A range covers `chunk` frames of the video, whichever of them are analysed.
     step = max((frames[-1] - frames[0]) // max(len(frames) - 1, 1), 1)
     size = max(chunk // step, 1)
     parts = [
@@ -164,7 +164,7 @@ def stretches(
 
 def _timely(video: Video, sample: Sample) -> Sequence[int]:
     if not video.fps and not video.times:
-        raise ValueError(f"{video.path} says no frame rate: choose frames by `predict.every`.")
+        raise ValueError(f"{video.path} has no frame rate: choose frames by `predict.every`.")
     times = seconds(video)
     stop = np.inf if sample.stop is None else sample.stop
     first, last = np.searchsorted(times, [sample.start, stop])

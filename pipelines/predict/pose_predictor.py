@@ -46,7 +46,7 @@ class Keypoints(NamedTuple):
     signature = "frames"
 
     def check(self, video: Video) -> None:
-        """Every video can be looked at."""
+        """Accepts every video."""
 
     def depends(self, path: str) -> str:
         return ""

@@ -140,7 +140,8 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
 def _keypoints(config: Config, info: dict[str, Any], view: View) -> Keypoints:
     if config.predict.also:
         raise ValueError(
-            f"predict.also is of several animals, the model in {config.model} finds one. Received: "
+            f"predict.also applies only to several animals; the model in {config.model} finds one. "
+            "Received: "
             f"{', '.join(config.predict.also)}."
         )
     return Keypoints(

@@ -69,7 +69,7 @@ class Kind(Protocol):
     def signature(self) -> str: ...
 
     def check(self, video: Video) -> None:
-        """Raises ValueError if a video cannot be looked at, such as one without boxes."""
+        """Raises ValueError if a video cannot be analysed, such as one without boxes."""
         ...
 
     def depends(self, path: str) -> str:
@@ -98,7 +98,7 @@ class Kind(Protocol):
 
         Args:
           stem: what their names begin with.
-          frames: int64 (frames,), the numbers of the frames that were looked at.
+          frames: int64 (frames,), the numbers of the analysed frames.
           results: of all ranges.
 
         Returns:

@@ -40,8 +40,8 @@ class View(NamedTuple):
         if 1 / ALIKE <= ratio <= ALIKE:
             return ""
         return (
-            f"its frames are {width}x{height}, the model knows {self.trained[1]}x{self.trained[0]}:"
-            " if the animals are as much larger or smaller, set predict.size: resize"
+            f"its frames are {width}x{height}, training's {self.trained[1]}x{self.trained[0]}:"
+            " if the animals are larger or smaller by that factor, set predict.size: resize"
         )
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:

@@ -100,7 +100,7 @@ def of_points(
 def _kept(score, error, unlabeled, steps, radius, pcutoff, gallery: Gallery) -> Shown:
     return gallery.show(
         "pcutoff",
-        "What a cutoff of the likelihood keeps, and how far off what it keeps is.",
+        "Share of points that a likelihood cutoff keeps, and their error.",
         plots.cutoffs,
         calibration.kept(score, error, unlabeled, steps, tolerance=radius),
         pcutoff,

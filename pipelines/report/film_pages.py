@@ -86,7 +86,7 @@ def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[d
                 "joined": joined,
                 "plot": gallery.show(
                     f"identities-{predicted['name'].replace('/', '-')}",
-                    "Who is there when: as high as the share of bodyparts that were found. Ticks "
+                    "Individuals over time, as high as the share of bodyparts found. Ticks "
                     "mark the least certain joins of tracklets: look there first.",
                     timeline.identities,
                     read,

@@ -67,7 +67,7 @@ def run(
 def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
     read = prediction_tables.read(one.table(filtered=filtered))
     if not len(read.rows):
-        raise ValueError("has predictions of no frame: there is nothing to plot")
+        raise ValueError("has no predicted frame: there is nothing to plot")
     fps = float(one.summary().get("fps") or 0)
     done = []
     for individual in read.individuals:
@@ -148,7 +148,7 @@ def jumps(lines: Lines) -> Any:
         counts, _ = np.histogram(values[np.isfinite(values)], bins)
         axes.stairs(counts, bins, color=color, lw=1.2, label=name)
     step = int(np.median(np.diff(lines.frames))) if len(lines.frames) > 1 else 1
-    apart = "from a frame to the next" if step == 1 else f"in {step} frames"
+    apart = "from one frame to the next" if step == 1 else f"in {step} frames"
     axes.set(xlabel=f"distance (px) {apart}", ylabel="times", title=lines.title)
     if np.isfinite(distance).any():
         axes.set_yscale("log")

@@ -38,7 +38,7 @@ def _one(config: Config, one: Found) -> Done:
     file = one.table()
     read = prediction_tables.read(file)
     if not len(read.rows):
-        raise ValueError("has predictions of no frame: there is nothing to filter")
+        raise ValueError("has no predicted frame: there is nothing to filter")
     settings = config.filter
     pcutoff = config.predict.pcutoff if settings.pcutoff is None else settings.pcutoff
     result = smoothing.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)

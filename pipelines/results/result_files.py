@@ -104,7 +104,7 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
     """
     if config.task != "pose":
         raise ValueError(
-            f"Keypoints are those of pose models. Received: task {config.task!r}, whose results "
+            f"Only pose models predict keypoints. Received: task {config.task!r}, whose results "
             "`beampose predict` leaves."
         )
     given = [path for path in paths if is_table(path)]

@@ -21,7 +21,7 @@ def filtered(
 ) -> Filtered:
     """Smooths x and y of each point.
 
-    Points that are missing, and those below `pcutoff` where the settings look at likelihoods, do
+    Points that are missing, and those below `pcutoff` where the settings use likelihoods, do
     not take part. Gaps of up to `fill` rows get bridged, longer ones stay as predicted.
 
     Args:
@@ -117,6 +117,6 @@ def _refuse_uneven(steps: np.ndarray, frames: np.ndarray) -> None:
     if len(uneven):
         i = uneven[0]
         raise ValueError(
-            f"has rows that are not evenly apart ({frames[0]}, {frames[1]} … {frames[i]}, "
+            f"has rows that are not evenly spaced ({frames[0]}, {frames[1]} … {frames[i]}, "
             f"{frames[i + 1]}): savgol cannot smooth them, filter.method: kalman can"
         )

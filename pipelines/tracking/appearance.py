@@ -1,6 +1,6 @@
 """Similar appearance of tracklets, which `stitch` weighs against places.
 
-A tracklet is looked at in some detections spread over all of it. Two tracklets are as alike as
+A tracklet is described by some detections spread over all of it. Two tracklets are as alike as
 those of the one are to those of the other, on average; what that says about their being one animal
 is learned from pairs of which it is known. An end alone, which DeepLabCut compares, is one
 detection, and often the worst: it is where the animal went behind another.

@@ -147,7 +147,7 @@ def _check(tracklets: Sequence[Tracklet], bodyparts: int) -> None:
                 f"{(len(one.frames), bodyparts, 3)}. Received: {one.keypoints.shape}"
             )
         if one.frames[0] < 0 or (np.diff(one.frames) <= 0).any():
-            raise ValueError(f"tracklet {one.id}: frames must rise from 0 or later.")
+            raise ValueError(f"tracklet {one.id}: frames must increase from 0 or later.")
         if one.frames[0] <= ends.get(one.id, -1):
             raise ValueError(f"tracklet {one.id}: another one with this id is in the same frames.")
         ends[one.id] = int(one.frames[-1])

@@ -55,7 +55,7 @@ class Detections(NamedTuple):
 
     Attributes:
       head: of the file of individuals.
-      frames: int64 (rows,), numbers of the frames that were looked at.
+      frames: int64 (rows,), numbers of the analysed frames.
       single: (rows, unique bodyparts, 3).
       pieces: tracklets.
       refused: tracklets that were dropped, being of too few detections.
@@ -237,7 +237,7 @@ def figures(labels: str, video: str, found: Detections, made: Tracks) -> dict[st
     labeled = identity_labels.read(labels, video, list(found.head.bodyparts))
     _, rows, of_truth = np.intersect1d(found.frames, labeled.frames, return_indices=True)
     if not len(rows):
-        raise ValueError(f"{labels} labels none of the frames that were looked at.")
+        raise ValueError(f"{labels} labels none of the analysed frames.")
     measured = identity_metrics.figures(labeled.keypoints[of_truth], made.keypoints[rows, ..., :2])
     return {"frames": len(rows), **measured}
 

@@ -17,7 +17,7 @@ _TWICE = 0.1
 _TRIED = 16
 # Of the held-out frames so many again are used by neither side: their neighbours look alike.
 _APART = 0.1
-# Anchors whose neighbours are looked at together, so that memory is bounded.
+# Anchors whose neighbours are searched together, so that memory is bounded.
 _AT_ONCE = 4096
 
 
@@ -193,7 +193,7 @@ def _why_not(found: _Detections) -> str:
     if not len(found.frame):
         return "There are no detections."
     if len(found.ids) < 2:
-        return "There is one tracklet only: nobody it could be told from."
+        return "There is only one tracklet, and no other to tell it from."
     if not (found.stops - found.starts > 1).any():
         return "No two tracklets are ever in the same frame."
     return "Every tracklet that has a neighbour was seen in one frame only."

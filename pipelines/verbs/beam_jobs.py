@@ -29,7 +29,7 @@ def beam_job(
     check_budget(arguments, config, settings, verb)
     moved = staging.config(config, settings)
     if verb == "predict" and staging.model(config, moved):
-        print(f"{verb}: the model was put into {moved.output}")
+        print(f"{verb}: the model was copied to {moved.output}")
     print(f"{verb}: on Dataflow in {settings.region}, results go to {moved.output}")
     with tempfile.TemporaryDirectory() as folder:
         package = code_wheel.build(folder)

@@ -20,12 +20,12 @@ def submit(arguments: argparse.Namespace) -> int:
     beam_jobs.check_budget(arguments, config, cloud, "train", 1 if spec is None else spec.trials)
     moved = staging.config(config, cloud)
     if staging.dataset(config, moved):
-        print(f"submit: the dataset and its store were put into {moved.output}")
+        print(f"submit: the dataset and its store were copied to {moved.output}")
     services = vertex.Services(cloud, found)
     job = vertex.submit(services, moved, spec)
     print(f"submit: {job.display_name} {vertex.page(job, cloud)}")
     if arguments.no_wait:
-        print(f"It goes on by itself; its model will be in {job.output}. Not registered.")
+        print(f"It continues by itself; its model will be in {job.output}. Not registered.")
         return 0
     try:
         done = vertex.follow(services, job, print)
@@ -85,7 +85,7 @@ def _send_requests(
         kind=arguments.kind,
         batch_size=batch_size,
     )
-    print(f"requests: {name} is started; its answers will be in {target}")
+    print(f"requests: {name} has started; its answers will be in {target}")
     return 0
 
 

@@ -114,7 +114,7 @@ def export_labels(arguments: argparse.Namespace) -> int:
 
 
 def _print_written(folder: object, images: int, items: int, changed: int) -> None:
-    news = f"{changed} files written" if changed else "all of it was there already"
+    news = f"{changed} files written" if changed else "everything was there already"
     print(f"{folder}: {images} of {items} labeled images; {news}.")
 
 

@@ -42,7 +42,7 @@ def _apply(path: str, config: Config) -> int:
     backup = f" As they were: {done.backup}" if done.backup else ""
     print(f"audit: {done.done} of {found} marked corrections written.{backup}")
     if done.written:
-        print("Run `beampose features` again: it takes up the new labels and embeds nothing.")
+        print("Run `beampose features` again: it picks up the new labels and embeds nothing.")
     return 1 if done.lost else 0
 
 
@@ -101,9 +101,9 @@ def extract_frames(arguments: argparse.Namespace) -> int:
     shown = _shown(root, arguments) if arguments.method == "features" else None
     done, failures = frame_extraction.run(paths, root, settings, shown, arguments.progress)
     for one in done:
-        had = f", {one.had} were there" if one.had else ""
+        had = f", {one.had} were already there" if one.had else ""
         lost = f", {one.lost} could not be decoded" if one.lost else ""
-        looked = f" of {one.looked_at} looked at" if one.looked_at else ""
+        looked = f" of {one.looked_at} considered" if one.looked_at else ""
         print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
     code = outcome.report_failures(failures)
     print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
@@ -122,7 +122,7 @@ def _project(root: str, arguments: argparse.Namespace) -> str:
     file = files.join(root, project_config.CONFIG)
     if files.exists(file):
         if arguments.bodyparts or arguments.scorer:
-            raise ValueError(f"{file} is there: its bodyparts and its scorer are changed in it.")
+            raise ValueError(f"{file} exists: change its bodyparts and its scorer there.")
         return files.read_bytes(file).decode("utf-8")
     names = (arguments.bodyparts or "").split(",")
     text = project_config.create(root, scorer=arguments.scorer or "", bodyparts=names)

@@ -41,7 +41,7 @@ def features(arguments: argparse.Namespace) -> int:
         f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
     )
     if summary.problems:
-        print(f"{summary.problems} problems, one a line: {config.dataset}/rejects.jsonl")
+        print(f"{summary.problems} problems, one per line: {config.dataset}/rejects.jsonl")
     return 0
 
 

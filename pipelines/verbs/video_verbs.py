@@ -41,7 +41,7 @@ def predict(arguments: argparse.Namespace) -> int:
     )
     lost = sum(len(video["failures"]) for video in summary.videos)
     if lost:
-        print(f"{lost} frames have no result, one a line: {config.predictions}/failures.jsonl")
+        print(f"{lost} frames have no result, one per line: {config.predictions}/failures.jsonl")
     return 1 if summary.failures or lost else 0
 
 
@@ -117,7 +117,7 @@ def repeats(arguments: argparse.Namespace) -> int:
     config = command_line.config(arguments)
     info = storage.require(config.model, "train")
     if info["task"] != "crops":
-        raise ValueError("beampose repeats is about detections of crop models.")
+        raise ValueError("beampose repeats applies only to crop models.")
     kind = prediction_job.crops_kind(config, info)
     every, without = dismissal.predicted(config.predictions, command_line.videos(arguments, config))
     for path in without:

@@ -83,10 +83,10 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
     )
     code = (
         "import sys\n"
-        "from beampose.pipelines.features import pipeline, source\n"
-        "from trainer import config\n"
-        "loaded = config.load(sys.argv[1])\n"
-        "pipeline.open_store(loaded, *source.read(loaded), [])\n"
+        "from beampose.pipelines.features import feature_job, labeled_source\n"
+        "from beampose.core.settings import experiment\n"
+        "loaded = experiment.load(sys.argv[1])\n"
+        "feature_job.open_store(loaded, *labeled_source.read(loaded), [])\n"
     )
     subprocess.run([sys.executable, "-c", code, folder / "bench.yaml"], check=True)
 

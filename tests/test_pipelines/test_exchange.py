@@ -80,7 +80,7 @@ def test_again_changes_nothing(v1, tmp_path, capsys):
     before = files_of(tmp_path / "p")
     capsys.readouterr()
     assert cli.main(words) == 0
-    assert "all of it was there already" in capsys.readouterr().out
+    assert "everything was there already" in capsys.readouterr().out
     assert files_of(tmp_path / "p") == before
 
 
@@ -111,7 +111,7 @@ def test_frames_nobody_labeled_here_are_added_and_nothing_is_lost(v1, tmp_path, 
         (v1 / f"cam1/{name}.png").rename(v1 / f"cam1/img{int(name[3:]) + 50}.png")
     for _ in "ab":
         assert cli.main(words) == 0
-    assert "all of it was there already" in capsys.readouterr().out
+    assert "everything was there already" in capsys.readouterr().out
     both = formats.read("deeplabcut", str(to))
     assert len(both.items) == 6 and not both.problems
     for name, points in kept.items():
@@ -148,7 +148,7 @@ def test_the_same_numbers_in_another_spelling_are_no_change(v1, tmp_path, capsys
     csv.write_text(csv.read_text().replace("30.25,", "30.250000,"))
     capsys.readouterr()
     assert cli.main(words) == 0
-    assert "all of it was there already" in capsys.readouterr().out
+    assert "everything was there already" in capsys.readouterr().out
 
 
 def test_another_image_under_a_name_is_not_overwritten(v1, tmp_path, capsys):

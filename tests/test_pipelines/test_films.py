@@ -173,7 +173,7 @@ def test_frames_are_chosen_by_their_times(tmp_path):
     times = [0, 10, 20, 30, 500, 510, 1000, 1490, 1500, 2000]
     uneven = videos.index(fakes.video(tmp_path / "un.mp4", "libx264", 10, times=times))
     assert list(manifest.chosen(uneven, Sample(fps=2))) == [0, 4, 6, 8, 9]
-    with pytest.raises(ValueError, match="says no frame rate"):
+    with pytest.raises(ValueError, match="has no frame rate"):
         manifest.chosen(even._replace(fps=0.0, times=()), Sample(fps=2))
 
 

@@ -173,11 +173,11 @@ def test_a_run_that_fails_leaves_its_rejects_and_no_half_of_a_model(place, bucke
         quick(config, stage)
         rejects = Path(config.dataset, "rejects.jsonl")
         rejects.write_text(json.dumps({"file": config.source.path + "/x.csv"}) + "\n")
-        raise ValueError(f"3 of 3 labeled images cannot be used. {rejects} says why")
+        raise ValueError(f"3 of 3 labeled images cannot be used. {rejects} gives the reasons")
 
     found = upload_run.process(upload, f"{place}/models", upload_run.Settings(run=fails)).status
     assert (found.state, found.problems) == ("failed", 1)
-    assert found.error.endswith("cannot be used. rejects.jsonl says why")
+    assert found.error.endswith("cannot be used. rejects.jsonl gives the reasons")
     folder = result_of(upload, place)
     assert held(folder) == {"status.json", "rejects.jsonl"}
     assert json.loads((folder / "rejects.jsonl").read_text())["file"] == "x.csv"

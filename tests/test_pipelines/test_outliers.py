@@ -244,7 +244,7 @@ def test_disagreement_of_heads_and_sampled_frames(place, capsys):
     [
         (lambda p: (p / "project/config.yaml").unlink(), "No DeepLabCut project"),
         (lambda p: (p / "film.mp4").unlink(), "there is no such file"),
-        (lambda p: predict(p, predictions(), WHERE + 9), "its predictions are of others"),
+        (lambda p: predict(p, predictions(), WHERE + 9), "its predictions have others"),
         (
             lambda p: (p / "project/config.yaml").write_text("bodyparts: [nose]\n"),
             "which config.yaml does not name",

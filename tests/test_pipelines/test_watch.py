@@ -69,7 +69,7 @@ def test_watch_says_what_it_leaves_to_another_handler(tmp_path, buckets, project
     upload = drop(str(lab), buckets, zipped(project, tmp_path / "a.zip"))
     upload_status.claim(result_of(upload, str(lab)), 600)
     assert upload_watch.once(looking, 0.01) == 1
-    assert "left to another that works on it (received)" in lines[-1]
+    assert "another process works on it (received)" in lines[-1]
 
 
 def test_watch_looks_at_a_bucket_too(buckets, project, tmp_path):

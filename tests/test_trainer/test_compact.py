@@ -71,7 +71,7 @@ def test_a_pickle_in_a_weight_file_is_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("name", "wanted", "message"),
     [
-        (NAME, "imagenet", "imagenet is not there for this backbone"),
+        (NAME, "imagenet", "imagenet is not available for this backbone"),
         ("resnet50", "builtin", "belongs to features.backbone: resnet_compact"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_student_is_distilled_from_pictures_and_can_be_used(tmp_path):
     network = backbone.Backbone(NAME, str(tmp_path / "a.npz"))
     assert network(tf.zeros((1, 32, 32, 3))).shape == (1, 4, 4, network.channels)
     again = distill(tmp_path, tmp_path / "b.npz", "--work", str(tmp_path / "a"))
-    assert "Going on at step 3" in again.stdout
+    assert "Continuing at step 3" in again.stdout
     assert backbone.Backbone(NAME, str(tmp_path / "b.npz")).digest == network.digest
     other = distill(tmp_path, tmp_path / "a.npz", "--seed", "1")
     assert "run with other settings" in other.stderr

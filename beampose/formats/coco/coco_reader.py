@@ -207,7 +207,7 @@ def _animal(
         raise ValueError("is not a section of keys")
     number, kind = _key(one.get("image_id")), _key(one.get("category_id"))
     if number not in pictures:
-        raise ValueError(f"is of image {one.get('image_id')!r}, which is not listed")
+        raise ValueError(f"belongs to image {one.get('image_id')!r}, which is not listed")
     if kind not in categories:
         counts["annotations of categories without keypoints are not used"] += 1
         return number, None
@@ -233,7 +233,7 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarra
         raise ValueError("has a visibility that is not 0, 1 or 2")
     labeled = table[:, 2] > 0
     if not np.isfinite(table[labeled, :2]).all():
-        raise ValueError("has a labeled keypoint that is no number")
+        raise ValueError("has a labeled keypoint that is not a number")
     hidden = int((table[:, 2] == _HIDDEN).sum())
     if hidden:
         counts["keypoints are placed but hidden (visibility 1); they are used"] += hidden
@@ -258,7 +258,7 @@ def _are(values: Any, kind: Any, count: int) -> bool:
 
 
 def _key(value: Any) -> Any:
-    """Ids are numbers or words; what cannot be one is no id."""
+    """Ids are numbers or words; what cannot be one is not an id."""
     if isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return repr(value)

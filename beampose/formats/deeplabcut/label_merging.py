@@ -57,8 +57,8 @@ def _there(folder: UPath, scorer: str, *, several: bool, overwrite: bool) -> Tab
     found = collected_data.find(str(folder), scorer, problems, several=several)
     if problems and not overwrite:
         raise ValueError(
-            f"{problems[0].file}: {problems[0].what}; nothing was written. Mend it, or --overwrite "
-            "goes on with what can be read and keeps a copy of the file (.bak)."
+            f"{problems[0].file}: {problems[0].what}; nothing was written. Repair it; or "
+            "--overwrite takes what can be read and keeps a copy of the file (.bak)."
         )
     return found
 
@@ -78,7 +78,7 @@ def _aligned(there: Table, frame: pd.DataFrame) -> pd.DataFrame:
     if index.has_duplicates:
         raise ValueError(
             f"{there.file} has two rows for {index[index.duplicated()][0][-1]}; nothing was "
-            "written. Take one of them away, then import again."
+            "written. Remove one of them, then import again."
         )
     values = there.values[:, [place[name] for name in wanted]]
     return pd.DataFrame(values, index=index, columns=frame.columns)

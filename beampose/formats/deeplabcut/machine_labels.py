@@ -36,7 +36,7 @@ def read(file: str, points: Points) -> dict[str, np.ndarray]:
     wanted = [(*([owner] if owner else []), part, c) for owner, part in points for c in COORDS]
     if set(wanted) != set(place):
         raise ValueError(
-            f"{file} is of other bodyparts or individuals than the predictions: merge it in "
+            f"{file} has other bodyparts or individuals than the predictions: merge it in "
             "DeepLabCut or move it away first"
         )
     ordered = values[:, [place[name] for name in wanted]].reshape(len(index), len(points), 3)

@@ -49,7 +49,7 @@ class Table(NamedTuple):
 
     @property
     def step(self) -> int:
-        """Frames from one row to the next, 1 where every frame was looked at."""
+        """Frames from one row to the next, 1 where every frame was analysed."""
         return max(int(np.median(np.diff(self.frames))), 1) if len(self.rows) > 1 else 1
 
     def indices(self, bodyparts: list[str] | None) -> list[int]:
@@ -131,5 +131,5 @@ def _table(file: str, columns: list[tuple[str, ...]], rows: list[str], values: n
     numbers = all(row.isdecimal() for row in rows)
     index = np.array([int(row) for row in rows] if numbers else rows)
     if numbers and (np.diff(index) <= 0).any():
-        raise ValueError("the numbers of frames must rise")
+        raise ValueError("frame numbers must increase")
     return Table(file, scorers.pop(), points, index, ordered)

@@ -89,7 +89,7 @@ def write_meta(
         "nframes": frames,
         "iteration (active-learning)": 0,
         "training set fraction": config.get("train_fraction", 0.95),
-        # Coordinates are the frame's own, whatever part of it was looked at: nothing to shift.
+        # Coordinates are the frame's own, whatever part of it was analysed: nothing to shift.
         "cropping": False,
         "cropping_parameters": [0, size[1], 0, size[0]],
     }

@@ -65,8 +65,8 @@ def create(
     names = [name.strip() for name in bodyparts if name.strip()]
     if not scorer or not names:
         raise ValueError(
-            f"{folder} is no project yet: say who labels with --scorer and what with --bodyparts "
-            "nose,tail"
+            f"{folder} is not a project yet: name the scorer with --scorer and the bodyparts "
+            "with --bodyparts nose,tail"
         )
     if len(set(names)) < len(names):
         raise ValueError(f"--bodyparts names one twice: {', '.join(names)}.")
@@ -97,7 +97,7 @@ def settings(text: str) -> dict[str, Any]:
     """Extraction settings in a config.yaml: `count`, `start`, `stop`, as far as they are there.
 
     Raises:
-      ValueError: the text is not such a file.
+      ValueError: the text is no such a file.
     """
     values = _parsed(text)
     names = {"count": "numframes2pick", "start": "start", "stop": "stop"}
@@ -113,7 +113,7 @@ def iteration(text: str) -> int:
     """The iteration a config.yaml is at: how often its labels were refined and merged.
 
     Raises:
-      ValueError: the text is not such a file.
+      ValueError: the text is no such a file.
     """
     found = _parsed(text).get("iteration")
     return found if type(found) is int and found >= 0 else 0
@@ -123,7 +123,7 @@ def bodyparts(text: str) -> list[str]:
     """Names of all bodyparts of a config.yaml, those of several animals and of the scene too.
 
     Raises:
-      ValueError: the text is not such a file.
+      ValueError: the text is no such a file.
     """
     values = _parsed(text)
     keys = ("multianimalbodyparts", "uniquebodyparts", "bodyparts")
@@ -153,7 +153,7 @@ def add_video(text: str, video: str, crop: tuple[int, int, int, int]) -> str:
       crop: x1, x2, y1, y2.
 
     Raises:
-      ValueError: the text is not such a file, or `video_sets` is written in a way that cannot be
+      ValueError: the text is no such a file, or `video_sets` is written in a way that cannot be
         added to; the text says what to write.
     """
     before = _parsed(text)
@@ -182,7 +182,7 @@ def add_video(text: str, video: str, crop: tuple[int, int, int, int]) -> str:
     joined = "".join(line if line.endswith("\n") else line + "\n" for line in new)
     if _parsed(joined) != {**before, SECTION: {**known, **entry}}:
         raise ValueError(
-            f"{SECTION} is written in a way that cannot be added to. Add by hand:\n{_dump(entry)}"
+            f"{SECTION} cannot be extended automatically. Add by hand:\n{_dump(entry)}"
         )
     return joined
 

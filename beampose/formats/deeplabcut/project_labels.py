@@ -127,7 +127,7 @@ def _label_folders(root: str) -> list[str]:
     if not files.is_folder(labeled):
         raise FileNotFoundError(
             f"{labeled} does not exist: the project has no labeled frames. `beampose "
-            "extract-frames` chooses frames to label, `import-labels` takes labels over."
+            "extract-frames` chooses frames to label, `import-labels` imports labels."
         )
     return [
         child

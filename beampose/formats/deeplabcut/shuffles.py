@@ -45,7 +45,7 @@ def read(
     """
     file = _file(path, number)
     if files.size(file) > _MAX_BYTES:
-        raise ValueError(f"{file} has more than {_MAX_BYTES:,} bytes: no shuffle.")
+        raise ValueError(f"{file} has more than {_MAX_BYTES:,} bytes: not a shuffle.")
     data = unpickle.loads(files.read_bytes(file))
     if not isinstance(data, list) or len(data) != 4:
         raise ValueError(f"{file} is not a DeepLabCut Documentation_data pickle.")
@@ -53,7 +53,7 @@ def read(
         # -1 only fills up.
         train, test = ([int(i) for i in np.ravel(rows) if i >= 0] for rows in data[1:3])
     except (TypeError, ValueError):
-        raise ValueError(f"{file} holds row numbers that are no numbers.") from None
+        raise ValueError(f"{file} holds row numbers that are not numbers.") from None
     rows = _merged(files.parent(file))
     keys = [_key(item.name) for item in items]
     order = rows if rows is not None else sorted(keys)
@@ -63,7 +63,7 @@ def read(
     named = {order[row]: TRAIN for row in train} | {order[row]: TEST for row in test}
     left = [item.name for item, key in zip(items, keys, strict=True) if key not in named]
     if left:
-        raise ValueError(f"{file} does not say the split of {len(left)} frames, such as {left[0]}.")
+        raise ValueError(f"{file} gives no split for {len(left)} frames, such as {left[0]}.")
     return [named[key] for key in keys]
 
 
@@ -77,7 +77,7 @@ def _file(path: str, number: int | None) -> str:
         raise FileNotFoundError(f"split.from: {path} does not exist.")
     if not files.is_folder(path) and files.name(path) != METADATA:
         if number is not None:
-            raise ValueError(f"split.shuffle: {path} is one shuffle. Leave split.shuffle away.")
+            raise ValueError(f"split.shuffle: {path} is one shuffle. Leave split.shuffle out.")
         return path
     folder = path if files.is_folder(path) else files.parent(path)
     found = [shuffle for place in _training_sets(folder) for shuffle in _shuffles(place)]

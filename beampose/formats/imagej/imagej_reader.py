@@ -127,7 +127,7 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
     columns = [cell.strip().lower() for cell in head.split(delimiter)]
     missing = [name for name in ("x", "y") if name not in columns]
     if missing:
-        what = f"has no column {' and '.join(missing).upper()}: no table of ImageJ; it is not read"
+        what = f"has no column {' and '.join(missing).upper()}: not an ImageJ table; it is not read"
         problems.append(Problem(ERROR, file, 1, "", what))
         return None
     points, slices, rows, first = [], [], [], 0
@@ -195,7 +195,7 @@ def _frames(
     cyclic = len(tables) == 1 and len(bodyparts) > 1 and not set(tables) & set(bodyparts)
     for name, table in tables.items():
         if not cyclic and name not in bodyparts:
-            what = f"is of {name!r}, which is not among the bodyparts; it is not used"
+            what = f"belongs to {name!r}, which is not among the bodyparts; it is not used"
             problems.append(Problem(WARNING, table.file, 0, "", what))
             continue
         parts = range(len(bodyparts)) if cyclic else [bodyparts.index(name)]

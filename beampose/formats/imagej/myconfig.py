@@ -26,7 +26,7 @@ def read(path: str) -> dict[str, Any]:
       ValueError: not Python, or a setting of another type than it has.
     """
     if files.size(path) > _MAX_BYTES:
-        raise ValueError(f"{path} has more than {_MAX_BYTES:,} bytes: no configuration.")
+        raise ValueError(f"{path} has more than {_MAX_BYTES:,} bytes: not a configuration.")
     text = files.read_bytes(path).decode("utf-8-sig", "replace")
     try:
         tree = ast.parse(text)
