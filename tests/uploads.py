@@ -119,5 +119,5 @@ BROKEN = {
     "escape": "would leave its folder",
     "bomb": "unpacks to more than",
     "link": "is a link",
-    "text": "is not a whole zip",
+    "text": "is not a complete zip",
 }

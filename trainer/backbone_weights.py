@@ -178,9 +178,7 @@ def _load_npz(model, path: str) -> None:
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
     if arrays:
-        raise ValueError(
-            f"{path} does not fit backbone {model.name}: {len(arrays)} surplus arrays."
-        )
+        raise ValueError(f"{path} does not fit backbone {model.name}: {len(arrays)} extra arrays.")
 
 
 def _download(file: str, md5: str | None) -> str:

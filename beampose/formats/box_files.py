@@ -206,8 +206,8 @@ def _annotations(path: str, size: int) -> list[Row]:
     header = [cell.strip().lower() for cell in next(reader, [])]
     if not {"frame", "x", "y", "h", "w"} <= set(header):
         raise ValueError(
-            f"{path} is not an annotations.csv of DeepMeerkat: its first row must name frame, x, y, "
-            f"h and w. Received: {','.join(header)}."
+            f"{path} is not an annotations.csv of DeepMeerkat: its first row must name frame, x, "
+            f"y, h and w. Received: {','.join(header)}."
         )
     found = []
     for cells in reader:

@@ -110,8 +110,8 @@ def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progr
     remarks = _write_frames(source, file, {**labels, **new}, read, human)
     if not wanted:
         remarks.append(
-            f"{count} frames to correct are in this iteration already; outliers.count asks for no "
-            "more"
+            f"{count} frames to correct are in this iteration already; raise "
+            "outliers.count for more"
         )
     there = frame_files.numbers(folder)
     written = [int(read.frames[row]) for row in picked if int(read.frames[row]) in there]

@@ -86,7 +86,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> None:
         "from beampose.pipelines.features import feature_job, labeled_source\n"
         "from beampose.core.settings import experiment\n"
         "loaded = experiment.load(sys.argv[1])\n"
-        "feature_job.open_store(loaded, *labeled_source.read(loaded), [])\n"
+        "feature_job.open_store(loaded, *labeled_source.read(loaded))\n"
     )
     subprocess.run([sys.executable, "-c", code, folder / "bench.yaml"], check=True)
 

@@ -135,7 +135,7 @@ def test_a_prediction_job_runs_on_dataflow_with_what_is_here(
     words = ["predict", config_file(ours), film, "--cloud", cloud]
     assert main(words) == 0, [*dataflow.logs.values(), capsys.readouterr().err]
     printed = capsys.readouterr().out
-    assert "the model was put into gs://lab/base/pose" in printed
+    assert "the model was copied to gs://lab/base/pose" in printed
     assert "20 rows for 20 frames" in printed and "  frames 20" in printed
     names = buckets.names("gs://lab/base/pose/predictions/film")
     assert [name.rpartition(".")[2] for name in names] == ["csv", "h5", "json", "pickle"]

@@ -77,8 +77,8 @@ def test_the_exit_code_says_whether_all_frames_of_all_videos_have_a_result(
     films.FILMS["cut short, index in front"].make(broken)
     assert cli.main(["predict", str(file), film, str(broken)]) == 1
     said = capsys.readouterr().out
-    assert "NOTE: the header says 120 frames, the file holds 85; 85 were asked for" in said
-    assert "frames have no result, one a line" in said
+    assert "NOTE: the header says 120 frames, the file holds 85; 85 were requested" in said
+    assert "frames have no result, one per line" in said
     films.FILMS["sound alone"].make(tmp_path / "sound.mkv")
     assert cli.main(["predict", str(file), film, str(tmp_path / "sound.mkv")]) == 1
     assert "FAILED" in capsys.readouterr().out

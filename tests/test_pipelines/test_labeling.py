@@ -101,7 +101,7 @@ def test_a_broken_video_is_a_failure_and_the_others_go_on(film, tmp_path, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "is no project yet"),
+        ([], "is not a project yet"),
         ([*NEW, "--count", "0"], "--count must be 1 or more"),
         ([*NEW, "--start", "0.6", "--stop", "0.5"], "below the stop"),
         ([*NEW, "--method", "features", "--backbone", "resnet5"], "must be one of"),

@@ -142,7 +142,7 @@ def test_the_same_command_again_adds_nothing_and_a_larger_count_is_merged(place,
     first, rows = numbers(place), labels(place)
     assert run(place) == 0
     assert numbers(place) == first
-    assert "outliers.count asks for more" in capsys.readouterr().out
+    assert "raise outliers.count for more" in capsys.readouterr().out
     assert run(place, "count=6") == 0
     merged = labels(place)
     assert len(merged) == 6

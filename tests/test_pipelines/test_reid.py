@@ -1,4 +1,4 @@
-"""Animals told apart by how they look: learned from their tracklets, used to join them."""
+"""Animals told apart by appearance: learned from their tracklets, used to join them."""
 
 from typing import NamedTuple
 
@@ -203,7 +203,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("wrong", "told"),
         [
-            ({"bodyparts": [*PARTS[:4], "tip"]}, "here are .*'tip'.* Train it anew"),
+            ({"bodyparts": [*PARTS[:4], "tip"]}, "here are .*'tip'.* Train it again"),
             ({"dims": 8}, "features of another model"),
             ({"descriptors": "xyz"}, "abc.*here are 16, xyz"),
         ],

@@ -53,7 +53,7 @@ def test_what_would_fail_is_named_and_the_others_pass(trained, images, tmp_path,
     paths = [images[0], str(tmp_path / "broken.jpg"), *images[1:]]
     assert main([*words, "--to", str(target), "--images", *paths]) == 1
     printed = capsys.readouterr().out
-    assert "requests.jsonl:2: is no image the model can read" in printed
+    assert "requests.jsonl:2: is not an image the model can read" in printed
     assert "5 images" in printed and "1 of them fail" in printed
     lines = ["{", '{"key": "a"}', '{"key": "a", "image_bytes": {"b64": "%"}}']
     target.write_text("\n".join(lines))

@@ -355,7 +355,7 @@ def test_an_upright_animal_has_one_axis_whichever_way_its_angle_is_told():
     [
         ([piece(0, 5, [[1, 1.0]] * 9)], "there are 10 frames"),
         ([piece(0, 0, [[1, 1.0]] * 9), piece(0, 5, [[1, 1.0]] * 2)], "another one with this id"),
-        ([Tracklet(3, np.array([2, 2]), at((1, 1), (1, 1)))], "tracklet 3: frames must rise"),
+        ([Tracklet(3, np.array([2, 2]), at((1, 1), (1, 1)))], "tracklet 3: frames must increase"),
         ([Tracklet(3, np.array([2]), at((1, 1), (1, 1)))], "tracklet 3: keypoints"),
     ],
 )

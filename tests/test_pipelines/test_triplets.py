@@ -75,7 +75,7 @@ def test_more_triplets_than_detections_use_some_twice(rng):
     ("found", "reason"),
     [
         ([], "no detections"),
-        ([stay(0, range(5), 0, 0)], "one tracklet only"),
+        ([stay(0, range(5), 0, 0)], "only one tracklet"),
         ([stay(0, range(5), 0, 0), stay(1, range(5, 9), 0, 0)], "ever in the same frame"),
         ([stay(0, [3], 0, 0), stay(1, [3], 100, 1)], "in one frame only"),
         ([stay(0, range(5), 0, 0), stay(1, range(5), 0.1, 1)], "found twice"),

@@ -107,7 +107,7 @@ def test_watch_refuses_what_no_upload_could_be_trained_with(tmp_path, capsys):
         (["watch", str(tmp_path), "--config", "no.yaml"], "No config file no.yaml"),
         (["watch", str(tmp_path), "--config", str(tmp_path / "t.yaml")], "train.steps must be"),
         (["watch", str(tmp_path), "--set", "train.stepz=1"], "Did you mean 'train.steps'"),
-        (["watch", str(tmp_path), "--set", "output=x"], "given by each upload"),
+        (["watch", str(tmp_path), "--set", "output=x"], "each upload sets this"),
         (["watch", str(tmp_path), "--every", "0"], "--every must be above 0"),
     ]:
         assert cli.main(words) == 2

@@ -208,7 +208,7 @@ def test_damage_is_named(tmp_path):
         zips.unpack(file, tmp_path / "out", LIMITS)
     for name, data in (("b.zip", b""), ("c.zip", b"no zip"), ("d.zip", file.read_bytes()[:-30])):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(ValueError, match="is not a whole zip"):
+        with pytest.raises(ValueError, match="is not a complete zip"):
             zips.unpack(tmp_path / name, tmp_path / "out", LIMITS)
 
 

@@ -97,7 +97,7 @@ def test_the_rule_is_found_beside_crops_and_above_them(tmp_path):
     (tmp_path / "crops.json").write_text('{"pad": 0.25, "square": true, "more": 1}')
     assert cut.rule_of(str(tmp_path / "Training")) == Rule(0.25, True)
     (tmp_path / "crops.json").write_text('{"pad": "wide"}')
-    with pytest.raises(ValueError, match=r"crops\.json must say pad"):
+    with pytest.raises(ValueError, match=r"crops\.json must give pad"):
         cut.rule_of(str(tmp_path))
 
 
@@ -149,7 +149,7 @@ def test_a_video_is_found_by_the_end_of_its_path_and_never_guessed(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"bbox": [10, 20, 300, 400]}, "shares of the frame"),
+        ({"bbox": [10, 20, 300, 400]}, "fractions of the frame"),
         ({"bbox": [1, 2]}, "cannot be read"),
         ({"frame_number": None}, "frame_number"),
     ],

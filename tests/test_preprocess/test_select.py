@@ -43,7 +43,7 @@ def test_a_part_is_a_fraction_or_seconds():
         (0.5, 0.5, 25, "below the stop"),
         (-1, None, 25, "0 or more"),
         (1, None, 25, "below 1"),
-        (2, 9, 0, "frames a second"),
+        (2, 9, 0, "no frame rate"),
         (30, 40, 25, "ends after 4.0 seconds"),
     ],
 )

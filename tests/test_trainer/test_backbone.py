@@ -112,7 +112,7 @@ def test_imagenet_weights_are_downloaded_once(mirror, network):
 def test_a_download_with_another_checksum_is_refused(mirror):
     (mirror / "file.h5").write_bytes(b"not what was promised")
     promised = hashlib.md5(b"promised").hexdigest()
-    with pytest.raises(OSError, match="could not be had"):
+    with pytest.raises(OSError, match="could not be downloaded"):
         backbone_weights.load(
             None, "imagenet", backbone_weights.Published(imagenet="file.h5", md5=promised)
         )

@@ -67,12 +67,12 @@ def test_crowds_are_not_used(tmp_path):
     [
         ({"keypoints": [1, 2, 2]}, "must have 3 x 3 keypoints"),
         ({"keypoints": [1, 2, 3] * 3}, "visibility that is not 0, 1 or 2"),
-        ({"keypoints": [1, float("nan"), 2] * 3}, "a labeled keypoint that is no number"),
+        ({"keypoints": [1, float("nan"), 2] * 3}, "a labeled keypoint that is not a number"),
         ({"keypoints": [1, "2", 2] * 3}, "must have 3 x 3 keypoints"),
         ({"keypoints": [1, 10**400, 2] * 3}, "must have 3 x 3 keypoints"),
         ({"keypoints": None}, "must have 3 x 3 keypoints"),
-        ({"image_id": 99}, "is of image 99, which is not listed"),
-        ({"image_id": [1]}, "is of image [1], which is not listed"),
+        ({"image_id": 99}, "belongs to image 99, which is not listed"),
+        ({"image_id": [1]}, "belongs to image [1], which is not listed"),
     ],
 )
 def test_a_bad_annotation_is_an_error_and_the_others_stay(tmp_path, change, what):
