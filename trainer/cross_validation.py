@@ -4,50 +4,19 @@ import copy
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.outcomes import CrossValidation
 from beampose.trainer.schema import LabelRecord
 
 LOG = logging.getLogger(__name__)
 # Share of errors that the radius of a bodypart shall cover.
 LEVEL = 0.9
-
-
-class CrossValidation(NamedTuple):
-    """Predictions of all images, each by the head of the fold that held it out.
-
-    Attributes:
-      records: all labeled images, without copies.
-      folds: (images,) the number of each image's fold.
-      names: of the folds: numbers, or videos.
-      predicted: as in `evaluate.Evaluation`.
-      metrics: of all predictions together.
-      by_fold: of each fold alone.
-      radius: for pose, see `radii`; and the share of errors it covers, see `coverage`.
-      tasks: of each fold, with its trained head.
-      histories: of each fold's training, see `train.Result`; without held-out scores.
-      seconds: of training, all folds.
-      by: whether the folds are parts of the images or videos.
-      individuals: names of the rows of several animals, which are those of the labels; else empty.
-    """
-
-    records: list[LabelRecord]
-    folds: np.ndarray
-    names: list[str]
-    predicted: np.ndarray
-    metrics: dict[str, Any]
-    by_fold: list[dict[str, Any]]
-    radius: dict[str, Any]
-    tasks: list[Any]
-    histories: list[list[dict[str, Any]]]
-    seconds: float
-    by: str
-    individuals: tuple[str, ...] = ()
 
 
 def cross_validate(

@@ -1,7 +1,7 @@
 """Measures an exported model on labeled images: their stored features, or frames if finetuned."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -9,31 +9,8 @@ from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.trainer import assemble, matching, metrics
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.outcomes import SPLITS, Evaluation
 from beampose.trainer.schema import LabelRecord
-
-SPLITS = ("train", "test")
-
-
-class Evaluation(NamedTuple):
-    """Predictions of the exported model beside the labels.
-
-    Attributes:
-      task: pose or crops.
-      names: bodyparts, or classes.
-      records: all labeled images.
-      predicted: (images, bodyparts, 3) x, y, likelihood; of several animals (images, individuals,
-        bodyparts, 3), NaN = missing, in the rows of the labels they match; or (images, classes)
-        scores.
-      metrics: by split, as in metrics.json.
-      individuals: names of the rows of several animals, else empty.
-    """
-
-    task: str
-    names: list[str]
-    records: list[LabelRecord]
-    predicted: np.ndarray
-    metrics: dict[str, dict[str, Any]]
-    individuals: tuple[str, ...] = ()
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -98,17 +75,6 @@ def _reader(task: str, rules: assemble.Rules | None):
     if rules is not None:
         return functools.partial(encoded_frames.read_animals, rules=rules)
     return encoded_frames.read_scores if task == "crops" else encoded_frames.read_keypoints
-
-
-def errors(evaluation: Evaluation) -> np.ndarray:
-    """Distance of each bodypart from its label in source pixels, NaN where not labeled.
-
-    (images, bodyparts); of several animals (images, individuals, bodyparts), NaN where missing too.
-    """
-    truth = np.stack([r.keypoints for r in evaluation.records])
-    if not evaluation.individuals:
-        truth = truth[:, 0]
-    return metrics.distances(truth, evaluation.predicted)
 
 
 def _of_features(signature, dataset: Dataset, record: LabelRecord) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,43 +12,13 @@ from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.trainer import metrics
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.outcomes import Curve, Point
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 # Fewer labeled images than this teach a head nothing that a curve could show.
 LEAST = 5
-
-
-class Point(NamedTuple):
-    """A head and how it did.
-
-    Attributes:
-      images: labeled ones it learned from; augmented copies are not counted.
-      metrics: held-out figures, as in metrics.json.
-      total, count: of each held-out image, the sum of its errors and their number.
-    """
-
-    images: int
-    metrics: dict[str, Any]
-    total: np.ndarray
-    count: np.ndarray
-
-
-class Curve(NamedTuple):
-    """Points from the smallest subset to all training images.
-
-    Attributes:
-      error: what an error is: `px`, the distance of a point; `wrong`, 1 of a crop of another
-        class; `missed`, 1 of a labeled point that was not found within `near`.
-      near: source pixels.
-      seconds: of training, all heads.
-    """
-
-    points: list[Point]
-    error: str
-    near: float
-    seconds: float
 
 
 def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -> Curve:

@@ -4,7 +4,7 @@ import itertools
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
@@ -13,31 +13,10 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.trainer import cross_validation
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.outcomes import Trial
 from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
-
-
-class Trial(NamedTuple):
-    """One combination of settings.
-
-    Attributes:
-      settings: what was varied, by key.
-      config: the whole experiment.
-      score: held-out error in px (less is better) or accuracy; None if there was nothing to judge.
-      seconds: of training.
-      checkpoints: folder of the run, which a training with the same settings takes up.
-      failure: why there is no score, or "".
-      unit: what the score is.
-    """
-
-    settings: dict[str, Any]
-    config: Config
-    score: float | None
-    seconds: float
-    checkpoints: str
-    failure: str
-    unit: str
 
 
 def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, Any], Config]]:

@@ -18,9 +18,9 @@ from beampose.trainer.quiet import import_tensorflow
 if TYPE_CHECKING:
     import numpy as np
 
-    from beampose.trainer.cross_validation import CrossValidation
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames
+    from beampose.trainer.outcomes import CrossValidation
     from beampose.trainer.training import Result
 
 LOG = logging.getLogger(__name__)

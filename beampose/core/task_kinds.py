@@ -27,7 +27,7 @@ class TaskKind:
       maximize: whether a higher score is better.
       score_words: names the score, with its unit.
       goal: held-out figure that a search over settings goes by.
-      error: of one label, in a learning curve: see `learning_curve.Curve`.
+      error: of one label, in a learning curve: see `outcomes.Curve`.
       figures: held-out ones that a terminal shows.
       unit: of a difference between two predictions.
     """

@@ -8,7 +8,7 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines.report import evaluation_files
-from beampose.trainer.learning_curve import Curve
+from beampose.trainer.outcomes import Curve
 
 FILE = "curve.json"
 # Intervals shall hold the truth in so many of 100 draws of held-out images.

@@ -12,8 +12,7 @@ from beampose.core.settings.train_settings import NOT_OF_A_HEAD
 from beampose.formats.deeplabcut import evaluation_writer
 from beampose.pipelines.report import worst_frames
 from beampose.preprocess import images
-from beampose.trainer.cross_validation import CrossValidation
-from beampose.trainer.evaluation import SPLITS, Evaluation, errors
+from beampose.trainer.outcomes import SPLITS, CrossValidation, Evaluation, errors
 
 FOLDER = "evaluation"
 

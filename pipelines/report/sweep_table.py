@@ -7,7 +7,7 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import evaluation_files, plots
-from beampose.trainer.sweeps import Trial
+from beampose.trainer.outcomes import Trial
 
 FOLDER = "sweep"
 

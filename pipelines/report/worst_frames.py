@@ -8,7 +8,7 @@ import numpy as np
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.films import drawing
 from beampose.preprocess import images
-from beampose.trainer.evaluation import Evaluation, errors
+from beampose.trainer.outcomes import Evaluation, errors
 from beampose.trainer.schema import LabelRecord
 
 # Pixels: side of the picture of the worst point, and of the smallest window it shows.

@@ -25,7 +25,7 @@ from beampose.pipelines.report import (
     unseen_videos,
 )
 from beampose.trainer.evaluation import evaluate
-from beampose.trainer.learning_curve import Curve, Point
+from beampose.trainer.outcomes import Curve, Point
 from beampose.trainer.schema import LabelRecord
 
 NAN = np.nan

@@ -19,7 +19,7 @@ from beampose.pipelines.films import labeled_films
 from beampose.pipelines.report import trajectories
 from beampose.pipelines.results import rts_smoother, smoothing
 from beampose.preprocess import videos
-from beampose.trainer.evaluation import Evaluation
+from beampose.trainer.outcomes import Evaluation
 from beampose.trainer.schema import LabelRecord
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"

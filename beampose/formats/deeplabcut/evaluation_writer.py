@@ -15,7 +15,7 @@ from upath import UPath
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer, project_config
-from beampose.trainer.evaluation import Evaluation, errors
+from beampose.trainer.outcomes import Evaluation, errors
 
 FOLDER = "evaluation-results"
 _SCORER = re.compile(r".*shuffle(\d+)_(\d+)")
