@@ -155,7 +155,7 @@ def read_prices(path: str) -> dict[str, Any]:
 
 
 def _frames(config: Config) -> int:
-    from beampose.pipelines.predict import manifest
+    from beampose.pipelines import manifest
 
     try:
         paths = manifest.expand(config.predict.videos)

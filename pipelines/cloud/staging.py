@@ -1,21 +1,16 @@
 """An experiment of this machine to one in a bucket: what workers must read is put there first."""
 
 import dataclasses
-import hashlib
 import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from beampose.core import files, storage
+from beampose.core import storage
 from beampose.core.files import is_address, join
 from beampose.core.settings.experiment import Config
+from beampose.pipelines import inputs
 from beampose.pipelines.cloud.cloud_settings import Cloud
-from beampose.preprocess import images, inside
-from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 
 LOG = logging.getLogger(__name__)
-UPLOADS = 8
 
 
 def config(local: Config, cloud: Cloud) -> Config:
@@ -34,54 +29,13 @@ def config(local: Config, cloud: Cloud) -> Config:
         store = join(cloud.root, "store")
     weights = features.weights
     if Path(weights).is_absolute():
-        weights = _put(weights, join(cloud.root, "weights"))
+        weights = inputs.put_file(weights, join(cloud.root, "weights"))
     return dataclasses.replace(
         local,
         output=output,
         store_=store,
         features=dataclasses.replace(features, weights=weights),
     )
-
-
-def put_images(items: Sequence, folder: str) -> list[LabeledFrame | LabeledCrop]:
-    """Labeled items whose images are addresses: those of this machine are put into a folder.
-
-    Names there are digests of the content, so that nothing is sent twice. Frames of videos go as
-    PNG, those of videos in a bucket too: workers would each seek in them. An image that cannot be
-    read keeps its path: the job makes it a reject.
-    """
-    there = _names(folder)
-
-    def staged(item):
-        within = inside.parse(item.image) is not None
-        if is_address(item.image) and not within:
-            return item
-        try:
-            data = images.encoded(item.image)
-        except (FileNotFoundError, ValueError):
-            return item
-        suffix = ".png" if within else files.suffix(item.image)
-        return dataclasses.replace(item, image=_put_bytes(data, suffix, folder, there))
-
-    with ThreadPoolExecutor(UPLOADS) as pool:
-        return list(pool.map(staged, items))
-
-
-def put_videos(paths: Sequence[str], folder: str) -> list[str]:
-    """Addresses of videos; those of this machine are put into a folder, under their names."""
-    found = []
-    for path in paths:
-        if is_address(path):
-            found.append(path)
-            continue
-        size = Path(path).stat().st_size
-        code = hashlib.sha256(f"{Path(path).absolute()}\n{size}".encode()).hexdigest()[:12]
-        target = storage.place(folder, code, Path(path).name)
-        if not target.is_file() or target.stat().st_size != size:
-            LOG.info("Sending %s (%.0f MB) to %s", path, size / 1e6, target)
-            target.fs.put_file(path, target.path)
-        found.append(str(target))
-    return found
 
 
 def dataset(local: Config, remote: Config) -> bool:
@@ -124,20 +78,3 @@ def _send(source: str, target: str) -> None:
     LOG.info("Sending %s to %s", source, target)
     storage.begin(target)
     storage.upload(Path(source), target)
-
-
-def _names(folder: str) -> set[str]:
-    target = storage.place(folder)
-    return {files.name(path) for path in target.fs.find(target.path)}
-
-
-def _put(path: str, folder: str, there: set[str] | None = None) -> str:
-    return _put_bytes(Path(path).read_bytes(), files.suffix(path), folder, there)
-
-
-def _put_bytes(data: bytes, suffix: str, folder: str, there: set[str] | None) -> str:
-    name = hashlib.sha256(data).hexdigest()[:32] + suffix
-    target = storage.place(folder, name)
-    if name not in (_names(folder) if there is None else there):
-        target.fs.pipe_file(target.path, data)
-    return str(target)

@@ -13,10 +13,10 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import files, storage
-from beampose.pipelines.predict import manifest
+from beampose.pipelines import manifest
+from beampose.pipelines.manifest import Range, Sample
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.frame_reader import split
-from beampose.pipelines.predict.manifest import Range, Sample
 from beampose.preprocess import images
 from beampose.preprocess.cut import RULE_FILE, Rule
 from beampose.preprocess.videos import Video

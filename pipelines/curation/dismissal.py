@@ -11,9 +11,9 @@ from upath import UPath
 from beampose.core import storage
 from beampose.formats import deepmeerkat, detection_table
 from beampose.formats.detection_table import Detections
+from beampose.pipelines import manifest
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
-from beampose.pipelines.predict import manifest
 from beampose.pipelines.predict.commit import FAILURES_FILE
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
 from beampose.preprocess import videos

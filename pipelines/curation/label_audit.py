@@ -1,4 +1,4 @@
-"""Labels most likely to be wrong, found by cross validation and written as a page and a csv."""
+"""Labels most likely to be wrong, written as a page and a csv."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -42,38 +42,6 @@ LISTED = {"pose": 2.5, "crops": 0.5}
 SIDE, WINDOW = 300, 60
 
 Progress = Callable[[Iterable, int, str], Iterable]
-
-
-def gather(config: Config, *, folds: int) -> Evidence:
-    """Cross validates the settings; nothing is embedded.
-
-    The heads of a killed run, and of `evaluate --folds` with the same number, are taken up.
-
-    Raises:
-      FileNotFoundError: there is no dataset.
-      ValueError: fewer images than folds, or labels of several animals.
-    """
-    from beampose.trainer import cross_validation
-    from beampose.trainer.dataset import Dataset
-
-    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
-    if len(dataset.info["individuals"]) > 1:
-        raise ValueError(
-            "beampose audit judges labels of one animal a frame, these name "
-            f"{len(dataset.info['individuals'])} individuals. `beampose check CONFIG --html` draws "
-            "all of them, the oddest first."
-        )
-    work = storage.place(config.output, "train", "folds")
-    result = cross_validation.cross_validate(
-        config, dataset, folds=folds, by_video=False, work=str(work)
-    )
-    looks = [np.asarray(dataset.features(r), np.float32) for r in result.records]
-    looks = np.stack([one.reshape(-1, one.shape[-1]).mean(axis=0) for one in looks])
-    if config.task == "crops":
-        truth = np.array([r.label for r in result.records])
-        return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
-    truth = np.stack([r.keypoints[0] for r in result.records])
-    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks)
 
 
 def suspicions(evidence: Evidence) -> list[Suspicion]:

@@ -10,8 +10,7 @@ import apache_beam as beam
 from beampose.core import storage
 from beampose.core.files import join
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner
-from beampose.pipelines.cloud import staging
+from beampose.pipelines import beam_options, beam_runner, inputs
 from beampose.pipelines.features import (
     analyze,
     dataset_writer,
@@ -57,7 +56,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     storage.begin(config.dataset)
     target = open_store(config, labels, splits)
     if not beam_options.is_local(options):
-        images = staging.put_images(labels.items, join(config.output, "images"))
+        images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
     job = feature_steps.Job(
         spec=embedding_worker.model_spec(config, join(target.folder, embed.TRANSFORM)),

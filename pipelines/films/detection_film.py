@@ -9,8 +9,8 @@ from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.individuals_file import Individuals
+from beampose.pipelines import manifest
 from beampose.pipelines.films import drawing, film_writer, labeled_films
-from beampose.pipelines.predict import manifest
 from beampose.pipelines.tracking import track_videos
 from beampose.preprocess import videos
 

@@ -12,8 +12,8 @@ from beampose.core.settings.experiment import Config, Render
 from beampose.formats import detection_table
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines import manifest
 from beampose.pipelines.films import drawing, drawn_boxes, film_writer
-from beampose.pipelines.predict import manifest
 from beampose.pipelines.results import result_files
 from beampose.pipelines.results.result_files import Found
 from beampose.preprocess import videos

@@ -1,24 +1,26 @@
 """Several animals: frames to individuals of each, which `beampose track` makes tracks of."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from upath import UPath
 
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
+from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.crops_predictor import resized
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer import assemble
 from beampose.trainer.assemble import Rules
-from beampose.trainer.frame_predictor import FramePredictor
+
+if TYPE_CHECKING:
+    from beampose.pipelines.predict.inference import SavedModelHandler
+    from beampose.trainer.frame_predictor import FramePredictor
 
 # What a model is asked for the shapes of its answers, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
@@ -78,8 +80,8 @@ class Animals(NamedTuple):
         self,
         part: Range,
         frames: Iterator[Frame],
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> Result:
         """Arrays of `outputs.individuals`, but `frames`, a row a frame of the range.
 
@@ -165,7 +167,7 @@ class Animals(NamedTuple):
         )
 
     def _found(
-        self, batch: list[Frame], handler: SavedModelHandler, model: FramePredictor
+        self, batch: list[Frame], handler: "SavedModelHandler", model: "FramePredictor"
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Number and arrays of each frame of a batch."""
         pixels = [frame.pixels for frame in batch if frame.pixels is not None]
@@ -185,8 +187,8 @@ class Animals(NamedTuple):
         self,
         pixels: Sequence[np.ndarray],
         found: Sequence[dict[str, np.ndarray]],
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> None:
         """Fills in `crops`, the features of each animal that is there."""
         crops, places = [], []
@@ -229,7 +231,7 @@ class Animals(NamedTuple):
         return found
 
     def _nobody(
-        self, like: dict[str, np.ndarray] | None, model: FramePredictor
+        self, like: dict[str, np.ndarray] | None, model: "FramePredictor"
     ) -> dict[str, np.ndarray]:
         """Arrays of a frame in which nothing was found."""
         if like is None:

@@ -11,7 +11,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import files, storage
-from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.predictor import Kind, Result, Results
 from beampose.preprocess.videos import Video
 

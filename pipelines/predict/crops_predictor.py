@@ -1,7 +1,7 @@
 """Crops: frames to candidate boxes, boxes to crops, crops to classes; and the files of a video."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from upath import UPath
@@ -10,15 +10,17 @@ from beampose.core import storage
 from beampose.core.settings.experiment import Keep
 from beampose.formats import deepmeerkat, detection_table, megadetector
 from beampose.formats.detection_table import Detections
+from beampose.pipelines import manifest
 from beampose.pipelines.films import clips
-from beampose.pipelines.predict import manifest
+from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.candidates import Candidates
-from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
-from beampose.trainer.frame_predictor import FramePredictor
+
+if TYPE_CHECKING:
+    from beampose.pipelines.predict.inference import SavedModelHandler
+    from beampose.trainer.frame_predictor import FramePredictor
 
 LABEL = "_crops"
 TABLE, MEGADETECTOR = ".parquet", "_megadetector.json"
@@ -67,8 +69,8 @@ class Crops(NamedTuple):
         self,
         part: Range,
         frames: Iterator[Frame],
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> Result:
         """Arrays of `detections.of_arrays`, a row a box, and `looked`, which frames had pixels."""
         find = self.candidates.of(part.video)
@@ -191,7 +193,7 @@ class Crops(NamedTuple):
 class Rows:
     """Crops waiting for the model, in batches of one size, and what it said."""
 
-    def __init__(self, kind: Crops, handler: SavedModelHandler, model: FramePredictor):
+    def __init__(self, kind: Crops, handler: "SavedModelHandler", model: "FramePredictor"):
         self._kind = kind
         self._handler = handler
         self._model = model

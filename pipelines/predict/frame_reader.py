@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.manifest import Range
 from beampose.preprocess import videos
 from beampose.preprocess.videos import Frame
 

@@ -1,7 +1,7 @@
 """Keypoints of one animal: frames to arrays, arrays to DeepLabCut's files."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,15 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.formats.deeplabcut import prediction_writer
+from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.pipelines.predict.manifest import Range
 from beampose.pipelines.predict.predictor import Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Frame, Video
-from beampose.trainer.frame_predictor import FramePredictor
+
+if TYPE_CHECKING:
+    from beampose.pipelines.predict.inference import SavedModelHandler
+    from beampose.trainer.frame_predictor import FramePredictor
 
 # What a model is asked to know how many bodyparts it has, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
@@ -60,8 +62,8 @@ class Keypoints(NamedTuple):
         self,
         part: Range,
         frames: Iterator[Frame],
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> Result:
         """Array `keypoints`: (frames, bodyparts, 3 or 4) x, y, likelihood, spread of several heads.
 
@@ -109,8 +111,8 @@ class Keypoints(NamedTuple):
         self,
         pixels: list[np.ndarray],
         focus: "Focus | None",
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> tuple[np.ndarray, "Focus | None"]:
         """Keypoints of a batch in pixels of the frame, and where to look in the next one."""
         seen = [self.view.apply(one) for one in pixels]

@@ -10,13 +10,12 @@ import apache_beam as beam
 from beampose.core import storage
 from beampose.core.files import join
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner
-from beampose.pipelines.cloud import staging
-from beampose.pipelines.predict import candidates, commit, lock, manifest, prediction_steps
+from beampose.pipelines import beam_options, beam_runner, inputs, manifest
+from beampose.pipelines.manifest import Sample
+from beampose.pipelines.predict import candidates, commit, lock, prediction_steps
 from beampose.pipelines.predict.animals_predictor import Animals
 from beampose.pipelines.predict.crops_predictor import LABEL, Crops
 from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
-from beampose.pipelines.predict.manifest import Sample
 from beampose.pipelines.predict.pose_predictor import Keypoints
 from beampose.pipelines.predict.view import View
 from beampose.trainer import assemble
@@ -61,7 +60,7 @@ def run(
     output, view = describe(config, info, overwrite)
     expanded = manifest.expand(paths)
     if not beam_options.is_local(options):
-        expanded = staging.put_videos(expanded, join(config.output, "videos"))
+        expanded = inputs.put_videos(expanded, join(config.output, "videos"))
     named = manifest.named(expanded)
     predict = config.predict
     index = prediction_steps.Index(

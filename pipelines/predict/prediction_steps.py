@@ -6,10 +6,11 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
-from beampose.pipelines.predict import commit, manifest
+from beampose.pipelines import manifest
+from beampose.pipelines.manifest import Range, Sample
+from beampose.pipelines.predict import commit
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.pipelines.predict.manifest import Range, Sample
 from beampose.pipelines.predict.predictor import Result
 from beampose.pipelines.predict.view import View
 

@@ -1,15 +1,17 @@
 """Contract of predictors: what a model makes of frames, and the files that a video gets."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from upath import UPath
 
-from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.pipelines.predict.manifest import Range
+from beampose.pipelines.manifest import Range
 from beampose.preprocess.videos import Frame, Video
-from beampose.trainer.frame_predictor import FramePredictor
+
+if TYPE_CHECKING:
+    from beampose.pipelines.predict.inference import SavedModelHandler
+    from beampose.trainer.frame_predictor import FramePredictor
 
 
 class Result(NamedTuple):
@@ -80,8 +82,8 @@ class Kind(Protocol):
         self,
         part: Range,
         frames: Iterator[Frame],
-        handler: SavedModelHandler,
-        model: FramePredictor,
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
     ) -> Result:
         """Runs the model on a range.
 

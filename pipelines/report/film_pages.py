@@ -7,7 +7,6 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables, prediction_writer
-from beampose.pipelines.predict import commit
 from beampose.pipelines.report import label_overview, plots, timeline
 from beampose.pipelines.report.gallery import Gallery
 from beampose.pipelines.results import result_files
@@ -32,7 +31,7 @@ def of_pose(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict
     scorer = info.get("dlc_scorer", "")
     for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
         summary = storage.read_json(file)
-        stem = commit.stem_of(file)
+        stem = file.with_suffix("")
         keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
         cutoff = config.predict.pcutoff
         labeled = storage.place(f"{stem}_labeled.mp4")
@@ -102,7 +101,7 @@ def of_crops(config: Config) -> list[dict[str, Any]]:
     """Videos with boxes."""
     found = []
     for file in sorted(storage.place(config.predictions).rglob("*_crops.json"), key=str):
-        stem = commit.stem_of(file)
+        stem = file.with_suffix("")
         labeled = storage.place(f"{stem}_labeled.mp4")
         drawn = labeled.is_file()
         found.append(

@@ -8,7 +8,7 @@ from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
-from beampose.pipelines.predict import manifest
+from beampose.pipelines import manifest
 from beampose.preprocess import unpickle
 
 FILTERED = "_filtered"

@@ -14,7 +14,7 @@ from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.individuals_file import Head, Individuals
 from beampose.formats.sleap import slp_writer
-from beampose.pipelines.predict import manifest
+from beampose.pipelines import manifest
 from beampose.pipelines.tracking import (
     appearance,
     gaps,

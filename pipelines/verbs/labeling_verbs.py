@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Ranks the labels most likely wrong; or writes corrections. 1 if one could not be written."""
-    from beampose.pipelines.curation import label_audit
+    from beampose.pipelines.curation import label_audit, label_evidence
 
     config = command_line.config(arguments)
     if arguments.apply is not None:
         return _apply(arguments.apply, config)
     if arguments.top < 1:
         raise ValueError(f"--top must be 1 or more. Received: {arguments.top}.")
-    evidence = label_audit.gather(config, folds=arguments.folds)
+    evidence = label_evidence.gather(config, folds=arguments.folds)
     found = label_audit.suspicions(evidence)
     page, table, listed = label_audit.write(
         evidence, found, config, top=arguments.top, progress=arguments.progress
@@ -79,8 +79,8 @@ def _root(path: str) -> str:
 def extract_frames(arguments: argparse.Namespace) -> int:
     """Writes frames to label into a DeepLabCut project. 1 if a video could not be used."""
     from beampose.formats.deeplabcut import project_config
+    from beampose.pipelines import manifest
     from beampose.pipelines.curation import frame_extraction
-    from beampose.pipelines.predict import manifest
 
     paths = manifest.expand(arguments.videos)
     root = files.absolute(arguments.to)

@@ -70,8 +70,8 @@ def extract_crops(arguments: argparse.Namespace) -> int:
     """Cuts candidate crops out of videos. 1 if a video could not be read."""
     from beampose.core.settings import experiment
     from beampose.pipelines.curation import crop_extraction
+    from beampose.pipelines.manifest import Sample
     from beampose.pipelines.predict import candidates
-    from beampose.pipelines.predict.manifest import Sample
 
     boxes = [] if arguments.boxes is None else _boxes(arguments.boxes)
     known = {"boxes": experiment.Boxes, "predict": experiment.Predict}

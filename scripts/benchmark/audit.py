@@ -51,7 +51,7 @@ def main() -> int:
 
 def measure(arguments, seed: int, folder: str) -> dict:
     from beampose.core.settings import experiment
-    from beampose.pipelines.curation import label_audit
+    from beampose.pipelines.curation import label_audit, label_evidence
     from beampose.pipelines.features import feature_job
 
     values = sets.values(arguments.data, arguments.set, f"{folder}/out")
@@ -62,7 +62,7 @@ def measure(arguments, seed: int, folder: str) -> dict:
     loaded = experiment.from_dict(experiment.Config, values)
     feature_job.run(loaded)
     began = time.perf_counter()
-    evidence = label_audit.gather(loaded, folds=arguments.folds)
+    evidence = label_evidence.gather(loaded, folds=arguments.folds)
     seconds = time.perf_counter() - began
     ranked = label_audit.ranking(evidence)
     names = [(evidence.records[i].name, evidence.names[b]) for i, b in ranked]

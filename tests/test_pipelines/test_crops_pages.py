@@ -13,10 +13,10 @@ import scene
 from beampose import formats
 from beampose.formats import deepmeerkat, detection_table
 from beampose.formats.detection_table import Detections
-from beampose.pipelines import cli
+from beampose.pipelines import cli, manifest
 from beampose.pipelines.curation import crop_extraction, repeats_page, sorting_page
 from beampose.pipelines.films import clips
-from beampose.pipelines.predict import crops_predictor, manifest
+from beampose.pipelines.predict import crops_predictor
 from beampose.preprocess import images
 from beampose.preprocess.cut import Rule
 

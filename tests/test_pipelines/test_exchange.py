@@ -472,14 +472,14 @@ def test_an_animal_that_is_called_single_is_not_lost(tmp_path):
 
 
 def test_frames_of_videos_go_to_a_bucket_as_images(buckets, tmp_path):
-    from beampose.pipelines.cloud import staging
+    from beampose.pipelines import inputs
 
     fakes.video(tmp_path / "film.mp4", "libx264", 40)
     frames = [(0, i, [(0, -1, fakes.points()[0])]) for i in (3, 77)]
     film = {"backend": {"filename": "film.mp4"}}
     path = fake_labels.slp(tmp_path / "a.slp", frames, videos=[film])
     items = formats.read("sleap", str(path)).items
-    there, lost = staging.put_images(items, "gs://lab/images")
+    there, lost = inputs.put_images(items, "gs://lab/images")
     assert there.image.startswith("gs://lab/images/")
     assert there.image.endswith(".png")
     assert fakes.number(images.load(there.image)[0]) == 3

@@ -16,9 +16,9 @@ import pytest
 
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
-from beampose.pipelines import cli
-from beampose.pipelines.predict import commit, lock, manifest, prediction_job
-from beampose.pipelines.predict.manifest import Sample
+from beampose.pipelines import cli, manifest
+from beampose.pipelines.manifest import Sample
+from beampose.pipelines.predict import commit, lock, prediction_job
 from beampose.pipelines.predict.pose_predictor import Focus
 from beampose.pipelines.predict.view import View
 from beampose.preprocess import videos

@@ -13,7 +13,8 @@ import pytest
 
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
-from beampose.pipelines.predict import manifest, pose_predictor, prediction_job
+from beampose.pipelines import manifest
+from beampose.pipelines.predict import pose_predictor, prediction_job
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
 from beampose.preprocess import videos

@@ -1,0 +1,38 @@
+"""Gathers what an audit judges labels by: predictions of heads that never saw them."""
+
+import numpy as np
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.curation.suspects import Evidence
+from beampose.trainer import cross_validation
+from beampose.trainer.dataset import Dataset
+
+
+def gather(config: Config, *, folds: int) -> Evidence:
+    """Cross validates the settings; nothing is embedded.
+
+    The heads of a killed run, and of `evaluate --folds` with the same number, are taken up.
+
+    Raises:
+      FileNotFoundError: there is no dataset.
+      ValueError: fewer images than folds, or labels of several animals.
+    """
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    if len(dataset.info["individuals"]) > 1:
+        raise ValueError(
+            "beampose audit judges labels of one animal a frame, these name "
+            f"{len(dataset.info['individuals'])} individuals. `beampose check CONFIG --html` draws "
+            "all of them, the oddest first."
+        )
+    work = storage.place(config.output, "train", "folds")
+    result = cross_validation.cross_validate(
+        config, dataset, folds=folds, by_video=False, work=str(work)
+    )
+    looks = [np.asarray(dataset.features(r), np.float32) for r in result.records]
+    looks = np.stack([one.reshape(-1, one.shape[-1]).mean(axis=0) for one in looks])
+    if config.task == "crops":
+        truth = np.array([r.label for r in result.records])
+        return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
+    truth = np.stack([r.keypoints[0] for r in result.records])
+    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks)
