@@ -1,30 +1,63 @@
-"""Label formats, one file each: `read(path, ...) -> Labels`. A new format: a file, a line here."""
+"""Label formats by name: those in this folder, and those that other packages add."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 
-from beampose.core import files
-from beampose.formats import crop_folders, crop_lists
-from beampose.formats.coco import coco_reader
-from beampose.formats.deeplabcut import project_labels, scorers
-from beampose.formats.imagej import imagej_reader
-from beampose.formats.sleap import slp_reader
+from beampose.core import format_names
+from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import Labels, choose_bodyparts
 
-READERS: dict[str, Callable[..., Labels]] = {
-    "deeplabcut": project_labels.read,
-    "imagej": imagej_reader.read,
-    "sleap": slp_reader.read,
-    "coco": coco_reader.read,
-    "crops": crop_folders.read,
-    "csv": crop_lists.read,
+__all__ = ["Exported", "LabelFormat", "find", "guess", "read"]
+
+LOG = logging.getLogger(__name__)
+# Imported when they are asked for, as those of other packages are.
+_OWN = {
+    "deeplabcut": "beampose.formats.deeplabcut.projects:FORMAT",
+    "imagej": "beampose.formats.imagej.imagej_reader:FORMAT",
+    "sleap": "beampose.formats.sleap.slp_reader:FORMAT",
+    "coco": "beampose.formats.coco.keypoint_files:FORMAT",
+    "crops": "beampose.formats.crop_folders:FORMAT",
+    "csv": "beampose.formats.crop_lists:FORMAT",
 }
-POSE = ("deeplabcut", "imagej", "sleap", "coco")
+# Whatever nobody recognizes.
+_OTHERWISE = "imagej"
+
+
+def find(name: str) -> LabelFormat:
+    """The format of a name.
+
+    Raises:
+      ValueError: there is none, or the package that adds it is broken; the text names it.
+    """
+    if name in _OWN:
+        return EntryPoint(name, _OWN[name], format_names.GROUP).load()
+    added = format_names.added()
+    if name not in added:
+        known = ", ".join((*_OWN, *added))
+        raise ValueError(f"format must be one of {known}. Received: {name!r}.")
+    package = added[name].dist
+    which = f"the package {package.name}" if package else added[name].value
+    try:
+        found = added[name].load()
+    except Exception as error:  # Whatever a foreign module raises when it is imported.
+        raise ValueError(
+            f"The label format {name!r} of {which} cannot be loaded: {type(error).__name__}: "
+            f"{error}. Update that package or uninstall it."
+        ) from error
+    if not isinstance(found, LabelFormat):
+        raise ValueError(
+            f"The label format {name!r} of {which} must be a beampose.formats.LabelFormat. "
+            f"Received: {type(found).__name__}."
+        )
+    return found
 
 
 def read(
     format: str,
     path: str,
     *,
+    task: str | None = None,
     scorer: str | Sequence[str] | None = None,
     bodyparts: list[str] | None = None,
     combine: str | None = None,
@@ -32,53 +65,40 @@ def read(
     """Reads a source.
 
     Args:
-      format: a key of `READERS`.
+      format: the name of a format.
       path: project folder, crop folder or file, local or an address.
+      task: what the labels shall be for, `pose` or `crops`; None if that does not matter.
       scorer: whose labels, where a project has several; several names are combined.
       bodyparts: which bodyparts and in what order; the project's own if None.
-      combine: how several scorers become one, of `scorers.WAYS`; mean if None.
+      combine: how several scorers become one: `mean` or `first`; mean if None.
 
     Raises:
       FileNotFoundError, ValueError: the source as a whole cannot be read; what is wrong with
         single files and rows is in `Labels.problems` instead.
     """
-    if format not in READERS:
-        raise ValueError(f"format must be one of {', '.join(READERS)}. Received: {format!r}.")
-    if scorer and format != "deeplabcut":
-        raise ValueError(f"source.scorer does not apply to format {format!r}.")
-    if bodyparts and format not in POSE:
-        raise ValueError(f"source.bodyparts does not apply to format {format!r}.")
-    if format == "deeplabcut":
-        return _projects(path, scorer, bodyparts, combine)
-    if format == "imagej":
-        return imagej_reader.read(path, bodyparts=bodyparts)
-    labels = READERS[format](path)
-    return choose_bodyparts(labels, bodyparts, path) if bodyparts else labels
+    found = find(format)
+    if task not in (None, found.task):
+        raise ValueError(f"source.format {format!r} does not hold labels for task {task!r}.")
+    asked = {"scorer": scorer, "bodyparts": bodyparts, "combine": combine}
+    options = {name: value for name, value in asked.items() if value}
+    chosen = None
+    if "bodyparts" not in found.options and found.task == "pose":
+        chosen = options.pop("bodyparts", None)
+    for name in options:
+        if name not in found.options:
+            raise ValueError(f"source.{name} does not apply to format {format!r}.")
+    labels = found.read(path, **options)
+    return choose_bodyparts(labels, bodyparts, path) if chosen and bodyparts else labels
 
 
 def guess(path: str) -> str:
     """The format of labels for poses, by what lies at a path."""
-    if files.suffix(path) == ".slp":
-        return "sleap"
-    if files.suffix(path) == ".json":
-        return "coco"
-    if files.suffix(path) in (".yaml", ".yml"):
-        return "deeplabcut"
-    config = files.exists(files.join(path, "config.yaml"))
-    return "deeplabcut" if config else "imagej"
-
-
-def _projects(
-    path: str,
-    scorer: str | Sequence[str] | None,
-    bodyparts: list[str] | None,
-    combine: str | None,
-) -> Labels:
-    if scorer is None or isinstance(scorer, str):
-        return project_labels.read(path, scorer=scorer, bodyparts=bodyparts)
-    return scorers.read(
-        lambda name: project_labels.read(path, scorer=name, bodyparts=bodyparts),
-        scorer,
-        way=combine or scorers.MEAN,
-        where=path,
-    )
+    for name in (*_OWN, *format_names.added()):
+        try:
+            found = find(name)
+        except ValueError as error:
+            LOG.warning("%s", error)
+            continue
+        if found.recognizes and found.recognizes(path):
+            return name
+    return _OTHERWISE

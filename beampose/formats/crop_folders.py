@@ -5,6 +5,7 @@ first because DeepMeerkat takes index 0 as positive.
 """
 
 from beampose.core import files
+from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
 from beampose.preprocess.labels import TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
@@ -100,3 +101,6 @@ def _images(folder: str, problems: list[Problem]) -> list[str]:
 
 def _ordered(labels: set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: (label != "positive", label)))
+
+
+FORMAT = LabelFormat(name="crops", read=read, task="crops")

@@ -4,6 +4,7 @@ import csv
 import io
 
 from beampose.core import files
+from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import split
 from beampose.preprocess.cut import rule_of
 from beampose.preprocess.labels import ERROR, TEST, TRAIN, LabeledCrop, Labels, Problem
@@ -121,3 +122,6 @@ def _declared(file: str, uri: str) -> str | None:
     if "training" in folders:
         return TRAIN
     return TEST if "testing" in folders else None
+
+
+FORMAT = LabelFormat(name="csv", read=read, task="crops")

@@ -17,6 +17,7 @@ def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[s
     labels = formats.read(
         settings.format,
         settings.path,
+        task=config.task,
         scorer=settings.scorer,
         bodyparts=settings.bodyparts,
         combine=settings.combine,

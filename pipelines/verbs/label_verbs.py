@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from beampose.pipelines.verbs import command_line
-from beampose.preprocess.labels import ERROR, TRAIN, Problem
+from beampose.preprocess.labels import ERROR, Problem
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -76,10 +76,13 @@ def import_labels(arguments: argparse.Namespace) -> int:
 
 def export_labels(arguments: argparse.Namespace) -> int:
     """Writes the labels of an experiment in a format of other tools, with their split."""
+    from beampose import formats
     from beampose.core import files
-    from beampose.formats.coco import coco_writer
-    from beampose.formats.deeplabcut import project_writer, shuffle_writer
     from beampose.pipelines.features import labeled_source
+
+    write = formats.find(arguments.format).write
+    if write is None:
+        raise ValueError(f"Labels of format {arguments.format!r} are only read, not written.")
 
     config = command_line.config(arguments)
     if config.task != "pose":
@@ -87,29 +90,18 @@ def export_labels(arguments: argparse.Namespace) -> int:
     labels, splits = labeled_source.read(config)
     to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
 
-    def watched(items: Iterable) -> Iterable:
-        return arguments.progress(items, len(labels.items), "images")
-
-    if arguments.format == "coco":
-        found = coco_writer.write(
-            labels, splits, to, overwrite=arguments.overwrite, progress=watched
-        )
-        problems, pictures, changed = found.problems, found.pictures, found.written
-    else:
-        written = project_writer.write(
-            labels,
-            to,
-            scorer=arguments.scorer,
-            overwrite=arguments.overwrite,
-            progress=watched,
-            fraction=round(splits.count(TRAIN) / len(splits), 2),
-        )
-        problems, pictures, changed = written.problems, written.pictures, written.changed
-        names = {item.name: side for item, side in zip(labels.items, splits, strict=True)}
-        file = shuffle_writer.write(written, labels, names, overwrite=arguments.overwrite)
-        print(f"The split is in {file}.")
-    _print_problems([*labels.problems, *problems])
-    _print_written(to, len(pictures), len(labels.items), changed)
+    exported = write(
+        labels,
+        splits,
+        to,
+        scorer=arguments.scorer,
+        overwrite=arguments.overwrite,
+        progress=lambda items: arguments.progress(items, len(labels.items), "images"),
+    )
+    if exported.remark:
+        print(exported.remark)
+    _print_problems([*labels.problems, *exported.problems])
+    _print_written(to, exported.images, len(labels.items), exported.changed)
     return 0
 
 

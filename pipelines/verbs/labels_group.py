@@ -32,8 +32,8 @@ LABELS = Group(
                 TO,
                 Option(
                     "--format",
-                    "format of the labels; default: recognised from the files",
-                    choices=("deeplabcut", "imagej", "sleap", "coco"),
+                    "deeplabcut, imagej, sleap, coco or one of another package; default: "
+                    "recognised from the files",
                 ),
                 Option("--bodyparts", "bodyparts to keep, in this order", "A,B,…", type=words),
                 Option("--labels-by", "scorers to read from a DeepLabCut project", "A,B", words),
@@ -55,9 +55,7 @@ LABELS = Group(
             "write the labels and their split for other tools",
             (
                 TO,
-                Option(
-                    "--format", "format to write", required=True, choices=("coco", "deeplabcut")
-                ),
+                Option("--format", "coco, deeplabcut or one of another package", required=True),
                 SCORER,
                 OVERWRITE,
             ),

@@ -16,6 +16,7 @@ from beampose.core import files
 from beampose.formats.deeplabcut import merged_labels
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
 from beampose.formats.imagej import myconfig
+from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 from beampose.preprocess.split import natural
@@ -259,3 +260,6 @@ def _place(
             continue
         found[image, parts] = table.points[rows]
         lines.setdefault(image, (table.file, line))
+
+
+FORMAT = LabelFormat(name="imagej", read=read, options=("bodyparts",))

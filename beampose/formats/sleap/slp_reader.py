@@ -16,6 +16,7 @@ import numpy as np
 from beampose.core import files
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange
+from beampose.formats.label_format import LabelFormat
 from beampose.formats.sleap.slp_videos import Videos, distinct
 from beampose.preprocess import h5, inside
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
@@ -230,3 +231,6 @@ def _json(value: Any, what: str) -> Any:
         return json.loads(inside.text(value))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its {what} is not JSON: {error}") from None
+
+
+FORMAT = LabelFormat(name="sleap", read=read, recognizes=lambda path: files.suffix(path) == ".slp")
