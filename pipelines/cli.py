@@ -145,6 +145,8 @@ def _cause(error: BaseException) -> str:
 def _set_up_logging(debug: bool) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Plots go to files; a notebook's own backend stays as it is.
+    os.environ.setdefault("MPLBACKEND", "Agg")
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.ERROR, format="%(message)s", stream=sys.stderr
     )

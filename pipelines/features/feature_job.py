@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -20,6 +20,7 @@ from beampose.pipelines.features import (
     labeled_source,
     store_writer,
 )
+from beampose.pipelines.outcomes.outcome import Outcome
 from beampose.preprocess.labels import TRAIN, Labels
 from beampose.trainer import embed
 from beampose.trainer.feature_store import Index
@@ -28,11 +29,17 @@ from beampose.trainer.feature_store import Index
 CHECKED_TOGETHER = 32
 
 
-class Summary(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False)
+class Summary(Outcome):
     """Summary of a run.
 
-    `embedded` counts images and copies that were not in the store before; `counters` are the job's
-    own, by name.
+    Attributes:
+      images: labeled images that are used.
+      embedded: images and copies that were not in the store before.
+      rejected: labeled images that could not be used.
+      problems: lines of rejects.jsonl in the dataset.
+      counters: the job's own, by name.
+      dataset: its folder.
     """
 
     images: int
@@ -41,6 +48,15 @@ class Summary(NamedTuple):
     problems: int
     seconds: float
     counters: dict[str, int]
+    dataset: str
+
+    def lines(self) -> Iterator[str]:
+        yield (
+            f"features: {self.images} labeled images, {self.embedded} embedded, "
+            f"{self.rejected} rejected, {self.seconds:.0f} s. {self.dataset}"
+        )
+        if self.problems:
+            yield f"{self.problems} problems, one per line: {self.dataset}/rejects.jsonl"
 
 
 def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
@@ -87,7 +103,13 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     seconds = time.perf_counter() - began
     counts = dataset_writer.finish(config, labels, target.recipe_id, seconds)
     return Summary(
-        counts["images"], embedded, counts["rejected"], counts["problems"], seconds, counters
+        counts["images"],
+        embedded,
+        counts["rejected"],
+        counts["problems"],
+        seconds,
+        counters,
+        config.dataset,
     )
 
 

@@ -1,9 +1,10 @@
 """Videos to predictions; this file only wires."""
 
+import dataclasses
 import json
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
 
@@ -12,6 +13,8 @@ from beampose.core.files import join
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, manifest
 from beampose.pipelines.manifest import Sample
+from beampose.pipelines.outcomes.outcome import Rows, failed
+from beampose.pipelines.outcomes.video_outcomes import OfVideos
 from beampose.pipelines.predict import candidates, commit, lock, prediction_steps
 from beampose.pipelines.predict.animals_predictor import Animals
 from beampose.pipelines.predict.crops_predictor import LABEL, Crops
@@ -21,18 +24,51 @@ from beampose.pipelines.predict.view import View
 from beampose.trainer import assemble
 
 
-class Summary(NamedTuple):
-    """Summary of a run: its videos, the number kept from before, and failures (path, reason).
+@dataclasses.dataclass(frozen=True, repr=False)
+class Summary(OfVideos):
+    """Summary of a run.
 
-    `counters` are the job's own, by name.
+    Attributes:
+      videos: a summary of each, as in the json beside its predictions.
+      kept: videos that were predicted before.
+      frames: that the model saw.
+      counters: the job's own, by name.
+      folder: of the predictions.
     """
 
     videos: list[dict[str, Any]]
     kept: int
-    failures: list[tuple[str, str]]
     frames: int
     seconds: float
     counters: dict[str, int]
+    folder: str
+
+    @property
+    def lost(self) -> int:
+        """Frames without a result."""
+        return sum(len(video["failures"]) for video in self.videos)
+
+    @property
+    def passed(self) -> bool:
+        return super().passed and not self.lost
+
+    def lines(self) -> Iterator[str]:
+        for video in self.videos:
+            yield from _video_lines(video)
+        yield from failed(self.failures)
+        rate = f", {self.frames / self.seconds:.1f} frames/s" if self.frames else ""
+        yield (
+            f"predict: {len(self.videos)} videos ({self.kept} from before), {self.frames} "
+            f"frames in {self.seconds:.0f} s{rate}. {self.folder}"
+        )
+        if self.lost:
+            yield f"{self.lost} frames have no result, one per line: {self.folder}/failures.jsonl"
+
+    def tables(self) -> Iterator[Rows]:
+        keys = ("video", "rows", "frames_decoded")
+        found = [[*map(video.get, keys), len(video["failures"])] for video in self.videos]
+        lost = [[path, why, None, None] for path, why in self.failures]
+        yield Rows((*keys, "failures"), [*found, *lost])
 
 
 def run(
@@ -77,7 +113,9 @@ def run(
         output.kind.conclude(output.folder, summaries, failures)
     seconds = time.perf_counter() - began
     kept = counters.get("videos_kept", 0)
-    return Summary(summaries, kept, failures, counters.get("frames", 0), seconds, counters)
+    return Summary(
+        failures, summaries, kept, counters.get("frames", 0), seconds, counters, config.predictions
+    )
 
 
 def build(
@@ -246,6 +284,24 @@ def _results(
         else:
             raise RuntimeError(f"{path} has neither a result nor a reason. Please report this.")
     return summaries, failures
+
+
+def _video_lines(video: dict[str, Any]) -> Iterator[str]:
+    chosen, held = video["frames_chosen"], video["frames_by_packets"]
+    of_all = held if chosen == held else f"{chosen} of {held}"
+    yield (
+        f"{video['video']}: {video['rows']} rows for {of_all} frames, "
+        f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+    )
+    if "boxes" in video:
+        kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
+        yield (
+            f"  {video['boxes']} boxes, {video['hits']} of them hits in "
+            f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
+        )
+    for remark in (video["frames_differ"], video.get("remark")):
+        if remark:
+            yield f"  NOTE: {remark}"
 
 
 def _write_failures(

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
-from upath import UPath
-
-matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from upath import UPath
 
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config

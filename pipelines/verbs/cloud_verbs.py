@@ -5,7 +5,8 @@ import sys
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.verbs import beam_jobs, command_line, outcome, training_verbs
+from beampose.pipelines.outcomes import model_outcomes
+from beampose.pipelines.verbs import beam_jobs, command_line, printed
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -41,7 +42,7 @@ def submit(arguments: argparse.Namespace) -> int:
             f"{words}"
         )
     metrics = storage.read_json(storage.place(moved.model, "metrics.json"))
-    print(training_verbs.headline(moved, metrics))
+    print(model_outcomes.Trained(moved.model, metrics))
     name, version = vertex.register(services, moved, _alias(job.display_name))
     print(f"submit: registered as {name} version {version}")
     return 0
@@ -60,7 +61,7 @@ def requests(arguments: argparse.Namespace) -> int:
     found = prediction_requests.images(arguments.images)
     written = prediction_requests.write(found, arguments.to, arguments.kind)
     failures = prediction_requests.check(config.model, written.path, arguments.kind)
-    outcome.report_failures(failures)
+    printed.report_failures(failures)
     print(
         f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
         f"at most {written.batch_size} fit one request of the service."

@@ -5,20 +5,15 @@ from collections.abc import Sequence
 
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcomes import video_outcomes
 
 
 def config(arguments: argparse.Namespace) -> Config:
     return experiment.load(arguments.config, arguments.set)
 
 
-def has_videos(arguments: argparse.Namespace, config: Config) -> bool:
-    return bool(arguments.videos or config.predict.videos)
-
-
 def videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
-    if not has_videos(arguments, config):
-        raise ValueError("No videos: name some after the config, or set predict.videos.")
-    return arguments.videos or config.predict.videos
+    return video_outcomes.chosen(arguments.videos, config)
 
 
 def price_table(arguments: argparse.Namespace) -> str:

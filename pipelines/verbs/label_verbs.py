@@ -1,40 +1,31 @@
 """Verbs on labels."""
 
 import argparse
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
 
+from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
-from beampose.preprocess.labels import ERROR, Problem
+from beampose.preprocess.labels import Problem
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Lists every problem of the labels. 1 if one of them is an error."""
-    from beampose.pipelines.features import labeled_source
-    from beampose.preprocess import validate
-
     config = command_line.config(arguments)
-    labels, splits = labeled_source.read(config, even_if_empty=True)
-
-    def watched(items: Iterable) -> Iterable:
-        return arguments.progress(items, len(labels.items), "images")
-
-    problems = validate.report(labels, splits, watched)
-    _print_problems(problems)
-    levels = Counter(problem.level for problem in problems)
-    held_out = splits.count("test")
-    print(
-        f"{len(labels.items)} labeled images ({len(splits) - held_out} train, {held_out} test): "
-        f"{levels[ERROR]} errors, {levels['warning']} warnings."
-    )
+    found = label_outcomes.check(config, arguments.progress)
+    print(found)
     if arguments.html is not None:
         from beampose.pipelines.report import label_overview
 
         target = arguments.html or f"{config.output}/{label_overview.FILE}"
-        label_overview.write(target, labels, splits, problems, watched)
+        count = len(found.splits)
+        label_overview.write(
+            target,
+            found.labels,
+            found.splits,
+            found.problems,
+            lambda items: arguments.progress(items, count, "images"),
+        )
         print(f"check: {target}")
-    return 1 if levels[ERROR] or not labels.items else 0
+    return 0 if found.passed else 1
 
 
 def import_labels(arguments: argparse.Namespace) -> int:
@@ -111,15 +102,5 @@ def _print_written(folder: object, images: int, items: int, changed: int) -> Non
 
 
 def _print_problems(problems: list[Problem]) -> None:
-    if not problems:
-        return
-    columns = zip(*map(_cells, problems), strict=True)
-    widths = [max(len(str(cell)) for cell in column) for column in columns]
-    for problem in sorted(problems, key=lambda p: (p.level, p.file, p.row)):
-        level, place, image, what = _cells(problem)
-        print(f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}")
-
-
-def _cells(problem: Problem) -> tuple[str, str, str, str]:
-    place = f"{problem.file}:{problem.row}" if problem.row else problem.file
-    return problem.level, place, Path(problem.image).name, problem.what
+    for line in label_outcomes.problem_lines(problems):
+        print(line)

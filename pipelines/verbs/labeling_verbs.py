@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from beampose.core import files
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.verbs import command_line, outcome
+from beampose.pipelines.verbs import command_line, printed
 
 if TYPE_CHECKING:
     from beampose.pipelines.curation.frame_extraction import Known
@@ -105,7 +105,7 @@ def extract_frames(arguments: argparse.Namespace) -> int:
         lost = f", {one.lost} could not be decoded" if one.lost else ""
         looked = f" of {one.looked_at} considered" if one.looked_at else ""
         print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
-    code = outcome.report_failures(failures)
+    code = printed.report_failures(failures)
     print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
     return code
 

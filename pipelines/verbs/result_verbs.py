@@ -2,29 +2,22 @@
 
 import argparse
 
-from beampose.pipelines.verbs import command_line, outcome
+from beampose.pipelines.outcomes import video_outcomes
+from beampose.pipelines.verbs import command_line
+from beampose.pipelines.verbs.printed import report_failures, told
 
 
 def filter_(arguments: argparse.Namespace) -> int:
     """Smooths predictions. 1 if those of a video could not be."""
-    from beampose.pipelines.results import filtering
-
     config = command_line.config(arguments)
-    done, failures = filtering.run(config, command_line.videos(arguments, config))
-    code = outcome.report("filter", [f"{one.stem}.h5" for one in done], failures)
-    print(filtering.describe(done))
-    return code
+    return told(video_outcomes.smooth(config, command_line.videos(arguments, config)))
 
 
 def plot(arguments: argparse.Namespace) -> int:
     """Plots predictions. 1 if those of a video could not be."""
-    from beampose.pipelines.report import trajectories
-
     config = command_line.config(arguments)
-    done, failures = trajectories.run(
-        config, command_line.videos(arguments, config), filtered=arguments.filtered
-    )
-    return outcome.report("plot", [path for path in done if path.suffix == ".png"], failures)
+    paths = command_line.videos(arguments, config)
+    return told(video_outcomes.plot(config, paths, filtered=arguments.filtered))
 
 
 def outliers(arguments: argparse.Namespace) -> int:
@@ -42,6 +35,6 @@ def outliers(arguments: argparse.Namespace) -> int:
         )
         for remark in one.remarks:
             print(f"  NOTE: {remark}")
-    code = outcome.report_failures(failures)
+    code = report_failures(failures)
     print(f"outliers: {sum(len(one.written) for one in done)} frames to correct in {arguments.to}")
     return code

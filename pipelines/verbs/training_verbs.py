@@ -6,7 +6,9 @@ from typing import Any
 
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
+from beampose.pipelines.verbs.printed import told
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -32,34 +34,20 @@ def features(arguments: argparse.Namespace) -> int:
     from beampose.pipelines.features import feature_job
 
     config = command_line.config(arguments)
-    _say_if_random(config)
+    say_if_random(config)
     with beam_jobs.beam_job(arguments, config, "features") as (config, words):
         summary = feature_job.run(config, words)
     beam_jobs.print_counters(arguments, summary.counters)
-    print(
-        f"features: {summary.images} labeled images, {summary.embedded} embedded, "
-        f"{summary.rejected} rejected, {summary.seconds:.0f} s. {config.dataset}"
-    )
-    if summary.problems:
-        print(f"{summary.problems} problems, one per line: {config.dataset}/rejects.jsonl")
-    return 0
+    return told(summary)
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Trains, evaluates, exports and verifies."""
-    from beampose.trainer import task
-
-    config = command_line.config(arguments)
-    metrics = task.run(config, task.default_folders(config))
-    print(headline(config, metrics))
-    return 0
+    return told(model_outcomes.train(command_line.config(arguments)))
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measures the exported model and draws what it says; or judges its settings anew."""
-    from beampose.pipelines.report import evaluation_files
-    from beampose.trainer import evaluation
-
     config = command_line.config(arguments)
     folded = arguments.folds is not None or arguments.by is not None
     if folded and arguments.curve is not None:
@@ -68,11 +56,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         return _cross_validate(config, arguments)
     if arguments.curve is not None:
         return _learning_curve(config, arguments.curve)
-    result = evaluation.evaluate(config)
-    file = evaluation_files.write(result, config)
-    print(evaluation_files.table(result.metrics))
-    print(f"Every label beside its prediction: {file}")
-    return 0
+    return told(model_outcomes.evaluate(config))
 
 
 def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
@@ -115,12 +99,7 @@ def _learning_curve(config: Config, sizes: int) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Writes report.html and its plots from what is there."""
-    from beampose.pipelines.report import report_page
-
-    config = command_line.config(arguments)
-    file = report_page.write(config)
-    print(f"report: {file}, plots as SVG and PNG in {files.join(config.output, 'plots')}")
-    return 0
+    return told(model_outcomes.report(command_line.config(arguments)))
 
 
 def sweep(arguments: argparse.Namespace) -> int:
@@ -147,7 +126,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     if not arguments.folds:
         # The run that was scored is taken up where it ended.
         folders = folders._replace(checkpoints=files.join(best.checkpoints, "checkpoints"))
-    print(headline(best.config, task.run(best.config, folders)))
+    print(model_outcomes.Trained(best.config.model, task.run(best.config, folders)))
     words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
     print(f"sweep: the model has {words}. 0 images embedded. {file}")
     return 0
@@ -189,30 +168,8 @@ def store(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _say_if_random(config: Config) -> None:
+def say_if_random(config: Config) -> None:
     if config.features.weights.startswith("random:"):
         from beampose.trainer.task import RANDOM_NOTE
 
         print(f"NOTE: {RANDOM_NOTE}", file=sys.stderr)
-
-
-def headline(config: Config, metrics: dict) -> str:
-    note = f"NOTE: {metrics['note']}\n" if "note" in metrics else ""
-    took = metrics["seconds"]
-    seconds = f"{took['train']:.0f} s of training"
-    seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
-    seconds += f". {config.model}"
-    test = metrics["test"]
-    if not test:
-        return f"{note}train: no image is held out, so there is no error to report; {seconds}"
-    if config.task == "crops":
-        return f"{note}train: test accuracy {test['accuracy']:.3f}, {seconds}"
-    if test["mean_error_px"] is None:
-        return f"{note}train: the test images hold no labeled point; {seconds}"
-    animals = ""
-    if test.get("mAP") is not None:
-        animals = f", mAP {test['mAP']:.3f}, {test['share_found']:.0%} of points found"
-    return (
-        f"{note}train: test error {test['mean_error_px']:.2f} px "
-        f"(median {test['median_error_px']:.2f}){animals}, {seconds}"
-    )

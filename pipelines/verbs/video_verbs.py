@@ -2,10 +2,11 @@
 
 import argparse
 from dataclasses import replace
-from typing import Any
 
 from beampose.core import files
-from beampose.pipelines.verbs import beam_jobs, command_line, outcome
+from beampose.pipelines.outcomes import video_outcomes
+from beampose.pipelines.verbs import beam_jobs, command_line
+from beampose.pipelines.verbs.printed import report_failures, told
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -19,51 +20,21 @@ def predict(arguments: argparse.Namespace) -> int:
     with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
         summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
     beam_jobs.print_counters(arguments, summary.counters)
-    for video in summary.videos:
-        print(
-            f"{video['video']}: {video['rows']} rows for {_of_all(video)} frames, "
-            f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
-        )
-        if "boxes" in video:
-            kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
-            print(
-                f"  {video['boxes']} boxes, {video['hits']} of them hits in "
-                f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
-            )
-        for remark in (video["frames_differ"], video.get("remark")):
-            if remark:
-                print(f"  NOTE: {remark}")
-    outcome.report_failures(summary.failures)
-    rate = f", {summary.frames / summary.seconds:.1f} frames/s" if summary.frames else ""
-    print(
-        f"predict: {len(summary.videos)} videos ({summary.kept} from before), {summary.frames} "
-        f"frames in {summary.seconds:.0f} s{rate}. {config.predictions}"
-    )
-    lost = sum(len(video["failures"]) for video in summary.videos)
-    if lost:
-        print(f"{lost} frames have no result, one per line: {config.predictions}/failures.jsonl")
-    return 1 if summary.failures or lost else 0
-
-
-def _of_all(video: dict[str, Any]) -> str:
-    chosen, held = video["frames_chosen"], video["frames_by_packets"]
-    return str(held) if chosen == held else f"{chosen} of {held}"
+    return told(summary)
 
 
 def render(arguments: argparse.Namespace) -> int:
     """Draws predictions into videos. 1 if a video could not be drawn."""
-    from beampose.pipelines.films import detection_film, labeled_films
-
     config = command_line.config(arguments)
-    paths = command_line.videos(arguments, config)
-    filtered = getattr(arguments, "filtered", False)
-    if getattr(arguments, "detections", False):
-        if filtered:
-            raise ValueError("--detections shows what the model found: remove --filtered.")
-        done, failures = detection_film.run(config, paths, arguments.progress)
-    else:
-        done, failures = labeled_films.run(config, paths, arguments.progress, filtered=filtered)
-    return outcome.report("render", done, failures)
+    return told(
+        video_outcomes.render(
+            config,
+            command_line.videos(arguments, config),
+            arguments.progress,
+            filtered=arguments.filtered,
+            detections=arguments.detections,
+        )
+    )
 
 
 def extract_crops(arguments: argparse.Namespace) -> int:
@@ -88,7 +59,7 @@ def extract_crops(arguments: argparse.Namespace) -> int:
     done = crop_extraction.run(wanted, arguments.videos, arguments.progress)
     for path, count in done.crops.items():
         print(f"{path}: {count} crops")
-    failed = outcome.report_failures(done.failures)
+    failed = report_failures(done.failures)
     print(f"extract-crops: {sum(done.crops.values())} crops in {wanted.folder}")
     if arguments.html:
         from beampose.pipelines.curation import crop_vectors, sorting_page

@@ -1,0 +1,1 @@
+"""Results of the steps of an experiment, which say themselves; a verb prints them."""

@@ -1,0 +1,151 @@
+"""A trained model, its evaluation and its report."""
+
+import dataclasses
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from upath import UPath
+
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcomes.outcome import Outcome, Rows
+
+if TYPE_CHECKING:
+    from beampose.trainer.evaluation import Evaluation
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Trained(Outcome):
+    """A model that was trained, evaluated, exported and verified.
+
+    Attributes:
+      model: its folder, for `beampose.load_model`.
+      metrics: as in its metrics.json.
+    """
+
+    model: str
+    metrics: dict[str, Any]
+
+    def lines(self) -> Iterator[str]:
+        if "note" in self.metrics:
+            yield f"NOTE: {self.metrics['note']}"
+        took = self.metrics["seconds"]
+        seconds = f"{took['train']:.0f} s of training"
+        seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
+        yield f"train: {_headline(self.metrics['test'])}{seconds}. {self.model}"
+
+    def tables(self) -> Iterator[Rows]:
+        yield _figures(self.metrics)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Evaluated(Outcome):
+    """The exported model on the labeled images.
+
+    Attributes:
+      evaluation: every prediction beside its label.
+      file: labels.csv, a row a label.
+    """
+
+    evaluation: "Evaluation"
+    file: UPath
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """By split, as in metrics.json."""
+        return self.evaluation.metrics
+
+    def lines(self) -> Iterator[str]:
+        from beampose.pipelines.report import evaluation_files
+
+        yield evaluation_files.table(self.metrics)
+        yield f"Every label beside its prediction: {self.file}"
+
+    def tables(self) -> Iterator[Rows]:
+        yield _figures(self.metrics)
+        parts = (self.metrics.get("test") or {}).get("per_bodypart")
+        if parts:
+            keys = ("points", "mean_error_px", "median_error_px")
+            cells = [[name, *map(part.get, keys)] for name, part in parts.items()]
+            yield Rows(("bodypart (test)", *keys), cells)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Reported(Outcome):
+    """A page about the model.
+
+    Attributes:
+      file: report.html.
+      plots: the folder of its plots, as SVG and PNG.
+    """
+
+    file: UPath
+    plots: UPath
+
+    def lines(self) -> Iterator[str]:
+        yield f"report: {self.file}, plots as SVG and PNG in {self.plots}"
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{escape(str(self.file))}" target="_blank">{escape(str(self.file))}</a>'
+
+
+def train(config: Config) -> Trained:
+    """Trains, evaluates, exports and verifies.
+
+    Raises:
+      FileNotFoundError: there is no dataset.
+      ValueError: it cannot be learned from.
+    """
+    from beampose.trainer import task
+
+    return Trained(config.model, task.run(config, task.default_folders(config)))
+
+
+def evaluate(config: Config) -> Evaluated:
+    """Measures the exported model on the labeled images and draws what it says.
+
+    Raises:
+      FileNotFoundError: there is no dataset or no model.
+      ValueError: the model was trained on features of another store.
+    """
+    from beampose.pipelines.report import evaluation_files
+    from beampose.trainer import evaluation
+
+    found = evaluation.evaluate(config)
+    return Evaluated(found, evaluation_files.write(found, config))
+
+
+def report(config: Config) -> Reported:
+    """Writes report.html and its plots from what is there.
+
+    Raises:
+      FileNotFoundError: there is no finished model or evaluation.
+    """
+    from beampose.pipelines.report import gallery, report_page
+
+    file = report_page.write(config)
+    return Reported(file, file.with_name(gallery.FOLDER))
+
+
+def _headline(test: dict[str, Any]) -> str:
+    if not test:
+        return "no image is held out, so there is no error to report; "
+    if "accuracy" in test:
+        return f"test accuracy {test['accuracy']:.3f}, "
+    if test["mean_error_px"] is None:
+        return "the test images hold no labeled point; "
+    animals = ""
+    if test.get("mAP") is not None:
+        animals = f", mAP {test['mAP']:.3f}, {test['share_found']:.0%} of points found"
+    return (
+        f"test error {test['mean_error_px']:.2f} px (median {test['median_error_px']:.2f})"
+        f"{animals}, "
+    )
+
+
+def _figures(metrics: dict[str, Any]) -> Rows:
+    """The figures of each split, the held-out ones first."""
+    splits = {name: metrics[name] for name in ("test", "train") if metrics.get(name)}
+    first = next(iter(splits.values()), {})
+    keys = [key for key, value in first.items() if isinstance(value, (int, float))]
+    return Rows(("split", *keys), [[name, *map(found.get, keys)] for name, found in splits.items()])

@@ -1,0 +1,63 @@
+"""A result that says itself: as lines on a command line, as tables in a notebook."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import NamedTuple
+
+
+class Rows(NamedTuple):
+    """A table: its header, and cells of numbers or text."""
+
+    header: Sequence[str]
+    cells: Iterable[Sequence[object]]
+
+
+class Outcome:
+    """A result of a step. `print` shows what the command line says.
+
+    Attributes:
+      passed: False where the command line exits with 1, since an input could not be used.
+    """
+
+    @property
+    def passed(self) -> bool:
+        return True
+
+    def lines(self) -> Iterator[str]:
+        """What the command line prints."""
+        raise NotImplementedError
+
+    def tables(self) -> Iterator[Rows]:
+        """What a notebook shows above the last line."""
+        return iter(())
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        tables = "".join(map(table_html, self.tables()))
+        lines = list(self.lines())[-1:] if tables else self.lines()
+        return f"{tables}<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+def table_html(rows: Rows) -> str:
+    """An HTML table; numbers with decimals are rounded to three."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in rows.header)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>"
+        for row in rows.cells
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def failed(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for every video that could not be used, and why."""
+    return (f"FAILED {path}: {why}" for path, why in failures)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,218 @@
+"""Results of videos: films, tracks, filtered predictions, plots."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcomes.outcome import Outcome, Rows, failed
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class OfVideos(Outcome):
+    """What came of videos.
+
+    Attributes:
+      failures: (path, reason) of the videos that could not be used.
+    """
+
+    failures: list[tuple[str, str]]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Written(OfVideos):
+    """Files of videos.
+
+    Attributes:
+      step: that wrote them, such as render.
+      files: their paths.
+      last: a line about all of them, or nothing.
+    """
+
+    step: str
+    files: list[str]
+    last: str = ""
+
+    def lines(self) -> Iterator[str]:
+        # A plot is one picture, in two formats.
+        yield from (f"{self.step}: {file}" for file in self.files if not file.endswith(".svg"))
+        yield from failed(self.failures)
+        if self.last:
+            yield self.last
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Tracked(OfVideos):
+    """Tracks of several animals.
+
+    Attributes:
+      videos: a summary of each: `file`, numbers of tracks, tracklets and joins, and `figures`
+        against labels of who is who, if there were any.
+    """
+
+    videos: list[dict[str, Any]]
+
+    def lines(self) -> Iterator[str]:
+        for one in self.videos:
+            yield f"track: {one['file']}"
+            yield f"  {track_line(one)}"
+        yield from failed(self.failures)
+
+    def tables(self) -> Iterator[Rows]:
+        yield track_rows(self.videos)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Reidentified(Tracked):
+    """Tracks by how animals look.
+
+    Attributes:
+      info: what was learned; `reason` says why nothing was. Empty if no video could be used.
+    """
+
+    info: dict[str, Any]
+
+    def lines(self) -> Iterator[str]:
+        reason = self.info.get("reason")
+        if reason:
+            yield f"reid: nothing to learn from, so appearance was not used. {reason}"
+        elif self.info:
+            yield self._learned()
+        for one in self.videos:
+            yield f"reid: {one['file']}"
+            yield f"  {track_line(one)}"
+            if "without" in one:
+                without = one["without"]
+                figures = f"IDF1 {without['idf1']:.3f}, {without['switches']} switches"
+                yield f"  without appearance: {figures}"
+            if one["reid"]["reason"] and not reason:
+                yield f"  NOTE: appearance was not used: {one['reid']['reason']}"
+        yield from failed(self.failures)
+
+    def _learned(self) -> str:
+        judged, info = "nothing was held out", self.info
+        if info["accuracy"] is not None:
+            ways = sorted({one["by"] for one in info["split"].values()})
+            judged = (
+                f"{info['accuracy']:.1%} of {info['test_triplets']} held-out triplets right "
+                f"(held out by {', '.join(ways)})"
+            )
+        return f"reid: {info['triplets']} triplets, {judged}, {info['seconds']:.0f} s"
+
+
+def chosen(videos: Sequence[str], config: Config) -> Sequence[str]:
+    """The videos that were named, else those of the experiment.
+
+    Raises:
+      ValueError: there are none.
+    """
+    if not (videos or config.predict.videos):
+        raise ValueError("No videos: name some after the config, or set predict.videos.")
+    return videos or config.predict.videos
+
+
+def render(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    filtered: bool = False,
+    detections: bool = False,
+) -> Written:
+    """Draws predictions into videos.
+
+    Args:
+      filtered: those that the step filter made.
+      detections: of several animals, every place that was found, before assembly.
+
+    Raises:
+      FileNotFoundError: a path matches nothing.
+      ValueError: both were asked for, or the encoder is not there.
+    """
+    from beampose.pipelines.films import detection_film, labeled_films
+
+    if detections and filtered:
+        raise ValueError("--detections shows what the model found: remove --filtered.")
+    if detections:
+        done, failures = detection_film.run(config, paths, progress)
+    else:
+        done, failures = labeled_films.run(config, paths, progress, filtered=filtered)
+    return Written(failures, "render", [*map(str, done)])
+
+
+def track(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    labels: str | None = None,
+    slp: bool = False,
+) -> Tracked:
+    """Makes tracks of predicted individuals; see `track_videos.run`."""
+    from beampose.pipelines.tracking import track_videos
+
+    done, failures = track_videos.run(config, paths, progress, labels=labels, slp=slp)
+    return Tracked(failures, done)
+
+
+def reid(
+    config: Config,
+    paths: Sequence[str],
+    progress: Callable[..., Iterable],
+    *,
+    labels: str | None = None,
+    slp: bool = False,
+) -> Reidentified:
+    """Learns to tell animals apart, and makes tracks by it; see `reidentify.run`."""
+    from beampose.pipelines.tracking import reidentify
+
+    done = reidentify.run(config, paths, progress, labels=labels, slp=slp)
+    return Reidentified(done.failures, done.videos, done.info)
+
+
+def smooth(config: Config, paths: Sequence[str]) -> Written:
+    """Smooths predictions and bridges gaps; see `filtering.run`."""
+    from beampose.pipelines.results import filtering
+
+    done, failures = filtering.run(config, paths)
+    files = [f"{one.stem}.h5" for one in done]
+    return Written(failures, "filter", files, filtering.describe(done))
+
+
+def plot(config: Config, paths: Sequence[str], *, filtered: bool = False) -> Written:
+    """Plots predictions; see `trajectories.run`."""
+    from beampose.pipelines.report import trajectories
+
+    done, failures = trajectories.run(config, paths, filtered=filtered)
+    return Written(failures, "plot", [*map(str, done)])
+
+
+def track_line(one: dict[str, Any]) -> str:
+    """Describes a video's tracks in one human-readable line."""
+    said = (
+        f"{one['tracks']} tracks of {one['tracklets']} tracklets in {one['rows']} frames, "
+        f"{one['joins']} joins, {one['detections_left_out']} detections left out"
+    )
+    found = one.get("figures")
+    if not found:
+        return said
+    return (
+        f"{said}\n  against labels of {found['frames']} frames: IDF1 {found['idf1']:.3f}, "
+        f"{found['switches']} switches, {found['detection_rate']:.1%} of animals found, "
+        f"{found['false']} false, MOTA {found['mota']:.3f}"
+    )
+
+
+def track_rows(videos: Sequence[dict[str, Any]]) -> Rows:
+    """A row a video."""
+    keys = ("file", "tracks", "tracklets", "rows", "joins", "detections_left_out")
+    figures = ("idf1", "switches", "mota") if any(one.get("figures") for one in videos) else ()
+    cells = [
+        [*(one[key] for key in keys), *((one.get("figures") or {}).get(key) for key in figures)]
+        for one in videos
+    ]
+    return Rows((*keys, *figures), cells)

@@ -1,0 +1,35 @@
+"""All steps of an experiment, one after the other."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from beampose.core import storage
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcomes import model_outcomes, video_outcomes
+from beampose.pipelines.outcomes.outcome import Outcome
+
+
+def each(
+    config: Config,
+    videos: Sequence[str],
+    progress: Callable[..., Iterable],
+    beam_words: Sequence[str] = (),
+) -> Iterator[Outcome]:
+    """Features, train, evaluate, and with videos predict, track and render; then a report.
+
+    Predictions of another model are replaced: the model may be new.
+    """
+    from beampose.pipelines.features import feature_job
+
+    yield feature_job.run(config, beam_words)
+    yield model_outcomes.train(config)
+    yield model_outcomes.evaluate(config)
+    if videos:
+        from beampose.pipelines.predict import prediction_job
+
+        yield prediction_job.run(config, videos, beam_words, overwrite=True)
+        # Only the trained model says whether it finds several animals.
+        if storage.require(config.model, "train").get("assembly"):
+            yield video_outcomes.track(config, videos, progress)
+            yield video_outcomes.reid(config, videos, progress)
+        yield video_outcomes.render(config, videos, progress)
+    yield model_outcomes.report(config)
