@@ -1,11 +1,13 @@
 """The image: what its files promise can be held without building it."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,9 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-import setup
-
 ROOT = Path(__file__).parent.parent
+setup = SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py")))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 VARIANTS = ("cpu", "gpu")
 # Where the image differs from a machine that runs these tests.

@@ -2,15 +2,16 @@
 
 import ast
 import re
+import runpy
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-import setup
-
 ROOT = Path(__file__).parent.parent
+setup = SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py")))
 # Modules that their library does not document: the version that each use was checked with.
 # With another one, read the file's use of it again, run its tests, and write the version here.
 CHECKED = {

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,14 @@ import tarfile
 import venv
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-import setup
 from beampose.pipelines.cloud import code_wheel
 
 ROOT = Path(__file__).parent.parent
+setup = SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py")))
 FOLDERS = ("beampose", *setup.INSIDE)
 NAMING_PYTHONS = ("README.md", "pyproject.toml", "scripts/environment")
 # What a distribution of somebody else installs at the top level: names that were ours.
