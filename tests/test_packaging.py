@@ -213,7 +213,7 @@ def test_every_third_party_import_is_declared():
         "markupsafe": "jinja2",
         "upath": "universal-pathlib",
         "sleap_io": "sleap-io",
-        "werkzeug": "flask",
+        "google_crc32c": "google-crc32c",
         # Of apache-beam[gcp] and google-cloud-aiplatform; imported by pipelines.cloud alone.
         "google": "google-cloud-aiplatform",
         "requests": "google-cloud-aiplatform",
