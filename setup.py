@@ -82,7 +82,6 @@ EXTRAS = {
         "pandas-stubs<4",
         "motmetrics>=1.4",
         "pycocotools>=2.0.8",
-        "grimp>=3.5",
     ],
 }
 

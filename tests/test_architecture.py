@@ -1,105 +1,226 @@
-"""Who may import whom. The arrows of the README, enforced."""
+"""Who may import whom, over whole chains of imports."""
 
 import ast
+import functools
+import graphlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"preprocess", "trainer", "pipelines"}
-ALLOWED = {"preprocess": set(), "trainer": set(), "pipelines": {"preprocess", "trainer"}}
-FORBIDDEN = {
-    "preprocess": {"tensorflow", "keras", "apache_beam", "google"},
-    "trainer": {"apache_beam", "google", "cv2", "pandas", "av", "PIL"},
-    "pipelines/labeling": {"apache_beam", "google"},
-    "pipelines/outputs": {"apache_beam", "tensorflow", "keras"},
-    "pipelines/results": {"apache_beam", "tensorflow", "keras", "google"},
-    "pipelines/review": {"apache_beam", "tensorflow", "keras"},
-    "pipelines/crops/extract.py": {"apache_beam", "tensorflow", "keras"},
-    "pipelines/tracking": {"apache_beam", "tensorflow", "keras"},
+# Where the modules of the checkout stand, and how they are imported.
+FOLDERS = {
+    "beampose": "beampose",
+    "preprocess": "beampose.preprocess",
+    "trainer": "beampose.trainer",
+    "pipelines": "beampose.pipelines",
 }
-PUBLISHED = {
-    "artefacts",
-    "assemble",
-    "backbone",
-    "config",
-    "curve",
-    "dataset",
-    "embed",
-    "evaluate",
-    "export",
-    "folds",
-    "frames",
-    "metrics",
-    "quiet",
-    "reid",
-    "reid_network",
-    "scaling",
-    "schema",
-    "settings",
-    "store",
-    "sweep",
-    "task",
-    "train",
-    "video_settings",
+# Each part, and the parts it may import; what stands directly in `beampose` may import all.
+PARTS = {
+    "core": set(),
+    "preprocess": {"core"},
+    "formats": {"core", "preprocess"},
+    "trainer": {"core"},
+    "pipelines": {"core", "preprocess", "formats", "trainer"},
 }
-FILES = sorted(p for package in OURS for p in (ROOT / package).rglob("*.py"))
+# Each folder of pipelines, or module that stands directly there, and the others it may import.
+GROUND = {"beam_options", "beam_runner", "inputs", "manifest", "search_spec"}
+RESULTS = {"results"}
+TRACKING = {"tracking", *RESULTS}
+FILMS = {"films", *TRACKING}
+PREDICT = {"predict", *FILMS}
+REPORT = {"report", *FILMS}
+PIPELINES = {
+    "beam_runner": set(),
+    "beam_options": {"beam_runner"},
+    "inputs": set(),
+    "manifest": set(),
+    "search_spec": set(),
+    "features": GROUND,
+    "results": {"manifest"},
+    "tracking": {"manifest", *RESULTS},
+    "films": {"manifest", *TRACKING},
+    "predict": {*GROUND, *FILMS},
+    "report": FILMS,
+    "curation": {"manifest", *PREDICT, *REPORT},
+    "planning": {"features", "manifest"},
+    "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
+    "verbs": {*GROUND, *PREDICT, *REPORT, "features", "planning", "curation", "cloud"},
+    "cli": {"verbs"},
+}
+# A program of its own, which calls the command line as a shell would.
+PROGRAMS = {"beampose.pipelines.cloud.flex_template"}
+BEAM = {"apache_beam", "tensorflow_transform", "tfx_bsl"}
+TENSORFLOW = {"tensorflow", "keras", "tensorboard"}
+# What only looks, reads or writes: neither TensorFlow nor Beam, however far away.
+LIGHT = (
+    "beampose.core",
+    "beampose.preprocess",
+    "beampose.formats",
+    "beampose.pipelines.films",
+    "beampose.pipelines.manifest",
+    "beampose.pipelines.report",
+    "beampose.pipelines.results",
+    "beampose.pipelines.tracking",
+    "beampose.trainer.assemble",
+    "beampose.trainer.dataset",
+    "beampose.trainer.feature_store",
+    "beampose.trainer.matching",
+    "beampose.trainer.metrics",
+    "beampose.trainer.outcomes",
+    "beampose.trainer.schema",
+)
+# Trains a network that tells animals apart, once it is called.
+TRAINS = {"beampose.pipelines.tracking.reidentify"}
 
 
-def imported(file: Path) -> set[str]:
-    """Dotted names of all imports, those inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+def inside(name: str, folders: tuple[str, ...]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in folders)
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    found = {}
+    for folder, package in FOLDERS.items():
+        for file in (ROOT / folder).rglob("*.py"):
+            parts = file.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join((package, *parts)).removesuffix(".__init__")] = file
     return found
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
-def test_imports_follow_the_arrows(file):
-    relative = file.relative_to(ROOT).as_posix()
-    package = relative.split("/")[0]
-    names = imported(file)
-    tops = {name.split(".")[0] for name in names}
-    assert not (tops & OURS) - ALLOWED[package] - {package}
-    for place, forbidden in FORBIDDEN.items():
-        if relative == place or relative.startswith(place + "/"):
-            assert not tops & forbidden
-    if package == "pipelines":
-        of_trainer = {n.split(".")[1] for n in names if n.startswith("trainer.")}
-        assert of_trainer <= PUBLISHED | {"__version__"}
+def imports(node: ast.AST, late: bool = False):
+    """Names that are imported, and whether that waits for a call; types alone do not count."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from ((alias.name, late) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.module and not child.level, "imports are absolute"
+            yield from ((f"{child.module}.{alias.name}", late) for alias in child.names)
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        else:
+            function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            yield from imports(child, late or function)
+
+
+@functools.cache
+def graph(late: bool) -> dict[str, set[str]]:
+    """What each module imports: our modules, and the others by their first name.
+
+    Args:
+      late: whether imports inside functions count too.
+    """
+    found = {}
+    for name, file in modules().items():
+        targets = set()
+        for target, waits in imports(ast.parse(file.read_text(encoding="utf-8"))):
+            if waits and not late:
+                continue
+            if not target.startswith("beampose."):
+                targets.add(target.split(".")[0])
+                targets.add(".".join(target.split(".")[:2]))
+            elif target in modules() or target.rpartition(".")[0] in modules():
+                targets.add(target if target in modules() else target.rpartition(".")[0])
+        found[name] = targets - {name}
+    return found
+
+
+def chain(start: str, forbidden: set[str], *, late: bool) -> str:
+    """The shortest chain of imports from a module to something forbidden, or nothing."""
+    paths = {start: [start]}
+    for name in (waiting := [start]):
+        for target in sorted(graph(late).get(name, ())):
+            if target not in paths:
+                paths[target] = [*paths[name], target]
+                waiting.append(target)
+            if target in forbidden:
+                return " > ".join(paths[target])
+    return ""
+
+
+def chains(names, forbidden: set[str], *, late: bool) -> list[str]:
+    return [found for name in names if (found := chain(name, forbidden, late=late))]
+
+
+def part(name: str) -> str:
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_parts_import_only_what_lies_below_them():
+    wrong = [
+        f"{name} > {target}"
+        for name, targets in graph(late=True).items()
+        for target in targets & modules().keys()
+        if part(name) in PARTS and part(target) not in (part(name), *PARTS[part(name)])
+        if target != "beampose"
+    ]
+    assert not wrong
+
+
+def test_folders_of_pipelines_import_only_what_lies_below_them():
+    wrong = []
+    for name, targets in graph(late=True).items():
+        if part(name) != "pipelines" or name.count(".") < 2 or name in PROGRAMS:
+            continue
+        folder = name.split(".")[2]
+        for target in targets:
+            if target.startswith("beampose.pipelines."):
+                there = target.split(".")[2]
+                if there != folder and there not in PIPELINES[folder]:
+                    wrong.append(f"{name} > {target}")
+    assert not wrong
+
+
+def test_the_allowed_arrows_make_no_circle():
+    tuple(graphlib.TopologicalSorter(PARTS).static_order())
+    tuple(graphlib.TopologicalSorter(PIPELINES).static_order())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_modules_do_not_import_in_circles(late):
+    ours = {name: targets & modules().keys() for name, targets in graph(late).items()}
+    for name in PROGRAMS:
+        ours[name] = set()
+    tuple(graphlib.TopologicalSorter(ours).static_order())
+
+
+def test_what_only_looks_reaches_neither_tensorflow_nor_beam():
+    names = [name for name in modules() if inside(name, LIGHT) and name not in TRAINS]
+    assert len(names) > 100
+    assert not chains(names, TENSORFLOW | BEAM, late=True)
+
+
+def test_curation_needs_no_beam_and_tensorflow_only_where_a_network_runs():
+    names = [name for name in modules() if inside(name, ("beampose.pipelines.curation",))]
+    assert not chains(names, BEAM, late=True)
+    light = set(names) - {"beampose.pipelines.curation.label_evidence"}
+    assert not chains([*light, *TRAINS], TENSORFLOW, late=False)
+
+
+def test_the_trainer_needs_nothing_of_the_workers():
+    names = [name for name in modules() if inside(name, ("beampose.trainer",))]
+    forbidden = {"apache_beam", "google.cloud", "cv2", "pandas", "av", "PIL"}
+    assert not chains(names, forbidden, late=True)
+
+
+def test_a_chain_is_found_through_imports_in_functions():
+    assert chain("beampose.trainer.evaluation", {"keras"}, late=True)
+    assert not chain("beampose.trainer.schema", {"keras"}, late=True)
 
 
 def test_no_file_writes_tf_keras():
     attribute = "tf" + ".keras"
-    assert not [f for f in FILES if attribute in f.read_text(encoding="utf-8")]
+    assert not [f for f in modules().values() if attribute in f.read_text(encoding="utf-8")]
 
 
-def test_modules_of_a_package_do_not_import_in_circles():
-    edges = {}
-    names = {".".join(f.relative_to(ROOT).with_suffix("").parts): f for f in FILES}
-    names = {name.removesuffix(".__init__"): f for name, f in names.items()}
-    for name, file in names.items():
-        targets = {i if i in names else i.rpartition(".")[0] for i in top_level_imports(file)}
-        edges[name] = (targets & names.keys()) - {name}
-
-    def visit(name, path):
-        assert name not in path, " -> ".join([*path, name])
-        for target in edges[name]:
-            visit(target, [*path, name])
-
-    for name in edges:
-        visit(name, [])
-
-
-def top_level_imports(file: Path) -> set[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    found = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+def test_pages_and_films_are_imported_without_tensorflow_and_beam():
+    names = [name for name in modules() if inside(name, LIGHT)]
+    heavy = sorted(TENSORFLOW | BEAM)
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {names}]; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]", ran.stderr

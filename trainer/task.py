@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beampose.core import __version__, files, storage
+from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
 from beampose.trainer import tuning
 from beampose.trainer.quiet import import_tensorflow
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from beampose.trainer.training import Result
 
 LOG = logging.getLogger(__name__)
-METRICS = "metrics.json"
-HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 RANDOM_NOTE = (
     "Made with RANDOM backbone weights: this proves the wiring, not the accuracy. "
     "For real work set features.weights: imagenet."

@@ -12,13 +12,13 @@ import yaml
 
 from beampose.core import storage
 from beampose.core.files import join
+from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines import search_spec
 from beampose.pipelines.cloud import code_wheel, prediction_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 from beampose.pipelines.report import model_card
 from beampose.trainer.export import SAVED_MODEL
-from beampose.trainer.task import METRICS
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 15.0

@@ -42,9 +42,19 @@ def write(result: Evaluation, config: Config) -> UPath:
                 shown.append(entry)
     model = storage.place(config.model, storage.INFO)
     if result.task == "pose" and model.is_file():
-        evaluation_writer.write(result, config, storage.read_json(model), folder)
+        evaluation_writer.write(_judged(result), config, storage.read_json(model), folder)
     storage.complete(folder, {"metrics": result.metrics, "images": shown})
     return target
+
+
+def _judged(result: Evaluation) -> evaluation_writer.Judged:
+    return evaluation_writer.Judged(
+        images=[record.name for record in result.records],
+        train=np.array([record.split == "train" for record in result.records]),
+        bodyparts=result.names,
+        predicted=result.predicted,
+        errors=errors(result),
+    )
 
 
 def settings_of(config: dict[str, Any], store: str) -> str:

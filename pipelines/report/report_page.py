@@ -9,6 +9,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import (
     curve_files,
@@ -28,7 +29,6 @@ from beampose.pipelines.report import (
 from beampose.pipelines.report.gallery import Gallery, Shown
 from beampose.preprocess import images
 from beampose.trainer import metrics
-from beampose.trainer.task import FOLDS_HISTORY, HISTORY, METRICS
 
 REPORT = "report.html"
 # Pixels of the longest side of a drawn image, and images shown of each kind.

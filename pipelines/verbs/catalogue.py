@@ -166,7 +166,12 @@ RESULTS = Group(
             videos=True,
             tensorflow=False,
         ),
-        Verb("report", "training_verbs.report", "write report.html and its plots (SVG, PNG)"),
+        Verb(
+            "report",
+            "training_verbs.report",
+            "write report.html and its plots (SVG, PNG)",
+            tensorflow=False,
+        ),
     ),
 )
 

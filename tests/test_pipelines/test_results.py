@@ -19,8 +19,6 @@ from beampose.pipelines.films import labeled_films
 from beampose.pipelines.report import trajectories
 from beampose.pipelines.results import rts_smoother, smoothing
 from beampose.preprocess import videos
-from beampose.trainer.outcomes import Evaluation
-from beampose.trainer.schema import LabelRecord
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
 FILTER = experiment.Filter()
@@ -350,23 +348,6 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
     predicted = np.concatenate([truth[:, 0] + [3, 4], np.full((5, 2, 1), 0.9)], axis=-1)
     predicted[4, :, :2] += [3, 4]
     predicted[4, 0, 2] = 0.1
-    records = [
-        LabelRecord(
-            "k",
-            f"labeled-data/a/img{i}.png",
-            "",
-            "a",
-            "",
-            i,
-            "test" if i > 3 else "train",
-            96,
-            128,
-            0,
-            truth[i],
-            -1,
-        )  # fmt: skip
-        for i in range(5)
-    ]
     settings = experiment.from_dict(
         experiment.Config,
         {
@@ -375,7 +356,13 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
             "output": str(tmp_path / "out"),
         },
     )
-    result = Evaluation("pose", ["nose", "tail"], records, predicted, {})
+    result = evaluation_writer.Judged(
+        images=[f"labeled-data/a/img{i}.png" for i in range(5)],
+        train=np.arange(5) < 4,
+        bodyparts=["nose", "tail"],
+        predicted=predicted,
+        errors=np.linalg.norm(predicted[..., :2] - truth[:, 0], axis=-1),
+    )
     info = {"dlc_scorer": SCORER, "project": "spotsJan1"}
     place = evaluation_writer.write(result, settings, info, tmp_path)
     assert place is not None
@@ -395,9 +382,8 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
         "Train error with p-cutoff": 5.0,
         "Test error with p-cutoff": 10.0,
     }
-    assert (
-        evaluation_writer.write(result._replace(individuals=("a",)), settings, info, place) is None
-    )
+    several = result._replace(errors=result.errors[:, None])
+    assert evaluation_writer.write(several, settings, info, place) is None
 
 
 def test_the_documents_sections_are_settings(tmp_path):

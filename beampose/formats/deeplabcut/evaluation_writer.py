@@ -5,8 +5,9 @@ It is laid out below our own evaluation, to be copied into the project by who wa
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,30 @@ from upath import UPath
 from beampose.core import files, storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer, project_config
-from beampose.trainer.outcomes import Evaluation, errors
 
 FOLDER = "evaluation-results"
 _SCORER = re.compile(r".*shuffle(\d+)_(\d+)")
 
 
-def write(result: Evaluation, config: Config, info: dict[str, Any], folder: UPath) -> UPath | None:
+class Judged(NamedTuple):
+    """Labeled images with the predictions of a model; of several animals with an axis for them.
+
+    Attributes:
+      images: their names, such as `labeled-data/video/img001.png`.
+      train: (images,) whether each is one of the training split.
+      bodyparts: their names.
+      predicted: (images, bodyparts, 3) x, y in source pixels, likelihood.
+      errors: (images, bodyparts) distances in source pixels, NaN where not labeled.
+    """
+
+    images: Sequence[str]
+    train: np.ndarray
+    bodyparts: Sequence[str]
+    predicted: np.ndarray
+    errors: np.ndarray
+
+
+def write(result: Judged, config: Config, info: dict[str, Any], folder: UPath) -> UPath | None:
     """Writes the predictions and the table of errors. Returns the folder of the shuffle.
 
     None where there is nothing of the kind: no DeepLabCut project, or several animals, of whom
@@ -32,16 +50,15 @@ def write(result: Evaluation, config: Config, info: dict[str, Any], folder: UPat
       folder: below which `evaluation-results` begins.
     """
     named = _SCORER.fullmatch(info.get("dlc_scorer") or "")
-    several = bool(result.individuals)
-    if config.source.format != "deeplabcut" or several or named is None or not result.records:
+    several = result.errors.ndim > 2
+    if config.source.format != "deeplabcut" or several or named is None or not result.images:
         return None
     scorer, shuffle, steps = named.group(), *map(int, named.groups())
-    train = np.array([record.split == "train" for record in result.records])
-    percent = int(100 * round(float(train.mean()), 2))
+    percent = int(100 * round(float(result.train.mean()), 2))
     iteration = storage.place(folder, FOLDER, f"iteration-{_iteration(config.source.path)}")
     place = iteration / f"{info['project']}-trainset{percent}shuffle{shuffle}"
-    names = [tuple(record.name.split("/")[-3:]) for record in result.records]
-    table = prediction_writer.table(result.predicted, scorer, result.names)
+    names = [tuple(name.split("/")[-3:]) for name in result.images]
+    table = prediction_writer.table(result.predicted, scorer, list(result.bodyparts))
     table.index = pd.MultiIndex.from_tuples(names)
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch, "evaluation.h5")
@@ -49,7 +66,7 @@ def write(result: Evaluation, config: Config, info: dict[str, Any], folder: UPat
         target = place / f"{scorer}-snapshot-{steps}.h5"
         with storage.replacing(target) as temporary:
             temporary.write_bytes(made.read_bytes())
-    row = _row(result, train, config.predict.pcutoff)
+    row = _row(result, config.predict.pcutoff)
     row = {
         "Training iterations:": steps,
         "%Training dataset": percent,
@@ -62,9 +79,9 @@ def write(result: Evaluation, config: Config, info: dict[str, Any], folder: UPat
     return place
 
 
-def _row(result: Evaluation, train: np.ndarray, pcutoff: float) -> dict[str, float]:
+def _row(result: Judged, pcutoff: float) -> dict[str, float]:
     """Mean distances in pixels, under DeepLabCut's names; the spaces are its own."""
-    distance = errors(result)
+    distance, train = result.errors, result.train
     sure = np.where(result.predicted[..., 2] >= pcutoff, distance, np.nan)
     return {
         " Train error(px)": _mean(distance[train]),

@@ -1,0 +1,17 @@
+"""Names of the files that more than one module writes or reads."""
+
+# Of every artefact: what it is, and that it is whole.
+INFO, COMPLETED = "info.json", "COMPLETED"
+# Of a dataset: labels that cannot be used, one a line.
+REJECTS = "rejects.jsonl"
+# Of a model.
+METRICS = "metrics.json"
+HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
+# Of an evaluation: every label with its prediction, and the figures of cross validation.
+EVALUATION = "evaluation"
+LABELS_CSV = "labels.csv"
+FOLDS, CURVE = "folds.json", "curve.json"
+# Of predictions: frames without a result, one a line.
+FAILURES = "failures.jsonl"
+# Of an experiment.
+REPORT, PLAN = "report.html", "plan.json"
