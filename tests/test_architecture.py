@@ -26,7 +26,7 @@ PARTS = {
     "pipelines": {"core", "preprocess", "formats", "trainer"},
 }
 # Each folder of pipelines, or module that stands directly there, and the others it may import.
-GROUND = {"beam_options", "beam_runner", "inputs", "manifest", "search_spec"}
+GROUND = {"beam_options", "beam_runner", "inputs", "manifest", "outcome", "search_spec"}
 RESULTS = {"results"}
 TRACKING = {"tracking", *RESULTS}
 FILMS = {"films", *TRACKING}
@@ -37,6 +37,7 @@ PIPELINES = {
     "beam_options": {"beam_runner"},
     "inputs": set(),
     "manifest": set(),
+    "outcome": set(),
     "search_spec": set(),
     "features": GROUND,
     "results": {"manifest"},
@@ -47,7 +48,8 @@ PIPELINES = {
     "curation": {"manifest", *PREDICT, *REPORT},
     "planning": {"features", "manifest"},
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
-    "verbs": {*GROUND, *PREDICT, *REPORT, "features", "planning", "curation", "cloud"},
+    "outcomes": {"outcome", *PREDICT, *REPORT, "features"},
+    "verbs": {*GROUND, *PREDICT, *REPORT, "curation", "features", "planning", "cloud", "outcomes"},
     "cli": {"verbs"},
 }
 # A program of its own, which calls the command line as a shell would.

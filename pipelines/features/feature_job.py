@@ -20,7 +20,7 @@ from beampose.pipelines.features import (
     labeled_source,
     store_writer,
 )
-from beampose.pipelines.outcomes.outcome import Outcome
+from beampose.pipelines.outcome import Outcome
 from beampose.preprocess.labels import TRAIN, Labels
 from beampose.trainer import embed
 from beampose.trainer.feature_store import Index

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.outcomes.outcome import Outcome, Rows
+from beampose.pipelines.outcome import Outcome, Rows
 from beampose.preprocess.labels import ERROR, TEST, WARNING, Labels, Problem
 
 

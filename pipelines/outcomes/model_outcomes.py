@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from upath import UPath
 
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.outcomes.outcome import Outcome, Rows
+from beampose.pipelines.outcome import Outcome, Rows
 
 if TYPE_CHECKING:
     from beampose.trainer.evaluation import Evaluation

@@ -5,22 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.outcomes.outcome import Outcome, Rows, failed
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class OfVideos(Outcome):
-    """What came of videos.
-
-    Attributes:
-      failures: (path, reason) of the videos that could not be used.
-    """
-
-    failures: list[tuple[str, str]]
-
-    @property
-    def passed(self) -> bool:
-        return not self.failures
+from beampose.pipelines.outcome import OfVideos, Rows, failed
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.pipelines.outcome import Outcome
 from beampose.pipelines.outcomes import model_outcomes, video_outcomes
-from beampose.pipelines.outcomes.outcome import Outcome
 
 
 def each(

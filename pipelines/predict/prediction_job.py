@@ -13,8 +13,7 @@ from beampose.core.files import join
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, manifest
 from beampose.pipelines.manifest import Sample
-from beampose.pipelines.outcomes.outcome import Rows, failed
-from beampose.pipelines.outcomes.video_outcomes import OfVideos
+from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import candidates, commit, lock, prediction_steps
 from beampose.pipelines.predict.animals_predictor import Animals
 from beampose.pipelines.predict.crops_predictor import LABEL, Crops

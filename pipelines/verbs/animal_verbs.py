@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from beampose.pipelines.outcome import Outcome
 from beampose.pipelines.outcomes import video_outcomes
-from beampose.pipelines.outcomes.outcome import Outcome
 from beampose.pipelines.verbs import command_line
 from beampose.pipelines.verbs.printed import told
 

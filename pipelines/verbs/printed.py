@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from beampose.pipelines.outcomes.outcome import Outcome, failed
+from beampose.pipelines.outcome import Outcome, failed
 
 
 def told(outcome: Outcome) -> int:

@@ -1,5 +1,6 @@
 """A result that says itself: as lines on a command line, as tables in a notebook."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
@@ -40,6 +41,21 @@ class Outcome:
         tables = "".join(map(table_html, self.tables()))
         lines = list(self.lines())[-1:] if tables else self.lines()
         return f"{tables}<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class OfVideos(Outcome):
+    """What came of videos.
+
+    Attributes:
+      failures: (path, reason) of the videos that could not be used.
+    """
+
+    failures: list[tuple[str, str]]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
 
 
 def table_html(rows: Rows) -> str:
