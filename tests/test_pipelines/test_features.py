@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(pose_file, monkeypatch):
     def die(*arguments, **named):
         raise OSError("killed")
 
-    monkeypatch.setattr(feature_steps.store, "write_shard", die)
+    monkeypatch.setattr(feature_steps.store_writer, "write_shard", die)
     with pytest.raises(Exception, match="killed"):
         feature_job.run(again)
     monkeypatch.undo()

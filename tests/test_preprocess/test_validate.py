@@ -238,4 +238,5 @@ def test_an_empty_class_is_an_error_in_train_and_a_warning_in_test(tmp_path, sid
 def test_a_frame_changed_by_inspection_keeps_all_else(tmp_path):
     item = frame(written(tmp_path / "a.png", 0), [[50, 30], [30, 50], [10, 5]], row=8)
     changed = validate.inspect(item, fakes.BODYPARTS)[0].item
-    assert dataclasses.replace(changed, keypoints=item.keypoints) == item
+    kept = [field.name for field in dataclasses.fields(item) if field.name != "keypoints"]
+    assert [getattr(changed, name) for name in kept] == [getattr(item, name) for name in kept]
