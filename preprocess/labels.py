@@ -74,7 +74,7 @@ class Labels:
     Attributes:
       items: frames or crops, in the order of the source.
       bodyparts, individuals, edges, scorer: what a pose project names; edges join two bodyparts.
-      unique_bodyparts: those of the bodyparts that are of the scene and not of every animal, such
+      unique_bodyparts: bodyparts that belong to the scene and not to every animal, such
         as the corner of an arena. They are labeled in the row of the last individual, `single`,
         and in no other; the row is there only if they are.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.

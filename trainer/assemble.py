@@ -166,7 +166,7 @@ def _links(
     outputs: Mapping[str, np.ndarray],
     found: Rules,
 ) -> np.ndarray:
-    """Evidence that two peaks are of one animal, float32 (peaks, peaks), symmetric.
+    """Evidence that two peaks belong to one animal, float32 (peaks, peaks), symmetric.
 
     Args:
       place: (peaks, 2); parts, numbers: (peaks,), the bodypart of each and which of it.

@@ -67,7 +67,7 @@ def animals_metrics(
       identity: the rows of predictions are named, so it can be told whether the names are right.
 
     Returns:
-      Beside the figures in pixels, which are of points that were found: `labeled`, points a person
+      Beside the figures in pixels, which count points that were found: `labeled`, points a person
       labeled, and `share_found`; `share_within_px` of all labeled points, found or not; `mAP` and
       `mAR`; `oks_f1`, twice the sum of OKS of matched animals over the number of labeled and
       predicted ones; with identity `identity_accuracy`, the share of found animals with their name.

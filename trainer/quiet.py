@@ -1,4 +1,4 @@
-"""Imports TensorFlow without its start-up chatter, which looks like errors to people who use it."""
+"""Imports TensorFlow without its start-up chatter, which users take for errors."""
 
 import os
 import sys

@@ -186,7 +186,7 @@ def load(
 
     Raises:
       FileNotFoundError: there is none, or it was not finished.
-      ValueError: it is of other vectors, or damaged; the text names the folder.
+      ValueError: it belongs to other vectors, or is damaged; the text names the folder.
     """
     info = storage.require(folder, "reid")
     again = f"Train it again for these. ({folder})"

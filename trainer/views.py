@@ -1,6 +1,6 @@
 """Views of a frame for finetuning: turned, zoomed, brightened, cut; points moved alike.
 
-A view is drawn with NumPy, from a generator of random numbers and the labels alone, and looked at
+A view is drawn with NumPy, from a generator of random numbers and the labels alone, and sampled
 with TensorFlow. Points are x, y from the corner of the first pixel; pixels are those the network
 sees, of the frame scaled to whole cells.
 """

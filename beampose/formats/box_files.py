@@ -86,7 +86,7 @@ class FileBoxes(NamedTuple):
         """The boxes of a video.
 
         Raises:
-          ValueError: there is no file, it is of neither format, or does not name the video.
+          ValueError: there is no file, it has neither format, or does not name the video.
         """
         path = self.file_of(video)
         kind = files.suffix(path)

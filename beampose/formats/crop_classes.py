@@ -85,7 +85,7 @@ def edited(
     classes = crop_lists.read(path).classes
     for one in wanted:
         if one.new not in classes:
-            lost[one] = f"no crop is of the class {one.new!r}"
+            lost[one] = f"no crop belongs to the class {one.new!r}"
     by_name = {one.image: one for one in wanted if one.new in classes}
     for file in crop_lists.paths(path):
         before = files.read_bytes(file)

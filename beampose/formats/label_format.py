@@ -28,7 +28,7 @@ class LabelFormat:
       task: `pose` or `crops`: what its labels are for.
       options: which of `scorer`, `bodyparts` and `combine` its `read` takes. Bodyparts are chosen
         afterwards where `read` does not take them.
-      recognizes: whether labels at a path are of this format; None if that is never known.
+      recognizes: returns True if labels at a path have this format; None if that cannot be known.
       write: `write(labels, splits, to, scorer=, overwrite=, progress=)` writes labels and their
         split into a folder; None if it is only read.
     """

@@ -95,7 +95,7 @@ def number(image: str) -> int | None:
 
 
 def check_size(had: dict[int, str], crop: tuple[int, int, int, int]) -> None:
-    """Frames of one folder are of one size: labels are pixels of the crop."""
+    """Frames of one folder have one size: labels are pixels of the crop."""
     if not had:
         return
     first = next(iter(had.values()))

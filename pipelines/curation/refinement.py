@@ -134,7 +134,7 @@ def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
     """(rows, points) pixels by which the heads of the model disagree, None if there is no file.
 
     Raises:
-      ValueError: it is of other frames or bodyparts.
+      ValueError: it has other frames or bodyparts.
     """
     import pandas as pd
 
@@ -202,7 +202,7 @@ def _crop(folder: str, video: Video, text: str) -> tuple[int, int, int, int]:
     """Part of the video that the folder's frames show: all of it, or the crop in config.yaml.
 
     Raises:
-      ValueError: they are of another size.
+      ValueError: they have another size.
     """
     whole = frame_files.checked_crop(None, video)
     had = frame_files.numbers(folder)

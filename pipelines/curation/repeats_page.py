@@ -1,4 +1,4 @@
-"""Detections that come back in one place and look alike: wind, reflections, a branch.
+"""Detections that recur in one place and look alike: wind, reflections, a branch.
 
 A page shows them in groups, so that a person dismisses a hundred with one click; the csv it saves
 names every detection, and holds when groups are made otherwise.
@@ -26,7 +26,7 @@ SHOWN = 8
 
 
 class Group(NamedTuple):
-    """Detections of a video alike in place and looks: row numbers in its table, by frame."""
+    """Detections of a video alike in place and appearance: rows of its table, by frame."""
 
     video: str
     rows: np.ndarray
@@ -36,7 +36,7 @@ def groups(video: str, found: Detections, hits: np.ndarray, at_least: int) -> li
     """Groups of so many frames at least, the largest first.
 
     Args:
-      hits: bool (detections,), which are looked at.
+      hits: bool (detections,), the detections to group.
     """
     members: list[list[int]] = []
     places = np.empty((0, 4))
@@ -51,7 +51,7 @@ def groups(video: str, found: Detections, hits: np.ndarray, at_least: int) -> li
             places, looks = np.vstack([places, place]), np.vstack([looks, look])
             continue
         members[best].append(row)
-        # A group is where it is on average, and looks so.
+        # A group has the average place and appearance of its detections.
         share = 1 / len(members[best])
         places[best] += share * (place - places[best])
         looks[best] += share * (look - looks[best])

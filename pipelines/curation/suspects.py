@@ -56,7 +56,7 @@ class Suspicion(NamedTuple):
       parts: bodyparts by position; empty for a crop.
       kind: SWAP, FAR, NEIGHBOURS or CLASS.
       score: the larger, the likelier it is wrong.
-      likelihood: how sure the head is of what it would say instead.
+      likelihood: confidence of the head in what it would say instead.
       proposal: (parts, 2) x, y of what may be right; or the class. None if nobody knows.
       reason: in words.
     """

@@ -53,7 +53,7 @@ class Tracked(OfVideos):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Reidentified(Tracked):
-    """Tracks by how animals look.
+    """Tracks by appearance.
 
     Attributes:
       info: what was learned; `reason` says why nothing was. Empty if no video could be used.

@@ -41,7 +41,7 @@ class Animals(NamedTuple):
       scorer: as in the model's info.json.
       model_digest: of the SavedModel.
       rules: of assembly.
-      config: the part of a DeepLabCut test pose_cfg that its tools look at.
+      config: the part of a DeepLabCut test pose_cfg that its tools read.
       cell: source pixels from one cell of the maps to the next.
       apart: source pixels that two peaks of a bodypart are apart at least.
       view: what of a frame the model sees.
@@ -172,7 +172,7 @@ class Animals(NamedTuple):
         """Number and arrays of each frame of a batch."""
         pixels = [frame.pixels for frame in batch if frame.pixels is not None]
         outputs = handler.outputs([self.view.apply(one) for one in pixels], model)
-        # Affinities are of the places the model saw, so animals are assembled before these move.
+        # Affinities belong to the places the model saw, so animals are assembled before these move.
         found = []
         for i in range(len(batch)):
             one = {name: value[i] for name, value in outputs.items()}

@@ -28,7 +28,7 @@ class Keypoints(NamedTuple):
 
     Attributes:
       scorer, bodyparts: as in the model's info.json.
-      config: the part of a DeepLabCut test pose_cfg that its tools look at.
+      config: the part of a DeepLabCut test pose_cfg that its tools read.
       uncertainty: as in the model's info.json.
       view: what of a frame the model sees.
       dynamic: likelihood from which the next frames are cut to the animal; 0 = never.
@@ -114,7 +114,7 @@ class Keypoints(NamedTuple):
         handler: "SavedModelHandler",
         model: "FramePredictor",
     ) -> tuple[np.ndarray, "Focus | None"]:
-        """Keypoints of a batch in pixels of the frame, and where to look in the next one."""
+        """Keypoints of a batch in pixels of the frame, and the part of the next one to use."""
         seen = [self.view.apply(one) for one in pixels]
         if focus is None:
             found = _joined(handler.outputs(seen, model))

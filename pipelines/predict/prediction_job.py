@@ -250,7 +250,7 @@ def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> co
 
 
 def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:
-    """The part of a DeepLabCut test pose_cfg that its tools look at."""
+    """The part of a DeepLabCut test pose_cfg that its tools read."""
     bodyparts = info["bodyparts"]
     total = sum(info["split"].values())
     return {

@@ -56,7 +56,7 @@ def write(result: Curve, config: Config, dataset: dict[str, Any]) -> UPath:
 
 
 def load(config: Config, info: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any] | None:
-    """The last learning curve, if it is of the model's settings and features and these labels."""
+    """The last learning curve, if it belongs to the model's settings and features and labels."""
     file = storage.place(config.output, evaluation_files.FOLDER, FILE)
     if info.get("mode") == "finetune" or not file.is_file():
         return None

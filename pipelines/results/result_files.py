@@ -133,7 +133,7 @@ def is_table(path: str) -> bool:
 
 
 def of_video(config: Config, name: str, video: str) -> Found:
-    """Predictions of a video: those of the model, of several animals their tracks, by how they look
+    """Predictions of a video: those of the model, of several animals their tracks, by appearance
     if there are such; else the only ones that DeepLabCut left in `predictions/` or beside it.
 
     Raises:

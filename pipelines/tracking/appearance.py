@@ -256,7 +256,7 @@ def _fitted(same: np.ndarray, different: np.ndarray) -> Calibration:
         found += np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
-    # Where the same animals look less alike than others do nothing can be said.
+    # If the same animals look less alike than others do, nothing can be said.
     rising = max(found[0], 0.0) / spread
     offset = found[1] - rising * middle if rising else 0.0
     told = [(rising * e + offset > 0).mean() for e in (same, different)]

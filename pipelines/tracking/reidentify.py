@@ -1,4 +1,4 @@
-"""Tracks by how animals look: learned from tracklets, by the features kept while predicting."""
+"""Re-identification: tracks by appearance, learned from tracklets and the features kept."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +109,7 @@ def _comparable(one: Seen, others: Sequence[Seen]) -> Seen:
     """A video whose features mean what those of the others do.
 
     Raises:
-      ValueError: another model made them, or they are of something else.
+      ValueError: another model made them, or they belong to something else.
     """
     first = others[0] if others else one
     if one.found.head.model_digest != first.found.head.model_digest:

@@ -51,7 +51,7 @@ def centres(keypoints: np.ndarray) -> np.ndarray:
 def ellipses(keypoints: np.ndarray) -> np.ndarray:
     """Ellipses of two standard deviations, (n, 5): x, y, width, height in pixels, angle in radians.
 
-    Width is of the long axis, which the angle is of, in (-pi/2, pi/2]. Fewer than three points have
+    Width and angle are those of the long axis, in (-pi/2, pi/2]. Fewer than three points have
     no axes, only a centre. Source: DeepLabCut, lib/trackingutils.py.
     """
     there = np.asarray(~np.isnan(keypoints).any(axis=-1))

@@ -11,7 +11,7 @@ from beampose.pipelines.tracking import similarity
 from beampose.pipelines.tracking.motion_filter import Kalman
 from beampose.pipelines.tracking.similarity import KINDS
 
-# Against the mean size seen so far: a detection of few points is of no smaller animal than this.
+# Against the mean size seen so far: a detection of few points has at least this size.
 _LEAST = 0.5
 _WHOLE = 3
 # How fast the size of an animal follows its detections.

@@ -15,7 +15,7 @@ _DRAWN = 3
 _TWICE = 0.1
 # Ways to hold tracklets out, of which the one that loses the fewest neighbours is taken.
 _TRIED = 16
-# Of the held-out frames so many again are used by neither side: their neighbours look alike.
+# Of the held-out frames so many again are used by neither side: their neighbours are too similar.
 _APART = 0.1
 # Anchors whose neighbours are searched together, so that memory is bounded.
 _AT_ONCE = 4096
@@ -65,7 +65,7 @@ class _Detections(NamedTuple):
 
     Attributes:
       frame, slot, owner: int (n,); owners are numbers of tracklet ids from 0.
-      starts: int (n,), how many are of frames before; `stops`, how many up to its frame.
+      starts: int (n,), how many belong to earlier frames; `stops`, how many up to its frame.
       ids: of each owner.
       keypoints, row: float32 (all, bodyparts, 2), not in that order, and the row of each.
     """
@@ -85,7 +85,7 @@ class _Detections(NamedTuple):
 
 
 def split(tracklets: Sequence[Tracklet], share: float, seed: int) -> Split:
-    """Holds whole tracklets out, with their neighbours, so that accuracy is of unseen ones.
+    """Holds whole tracklets out, with their neighbours, to measure accuracy on unseen ones.
 
     Pieces of one id stay together. Held out are tracklets of about one stretch of the video, since
     triplets need two in the same frame. Where this cannot be, as of two animals that were never

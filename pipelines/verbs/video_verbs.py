@@ -15,7 +15,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
     config = command_line.config(arguments)
     paths = command_line.videos(arguments, config)
-    # The estimate is of these videos, wherever they are named.
+    # The estimate covers these videos, wherever they are named.
     config = replace(config, predict=replace(config.predict, videos=list(paths)))
     with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
         summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)

@@ -265,7 +265,7 @@ def test_machine_labels_of_other_bodyparts_are_not_mixed(place, capsys):
     made = {"img01.png": np.ones((1, 3))}
     machine_labels.write(file, made, [("", "nose")], SCORER)
     assert run(place, "count=9") == 1
-    assert "is of other bodyparts" in capsys.readouterr().out
+    assert "has other bodyparts" in capsys.readouterr().out
 
 
 def test_predictions_are_named_by_video(place):

@@ -129,7 +129,7 @@ def test_lists_lose_nothing_to_rows_that_do_not_fit(crops, capsys):
     assert apply(crops, row(image), row("Training/Negative/film_2_9.jpg", new="bear")) == 1
     out = capsys.readouterr().out
     assert f"{image}: no list says that it is 'negative'" in out
-    assert "no crop is of the class 'bear'" in out
+    assert "no crop belongs to the class 'bear'" in out
     assert (crops / "crops/trainingdata.csv").read_bytes() == before
 
 

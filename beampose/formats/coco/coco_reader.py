@@ -25,7 +25,7 @@ _HIDDEN = 1
 class Category(NamedTuple):
     """A kind of animal: its bodyparts in the order of keypoints, edges by name.
 
-    Our own export also names all individuals, and bodyparts that are of the scene.
+    Our own export also names all individuals, and bodyparts that belong to the scene.
     """
 
     names: list[str]

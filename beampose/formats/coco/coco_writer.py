@@ -27,7 +27,7 @@ def write(
 
     Beside COCO's own keys an image says its `split`, an annotation its `individual` (and the number
     of it, `track_id`), the category all `individuals`
-    and which bodyparts are of the scene.
+    and which bodyparts belong to the scene.
 
     Raises:
       ValueError: something else is there already, and `overwrite` is not set; or no image can be

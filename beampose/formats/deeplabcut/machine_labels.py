@@ -27,7 +27,7 @@ def read(file: str, points: Points) -> dict[str, np.ndarray]:
     """(points, 3) by the file name of the image; empty if there is no such file.
 
     Raises:
-      ValueError: it cannot be read, or is of other bodyparts.
+      ValueError: it cannot be read, or has other bodyparts.
     """
     if not files.exists(file):
         return {}

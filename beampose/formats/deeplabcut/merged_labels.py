@@ -29,7 +29,7 @@ def read(found: list[str], *, bodyparts: list[str] | None = None) -> Labels:
     """Reads one file, in h5 or csv, of those found.
 
     Raises:
-      ValueError: the files are of several scorers or tasks, or cannot be read.
+      ValueError: the files belong to several scorers or tasks, or cannot be read.
     """
     stems = sorted({f"{files.parent(file)}/{files.stem(file)}" for file in found})
     if len(stems) > 1:

@@ -1,7 +1,7 @@
 """SLEAP's labels: `.slp`, whose frames lie in videos, and `.pkg.slp`, which holds their images.
 
 The file is read as tables (h5py), nothing in it runs. Its paths are not trusted: of a video only
-the name counts, and it is looked for near the labels. What a person placed goes before predictions;
+the name counts, and it is looked for near the labels. Labels come before predictions;
 a file with predictions only is read as such, and says so.
 """
 

@@ -44,7 +44,7 @@ class Videos:
     def image(self, video: int, index: int) -> str | None:
         """The address of a frame; None, and a problem, if there is none."""
         if not 0 <= video < len(self._told):
-            self._problem(f"frame {index} is of video {video}, of {len(self._told)}")
+            self._problem(f"frame {index} belongs to video {video}, of {len(self._told)}")
             return None
         told = self._told[video]
         names = told.get("filenames")
