@@ -1,14 +1,16 @@
-"""Writes DeepMeerkat 3's review folders: annotations.csv and parameters.csv for each video.
+"""DeepMeerkat 3's review folders: annotations.csv and parameters.csv for each video.
 
 Its Review window compares frames as text and counts them from 1, so they are plain integers. It
 finds the video by the row source_video of parameters.csv, which must be a local path.
 """
 
 import csv
+import functools
+import io
 from typing import Any
 
-from beampose.core import storage
-from beampose.formats.detection_table import Detections
+from beampose.core import files, storage
+from beampose.formats.detection_table import BoxRow, Detections
 
 ANNOTATIONS, PARAMETERS = "annotations.csv", "parameters.csv"
 HEADER = ("frame", "clock", "x", "y", "h", "w", "label", "score")
@@ -52,3 +54,41 @@ class _table:
     def __exit__(self, *error):
         self._stream.close()
         return self._replacing.__exit__(*error)
+
+
+@functools.lru_cache(maxsize=4)
+def read(path: str, size: int) -> list[BoxRow]:
+    """The boxes of an annotations.csv of version 2 (`Frame,Clock,…`) or 3 (`frame,clock,…`).
+
+    Its frames count from 1, those of the boxes from 0.
+
+    Args:
+      size: bytes of the file; another size is another file.
+
+    Raises:
+      ValueError: it is no such file, or a row cannot be read.
+    """
+    text = files.read_bytes(path).decode("utf-8-sig", "replace")
+    reader = csv.reader(io.StringIO(text))
+    header = [cell.strip().lower() for cell in next(reader, [])]
+    if not {"frame", "x", "y", "h", "w"} <= set(header):
+        raise ValueError(
+            f"{path} is not an annotations.csv of DeepMeerkat: its first row must name frame, x, "
+            f"y, h and w. Received: {','.join(header)}."
+        )
+    found = []
+    for cells in reader:
+        row = dict(zip(header, (c.strip() for c in cells), strict=False))
+        if not any(row.values()):
+            continue
+        try:
+            frame = int(row["frame"]) - 1
+            x, y, height, width = (float(row[name]) for name in ("x", "y", "h", "w"))
+            score = float(row.get("score") or "nan")
+            if frame < 0:
+                raise ValueError("frames count from 1")
+        except (KeyError, ValueError) as error:
+            what = f"must be frame, x, y, h, w as numbers ({error}). Received: {','.join(cells)}"
+            raise ValueError(f"{path}:{reader.line_num} {what}.") from None
+        found.append((frame, x, y, width, height, score, row.get("label", "")))
+    return found

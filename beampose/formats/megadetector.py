@@ -3,19 +3,22 @@
 https://lila.science/megadetector-output-format
 """
 
+import functools
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from beampose.core import __version__, files, storage
-from beampose.formats.detection_table import Detections
+from beampose.formats.detection_table import BoxRow, Detections
 
 VERSION = "1.6"
 ANIMAL = "1"
 # Digits of coordinates and confidences: a pixel of a frame of 10,000.
 DIGITS = 4
+_FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
 
 
 def entry(
@@ -128,3 +131,91 @@ def common_folder(paths: Sequence[str]) -> str:
 
 def relative(path: str, base: str) -> str:
     return path.removeprefix(base.rstrip("/") + "/") if base else path
+
+
+def read(path: str, video: str) -> list[BoxRow]:
+    """The boxes of the entry of a file whose path agrees with a video's the longest.
+
+    Raises:
+      ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
+    """
+    entries = _entries(path, files.size(path))
+    parts = video.replace("\\", "/").lower().split("/")
+
+    def agreement(name: str) -> int:
+        other = name.replace("\\", "/").lower().split("/")
+        count = 0
+        for one, two in zip(reversed(parts), reversed(other), strict=False):
+            if one != two:
+                break
+            count += 1
+        return count
+
+    ranked = sorted(((agreement(name), name) for name in entries), reverse=True)
+    if not ranked or not ranked[0][0]:
+        raise ValueError(f"{path} holds no results of a video named {parts[-1]}.")
+    if len(ranked) > 1 and ranked[1][0] == ranked[0][0]:
+        raise ValueError(
+            f"{path} holds several videos that may be {video}: {ranked[0][1]} and {ranked[1][1]}. "
+            "Keep the folders of the videos as they were, or give a file for each."
+        )
+    found = entries[ranked[0][1]]
+    if isinstance(found, str):
+        raise ValueError(f"{path} says that {parts[-1]} failed: {found}.")
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _entries(path: str, size: int) -> dict[str, list[BoxRow] | str]:
+    """Boxes by video, or why it failed. Kept, since every range of every video asks.
+
+    Args:
+      size: bytes of the file; another size is another file.
+    """
+    try:
+        values = json.loads(files.read_bytes(path))
+        names = {str(k): str(v) for k, v in values["detection_categories"].items()}
+        images = list(values["images"])
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from error
+    except (TypeError, KeyError, AttributeError):
+        raise ValueError(
+            f"{path} is not MegaDetector's JSON: it needs images and detection_categories."
+        ) from None
+    found: dict[str, list[BoxRow] | str] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}]"
+        if not isinstance(image, dict) or not isinstance(image.get("file"), str):
+            raise ValueError(f"{where} must name its file.")
+        name, frame = _video_and_frame(image["file"])
+        if image.get("failure"):
+            found.setdefault(name, str(image["failure"]))
+            continue
+        rows = found.get(name)
+        if not isinstance(rows, list):
+            rows = found[name] = []
+        for detection in image.get("detections") or []:
+            rows.append(_row(detection, frame, names, where))
+    return found
+
+
+def _video_and_frame(name: str) -> tuple[str, int | None]:
+    """The video of an entry; the frame too where the entry is a frame inside a video's folder."""
+    frame = _FRAME_NAME.search(name.replace("\\", "/"))
+    return (files.parent(name), int(frame.group(1))) if frame else (name, None)
+
+
+def _row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
+    try:
+        x, y, width, height = (float(v) for v in detection["bbox"])
+        number = detection.get("frame_number") if frame is None else frame
+        if not isinstance(number, int) or number < 0:
+            raise ValueError("frame_number must be a whole number from 0 on")
+        if not all(-0.01 <= v <= 1.01 for v in (x, y, width, height)):
+            # DeepMeerkat 3 writes pixels here, rounded from shares: nothing can be made of them.
+            raise ValueError("bbox must be fractions of the frame, from 0 to 1")
+        category = str(detection["category"])
+        score = float(detection["conf"])
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise ValueError(f"{where}: a detection cannot be read, {error}: {detection!r}.") from None
+    return number, x, y, width, height, score, names.get(category, category)

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,16 @@ def test_a_report_is_one_file_with_its_plots_beside_it(judged, kind):
         with Image.open(file.with_suffix(".png")) as image:
             assert max(image.size) > 600
     assert "RANDOM" in text
+
+
+def test_a_report_is_written_without_tensorflow_and_beam(judged):
+    code = (
+        "import sys; from beampose.pipelines import cli; "
+        f"assert cli.main(['report', {str(judged['pose'][0])!r}]) == 0; "
+        "print([name for name in ('tensorflow', 'keras', 'apache_beam') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.endswith("[]\n"), ran.stdout + ran.stderr
 
 
 def test_the_page_says_what_the_labels_are(judged):

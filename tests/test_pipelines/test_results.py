@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -321,6 +323,19 @@ def test_the_skeleton_is_that_of_the_model_and_of_what_is_drawn(tmp_path):
         lit.append(int(frames[0][70, 60].min()))
     assert lit[0] > 120
     assert max(lit[1:]) < 60
+
+
+def test_filter_and_plot_run_without_tensorflow_and_beam(lab, rng):
+    file, folder = lab
+    write(folder, walk(rng))
+    code = (
+        "import sys; from beampose.pipelines import cli; "
+        f"assert cli.main(['filter', {str(file)!r}, 'film.mp4']) == 0; "
+        f"assert cli.main(['plot', {str(file)!r}, 'film.mp4', '--filtered']) == 0; "
+        "print([name for name in ('tensorflow', 'keras', 'apache_beam') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.endswith("[]\n"), ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize(
