@@ -30,6 +30,7 @@ PINS = {
     "pillow": "pillow>=10",
     "protobuf": "protobuf>=4.25",
     "pyarrow": "pyarrow>=14",
+    "pydantic": "pydantic>=2.10,<3",
     "pyyaml": "pyyaml>=6",
     "scipy": "scipy>=1.11",
     "sleap-io": "sleap-io>=0.9",
@@ -49,9 +50,11 @@ def pins(*names):
 
 # Paths and buckets alike, in every package.
 FILES = pins("fsspec", "gcsfs", "universal-pathlib")
-LABELS = [*pins("numpy", "pandas", "pillow", "pyyaml", "h5py", "opencv", "av"), *FILES]
+LABELS = [*pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av"), *FILES]
 TRAINER = [
-    *pins("tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pyyaml"),
+    *pins(
+        "tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pydantic", "pyyaml"
+    ),
     *pins("google-crc32c", "protobuf"),
     *FILES,
 ]

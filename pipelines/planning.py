@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import storage, yaml_files
 from beampose.core.files import join
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import embedding_worker, labeled_source
@@ -143,11 +142,7 @@ def save(found: Plan, config: Config) -> UPath:
 
 def read_prices(path: str) -> dict[str, Any]:
     """A price table. Raises ValueError naming what it lacks."""
-    try:
-        table = yaml.safe_load(files.read_bytes(path).decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    table = table if isinstance(table, dict) else {}
+    table = yaml_files.read(path, "price table")
     for key in PRICES:
         if not isinstance(table.get(key), (int, float)):
             raise ValueError(f"{path} must hold a number for {key}.")

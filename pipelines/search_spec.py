@@ -1,32 +1,30 @@
 """A search over settings from a spec file: the same file here and as a Vertex AI study."""
 
-import dataclasses
 import itertools
 import math
 import random
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import yaml
+from pydantic import Field, model_validator
 
-from beampose.core import files
+from beampose.core import yaml_files
 from beampose.core.settings import experiment
+from beampose.core.settings.section import Number, Section, from_dict, setting
 
 GRID, RANDOM, BAYESIAN = "grid", "random", "bayesian"
-ALGORITHMS = (GRID, RANDOM, BAYESIAN)
-SCALES = ("linear", "log")
 # Held-out figures by task, and whether less is better.
 GOALS = {"pose": ("mean_error_px", "minimize"), "crops": ("accuracy", "maximize")}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """Values of a setting: `values`, or from `min` to `max`, whole numbers with `integer`."""
+class Parameter(Section):
+    """Values of a setting: `values`, or from `min` to `max`."""
 
-    values: list[Any] | None = None
-    min: float | None = None
-    max: float | None = None
-    scale: str = "linear"
-    integer: bool = False
+    values: list[Any] | None = setting(None, "What to choose from.")
+    min: Number | None = setting(None, "The least value.")
+    max: Number | None = setting(None, "The greatest value.")
+    scale: Literal["linear", "log"] = setting("linear", "How values are spread.")
+    integer: bool = setting(False, "Whole numbers only.")
 
     def check(self, name: str) -> None:
         """Raises ValueError naming the setting if there is nothing to choose from."""
@@ -35,8 +33,6 @@ class Parameter:
                 f"parameters.{name}: a search varies settings below `train.`; the others decide "
                 "what is embedded."
             )
-        if self.scale not in SCALES:
-            raise ValueError(f"parameters.{name}.scale must be linear or log.")
         if (self.values is None) == (self.min is None or self.max is None):
             raise ValueError(f"parameters.{name} needs either values, or min and max.")
         if self.values is not None and not self.values:
@@ -58,31 +54,40 @@ class Parameter:
         return round(value) if self.integer else value
 
 
-class Spec(NamedTuple):
-    """A search. `parallel` trials run at once on Vertex AI; here one follows the other."""
+class Spec(Section):
+    """A search over settings below `train.`, here or as a study of Vertex AI."""
 
-    parameters: dict[str, Parameter]
-    algorithm: str
-    trials: int
-    parallel: int
-    seed: int
+    whole_file: ClassVar[bool] = True
+
+    parameters: dict[str, Parameter] = Field(
+        min_length=1, description="By setting, such as train.learning_rate."
+    )
+    algorithm: Literal["grid", "random", "bayesian"] = setting(
+        "random", "How values are chosen; bayesian only on Vertex AI."
+    )
+    trials: int = setting(16, "How many are tried.", ge=1)
+    parallel: int = setting(2, "Trials at once on Vertex AI; here one follows the other.", ge=1)
+    seed: int = setting(0, "Of random choices.", ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Spec":
+        for name, parameter in self.parameters.items():
+            parameter.check(name)
+        if self.algorithm == GRID and any(p.values is None for p in self.parameters.values()):
+            raise ValueError("algorithm: grid needs `values` for every parameter.")
+        return self
 
 
 def read(path: str) -> Spec:
     """Reads a spec file.
 
     Raises:
-      FileNotFoundError: no such file.
+      FileNotFoundError: no such file; configs/search.yaml is an example.
       ValueError: it is not a spec; the text names what is wrong.
     """
-    if not files.exists(path):
-        raise FileNotFoundError(f"No search spec {path}. configs/search.yaml is an example.")
+    values = yaml_files.read(path, "search spec (as configs/search.yaml)")
     try:
-        values = yaml.safe_load(files.read_bytes(path).decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    try:
-        return _spec(values if isinstance(values, dict) else {})
+        return from_dict(Spec, values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -107,36 +112,6 @@ def settings(spec: Spec) -> list[dict[str, Any]]:
     choices = [parameter.values or [] for parameter in spec.parameters.values()]
     every = itertools.product(*choices)
     return [dict(zip(spec.parameters, chosen, strict=True)) for chosen in every][: spec.trials]
-
-
-def _spec(values: dict[str, Any]) -> Spec:
-    known = {"parameters", "algorithm", "trials", "parallel", "seed"}
-    if set(values) - known:
-        raise ValueError(f"There is no setting {sorted(set(values) - known)[0]!r}.")
-    found = values.get("parameters")
-    if not isinstance(found, dict) or not found:
-        raise ValueError("parameters must be a section of settings, such as train.learning_rate.")
-    parameters = {}
-    for name, one in found.items():
-        if not isinstance(one, dict) or set(one) - {f.name for f in dataclasses.fields(Parameter)}:
-            raise ValueError(f"parameters.{name} must hold values, or min, max, scale, integer.")
-        parameters[name] = Parameter(**one)
-        parameters[name].check(name)
-    algorithm = values.get("algorithm", RANDOM)
-    if algorithm not in ALGORITHMS:
-        raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}.")
-    if algorithm == GRID and any(p.values is None for p in parameters.values()):
-        raise ValueError("algorithm: grid needs `values` for every parameter.")
-    for name in ("trials", "parallel", "seed"):
-        if type(values.get(name, 1)) is not int or values.get(name, 1) < (name != "seed"):
-            raise ValueError(f"{name} must be a whole number above 0.")
-    return Spec(
-        parameters,
-        algorithm,
-        values.get("trials", 16),
-        values.get("parallel", 2),
-        values.get("seed", 0),
-    )
 
 
 def words(chosen: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.core.settings.section import FINETUNING, VIEWS, outcome
 from beampose.trainer import batches, embed, models, training, views
 from beampose.trainer.backbone import STRIDE
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
@@ -23,8 +24,6 @@ from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "finetune.npz"
-# What decides how frames are changed.
-_RANGES = ("rotation", "zoom", "translation", "contrast")
 
 
 class PoseViews(NamedTuple):
@@ -290,12 +289,10 @@ def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:
 
 def _digest(config: Config, dataset: Dataset) -> str:
     """Says whether a checkpoint belongs to this run: same start, settings, labels and frames."""
-    settings = {
-        name: value for name, value in vars(config.train).items() if name.startswith("finetune_")
-    }
-    ranges = [getattr(config.features, name) for name in _RANGES]
     head = training.run_digest(config, dataset, choose=True)
-    return storage.digest(["finetune", head, settings, config.train.precision, ranges])
+    return storage.digest(
+        ["finetune", head, outcome(config.train, FINETUNING), outcome(config.features, VIEWS)]
+    )
 
 
 def _pose_signature(dataset: Dataset, side: int, batch_size: int) -> PoseViews:

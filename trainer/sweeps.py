@@ -6,11 +6,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
-from beampose.core import storage
+from beampose.core import storage, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
+from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer import cross_validation
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import Trial
@@ -29,8 +28,8 @@ def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, An
     for override in overrides:
         key, _, text = override.partition("=")
         try:
-            values = yaml.safe_load(f"[{text}]")
-        except yaml.YAMLError as error:
+            values = yaml_files.parse(f"[{text}]")
+        except ValueError as error:
             raise ValueError(f"--set {override}: the values are not YAML: {error}") from error
         if len(values) > 1 and not key.strip().startswith("train."):
             raise ValueError(
@@ -72,7 +71,7 @@ def run(
     unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
     results = []
     for number, (settings, chosen) in enumerate(trials, 1):
-        place = str(storage.place(work, storage.digest(experiment.to_dict(chosen.train))[:16]))
+        place = str(storage.place(work, storage.digest(outcome(chosen.train, HEAD, ANIMALS))[:16]))
         try:
             score, seconds = _score(chosen, dataset, place, count)
             failure = ""

@@ -15,7 +15,7 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config, Train
-from beampose.core.settings.train_settings import NOT_OF_A_HEAD, OF_ANIMALS
+from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer.batches import Noise, groups, stream
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.schema import LabelRecord
@@ -376,10 +376,8 @@ def _check_finite(loss: float, step: int) -> None:
 
 def run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
-    left_out = NOT_OF_A_HEAD
-    if len(dataset.info.get("individuals", ())) < 2:
-        left_out = (*NOT_OF_A_HEAD, *OF_ANIMALS)
-    settings = {k: v for k, v in vars(config.train).items() if k not in left_out}
+    several = len(dataset.info.get("individuals", ())) > 1
+    settings = outcome(config.train, HEAD, *((ANIMALS,) if several else ()))
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
         for r in dataset.records

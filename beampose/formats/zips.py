@@ -12,9 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from beampose.core import files
 from beampose.formats import crop_folders
@@ -255,37 +253,3 @@ def _has_images(folder: Path) -> bool:
         for child in folder.iterdir()
         if not child.name.startswith(".") and child.is_file()
     )
-
-
-def read_yaml(path: str | os.PathLike, *, most_bytes: int = 1_000_000) -> dict[str, Any]:
-    """Reads a stranger's YAML mapping.
-
-    Anchors let a kilobyte stand for gigabytes once anything walks it or prints it, so the values
-    are counted as they would be spelled out.
-
-    Raises:
-      ValueError: not YAML, not a mapping, too long, too deep, or too large once spelled out.
-    """
-    file = Path(path)
-    if file.stat().st_size > most_bytes:
-        raise ValueError(f"{file.name} is longer than {most_bytes:,} bytes")
-    try:
-        values = yaml.safe_load(file.read_bytes())
-        if _count(values, {}) > most_bytes:
-            raise ValueError(f"{file.name} holds too many values once its anchors are spelled out")
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file.name} is not a YAML file: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{file.name} is nested too deep") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{file.name} must hold keys and values")
-    return values
-
-
-def _count(value: Any, known: dict[int, int]) -> int:
-    if not isinstance(value, (dict, list)):
-        return 1
-    if id(value) not in known:
-        inner = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_count(one, known) for one in inner)
-    return known[id(value)]

@@ -1,12 +1,11 @@
 """An experiment of this machine to one in a bucket: what workers must read is put there first."""
 
-import dataclasses
 import logging
 from pathlib import Path
 
 from beampose.core import storage
 from beampose.core.files import is_address, join
-from beampose.core.settings.experiment import Config
+from beampose.core.settings.experiment import Config, changed
 from beampose.pipelines import inputs
 from beampose.pipelines.cloud.cloud_settings import Cloud
 
@@ -22,20 +21,14 @@ def config(local: Config, cloud: Cloud) -> Config:
     Raises:
       OSError: the bucket or the weights cannot be used.
     """
-    features, output, store = local.features, local.output, local.store_
+    output, store, weights = local.output, local.store_, local.features.weights
     if not is_address(output):
         output = join(cloud.root, Path(output).name)
     if store is not None and not is_address(store):
         store = join(cloud.root, "store")
-    weights = features.weights
     if Path(weights).is_absolute():
         weights = inputs.put_file(weights, join(cloud.root, "weights"))
-    return dataclasses.replace(
-        local,
-        output=output,
-        store_=store,
-        features=dataclasses.replace(features, weights=weights),
-    )
+    return changed(local, output=output, store_=store, features={"weights": weights})
 
 
 def dataset(local: Config, remote: Config) -> bool:

@@ -1,6 +1,5 @@
 """The experiment of an upload: defaults, under a template, under what the zip may say of itself."""
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 
 import yaml
 
-from beampose.core import files
+from beampose.core import yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
-from beampose.formats import crop_folders, zips
+from beampose.formats import crop_folders
 
 OWN_FILE = "beampose.yaml"
 OWN_SECTIONS = ("train", "split", "features")
@@ -61,7 +60,7 @@ def write(
         values = _merged(values, _own(own))
     if format == "deeplabcut":
         # Refused here if it would not fit into memory once read.
-        zips.read_yaml(Path(path, "config.yaml"))
+        yaml_files.read(Path(path, "config.yaml"), "config file", most_bytes=1_000_000)
     source = {**values.get("source", {}), "format": format, "path": path}
     values |= {"task": task, "source": source, "output": str(output)}
     file = folder / "config.yaml"
@@ -78,7 +77,7 @@ def check(template: str | None, sets: Sequence[str]) -> None:
     for one in sets:
         if one.partition("=")[0].strip() in _OF_THE_UPLOAD:
             raise ValueError(f"--set {one}: each upload sets this; leave it out.")
-    only = experiment.read(template, "config file").get("task") if template else None
+    only = yaml_files.read(template, "config file").get("task") if template else None
     for format, task in TASK_OF.items():
         if only in (None, task):
             with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +98,7 @@ def _template(template: str | None, task: str) -> dict[str, Any]:
     """Settings of a template for every upload, with absolute paths."""
     if template is None:
         return {}
-    values = experiment.read(template, "config file")
+    values = experiment.with_absolute_paths(yaml_files.read(template, "config file"), template)
     if values.get("task", task) != task:
         raise ValueError(f"{template} is for task {values['task']!r}; the upload is for {task!r}.")
     for key in _OF_THE_UPLOAD:
@@ -108,19 +107,7 @@ def _template(template: str | None, task: str) -> dict[str, Any]:
             values.pop(section, None)
         elif isinstance(values.get(section), dict):
             values[section] = {k: v for k, v in values[section].items() if k != inner}
-    features = values.get("features")
-    if isinstance(features, dict) and isinstance(weights := features.get("weights"), str):
-        named = weights in ("imagenet", "builtin") or weights.startswith("random:")
-        features["weights"] = weights if named else _beside(template, weights)
-    if isinstance(values.get("store"), str):
-        values["store"] = _beside(template, values["store"])
     return values
-
-
-def _beside(template: str, path: str) -> str:
-    if files.is_address(path) or os.path.isabs(path):
-        return path
-    return files.join(files.absolute(files.parent(files.absolute(template))), path)
 
 
 def _own(file: Path) -> dict[str, Any]:
@@ -129,7 +116,7 @@ def _own(file: Path) -> dict[str, Any]:
     Raises:
       ValueError: it names a path or another section, or asks for too much.
     """
-    values = zips.read_yaml(file, most_bytes=20_000)
+    values = yaml_files.read(file, OWN_FILE, most_bytes=20_000)
     for section, settings in values.items():
         if section not in OWN_SECTIONS or not isinstance(settings, dict):
             raise ValueError(

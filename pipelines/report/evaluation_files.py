@@ -7,8 +7,8 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import files, storage
-from beampose.core.settings.experiment import Config, to_dict
-from beampose.core.settings.train_settings import NOT_OF_A_HEAD
+from beampose.core.settings.experiment import Config, Train, to_dict
+from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.formats.deeplabcut import evaluation_writer
 from beampose.pipelines.report import worst_frames
 from beampose.preprocess import images
@@ -59,8 +59,8 @@ def _judged(result: Evaluation) -> evaluation_writer.Judged:
 
 def settings_of(config: dict[str, Any], store: str) -> str:
     """Names what figures belong to: a head's settings, as in info.json, and its features."""
-    settings = {k: v for k, v in config["train"].items() if k not in NOT_OF_A_HEAD}
-    return storage.digest([settings, store])
+    settings = Train.model_construct(**config["train"])
+    return storage.digest([outcome(settings, HEAD, ANIMALS), store])
 
 
 def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:

@@ -1,9 +1,9 @@
 """Verbs on videos."""
 
 import argparse
-from dataclasses import replace
 
 from beampose.core import files
+from beampose.core.settings.experiment import changed
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import report_failures, told
@@ -16,7 +16,7 @@ def predict(arguments: argparse.Namespace) -> int:
     config = command_line.config(arguments)
     paths = command_line.videos(arguments, config)
     # The estimate covers these videos, wherever they are named.
-    config = replace(config, predict=replace(config.predict, videos=list(paths)))
+    config = changed(config, predict={"videos": list(paths)})
     with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
         summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
     beam_jobs.print_counters(arguments, summary.counters)

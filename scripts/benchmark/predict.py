@@ -109,12 +109,11 @@ def plain(loaded, folder: Path) -> tuple[int, float]:
 
 def beam(loaded, folder: Path) -> tuple[int, float]:
     """The whole job, with its start-up: index, load, decode, predict, write the video's files."""
-    import dataclasses
-
+    from beampose.core.settings import experiment
     from beampose.pipelines.predict import prediction_job
 
     # Results go beside the video, the model stays where it is.
-    target = dataclasses.replace(loaded, output=str(folder / "out"))
+    target = experiment.changed(loaded, output=str(folder / "out"))
     (folder / "out").mkdir()
     (folder / "out/model").symlink_to(Path(loaded.model).absolute())
     summary = prediction_job.run(target, [str(folder / "video.mp4")])

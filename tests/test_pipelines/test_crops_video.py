@@ -2,13 +2,13 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scene
 
+from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes, Keep
 from beampose.formats import detection_table
 from beampose.pipelines import cli
@@ -45,10 +45,10 @@ def settings(trained, tmp_path):
     """The trained crop experiment with predictions in a folder of this test."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/model").symlink_to(trained["crops"].model)
-    return replace(
+    return experiment.changed(
         trained["crops"],
         output=str(tmp_path / "out"),
-        predict=replace(trained["crops"].predict, chunk=16, pcutoff=0.5, batch_size=4),
+        predict={"chunk": 16, "pcutoff": 0.5, "batch_size": 4},
         boxes=Boxes(min_size=0.005, merge=10, burn_in=8),
     )
 
@@ -77,7 +77,7 @@ def truth(name="cam/feeder.mp4", **more):
 @pytest.fixture
 def from_file(settings, tmp_path):
     path = megadetector_file(tmp_path / "md.json", [truth()])
-    return replace(settings, boxes=Boxes(by="file", path=path, pad=0.0))
+    return experiment.changed(settings, boxes=Boxes(by="file", path=path, pad=0.0))
 
 
 def table(settings, name="feeder"):
@@ -95,7 +95,7 @@ def contents(settings):
 
 
 def test_what_moves_is_found_and_classified(settings, film):
-    whole = replace(settings, predict=replace(settings.predict, chunk=100))
+    whole = experiment.changed(settings, predict={"chunk": 100})
     (summary,) = prediction_job.run(whole, [film]).videos
     found = table(settings)
     assert summary["boxes"] == len(found.frames) > 20
@@ -129,7 +129,7 @@ def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
 ):
     prediction_job.run(settings, [film])
     calm = contents(settings)
-    again = replace(settings, output=settings.output + "2")
+    again = experiment.changed(settings, output=settings.output + "2")
     Path(again.output).mkdir()
     (Path(again.output) / "model").symlink_to(settings.model)
     infer, calls = crops_predictor.Crops.infer, []
@@ -146,7 +146,7 @@ def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
             prediction_job.run(again, [film])
     prediction_job.run(again, [film])
     assert contents(again) == calm
-    third = replace(settings, output=settings.output + "3")
+    third = experiment.changed(settings, output=settings.output + "3")
     Path(third.output).mkdir()
     (Path(third.output) / "model").symlink_to(settings.model)
     index = videos.index
@@ -156,7 +156,7 @@ def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
 
 
 def test_sampled_frames_warm_up_on_sampled_frames(settings, film):
-    sampled = replace(settings, predict=replace(settings.predict, every=2, chunk=16))
+    sampled = experiment.changed(settings, predict={"every": 2, "chunk": 16})
     (summary,) = prediction_job.run(sampled, [film]).videos
     assert summary["frames_chosen"] == COUNT // 2
     found = table(settings)
@@ -229,7 +229,7 @@ def test_timelapse_gets_one_json_of_all_videos_and_failures(from_file, film, tmp
     place = np.array([x * scene.WIDTH, y * scene.HEIGHT, w * scene.WIDTH, h * scene.HEIGHT])
     np.testing.assert_allclose(place, found.places[0], atol=0.1)
     # Its own output is boxes again.
-    again = replace(
+    again = experiment.changed(
         from_file,
         output=from_file.output,
         boxes=Boxes(
@@ -248,13 +248,15 @@ def test_a_video_without_boxes_is_a_failure_that_says_so(from_file, tmp_path):
     ((path, why),) = prediction_job.run(from_file, [other]).failures
     assert path == other
     assert "no results of a video named other.mp4" in why
-    outside = replace(from_file, boxes=Boxes(roi=[0, 5000, 0, 10]))
+    outside = experiment.changed(from_file, boxes=Boxes(roi=[0, 5000, 0, 10]))
     ((_, why),) = prediction_job.run(outside, [other]).failures
     assert "boxes.roi" in why
 
 
 def test_frames_and_clips_are_kept(from_file, film):
-    kept = replace(from_file, keep=Keep(frames=3, clips=True, gap=1.0, buffer=0.5, shortest=1.0))
+    kept = experiment.changed(
+        from_file, keep=Keep(frames=3, clips=True, gap=1.0, buffer=0.5, shortest=1.0)
+    )
     (summary,) = prediction_job.run(kept, [film]).videos
     folder = Path(kept.predictions) / "feeder"
     found = table(kept)

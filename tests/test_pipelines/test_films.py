@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -38,7 +37,7 @@ def film(tmp_path):
 
 
 def changed(settings, **keys):
-    return replace(settings, predict=replace(settings.predict, **keys))
+    return experiment.changed(settings, predict=keys)
 
 
 def keypoints(settings, name="film"):

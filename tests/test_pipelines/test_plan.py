@@ -1,10 +1,10 @@
 """The plan: what will be embedded and stored, before it is."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
+from beampose.core.settings import experiment
 from beampose.pipelines import cli, planning
 from beampose.pipelines.features import feature_job
 from beampose.trainer.feature_store import Index
@@ -14,10 +14,10 @@ from beampose.trainer.feature_store import Index
 def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_path):
     copies = 2 if kind == "pose" else 0
     loaded = trained[kind]
-    fresh = dataclasses.replace(
+    fresh = experiment.changed(
         loaded,
         output=str(tmp_path / "out"),
-        features=dataclasses.replace(loaded.features, copies=copies),
+        features={"copies": copies},
     )
     found = planning.plan(fresh, planning.PRICES_FILE)
     assert found.new_store

@@ -3,7 +3,6 @@
 import json
 import pickle
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -154,7 +153,7 @@ def test_results_of_another_model_or_other_settings_are_refused_and_replaced_whe
     settings, film
 ):
     prediction_job.run(settings, [str(film)])
-    sampled = replace(settings, predict=replace(settings.predict, every=3))
+    sampled = experiment.changed(settings, predict={"every": 3})
     ((path, why),) = prediction_job.run(sampled, [str(film)]).failures
     assert path == str(film)
     assert "with other settings" in why

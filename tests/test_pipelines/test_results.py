@@ -346,7 +346,7 @@ def test_filter_and_plot_run_without_tensorflow_and_beam(lab, rng):
         ({"bodyparts": []}, "render.bodyparts is empty"),
         ({"start": 99.0}, "has no prediction from render.start"),
         ({"codec": "h264"}, "render.codec must be one of"),
-        ({"start": 2.0, "stop": 1.0}, "must be behind render.start"),
+        ({"start": 2.0, "stop": 1.0}, "must be later than render.start"),
     ],
 )
 def test_mistakes_in_render_get_a_sentence(tmp_path, rng, keys, message):

@@ -1,6 +1,5 @@
 """The stores: what they hold, damage found, and what nobody refers to dropped."""
 
-import dataclasses
 import os
 import shutil
 
@@ -18,9 +17,7 @@ def sharing(trained, tmp_path):
     """A copy of the small sharing, with its store in a folder that others may share."""
     loaded = trained["pose"]
     shutil.copytree(loaded.store, tmp_path / "stores")
-    return dataclasses.replace(
-        loaded, output=str(tmp_path / "one"), store_=str(tmp_path / "stores")
-    )
+    return experiment.changed(loaded, output=str(tmp_path / "one"), store_=str(tmp_path / "stores"))
 
 
 def stores_of(loaded):
@@ -33,10 +30,10 @@ def problems(loaded):
 
 def test_experiments_that_share_a_store_embed_nothing_twice(sharing):
     assert feature_job.run(sharing).embedded == 0
-    second = dataclasses.replace(
+    second = experiment.changed(
         sharing,
         output=sharing.output + "-two",
-        split=dataclasses.replace(sharing.split, seed=5),
+        split={"seed": 5},
     )
     assert feature_job.run(second).embedded == 0
     (holding,) = stores_of(sharing)
@@ -83,9 +80,7 @@ def test_a_transform_of_another_store_is_found(sharing):
 
 
 def test_pruning_drops_what_no_dataset_refers_to(sharing, trained):
-    with_copies = dataclasses.replace(
-        sharing, features=dataclasses.replace(sharing.features, copies=1)
-    )
+    with_copies = experiment.changed(sharing, features={"copies": 1})
     assert feature_job.run(with_copies).embedded > 0
     before = len(Index(str(stores_of(sharing)[0].folder)))
     feature_job.run(sharing)
@@ -113,9 +108,7 @@ def test_pruning_drops_what_no_dataset_refers_to(sharing, trained):
 
 def test_pruning_drops_stores_without_datasets_whole(sharing):
     feature_job.run(sharing)
-    smaller = dataclasses.replace(
-        sharing, features=dataclasses.replace(sharing.features, scale=0.5)
-    )
+    smaller = experiment.changed(sharing, features={"scale": 0.5})
     feature_job.run(smaller)
     first, second = stores_of(smaller)
     for note in (*first.folder.glob("datasets/*"), *second.folder.glob("datasets/*")):

@@ -2,7 +2,6 @@
 
 import importlib.util
 import pickle
-from dataclasses import replace
 
 import fakes
 import numpy as np
@@ -136,8 +135,7 @@ def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, set
 
 
 def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
-    predict = replace(settings.predict, also=["full", "bpt_features", "crops"])
-    asked = replace(settings, predict=predict)
+    asked = experiment.changed(settings, predict={"also": ["full", "bpt_features", "crops"]})
     prediction_job.run(asked, [str(film)], overwrite=True)
     base = stem(settings)
     full = unpickle.loads(storage.place(f"{base}_full.pickle").read_bytes())
@@ -192,7 +190,7 @@ def test_sleap_reads_the_tracks(ran, settings, capsys):
 
 
 def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
-    changed = replace(settings, predict=replace(settings.predict, every=2))
+    changed = experiment.changed(settings, predict={"every": 2})
     prediction_job.run(changed, [str(film)], overwrite=True)
     assert cli.main(["render", str(ran)]) == 1
     assert "Run `beampose track` again" in capsys.readouterr().out

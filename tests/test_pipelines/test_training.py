@@ -1,6 +1,5 @@
 """Training and export on a small experiment."""
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -232,7 +231,7 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
         loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
     )
     np.testing.assert_array_equal(again.predicted, result.predicted)
-    target = dataclasses.replace(loaded, output=str(tmp_path / "out"))
+    target = experiment.changed(loaded, output=str(tmp_path / "out"))
     file = evaluation_files.write_folds(result, target, dataset.info["store"])
     lines = file.read_text().splitlines()
     each = 3 if kind == "pose" else 1

@@ -1,80 +1,66 @@
 """The sections of an experiment about several animals in a video: their tracks, and who is who."""
 
-import dataclasses
+from typing import Literal
 
-from beampose.core.settings.checks import one_of, within
-
-SIMILARITIES = ("skeleton", "ellipse", "box")
-APPEARANCES = ("none", "descriptors")
+from beampose.core.settings.section import BatchSize, Number, Section, Share, setting
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Track:
-    """How individuals become tracks: docs/animals.md. Times are looked-at frames.
+class Track(Section):
+    """How individuals become tracks: docs/animals.md. Times are frames that are analyzed."""
 
-    `animals` unset means as many as the project has. A detection goes on as the animal it is most
-    alike by `similarity`, if by `min_similarity` at least (unset: the similarity's own); an animal
-    may be out of sight for `max_age`. Tracklets of fewer than `min_hits` detections are dropped,
-    those of fewer than `min_length` take no part in stitching, which joins tracklets over `max_gap`
-    (unset: any) by where they go and, unless `appearance` is none, how they look: `descriptors` are
-    the features under their keypoints. Gaps of up to `fill` in a track are filled by lines of
-    likelihood 0.
-    """
-
-    animals: int | None = None
-    similarity: str = "skeleton"
-    min_similarity: float | None = None
-    max_age: int = 5
-    min_hits: int = 1
-    min_length: int = 1
-    max_gap: int | None = None
-    appearance: str = "descriptors"
-    fill: int = 0
-
-    def __post_init__(self):
-        one_of("track.similarity", self.similarity, SIMILARITIES)
-        one_of("track.appearance", self.appearance, APPEARANCES)
-        within("track.animals", 1 if self.animals is None else self.animals, 1, 10_000)
-        if self.min_similarity is not None:
-            within("track.min_similarity", self.min_similarity, 0.001, 1.0)
-        within("track.max_age", self.max_age, 0, 1_000_000)
-        within("track.min_hits", self.min_hits, 1, 1_000_000)
-        within("track.min_length", self.min_length, 1, 1_000_000)
-        within("track.max_gap", 1 if self.max_gap is None else self.max_gap, 1, 100_000_000)
-        within("track.fill", self.fill, 0, 1_000_000)
+    animals: int | None = setting(
+        None, "Animals in a video; unset: as many as the project has.", ge=1, le=10_000
+    )
+    similarity: Literal["skeleton", "ellipse", "box"] = setting(
+        "skeleton", "A detection goes on as the animal that it is most alike by this."
+    )
+    min_similarity: Number | None = setting(
+        None, "How alike they must be; unset: the similarity's own.", ge=0.001, le=1
+    )
+    max_age: int = setting(5, "How long an animal may be out of sight.", ge=0, le=1_000_000)
+    min_hits: int = setting(1, "Tracklets of fewer detections are dropped.", ge=1, le=1_000_000)
+    min_length: int = setting(1, "Shorter tracklets take no part in stitching.", ge=1, le=1_000_000)
+    max_gap: int | None = setting(
+        None,
+        "The longest gap that stitching joins tracklets over; unset: any.",
+        ge=1,
+        le=100_000_000,
+    )
+    appearance: Literal["none", "descriptors"] = setting(
+        "descriptors",
+        "Stitching also goes by how animals look: descriptors are the features under their "
+        "keypoints.",
+    )
+    fill: int = setting(
+        0,
+        "Gaps in a track of up to so many frames are filled by lines of likelihood 0.",
+        ge=0,
+        le=1_000_000,
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Reid:
-    """How a network learns to tell animals apart: docs/animals.md.
+class Reid(Section):
+    """How a network learns to tell animals apart: docs/animals.md."""
 
-    `triplets` are drawn from the tracklets of a video, `test` is the share of tracklets held out,
-    `dims` are numbers an animal is told by. Training ends early when held-out accuracy has not
-    risen for `patience` epochs (0: never). `hide` is the share of bodyparts left out at random in
-    training, so that no identity hangs on one.
-    """
-
-    triplets: int = 1000
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 3e-4
-    weight_decay: float = 5e-4
-    hide: float = 0.2
-    patience: int = 5
-    test: float = 0.2
-    dims: int = 128
-    seed: int = 0
-
-    def __post_init__(self):
-        within("reid.triplets", self.triplets, 1, 1_000_000)
-        within("reid.epochs", self.epochs, 1, 10_000)
-        within("reid.batch_size", self.batch_size, 1, 4096)
-        within("reid.learning_rate", self.learning_rate, 1e-8, 1.0)
-        within("reid.weight_decay", self.weight_decay, 0.0, 1.0)
-        within("reid.hide", self.hide, 0.0, 0.9)
-        within("reid.patience", self.patience, 0, 10_000)
-        within("reid.test", self.test, 0.0, 0.5)
-        within("reid.dims", self.dims, 4, 1024)
-        within("reid.seed", self.seed, 0, 2**32 - 1)
-        if self.dims % 4:
-            raise ValueError(f"reid.dims must be a multiple of 4. Received: {self.dims}.")
+    triplets: int = setting(
+        1000, "Examples drawn from the tracklets of a video.", ge=1, le=1_000_000
+    )
+    epochs: int = setting(20, "Passes over the triplets, at most.", ge=1, le=10_000)
+    batch_size: BatchSize = setting(64, "Triplets of a training step.")
+    learning_rate: Number = setting(3e-4, "Of the network.", ge=1e-8, le=1)
+    weight_decay: Share = setting(5e-4, "Of the network's weights.")
+    hide: Number = setting(
+        0.2,
+        "Share of bodyparts left out at random in training, so that no identity hangs on one.",
+        ge=0,
+        le=0.9,
+    )
+    patience: int = setting(
+        5,
+        "Epochs without a better held-out accuracy that end the training; 0: never.",
+        ge=0,
+        le=10_000,
+    )
+    test: Number = setting(0.2, "Share of tracklets that is held out.", ge=0, le=0.5)
+    dims: int = setting(128, "Numbers that an animal is told by.", ge=4, le=1024, multiple_of=4)
+    seed: int = setting(0, "Of the triplets and the weights.", ge=0, le=2**32 - 1)

@@ -1,82 +1,112 @@
-"""The experiment: one YAML file, checked key by key, into frozen dataclasses."""
+"""The experiment: one YAML file, checked key by key."""
 
-import dataclasses
-import difflib
 import os
 import posixpath
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
-from upath import UPath
+from pydantic import Field, model_validator
 
-from beampose.core import storage, task_kinds
+from beampose.core import storage, task_kinds, yaml_files
 from beampose.core.files import is_address, join
 from beampose.core.settings.animal_settings import Reid, Track
-from beampose.core.settings.checks import one_of
-from beampose.core.settings.train_settings import POSE_FORMATS, Features, Source, Split, Train
+from beampose.core.settings.section import (
+    PATH,
+    Section,
+    absolute,
+    changed,
+    from_dict,
+    outcome,
+    setting,
+    to_dict,
+)
+from beampose.core.settings.train_settings import Features, Source, Split, Train
 from beampose.core.settings.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
 from beampose.core.task_kinds import TaskKind
 
-TASKS = ("pose", "crops")
+__all__ = [
+    "Boxes",
+    "Config",
+    "Features",
+    "Filter",
+    "Keep",
+    "Outliers",
+    "Predict",
+    "Reid",
+    "Render",
+    "Source",
+    "Split",
+    "Track",
+    "Train",
+    "changed",
+    "from_dict",
+    "outcome",
+    "to_dict",
+]
 
-T = TypeVar("T")
 
+class Config(Section):
+    """An experiment of beampose. Paths are relative to the file."""
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """One experiment. Paths are absolute once loaded; in the file they are relative to the file.
+    whole_file: ClassVar[bool] = True
 
-    `store_` (key `store`) is a folder of stores that experiments share; unset, each has its own.
-    """
-
-    task: str
+    task: Literal["pose", "crops"] = Field(description="What is learned: keypoints or classes.")
     source: Source
-    output: str
-    split: Split = dataclasses.field(default_factory=Split)
-    features: Features = dataclasses.field(default_factory=Features)
-    train: Train = dataclasses.field(default_factory=Train)
-    predict: Predict = dataclasses.field(default_factory=Predict)
-    boxes: Boxes = dataclasses.field(default_factory=Boxes)
-    keep: Keep = dataclasses.field(default_factory=Keep)
-    render: Render = dataclasses.field(default_factory=Render)
-    filter: Filter = dataclasses.field(default_factory=Filter)
-    outliers: Outliers = dataclasses.field(default_factory=Outliers)
-    track: Track = dataclasses.field(default_factory=Track)
-    reid: Reid = dataclasses.field(default_factory=Reid)
-    store_: str | None = None
+    output: Annotated[str, PATH] = Field(
+        description="Folder of dataset/, model/, predictions/ and the report."
+    )
+    split: Split = Field(default_factory=Split)
+    features: Features = Field(default_factory=Features)
+    train: Train = Field(default_factory=Train)
+    predict: Predict = Field(default_factory=Predict)
+    boxes: Boxes = Field(default_factory=Boxes)
+    keep: Keep = Field(default_factory=Keep)
+    render: Render = Field(default_factory=Render)
+    filter: Filter = Field(default_factory=Filter)
+    outliers: Outliers = Field(default_factory=Outliers)
+    track: Track = Field(default_factory=Track)
+    reid: Reid = Field(default_factory=Reid)
+    store_: Annotated[str | None, PATH] = setting(
+        None,
+        "Folder of stores that experiments share; unset: each has its own, in output.",
+        alias="store",
+    )
 
-    def __post_init__(self):
-        one_of("task", self.task, TASKS)
-        pose_source = self.source.format in POSE_FORMATS
-        if pose_source != (self.task == "pose"):
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        if self.source.format not in self.kind.formats:
+            formats = "; ".join(
+                f"{one.setting} needs {', '.join(one.formats)}"
+                for one in (task_kinds.POSE, task_kinds.CROPS)
+            )
             raise ValueError(
                 f"source.format {self.source.format!r} does not hold labels for task "
-                f"{self.task!r}: pose needs {', '.join(POSE_FORMATS)}; crops needs crops or csv."
+                f"{self.task!r}: {formats}."
             )
-        self._check_video_settings()
+        self._check_other_task()
         if self.train.mode == "finetune" and not self.features.frames:
             raise ValueError(
                 "train.mode: finetune learns from frames, which the feature job keeps when told "
                 "to: set features.frames: true. Received: false."
             )
+        return self
 
-    def _check_video_settings(self):
-        """What only the other task knows must not be set in vain."""
-        if self.task == "pose":
-            for name, default in (("boxes", Boxes()), ("keep", Keep())):
-                if getattr(self, name) != default:
-                    raise ValueError(f"The section {name} is of task crops; take it out.")
-            return
-        for name, default in (("track", Track()), ("reid", Reid())):
-            if getattr(self, name) != default:
-                raise ValueError(f"The section {name} is of task pose; take it out.")
-        for name in ("crop", "size", "dynamic", "also"):
-            if getattr(self.predict, name) != getattr(Predict(), name):
+    def _check_other_task(self):
+        """Settings that apply only to the other task must not be set in vain."""
+        other = task_kinds.CROPS if self.kind.points else task_kinds.POSE
+        for name in other.sections:
+            section = getattr(self, name)
+            if section != type(section)():
                 raise ValueError(
-                    f"predict.{name} is of task pose; crops are looked for in boxes.roi. Received: "
-                    f"{getattr(self.predict, name)}."
+                    f"Section {name!r} applies only to task {other.setting!r}; remove it."
+                )
+        for name in other.predict:
+            value = getattr(self.predict, name)
+            if value != getattr(Predict(), name):
+                raise ValueError(
+                    f"predict.{name} applies only to task {other.setting!r}; boxes.roi says where "
+                    f"crops are looked for. Received: {value}."
                 )
 
     @property
@@ -87,12 +117,12 @@ class Config:
     @property
     def pca(self) -> int:
         """Components kept per cell, 0 for all channels."""
-        return self._or_default(self.features.pca, pose=64, crops=0)
+        return self.kind.pca if self.features.pca is None else self.features.pca
 
     @property
     def copies(self) -> int:
         """Augmented copies of each training image."""
-        return self._or_default(self.features.copies, pose=2, crops=0)
+        return self.kind.copies if self.features.copies is None else self.features.copies
 
     @property
     def heads(self) -> int:
@@ -102,12 +132,7 @@ class Config:
     @property
     def layers(self) -> int:
         """Layers of the head: 3x3 convolutions before the output for pose, dense ones for crops."""
-        return self._or_default(self.train.layers, pose=3, crops=1)
-
-    def _or_default(self, value: int | None, *, pose: int, crops: int) -> int:
-        if value is not None:
-            return value
-        return pose if self.task == "pose" else crops
+        return self.kind.layers if self.train.layers is None else self.train.layers
 
     @property
     def store(self) -> str:
@@ -133,67 +158,45 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
       path: a YAML file.
       overrides: `section.key=value` strings, the value in YAML, applied before the checks.
 
+    Returns:
+      The experiment, its paths absolute.
+
     Raises:
       FileNotFoundError: no such file.
       ValueError: not YAML, an unknown key, or a value of the wrong type or out of range.
     """
-    values = read(path, "config file")
+    values = yaml_files.read(path, "config file")
     for override in overrides:
         _apply(values, override)
     try:
-        return _resolve(from_dict(Config, values), storage.place(path))
+        return from_dict(Config, with_absolute_paths(values, path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def read(path: str | os.PathLike, what: str) -> dict[str, Any]:
-    """The keys and values of a YAML file, unchecked.
-
-    Args:
-      what: the kind of file, for people.
-
-    Raises:
-      FileNotFoundError: no such file.
-      ValueError: not YAML, or something else than keys and values.
-    """
+def with_absolute_paths(values: dict[str, Any], path: storage.Address) -> dict[str, Any]:
+    """Unchecked values of an experiment file, with its paths as they are from anywhere."""
     file = storage.place(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"No {what} {path}.")
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
-    return values
+
+    def resolve(one: str) -> str:
+        if is_address(one):
+            return one
+        if not storage.is_local(file):
+            scheme, _, rest = str(file.parent).partition("://")
+            return f"{scheme}://{posixpath.normpath(posixpath.join(rest, one))}"
+        return (Path(str(file)).resolve().parent / Path(one).expanduser()).resolve().as_posix()
+
+    found = absolute(Config, values, resolve)
+    features = values.get("features")
+    weights = features.get("weights") if isinstance(features, dict) else None
+    if weights in ("imagenet", "builtin") or str(weights).startswith("random:"):
+        found["features"]["weights"] = weights
+    return found
 
 
-def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
-    """Builds a dataclass from plain values, refusing unknown keys and values of another type."""
-    hints = typing.get_type_hints(cls)
-    fields = {_key(f.name): f for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
-    arguments = {}
-    for key, value in values.items():
-        name = f"{where}{key}"
-        if key not in fields:
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f" Did you mean {where + close[0]!r}?" if close else ""
-            raise ValueError(f"There is no setting {name!r}.{hint}")
-        field = fields[key]
-        arguments[field.name] = _typed(hints[field.name], value, name)
-    missing = [
-        key
-        for key, f in fields.items()
-        if f.name not in arguments
-        and f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise ValueError(f"The setting {where + missing[0]!r} is missing.")
-    return cls(**arguments)
-
-
-def sections(known: dict[str, type], overrides: typing.Sequence[str]) -> dict[str, Any]:
+def sections(
+    known: dict[str, type[Section]], overrides: typing.Sequence[str]
+) -> dict[str, typing.Any]:
     """Sections by name without an experiment, from `section.key=value` strings.
 
     Raises:
@@ -204,63 +207,7 @@ def sections(known: dict[str, type], overrides: typing.Sequence[str]) -> dict[st
         _apply(values, override)
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"There is no section {unknown[0]!r} here, but {', '.join(known)}.")
-    return {name: _section(kind, values[name], name) for name, kind in known.items()}
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """The plain values of a config dataclass, under the keys of the file."""
-    return {
-        _key(f.name): to_dict(v) if dataclasses.is_dataclass(v := getattr(config, f.name)) else v
-        for f in dataclasses.fields(config)
-    }
-
-
-def _key(field: str) -> str:
-    return field.rstrip("_")
-
-
-def _typed(kind: Any, value: Any, name: str) -> Any:
-    options = typing.get_args(kind)
-    if type(None) in options:
-        if value is None:
-            return None
-        # One of several kinds is the one that fits; what fits none is told as the first.
-        kinds = [option for option in options if option is not type(None)]
-        fitting = (k for k in kinds if (typing.get_origin(k) or k) is type(value))
-        kind = next(fitting, kinds[0])
-    if dataclasses.is_dataclass(kind):
-        return _section(typing.cast(type, kind), value, name)
-    if typing.get_origin(kind) in (dict, list):
-        return _collection(kind, value, name)
-    # PyYAML reads 1e-3 as a string and 1 as an int: both are floats here.
-    if kind is float and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must be a number. Received: {value!r}.") from None
-    if type(value) is not kind:
-        raise ValueError(f"{name} must be of type {kind.__name__}. Received: {value!r}.")
-    return value
-
-
-def _collection(kind: Any, value: Any, name: str) -> Any:
-    if typing.get_origin(kind) is dict:
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
-        return {str(k): str(v) for k, v in value.items()}
-    (wanted,) = typing.get_args(kind)
-    if not isinstance(value, list) or not all(type(item) is wanted for item in value):
-        what = "whole numbers" if wanted is int else "words"
-        raise ValueError(f"{name} must be a list of {what}. Received: {value!r}.")
-    return value
-
-
-def _section(kind: type, value: Any, name: str) -> Any:
-    if value is None:
-        value = {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} must be a section of keys. Received: {value!r}.")
-    return from_dict(kind, value, f"{name}.")
+    return {name: from_dict(kind, values[name]) for name, kind in known.items()}
 
 
 def _apply(values: dict, override: str) -> None:
@@ -276,35 +223,6 @@ def _apply(values: dict, override: str) -> None:
             raise ValueError(f"--set {override}: {section!r} is not a section.")
         values = inner
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values[last] = yaml_files.parse(text)
+    except ValueError as error:
         raise ValueError(f"--set {override}: the value is not YAML: {error}") from error
-
-
-def _resolve(config: Config, file: UPath) -> Config:
-    def absolute(path: str) -> str:
-        if is_address(path):
-            return path
-        if not storage.is_local(file):
-            scheme, _, rest = str(file.parent).partition("://")
-            return f"{scheme}://{posixpath.normpath(posixpath.join(rest, path))}"
-        return (Path(str(file)).resolve().parent / Path(path).expanduser()).resolve().as_posix()
-
-    def replace(section: T, **changes: Any) -> T:
-        return dataclasses.replace(section, **changes)  # pyright: ignore[reportArgumentType]
-
-    weights = config.features.weights
-    named = weights in ("imagenet", "builtin") or weights.startswith("random:")
-    shuffle = config.split.from_
-    return replace(
-        config,
-        output=absolute(config.output),
-        store_=None if config.store_ is None else absolute(config.store_),
-        source=replace(config.source, path=absolute(config.source.path)),
-        split=replace(config.split, from_=None if shuffle is None else absolute(shuffle)),
-        features=replace(config.features, weights=weights if named else absolute(weights)),
-        predict=replace(config.predict, videos=[absolute(v) for v in config.predict.videos]),
-        boxes=replace(
-            config.boxes, path=None if config.boxes.path is None else absolute(config.boxes.path)
-        ),
-    )

@@ -1,212 +1,228 @@
 """Sections of an experiment: its labels, its features, its training."""
 
-import dataclasses
+from typing import Annotated, Literal
 
-from beampose.core.settings.checks import one_of, within
+from pydantic import Field, model_validator
 
-POSE_FORMATS = ("deeplabcut", "imagej", "sleap", "coco")
-FORMATS = (*POSE_FORMATS, "crops", "csv")
-COMBINED = ("mean", "first")
-SPLIT_UNITS = ("image", "video", "folder", "block")
-# Settings of `train` that change nothing in how one head is trained.
-NOT_OF_A_HEAD = (
-    "cache_mb",
-    "folds",
-    "ensemble",
-    "mode",
-    "finetune_steps",
-    "finetune_learning_rate",
-    "finetune_window",
-    "precision",
+from beampose.core import task_kinds
+from beampose.core.settings.section import (
+    ANIMALS,
+    FINETUNING,
+    HEAD,
+    PATH,
+    VIEWS,
+    Affects,
+    BatchSize,
+    Count,
+    Number,
+    Section,
+    Share,
+    setting,
 )
-# Settings of `train` that only heads for several animals know.
-OF_ANIMALS = ("paf_width", "paf_weight", "edges", "peaks", "identity")
-MODES = ("features", "finetune")
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+Format = Literal["deeplabcut", "imagej", "sleap", "coco", "crops", "csv"]
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the labels are. `path` is a project, a folder or a file, as docs/labels.md says.
+class Source(Section):
+    """Where the labels are: docs/labels.md."""
 
-    Of several scorers of a DeepLabCut project `combine` says which counts: the `mean` of those who
-    labeled a point (unset means that), or the `first` of the list who did.
-    """
+    format: Format = Field(description="Who wrote the labels.")
+    path: Annotated[str, PATH] = Field(description="A project, a folder or a file.")
+    scorer: str | list[str] | None = setting(
+        None, "Whose labels count in a DeepLabCut project; unset: the project's scorer."
+    )
+    combine: Literal["mean", "first"] | None = setting(
+        None,
+        "Which of several scorers counts: the mean of those who labeled a point (unset means "
+        "that), or the first of the list who did.",
+    )
+    bodyparts: list[str] | None = setting(None, "Bodyparts to learn; unset: all.")
+    max_rejects: Share = setting(0.5, "Share of labels that may be rejected before the job fails.")
 
-    format: str
-    path: str
-    scorer: str | list[str] | None = None
-    combine: str | None = None
-    bodyparts: list[str] | None = None
-    max_rejects: float = 0.5
-
-    def __post_init__(self):
-        one_of("source.format", self.format, FORMATS)
-        within("source.max_rejects", self.max_rejects, 0.0, 1.0)
+    @model_validator(mode="after")
+    def _check(self) -> "Source":
         if self.scorer is not None and self.format != "deeplabcut":
             raise ValueError(f"source.scorer does not apply to format {self.format!r}.")
-        if self.bodyparts is not None and self.format not in POSE_FORMATS:
+        if self.bodyparts is not None and self.format not in task_kinds.POSE.formats:
             raise ValueError(f"source.bodyparts does not apply to format {self.format!r}.")
-        if self.combine is not None:
-            one_of("source.combine", self.combine, COMBINED)
-            if not isinstance(self.scorer, list):
-                raise ValueError(
-                    "source.combine says how several scorers become one: name them in "
-                    f"source.scorer: [A, B]. Received: {self.scorer!r}."
-                )
+        if self.combine is not None and not isinstance(self.scorer, list):
+            raise ValueError(
+                "source.combine says how several scorers become one: name them in "
+                f"source.scorer: [A, B]. Received: {self.scorer!r}."
+            )
+        return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Split:
-    """Which labeled images are held out.
+class Split(Section):
+    """Which labeled images are held out."""
 
-    `from_` (key `from`) takes the split of a DeepLabCut shuffle: its Documentation_data file; or
-    the folder or metadata.yaml of a training set, of which `shuffle` is the number.
-    """
+    by: Literal["image", "video", "folder", "block"] = setting("image", "What is held out as one.")
+    test: Share = setting(0.2, "Share of the images that is held out.")
+    seed: int = setting(0, "Of the draw.")
+    from_: Annotated[str | None, PATH] = setting(
+        None,
+        "A DeepLabCut shuffle whose split is taken: its Documentation_data file, or the "
+        "folder or metadata.yaml of a training set.",
+        alias="from",
+    )
+    shuffle: int | None = setting(
+        None, "Number of the shuffle in that training set.", ge=0, le=1_000_000
+    )
 
-    by: str = "image"
-    test: float = 0.2
-    seed: int = 0
-    from_: str | None = None
-    shuffle: int | None = None
-
-    def __post_init__(self):
-        within("split.shuffle", self.shuffle or 0, 0, 1_000_000)
+    @model_validator(mode="after")
+    def _check(self) -> "Split":
         if self.shuffle is not None and self.from_ is None:
             raise ValueError(
                 "split.shuffle is the number of a shuffle in split.from, which is unset."
             )
-        one_of("split.by", self.by, SPLIT_UNITS)
-        within("split.test", self.test, 0.0, 1.0)
+        return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Features:
-    """How an image becomes features.
+class Features(Section):
+    """How an image becomes features, and what its augmented copies vary by."""
 
-    `pca: 0` keeps all channels; unset means 64 for pose and 0 for crops. `copies` unset means 2
-    for pose and 0 for crops: docs/accuracy.md shows what more of them give. `frames` also keeps the
-    encoded image of every label, beside the labels: `train.mode: finetune` learns from them.
-    """
+    backbone: str = setting("resnet50", "The frozen network: docs/accuracy.md.")
+    weights: Annotated[str, PATH] = setting(
+        "imagenet", "imagenet, builtin, random:SEED or a file of weights."
+    )
+    scale: Number = setting(1.0, "Of images before they are embedded.", ge=0.05, le=4)
+    copies: int | None = setting(
+        None,
+        "Augmented copies of each training image; unset: 2 for pose, 0 for crops. "
+        "docs/accuracy.md shows what more of them give.",
+        ge=0,
+        le=256,
+    )
+    pca: int | None = setting(
+        None,
+        "Components kept per cell, 0 for all channels; unset: 64 for pose, 0 for crops.",
+        ge=0,
+        le=4096,
+    )
+    crop_size: int = setting(224, "Side of a crop in pixels.", ge=32, le=1024)
+    batch_size: BatchSize = setting(4, "Images embedded at a time.")
+    rotation: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
+        25.0, "Degrees that copies are turned by at most.", ge=0, le=180
+    )
+    zoom: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
+        0.2, "Share that copies are enlarged or reduced by at most.", ge=0, le=0.9
+    )
+    translation: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
+        0.1, "Share of the side that copies are moved by at most.", ge=0, le=0.5
+    )
+    contrast: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
+        0.2, "Share that the contrast of copies changes by at most.", ge=0, le=0.9
+    )
+    blur: Number = setting(1.0, "Pixels that copies are blurred by at most.", ge=0, le=10)
+    frames: bool = setting(
+        False, "Keep the encoded image of every label too: `train.mode: finetune` learns from them."
+    )
 
-    backbone: str = "resnet50"
-    weights: str = "imagenet"
-    scale: float = 1.0
-    copies: int | None = None
-    pca: int | None = None
-    crop_size: int = 224
-    batch_size: int = 4
-    rotation: float = 25.0
-    zoom: float = 0.2
-    translation: float = 0.1
-    contrast: float = 0.2
-    blur: float = 1.0
-    frames: bool = False
 
-    def __post_init__(self):
-        within("features.scale", self.scale, 0.05, 4.0)
-        within("features.copies", self.copies or 0, 0, 256)
-        within("features.pca", self.pca or 0, 0, 4096)
-        within("features.crop_size", self.crop_size, 32, 1024)
-        within("features.batch_size", self.batch_size, 1, 4096)
-        within("features.rotation", self.rotation, 0.0, 180.0)
-        within("features.zoom", self.zoom, 0.0, 0.9)
-        within("features.translation", self.translation, 0.0, 0.5)
-        within("features.contrast", self.contrast, 0.0, 0.9)
-        within("features.blur", self.blur, 0.0, 10.0)
+class Train(Section):
+    """How the head learns. Distances are pixels of the source image."""
 
+    steps: Count = setting(400, "Training steps of the head.")
+    batch_size: Count = setting(8, "Images of a training step.")
+    learning_rate: Number = setting(0.002, "Of the head, at its highest.", gt=0)
+    seed: int = setting(0, "Of weights, batches and augmentation.")
+    hidden: Count = setting(64, "Channels of the head's inner layers.")
+    layers: int | None = setting(
+        None,
+        "3x3 convolutions before the output (pose; unset: 3) or dense layers (crops; unset: 1).",
+        ge=0,
+        le=16,
+    )
+    window: int = setting(
+        24,
+        "Side, in cells, of the part of a map that a step sees; 0: whole maps.",
+        ge=0,
+        le=100_000,
+    )
+    originals: Share = setting(
+        0.5,
+        "Share of a batch that are images as they are, where there are augmented copies; 0 "
+        "and 1 mix them in proportion.",
+    )
+    plausible: bool = setting(
+        True, "Give up a peak that is out of the body's proportions for a lower one that fits."
+    )
+    folds: Annotated[int, Affects.only()] = setting(
+        0,
+        "Heads that are also trained, each without one part of the training images; their "
+        "errors say how far a prediction may be off.",
+        ge=0,
+        le=1000,
+    )
+    ensemble: Annotated[bool, Affects.only()] = setting(
+        False, "Export the heads of the folds together instead of one head."
+    )
+    patience: int = setting(
+        0, "Evaluations without a better score that end the training; 0: never.", ge=0, le=100_000
+    )
+    dropout: Number = setting(0.1, "Share of features left out at random.", ge=0, le=0.95)
+    weight_decay: Share = setting(0.0, "Of the head's weights.")
+    pos_dist_thresh: Number = setting(
+        17.0, "Cells within this distance of a bodypart count as it.", gt=0
+    )
+    locref_stdev: Number = setting(7.2801, "Unit of the location refinement.", gt=0)
+    locref_weight: Number = setting(
+        0.05, "Share of the location refinement in the loss.", ge=0, le=1_000_000
+    )
+    evaluate_every: Count = setting(50, "Steps between two evaluations.")
+    checkpoint_every: Annotated[Count, Affects.only()] = setting(
+        100, "Steps between two checkpoints."
+    )
+    cache_mb: Annotated[int, Affects.only()] = setting(
+        4096, "Memory for features, which are else read again.", ge=0, le=10**9
+    )
+    mode: Annotated[Literal["features", "finetune"], Affects.only()] = setting(
+        "features", "finetune: the trained head goes on together with the backbone, from frames."
+    )
+    finetune_steps: Annotated[Count, Affects.only(FINETUNING)] = setting(
+        400, "Training steps of both networks."
+    )
+    finetune_learning_rate: Annotated[Number, Affects.only(FINETUNING)] = setting(
+        1e-4, "Of both networks, at its highest.", gt=0
+    )
+    finetune_window: Annotated[int, Affects.only(FINETUNING)] = setting(
+        256,
+        "Side, in pixels of the scaled frame, of the part that a step of finetuning sees "
+        "(pose; crops are seen whole): cells of 8 pixels, two at a time.",
+        ge=32,
+        le=8192,
+        multiple_of=16,
+    )
+    precision: Annotated[Precision, Affects.only(FINETUNING)] = setting(
+        "float32", "In which both networks compute while they are finetuned."
+    )
+    paf_width: Annotated[Number, Affects.only(ANIMALS)] = setting(
+        20.0, "Distance from the line between two bodyparts that its field has.", gt=0
+    )
+    paf_weight: Annotated[Number, Affects.only(ANIMALS)] = setting(
+        0.001, "Share of the part affinity fields in the loss.", ge=0, le=1_000_000
+    )
+    edges: Annotated[int, Affects.only(ANIMALS)] = setting(
+        91, "Pairs of bodyparts that have a field, at most.", ge=1, le=10_000
+    )
+    peaks: Annotated[int | None, Affects.only(ANIMALS)] = setting(
+        None,
+        "Places of a bodypart that a frame may have; unset: half as many again as animals, "
+        "at least two more.",
+        ge=1,
+        le=200,
+    )
+    identity: Annotated[bool, Affects.only(ANIMALS)] = setting(
+        False, "Also learn who is who, where labels always call an animal by the same name."
+    )
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Train:
-    """How the head learns. Distances are pixels of the source image.
-
-    `layers` unset means 3 for pose and 1 for crops. `window` is the side, in cells, of the part of
-    a map that a training step sees; 0 = whole maps. `originals` is the share of a batch that are
-    images as they are, where there are augmented copies; 0 and 1 mix them in proportion. With
-    `plausible`, a peak farther from the other bodyparts than in any training frame yields to a
-    lower one that fits. `folds` heads are also trained, each without one part of the training
-    images, whose errors say how far a prediction may be off; `ensemble` exports these heads
-    together instead of one. `patience` evaluations without a better score end the training; 0 never
-    ends it early.
-
-    With `mode: finetune` the trained head goes on together with the backbone, from frames, for
-    `finetune_steps` at `finetune_learning_rate`; both networks then compute in `precision`. Each
-    step sees windows of `finetune_window` pixels of the scaled frame (pose; crops are seen whole),
-    changed within the ranges of `features` but for a share of `originals`.
-
-    Of several animals: `paf_width` is how far from the line between two bodyparts the part affinity
-    field reaches, `paf_weight` its share of the loss, `edges` how many pairs of bodyparts have one
-    at most, `peaks` how many places of a bodypart a frame may have (unset: half as many again as
-    animals, at least two more), and `identity` also learns who is who, where the labels always call
-    the same animal by the same name. docs/animals.md says more.
-    """
-
-    steps: int = 400
-    batch_size: int = 8
-    learning_rate: float = 0.002
-    seed: int = 0
-    hidden: int = 64
-    layers: int | None = None
-    window: int = 24
-    originals: float = 0.5
-    plausible: bool = True
-    folds: int = 0
-    ensemble: bool = False
-    patience: int = 0
-    dropout: float = 0.1
-    weight_decay: float = 0.0
-    pos_dist_thresh: float = 17.0
-    locref_stdev: float = 7.2801
-    locref_weight: float = 0.05
-    evaluate_every: int = 50
-    checkpoint_every: int = 100
-    cache_mb: int = 4096
-    mode: str = "features"
-    finetune_steps: int = 400
-    finetune_learning_rate: float = 1e-4
-    finetune_window: int = 256
-    precision: str = "float32"
-    paf_width: float = 20.0
-    paf_weight: float = 0.001
-    edges: int = 91
-    peaks: int | None = None
-    identity: bool = False
-
-    def __post_init__(self):
-        for name in ("steps", "batch_size", "hidden", "evaluate_every", "checkpoint_every"):
-            within(f"train.{name}", getattr(self, name), 1, 100_000_000)
-        within("train.layers", self.layers or 0, 0, 16)
-        within("train.window", self.window, 0, 100_000)
-        within("train.folds", self.folds, 0, 1000)
+    @model_validator(mode="after")
+    def _check(self) -> "Train":
         if self.folds == 1 or (self.ensemble and not self.folds):
             raise ValueError(
                 "train.folds must be 2 or more, or 0 without train.ensemble. Received: "
                 f"{self.folds}."
-            )
-        within("train.patience", self.patience, 0, 100_000)
-        within("train.originals", self.originals, 0.0, 1.0)
-        within("train.dropout", self.dropout, 0.0, 0.95)
-        within("train.weight_decay", self.weight_decay, 0.0, 1.0)
-        above_zero = ("learning_rate", "finetune_learning_rate", "pos_dist_thresh", "locref_stdev")
-        for name in (*above_zero, "paf_width"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"train.{name} must be above 0. Received: {getattr(self, name)}.")
-        within("train.locref_weight", self.locref_weight, 0.0, 1e6)
-        within("train.cache_mb", self.cache_mb, 0, 10**9)
-        within("train.paf_weight", self.paf_weight, 0.0, 1e6)
-        within("train.edges", self.edges, 1, 10_000)
-        within("train.peaks", self.peaks or 1, 1, 200)
-        self._check_finetune()
-
-    def _check_finetune(self):
-        one_of("train.mode", self.mode, MODES)
-        one_of("train.precision", self.precision, PRECISIONS)
-        within("train.finetune_steps", self.finetune_steps, 1, 100_000_000)
-        within("train.finetune_window", self.finetune_window, 32, 8192)
-        if self.finetune_window % 16:
-            raise ValueError(
-                "train.finetune_window must be a multiple of 16, the pixels of two cells. "
-                f"Received: {self.finetune_window}."
             )
         if self.mode == "finetune" and self.folds:
             raise ValueError(
@@ -215,6 +231,7 @@ class Train:
             )
         if self.mode == "features" and self.precision != "float32":
             raise ValueError(
-                "train.precision is of train.mode: finetune; heads on stored features are trained "
-                f"in float32. Received: {self.precision!r}."
+                "train.precision applies only to train.mode: finetune; heads on stored features "
+                f"are trained in float32. Received: {self.precision!r}."
             )
+        return self

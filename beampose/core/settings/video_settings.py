@@ -1,170 +1,149 @@
-"""Sections of an experiment: what is looked at in videos, and what is made of it."""
+"""Sections of an experiment: the part of a video that is analyzed, and what is made of it."""
 
-import dataclasses
+from typing import Annotated, Literal, get_args
 
-from beampose.core.settings.checks import is_crop, one_of, within
+from pydantic import Field, model_validator
 
-COLOR_BY = ("bodypart", "individual")
-ALSO = ("crops", "full", "bpt_features")
-SIZES = ("keep", "resize", "pad")
-BOXES = ("motion", "file")
-FILTERS = ("median", "savgol", "kalman")
+from beampose.core.settings.section import (
+    PATH,
+    BatchSize,
+    Crop,
+    Number,
+    Seconds,
+    Section,
+    Share,
+    setting,
+)
+
 # FFmpeg's encoders whose pictures an mp4 may hold.
-CODECS = ("auto", "libx264", "libx265", "libsvtav1", "mpeg4")
-OUTLIERS = ("jump", "uncertain", "fitting", "spread")
-PICKS = ("kmeans", "uniform", "extreme")
+Codec = Literal["auto", "libx264", "libx265", "libsvtav1", "mpeg4"]
+CODECS: tuple[str, ...] = get_args(Codec)
+Start = Annotated[Seconds, Field(description="Where to begin, in seconds of the video.")]
+Stop = Annotated[Number | None, Field(description="Where to end, in seconds; unset: at the end.")]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Predict:
-    """What to run the model on, and what of it.
+class Predict(Section):
+    """What to run the model on, and what of it: docs/videos.md."""
 
-    `chunk` is the number of frames one worker takes at a time. Of a video, one frame in `every` is
-    looked at, or `fps` a second (0 = all), between `start` and `stop` seconds. `crop` is x1, x2,
-    y1, y2 in pixels, as in DeepLabCut's config; coordinates stay those of the frame. Videos of
-    another size than the training frames are left as they are by `size: keep`, fitted into their
-    size by `resize`, or filled up to it by `pad`. With `dynamic`, a likelihood, the next frames are
-    cut to the animal and `margin` pixels around it as long as a bodypart reaches that likelihood.
-    `also` is of several animals: what is kept too, `crops` for `reid` (each animal cut out, as
-    features) and DeepLabCut's large files `full` and `bpt_features`.
-    """
+    videos: Annotated[list[str], PATH] = setting([], "Videos, folders or patterns.")
+    pcutoff: Share = setting(0.6, "The likelihood from which a point counts as seen.")
+    batch_size: BatchSize = setting(8, "Frames that go through the model at a time.")
+    chunk: int = setting(512, "Frames that one worker takes at a time.", ge=1, le=1_000_000)
+    every: int = setting(1, "Analyze one frame in so many.", ge=1, le=1_000_000)
+    fps: Number = setting(0.0, "Or so many frames a second; 0: see `every`.", ge=0, le=10_000)
+    start: Start = 0.0
+    stop: Stop = None
+    crop: Crop | None = setting(
+        None,
+        "x1, x2, y1, y2 in pixels, as in DeepLabCut's config; coordinates stay those of the frame.",
+    )
+    size: Literal["keep", "resize", "pad"] = setting(
+        "keep",
+        "Videos of another size than the training frames are left as they are, fitted into "
+        "their size, or filled up to it.",
+    )
+    dynamic: Share = setting(
+        0.0,
+        "A likelihood: as long as a bodypart reaches it, the next frames are cut to the "
+        "animal; 0: never.",
+    )
+    margin: int = setting(10, "Pixels around the animal for `dynamic`.", ge=0, le=10_000)
+    also: list[Literal["crops", "full", "bpt_features"]] = setting(
+        [],
+        "What is kept of several animals too: crops for `reid` (each animal cut out, "
+        "as features), and DeepLabCut's large files full and bpt_features.",
+    )
 
-    videos: list[str] = dataclasses.field(default_factory=list)
-    pcutoff: float = 0.6
-    batch_size: int = 8
-    chunk: int = 512
-    every: int = 1
-    fps: float = 0.0
-    start: float = 0.0
-    stop: float | None = None
-    crop: list[int] | None = None
-    size: str = "keep"
-    dynamic: float = 0.0
-    margin: int = 10
-    also: list[str] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self):
-        within("predict.pcutoff", self.pcutoff, 0.0, 1.0)
-        within("predict.batch_size", self.batch_size, 1, 4096)
-        within("predict.chunk", self.chunk, 1, 1_000_000)
-        within("predict.every", self.every, 1, 1_000_000)
-        within("predict.fps", self.fps, 0.0, 10_000.0)
-        within("predict.start", self.start, 0.0, 1e9)
-        within("predict.dynamic", self.dynamic, 0.0, 1.0)
-        within("predict.margin", self.margin, 0, 10_000)
-        one_of("predict.size", self.size, SIZES)
-        for name in self.also:
-            one_of("predict.also", name, ALSO)
-        if self.stop is not None and self.stop <= self.start:
-            raise ValueError(
-                f"predict.stop must be behind predict.start, {self.start:g} s. Received: "
-                f"{self.stop:g}."
-            )
-        if self.crop is not None and not is_crop(self.crop):
-            raise ValueError(
-                "predict.crop must be x1, x2, y1, y2 with 0 <= x1 < x2 and 0 <= y1 < y2. Received: "
-                f"{self.crop}."
-            )
+    @model_validator(mode="after")
+    def _check(self) -> "Predict":
+        _later("predict", self.start, self.stop)
+        return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Boxes:
-    """Where a crop model looks in a video: boxes by motion, or from files.
+class Boxes(Section):
+    """Where a crop model looks in a video: docs/crops-on-videos.md."""
 
-    `path` is a MegaDetector JSON or DeepMeerkat's annotations.csv, a folder with one for each
-    video, or a pattern with `{video}`; boxes below `min_confidence` or of other `categories` do not
-    count. The settings from `roi` (x1, x2, y1, y2 in pixels) to `burn_in` are those of motion, in
-    frames that are looked at and pixels; `min_size` is a share of the frame. `pad` and `square` say
-    how a crop is cut around a box; unset, they are those of the model's training crops.
-    """
+    by: Literal["motion", "file"] = setting("motion", "What finds the boxes.")
+    path: Annotated[str | None, PATH] = setting(
+        None,
+        "A MegaDetector JSON or DeepMeerkat's annotations.csv, a folder with one for each "
+        "video, or a pattern with {video}.",
+    )
+    min_confidence: Share = setting(0.2, "Boxes of a file below it do not count.")
+    categories: list[str] = setting([], "Categories of a file that count; none: all.")
+    roi: Crop | None = setting(None, "x1, x2, y1, y2 in pixels: where motion is looked for.")
+    min_size: Share = setting(0.01, "The least share of the frame that a box has.")
+    learning_rate: Share = setting(0.02, "How fast the background follows changes.")
+    variance: Number = setting(
+        20.0, "How far a pixel must be from its background.", ge=1, le=10_000
+    )
+    background_ratio: Number = setting(
+        0.7, "Share of the time that a pixel shows its background.", ge=0.01, le=1
+    )
+    merge: Number = setting(75.0, "Boxes nearer than so many pixels are one.", ge=0, le=100_000)
+    opening: int = setting(9, "Pixels of specks that are taken out.", ge=0, le=101)
+    min_area: Number = setting(50.0, "The least pixels that move.", ge=0, le=1e9)
+    burn_in: int = setting(
+        50, "Analyzed frames from which the background is learned.", ge=1, le=10_000
+    )
+    pad: Number | None = setting(
+        None,
+        "How far a crop reaches beyond its box, in sides of it; unset: as in the training crops.",
+        ge=0,
+        le=2,
+    )
+    square: bool | None = setting(
+        None, "Whether crops are square; unset: as the training crops are."
+    )
 
-    by: str = "motion"
-    path: str | None = None
-    min_confidence: float = 0.2
-    categories: list[str] = dataclasses.field(default_factory=list)
-    roi: list[int] | None = None
-    min_size: float = 0.01
-    learning_rate: float = 0.02
-    variance: float = 20.0
-    background_ratio: float = 0.7
-    merge: float = 75.0
-    opening: int = 9
-    min_area: float = 50.0
-    burn_in: int = 50
-    pad: float | None = None
-    square: bool | None = None
-
-    def __post_init__(self):
-        one_of("boxes.by", self.by, BOXES)
+    @model_validator(mode="after")
+    def _check(self) -> "Boxes":
         if (self.by == "file") != (self.path is not None):
             raise ValueError(
-                "boxes.path names the boxes of boxes.by: file, and of nothing else. Received: "
-                f"by {self.by}, path {self.path}."
+                "boxes.path names the boxes of boxes.by: file, and applies to nothing else. "
+                f"Received: by {self.by}, path {self.path}."
             )
-        if self.roi is not None and not is_crop(self.roi):
-            raise ValueError(
-                "boxes.roi must be x1, x2, y1, y2 with 0 <= x1 < x2 and 0 <= y1 < y2. Received: "
-                f"{self.roi}."
-            )
-        within("boxes.min_confidence", self.min_confidence, 0.0, 1.0)
-        within("boxes.min_size", self.min_size, 0.0, 1.0)
-        within("boxes.learning_rate", self.learning_rate, 0.0, 1.0)
-        within("boxes.variance", self.variance, 1.0, 10_000.0)
-        within("boxes.background_ratio", self.background_ratio, 0.01, 1.0)
-        within("boxes.merge", self.merge, 0.0, 100_000.0)
-        within("boxes.opening", self.opening, 0, 101)
-        within("boxes.min_area", self.min_area, 0.0, 1e9)
-        within("boxes.burn_in", self.burn_in, 1, 10_000)
-        within("boxes.pad", self.pad or 0.0, 0.0, 2.0)
+        return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Keep:
-    """What is kept of a video besides tables: the best `frames` with a hit as jpg, and `clips`.
+class Keep(Section):
+    """What is kept of a video besides tables: docs/crops-on-videos.md."""
 
-    Hits at most `gap` seconds apart are one clip, with `buffer` seconds at both ends; one shorter
-    than `shortest` seconds is dropped.
-    """
-
-    frames: int = 0
-    clips: bool = False
-    gap: float = 20.0
-    buffer: float = 1.0
-    shortest: float = 2.0
-
-    def __post_init__(self):
-        within("keep.frames", self.frames, 0, 1_000_000)
-        within("keep.gap", self.gap, 0.0, 100_000.0)
-        within("keep.buffer", self.buffer, 0.0, 100_000.0)
-        within("keep.shortest", self.shortest, 0.0, 100_000.0)
+    frames: int = setting(0, "The best frames with a hit, kept as jpg.", ge=0, le=1_000_000)
+    clips: bool = setting(False, "Keep a clip of each run of hits.")
+    gap: Number = setting(
+        20.0, "Hits at most so many seconds apart are one clip.", ge=0, le=100_000
+    )
+    buffer: Number = setting(1.0, "Seconds kept at both ends.", ge=0, le=100_000)
+    shortest: Number = setting(2.0, "A clip of fewer seconds is dropped.", ge=0, le=100_000)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Filter:
-    """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table.
+class Filter(Section):
+    """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table."""
 
-    `window` unset means 5 for median and 9 for savgol; `order` is savgol's (unset: 3). Points below
-    `pcutoff` (unset: that of `predict`) are gaps for kalman, and for the others with `fill`: gaps
-    of up to `fill` rows between two sure points are bridged.
-    """
+    method: Literal["median", "savgol", "kalman"] = setting("median", "The filter.")
+    window: int | None = setting(
+        None, "Odd width of median (unset: 5) and savgol (unset: 9), from 3 to 10001."
+    )
+    order: int | None = setting(None, "Degree of savgol's polynomials; unset: 3.", ge=1, le=9)
+    pcutoff: Share | None = setting(
+        None,
+        "Points below it are gaps for kalman, and for the others with `fill`; unset: that of "
+        "`predict`.",
+    )
+    fill: int = setting(
+        0, "Gaps of up to so many rows between two sure points are bridged.", ge=0, le=1_000_000
+    )
 
-    method: str = "median"
-    window: int | None = None
-    order: int | None = None
-    pcutoff: float | None = None
-    fill: int = 0
-
-    def __post_init__(self):
-        one_of("filter.method", self.method, FILTERS)
-        within("filter.fill", self.fill, 0, 1_000_000)
-        within("filter.pcutoff", self.pcutoff or 0.0, 0.0, 1.0)
-        of_others = {
+    @model_validator(mode="after")
+    def _check(self) -> "Filter":
+        applies = {
             "window": self.method != "kalman",
             "order": self.method == "savgol",
             "pcutoff": self.method == "kalman" or bool(self.fill),
         }
-        for name, applies in of_others.items():
-            if getattr(self, name) is not None and not applies:
+        for name, allowed in applies.items():
+            if getattr(self, name) is not None and not allowed:
                 raise ValueError(
                     f"filter.{name} does not apply to method {self.method} with fill {self.fill}: "
                     "see docs/results.md."
@@ -173,11 +152,11 @@ class Filter:
             raise ValueError(
                 f"filter.window must be odd and from 3 to 10001. Received: {self.window}."
             )
-        within("filter.order", self.degree, 1, 9)
         if self.method == "savgol" and self.degree >= self.rows:
             raise ValueError(
                 f"filter.order must be below filter.window, {self.rows}. Received: {self.degree}."
             )
+        return self
 
     @property
     def rows(self) -> int:
@@ -190,66 +169,56 @@ class Filter:
         return 3 if self.order is None else self.order
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outliers:
-    """Which predicted frames to label next: docs/results.md. Distances are pixels.
+class Outliers(Section):
+    """Which predicted frames to label next: docs/results.md. Distances are pixels."""
 
-    `count` unset means the project's numframes2pick; `bodyparts` unset means all.
-    """
-
-    method: str = "jump"
-    epsilon: float = 20.0
-    p_bound: float = 0.01
-    pick: str = "kmeans"
-    count: int | None = None
-    bodyparts: list[str] | None = None
-    seed: int = 0
-
-    def __post_init__(self):
-        one_of("outliers.method", self.method, OUTLIERS)
-        one_of("outliers.pick", self.pick, PICKS)
-        within("outliers.epsilon", self.epsilon, 0.0, 1e6)
-        within("outliers.p_bound", self.p_bound, 0.0, 1.0)
-        within("outliers.count", 1 if self.count is None else self.count, 1, 100_000)
-        within("outliers.seed", self.seed, 0, 2**32 - 1)
+    method: Literal["jump", "uncertain", "fitting", "spread"] = setting(
+        "jump", "What makes a frame worth a label."
+    )
+    epsilon: Number = setting(
+        20.0, "Distance from which a point is an outlier.", ge=0, le=1_000_000
+    )
+    p_bound: Share = setting(0.01, "Likelihood below which a point is uncertain.")
+    pick: Literal["kmeans", "uniform", "extreme"] = setting(
+        "kmeans", "How frames are picked among the outliers."
+    )
+    count: int | None = setting(
+        None, "Frames of a video; unset: the project's numframes2pick.", ge=1, le=100_000
+    )
+    bodyparts: list[str] | None = setting(None, "Bodyparts that count; unset: all.")
+    seed: int = setting(0, "Of the draw.", ge=0, le=2**32 - 1)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Render:
-    """How labeled videos look.
+class Render(Section):
+    """How labeled videos look."""
 
-    Points below `pcutoff` (unset: that of `predict`) are not drawn. `colormap` is one of
-    matplotlib's (unset: hues as far apart as they get), `bodyparts` those that are drawn (unset:
-    all), `dot_size` a radius (0: by the size of the frame), `trail` the number of past frames drawn
-    behind each dot. `start` and `stop` are seconds of the video, `codec` one of FFmpeg's encoders,
-    `filtered` draws what `beampose filter` made. `color_by` is bodypart or individual (unset:
-    individual where there are several). `images` is of `beampose evaluate`: how many it draws.
-    """
+    pcutoff: Share | None = setting(
+        None, "Points below it are not drawn; unset: that of `predict`."
+    )
+    colormap: str | None = setting(
+        None, "One of matplotlib's; unset: hues as far apart as they get."
+    )
+    bodyparts: list[str] | None = setting(None, "Bodyparts that are drawn; unset: all.")
+    dot_size: int = setting(0, "Radius in pixels; 0: by the size of the frame.", ge=0, le=500)
+    trail: int = setting(10, "Past frames drawn behind each dot.", ge=0, le=10_000)
+    skeleton: bool = setting(True, "Draw the lines between bodyparts.")
+    start: Start = 0.0
+    stop: Stop = None
+    codec: Codec = setting("auto", "One of FFmpeg's encoders.")
+    filtered: bool = setting(False, "Draw what `beampose filter` made.")
+    color_by: Literal["bodypart", "individual"] | None = setting(
+        None, "What a color stands for; unset: individuals where there are several."
+    )
+    images: int = setting(24, "Images that `beampose evaluate` draws.", ge=0, le=100_000)
 
-    pcutoff: float | None = None
-    colormap: str | None = None
-    bodyparts: list[str] | None = None
-    dot_size: int = 0
-    trail: int = 10
-    skeleton: bool = True
-    start: float = 0.0
-    stop: float | None = None
-    codec: str = "auto"
-    filtered: bool = False
-    color_by: str | None = None
-    images: int = 24
+    @model_validator(mode="after")
+    def _check(self) -> "Render":
+        _later("render", self.start, self.stop)
+        return self
 
-    def __post_init__(self):
-        within("render.pcutoff", self.pcutoff or 0.0, 0.0, 1.0)
-        within("render.dot_size", self.dot_size, 0, 500)
-        within("render.trail", self.trail, 0, 10_000)
-        within("render.images", self.images, 0, 100_000)
-        within("render.start", self.start, 0.0, 1e9)
-        one_of("render.codec", self.codec, CODECS)
-        if self.color_by is not None:
-            one_of("render.color_by", self.color_by, COLOR_BY)
-        if self.stop is not None and self.stop <= self.start:
-            raise ValueError(
-                f"render.stop must be behind render.start, {self.start:g} s. Received: "
-                f"{self.stop:g}."
-            )
+
+def _later(section: str, start: float, stop: float | None) -> None:
+    if stop is not None and stop <= start:
+        raise ValueError(
+            f"{section}.stop must be later than {section}.start, {start:g} s. Received: {stop:g}."
+        )

@@ -5,8 +5,7 @@ from typing import Any
 import yaml
 from upath import UPath
 
-from beampose.core import files
-from beampose.core.settings import experiment
+from beampose.core import files, yaml_files
 from beampose.formats import kept_files
 from beampose.formats.deeplabcut import project_config
 from beampose.formats.labeled_images import Picture
@@ -19,7 +18,7 @@ def read(file: UPath) -> dict[str, Any]:
     Raises:
       ValueError: it is none.
     """
-    return experiment.read(str(file), "config.yaml") if file.is_file() else {}
+    return yaml_files.read(file, "config.yaml") if file.is_file() else {}
 
 
 def with_videos(

@@ -3,6 +3,7 @@
 import pytest
 
 from beampose.core.settings import experiment
+from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS, outcome
 
 FILE = """
 task: pose
@@ -38,21 +39,21 @@ def test_a_crop_is_a_list_of_numbers(file):
     [
         ("train.stepz=3", "Did you mean 'train.steps'"),
         ("locref_loww_weight=1", "There is no setting 'locref_loww_weight'"),
-        ("train.steps=many", "train.steps must be of type int"),
-        ("train.steps=0", "train.steps must be from 1"),
-        ("train.learning_rate=-1", "train.learning_rate must be above 0"),
+        ("train.steps=many", "train.steps must be a whole number"),
+        ("train.steps=0", "train.steps must be a whole number from 1 to 100,000,000. Received: 0."),
+        ("train.learning_rate=-1", "train.learning_rate must be a number above 0"),
         ("split.by=vidio", "Did you mean 'video'"),
         ("source.format=sleep", "source.format must be one of"),
         ("task=crops", "does not hold labels for task 'crops'"),
         ("predict.videos=a.mp4", "predict.videos must be a list"),
         ("predict.crop=[1, 5, a, 6]", "predict.crop must be a list of whole numbers"),
         ("render.bodyparts=[1]", "render.bodyparts must be a list of words"),
-        ("reid.dims=30", "reid.dims must be a multiple of 4"),
-        ("reid.test=0.6", "reid.test must be from 0 to 0.5"),
+        ("reid.dims=30", "reid.dims must be .* multiple of 4"),
+        ("reid.test=0.6", "reid.test must be a number from 0 to 0.5"),
         ("reid.tripletts=9", "Did you mean 'reid.triplets'"),
-        ("reid.epochs=0", "reid.epochs must be from 1"),
+        ("reid.epochs=0", "reid.epochs must be a whole number from 1"),
         ("outliers.pick=best", "outliers.pick must be one of"),
-        ("features=3", "features must be a section"),
+        ("features=3", "features must be a section of keys"),
         ("train.steps", "--set needs section.key=value"),
         ("train.steps=[", "not YAML"),
     ],
@@ -96,5 +97,42 @@ def test_to_dict_and_from_dict_are_inverse(file):
 def test_the_section_reid_is_of_animals_with_bodyparts(tmp_path):
     path = tmp_path / "crops.yaml"
     path.write_text("task: crops\nsource: {format: crops, path: x}\noutput: out\nreid: {epochs: 3}")
-    with pytest.raises(ValueError, match="section reid is of task pose"):
+    with pytest.raises(ValueError, match="Section 'reid' applies only to task 'pose'; remove it"):
         experiment.load(path)
+
+
+def test_settings_left_at_their_defaults_are_not_part_of_an_outcome(file):
+    loaded = experiment.load(file, ["train.learning_rate=0.002", "features.rotation=25"])
+    for section in (loaded.train, loaded.features, loaded.predict):
+        assert outcome(section, HEAD, ANIMALS, FINETUNING, VIEWS) == {}
+
+
+def test_an_outcome_holds_what_changes_it_and_nothing_else(file):
+    words = ["steps=9", "cache_mb=9", "mode=finetune", "finetune_steps=9", "edges=9"]
+    words = [f"train.{word}" for word in (*words, "checkpoint_every=9")]
+    loaded = experiment.load(file, [*words, "features.frames=true"])
+    assert outcome(loaded.train, HEAD) == {"steps": 9, "learning_rate": 0.001}
+    assert outcome(loaded.train, ANIMALS) == {"edges": 9}
+    assert outcome(loaded.train, FINETUNING) == {"finetune_steps": 9}
+
+
+def test_changed_settings_are_checked_as_those_of_a_file(file):
+    loaded = experiment.load(file)
+    other = experiment.changed(loaded, store_="stores", train={"steps": 7})
+    assert (other.store, other.train.steps, other.train.learning_rate) == ("stores", 7, 0.001)
+    assert loaded.train.steps == 400
+    with pytest.raises(ValueError, match="train.steps must be a whole number"):
+        experiment.changed(loaded, train={"steps": "many"})
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "nan", "1e999"])
+def test_what_is_no_finite_number_is_refused(file, value):
+    for key in ("train.learning_rate", "predict.stop", "boxes.pad", "reid.hide"):
+        with pytest.raises(ValueError, match=f"{key} must be a number"):
+            experiment.load(file, [f"{key}={value}"])
+
+
+@pytest.mark.parametrize("value", ["true", "1.5", "'1'", "1e3", "null"])
+def test_a_whole_number_is_not_guessed_from_other_values(file, value):
+    with pytest.raises(ValueError, match="train.batch_size must be a whole number"):
+        experiment.load(file, [f"train.batch_size={value}"])

@@ -1,0 +1,78 @@
+"""The one reader of YAML: plain values only, no key twice, nothing that grows once spelled out."""
+
+from typing import Any
+
+import yaml
+
+from beampose.core import storage
+
+# Values of a file, counted as they would be spelled out.
+_MOST_VALUES = 1_000_000
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if (key.tag, key.value) in seen:
+                    problem = f"the key {key.value!r} is there twice"
+                    raise yaml.MarkedYAMLError(None, None, problem, key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
+def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> dict[str, Any]:
+    """The keys and values of a YAML file, unchecked.
+
+    Args:
+      what: the kind of file, as an error calls it.
+      most_bytes: that the file may have.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not YAML, no mapping, too long, too deep, or too large once spelled out.
+    """
+    file = storage.place(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"No {what} {path}.")
+    if most_bytes is not None and file.stat().st_size > most_bytes:
+        raise ValueError(f"{path} is longer than {most_bytes:,} bytes.")
+    try:
+        values = parse(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is not a YAML file: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
+    return values
+
+
+def parse(text: str | bytes) -> Any:
+    """The value a YAML text stands for.
+
+    Anchors let a kilobyte stand for gigabytes once anything walks it or prints it, so values are
+    counted as they would be spelled out.
+
+    Raises:
+      ValueError: not YAML, a key twice, too deep, or too large once spelled out.
+    """
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506  A SafeLoader.
+        if _count(value, {}) > _MOST_VALUES:
+            raise ValueError("it holds too many values once its anchors are spelled out")
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _count(value: Any, known: dict[int, int]) -> int:
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_count(one, known) for one in inner)
+    return known[id(value)]

@@ -1,0 +1,40 @@
+"""The reader of YAML files."""
+
+import pytest
+
+from beampose.core import yaml_files
+
+
+def test_yaml_that_would_fill_the_memory_is_refused(tmp_path):
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    (tmp_path / "config.yaml").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="once its anchors are spelled out"):
+        yaml_files.read(tmp_path / "config.yaml", "config", most_bytes=1_000_000)
+    for text, what in [
+        ("a: &a [*a]", "nested too deep"),
+        ("[" * 5000, "nested too deep"),
+        ("a: [", "is not a YAML file"),
+        ("!!python/object/apply:os.system [ls]", "is not a YAML file"),
+        ("- a", "must hold keys and values"),
+        ("a" * 2_000_000, "is longer than"),
+    ]:
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(ValueError, match=what):
+            yaml_files.read(tmp_path / "config.yaml", "config", most_bytes=1_000_000)
+    (tmp_path / "config.yaml").write_text("a: &x [1]\nb: *x\n")
+    found = yaml_files.read(tmp_path / "config.yaml", "config", most_bytes=1_000_000)
+    assert found == {"a": [1], "b": [1]}
+
+
+def test_a_key_that_is_there_twice_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "one.yaml"
+    file.write_text("train:\n  steps: 3\n  seed: 1\n  steps: 4\n")
+    with pytest.raises(ValueError, match=r"one.yaml is not .*'steps' is there twice[^$]*line 4"):
+        yaml_files.read(file, "config")
+
+
+def test_a_mapping_may_change_keys_of_one_that_it_takes_over(tmp_path):
+    file = tmp_path / "one.yaml"
+    file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert yaml_files.read(file, "config")["b"] == {"x": 3, "y": 2}
