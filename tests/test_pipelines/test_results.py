@@ -198,7 +198,7 @@ def test_noise_goes_and_the_walk_stays(rng):
 )
 def test_settings_that_would_do_nothing_are_refused(keys, message):
     with pytest.raises(ValueError, match=message):
-        experiment.Filter(**keys)
+        experiment.from_dict(experiment.Filter, keys)
 
 
 def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(lab, rng, capsys):
