@@ -60,9 +60,3 @@ def move(copy: Copy, keypoints: np.ndarray, height: int, width: int) -> np.ndarr
     moved = keypoints @ copy.matrix[:, :2].T + copy.matrix[:, 2]
     outside = ((moved < 0) | (moved >= np.array([width, height]))).any(axis=-1)
     return np.where(outside[..., None], np.nan, moved)
-
-
-def move_back(copy: Copy, keypoints: np.ndarray) -> np.ndarray:
-    """The inverse of `move` for keypoints that stayed inside."""
-    inverse = np.linalg.inv(copy.matrix[:, :2])
-    return (keypoints - copy.matrix[:, 2]) @ inverse.T

@@ -15,7 +15,6 @@ import pandas as pd
 from beampose.core import storage
 from beampose.formats.deeplabcut import pickle_writer, prediction_writer
 from beampose.formats.deeplabcut.project_writer import LEVELS
-from beampose.preprocess import unpickle
 from beampose.preprocess.labels import SINGLE
 
 KEY = "tracks"
@@ -116,49 +115,6 @@ def write_tracklets(
     parts = [*names.bodyparts, *names.unique]
     found["header"] = pd.MultiIndex.from_product([[names.scorer], parts, COORDS], names=_HEADER)
     _dump(stem, f"{ENDINGS[method]}.pickle", found)
-
-
-class Tracklets(NamedTuple):
-    """Content of a file of tracklets.
-
-    Attributes:
-      tracklets: id, frames (n,) and keypoints (n, bodyparts, 3) of each.
-      names: of its header.
-      single: of frames the unique bodyparts, (unique bodyparts, 3).
-    """
-
-    tracklets: list[tuple[int, np.ndarray, np.ndarray]]
-    names: Names
-    single: dict[int, np.ndarray]
-
-
-def read_tracklets(file: storage.Address) -> Tracklets:
-    """Reads `_el.pickle` and its like, of DeepLabCut or `write_tracklets`; nothing in it runs.
-
-    Raises:
-      ValueError: it holds anything else.
-    """
-    place = storage.place(file)
-    held = unpickle.loads(place.read_bytes())
-    try:
-        header = held.pop("header")
-        scene = {_number(f): np.array(v, float) for f, v in held.pop(SINGLE, {}).items()}
-        found = []
-        for number, frames in held.items():
-            values = {_number(f): np.array(v, float)[:, :3] for f, v in frames.items()}
-            when = np.array(sorted(values), int)
-            found.append((int(number), when, np.array([values[f] for f in sorted(values)])))
-        parts = list(dict.fromkeys(part for _, part, _ in header))
-        unique = len(next(iter(scene.values()))) if scene else 0
-        split = found[0][2].shape[1] if found else len(parts) - unique
-        names = Names(header[0][0], parts[:split], parts[split:])
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{place}: no tracklets of DeepLabCut ({error!r})") from None
-    return Tracklets(found, names, scene)
-
-
-def _number(frame: str) -> int:
-    return int(frame.removeprefix("frame"))
 
 
 def write_assemblies(
