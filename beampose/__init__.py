@@ -1,11 +1,140 @@
-"""Animal pose and wildlife crops: label a few frames, embed them once, train a head in a minute."""
+"""Animal pose and wildlife crops: label a few frames, embed them once, train a head in a minute.
 
+    import beampose
+
+    # DeepLabCut, SLEAP, COCO, ImageJ, folders of crops.
+    labels = beampose.load_labels("mouse-me-2026-01-01")
+    labels.keypoints  # float64 (frames, individuals, bodyparts, 2)
+
+    # A file, or the same keys as keywords.
+    experiment = beampose.Experiment("mouse.yaml")
+    experiment.features()
+    experiment.train()
+    experiment.predict("film.mp4")
+
+    # uint8 (frames, height, width, 3), RGB.
+    model = beampose.load_model("runs/mouse/model")
+    found = model.predict(frames)
+
+    # Files of beampose and of DeepLabCut.
+    found = beampose.load_predictions("filmDLC_resnet50_mouseJan1shuffle1_1000.h5")
+    found.to_pandas()
+
+Coordinates are x, then y, in pixels of the image, from its upper left corner; NaN is a point that
+is not labeled or was not found. Results show themselves as tables in a notebook. What fails raises
+ValueError, FileNotFoundError or another OSError with the sentence that the command line prints.
+Heavy libraries are imported by what needs them: TensorFlow by models, Beam by `Experiment.features`
+and `Experiment.predict`. Names that are not listed here may change.
+"""
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from beampose.core import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from beampose.preprocess.labels import Labels
+    from beampose.public.experiments import Experiment
+    from beampose.public.loaded_model import ClassScores, Model
+    from beampose.public.predictions import Predictions
+
+__all__ = [
+    "ClassScores",
+    "Experiment",
+    "Labels",
+    "Model",
+    "Predictions",
+    "__version__",
+    "load_labels",
+    "load_model",
+    "load_predictions",
+]
 
 # In a checkout `preprocess`, `trainer` and `pipelines` lie beside this folder, not in it.
 if (Path(__file__).parent.parent / "setup.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
+
+_CLASSES = {
+    "ClassScores": "beampose.public.loaded_model",
+    "Experiment": "beampose.public.experiments",
+    "Labels": "beampose.preprocess.labels",
+    "Model": "beampose.public.loaded_model",
+    "Predictions": "beampose.public.predictions",
+}
+
+
+def load_labels(
+    path: str | os.PathLike,
+    format: str | None = None,
+    *,
+    scorer: str | Sequence[str] | None = None,
+    bodyparts: Sequence[str] | None = None,
+) -> "Labels":
+    """Labeled frames or crops of any format that beampose reads.
+
+    Args:
+      path: project folder, crop folder or file, local or an address such as gs://bucket/folder.
+      format: deeplabcut, imagej, sleap, coco, crops or csv, or one that another package adds; None
+        recognizes it by what is there.
+      scorer: whose labels of a DeepLabCut project; of several scorers the mean is taken.
+      bodyparts: which bodyparts and in what order; None for the project's own.
+
+    Returns:
+      The labels. Files and rows that cannot be read are in its `problems`.
+
+    Raises:
+      FileNotFoundError: nothing is there.
+      ValueError: the source as a whole cannot be read.
+    """
+    from beampose import formats
+    from beampose.core import files
+
+    place = files.absolute(os.fspath(path))
+    if not files.exists(place):
+        raise FileNotFoundError(f"No labels at {path}.")
+    chosen = None if bodyparts is None else list(bodyparts)
+    return formats.read(format or formats.guess(place), place, scorer=scorer, bodyparts=chosen)
+
+
+def load_predictions(path: str | os.PathLike) -> "Predictions":
+    """Predictions of a video, of beampose or of DeepLabCut.
+
+    Args:
+      path: an h5 or csv in DeepLabCut's layout, of one animal or of tracks of several, filtered or
+        not; or the `_individuals.hdf5` of several animals before they are tracked.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: another layout; the text names the file.
+    """
+    from beampose.public import predictions
+
+    return predictions.read(os.fspath(path))
+
+
+def load_model(folder: str | os.PathLike) -> "Model":
+    """A trained model, ready to predict frames.
+
+    Args:
+      folder: the folder `model` in the output of an experiment, local or an address.
+
+    Raises:
+      FileNotFoundError: there is no model, or its training was not finished.
+      ValueError: a file of the model is damaged.
+    """
+    from beampose.public.loaded_model import Model
+
+    return Model(os.fspath(folder))
+
+
+def __getattr__(name: str) -> object:
+    if name not in _CLASSES:
+        raise AttributeError(f"module 'beampose' has no attribute {name!r}")
+    return getattr(import_module(_CLASSES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from beampose.core import __version__
-from beampose.pipelines import verbs
+from beampose.pipelines import causes, verbs
 from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
 
@@ -108,11 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if arguments.debug:
             raise
-        print(
-            f"error: {verb.name} needs the package {error.name!r}. Install everything beampose "
-            "needs with: pip install 'beampose[all]'",
-            file=sys.stderr,
-        )
+        print(f"error: {causes.missing_package(verb.name, error)}", file=sys.stderr)
         return 2
     except Exception as error:
         if arguments.debug:
@@ -133,12 +129,10 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 
 def _cause(error: BaseException) -> str:
-    """Returns the message of an error without the traceback that Beam folds into it."""
-    from beampose.core import files
-
-    text = files.why(error).strip() or type(error).__name__
+    """Returns the message of an error; of one that nobody foresaw also its type."""
+    text = causes.sentence(error)
     if isinstance(error, (OSError, ValueError)):
-        return text.split(" [while running")[0]
+        return text
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
 
 

@@ -2,11 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from beampose.preprocess.cut import Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ERROR = "error"
 WARNING = "warning"
@@ -67,7 +70,7 @@ class LabeledCrop:
     split: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Labels:
     """Everything a reader found, and everything it could not use.
 
@@ -93,6 +96,79 @@ class Labels:
     classes: tuple[str, ...] = ()
     rule: Rule | None = None
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def keypoints(self) -> np.ndarray:
+        """float64 (frames, individuals, bodyparts, 2), x then y in pixels, NaN = not labeled.
+
+        Raises:
+          ValueError: these are labels of crops.
+        """
+        frames = [item for item in self.items if isinstance(item, LabeledFrame)]
+        if self.classes or len(frames) < len(self.items):
+            raise ValueError("Labels of crops are classes; they have no keypoints.")
+        empty = np.empty((0, len(self.individuals), len(self.bodyparts), 2))
+        return np.concatenate([empty, *(frame.keypoints[None] for frame in frames)])
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The labels as a table, a row an image, which is named as in the label file.
+
+        Returns:
+          Of frames the table as DeepLabCut has it: the levels of its columns are scorer,
+          individuals (if there are several), bodyparts and coords: x, y. Of crops the columns
+          label, split, video and image.
+        """
+        import pandas as pd
+
+        names = [item.name for item in self.items]
+        crops = [item for item in self.items if isinstance(item, LabeledCrop)]
+        if crops:
+            rows = [(self.classes[c.label], c.split, c.video, c.image) for c in crops]
+            columns = pd.Index(["label", "split", "video", "image"])
+            return pd.DataFrame(rows, index=names, columns=columns)
+        several = len(self.individuals) > 1
+        places = [
+            (i, b)
+            for i, individual in enumerate(self.individuals)
+            for b, bodypart in enumerate(self.bodyparts)
+            if (bodypart in self.unique_bodyparts) == (individual == SINGLE)
+        ]
+        tuples = [
+            (self.scorer, *([self.individuals[i]] if several else []), self.bodyparts[b], coord)
+            for i, b in places
+            for coord in ("x", "y")
+        ]
+        levels = ["scorer", *(["individuals"] if several else []), "bodyparts", "coords"]
+        chosen = self.keypoints[:, [i for i, _ in places], [b for _, b in places]]
+        return pd.DataFrame(
+            chosen.reshape(len(names), -1),
+            index=names,
+            columns=pd.MultiIndex.from_tuples(tuples, names=levels),
+        )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        # Labels of nothing are labels, with their problems.
+        return True
+
+    def __repr__(self) -> str:
+        problems = f", {len(self.problems)} problems" if self.problems else ""
+        if self.classes:
+            return f"<Labels: {len(self)} crops of {', '.join(self.classes)}{problems}>"
+        several = f"{len(self.individuals)} individuals, " if len(self.individuals) > 1 else ""
+        videos = len({item.video for item in self.items})
+        return (
+            f"<Labels: {len(self)} frames of {videos} videos, {several}{len(self.bodyparts)} "
+            f"bodyparts ({', '.join(self.bodyparts)}), scorer {self.scorer or '-'}{problems}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        table = self.to_pandas().head().to_html(float_format="%.1f") if self.items else ""
+        return f"{table}<pre>{escape(repr(self))}</pre>"
 
 
 def choose_bodyparts(labels: Labels, bodyparts: Sequence[str], file: str) -> Labels:

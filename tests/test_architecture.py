@@ -24,6 +24,7 @@ PARTS = {
     "formats": {"core", "preprocess"},
     "trainer": {"core"},
     "pipelines": {"core", "preprocess", "formats", "trainer"},
+    "public": {"core", "preprocess", "formats", "trainer", "pipelines"},
 }
 # Each folder of pipelines, or module that stands directly there, and the others it may import.
 GROUND = {"beam_options", "beam_runner", "inputs", "manifest", "outcome", "search_spec"}
@@ -34,6 +35,7 @@ PREDICT = {"predict", *FILMS}
 REPORT = {"report", *FILMS}
 PIPELINES = {
     "beam_runner": set(),
+    "causes": set(),
     "beam_options": {"beam_runner"},
     "inputs": set(),
     "manifest": set(),
@@ -50,7 +52,7 @@ PIPELINES = {
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
     "outcomes": {"outcome", *PREDICT, *REPORT, "features"},
     "verbs": {*GROUND, *PREDICT, *REPORT, "curation", "features", "planning", "cloud", "outcomes"},
-    "cli": {"verbs"},
+    "cli": {"causes", "verbs"},
 }
 # A program of its own, which calls the command line as a shell would.
 PROGRAMS = {"beampose.pipelines.cloud.flex_template"}

@@ -92,7 +92,7 @@ def read(
 
 
 def guess(path: str) -> str:
-    """The format of labels for poses, by what lies at a path."""
+    """The format of labels, by what lies at a path."""
     for name in (*_OWN, *format_names.added()):
         try:
             found = find(name)

@@ -103,4 +103,9 @@ def _ordered(labels: set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: (label != "positive", label)))
 
 
-FORMAT = LabelFormat(name="crops", read=read, task="crops")
+def _recognizes(path: str) -> bool:
+    known = {*SPLITS, *CLASSES}
+    return files.is_folder(path) and any(files.name(f).lower() in known for f in _folders(path))
+
+
+FORMAT = LabelFormat(name="crops", read=read, task="crops", recognizes=_recognizes)

@@ -124,4 +124,6 @@ def _declared(file: str, uri: str) -> str | None:
     return TEST if "testing" in folders else None
 
 
-FORMAT = LabelFormat(name="csv", read=read, task="crops")
+FORMAT = LabelFormat(
+    name="csv", read=read, task="crops", recognizes=lambda path: files.suffix(path) == ".csv"
+)

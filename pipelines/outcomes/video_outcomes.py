@@ -1,7 +1,9 @@
 """Results of videos: films, tracks, filtered predictions, plots."""
 
+import base64
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from beampose.core.settings.experiment import Config
@@ -28,6 +30,12 @@ class Written(OfVideos):
         yield from failed(self.failures)
         if self.last:
             yield self.last
+
+    def _repr_html_(self) -> str:
+        pictures = [Path(file) for file in self.files if file.endswith(".png")]
+        data = [base64.b64encode(one.read_bytes()).decode() for one in pictures if one.is_file()]
+        tags = [f'<img src="data:image/png;base64,{one}" style="max-width: 48%">' for one in data]
+        return "".join(tags) + super()._repr_html_()
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -40,6 +40,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
     labels = formats.read(
         arguments.format or formats.guess(path),
         path,
+        task="pose",
         scorer=arguments.labels_by,
         bodyparts=arguments.bodyparts,
         combine=arguments.combine,

@@ -169,9 +169,18 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
     for override in overrides:
         _apply(values, override)
     try:
-        return from_dict(Config, with_absolute_paths(values, path))
+        return from_values(values, path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def from_values(values: dict[str, Any], path: storage.Address) -> Config:
+    """The experiment of plain values, as they would stand in a file at `path`.
+
+    Raises:
+      ValueError: an unknown key, or a value of the wrong type or out of range.
+    """
+    return from_dict(Config, with_absolute_paths(values, path))
 
 
 def with_absolute_paths(values: dict[str, Any], path: storage.Address) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What `import beampose` offers; everything below it may change."""

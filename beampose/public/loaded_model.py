@@ -1,0 +1,188 @@
+"""A trained model, asked with NumPy arrays."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from beampose.core import storage, task_kinds
+from beampose.public.predictions import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, match_args=False)
+class ClassScores:
+    """Classes of crops.
+
+    Attributes:
+      scores: float32 (crops, classes), each row adds up to 1.
+      classes: names of the columns, the positive class first.
+    """
+
+    scores: np.ndarray
+    classes: tuple[str, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class of each crop."""
+        return [self.classes[i] for i in self.scores.argmax(axis=1)]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row a crop, a column a class."""
+        import pandas as pd
+
+        return pd.DataFrame(self.scores, columns=pd.Index(self.classes))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.scores.argmax(axis=1), minlength=len(self.classes))
+        found = ", ".join(f"{n} {name}" for n, name in zip(counts, self.classes, strict=True))
+        return f"<ClassScores: {len(self)} crops, {found}>"
+
+    def _repr_html_(self) -> str:
+        return f"{self.to_pandas().head().to_html()}<pre>{escape(repr(self))}</pre>"
+
+
+class Model:
+    """A trained model. Needs TensorFlow, and neither Beam nor a cloud client.
+
+    Attributes:
+      folder: of the model.
+      task: pose or crops.
+      bodyparts: that it finds; none of a crop model.
+      individuals: names of the animals it tells apart, or of the rows it assembles.
+      classes: of crops, the positive class first; none of a pose model.
+      scorer: as in the names of files of predictions.
+      frame_size: height and width of the frames that it learned from, in pixels.
+    """
+
+    def __init__(self, folder: str):
+        """Loads the model of a folder.
+
+        Raises:
+          FileNotFoundError: there is none, or its training was not finished.
+          ValueError: a file is damaged.
+        """
+        from beampose.trainer import assemble
+        from beampose.trainer.frame_predictor import FramePredictor
+
+        info = storage.require(folder, "train")
+        self.folder = folder
+        self.task: str = info["task"]
+        self.bodyparts: tuple[str, ...] = tuple(info["bodyparts"])
+        self.individuals: tuple[str, ...] = tuple(info["individuals"])
+        self.classes: tuple[str, ...] = tuple(info["classes"])
+        self.scorer: str = info["dlc_scorer"]
+        self.frame_size: tuple[int, int] = tuple(info["frame_size"])  # pyright: ignore[reportAttributeAccessIssue]
+        self._kind = task_kinds.of_info(info)
+        self._rules = assemble.rules(info) if self._kind.several else None
+        self._loaded = FramePredictor(folder)
+
+    def predict(
+        self, frames: np.ndarray | Sequence[np.ndarray], *, batch_size: int = 8
+    ) -> Predictions | ClassScores:
+        """Predicts frames, or classifies crops.
+
+        Args:
+          frames: uint8 (frames, height, width, 3), RGB; or a list of images (height, width, 3),
+            also of several sizes.
+          batch_size: images that the network sees together; more take more memory.
+
+        Returns:
+          Of a pose model `Predictions`, numbered from 0, in pixels of each image; of several
+          animals each frame is assembled by itself, and nobody is tracked. Of a crop model
+          `ClassScores`.
+
+        Raises:
+          ValueError: an image of another type or shape, or a batch of less than one.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+        images = [_checked(i, image) for i, image in enumerate(frames)]
+        read = {"pose": self._keypoints, "animals": self._animals, "crops": _scores}
+        found = [read[self._kind.name](outputs) for outputs in self._outputs(images, batch_size)]
+        if not self._kind.points:
+            empty = np.empty((0, len(self.classes)), np.float32)
+            return ClassScores(np.concatenate([empty, *found]), self.classes)
+        empty = np.empty((0, len(self.individuals), len(self.bodyparts), 3))
+        values = np.concatenate([empty, *found])
+        return Predictions(
+            keypoints=values[..., :2],
+            likelihood=values[..., 2],
+            frames=np.arange(len(images)),
+            individuals=self.individuals,
+            bodyparts=self.bodyparts,
+            scorer=self.scorer,
+            several=self._kind.several,
+            unique_bodyparts=self._unique,
+        )
+
+    @property
+    def _unique(self) -> tuple[str, ...]:
+        unique = self._rules.unique if self._rules else ()
+        return tuple(self.bodyparts[i] for i in unique)
+
+    def _outputs(
+        self, images: list[np.ndarray], batch_size: int
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Of neighbours of one size together."""
+        from beampose.trainer import frame_predictor
+
+        start = 0
+        for i in range(1, len(images) + 1):
+            full = i == len(images) or i - start == batch_size
+            if full or images[i].shape != images[start].shape:
+                yield frame_predictor.outputs(self._loaded, images[start:i], batch_size)
+                start = i
+
+    def _keypoints(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.concatenate([outputs["keypoints"], outputs["likelihood"][..., None]], axis=-1)
+
+    def _animals(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        from beampose.trainer import assemble
+
+        assert self._rules is not None
+        count = len(outputs["likelihood"])
+        each = ({name: value[i] for name, value in outputs.items()} for i in range(count))
+        return np.stack([assemble.assemble(one, self._rules) for one in each])
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.bodyparts or self.classes)
+        animals = f" of {len(self.individuals)} individuals" if self._kind.several else ""
+        return f"<Model for {self.task}{animals}: {names}. {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "task": self.task,
+            "bodyparts": ", ".join(self.bodyparts),
+            "individuals": ", ".join(self.individuals),
+            "classes": ", ".join(self.classes),
+            "learned from frames of": "{}x{} px".format(*self.frame_size[::-1]),
+            "folder": self.folder,
+        }
+        cells = "".join(
+            f"<tr><th>{name}</th><td>{escape(value)}</td></tr>"
+            for name, value in rows.items()
+            if value
+        )
+        return f"<table>{cells}</table>"
+
+
+def _scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    return outputs["scores"]
+
+
+def _checked(number: int, image: np.ndarray) -> np.ndarray:
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
+        raise ValueError(
+            f"frames must be uint8 (frames, height, width, 3), RGB, or a list of such images. "
+            f"Received: image {number} is {pixels.dtype} {pixels.shape}."
+        )
+    return pixels

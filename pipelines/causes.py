@@ -1,0 +1,38 @@
+"""What went wrong, in the sentences of the command line."""
+
+import contextlib
+from collections.abc import Iterator
+
+from beampose.core import files
+
+# Beam folds the name of its step into messages.
+_STEP = " [while running"
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, without the traceback that Beam folds into messages."""
+    return (files.why(error).strip() or type(error).__name__).split(_STEP)[0]
+
+
+def missing_package(step: str, error: ModuleNotFoundError) -> str:
+    """What to install for a step."""
+    return (
+        f"{step} needs the package {error.name!r}. Install everything beampose needs with: "
+        "pip install 'beampose[all]'"
+    )
+
+
+@contextlib.contextmanager
+def plainly(step: str) -> Iterator[None]:
+    """Raises errors of the block with the sentence that the command line prints for them."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(missing_package(step, error), name=error.name) from error
+    except (OSError, ValueError) as error:
+        said = sentence(error)
+        if said == str(error):
+            raise
+        known = (FileNotFoundError, PermissionError, OSError)
+        kind = next((kind for kind in known if isinstance(error, kind)), ValueError)
+        raise kind(said) from error
