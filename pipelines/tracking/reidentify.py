@@ -13,7 +13,7 @@ from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.individuals_file import Individuals
 from beampose.formats.sleap import slp_writer
-from beampose.pipelines.tracking import appearance, track_videos, triplets
+from beampose.pipelines.tracking import appearance, held_out, track_videos, triplets
 from beampose.pipelines.tracking.appearance import Calibration
 from beampose.pipelines.tracking.track_videos import Detections, Video
 from beampose.pipelines.tracking.tracklets import Tracklet
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
     video: Video
     found: Detections
-    split: triplets.Split
+    split: held_out.Split
     described_by: list[str]
 
 
@@ -102,7 +102,7 @@ def _seen(config: Config, video: Video, progress: Callable[..., Iterable]) -> Se
             config, held, progress(held.each("keypoints"), held.pieces, video.name)
         )
         by = held.described_by
-    return Seen(video, found, triplets.split(found.pieces, config.reid.test, config.reid.seed), by)
+    return Seen(video, found, held_out.split(found.pieces, config.reid.test, config.reid.seed), by)
 
 
 def _comparable(one: Seen, others: Sequence[Seen]) -> Seen:

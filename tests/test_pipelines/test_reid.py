@@ -9,7 +9,14 @@ import pytest
 
 from beampose.core import storage
 from beampose.core.settings.animal_settings import Reid
-from beampose.pipelines.tracking import appearance, identity_metrics, stitch, tracklets, triplets
+from beampose.pipelines.tracking import (
+    appearance,
+    held_out,
+    identity_metrics,
+    stitch,
+    tracklets,
+    triplets,
+)
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import reid_network, reid_training, scaling
 
@@ -73,7 +80,7 @@ def other():
 
 @pytest.fixture(scope="module")
 def split(other):
-    return triplets.split(other.tracklets, 0.2, 0)
+    return held_out.split(other.tracklets, 0.2, 0)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +99,7 @@ def test_animals_that_differ_are_told_apart_in_tracklets_nobody_learned_from(tra
 
 def test_of_animals_that_look_the_same_held_out_accuracy_is_chance():
     same = film(0.0, visits=12)
-    split = triplets.split(same.tracklets, 0.3, 0)
+    split = held_out.split(same.tracklets, 0.3, 0)
     settings = Reid(triplets=200, epochs=2, dims=16)
     made = reid_training.train(
         same.examples(split.train, 200), same.examples(split.test, 300), settings

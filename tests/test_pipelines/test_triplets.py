@@ -4,7 +4,7 @@ import herd
 import numpy as np
 import pytest
 
-from beampose.pipelines.tracking import tracklets, triplets
+from beampose.pipelines.tracking import held_out, tracklets, triplets
 from beampose.pipelines.tracking.tracklets import Tracklet
 
 NAN = np.nan
@@ -132,7 +132,7 @@ def test_tracklets_of_a_file_are_refused(rng):
 def test_no_tracklet_is_on_both_sides_and_both_give_triplets(seed, rng):
     # One animal is never lost, which ties others to it.
     _, found = tracked(rng, animals=5, frames=400, animals_lost=0.05)
-    made = triplets.split(found, 0.2, seed)
+    made = held_out.split(found, 0.2, seed)
     assert made.by == "tracklets" and not made.reason
     assert not {one.id for one in made.train} & {one.id for one in made.test}
     assert len(made.train) + len(made.test) == len(found)
@@ -140,13 +140,13 @@ def test_no_tracklet_is_on_both_sides_and_both_give_triplets(seed, rng):
     assert 0.05 < share < 0.4
     for side in made[:2]:
         assert len(triplets.mine(side, 50, rng).anchor) == 50
-    again = triplets.split(found, 0.2, seed)
+    again = held_out.split(found, 0.2, seed)
     assert [one.id for one in again.test] == [one.id for one in made.test]
 
 
 def test_of_animals_never_lost_a_stretch_of_time_is_held_out(rng):
     found = [stay(0, range(100), 0, 0), stay(1, range(100), 100, 1)]
-    made = triplets.split(found, 0.2, 0)
+    made = held_out.split(found, 0.2, 0)
     assert made.by == "time" and "frames" in made.reason
     train, test = ({int(f) for one in side for f in one.frames} for side in made[:2])
     assert 18 <= len(test) <= 22 and min(abs(a - b) for a in train for b in test) > 2
@@ -157,11 +157,11 @@ def test_of_animals_never_lost_a_stretch_of_time_is_held_out(rng):
     "found", [[], [stay(0, range(9), 0, 0)], [stay(0, [1], 0, 0), stay(1, [1], 100, 1)]]
 )
 def test_where_nothing_can_be_held_out_it_is_said(found):
-    made = triplets.split(found, 0.2, 0)
+    made = held_out.split(found, 0.2, 0)
     assert made.by == "nothing" and made.reason and len(made.train) == len(found)
 
 
 def test_a_share_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"from 0 to 0\.5"):
-        triplets.split([], 0.9, 0)
-    assert triplets.split([], 0.0, 0).by == "nothing"
+        held_out.split([], 0.9, 0)
+    assert held_out.split([], 0.0, 0).by == "nothing"
