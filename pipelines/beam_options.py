@@ -34,7 +34,7 @@ def parse(words: Sequence[str]) -> PipelineOptions:
     """Options of a run; without `--runner` everything happens in this process.
 
     Raises:
-      ValueError: an option Beam does not know. Beam itself would only warn and go on.
+      ValueError: an option Beam does not know. Beam itself would only warn and continue.
     """
     options = PipelineOptions(list(words))
     known = options.get_all_options()

@@ -69,7 +69,7 @@ def _plain(error: Exception) -> Exception:
     if isinstance(inner, OSError) and inner.errno == errno.ENOSPC:
         return OSError(
             f"No space left on device: {inner.filename}. What is finished is kept: free some "
-            "space, and the same command goes on where it stopped."
+            "space, and run the same command again to continue."
         )
     return inner if isinstance(inner, OSError) else error
 

@@ -40,8 +40,8 @@ class Sample(NamedTuple):
     """Sampling of a video's frames.
 
     Attributes:
-      every: one of so many.
-      fps: so many a second at most, nearest in time; 0 = all.
+      every: analyse one frame of this many.
+      fps: at most this many frames per second, nearest in time; 0 = all.
       start, stop: seconds from the beginning; None = to the end.
     """
 
@@ -112,7 +112,7 @@ def index(path: str) -> Video:
 
 
 def read(paths: Sequence[str]) -> Manifest:
-    """Indexes videos; a broken one is a failure and the others go on."""
+    """Indexes videos; a broken one is a failure and the others continue."""
     good, failures = [], []
     for name, path in named(paths):
         try:
@@ -145,7 +145,7 @@ def stretches(
 
     Args:
       frames: numbers in order, at least one.
-      lead: so many of them ahead of a range are decoded for it too.
+      lead: number of frames ahead of a range that are decoded for it too.
     """
     # A range covers `chunk` frames of the video, whichever of them are analysed.
     step = max((frames[-1] - frames[0]) // max(len(frames) - 1, 1), 1)

@@ -25,11 +25,11 @@ class Outcome:
         return True
 
     def lines(self) -> Iterator[str]:
-        """What the command line prints."""
+        """Lines that the command line prints."""
         raise NotImplementedError
 
     def tables(self) -> Iterator[Rows]:
-        """What a notebook shows above the last line."""
+        """Tables that a notebook shows above the last line."""
         return iter(())
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class OfVideos(Outcome):
-    """What came of videos.
+    """Outcome for videos.
 
     Attributes:
       failures: (path, reason) of the videos that could not be used.

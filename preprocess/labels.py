@@ -172,7 +172,7 @@ class Labels:
 
 
 def choose_bodyparts(labels: Labels, bodyparts: Sequence[str], file: str) -> Labels:
-    """The labels of some bodyparts, in the order asked for; one nobody labeled is a problem.
+    """The labels of some bodyparts, in the order asked for; one without labels is a problem.
 
     Raises:
       ValueError: none of them is there.

@@ -23,7 +23,7 @@ class Motion(NamedTuple):
       background_ratio: share of the mixture that counts as background.
       roi: x1, x2, y1, y2 in pixels, the part of the frame that is analysed; None = all.
       min_size: a box's smallest area as a share of the frame's.
-      merge: boxes less than so many pixels apart become one.
+      merge: boxes closer than this many pixels become one.
       opening: side of the ellipse that removes specks; 0 = none.
       min_area: pixels a contour has at least.
       burn_in: frames that are only learned from, all alike, before boxes count.

@@ -40,7 +40,7 @@ def draw(ranges: Ranges, seed: str, height: int, width: int) -> Copy:
 
 
 def apply(copy: Copy, pixels: np.ndarray) -> np.ndarray:
-    """The changed image, uint8 (height, width, 3), of the same size; edge pixels go on outside."""
+    """The changed image, uint8 (height, width, 3), of the same size; edge pixels are repeated."""
     height, width = pixels.shape[:2]
     # OpenCV counts from pixel centres, keypoints from the corner of the first pixel.
     half = np.full(2, 0.5)

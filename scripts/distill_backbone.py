@@ -9,7 +9,7 @@ Every image and `--frames` frames of every video below the folders are used, no 
 random scales, turned, flipped and recoloured, go through both networks; the student's maps at
 strides 4, 8, 16 and 32, through a linear layer each, shall equal the teacher's, normalised by
 channel. The result takes its place with `features: {backbone: resnet_compact, weights:
-weights.npz}`. A killed run goes on with the same command. On a machine with a GPU and ImageNet,
+weights.npz}`. A killed run continues with the same command. On a machine with a GPU and ImageNet,
 `--teacher resnet50 --images ILSVRC2012/train --steps 500000 --batch 256 --size 224` makes a better
 one.
 """

@@ -38,7 +38,7 @@ class Rules(NamedTuple):
       reach: (bodyparts, bodyparts) source pixels, infinite where it is not known.
       min_likelihood: of a peak.
       min_parts: an animal of fewer bodyparts is none.
-      identity: whether the model says who is who.
+      identity: True if the model knows identities.
     """
 
     individuals: tuple[str, ...]
@@ -115,7 +115,7 @@ def assemble(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:
 
     Returns:
       float64 (individuals, bodyparts, 3): x, y in source pixels, likelihood; NaN where missing. The
-      rows are the named individuals if the model knows who is who, else from the surest down;
+      rows are the named individuals if the model knows identities, else from the most certain down;
       unique bodyparts stand in the last row alone.
     """
     return gather(outputs, choose(outputs, found))

@@ -9,7 +9,7 @@ from beampose.trainer.assemble import Rules
 
 # Pairs of peaks of one animal, and of two, that an edge needs before its weight is set.
 ENOUGH = 10
-# Of labeled animals so many have at least twice as many bodyparts as an animal must have.
+# Share of labeled animals that have at least twice the bodyparts an animal must have.
 COMMON = 0.95
 
 

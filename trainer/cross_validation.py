@@ -22,14 +22,14 @@ LEVEL = 0.9
 def cross_validate(
     config: Config, dataset: Dataset, *, folds: int, by_video: bool, work: str
 ) -> CrossValidation:
-    """Trains a head a fold; nothing is embedded.
+    """Trains one head for each fold; nothing is embedded.
 
     All heads take the settings of the config and their last step: nothing is chosen by the images
     that judge. An augmented copy is on the side of its image.
 
     Args:
       folds: their number; with `by_video` each video is one and this is not used.
-      work: folder for checkpoints: a killed run goes on with the fold it was in.
+      work: folder for checkpoints: a killed run continues with the fold it was in.
 
     Raises:
       ValueError: fewer images or videos than folds.

@@ -1,4 +1,4 @@
-"""Reads stored records by key: an index a shard, one seek a record, nothing held in memory."""
+"""Reads stored records by key: one index per shard, one seek per record, nothing held in memory."""
 
 import json
 from collections.abc import Callable, Iterable

@@ -184,7 +184,7 @@ def finetune(
 ) -> training.Result:
     """Goes on from a head trained on stored features, with the backbone unfrozen.
 
-    Runs on all GPUs of this machine, on one, or on the CPU. The same command again goes on from
+    Runs on all GPUs of this machine, on one, or on the CPU. The same command again continues from
     the last checkpoint. Weights that are worse on the held-out images than those of the start are
     not kept.
 

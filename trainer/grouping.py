@@ -46,7 +46,7 @@ class Animals:
                 break
 
     def _order(self, likelihood: np.ndarray) -> list[int]:
-        """Bodyparts with peaks: first the surest, then what has most links to those before."""
+        """Bodyparts with peaks: the most certain first, then by links to earlier ones."""
         left = [part for part, peaks in enumerate(self._of) if len(peaks)]
         total = np.array([likelihood[peaks].sum() for peaks in self._of])
         joined = np.zeros(len(self._of))

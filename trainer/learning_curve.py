@@ -29,7 +29,7 @@ def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -
 
     Args:
       sizes: how many subsets: all images, half of them, a quarter, …
-      work: folder for checkpoints: a killed run goes on with the head it was in.
+      work: folder for checkpoints: a killed run continues with the head it was in.
 
     Raises:
       ValueError: the experiment finetunes, holds out nothing, or has too few images for a curve.
@@ -108,7 +108,7 @@ def _check(config: Config, dataset: Dataset, sizes: int) -> None:
     if not dataset.of("test"):
         raise ValueError(
             "A learning curve needs held-out images, and none is held out: raise split.test and "
-            "run `beampose features` again, which embeds nothing anew."
+            "run `beampose features` again, which embeds nothing again."
         )
     least = _least(order)
     if len(subset_sizes(len(order), sizes, least)) < 2:

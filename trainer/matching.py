@@ -33,7 +33,7 @@ def match(truth: np.ndarray, predicted: np.ndarray, animals: int) -> np.ndarray:
     Args:
       truth: (frames, individuals, bodyparts, 2), source pixels, NaN = not labeled.
       predicted: (frames, individuals, bodyparts, 3), NaN = not found.
-      animals: the first so many individuals are matched; the others stay in their rows.
+      animals: number of individuals to match, from the first; the others stay in their rows.
     """
     sizes = np.sqrt(areas(truth[:, :animals]))
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
@@ -144,7 +144,7 @@ def average_precision(
 ) -> tuple[float | None, float | None]:
     """mAP and mAR; None where no animal can be judged.
 
-    In each frame predictions take, the surest first, the label they resemble most and that is still
+    In each frame predictions take, the most certain first, the label they resemble most that is
     free. One that is left over is wrong, unless it too has fewer than `MIN_LABELED` points. The
     sureness of an animal is the mean likelihood of its bodyparts, 0 for those not found.
 
@@ -185,7 +185,7 @@ def _hits(similarity: np.ndarray) -> np.ndarray:
 
 
 def _precision_and_recall(right: np.ndarray, total: int) -> tuple[float, float]:
-    """Mean precision at all recalls and the last recall, of predictions from the surest down."""
+    """Mean precision at all recalls, and the last recall, the most certain predictions first."""
     if not len(right):
         return 0.0, 0.0
     true = np.cumsum(right)

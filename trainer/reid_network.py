@@ -144,7 +144,7 @@ def embed(model: keras.Model, vectors: np.ndarray, present: np.ndarray) -> np.nd
     some = np.flatnonzero(there.any(axis=1))
     for start in range(0, len(some), _AT_ONCE):
         rows = some[start : start + _AT_ONCE]
-        # Batches of one size: another would be traced anew.
+        # Batches of one size: another would be traced again.
         full = np.concatenate([rows, np.repeat(rows[:1], _AT_ONCE - len(rows))])
         given = [clean(vectors[full], there[full]), there[full]]
         found[rows] = np.asarray(model.predict_on_batch(given))[: len(rows)]

@@ -32,7 +32,7 @@ def usable(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def of(vectors: np.ndarray, present: np.ndarray) -> Scaling:
-    """Of each bodypart by itself: what all animals' noses have in common tells nobody apart.
+    """Of each bodypart by itself: what all animals' noses have in common tells no animals apart.
 
     Args:
       vectors: (n, bodyparts, dims); present: (n, bodyparts).

@@ -64,7 +64,7 @@ def run(
     """Trains every combination, best first. A failed one has no score and stands last.
 
     Args:
-      work: folder for checkpoints; a killed sweep goes on where it was.
+      work: folder for checkpoints; a killed sweep continues where it was.
       count: folds of a cross validation that scores each; 0 takes the test split.
     """
     kind = task_table.kind(trials[0][1], dataset)

@@ -310,7 +310,7 @@ def _info(
     return {
         "made_by": f"beampose {__version__} train",
         **{name: dataset.info[name] for name in names},
-        # The steps of a finetuning are counted anew: its name must be another.
+        # The steps of finetuning are counted from 0 again, so it needs another name.
         "dlc_scorer": scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
         "frame_size": _frame_size(dataset),
         "crop_rule": dataset.info.get("crop_rule"),

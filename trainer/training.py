@@ -207,7 +207,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     judge_start: bool = False,
 ) -> Result:
-    """The loop: goes on from the run's checkpoint, evaluates, saves, keeps the best weights.
+    """The loop: continues from the run's checkpoint, evaluates, saves, keeps the best weights.
 
     Args:
       batches: those from a step on; what a step sees must depend on its number alone.

@@ -89,7 +89,7 @@ def look(frame: tf.Tensor, sampling: tf.Tensor, gain: tf.Tensor, side: int) -> t
       side: of the square window.
 
     Returns:
-      float32 (side, side, 3), 0 to 255; outside the frame its edge goes on.
+      float32 (side, side, 3), 0 to 255; outside the frame its edge is repeated.
     """
     found = tf.raw_ops.ImageProjectiveTransformV3(
         images=frame[None],

@@ -13,7 +13,7 @@ def configure() -> None:
     for name, value in SKIP_BUCKET_KIND.items():
         os.environ.setdefault(name, value)
     # Other processes write too, so listings are never from memory. The credentials are Google's
-    # defaults: gcsfs itself would go on to ask servers that a laptop cannot reach.
+    # defaults: gcsfs itself would then ask servers that a laptop cannot reach.
     token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
     for protocol in ("gs", "gcs"):
         known = fsspec.config.conf.setdefault(protocol, {})

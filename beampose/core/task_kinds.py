@@ -1,4 +1,4 @@
-"""The table of tasks: what is known of each without TensorFlow, so that nobody asks for its name.
+"""The table of tasks: facts about each, without TensorFlow, so that no code asks for a task's name.
 
 What a task does stands in tables of the same names: `beampose.trainer.tasks`,
 `beampose.pipelines.predict.predictors`.
@@ -134,7 +134,7 @@ def of_info(info: Mapping[str, Any]) -> TaskKind:
 
 
 def of_names(task: str, individuals: int) -> TaskKind:
-    """The kind of labels with so many names of individuals."""
+    """The kind of labels with this number of names of individuals."""
     kind = of_setting(task)
     several = kind.points and individuals > 1
     return next(one for one in KINDS if (one.setting, one.several) == (task, several))

@@ -20,7 +20,7 @@ _OWN = {
     "crops": "beampose.formats.crop_folders:FORMAT",
     "csv": "beampose.formats.crop_lists:FORMAT",
 }
-# Whatever nobody recognizes.
+# Format of labels that no other format recognizes.
 _OTHERWISE = "imagej"
 
 

@@ -17,7 +17,7 @@ HEADER = ("frame", "clock", "x", "y", "h", "w", "label", "score")
 
 
 def write(folder: storage.Address, found: Detections, fps: float) -> None:
-    """Writes annotations.csv: a row a detection, height before width as DeepMeerkat has it."""
+    """Writes annotations.csv: one row per detection, height before width as DeepMeerkat has it."""
     tops = found.scores.max(axis=1, initial=0)
     with _table(folder, ANNOTATIONS) as rows:
         rows.writerow(HEADER)

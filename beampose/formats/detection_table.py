@@ -77,7 +77,7 @@ def of_arrays(arrays: dict[str, np.ndarray], classes: Sequence[str]) -> Detectio
 
 
 def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> None:
-    """Writes a Parquet file, a row a box, whole or not at all.
+    """Writes a Parquet file with a row for each box, completely or not at all.
 
     Args:
       about: text by name, kept beside the columns.

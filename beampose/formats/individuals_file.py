@@ -30,7 +30,7 @@ class Head(NamedTuple):
       individuals: names of rows, without `single`.
       bodyparts: of the animals.
       unique: bodyparts of the scene.
-      identity: whether the model says who is who: rows are then always the same individuals.
+      identity: True if the model knows identities: rows are then always the same individuals.
       model_digest: of the SavedModel.
       frames: how many the video has.
       fps, height, width: of the video.

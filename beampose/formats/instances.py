@@ -13,7 +13,7 @@ _PIECES = 2
 
 
 class Instance(NamedTuple):
-    """An animal in one frame: its track, or "" if nobody said, and (bodyparts, 2) x, y."""
+    """An animal in one frame: its track, or "" if unknown, and (bodyparts, 2) x, y."""
 
     track: str
     keypoints: np.ndarray

@@ -1,4 +1,4 @@
-"""What a label format is to the rest: how it is read, known by its files, and written."""
+"""Contract of a label format: reading it, recognizing its files, and writing it."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from beampose.preprocess.labels import Labels, Problem
 
 
 class Exported(NamedTuple):
-    """What writing left: labeled images, files that changed, problems, and a remark."""
+    """Result of writing: labeled images, files that changed, problems, and a remark."""
 
     images: int
     changed: int

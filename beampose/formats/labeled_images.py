@@ -64,7 +64,7 @@ def copy(
 
 
 def refuse_none(copied: Copied, labeled: int) -> None:
-    """Raises ValueError if none of so many labeled images could be read; the text says why."""
+    """Raises ValueError if no labeled image could be read; the text says why."""
     if not copied.pictures:
         why = f": {copied.problems[0].what}" if copied.problems else "."
         raise ValueError(f"None of {labeled} labeled images can be read{why}")

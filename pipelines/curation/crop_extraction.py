@@ -1,7 +1,7 @@
 """Videos to crops ready to be sorted into Positive and Negative; needs no TensorFlow.
 
-Crops of a range of frames are done when its rows are there, so that a killed run goes on and crops
-that were moved since are not made again.
+Crops of a range of frames are done when its rows are there, so that a killed run continues
+and crops that have been moved are not made again.
 """
 
 import csv
@@ -36,7 +36,7 @@ class Extraction(NamedTuple):
       candidates: what finds boxes.
       rule: how a crop is cut around a box.
       sample: of the frames to analyse.
-      chunk: frames between two points where a killed run goes on.
+      chunk: frames between two points at which a killed run continues.
     """
 
     folder: str

@@ -72,7 +72,7 @@ def write_page(
 def apply(
     folder: str, kind: Crops, every: Sequence[Predicted], file: str
 ) -> dict[str, tuple[int, int]]:
-    """Dismisses what a csv names and nothing else, and writes the files of the videos anew.
+    """Dismisses what a csv names and nothing else, and writes the files of the videos again.
 
     Returns:
       By name of the video: how many are dismissed, and how many hits are left.

@@ -33,7 +33,7 @@ class Group(NamedTuple):
 
 
 def groups(video: str, found: Detections, hits: np.ndarray, at_least: int) -> list[Group]:
-    """Groups of so many frames at least, the largest first.
+    """Groups of at least this many frames, the largest first.
 
     Args:
       hits: bool (detections,), the detections to group.

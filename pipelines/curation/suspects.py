@@ -57,7 +57,7 @@ class Suspicion(NamedTuple):
       kind: SWAP, FAR, NEIGHBOURS or CLASS.
       score: the larger, the likelier it is wrong.
       likelihood: confidence of the head in what it would say instead.
-      proposal: (parts, 2) x, y of what may be right; or the class. None if nobody knows.
+      proposal: (parts, 2) x, y of what may be right; or the class. None if unknown.
       reason: in words.
     """
 

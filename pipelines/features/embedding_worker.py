@@ -211,7 +211,7 @@ def ahead(
 def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:
     """A batch of always the same shape: the last frame is repeated where frames are missing.
 
-    TensorFlow plans its kernels anew for every shape, and answers differ in the last bits.
+    TensorFlow plans its kernels again for every shape, and answers differ in the last bits.
     """
     return np.stack([*frames, *[frames[-1]] * (batch_size - len(frames))])
 

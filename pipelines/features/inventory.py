@@ -95,10 +95,10 @@ def verify(
 def prune(stores: str, own: str, *, dry: bool) -> Pruned:
     """Drops what no dataset refers to, whole stores too, and what killed writers left.
 
-    Shards are written anew before the old ones go: a killed run leaves a valid store.
+    Shards are rewritten before the old ones are removed: a killed run leaves a valid store.
 
     Raises:
-      ValueError: a dataset that referred to a store is not there, so nobody knows what it needs.
+      ValueError: a dataset that referred to a store is missing, so what it needs is unknown.
     """
     holdings = listed(stores, own)
     lost = [dataset for holding in holdings for dataset in holding.lost]
@@ -120,7 +120,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
         for path in left:
             path.unlink(missing_ok=True)
         if not holding.datasets:
-            # Without COMPLETED nobody reads it, should this be killed half way.
+            # Without COMPLETED no reader takes it if this is killed halfway.
             storage.begin(holding.folder)
             storage.remove(holding.folder)
         elif unused:

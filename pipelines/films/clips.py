@@ -54,7 +54,7 @@ def write_clips(
 ) -> list[str]:
     """Writes `<name>_<first frame>-<last frame>.mp4` for each clip. Returns their names.
 
-    Encoded anew: a copied stream could only begin at a key frame.
+    Encoded again: a copied stream could only begin at a key frame.
     """
     written = []
     for first, last in clips:

@@ -44,7 +44,7 @@ class Evaluated(Outcome):
 
     Attributes:
       evaluation: every prediction beside its label.
-      file: labels.csv, a row a label.
+      file: labels.csv, a row for each label.
     """
 
     evaluation: "Evaluation"

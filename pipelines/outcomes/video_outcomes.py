@@ -44,7 +44,7 @@ class Tracked(OfVideos):
 
     Attributes:
       videos: a summary of each: `file`, numbers of tracks, tracklets and joins, and `figures`
-        against labels of who is who, if there were any.
+        against labels with identities, if there were any.
     """
 
     videos: list[dict[str, Any]]

@@ -30,7 +30,7 @@ CROP = 128
 # ones, every peak with its links, every vector.
 CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
 FILES = {CROPS: (), FULL: ("_full.pickle",), VECTORS: vector_shelf.ENDINGS}
-# How an animal is cut out: around its keypoints, and no smaller than so many pixels.
+# How an animal is cut out: around its keypoints, and no smaller than this many pixels.
 RULE, LEAST = Rule(pad=0.25, square=True), 32.0
 
 

@@ -72,7 +72,7 @@ class Crops(NamedTuple):
         handler: "SavedModelHandler",
         model: "FramePredictor",
     ) -> Result:
-        """Arrays of `detections.of_arrays`, a row a box, and `looked`, which frames had pixels."""
+        """Arrays of `detections.of_arrays`, a row per box, and `looked`, True for frames with pixels."""
         find = self.candidates.of(part.video)
         rows = Rows(self, handler, model)
         failures: list[tuple[int, str]] = []
@@ -284,7 +284,7 @@ def folder_of(stem: UPath) -> UPath:
 
 
 def best_frames(hits: Detections, most: int) -> list[int]:
-    """Frames to keep, in order: the surest of every visit, then the next ones of each."""
+    """Frames to keep, in order: the most confident of every visit, then the next ones of each."""
     order = np.argsort(-hits.confidence, kind="stable")
     surest = list(dict.fromkeys(hits.frames[order].tolist()))
     numbers = np.unique(hits.frames)
@@ -294,5 +294,5 @@ def best_frames(hits: Detections, most: int) -> list[int]:
     for number in surest:
         rank = seen[visits[number]] = seen.get(visits[number], -1) + 1
         ranked.append((rank, number))
-    # The sort is stable: among those of one rank the surest stay first.
+    # The sort is stable: among those of one rank the most confident stay first.
     return sorted(number for _, number in sorted(ranked, key=lambda one: one[0])[:most])

@@ -130,7 +130,7 @@ class Keypoints(NamedTuple):
         return found, focus
 
     def _write_spread(self, spread: np.ndarray, stem: UPath, frames: np.ndarray) -> None:
-        """`<stem>_spread.csv`: pixels by which the heads of the model disagree, a row a frame."""
+        """`<stem>_spread.csv`: pixels by which the model's heads disagree, a row for each frame."""
         with storage.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
             frame = pd.DataFrame(spread, columns=pd.Index(self.bodyparts), index=frames)
             frame.to_csv(temporary, index_label="frame", float_format="%.3f")

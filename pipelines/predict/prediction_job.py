@@ -77,7 +77,7 @@ def run(
     *,
     overwrite: bool = False,
 ) -> Summary:
-    """Runs the model on videos, and goes on where a killed run stopped.
+    """Runs the model on videos, and continues where a killed run stopped.
 
     Args:
       overwrite: whether predictions of another model or of other settings may be replaced.
@@ -237,7 +237,7 @@ def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> co
     settings |= {**kind.candidates.describe(), **kind.rule._asdict()}
     settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
     if kind.lead:
-        # Every range learns the background anew, so where ranges begin is part of the result.
+        # Every range learns the background again, so where ranges begin is part of the result.
         settings["chunk"] = predict.chunk
     return commit.Output(
         folder=config.predictions,

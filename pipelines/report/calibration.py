@@ -8,7 +8,7 @@ import numpy as np
 BINS = 10
 # A bin of fewer answers says little: it is drawn, but as hollow.
 ENOUGH = 10
-# Below so many answers in all no calibration error is given: chance alone makes it large.
+# Below this number of answers no calibration error is given: chance alone makes it large.
 FEWEST = 30
 # Cutoffs whose figures are listed; the curve has all of them.
 CUTOFFS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
@@ -40,7 +40,7 @@ class Kept(NamedTuple):
     Attributes:
       mean, median: errors of the kept answers; NaN if none is kept.
       right: share of the kept answers within the tolerance; NaN if none is kept.
-      invented: of the answers to points nobody labeled, the share that is kept; NaN if none.
+      invented: of the answers for unlabeled points, the share that is kept; NaN if none.
     """
 
     cutoff: float
@@ -136,7 +136,7 @@ def kept(
 
     Args:
       likelihood, error: (n,) of the labeled points.
-      unlabeled: likelihoods of answers to points that nobody labeled.
+      unlabeled: likelihoods of answers for unlabeled points.
       tolerance: pixels within which an answer is right.
     """
     found = []

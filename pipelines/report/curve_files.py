@@ -11,7 +11,7 @@ from beampose.pipelines.report import evaluation_files
 from beampose.trainer.outcomes import Curve
 
 FILE = "curve.json"
-# Intervals shall hold the truth in so many of 100 draws of held-out images.
+# Intervals should hold the truth in this many of 100 draws of held-out images.
 LEVEL = 0.95
 DRAWS = 2000
 # A fall of the error by this share from twice the labels is worth the work of labeling.
@@ -71,7 +71,7 @@ def mean(total: np.ndarray, count: np.ndarray) -> float | None:
 
 
 def interval(total: np.ndarray, count: np.ndarray) -> tuple[float | None, float | None]:
-    """Between which the mean error lies, by drawing held-out images anew (bootstrap).
+    """Interval of the mean error, by resampling held-out images (bootstrap).
 
     Images are drawn, not points: those of one image are wrong together.
     """

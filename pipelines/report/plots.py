@@ -164,7 +164,7 @@ def cutoffs(kept: Sequence[Any], pcutoff: float) -> Any:
     axes[0].plot(x, [100 * one.share for one in kept], color=SECOND, label="labeled points")
     invented = [100 * one.invented for one in kept]
     if np.isfinite(invented).any():
-        axes[0].plot(x, invented, "--", color=DIM, label="points nobody labeled")
+        axes[0].plot(x, invented, "--", color=DIM, label="unlabeled points")
         axes[0].legend(frameon=False, fontsize=8, loc="best")
     axes[0].set(ylabel="kept (%)", ylim=(-2, 103))
     axes[1].plot(x, [one.mean for one in kept], color=FIRST, label="mean")

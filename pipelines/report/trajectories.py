@@ -17,7 +17,7 @@ from beampose.pipelines.results.result_files import Found
 FOLDER = "plot-poses"
 FORMATS = ("png", "svg")
 DPI = 150
-# A line of more rows is drawn by the lowest and highest of each of so many bins: a plot is no
+# A line of more rows is drawn by the lowest and highest of each of this many bins: a plot is no
 # wider than that many pixels.
 BINS = 1500
 # Dots of a bodypart on the map of where it was.

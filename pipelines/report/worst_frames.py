@@ -117,7 +117,7 @@ def _near(image: np.ndarray, result: Evaluation, i: int) -> np.ndarray | None:
 def _frame(image: np.ndarray, result: Evaluation, i: int, config: Config) -> np.ndarray:
     record, labels = result.records[i], _labels(result, i)
     radius = config.render.dot_size or drawing.dot_size(*image.shape[:2])
-    # A colour a bodypart; of several animals a colour an individual.
+    # One colour per bodypart; with several animals one colour per individual.
     colors = drawing.palette(len(labels))
     if result.individuals:
         radius = max(radius // 2, 2)

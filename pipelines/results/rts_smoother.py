@@ -13,8 +13,8 @@ import numpy as np
 _RATIOS = np.logspace(-5, 2, 15)
 # Rows from which the ratio is found.
 _JUDGED = 4000
-# A row takes as long for one series as for hundreds: parts of so many rows are smoothed side by
-# side, with so many more at both ends, which a smoother forgets (the stiffest within 100 rows).
+# A row takes as long for one series as for hundreds: parts of this many rows are smoothed side by
+# side, with as many more at both ends, which a smoother forgets (the stiffest within 100 rows).
 _CHUNK, _AROUND, _AT_ONCE = 2000, 500, 768
 # Before the first prediction: pixels squared, and pixels squared a row squared.
 _VAGUE = 1e6

@@ -84,7 +84,7 @@ def sample(tracklets: Sequence[Tracklet], most: int = 32) -> Sample:
         if one.slots is None:
             raise ValueError(
                 f"tracklet {one.id}: it is not known where its detections stood in their frames. "
-                "Track the video anew instead of reading tracklets from a file."
+                "Track the video again instead of reading tracklets from a file."
             )
         sure = np.where(np.isfinite(one.keypoints).all(axis=-1), one.keypoints[..., 2], 0.0)
         best = _surest(sure.sum(axis=1), most)

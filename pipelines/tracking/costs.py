@@ -93,7 +93,7 @@ def ends(tracklets: Sequence[Tracklet]) -> Ends:
 
 
 def links(found: Ends, a: np.ndarray, b: np.ndarray, weights: Weights) -> np.ndarray:
-    """Costs that tracklets a go on as tracklets b, without appearance.
+    """Costs that tracklets a continue as tracklets b, without appearance.
 
     Distances count less the longer the gap: against the size of an animal and how far an aimless
     one gets in that time.

@@ -1,4 +1,4 @@
-"""Metrics of identity, where it is known who is who: IDF1, MOTA, switches."""
+"""Metrics of identity, where identities are known: IDF1, MOTA, switches."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -89,7 +89,7 @@ def _distances(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def _matched(apart: np.ndarray, had: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Animals and their tracks, those that went on first."""
+    """Animals and their tracks, those that continue first."""
     stay = [row for row in np.flatnonzero(had >= 0) if not np.isnan(apart[row, had[row]])]
     # Two animals may have had the same track, one after the other: the first keeps it.
     kept: dict[int, int] = {}

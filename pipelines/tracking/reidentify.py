@@ -61,10 +61,10 @@ def run(
     labels: str | None = None,
     slp: bool = False,
 ) -> Done:
-    """Learns from all videos together, and stitches each anew: `_tr.h5` and `.csv`.
+    """Learns from all videos together, and stitches each again: `_tr.h5` and `.csv`.
 
     Args:
-      labels: a file that says who is who in the videos, to measure by.
+      labels: a file with the identities of animals in the videos, to measure by.
       slp: also writes SLEAP's file of each.
 
     Raises:

@@ -16,7 +16,7 @@ from beampose.pipelines.tracking.tracklets import Tracklet
 _NEXT = 100
 # A tracklet of this share of the video is worth a track, however short the video.
 _WORTH = 0.25
-# Cost of going on as the tracker, which saw every frame, said: less than of the best of others.
+# Cost of continuing as the tracker, which saw every frame, decided: less than the best other's.
 _SAME = -1.0
 
 
@@ -66,7 +66,7 @@ class Tracks(NamedTuple):
 
     Attributes:
       keypoints: float64 (frames, tracks, bodyparts, 3), x, y, likelihood; NaN = missing. Tracks are
-        in the order they begin; those nobody needed are the last, and empty.
+        in the order they begin; unused ones come last and are empty.
       ids: int32 (frames, tracks), the tracklet a detection is of, -1 = there is none.
       left: what stands in no track, by its first frame.
       links: joins of different tracklets, the least certain first: what a person should look at.

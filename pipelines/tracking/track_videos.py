@@ -79,7 +79,7 @@ def run(
     """Tracks videos. Returns a summary of each, and failures (path, reason).
 
     Args:
-      labels: a file that says who is who in the videos, to measure by.
+      labels: a file with the identities of animals in the videos, to measure by.
       slp: also writes SLEAP's file of each.
 
     Raises:
@@ -101,7 +101,7 @@ def run(
 def each(
     config: Config, paths: Sequence[str], work: Callable[[Video], T]
 ) -> tuple[list[T], list[tuple[str, str]]]:
-    """Does something with each video whose individuals are known, and goes on where that fails.
+    """Calls `work` with each video whose individuals are known; continues after a failure.
 
     Returns:
       What came of the videos, and failures (path, reason).
@@ -214,7 +214,7 @@ def write_slp(config: Config, said: dict[str, Any]) -> None:
 def called(found: Detections, made: Tracks) -> list[str]:
     """Names of the tracks: those of the project, or numbers where there are more tracks.
 
-    Where the model says who is who, a track is called as most of its detections are.
+    If the model knows identities, a track gets the name of most of its detections.
     """
     known: list[str] = list(found.head.individuals)
     count = made.keypoints.shape[1]

@@ -28,7 +28,7 @@ class Settings:
         own (`similarity.KINDS`).
       max_age: frames an animal may be out of sight and stay the same tracklet.
       min_hits: detections a tracklet must have; one of fewer ends at the first frame without.
-      longest: frames after which a tracklet is handed out as it goes on, so that memory is bounded.
+      longest: frames after which a tracklet is returned while it continues, to bound memory.
     """
 
     similarity: str = "skeleton"

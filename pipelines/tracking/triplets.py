@@ -1,4 +1,4 @@
-"""Triplets of detections to learn from who is who: one animal twice, and its neighbour once."""
+"""Triplets of detections to learn identities from: one animal twice, and its neighbour once."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from beampose.pipelines.tracking import similarity, tracklet_rows
 from beampose.pipelines.tracking.tracklet_rows import Detections
 from beampose.pipelines.tracking.tracklets import Tracklet
 
-# Of so many other frames of a tracklet drawn for a positive the one farthest in time is taken.
+# Other frames of a tracklet drawn for a positive, of which the farthest in time is taken.
 _DRAWN = 3
 # Neighbours whose bodyparts lie so near each other, in sizes of the animal, are one animal that was
 # found twice: it would teach that an animal does not look like itself.

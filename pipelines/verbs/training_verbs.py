@@ -47,7 +47,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Measures the exported model and draws what it says; or judges its settings anew."""
+    """Measures the exported model and draws its predictions; or cross validates its settings."""
     config = command_line.config(arguments)
     folded = arguments.folds is not None or arguments.by is not None
     if folded and arguments.curve is not None:

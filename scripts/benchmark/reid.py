@@ -2,7 +2,7 @@
 
     python scripts/benchmark/reid.py CONFIG VIDEO LABELS [--hide 150 --every 200 --first 30]
 
-The video must have been predicted, and LABELS must say who is who in most of its frames. Of every
+The video must have been predicted, and LABELS must give identities in most of its frames. Of every
 `--every` frames all animals are hidden in `--hide`: each time they come back as new tracklets.
 """
 

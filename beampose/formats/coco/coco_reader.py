@@ -1,4 +1,4 @@
-"""COCO keypoints: one JSON of images, categories and annotations, an annotation an animal.
+"""COCO keypoints: one JSON of images, categories and annotations, one annotation per animal.
 
 Visibility 0 is not labeled. 1, hidden but placed, is a label like 2: DeepLabCut knows no other kind
 and its users place what they infer, too. Images stand relative to the JSON.

@@ -176,7 +176,7 @@ def add_video(text: str, video: str, crop: tuple[int, int, int, int]) -> str:
         added = _indented(_dump(entry), len(child) - len(child.lstrip(" ")))
         new = [*lines[:last], added, *lines[last:]]
     else:
-        # Empty, or in braces: this one section is written anew.
+        # Empty, or in braces: this one section is written again.
         section = f"{SECTION}:\n{_indented(_dump({**known, **entry}), 2)}"
         new = [*lines[:first], section, *lines[last:]]
     joined = "".join(line if line.endswith("\n") else line + "\n" for line in new)

@@ -27,7 +27,7 @@ def read(
 
 
 def recognizes(path: str) -> bool:
-    """Whether a path is a project or its config.yaml."""
+    """Returns True for a project or its config.yaml."""
     if files.suffix(path) in (".yaml", ".yml"):
         return True
     return files.exists(files.join(path, "config.yaml"))

@@ -24,7 +24,7 @@ def read(
       where: the source, human-readable.
 
     Raises:
-      ValueError: a scorer is named twice, or nobody labeled anything.
+      ValueError: a scorer is named twice, or there are no labels.
     """
     if len(set(scorers)) < len(scorers) or not scorers:
         raise ValueError(f"Scorers must be different names. Received: {', '.join(scorers)}.")
