@@ -100,7 +100,7 @@ class Vertex(Section):
         False, "A machine that costs a third and may be taken away: see `restarts`."
     )
     restarts: bool = setting(
-        True, "Start a training again that was interrupted: it goes on at its checkpoint."
+        True, "Restart a training that was interrupted, from its checkpoint."
     )
     timeout_hours: Number = setting(12.0, "The longest that a training may take.", gt=0)
     tensorboard: str | None = setting(None, "A TensorBoard of Vertex AI to write to.")

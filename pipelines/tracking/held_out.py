@@ -11,7 +11,7 @@ from beampose.pipelines.tracking.tracklets import Tracklet
 
 # Ways to hold tracklets out, of which the one that loses the fewest neighbours is taken.
 _TRIED = 16
-# Of the held-out frames so many again are used by neither side: their neighbours are too similar.
+# Share of held-out frames left unused between the sides: their neighbours are too similar.
 _APART = 0.1
 
 
@@ -71,7 +71,7 @@ def _by_tracklet(found: Detections, share: float, rng: np.random.Generator) -> n
         held = _around(found, int(seed), share)
         inside = held[found.owner]
         kept = [_useful(found, inside), _useful(found, ~inside)]
-        # Neighbours that the cut parts teach nobody; and a share too large or too small.
+        # Neighbours that the cut separates are of no use; and a share too large or too small.
         lost = (1 - sum(kept) / len(able)) + abs(inside.sum() / total - share)
         if min(kept) and inside.sum() <= 0.5 * total and lost < least:
             best, least = held, lost
@@ -87,7 +87,7 @@ def _around(found: Detections, seed: int, share: float) -> np.ndarray:
     # Of those equally near the shorter ones: a tracklet of the whole video is near to everything.
     order = np.lexsort((number, first))
     fits = np.cumsum(number[order]) <= share * len(found.frame)
-    # A tracklet alone has nobody it could be told from.
+    # A tracklet alone has no other to be told from.
     fits[:2] = True
     held = np.zeros(len(number), bool)
     held[order[fits]] = True

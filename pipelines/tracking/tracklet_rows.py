@@ -42,7 +42,7 @@ def of_tracklets(tracklets: Sequence[Tracklet]) -> Detections:
         if one.slots is None:
             raise ValueError(
                 f"tracklet {one.id}: it is not known where its detections stood in their frames. "
-                "Track the video anew instead of reading tracklets from a file."
+                "Track the video again instead of reading tracklets from a file."
             )
     ids, owners = np.unique([one.id for one in tracklets], return_inverse=True)
     parts = tracklets[0].keypoints.shape[1] if tracklets else 1
