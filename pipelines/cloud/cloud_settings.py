@@ -142,7 +142,7 @@ class Cloud(Section):
         None,
         "The account that jobs run as.",
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-        examples=["name@project.iam…"],
+        examples=["name@my-project.iam.gserviceaccount.com"],
     )
     network: str | None = setting(None, "Of the workers; unset: the project's default.")
     subnetwork: str | None = setting(None, "Of the workers.")

@@ -185,6 +185,18 @@ EXPERIMENT = Group(
             videos=True,
             beam=True,
         ),
+        Verb(
+            "schema",
+            "settings_verbs.schema",
+            "print the JSON schema of an experiment file, by which editors complete and check it",
+            (
+                Option("--cloud", "the schema of a cloud.yaml instead", switch=True),
+                Option("--to", "write it into a file", "FILE"),
+            ),
+            positional=None,
+            settings=False,
+            tensorflow=False,
+        ),
     ),
 )
 

@@ -53,7 +53,7 @@ class Verb:
       code: `module.function` in this package, imported only when the verb runs.
       help: one sentence.
       options: the verb's own options.
-      positional: the argument it works on.
+      positional: the argument it works on, if any.
       actions: words, one of which precedes the positional argument.
       settings: takes --set, as all verbs that read an experiment do.
       videos: takes videos after the config.
@@ -66,7 +66,7 @@ class Verb:
     code: str
     help: str
     options: tuple[Option, ...] = ()
-    positional: Positional = CONFIG
+    positional: Positional | None = CONFIG
     actions: tuple[str, ...] = ()
     settings: bool = True
     videos: bool = False

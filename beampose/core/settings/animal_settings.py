@@ -1,8 +1,10 @@
 """The sections of an experiment about several animals in a video: their tracks, and who is who."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from beampose.core.settings.section import BatchSize, Number, Section, Share, setting
+from pydantic import Field
+
+from beampose.core.settings.section import LIKE_A_NUMBER, BatchSize, Number, Section, Share, setting
 
 
 class Track(Section):
@@ -14,8 +16,8 @@ class Track(Section):
     similarity: Literal["skeleton", "ellipse", "box"] = setting(
         "skeleton", "A detection goes on as the animal that it is most alike by this."
     )
-    min_similarity: Number | None = setting(
-        None, "How alike they must be; unset: the similarity's own.", ge=0.001, le=1
+    min_similarity: Annotated[float, Field(ge=0.001, le=1), LIKE_A_NUMBER] | None = setting(
+        None, "How alike they must be; unset: the similarity's own."
     )
     max_age: int = setting(5, "How long an animal may be out of sight.", ge=0, le=1_000_000)
     min_hits: int = setting(1, "Tracklets of fewer detections are dropped.", ge=1, le=1_000_000)

@@ -1,7 +1,6 @@
 """What a wrong setting is told: its name, what is expected, what was received, what was meant."""
 
 import difflib
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -59,14 +58,14 @@ def sentence(error: ValidationError, kind: "type[Section]", values: Any) -> str:
 
 def expected(schema: dict[str, Any]) -> str:
     """Names what a JSON schema lets through, as `a whole number from 1 to 16`."""
-    if "anyOf" in schema:
-        return " or ".join(expected(one) for one in schema["anyOf"] if one.get("type") != "null")
     names = _names(schema)
     if names and len(names) <= _MOST_NAMES:
-        listed = ", ".join(names)
-        return f"a list of some of {listed}" if schema["type"] == "array" else f"one of {listed}"
+        several = "a list of some" if schema.get("type") == "array" else "one"
+        return f"{several} of {', '.join(names)}"
     if names:
         return f"one of {len(names)} names such as {schema['examples'][0]}"
+    if "anyOf" in schema and "examples" not in schema:
+        return " or ".join(expected(one) for one in schema["anyOf"] if one.get("type") != "null")
     if schema.get("type") == "array":
         return f"a list of {_ITEMS.get(schema['items'].get('type'), 'values')}"
     if "examples" in schema:
@@ -84,11 +83,16 @@ def _range(schema: dict[str, Any]) -> str:
     above, multiple = schema.get("exclusiveMinimum"), schema.get("multipleOf")
     text = ""
     if low is not None:
-        text = f" from {low:g} to {high:g}" if high is not None else f" of {low:g} or more"
-        text = re.sub(r"\d\S*e\+\d+", lambda found: f"{int(float(found[0])):,}", text)
+        text = (
+            f" of {_figure(low)} or more" if high is None else f" from {low:g} to {_figure(high)}"
+        )
     elif above is not None:
         text = f" above {above:g}"
     return f"{text} that is a multiple of {multiple}" if multiple else text
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1e5 else f"{value:g}"
 
 
 def _names(schema: dict[str, Any]) -> list[str]:

@@ -79,9 +79,11 @@ def _crop(value: list[int]) -> list[int]:
     raise ValueError("must be x1, x2, y1, y2 with 0 <= x1 < x2 and 0 <= y1 < y2")
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Seconds = Annotated[Number, Field(ge=0, le=1e9)]
+LIKE_A_NUMBER = BeforeValidator(_number)
+Number = Annotated[float, LIKE_A_NUMBER]
+# Ranges precede the validator, of optional numbers too: the JSON schema would lack them.
+Share = Annotated[float, Field(ge=0, le=1), LIKE_A_NUMBER]
+Seconds = Annotated[float, Field(ge=0, le=1e9), LIKE_A_NUMBER]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Crop = Annotated[

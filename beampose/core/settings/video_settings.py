@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from beampose.core.settings.section import (
+    LIKE_A_NUMBER,
     PATH,
     BatchSize,
     Crop,
@@ -86,11 +87,9 @@ class Boxes(Section):
     burn_in: int = setting(
         50, "Analyzed frames from which the background is learned.", ge=1, le=10_000
     )
-    pad: Number | None = setting(
+    pad: Annotated[float, Field(ge=0, le=2), LIKE_A_NUMBER] | None = setting(
         None,
         "How far a crop reaches beyond its box, in sides of it; unset: as in the training crops.",
-        ge=0,
-        le=2,
     )
     square: bool | None = setting(
         None, "Whether crops are square; unset: as the training crops are."
