@@ -72,7 +72,7 @@ class Crops(NamedTuple):
         handler: "SavedModelHandler",
         model: "FramePredictor",
     ) -> Result:
-        """Arrays of `detections.of_arrays`, a row per box, and `looked`, True for decoded frames."""
+        """Arrays of `detections.of_arrays`, a row per box; `looked` is True for decoded frames."""
         find = self.candidates.of(part.video)
         rows = Rows(self, handler, model)
         failures: list[tuple[int, str]] = []
