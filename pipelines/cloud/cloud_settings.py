@@ -99,9 +99,7 @@ class Vertex(Section):
     spot: bool = setting(
         False, "A machine that costs a third and may be taken away: see `restarts`."
     )
-    restarts: bool = setting(
-        True, "Restart a training that was interrupted, from its checkpoint."
-    )
+    restarts: bool = setting(True, "Restart a training that was interrupted, from its checkpoint.")
     timeout_hours: Number = setting(12.0, "The longest that a training may take.", gt=0)
     tensorboard: str | None = setting(None, "A TensorBoard of Vertex AI to write to.")
     serving_image: str = setting(

@@ -51,7 +51,7 @@ class Config(Section):
 
     whole_file: ClassVar[bool] = True
 
-    task: Literal["pose", "crops"] = Field(description="What is learned: keypoints or classes.")
+    task: Literal["pose", "crops"] = Field(description="Task to learn: keypoints or classes.")
     source: Source
     output: Annotated[str, PATH] = Field(
         description="Folder of dataset/, model/, predictions/ and the report."
@@ -93,7 +93,7 @@ class Config(Section):
         return self
 
     def _check_other_task(self):
-        """Settings that apply only to the other task must not be set in vain."""
+        """Refuses settings that have no effect because they apply only to the other task."""
         other = task_kinds.CROPS if self.kind.points else task_kinds.POSE
         for name in other.sections:
             section = getattr(self, name)
@@ -111,7 +111,7 @@ class Config(Section):
 
     @property
     def kind(self) -> TaskKind:
-        """What is known of its task, but for the number of individuals, which the labels tell."""
+        """Facts about its task, except the number of individuals, which the labels tell."""
         return task_kinds.of_setting(self.task)
 
     @property

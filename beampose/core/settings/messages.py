@@ -1,4 +1,4 @@
-"""What a wrong setting is told: its name, what is expected, what was received, what was meant."""
+"""Messages about wrong settings: name, expected values, received value, likely meaning."""
 
 import difflib
 from typing import TYPE_CHECKING, Any, NamedTuple

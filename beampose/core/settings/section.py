@@ -21,7 +21,7 @@ HEAD, ANIMALS, FINETUNING, VIEWS = "head", "animals", "finetuning", "views"
 
 @dataclasses.dataclass(frozen=True)
 class Affects:
-    """Marks a setting by what it changes the outcome of; unmarked ones change that of a head."""
+    """Marks whose outcome a setting changes; unmarked settings change that of a head."""
 
     parts: frozenset[str]
 
@@ -31,7 +31,7 @@ class Affects:
 
 
 def setting(default: Any, description: str, **bounds: Any) -> Any:
-    """A setting with a default: its sentence, and what its values are between."""
+    """A setting with a default: its sentence, and the bounds of its values."""
     if default == []:
         return Field(default_factory=list, description=description, **bounds)
     return Field(default, description=description, **bounds)

@@ -25,16 +25,16 @@ Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
 class Source(Section):
-    """Where the labels are: docs/labels.md."""
+    """Source of the labels: docs/labels.md."""
 
-    format: Format = Field(description="Who wrote the labels.")
+    format: Format = Field(description="Format of the labels.")
     path: Annotated[str, PATH] = Field(description="A project, a folder or a file.")
     scorer: str | list[str] | None = setting(
-        None, "Whose labels count in a DeepLabCut project; unset: the project's scorer."
+        None, "Scorers to use in a DeepLabCut project; unset: the project's scorer."
     )
     combine: Literal["mean", "first"] | None = setting(
         None,
-        "Which of several scorers counts: the mean of those who labeled a point (unset means "
+        "Combination of several scorers: the mean of those who labeled a point (unset means "
         "that), or the first of the list who did.",
     )
     bodyparts: list[str] | None = setting(None, "Bodyparts to learn; unset: all.")
@@ -55,14 +55,16 @@ class Source(Section):
 
 
 class Split(Section):
-    """Which labeled images are held out."""
+    """Split of the labeled images into train and test."""
 
-    by: Literal["image", "video", "folder", "block"] = setting("image", "What is held out as one.")
+    by: Literal["image", "video", "folder", "block"] = setting(
+        "image", "Unit that is held out together."
+    )
     test: Share = setting(0.2, "Share of the images that is held out.")
-    seed: int = setting(0, "Of the draw.")
+    seed: int = setting(0, "Seed of the random choice.")
     from_: Annotated[str | None, PATH] = setting(
         None,
-        "A DeepLabCut shuffle whose split is taken: its Documentation_data file, or the "
+        "A DeepLabCut shuffle whose split is used: its Documentation_data file, or the "
         "folder or metadata.yaml of a training set.",
         alias="from",
     )
@@ -80,17 +82,17 @@ class Split(Section):
 
 
 class Features(Section):
-    """How an image becomes features, and what its augmented copies vary by."""
+    """Features of an image, and the ranges of its augmented copies."""
 
     backbone: str = setting("resnet50", "The frozen network: docs/accuracy.md.")
     weights: Annotated[str, PATH] = setting(
         "imagenet", "imagenet, builtin, random:SEED or a file of weights."
     )
-    scale: Number = setting(1.0, "Of images before they are embedded.", ge=0.05, le=4)
+    scale: Number = setting(1.0, "Scale of images before they are embedded.", ge=0.05, le=4)
     copies: int | None = setting(
         None,
         "Augmented copies of each training image; unset: 2 for pose, 0 for crops. "
-        "docs/accuracy.md shows what more of them give.",
+        "docs/accuracy.md shows the gain of more.",
         ge=0,
         le=256,
     )
@@ -103,30 +105,30 @@ class Features(Section):
     crop_size: int = setting(224, "Side of a crop in pixels.", ge=32, le=1024)
     batch_size: BatchSize = setting(4, "Images embedded at a time.")
     rotation: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
-        25.0, "Degrees that copies are turned by at most.", ge=0, le=180
+        25.0, "Largest angle in degrees by which copies are turned.", ge=0, le=180
     )
     zoom: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
-        0.2, "Share that copies are enlarged or reduced by at most.", ge=0, le=0.9
+        0.2, "Largest share by which copies are enlarged or reduced.", ge=0, le=0.9
     )
     translation: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
-        0.1, "Share of the side that copies are moved by at most.", ge=0, le=0.5
+        0.1, "Largest share of the side by which copies are moved.", ge=0, le=0.5
     )
     contrast: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
-        0.2, "Share that the contrast of copies changes by at most.", ge=0, le=0.9
+        0.2, "Largest share by which the contrast of copies changes.", ge=0, le=0.9
     )
-    blur: Number = setting(1.0, "Pixels that copies are blurred by at most.", ge=0, le=10)
+    blur: Number = setting(1.0, "Largest blur of copies in pixels.", ge=0, le=10)
     frames: bool = setting(
         False, "Keep the encoded image of every label too: `train.mode: finetune` learns from them."
     )
 
 
 class Train(Section):
-    """How the head learns. Distances are pixels of the source image."""
+    """Training of the head. Distances are pixels of the source image."""
 
     steps: Count = setting(400, "Training steps of the head.")
-    batch_size: Count = setting(8, "Images of a training step.")
-    learning_rate: Number = setting(0.002, "Of the head, at its highest.", gt=0)
-    seed: int = setting(0, "Of weights, batches and augmentation.")
+    batch_size: Count = setting(8, "Images per training step.")
+    learning_rate: Number = setting(0.002, "Highest learning rate of the head.", gt=0)
+    seed: int = setting(0, "Seed of weights, batches and augmentation.")
     hidden: Count = setting(64, "Channels of the head's inner layers.")
     layers: int | None = setting(
         None,
@@ -136,22 +138,22 @@ class Train(Section):
     )
     window: int = setting(
         24,
-        "Side, in cells, of the part of a map that a step sees; 0: whole maps.",
+        "Side, in cells, of the part of a map used in a step; 0: whole maps.",
         ge=0,
         le=100_000,
     )
     originals: Share = setting(
         0.5,
-        "Share of a batch that are images as they are, where there are augmented copies; 0 "
+        "Share of a batch that are unchanged images, if there are augmented copies; 0 "
         "and 1 mix them in proportion.",
     )
     plausible: bool = setting(
-        True, "Give up a peak that is out of the body's proportions for a lower one that fits."
+        True, "Replace a peak that does not fit the body's proportions by a lower one that does."
     )
     folds: Annotated[int, Affects.only()] = setting(
         0,
         "Heads that are also trained, each without one part of the training images; their "
-        "errors say how far a prediction may be off.",
+        "errors give the uncertainty of predictions.",
         ge=0,
         le=1000,
     )
@@ -159,10 +161,13 @@ class Train(Section):
         False, "Export the heads of the folds together instead of one head."
     )
     patience: int = setting(
-        0, "Evaluations without a better score that end the training; 0: never.", ge=0, le=100_000
+        0,
+        "Training stops after this many evaluations without a better score; 0: never.",
+        ge=0,
+        le=100_000,
     )
     dropout: Number = setting(0.1, "Share of features left out at random.", ge=0, le=0.95)
-    weight_decay: Share = setting(0.0, "Of the head's weights.")
+    weight_decay: Share = setting(0.0, "Weight decay of the head.")
     pos_dist_thresh: Number = setting(
         17.0, "Cells within this distance of a bodypart count as it.", gt=0
     )
@@ -175,46 +180,46 @@ class Train(Section):
         100, "Steps between two checkpoints."
     )
     cache_mb: Annotated[int, Affects.only()] = setting(
-        4096, "Memory for features, which are else read again.", ge=0, le=10**9
+        4096, "Memory for features in MB; the rest is read again.", ge=0, le=10**9
     )
     mode: Annotated[Literal["features", "finetune"], Affects.only()] = setting(
-        "features", "finetune: the trained head goes on together with the backbone, from frames."
+        "features", "finetune: training continues with head and backbone together, from frames."
     )
     finetune_steps: Annotated[Count, Affects.only(FINETUNING)] = setting(
         400, "Training steps of both networks."
     )
     finetune_learning_rate: Annotated[Number, Affects.only(FINETUNING)] = setting(
-        1e-4, "Of both networks, at its highest.", gt=0
+        1e-4, "Highest learning rate of both networks.", gt=0
     )
     finetune_window: Annotated[int, Affects.only(FINETUNING)] = setting(
         256,
-        "Side, in pixels of the scaled frame, of the part that a step of finetuning sees "
-        "(pose; crops are seen whole): cells of 8 pixels, two at a time.",
+        "Side, in pixels of the scaled frame, of the window used in a step of finetuning "
+        "(pose; crops are used whole), a multiple of 16.",
         ge=32,
         le=8192,
         multiple_of=16,
     )
     precision: Annotated[Precision, Affects.only(FINETUNING)] = setting(
-        "float32", "In which both networks compute while they are finetuned."
+        "float32", "Precision of both networks during finetuning."
     )
     paf_width: Annotated[Number, Affects.only(ANIMALS)] = setting(
-        20.0, "Distance from the line between two bodyparts that its field has.", gt=0
+        20.0, "Half width of the field along the line between two bodyparts.", gt=0
     )
     paf_weight: Annotated[Number, Affects.only(ANIMALS)] = setting(
         0.001, "Share of the part affinity fields in the loss.", ge=0, le=1_000_000
     )
     edges: Annotated[int, Affects.only(ANIMALS)] = setting(
-        91, "Pairs of bodyparts that have a field, at most.", ge=1, le=10_000
+        91, "Largest number of pairs of bodyparts with a field.", ge=1, le=10_000
     )
     peaks: Annotated[int | None, Affects.only(ANIMALS)] = setting(
         None,
-        "Places of a bodypart that a frame may have; unset: half as many again as animals, "
+        "Largest number of places of a bodypart in a frame; unset: 1.5 times the animals, "
         "at least two more.",
         ge=1,
         le=200,
     )
     identity: Annotated[bool, Affects.only(ANIMALS)] = setting(
-        False, "Also learn who is who, where labels always call an animal by the same name."
+        False, "Also learn identities, if labels always call an animal by the same name."
     )
 
     @model_validator(mode="after")

@@ -24,14 +24,14 @@ Stop = Annotated[Number | None, Field(description="Where to end, in seconds; uns
 
 
 class Predict(Section):
-    """What to run the model on, and what of it: docs/videos.md."""
+    """Videos to predict, and the frames and regions to use: docs/videos.md."""
 
     videos: Annotated[list[str], PATH] = setting([], "Videos, folders or patterns.")
-    pcutoff: Share = setting(0.6, "The likelihood from which a point counts as seen.")
+    pcutoff: Share = setting(0.6, "Likelihood above which a point counts as seen.")
     batch_size: BatchSize = setting(8, "Frames that go through the model at a time.")
     chunk: int = setting(512, "Frames that one worker takes at a time.", ge=1, le=1_000_000)
-    every: int = setting(1, "Analyze one frame in so many.", ge=1, le=1_000_000)
-    fps: Number = setting(0.0, "Or so many frames a second; 0: see `every`.", ge=0, le=10_000)
+    every: int = setting(1, "Analyze one frame in this many.", ge=1, le=1_000_000)
+    fps: Number = setting(0.0, "Or this many frames per second; 0: see `every`.", ge=0, le=10_000)
     start: Start = 0.0
     stop: Stop = None
     crop: Crop | None = setting(
@@ -45,13 +45,13 @@ class Predict(Section):
     )
     dynamic: Share = setting(
         0.0,
-        "A likelihood: as long as a bodypart reaches it, the next frames are cut to the "
+        "A likelihood: as long as a bodypart reaches it, the next frames are cropped to the "
         "animal; 0: never.",
     )
     margin: int = setting(10, "Pixels around the animal for `dynamic`.", ge=0, le=10_000)
     also: list[Literal["crops", "full", "bpt_features"]] = setting(
         [],
-        "What is kept of several animals too: crops for `reid` (each animal cut out, "
+        "Also kept for several animals: crops for `reid` (each animal cut out, "
         "as features), and DeepLabCut's large files full and bpt_features.",
     )
 
@@ -62,34 +62,36 @@ class Predict(Section):
 
 
 class Boxes(Section):
-    """Where a crop model looks in a video: docs/crops-on-videos.md."""
+    """Candidate boxes of a crop model in a video: docs/crops-on-videos.md."""
 
-    by: Literal["motion", "file"] = setting("motion", "What finds the boxes.")
+    by: Literal["motion", "file"] = setting("motion", "Source of the boxes.")
     path: Annotated[str | None, PATH] = setting(
         None,
         "A MegaDetector JSON or DeepMeerkat's annotations.csv, a folder with one for each "
         "video, or a pattern with {video}.",
     )
-    min_confidence: Share = setting(0.2, "Boxes of a file below it do not count.")
-    categories: list[str] = setting([], "Categories of a file that count; none: all.")
-    roi: Crop | None = setting(None, "x1, x2, y1, y2 in pixels: where motion is looked for.")
-    min_size: Share = setting(0.01, "The least share of the frame that a box has.")
-    learning_rate: Share = setting(0.02, "How fast the background follows changes.")
+    min_confidence: Share = setting(0.2, "Boxes of a file with less confidence are ignored.")
+    categories: list[str] = setting([], "Categories of a file to use; none: all.")
+    roi: Crop | None = setting(None, "x1, x2, y1, y2 in pixels: where motion is searched.")
+    min_size: Share = setting(0.01, "Smallest area of a box, as a share of the frame.")
+    learning_rate: Share = setting(0.02, "Rate at which the background follows changes.")
     variance: Number = setting(
         20.0, "How far a pixel must be from its background.", ge=1, le=10_000
     )
     background_ratio: Number = setting(
         0.7, "Share of the time that a pixel shows its background.", ge=0.01, le=1
     )
-    merge: Number = setting(75.0, "Boxes nearer than so many pixels are one.", ge=0, le=100_000)
-    opening: int = setting(9, "Pixels of specks that are taken out.", ge=0, le=101)
-    min_area: Number = setting(50.0, "The least pixels that move.", ge=0, le=1e9)
+    merge: Number = setting(
+        75.0, "Boxes closer than this many pixels are merged.", ge=0, le=100_000
+    )
+    opening: int = setting(9, "Size in pixels of specks that are removed.", ge=0, le=101)
+    min_area: Number = setting(50.0, "Smallest area in pixels that moves.", ge=0, le=1e9)
     burn_in: int = setting(
         50, "Analyzed frames from which the background is learned.", ge=1, le=10_000
     )
     pad: Annotated[float, Field(ge=0, le=2), LIKE_A_NUMBER] | None = setting(
         None,
-        "How far a crop reaches beyond its box, in sides of it; unset: as in the training crops.",
+        "Margin around a box, in sides of it; unset: as in the training crops.",
     )
     square: bool | None = setting(
         None, "Whether crops are square; unset: as the training crops are."
@@ -106,7 +108,7 @@ class Boxes(Section):
 
 
 class Keep(Section):
-    """What is kept of a video besides tables: docs/crops-on-videos.md."""
+    """Files kept of a video besides tables: docs/crops-on-videos.md."""
 
     frames: int = setting(0, "The best frames with a hit, kept as jpg.", ge=0, le=1_000_000)
     clips: bool = setting(False, "Keep a clip of each run of hits.")
@@ -118,7 +120,7 @@ class Keep(Section):
 
 
 class Filter(Section):
-    """How keypoints are smoothed over time: docs/results.md. Widths are rows of the table."""
+    """Smoothing of keypoints over time: docs/results.md. Widths are rows of the table."""
 
     method: Literal["median", "savgol", "kalman"] = setting("median", "The filter.")
     window: int | None = setting(
@@ -169,27 +171,27 @@ class Filter(Section):
 
 
 class Outliers(Section):
-    """Which predicted frames to label next: docs/results.md. Distances are pixels."""
+    """Choice of predicted frames to label next: docs/results.md. Distances are pixels."""
 
     method: Literal["jump", "uncertain", "fitting", "spread"] = setting(
-        "jump", "What makes a frame worth a label."
+        "jump", "Criterion by which frames are candidates."
     )
     epsilon: Number = setting(
         20.0, "Distance from which a point is an outlier.", ge=0, le=1_000_000
     )
     p_bound: Share = setting(0.01, "Likelihood below which a point is uncertain.")
     pick: Literal["kmeans", "uniform", "extreme"] = setting(
-        "kmeans", "How frames are picked among the outliers."
+        "kmeans", "Choice of frames among the candidates."
     )
     count: int | None = setting(
         None, "Frames of a video; unset: the project's numframes2pick.", ge=1, le=100_000
     )
-    bodyparts: list[str] | None = setting(None, "Bodyparts that count; unset: all.")
-    seed: int = setting(0, "Of the draw.", ge=0, le=2**32 - 1)
+    bodyparts: list[str] | None = setting(None, "Bodyparts to judge; unset: all.")
+    seed: int = setting(0, "Seed of the random choice.", ge=0, le=2**32 - 1)
 
 
 class Render(Section):
-    """How labeled videos look."""
+    """Appearance of labeled videos."""
 
     pcutoff: Share | None = setting(
         None, "Points below it are not drawn; unset: that of `predict`."
@@ -199,12 +201,12 @@ class Render(Section):
     )
     bodyparts: list[str] | None = setting(None, "Bodyparts that are drawn; unset: all.")
     dot_size: int = setting(0, "Radius in pixels; 0: by the size of the frame.", ge=0, le=500)
-    trail: int = setting(10, "Past frames drawn behind each dot.", ge=0, le=10_000)
+    trail: int = setting(10, "Past frames drawn as a tail of each dot.", ge=0, le=10_000)
     skeleton: bool = setting(True, "Draw the lines between bodyparts.")
     start: Start = 0.0
     stop: Stop = None
     codec: Codec = setting("auto", "One of FFmpeg's encoders.")
-    filtered: bool = setting(False, "Draw what `beampose filter` made.")
+    filtered: bool = setting(False, "Draw the predictions that `beampose filter` wrote.")
     color_by: Literal["bodypart", "individual"] | None = setting(
         None, "What a color stands for; unset: individuals where there are several."
     )
