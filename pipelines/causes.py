@@ -1,4 +1,4 @@
-"""What went wrong, in the sentences of the command line."""
+"""Causes of errors, in the sentences of the command line."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ _STEP = " [while running"
 
 
 def sentence(error: BaseException) -> str:
-    """What an error says, without the traceback that Beam folds into messages."""
+    """Message of an error without the traceback that Beam folds into it."""
     return (files.why(error).strip() or type(error).__name__).split(_STEP)[0]
 
 
 def missing_package(step: str, error: ModuleNotFoundError) -> str:
-    """What to install for a step."""
+    """Says what to install for a step."""
     return (
         f"{step} needs the package {error.name!r}. Install everything beampose needs with: "
         "pip install 'beampose[all]'"

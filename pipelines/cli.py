@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from beampose.core import __version__
-from beampose.pipelines import causes, verbs
+from beampose.pipelines import verbs
 from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
 
@@ -108,6 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if arguments.debug:
             raise
+        from beampose.pipelines import causes
+
         print(f"error: {causes.missing_package(verb.name, error)}", file=sys.stderr)
         return 2
     except Exception as error:
@@ -130,6 +132,8 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 def _cause(error: BaseException) -> str:
     """Returns the message of an error; of one that nobody foresaw also its type."""
+    from beampose.pipelines import causes
+
     text = causes.sentence(error)
     if isinstance(error, (OSError, ValueError)):
         return text
