@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from beampose.core import storage, task_kinds, yaml_files
+from beampose.core import format_names, storage, task_kinds, yaml_files
 from beampose.core.files import is_address, join
 from beampose.core.settings.animal_settings import Reid, Track
 from beampose.core.settings.section import (
@@ -75,7 +75,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
-        if self.source.format not in self.kind.formats:
+        own = self.source.format in format_names.OWN
+        if own and self.source.format not in self.kind.formats:
             formats = "; ".join(
                 f"{one.setting} needs {', '.join(one.formats)}"
                 for one in (task_kinds.POSE, task_kinds.CROPS)

@@ -1,10 +1,10 @@
 """Sections of an experiment: its labels, its features, its training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from beampose.core import task_kinds
+from beampose.core import format_names, task_kinds
 from beampose.core.settings.section import (
     ANIMALS,
     FINETUNING,
@@ -20,7 +20,25 @@ from beampose.core.settings.section import (
     setting,
 )
 
-Format = Literal["deeplabcut", "imagej", "sleap", "coco", "crops", "csv"]
+
+# Formats of this package whose labels nobody signs.
+_UNSIGNED = {*format_names.OWN} - {"deeplabcut"}
+
+
+class _KnownFormat:
+    """Lists the names of formats in a JSON schema, those of other packages too."""
+
+    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(format_names.known())}
+
+
+def _known(name: str) -> str:
+    if name not in format_names.known():
+        raise ValueError(f"must be one of {', '.join(format_names.known())}")
+    return name
+
+
+Format = Annotated[str, AfterValidator(_known), _KnownFormat()]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
@@ -42,9 +60,9 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Source":
-        if self.scorer is not None and self.format != "deeplabcut":
+        if self.scorer is not None and self.format in _UNSIGNED:
             raise ValueError(f"source.scorer does not apply to format {self.format!r}.")
-        if self.bodyparts is not None and self.format not in task_kinds.POSE.formats:
+        if self.bodyparts is not None and self.format in task_kinds.CROPS.formats:
             raise ValueError(f"source.bodyparts does not apply to format {self.format!r}.")
         if self.combine is not None and not isinstance(self.scorer, list):
             raise ValueError(
