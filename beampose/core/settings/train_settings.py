@@ -20,7 +20,6 @@ from beampose.core.settings.section import (
     setting,
 )
 
-
 # Formats of this package whose labels nobody signs.
 _UNSIGNED = {*format_names.OWN} - {"deeplabcut"}
 
@@ -33,7 +32,7 @@ class _KnownFormat:
 
 
 def _known(name: str) -> str:
-    if name not in format_names.known():
+    if name not in format_names.OWN and name not in format_names.added():
         raise ValueError(f"must be one of {', '.join(format_names.known())}")
     return name
 
