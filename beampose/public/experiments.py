@@ -222,14 +222,17 @@ def _tensorflow(step: str) -> Iterator[None]:
 
     # tensorflow-transform warns through absl, and says itself that it may be ignored.
     log = logging.getLogger("absl")
-    level = log.level
     with causes.plainly(step):
         import_tensorflow()
-        log.setLevel(logging.ERROR)
+        log.addFilter(_is_error)
         try:
             yield
         finally:
-            log.setLevel(level)
+            log.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _texts(videos: Iterable[str | os.PathLike]) -> list[str]:
