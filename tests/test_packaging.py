@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from beampose.pipelines.cloud import code_wheel
 
@@ -163,10 +164,12 @@ def test_it_lives_beside_a_package_with_the_same_folders(wheel, strangers, tmp_p
     answers()
 
 
-def installed_modules(package):
+def modules(wheel, package):
     """Names by which modules of a package are imported."""
-    names = [Path(f).with_suffix("").as_posix() for f in sources().values()]
-    dotted = [name.replace("/", ".").removesuffix(".__init__") for name in names]
+    names = [name for name in members(wheel) if name.endswith(".py")]
+    dotted = [
+        name.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for name in names
+    ]
     return sorted(name for name in dotted if f"{name}.".startswith(f"{package}."))
 
 
@@ -175,8 +178,8 @@ def test_the_trainer_with_what_it_declares_imports_everything_and_no_beam(wheel,
     python = python_in(tmp_path / "clean", libraries=False)
     pip(python, "install", f"beampose[trainer] @ {wheel.as_uri()}")
     assert "--config" in run(python, "-I", "-m", "beampose.trainer.task", "--help", cwd=tmp_path)
-    names = ", ".join([*installed_modules("beampose.trainer"), *installed_modules("beampose.core")])
-    run(python, "-I", "-c", f"import {names}", cwd=tmp_path)
+    names = [*modules(wheel, "beampose.trainer"), *modules(wheel, "beampose.core")]
+    run(python, "-I", "-c", f"import {', '.join(names)}", cwd=tmp_path)
     absent = "import importlib.util as u; assert not u.find_spec('apache_beam')"
     run(python, "-I", "-c", absent, cwd=tmp_path)
 
@@ -189,12 +192,10 @@ def test_the_base_alone_checks_labels(wheel, tmp_path):
     (tmp_path / "crops.yaml").write_text(
         "task: crops\nsource: {format: crops, path: crops}\noutput: out\n"
     )
-    draw = "from PIL import Image; import sys; Image.new('RGB', (20, 30)).save(sys.argv[1])"
-    for split in ("Training", "Testing"):
-        for kind in ("Positive", "Negative"):
-            place = tmp_path / "crops" / split / kind
-            place.mkdir(parents=True)
-            run(python, "-I", "-c", draw, place / "v_1_0.jpg", cwd=tmp_path)
+    for number, kind in enumerate(("Positive", "Negative") * 2):
+        place = tmp_path / "crops" / ("Training", "Testing")[number // 2] / kind
+        place.mkdir(parents=True)
+        Image.new("RGB", (64, 48), (60 * number, 0, 0)).save(place / "v_1_0.png")
     run(python.with_name("beampose"), "check", "crops.yaml", cwd=tmp_path)
 
 
