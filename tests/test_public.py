@@ -74,6 +74,18 @@ def test_a_model_takes_images_of_several_sizes_in_order(page):
     assert len(model.predict([])) == 0
 
 
+def test_a_model_predicts_without_beam_pandas_and_video_libraries(page):
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(["apache_beam", "pandas", "av", "cv2", "PIL", "h5py"]))
+import beampose, numpy as np
+model = beampose.load_model({page["model"].folder!r})
+print(model.predict(np.zeros((1, 64, 96, 3), np.uint8)).keypoints.shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(1, 1, 4, 2)"
+
+
 @pytest.mark.parametrize(
     "frames", [np.zeros((2, 8, 8, 3)), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 0, 8, 3), "u1")]
 )
