@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import storage, zips
 from beampose.core.settings.experiment import Config
-from beampose.formats import zips
+from beampose.formats import project_search
 from beampose.pipelines.cloud import publish, upload_recipe, upload_status
 from beampose.pipelines.cloud.publish import Again, Result
 from beampose.pipelines.cloud.upload_status import Journal, Status
@@ -215,7 +215,7 @@ def _make(
     stage(upload_status.UNPACKING)
     try:
         zips.unpack(archive, work / "unpacked", settings.limits)
-        project = zips.find_project(work / "unpacked")
+        project = project_search.find_project(work / "unpacked")
     except ValueError as error:
         raise ValueError(f"{upload.name}.zip {error}") from error
     archive.unlink()

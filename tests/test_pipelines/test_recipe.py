@@ -3,7 +3,7 @@
 import fakes
 import pytest
 
-from beampose.formats import zips
+from beampose.formats import project_search
 from beampose.pipelines.cloud import upload_recipe
 
 
@@ -16,7 +16,7 @@ def written(tmp_path, own=None, template=None, sets=(), project=None):
         template = str(tmp_path / "template.yaml")
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
-    found = zips.find_project(project)
+    found = project_search.find_project(project)
     return upload_recipe.write(work, found, work / "out", template, sets)
 
 

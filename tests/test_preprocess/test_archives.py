@@ -9,7 +9,8 @@ import zipfile
 import fakes
 import pytest
 
-from beampose.formats import zips
+from beampose.core import zips
+from beampose.formats import project_search
 
 LIMITS = zips.Limits(bytes=2_000_000, files=50, ratio=100.0)
 
@@ -236,7 +237,7 @@ def test_a_project_is_found_at_any_depth(tmp_path, prefix):
     (tmp_path / "__MACOSX/reach/config.yaml").write_text("")
     (tmp_path / ".trash/labeled-data").mkdir(parents=True)
     (tmp_path / ".trash/config.yaml").write_text("")
-    found = zips.find_project(tmp_path)
+    found = project_search.find_project(tmp_path)
     assert found == ("deeplabcut", str(tmp_path / prefix))
 
 
@@ -251,30 +252,30 @@ def test_a_project_is_found_at_any_depth(tmp_path, prefix):
 )
 def test_crops_are_found_at_any_depth(tmp_path, prefix, folders):
     fakes.crops(tmp_path / prefix, dict.fromkeys(folders, 2))
-    assert zips.find_project(tmp_path) == ("crops", str(tmp_path / prefix))
+    assert project_search.find_project(tmp_path) == ("crops", str(tmp_path / prefix))
 
 
 def test_two_folders_of_pictures_beside_a_project_are_not_taken_for_crops(tmp_path):
     fakes.project(tmp_path / "reach")
     fakes.crops(tmp_path, {"figures": 2, "photos": 2})
-    assert zips.find_project(tmp_path)[0] == "deeplabcut"
+    assert project_search.find_project(tmp_path)[0] == "deeplabcut"
     # Two videos' labeled frames are folders of images too.
     folder = fakes.label_folder(tmp_path / "reach", "cam2")
     (folder / "img0.png").write_bytes(fakes.encode(fakes.pixels(9)))
-    assert zips.find_project(tmp_path)[0] == "deeplabcut"
+    assert project_search.find_project(tmp_path)[0] == "deeplabcut"
 
 
 def test_no_project_and_several_are_errors_that_say_where(tmp_path):
     (tmp_path / "reach").mkdir()
     with pytest.raises(ValueError, match="holds no project"):
-        zips.find_project(tmp_path)
+        project_search.find_project(tmp_path)
     (tmp_path / "reach/config.yaml").write_text("")
     with pytest.raises(ValueError, match="reach has a config.yaml only"):
-        zips.find_project(tmp_path)
+        project_search.find_project(tmp_path)
     fakes.project(tmp_path / "one")
     fakes.crops(tmp_path / "two", {"Positive": 1, "Negative": 1})
     with pytest.raises(ValueError, match=r"2 projects: two \(crops\), one \(deeplabcut\)"):
-        zips.find_project(tmp_path)
+        project_search.find_project(tmp_path)
 
 
 def test_the_zip_command_is_read_as_people_use_it(tmp_path):
@@ -286,5 +287,5 @@ def test_the_zip_command_is_read_as_people_use_it(tmp_path):
     project = fakes.project(tmp_path / "projects/reach")
     subprocess.run(["zip", "-qr", tmp_path / "a.zip", project], check=True, cwd=os.sep)
     zips.unpack(tmp_path / "a.zip", tmp_path / "out", LIMITS)
-    found = zips.find_project(tmp_path / "out")
+    found = project_search.find_project(tmp_path / "out")
     assert found == ("deeplabcut", str(tmp_path / "out") + str(project))
