@@ -1,4 +1,4 @@
-"""Who may import whom, over whole chains of imports."""
+"""Allowed imports, held over whole chains."""
 
 import ast
 import functools
@@ -111,7 +111,7 @@ def imports(node: ast.AST, late: bool = False):
 
 @functools.cache
 def graph(late: bool) -> dict[str, set[str]]:
-    """What each module imports: our modules, and the others by their first name.
+    """Imports of each module: our modules, and the others by their first name.
 
     Args:
       late: whether imports inside functions count too.

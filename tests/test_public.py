@@ -1,4 +1,4 @@
-"""What `import beampose` offers, and the page that teaches it."""
+"""The public face, `import beampose`, and the page that teaches it."""
 
 import pydoc
 import re

@@ -1,1 +1,1 @@
-"""What `import beampose` offers; everything below it may change."""
+"""Public face of `import beampose`; everything below it may change."""

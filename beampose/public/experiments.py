@@ -121,7 +121,7 @@ class Experiment:
         """Makes tracks of several predicted animals.
 
         Args:
-          labels: a file that says who is who in the videos (h5, csv, slp, json), to measure by.
+          labels: a file with the identities of animals (h5, csv, slp, json), to measure by.
         """
         with causes.plainly("track"):
             chosen = self._videos(videos)

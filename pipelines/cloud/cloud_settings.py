@@ -112,7 +112,7 @@ class Vertex(Section):
 
 
 class Cloud(Section):
-    """Where jobs of beampose run: docs/cloud.md."""
+    """Settings of cloud jobs: docs/cloud.md."""
 
     whole_file: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""Tracklets held out, so that learning who is who is judged by animals or frames it never saw."""
+"""Held-out tracklets, by which re-identification is judged on unseen animals or frames."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -91,7 +91,7 @@ def main() -> int:
         values = sets.values(arguments.data, arguments.set, f"{folder}/out")
         values["store"] = arguments.store or f"{folder}/store"
         values["train"]["steps"] = arguments.steps
-        # Nothing is looked at before the last step.
+        # Nothing is measured before the last step.
         values["train"]["evaluate_every"] = arguments.steps
         print(json.dumps(measure(arguments, values)), flush=True)
     return 0

@@ -1,4 +1,4 @@
-"""What the declared settings are told to others: a JSON schema for editors, a page for readers."""
+"""Reference of the settings: a JSON schema for editors, a page for readers."""
 
 import re
 from typing import Any
