@@ -69,11 +69,14 @@ LIGHT = (
     "beampose.pipelines.results",
     "beampose.pipelines.tracking",
     "beampose.trainer.assemble",
+    "beampose.trainer.calibrate",
     "beampose.trainer.dataset",
     "beampose.trainer.feature_store",
+    "beampose.trainer.grouping",
     "beampose.trainer.matching",
     "beampose.trainer.metrics",
     "beampose.trainer.outcomes",
+    "beampose.trainer.scaling",
     "beampose.trainer.schema",
 )
 # Trains a network that tells animals apart, once it is called.
