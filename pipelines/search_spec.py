@@ -59,9 +59,7 @@ class Spec(Section):
 
     whole_file: ClassVar[bool] = True
 
-    parameters: dict[str, Parameter] = Field(
-        min_length=1, description="By setting, such as train.learning_rate."
-    )
+    parameters: dict[str, Parameter] = Field(description="By setting, such as train.learning_rate.")
     algorithm: Literal["grid", "random", "bayesian"] = setting(
         "random", "How values are chosen; bayesian only on Vertex AI."
     )
@@ -71,6 +69,8 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Spec":
+        if not self.parameters:
+            raise ValueError("parameters must name settings, such as train.learning_rate.")
         for name, parameter in self.parameters.items():
             parameter.check(name)
         if self.algorithm == GRID and any(p.values is None for p in self.parameters.values()):

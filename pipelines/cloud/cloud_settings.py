@@ -31,7 +31,8 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
     for word in (*value, *filter(None, value.values())):
         if not LABEL.fullmatch(word):
             raise ValueError(
-                f"must hold lowercase letters, digits, - and _ only, which {word!r} does not"
+                "must be words of lowercase letters, digits, - and _ that begin with a letter, "
+                f"which {word!r} does not"
             )
     return value
 

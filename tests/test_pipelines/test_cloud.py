@@ -154,13 +154,13 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ({"region": "mars-north1"}, "must be a region"),
         ({"image": "beampose"}, "image must look like"),
         ({"image": "europe-west4-docker.pkg.dev/p/r/beampose"}, "image must look like"),
-        ({"dataflow": {"machine_type": "n2-standrad-4"}}, "machine type"),
-        ({"vertex": {"machine_type": "big"}}, "machine type"),
+        ({"dataflow": {"machine_type": "n2-standrad-4"}}, "machine_type must look like"),
+        ({"vertex": {"machine_type": "big"}}, "machine_type must look like"),
         ({"vertex": {"accelerator": "nvidia-tesla-t4"}}, "Did you mean 'NVIDIA_TESLA_T4'"),
         ({"dataflow": {"flexrs": True, "accelerator": "NVIDIA_L4"}}, "cannot be used together"),
         ({"bucket": "my-bucket"}, "bucket must look like gs://"),
         ({"project": "My Project"}, "project must look like"),
-        ({"labels": {"Team": "x"}}, "labels.Team"),
+        ({"labels": {"Team": "x"}}, "'Team' does not"),
         ({"regoin": "us-east1"}, "Did you mean 'region'"),
         ({"dataflow": {"max_worker": 3}}, "Did you mean 'dataflow.max_workers'"),
         ({"vertex": {"timeout_hours": 0}}, "above 0"),
@@ -363,7 +363,7 @@ def test_a_search_spec_says_what_is_wrong_with_it(tmp_path):
         ("algorithm: grid\nparameters: {train.steps: {min: 3, max: 5}}", "needs `values`"),
         ("algorithm: magic\nparameters: {train.steps: {values: [3]}}", "must be one of"),
         ("trails: 3\nparameters: {train.steps: {values: [3]}}", "no setting 'trails'"),
-        ("- 1", "parameters must be"),
+        ("- 1", "must hold keys and values"),
     ):
         (tmp_path / "spec.yaml").write_text(text)
         with pytest.raises(ValueError, match=words):
