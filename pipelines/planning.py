@@ -11,6 +11,7 @@ from upath import UPath
 
 from beampose.core import storage, yaml_files
 from beampose.core.files import join
+from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import embedding_worker, labeled_source
 from beampose.preprocess import images
@@ -135,7 +136,7 @@ def describe(found: Plan) -> str:
 
 def save(found: Plan, config: Config) -> UPath:
     """Keeps the plan beside the experiment, where the report sets the truth next to it."""
-    file = storage.place(config.output, "plan.json")
+    file = storage.place(config.output, PLAN)
     storage.write_json(file, found._asdict())
     return file
 

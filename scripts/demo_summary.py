@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo
 from beampose.formats.deeplabcut import prediction_writer
 
 
@@ -66,8 +67,8 @@ def labeled_video(folder: Path) -> str:
 
 
 def predictions(folder: Path, ending: str) -> list[Path]:
-    info = storage.read_json(folder / "runs/pose/model/info.json")
-    return [folder / f"runs/pose/predictions/walk{info['dlc_scorer']}{ending}"]
+    info = storage.require(folder / "runs/pose/model", ModelInfo)
+    return [folder / f"runs/pose/predictions/walk{info.dlc_scorer}{ending}"]
 
 
 if __name__ == "__main__":

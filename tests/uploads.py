@@ -6,6 +6,7 @@ from pathlib import Path
 import fakes
 
 from beampose.core import storage
+from beampose.core.infos import AuditInfo
 from beampose.pipelines.cloud import publish, upload_run, upload_status
 
 TINY = """
@@ -33,7 +34,8 @@ def quick(config, stage):
     output = Path(config.output)
     for name in ("model", "dataset", "evaluation", "store"):
         (output / name).mkdir(parents=True)
-        storage.complete(str(output / name), {"path": config.source.path})
+        info = AuditInfo(suspicious=0, labels=0).replace(path=config.source.path)
+        storage.complete(str(output / name), info)
     stage(upload_status.TRAINING)
     (output / "model/weights.bin").write_bytes(b"\xff" * 1000)
     (output / "dataset/rejects.jsonl").write_text("")

@@ -5,11 +5,12 @@ a SavedModel on videos imports it from here.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from beampose.core.infos import Assembly, ModelInfo
 from beampose.trainer.grouping import Animals
 
 # Peaks below this are ignored, and links below this are none, unless a calibration says
@@ -54,49 +55,47 @@ class Rules(NamedTuple):
     identity: bool
 
 
-def rules(info: Mapping[str, Any]) -> Rules:
+def rules(info: ModelInfo) -> Rules:
     """From a model's info.json.
 
     Raises:
       ValueError: it is not a model of several animals.
     """
-    found = info.get("assembly")
+    found = info.assembly
     if not found:
         raise ValueError("The model finds one animal: it has no peaks to assemble.")
-    bodyparts = list(info["bodyparts"])
-    edges = [[bodyparts.index(name) for name in pair] for pair in found["graph"]]
-    reach = np.array(found["reach"], object)
+    bodyparts = list(info.bodyparts)
+    edges = [[bodyparts.index(name) for name in pair] for pair in found.graph]
+    reach = np.array(found.reach, object)
     return Rules(
-        individuals=tuple(info["individuals"]),
+        individuals=tuple(info.individuals),
         bodyparts=tuple(bodyparts),
-        animals=found["animals"],
-        unique=tuple(bodyparts.index(name) for name in found["unique_bodyparts"]),
+        animals=found.animals,
+        unique=tuple(bodyparts.index(name) for name in found.unique_bodyparts),
         edges=np.array(edges, int).reshape(-1, 2),
-        min_affinity=np.array(found["min_affinity"], float),
-        weights=np.array(found["weights"], float),
+        min_affinity=np.array(found.min_affinity, float),
+        weights=np.array(found.weights, float),
         reach=np.where(reach == None, np.inf, reach).astype(float),  # noqa: E711
-        min_likelihood=found["min_likelihood"],
-        min_parts=found["min_parts"],
-        identity=found["identity"],
+        min_likelihood=found.min_likelihood,
+        min_parts=found.min_parts,
+        identity=found.identity,
     )
 
 
-def facts(found: Rules) -> dict[str, Any]:
+def facts(found: Rules) -> Assembly:
     """Entry `assembly` of info.json, which `rules` reads: names and plain numbers."""
     names = found.bodyparts
-    return {
-        "animals": found.animals,
-        "unique_bodyparts": [names[i] for i in found.unique],
-        "graph": [[names[a], names[b]] for a, b in found.edges],
-        "min_affinity": [round(float(v), 4) for v in found.min_affinity],
-        "weights": [round(float(v), 4) for v in found.weights],
-        "reach": [
-            [None if np.isinf(v) else round(float(v), 2) for v in row] for row in found.reach
-        ],
-        "min_likelihood": found.min_likelihood,
-        "min_parts": found.min_parts,
-        "identity": found.identity,
-    }
+    return Assembly(
+        animals=found.animals,
+        unique_bodyparts=[names[i] for i in found.unique],
+        graph=[[names[a], names[b]] for a, b in found.edges],
+        min_affinity=[round(float(v), 4) for v in found.min_affinity],
+        weights=[round(float(v), 4) for v in found.weights],
+        reach=[[None if np.isinf(v) else round(float(v), 2) for v in row] for row in found.reach],
+        min_likelihood=float(found.min_likelihood),
+        min_parts=int(found.min_parts),
+        identity=bool(found.identity),
+    )
 
 
 def assemble(outputs: Mapping[str, np.ndarray], found: Rules) -> np.ndarray:

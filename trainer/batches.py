@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
+from beampose.core.infos import DatasetInfo
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
 
@@ -99,12 +100,19 @@ class Noise:
         self.dims = dims
         self.bodyparts = [str(i) for i in range(names)]
         self.classes = self.bodyparts
-        self.info = {"individuals": [str(i) for i in range(individuals)], "edges": []}
+        self.info = DatasetInfo(
+            task=task,
+            bodyparts=self.bodyparts,
+            individuals=[str(i) for i in range(individuals)],
+            edges=[],
+            classes=self.classes,
+            store="",
+        )
         self._task, self._side, self._batch_size = task, side, batch_size
 
     def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
         """A record of each class."""
-        blank = np.full((len(self.info["individuals"]), len(self.bodyparts), 2), np.nan)
+        blank = np.full((len(self.info.individuals), len(self.bodyparts), 2), np.nan)
         return [
             LabelRecord("", "", "", "", "", 0, split, 0, 0, 0, blank, label)
             for label in range(len(self.classes))
@@ -118,7 +126,7 @@ class Noise:
             features = rng.standard_normal((count, self.dims)).astype(ml_dtypes.bfloat16)
             return CropBatch(features, rng.integers(0, len(self.classes), count).astype(np.int32))
         shape = (count, side, side, self.dims)
-        owners = len(self.info["individuals"])
+        owners = len(self.info.individuals)
         keypoints = rng.uniform(0, side * 8, (count, owners, len(self.bodyparts), 2))
         return PoseBatch(
             rng.standard_normal(shape).astype(ml_dtypes.bfloat16),
@@ -132,7 +140,7 @@ class Noise:
 def pose_signature(dataset: Dataset | Noise) -> PoseBatch:
     """Shapes and types of the batches of a dataset of poses."""
     dims, bodyparts = dataset.dims, len(dataset.bodyparts)
-    individuals = len(dataset.info["individuals"])
+    individuals = len(dataset.info.individuals)
     return PoseBatch(
         tf.TensorSpec((None, None, None, dims), tf.bfloat16),
         tf.TensorSpec((None, individuals, bodyparts, 2), tf.float32),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beampose.core import storage
+from beampose.core.infos import Uncertainty
 from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import CrossValidation
@@ -63,10 +64,10 @@ def cross_validate(
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
-    radius = {}
+    radius = None
     if config.task == "pose":
         radius = _radius(result.task, records, predicted, np.array(numbers))
-    several = tuple(dataset.info["individuals"]) if predicted.ndim == 4 else ()
+    several = tuple(dataset.info.individuals) if predicted.ndim == 4 else ()
     return CrossValidation(
         records,
         np.array(numbers),
@@ -166,13 +167,13 @@ def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None
 
 def _radius(
     task: Any, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
-) -> dict[str, Any]:
+) -> Uncertainty:
     errors = task.errors(records, predicted)
     # Of several animals there are several errors an image.
     folds = np.repeat(folds, len(errors) // len(records))
     found = [None if np.isnan(r) else float(r) for r in radii(errors)]
-    return {
-        "level": LEVEL,
-        "radius_px": dict(zip(task.dataset.bodyparts, found, strict=True)),
-        "coverage": coverage(errors, folds),
-    }
+    return Uncertainty(
+        level=LEVEL,
+        radius_px=dict(zip(task.dataset.bodyparts, found, strict=True)),
+        coverage=coverage(errors, folds),
+    )

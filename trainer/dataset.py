@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from beampose.core import storage, tfrecords
+from beampose.core.infos import DatasetInfo, StoreInfo
 from beampose.trainer import feature_store, schema
 from beampose.trainer.schema import LabelRecord
 
@@ -54,9 +55,9 @@ class Dataset:
     """
 
     def __init__(self, folder: str, stores: str, *, cache_mb: int):
-        self.info = storage.require(folder, "features")
-        self.store = str(storage.place(stores, self.info["store"]))
-        self.store_info = storage.require(self.store, "features")
+        self.info = storage.require(folder, DatasetInfo)
+        self.store = str(storage.place(stores, self.info.store))
+        self.store_info = storage.require(self.store, StoreInfo)
         self.records = sorted(read_labels(folder), key=lambda r: (r.name, r.copy))
         self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
@@ -71,15 +72,15 @@ class Dataset:
 
     @property
     def dims(self) -> int:
-        return int(self.store_info["dims"])
+        return self.store_info.dims
 
     @property
     def bodyparts(self) -> list[str]:
-        return self.info["bodyparts"]
+        return self.info.bodyparts
 
     @property
     def classes(self) -> list[str]:
-        return self.info["classes"]
+        return self.info.classes
 
     def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
         """The records of a split, without augmented copies unless asked for."""

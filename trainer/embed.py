@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from beampose.core import storage
+from beampose.core.infos import Recipe
 from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
 
 TRANSFORM = "transform"
@@ -14,19 +15,19 @@ FEATURES = "features"
 def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dict:
     """Recipe of a store: all that determines the features of an image, apart from its pixels."""
     shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
-    return {
-        "backbone": backbone.id,
-        "weights_digest": backbone.digest,
-        "pooled": backbone.pooled,
-        "channels": backbone.channels,
-        "pca": pca,
+    return Recipe(
+        backbone=backbone.id,
+        weights_digest=backbone.digest,
+        pooled=backbone.pooled,
+        channels=backbone.channels,
+        pca=pca,
         **shape,
-    }
+    )
 
 
-def recipe_id(values: dict) -> str:
+def recipe_id(values: Recipe) -> str:
     """A short name of a recipe, for folders."""
-    return f"{values['backbone']}-{storage.digest(values)[:12]}"
+    return f"{values.backbone}-{storage.digest(values.plain())[:12]}"
 
 
 class Embedder(tf.Module):
@@ -86,7 +87,7 @@ class Embedder(tf.Module):
         return tf.cast(self.embed(self.resized(frames)), tf.bfloat16)
 
 
-def of_store(recipe: dict, weights: str, store: str) -> Embedder:
+def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:
     """The embedder that a store's features came from.
 
     Args:
@@ -97,17 +98,17 @@ def of_store(recipe: dict, weights: str, store: str) -> Embedder:
     Raises:
       ValueError: the store was made with other weights.
     """
-    backbone = Backbone(recipe["backbone"], weights, pooled=recipe["pooled"])
-    if backbone.digest != recipe["weights_digest"]:
+    backbone = Backbone(recipe.backbone, weights, pooled=recipe.pooled)
+    if backbone.digest != recipe.weights_digest:
         raise ValueError(
-            f"The store was made with weights {recipe['weights_digest'][:12]}, but "
+            f"The store was made with weights {recipe.weights_digest[:12]}, but "
             f"features.weights gives {backbone.digest[:12]}. Run `beampose features` again."
         )
     return Embedder(
         backbone,
         str(storage.place(store, TRANSFORM)),
-        scale=recipe.get("scale", 1.0),
-        crop_size=recipe.get("crop_size", 0),
+        scale=recipe.scale,
+        crop_size=recipe.crop_size,
     )
 
 

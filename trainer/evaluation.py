@@ -1,11 +1,11 @@
 """Measures an exported model on labeled images: their stored features, or frames if finetuned."""
 
 import functools
-from typing import Any
 
 import numpy as np
 
 from beampose.core import storage
+from beampose.core.infos import Figures, ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.trainer import assemble, matching, metrics
 from beampose.trainer.dataset import Dataset
@@ -28,19 +28,19 @@ def evaluate(config: Config) -> Evaluation:
 
     from beampose.trainer import encoded_frames, export
 
-    info = storage.require(config.model, "train")
+    info = storage.require(config.model, ModelInfo)
     dataset = Dataset(config.dataset, config.store, cache_mb=0)
-    if info["store"] != dataset.info["store"]:
+    if info.store != dataset.info.store:
         raise ValueError(
-            f"{config.model} was trained on the features of {info['store']}, the dataset has those "
-            f"of {dataset.info['store']}. Run `beampose train` again."
+            f"{config.model} was trained on the features of {info.store}, the dataset has those "
+            f"of {dataset.info.store}. Run `beampose train` again."
         )
-    rules = assemble.rules(info) if info.get("assembly") else None
+    rules = assemble.rules(info) if info.assembly else None
     read = _reader(config.task, rules)
     signatures = export.load(config.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     records = [r for split in SPLITS for r in dataset.of(split)]
     names = dataset.bodyparts if config.task == "pose" else dataset.classes
-    if info.get("mode") == "finetune":
+    if info.mode == "finetune":
         predicted = encoded_frames.answers(
             lambda given: signatures["frames"](frames=given),
             encoded_frames.Frames(config.dataset),
@@ -94,10 +94,10 @@ def _measure(
     predicted: np.ndarray,
     split: str,
     rules: assemble.Rules | None,
-) -> dict[str, Any]:
+) -> Figures:
     chosen = [i for i, r in enumerate(records) if r.split == split]
     if not chosen:
-        return {}
+        return Figures()
     if rules is not None:
         judged = [records[i] for i in chosen]
         return matching.measured(judged, predicted[chosen], rules, config.predict.pcutoff)

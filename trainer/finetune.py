@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core import storage
+from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import FINETUNING, VIEWS, outcome
 from beampose.trainer import batches, embed, models, training, views
@@ -62,7 +63,7 @@ class Tuned:
         self.score, self.sign = self._task.score, self._task.sign
         self.head, self.members = self._task.head, self._task.members
         self.embedder = embed.of_store(
-            dataset.store_info["recipe"], config.features.weights, dataset.store
+            dataset.store_info.recipe, config.features.weights, dataset.store
         )
         self.embedder.backbone.unfreeze()
         self.trained = [self.embedder.backbone.network, self.head]
@@ -90,7 +91,7 @@ class Tuned:
             return self._task.predict(records, batch_size)
         return answers(self._answer, self._frames, records, batch_size, self._task.read)
 
-    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> Figures:
         return self._task.measure(records, predicted)
 
     def finish(self) -> None:

@@ -6,11 +6,11 @@ recalls; from 0 to 1. pycocotools gives the same numbers.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from beampose.core.infos import Figures
 from beampose.trainer import metrics
 from beampose.trainer.assemble import Rules
 from beampose.trainer.schema import LabelRecord
@@ -58,7 +58,7 @@ def animals_metrics(
     animals: int,
     unique: Sequence[int],
     identity: bool,
-) -> dict[str, Any]:
+) -> Figures:
     """Measures predictions matched to labels: those of `metrics.pose_metrics`, and more.
 
     Args:
@@ -83,26 +83,28 @@ def animals_metrics(
     common = np.setdiff1d(np.arange(len(bodyparts)), np.array(unique, int))
     own = truth[:, :animals][:, :, common]
     precision, recall = average_precision(own, predicted[:, :animals][:, :, common])
-    found |= {
-        "images": len(truth),
-        "labeled": count,
-        "share_found": found["points"] / count if count else None,
-        "share_within_px": {
+    found = found.replace(
+        images=len(truth),
+        labeled=count,
+        share_found=found.points / count if count else None,
+        share_within_px={
             str(limit): float((distance[labeled] <= limit).mean()) if count else None
             for limit in WITHIN
         },
-        "mAP": precision,
-        "mAR": recall,
-        "oks_f1": _f1(own, matched[:, :animals][:, :, common]),
-    }
-    if identity:
-        found["identity_accuracy"] = _rightly_named(truth, predicted, animals)
-    return found
+        mAP=precision,
+        mAR=recall,
+        oks_f1=_f1(own, matched[:, :animals][:, :, common]),
+    )
+    return (
+        found.replace(identity_accuracy=_rightly_named(truth, predicted, animals))
+        if identity
+        else found
+    )
 
 
 def measured(
     records: Sequence[LabelRecord], predicted: np.ndarray, rules: Rules, pcutoff: float
-) -> dict[str, Any]:
+) -> Figures:
     """Figures of (images, individuals, bodyparts, 3), see `animals_metrics`."""
     return animals_metrics(
         np.stack([r.keypoints for r in records]),

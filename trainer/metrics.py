@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from beampose.core.infos import Figures
+from beampose.core.infos.figures import BodypartFigures
+
 # A crop with this positive score is taken as positive.
 THRESHOLD = 0.5
 
@@ -19,7 +22,7 @@ def distances(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def pose_metrics(
     truth: np.ndarray, predicted: np.ndarray, bodyparts: Sequence[str], pcutoff: float
-) -> dict[str, Any]:
+) -> Figures:
     """Distances between labels and predictions.
 
     Args:
@@ -34,31 +37,31 @@ def pose_metrics(
     """
     distance = distances(truth, predicted)
     sure = np.where(predicted[..., 2] >= pcutoff, distance, np.nan)
-    return {
-        "images": len(truth),
-        "points": int(np.isfinite(distance).sum()),
-        "mean_error_px": _mean(distance),
-        "median_error_px": _median(distance),
-        "rmse_px": None if (square := _mean(distance**2)) is None else float(np.sqrt(square)),
-        "mean_error_px_pcutoff": _mean(sure),
-        "share_above_pcutoff": _mean(
+    return Figures(
+        images=len(truth),
+        points=int(np.isfinite(distance).sum()),
+        mean_error_px=_mean(distance),
+        median_error_px=_median(distance),
+        rmse_px=None if (square := _mean(distance**2)) is None else float(np.sqrt(square)),
+        mean_error_px_pcutoff=_mean(sure),
+        share_above_pcutoff=_mean(
             np.where(np.isfinite(distance), predicted[..., 2] >= pcutoff, np.nan)
         ),
-        "per_bodypart": {
-            name: {
-                "points": int(np.isfinite(distance[:, i]).sum()),
-                "mean_error_px": _mean(distance[:, i]),
-                "median_error_px": _median(distance[:, i]),
-                "mean_error_px_pcutoff": _mean(sure[:, i]),
-            }
+        per_bodypart={
+            name: BodypartFigures(
+                points=int(np.isfinite(distance[:, i]).sum()),
+                mean_error_px=_mean(distance[:, i]),
+                median_error_px=_median(distance[:, i]),
+                mean_error_px_pcutoff=_mean(sure[:, i]),
+            )
             for i, name in enumerate(bodyparts)
         },
-    }
+    )
 
 
 def crop_metrics(
     labels: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float
-) -> dict[str, Any]:
+) -> Figures:
     """Rates of a classifier whose class 0 is the positive one.
 
     Args:
@@ -73,16 +76,16 @@ def crop_metrics(
     predicted = called(scores, threshold)
     confusion = np.zeros((len(classes), len(classes)), int)
     np.add.at(confusion, (labels, predicted), 1)
-    return {
-        "images": len(labels),
-        "accuracy": _ratio(np.trace(confusion), confusion.sum()),
-        "precision": _ratio(confusion[0, 0], confusion[:, 0].sum()),
-        "recall": _ratio(confusion[0, 0], confusion[0].sum()),
-        "auc": auc(labels == 0, scores[:, 0]),
-        "confusion": confusion.tolist(),
-        "classes": list(classes),
-        "threshold": threshold,
-    }
+    return Figures(
+        images=len(labels),
+        accuracy=_ratio(np.trace(confusion), confusion.sum()),
+        precision=_ratio(confusion[0, 0], confusion[:, 0].sum()),
+        recall=_ratio(confusion[0, 0], confusion[0].sum()),
+        auc=auc(labels == 0, scores[:, 0]),
+        confusion=confusion.tolist(),
+        classes=list(classes),
+        threshold=threshold,
+    )
 
 
 def called(scores: np.ndarray, threshold: float) -> np.ndarray:

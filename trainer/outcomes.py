@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beampose.core.infos import Figures, Uncertainty
 from beampose.core.settings.experiment import Config
 from beampose.trainer import metrics
 from beampose.trainer.schema import LabelRecord
@@ -29,7 +30,7 @@ class Evaluation(NamedTuple):
     names: list[str]
     records: list[LabelRecord]
     predicted: np.ndarray
-    metrics: dict[str, dict[str, Any]]
+    metrics: dict[str, Figures]
     individuals: tuple[str, ...] = ()
 
 
@@ -66,11 +67,11 @@ class CrossValidation(NamedTuple):
     folds: np.ndarray
     names: list[str]
     predicted: np.ndarray
-    metrics: dict[str, Any]
-    by_fold: list[dict[str, Any]]
-    radius: dict[str, Any]
+    metrics: Figures
+    by_fold: list[Figures]
+    radius: Uncertainty | None
     tasks: list[Any]
-    histories: list[list[dict[str, Any]]]
+    histories: list[list[dict[str, float | str]]]
     seconds: float
     by: str
     individuals: tuple[str, ...] = ()
@@ -86,7 +87,7 @@ class Point(NamedTuple):
     """
 
     images: int
-    metrics: dict[str, Any]
+    metrics: Figures
     total: np.ndarray
     count: np.ndarray
 

@@ -10,13 +10,13 @@ the token of the first bodypart for the whole, which may be the one that was not
 
 import zipfile
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from beampose.core import storage
+from beampose.core.infos import ReidInfo
 from beampose.trainer import scaling
 
 WEIGHTS = "weights.npz"
@@ -156,8 +156,8 @@ def clean(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
     return np.where(present[..., None], vectors.astype(np.float32), np.float32(0))
 
 
-def save(folder: storage.Address, model: keras.Model, info: dict[str, Any]) -> None:
-    """Writes the network into a folder of its own, whole or not at all.
+def save(folder: storage.Address, model: keras.Model, info: ReidInfo) -> ReidInfo:
+    """Writes the network into a folder of its own, whole or not at all. Returns what it says.
 
     Args:
       info: `bodyparts`, their names, and `descriptors`, a digest of what made the vectors, which
@@ -167,18 +167,19 @@ def save(folder: storage.Address, model: keras.Model, info: dict[str, Any]) -> N
       ValueError: other bodyparts than the network's.
     """
     parts, dims = model.input_shape[0][1:]
-    if len(info["bodyparts"]) != parts:
-        raise ValueError(f"The network has {parts} bodyparts. Received: {info['bodyparts']}")
+    if len(info.bodyparts) != parts:
+        raise ValueError(f"The network has {parts} bodyparts. Received: {info.bodyparts}")
     arrays = {f"w{i}": np.asarray(v) for i, v in enumerate(model.variables)}
-    facts = {**info, "version": _VERSION, "dims": dims, "out": model.output_shape[-1]}
+    info = info.replace(version=_VERSION, dims=dims, out=model.output_shape[-1])
     with storage.replacing_folder(folder) as temporary:
         np.savez(temporary / WEIGHTS, allow_pickle=False, **arrays)
-        storage.complete(temporary, facts)
+        storage.complete(temporary, info)
+    return info
 
 
 def load(
     folder: storage.Address, *, bodyparts: Sequence[str], dims: int, descriptors: str
-) -> tuple[keras.Model, dict[str, Any]]:
+) -> tuple[keras.Model, ReidInfo]:
     """The network of a folder, and its info. Nothing the files say is run.
 
     Args:
@@ -188,22 +189,22 @@ def load(
       FileNotFoundError: there is none, or it was not finished.
       ValueError: it belongs to other vectors, or is damaged; the text names the folder.
     """
-    info = storage.require(folder, "reid")
+    info = storage.require(folder, ReidInfo)
     again = f"Train it again for these. ({folder})"
-    if not isinstance(info, dict) or info.get("version") != _VERSION:
+    if info.version != _VERSION:
         raise ValueError(f"{folder} was made by another version of beampose: train it again.")
-    if info.get("bodyparts") != list(bodyparts):
+    if info.bodyparts != list(bodyparts):
         raise ValueError(
-            f"The network tells animals apart by bodyparts {info.get('bodyparts')}, but here are "
+            f"The network tells animals apart by bodyparts {info.bodyparts}, but here are "
             f"{list(bodyparts)}. {again}"
         )
-    if info.get("dims") != dims or info.get("descriptors") != descriptors:
+    if info.dims != dims or info.descriptors != descriptors:
         raise ValueError(
-            f"The network was trained on features of another model ({info.get('dims')} numbers per "
-            f"bodypart, {info.get('descriptors')}), here are {dims}, {descriptors}. {again}"
+            f"The network was trained on features of another model ({info.dims} numbers per "
+            f"bodypart, {info.descriptors}), here are {dims}, {descriptors}. {again}"
         )
-    out = info.get("out")
-    if type(out) is not int or not HEADS <= out <= 1024 or out % HEADS:
+    out = info.out
+    if not HEADS <= out <= 1024 or out % HEADS:
         raise ValueError(f"{folder}: `out` must be a multiple of {HEADS}. Received: {out!r}")
     model = network(len(bodyparts), dims, out)
     with storage.local(storage.place(folder, WEIGHTS)) as file:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beampose.core import __version__, files, storage
+from beampose.core.infos import DatasetInfo, Figures, Metrics, ModelInfo, Seconds, Uncertainty
 from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
 from beampose.trainer import tuning
@@ -88,7 +89,7 @@ def default_folders(config: experiment.Config) -> Folders:
     )
 
 
-def run(config: experiment.Config, folders: Folders) -> dict[str, Any]:
+def run(config: experiment.Config, folders: Folders) -> Metrics:
     """Trains, evaluates, exports and verifies. Returns the metrics it wrote."""
     import_tensorflow()
     from beampose.trainer import export
@@ -128,17 +129,18 @@ def run(config: experiment.Config, folders: Folders) -> dict[str, Any]:
         storage.write_json(file, before.history)
     if judged:
         storage.write_json(storage.place(folders.model, FOLDS_HISTORY), judged.histories)
-        metrics["folds"] = {"number": config.train.folds, **judged.metrics}
-        metrics["seconds"]["folds"] = round(judged.seconds, 2)
+        metrics = metrics.replace(
+            folds=judged.metrics.replace(number=config.train.folds),
+            seconds=metrics.seconds.replace(folds=round(judged.seconds, 2)),
+        )
     uncertainty = _uncertainty(dataset, result.task, predicted["test"], judged)
     if uncertainty:
-        metrics["uncertainty"] = uncertainty
-    storage.write_json(storage.place(folders.model, METRICS), metrics)
+        metrics = metrics.replace(uncertainty=uncertainty)
+    storage.write_info(storage.place(folders.model, METRICS), metrics)
     storage.write_json(storage.place(folders.model, HISTORY), result.history)
-    figure = (metrics["test"] or {}).get(result.task.score)
-    tuning.report(result.task.score, figure, result.best_step)
+    tuning.report(result.task.score, metrics.test[result.task.score], result.best_step)
     info = _info(config, dataset, result, skew, uncertainty)
-    info["tensors"] = export.tensor_names(folders.model)
+    info = info.replace(tensors=export.tensor_names(folders.model))
     storage.complete(folders.model, info)
     return metrics
 
@@ -163,26 +165,21 @@ def _with_before(
     dataset: "Dataset",
     before: "Result",
     result: "Result",
-    metrics: dict[str, Any],
-) -> dict[str, Any]:
+    metrics: Metrics,
+) -> Metrics:
     """The metrics of a finetuned model, with what its head reached on stored features."""
     test = dataset.of("test")
-    measured = {}
+    measured = Figures()
     if test:
         predicted = before.task.predict(test, config.train.batch_size)
         measured = before.task.measure(test, predicted)
-    seconds = {
-        **metrics["seconds"],
-        "train": round(before.seconds, 2),
-        "finetune": round(result.seconds, 2),
-    }
-    return {
-        **metrics,
-        "mode": "finetune",
-        "seconds": seconds,
-        "test_before_finetune": measured,
-        "finetuned_weights_digest": result.task.digest(),
-    }
+    seconds = {"train": round(before.seconds, 2), "finetune": round(result.seconds, 2)}
+    return metrics.replace(
+        mode="finetune",
+        seconds=metrics.seconds.replace(**seconds),
+        test_before_finetune=measured,
+        finetuned_weights_digest=result.task.digest(),
+    )
 
 
 def _cross_validate(
@@ -213,29 +210,29 @@ def _together(config: experiment.Config, dataset: "Dataset", judged: "CrossValid
 
 def _uncertainty(
     dataset: "Dataset", task: Any, predicted: "np.ndarray", judged: "CrossValidation | None"
-) -> dict[str, Any] | None:
+) -> Uncertainty | None:
     """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
     from beampose.trainer import cross_validation
 
-    if judged is None or not judged.radius:
+    if judged is None or judged.radius is None:
         return None
     test = dataset.of("test")
     share = None
     if test:
-        share = cross_validation.covered(judged.radius["radius_px"], task.errors(test, predicted))
-    return {**judged.radius, "coverage_test": share, "images": len(judged.records)}
+        share = cross_validation.covered(judged.radius.radius_px, task.errors(test, predicted))
+    return judged.radius.replace(coverage_test=share, images=len(judged.records))
 
 
-def scorer(info: dict[str, Any], backbone: str, step: int) -> str:
+def scorer(info: DatasetInfo, backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
     network = backbone.replace("_", "").replace(".", "")
-    return f"DLC_beampose-{network}_{info['project']}shuffle1_{step}"
+    return f"DLC_beampose-{network}_{info.project}shuffle1_{step}"
 
 
 def _assemble(config: experiment.Config, dataset: "Dataset", result: "Result"):
     from beampose.trainer import embed, models
 
-    recipe = dataset.store_info["recipe"]
+    recipe = dataset.store_info.recipe
     embedder = embed.of_store(recipe, config.features.weights, dataset.store)
     return models.of_task(config, embedder, result.task)
 
@@ -260,31 +257,30 @@ def _metrics(
     dataset: "Dataset",
     result: "Result",
     predicted: dict[str, "np.ndarray"],
-) -> dict[str, Any]:
+) -> Metrics:
     task = result.task
     records = {split: dataset.of(split) for split in ("train", "test")}
     measured = {
-        split: task.measure(found, predicted[split]) if found else {}
+        split: task.measure(found, predicted[split]) if found else Figures()
         for split, found in records.items()
     }
-    metrics = {
-        "split": {split: len(found) for split, found in records.items()},
-        **measured,
-        "test_at_last_step": result.last,
-        "kept_step": result.best_step,
-        "kept_by": _kept_by(config, task, bool(records["test"])),
-        "seconds": {
-            "features": dataset.info["seconds"],
-            "train": round(result.seconds, 2),
-        },
-        "backbone": dataset.store_info["recipe"]["backbone"],
-        "weights": dataset.store_info["weights"],
-        "weights_digest": dataset.store_info["recipe"]["weights_digest"],
-    }
+    store = dataset.store_info
+    metrics = Metrics(
+        split={split: len(found) for split, found in records.items()},
+        train=measured["train"],
+        test=measured["test"],
+        test_at_last_step=result.last,
+        kept_step=result.best_step,
+        kept_by=_kept_by(config, task, bool(records["test"])),
+        seconds=Seconds(features=dataset.info.seconds, train=round(result.seconds, 2)),
+        backbone=store.recipe.backbone,
+        weights=store.weights,
+        weights_digest=store.recipe.weights_digest,
+    )
     if config.task == "crops":
-        metrics |= {k: v for k, v in measured["test"].items() if k not in metrics}
-    if str(dataset.store_info["weights"]).startswith("random:"):
-        metrics = {"note": RANDOM_NOTE, **metrics}
+        metrics = metrics.replace(**dict(measured["test"].plain()))
+    if store.weights.startswith("random:"):
+        metrics = metrics.replace(note=RANDOM_NOTE)
     return metrics
 
 
@@ -299,37 +295,38 @@ def _info(
     dataset: "Dataset",
     result: "Result",
     skew: float | None,
-    uncertainty: dict[str, Any] | None,
-) -> dict[str, Any]:
+    uncertainty: Uncertainty | None,
+) -> ModelInfo:
     import keras
     import tensorflow as tf
 
     names = ("task", "bodyparts", "individuals", "edges", "classes", "scorer", "project", "split")
-    backbone = dataset.store_info["recipe"]["backbone"]
+    store = dataset.store_info
+    backbone = store.recipe.backbone
     tuned = config.train.mode == "finetune"
-    return {
-        "made_by": f"beampose {__version__} train",
-        **{name: dataset.info[name] for name in names},
+    return ModelInfo(
+        made_by=f"beampose {__version__} train",
+        **{name: getattr(dataset.info, name) for name in names},
         # The steps of finetuning are counted from 0 again, so it needs another name.
-        "dlc_scorer": scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
-        "frame_size": _frame_size(dataset),
-        "crop_rule": dataset.info.get("crop_rule"),
-        "mode": config.train.mode,
-        "store": dataset.info["store"],
-        "recipe": dataset.store_info["recipe"],
-        "weights": dataset.store_info["weights"],
-        "transform_digest": dataset.store_info["transform_digest"],
-        "pixels_against_stored_features": skew,
+        dlc_scorer=scorer(dataset.info, backbone + ("tuned" if tuned else ""), result.best_step),
+        frame_size=_frame_size(dataset),
+        crop_rule=dataset.info.crop_rule,
+        mode=config.train.mode,
+        store=dataset.info.store,
+        recipe=store.recipe,
+        weights=store.weights,
+        transform_digest=store.transform_digest,
+        pixels_against_stored_features=skew,
         **result.task.facts(),
-        "heads": len(result.task.members),
-        "uncertainty": uncertainty,
-        "config": experiment.to_dict(config),
-        "versions": {
+        heads=len(result.task.members),
+        uncertainty=uncertainty,
+        config=experiment.to_dict(config),
+        versions={
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
         },
-    }
+    )
 
 
 def _frame_size(dataset: "Dataset") -> list[int]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer.batches import Noise, groups, stream
@@ -24,6 +25,8 @@ from beampose.trainer.tasks import task_table
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"
 PROBED_STEPS = 10
+# One of a training's history: numbers by name, and maybe why an evaluation failed.
+Entry = dict[str, float | str]
 
 
 class Result(NamedTuple):
@@ -38,9 +41,9 @@ class Result(NamedTuple):
     """
 
     task: Any
-    history: list[dict[str, Any]]
+    history: list[Entry]
     best_step: int
-    last: dict[str, Any] | None
+    last: Figures | None
     seconds: float
 
 
@@ -75,7 +78,7 @@ class _Board:
         self._local = Path(folder) if storage.is_local(folder) else storage.scratch(self)
         self._writer = tf.summary.create_file_writer(str(self._local))
 
-    def write(self, step: int, entry: dict[str, Any]) -> None:
+    def write(self, step: int, entry: Entry) -> None:
         with self._writer.as_default(step=step):
             for name, value in entry.items():
                 if isinstance(value, float):
@@ -96,7 +99,7 @@ class _State:
         self._live = [*self._variables, *optimizer.variables]
         self.step = 0
         self.seconds = 0.0
-        self.history: list[dict[str, Any]] = []
+        self.history: list[Entry] = []
         self.best_step = 0
         self.best_score = float("nan")
         self.best = [v.numpy() for v in self._variables]
@@ -332,9 +335,9 @@ def _agreed(gradients: Sequence[Any]) -> Sequence[Any]:
 
 def _evaluate(
     task, state: _State, losses: dict, held_out: list[LabelRecord], batch_size: int
-) -> dict[str, Any] | None:
+) -> Figures | None:
     """Held-out score of this step. A failure is recorded; it never ends the training."""
-    entry: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 3)}
+    entry: Entry = {"step": state.step, "seconds": round(state.seconds, 3)}
     entry |= {name: float(value) for name, value in losses.items()}
     measured = None
     try:
@@ -376,10 +379,10 @@ def _check_finite(loss: float, step: int) -> None:
 
 def run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
-    several = len(dataset.info.get("individuals", ())) > 1
+    several = len(dataset.info.individuals) > 1
     settings = outcome(config.train, HEAD, *((ANIMALS,) if several else ()))
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])
         for r in dataset.records
     ]
-    return storage.digest([config.task, settings, dataset.info["store"], labels, choose])
+    return storage.digest([config.task, settings, dataset.info.store, labels, choose])

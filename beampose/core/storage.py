@@ -17,9 +17,9 @@ from typing import Any
 from upath import UPath
 
 from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+from beampose.core.infos.record import Info, Kind, parse
+from beampose.core.names import COMPLETED, INFO
 
-INFO = "info.json"
-COMPLETED = "COMPLETED"
 # Files that say that those beside them are there.
 _LAST = ("saved_model.pb", COMPLETED)
 
@@ -37,10 +37,13 @@ def is_local(path: Address) -> bool:
 
 
 @contextlib.contextmanager
-def replacing(path: Address) -> Iterator[Path]:
+def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
     """A temporary local file that takes the place of `path` when the block ends without an error.
 
     In its place it is whole or not there at all, on a disk and in a bucket.
+
+    Args:
+      durable: waits until the disk has it, for what says that something else is whole.
     """
     target = place(path)
     if not is_local(target):
@@ -58,7 +61,11 @@ def replacing(path: Address) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
+        if durable:
+            _sync(temporary)
         os.replace(temporary, str(target))
+        if durable:
+            _sync(Path(str(target.parent)))
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -147,9 +154,9 @@ def remove(folder: Address) -> None:
         folder.fs.rm(folder.path, recursive=True)
 
 
-def write_text(path: Address, text: str) -> None:
-    """Writes UTF-8 text whole or not at all."""
-    with replacing(path) as temporary:
+def write_text(path: Address, text: str, *, durable: bool = False) -> None:
+    """Writes UTF-8 text whole or not at all; `durable` as of `replacing`."""
+    with replacing(path, durable=durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -171,7 +178,7 @@ def create_text(path: Address, text: str) -> bool:
 
 def write_json(path: Address, value: Any) -> None:
     """Writes JSON whole or not at all; NaN becomes null."""
-    write_text(path, json.dumps(_plain(value), indent=1) + "\n")
+    write_text(path, _text(value))
 
 
 def read_json(path: Address) -> Any:
@@ -198,28 +205,87 @@ def begin(folder: Address) -> UPath:
     return folder
 
 
-def complete(folder: Address, info: dict[str, Any]) -> None:
-    """Writes what the folder holds, then says that it is whole."""
-    write_json(place(folder, INFO), info)
-    write_text(place(folder, COMPLETED), "")
+def complete(folder: Address, info: Info) -> None:
+    """Writes what the folder holds, then says that it is whole: after a power cut too."""
+    settle(folder)
+    write_info(place(folder, INFO), info)
+    write_text(place(folder, COMPLETED), "", durable=True)
 
 
-def require(folder: Address, made_by: str) -> dict[str, Any]:
+def require(folder: Address, kind: type[Kind], run: str = "") -> Kind:
     """The info of a whole folder.
+
+    Args:
+      run: the command that makes it, where it is not the usual one.
 
     Raises:
       FileNotFoundError: the folder is missing or was not finished; the text names the command.
+      ValueError: another step made it, or a newer version; the text says what to do.
     """
     folder = place(folder)
     if not (folder / COMPLETED).is_file():
         state = "was not finished" if folder.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{folder} {state}. Run `beampose {made_by}` first.")
-    return read_json(folder / INFO)
+        raise FileNotFoundError(f"{folder} {state}. Run `beampose {run or kind.VERB}` first.")
+    return read_info(folder / INFO, kind)
+
+
+def read_info(path: Address, *kinds: type[Kind]) -> Kind:
+    """An info of one of some kinds by its file, such as metrics.json.
+
+    Raises:
+      FileNotFoundError: there is no file.
+      ValueError: as of `require`.
+    """
+    return parse(read_json(path), str(path), *kinds)
+
+
+def find_info(path: Address, *kinds: type[Kind]) -> Kind | None:
+    """As `read_info`; None if there is no file."""
+    try:
+        return read_info(path, *kinds)
+    except FileNotFoundError:
+        return None
+
+
+def write_info(path: Address, info: Info) -> None:
+    """Writes an info whole or not at all; once it is there, it stays through a power cut."""
+    write_text(path, _text(info.plain()), durable=True)
+
+
+def settle(path: Address) -> None:
+    """Waits until the disk has a local file, or all below a folder; buckets need no such wait."""
+    if is_local(path):
+        root = Path(str(place(path)))
+        for one in [root, *root.rglob("*")]:
+            # Temporary files of other writers may be gone by now.
+            with contextlib.suppress(FileNotFoundError):
+                _sync(one)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        # Windows opens no folders, and some network disks do not sync them.
+        with contextlib.suppress(OSError):
+            _fsync(path, os.O_RDONLY)
+    else:
+        _fsync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def digest(value: Any) -> str:
     """sha256 of a value's JSON with sorted keys, in hex."""
     return hashlib.sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_plain(value), indent=1) + "\n"
 
 
 def _plain(value: Any) -> Any:

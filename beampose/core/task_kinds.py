@@ -5,8 +5,8 @@ What a task does stands in tables of the same names: `beampose.trainer.tasks`,
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+
+from beampose.core.infos import DatasetInfo, ModelInfo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,9 +128,9 @@ def of_setting(task: str) -> TaskKind:
     return next(kind for kind in KINDS if kind.setting == task)
 
 
-def of_info(info: Mapping[str, Any]) -> TaskKind:
+def of_info(info: DatasetInfo | ModelInfo) -> TaskKind:
     """The kind of the info.json of a dataset or a model, by its `task` and its `individuals`."""
-    return of_names(info["task"], len(info.get("individuals") or ()))
+    return of_names(info.task, len(info.individuals))
 
 
 def of_names(task: str, individuals: int) -> TaskKind:

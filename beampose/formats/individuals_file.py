@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from beampose.core import storage
+from beampose.core.infos import PredictionInfo
 from beampose.preprocess import h5
 
 # Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
@@ -182,10 +183,9 @@ def source(stem: storage.Address) -> str:
     Args:
       stem: of the predictions, whose summary says so.
     """
-    file = storage.place(f"{stem}.json")
-    said = storage.read_json(file) if file.is_file() else {}
+    said = storage.find_info(f"{stem}.json", PredictionInfo)
     keys = ("model_digest", "settings_digest", "video_bytes")
-    return storage.digest([said.get(key) for key in keys])[:16]
+    return storage.digest([getattr(said, key, None) for key in keys])[:16]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beampose.core import storage, task_kinds
+from beampose.core.infos import ModelInfo
 from beampose.public.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -72,14 +73,14 @@ class Model:
         from beampose.trainer import assemble
         from beampose.trainer.frame_predictor import FramePredictor
 
-        info = storage.require(folder, "train")
+        info = storage.require(folder, ModelInfo)
         self.folder = folder
-        self.task: str = info["task"]
-        self.bodyparts: tuple[str, ...] = tuple(info["bodyparts"])
-        self.individuals: tuple[str, ...] = tuple(info["individuals"])
-        self.classes: tuple[str, ...] = tuple(info["classes"])
-        self.scorer: str = info["dlc_scorer"]
-        self.frame_size: tuple[int, int] = tuple(info["frame_size"])  # pyright: ignore[reportAttributeAccessIssue]
+        self.task = info.task
+        self.bodyparts: tuple[str, ...] = tuple(info.bodyparts)
+        self.individuals: tuple[str, ...] = tuple(info.individuals)
+        self.classes: tuple[str, ...] = tuple(info.classes)
+        self.scorer = info.dlc_scorer
+        self.frame_size: tuple[int, int] = tuple(info.frame_size or ())  # pyright: ignore[reportAttributeAccessIssue]
         self._kind = task_kinds.of_info(info)
         self._rules = assemble.rules(info) if self._kind.several else None
         self._loaded = FramePredictor(folder)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files, storage
+from beampose.core.infos import ModelInfo
 from beampose.trainer import export
 
 KINDS = ("jsonl", "file-list", "tf-record")
@@ -88,10 +89,10 @@ def check(model: str, file: str, kind: str) -> list[tuple[str, str]]:
     Raises:
       FileNotFoundError: there is no finished model.
     """
-    info = storage.require(model, "train")
+    info = storage.require(model, ModelInfo)
     loaded = export.load(model)
-    keyed = info["task"] == "crops" and kind == "jsonl"
-    name = "image_bytes" if info["task"] == "crops" and not keyed else "serving_default"
+    keyed = info.task == "crops" and kind == "jsonl"
+    name = "image_bytes" if info.task == "crops" and not keyed else "serving_default"
     signature = loaded.signatures[name]
     failures, waiting = [], []
     for number, instance in enumerate(_instances(file, kind), 1):

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from beampose.core import __version__, storage
+from beampose.core.infos import UploadInfo
+from beampose.core.names import COMPLETED, INFO, REJECTS, REPORT
 from beampose.pipelines.cloud import upload_status
 from beampose.pipelines.cloud.upload_status import Journal
 
-REJECTS = "rejects.jsonl"
-PUBLISHED = ("model", "dataset", "evaluation", "report.html")
+PUBLISHED = ("model", "dataset", "evaluation", REPORT)
 _OF_TEXT = (".json", ".jsonl", ".csv", ".html")
 _LONGEST_ERROR = 1000
 
@@ -42,12 +43,13 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
             file.write_bytes(_without(text, work).encode("utf-8"))
     journal.check()
     figures = {"metrics": made.metrics, "problems": made.problems}
-    about = {"made_by": f"beampose {__version__}", **dataclasses.asdict(journal.status), **figures}
+    status = {k: v for k, v in dataclasses.asdict(journal.status).items() if k != "state"}
+    info = UploadInfo(**{"made_by": f"beampose {__version__}", **status, **figures})
     try:
         for name in PUBLISHED:
             _copy(output / name, journal.folder / name)
         journal.check()
-        storage.complete(journal.folder, {k: v for k, v in about.items() if k != "state"})
+        storage.complete(journal.folder, info)
     except upload_status.TakenOver:
         raise
     except BaseException as error:
@@ -63,10 +65,10 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
 
 def found(journal: Journal) -> bool:
     """Returns True if an earlier attempt published everything but the mark that it is done."""
-    if not (journal.folder / storage.COMPLETED).is_file():
+    if not (journal.folder / COMPLETED).is_file():
         return False
-    about = storage.read_json(journal.folder / storage.INFO)
-    journal.write(upload_status.DONE, metrics=about["metrics"], problems=about["problems"])
+    info = storage.read_info(journal.folder / INFO, UploadInfo)
+    journal.write(upload_status.DONE, metrics=info.metrics, problems=info.problems)
     return True
 
 
@@ -81,7 +83,7 @@ def _copy(source: Path, target: UPath) -> None:
 
 def withdraw(folder: UPath) -> None:
     """Takes away what an attempt half published."""
-    for name in (storage.COMPLETED, storage.INFO, *PUBLISHED):
+    for name in (COMPLETED, INFO, *PUBLISHED):
         if (folder / name).is_file():
             (folder / name).unlink()
         else:

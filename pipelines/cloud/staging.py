@@ -5,6 +5,8 @@ from pathlib import Path
 
 from beampose.core import storage
 from beampose.core.files import is_address, join
+from beampose.core.infos import DatasetInfo, ModelInfo
+from beampose.core.names import COMPLETED
 from beampose.core.settings.experiment import Config, changed
 from beampose.pipelines import inputs
 from beampose.pipelines.cloud.cloud_settings import Cloud
@@ -39,12 +41,12 @@ def dataset(local: Config, remote: Config) -> bool:
     Raises:
       FileNotFoundError: there is no finished dataset at either place.
     """
-    if storage.place(remote.dataset, storage.COMPLETED).is_file():
+    if storage.place(remote.dataset, COMPLETED).is_file():
         return False
     if is_address(local.dataset):
-        storage.require(remote.dataset, "features")
-    info = storage.require(local.dataset, "features")
-    _send(join(local.store, info["store"]), join(remote.store, info["store"]))
+        storage.require(remote.dataset, DatasetInfo)
+    info = storage.require(local.dataset, DatasetInfo)
+    _send(join(local.store, info.store), join(remote.store, info.store))
     _send(local.dataset, remote.dataset)
     return True
 
@@ -57,11 +59,11 @@ def model(local: Config, remote: Config) -> bool:
     Raises:
       FileNotFoundError: there is no finished model at either place.
     """
-    if storage.place(remote.model, storage.COMPLETED).is_file():
+    if storage.place(remote.model, COMPLETED).is_file():
         return False
     if is_address(local.model):
-        storage.require(remote.model, "train")
-    storage.require(local.model, "train")
+        storage.require(remote.model, ModelInfo)
+    storage.require(local.model, ModelInfo)
     _send(local.model, remote.model)
     return True
 

@@ -69,9 +69,9 @@ def run(config: Config, stage: Callable[[str], Any]) -> Result:
     stage(upload_status.REPORT)
     evaluation_files.write(evaluation.evaluate(config), config)
     report_page.write(config)
-    figures = {key: metrics["test"][key] for key in _FIGURES if key in metrics["test"]}
-    note = {"note": metrics["note"]} if "note" in metrics else {}
-    return Result({**note, "images": metrics["split"], "test": figures}, summary.problems)
+    figures = {key: metrics.test[key] for key in _FIGURES if key in metrics.test}
+    note = {"note": metrics.note} if metrics.note else {}
+    return Result({**note, "images": metrics.split, "test": figures}, summary.problems)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import yaml
 
 from beampose.core import storage
 from beampose.core.files import join
+from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines import search_spec
@@ -171,7 +172,7 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
       OSError: there is no dataset, or a service refused.
     """
     cloud = services.cloud
-    storage.require(config.dataset, "features CONFIG --cloud CLOUD.yaml")
+    storage.require(config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml")
     name = job_name(config)
     base = join(config.output, "jobs", name)
     wheel = code_wheel.build(storage.scratch(services))
@@ -275,8 +276,8 @@ def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
     Raises:
       OSError: there is no finished model, or the service refused.
     """
-    info = storage.require(config.model, "submit")
-    metrics = storage.read_json(storage.place(config.model, METRICS))
+    info = storage.require(config.model, ModelInfo, run="submit")
+    metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
     text = model_card.text(info, metrics)
     storage.write_text(join(config.model, "model_card.md"), text)
     artifact = join(config.output, "serving", alias)
@@ -410,14 +411,13 @@ def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator
             yield from (line for line in str(text).splitlines() if line.strip())
 
 
-def _summary(metrics: dict[str, Any]) -> str:
-    test = metrics.get("test") or {}
+def _summary(metrics: Metrics) -> str:
     figures = [
-        f"{k} {test[k]:.4g}"
+        f"{k} {value:.4g}"
         for k in ("mean_error_px", "median_error_px", "accuracy")
-        if isinstance(test.get(k), (int, float))
+        if (value := metrics.test[k]) is not None
     ]
-    return ", ".join(["beampose", *figures, f"{metrics['split']['train']} labeled images"])
+    return ", ".join(["beampose", *figures, f"{metrics.split['train']} labeled images"])
 
 
 def _refusal(error: Any, cloud: Cloud) -> str:

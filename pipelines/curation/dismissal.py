@@ -9,12 +9,13 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import PredictionInfo
+from beampose.core.names import FAILURES
 from beampose.formats import deepmeerkat, detection_table
 from beampose.formats.detection_table import Detections
 from beampose.pipelines import manifest
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
-from beampose.pipelines.predict.commit import FAILURES_FILE
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
 from beampose.preprocess import videos
 from beampose.preprocess.videos import Video
@@ -94,7 +95,7 @@ def apply(
         said = _rewrite(one, kind, table)
         counts[one.name] = (said["dismissed"], said["hits"])
     summaries = storage.place(folder).rglob(f"*{LABEL}.json")
-    everything = [storage.read_json(path) for path in sorted(summaries, key=str)]
+    everything = [storage.read_info(path, PredictionInfo) for path in sorted(summaries, key=str)]
     kind.conclude(folder, everything, _failures(folder))
     return counts
 
@@ -106,13 +107,14 @@ def _rewrite(one: Predicted, kind: Crops, table: Detections) -> dict[str, Any]:
     about = kind.about(one.video, len(seen))
     detection_table.write(one.stem.with_name(one.stem.name + TABLE), table, about)
     said = kind.publish(one.stem, one.video, seen, table)
-    storage.write_json(summary_file, {**storage.read_json(summary_file), **said})
+    summary = storage.read_info(summary_file, PredictionInfo)
+    storage.write_info(summary_file, summary.replace(**said))
     return said
 
 
 def _failures(folder: str) -> list[tuple[str, str]]:
     """Videos that could not be predicted, and why."""
-    file = storage.place(folder, FAILURES_FILE)
+    file = storage.place(folder, FAILURES)
     if not file.is_file():
         return []
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import __version__, files, storage
+from beampose.core.infos import AuditInfo, DatasetInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation import suspects
 from beampose.pipelines.curation.suspects import Evidence, Suspicion
@@ -78,7 +79,7 @@ def write(
     page = pages.render(
         "audit.html",
         task=config.task,
-        title=storage.read_json(storage.place(config.dataset, storage.INFO))["project"],
+        title=storage.require(config.dataset, DatasetInfo).project,
         labels=count(found),
         images=len(evidence.records),
         suspicious=count(listed),
@@ -87,7 +88,10 @@ def write(
         side=SIDE,
     )
     storage.write_text(folder / SHEET, page)
-    storage.complete(folder, {"suspicious": len(listed), "labels": count(found)})
+    info = AuditInfo(
+        made_by=f"beampose {__version__} audit", suspicious=len(listed), labels=count(found)
+    )
+    storage.complete(folder, info)
     return folder / SHEET, target, len(listed)
 
 

@@ -19,10 +19,10 @@ def gather(config: Config, *, folds: int) -> Evidence:
       ValueError: fewer images than folds, or labels of several animals.
     """
     dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
-    if len(dataset.info["individuals"]) > 1:
+    if len(dataset.info.individuals) > 1:
         raise ValueError(
             "beampose audit judges labels of one animal a frame, these name "
-            f"{len(dataset.info['individuals'])} individuals. `beampose check CONFIG --html` draws "
+            f"{len(dataset.info.individuals)} individuals. `beampose check CONFIG --html` draws "
             "all of them, the oddest first."
         )
     work = storage.place(config.output, "train", "folds")

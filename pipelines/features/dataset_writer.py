@@ -3,12 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import apache_beam as beam
 from apache_beam import pvalue
 
 from beampose.core import __version__, storage, tfrecords
+from beampose.core.infos import Counts, DatasetInfo
+from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames
 from beampose.preprocess.labels import Labels
@@ -16,8 +17,6 @@ from beampose.trainer import schema
 from beampose.trainer.dataset import LABELS, read_labels
 from beampose.trainer.feature_store import Index
 from beampose.trainer.schema import LabelRecord
-
-REJECTS_FILE = "rejects.jsonl"
 
 
 class WriteLabels(beam.PTransform):
@@ -84,18 +83,18 @@ def _sorted_rejects(groups: Iterable) -> list[dict]:
 
 def _write_rejects(rejects: list[dict], folder: str) -> int:
     lines = "".join(json.dumps(r) + "\n" for r in rejects)
-    storage.write_text(storage.place(folder, REJECTS_FILE), lines)
+    storage.write_text(storage.place(folder, REJECTS), lines)
     return len(rejects)
 
 
-def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> dict[str, Any]:
+def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> Counts:
     """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
 
     Raises:
       ValueError: more than `source.max_rejects` of the labels cannot be used, or all of them.
     """
     folder = storage.place(config.dataset)
-    lines = (folder / REJECTS_FILE).read_text(encoding="utf-8").splitlines()
+    lines = (folder / REJECTS).read_text(encoding="utf-8").splitlines()
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += [json.loads(line) for line in lines]
     _write_rejects(_sorted_rejects(rejects), config.dataset)
@@ -105,36 +104,36 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> di
     if not originals or lost > config.source.max_rejects * len(labels.items):
         raise ValueError(
             f"{lost} of {len(labels.items)} labeled images cannot be used, which is above "
-            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS_FILE} gives "
+            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS} gives "
             "the reasons."
         )
     kept_frames.keep_probe(config.dataset, records)
-    counts = {
-        "images": len(originals),
-        "copies": len(records) - len(originals),
-        "rejected": lost,
-        "problems": len(rejects),
-    }
-    info = {
-        "made_by": f"beampose {__version__} features",
-        "task": config.task,
-        "source": {"format": config.source.format, "path": config.source.path},
-        "bodyparts": list(labels.bodyparts),
-        "individuals": list(labels.individuals),
-        "unique_bodyparts": list(labels.unique_bodyparts),
-        "edges": [list(edge) for edge in labels.edges],
-        "classes": list(labels.classes),
-        "crop_rule": None if labels.rule is None else labels.rule._asdict(),
-        "scorer": labels.scorer,
-        "project": labels.project or storage.place(config.output).name,
-        "store": recipe_id,
-        "counts": counts,
-        "split": dict(sorted(Counter(r.split for r in originals).items())),
-        "frames": kept_frames.describe(config.dataset, records) if config.features.frames else None,
-        "labels_digest": storage.digest(
+    counts = Counts(
+        images=len(originals),
+        copies=len(records) - len(originals),
+        rejected=lost,
+        problems=len(rejects),
+    )
+    info = DatasetInfo(
+        made_by=f"beampose {__version__} features",
+        task=config.task,
+        source={"format": config.source.format, "path": config.source.path},
+        bodyparts=list(labels.bodyparts),
+        individuals=list(labels.individuals),
+        unique_bodyparts=list(labels.unique_bodyparts),
+        edges=[list(edge) for edge in labels.edges],
+        classes=list(labels.classes),
+        crop_rule=None if labels.rule is None else labels.rule._asdict(),
+        scorer=labels.scorer,
+        project=labels.project or storage.place(config.output).name,
+        store=recipe_id,
+        counts=counts,
+        split=dict(sorted(Counter(r.split for r in originals).items())),
+        frames=kept_frames.describe(config.dataset, records) if config.features.frames else None,
+        labels_digest=storage.digest(
             [[r.key, r.split, r.label, str(r.keypoints.tolist())] for r in records]
         ),
-        "seconds": round(seconds, 2),
-    }
+        seconds=round(seconds, 2),
+    )
     storage.complete(folder, info)
     return counts

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from apache_beam.utils import shared
 
+from beampose.core.infos import Recipe
 from beampose.core.settings.experiment import Config
 from beampose.preprocess import images, transform
 from beampose.preprocess.transform import Ranges
@@ -107,7 +108,7 @@ def backbone(name: str, weights: str, pooled: bool):
     return Backbone(name, weights, pooled=pooled)
 
 
-def recipe(config: Config, network) -> dict:
+def recipe(config: Config, network) -> Recipe:
     """`embed.recipe` of an experiment: what decides its features, apart from the pixels."""
     from beampose.trainer import embed
 

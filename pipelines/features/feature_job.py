@@ -3,12 +3,13 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
 
 from beampose.core import storage
 from beampose.core.files import join
+from beampose.core.infos import Recipe
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs
 from beampose.pipelines.features import (
@@ -174,7 +175,7 @@ class Target(NamedTuple):
 
     folder: str
     recipe_id: str
-    recipe: dict[str, Any]
+    recipe: Recipe
     weights: str
     dims: int
     transform_digest: str

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import DatasetInfo, Shard, StoreInfo
+from beampose.core.names import COMPLETED, INFO
 from beampose.pipelines.features import store_writer
 from beampose.trainer import embed, feature_store
 from beampose.trainer.dataset import read_labels
@@ -26,7 +28,7 @@ class Holding(NamedTuple):
     """
 
     folder: UPath
-    info: dict[str, Any]
+    info: StoreInfo
     index: Index
     datasets: dict[str, set[str]]
     lost: list[str]
@@ -63,7 +65,7 @@ def listed(stores: str, own: str) -> list[Holding]:
     Raises:
       FileNotFoundError: there is none.
     """
-    infos = storage.place(stores).glob(f"*/{storage.INFO}")
+    infos = storage.place(stores).glob(f"*/{INFO}")
     folders = [path.parent for path in sorted(infos, key=str)]
     if not folders:
         raise FileNotFoundError(f"{stores} holds no store. Run `beampose features` first.")
@@ -76,15 +78,15 @@ def verify(
     """Reads every byte; gives a line for each thing that is wrong."""
     for holding in listed(stores, own):
         folder = holding.folder
-        if not (folder / storage.COMPLETED).is_file():
+        if not (folder / COMPLETED).is_file():
             yield f"{folder} was not finished: run `beampose features` again"
         shards = storage.whole(folder / feature_store.SHARDS, "*.json")
-        manifest = {shard["file"]: shard for shard in holding.info["shards"]}
+        manifest = {shard.file: shard for shard in holding.info.shards}
         for file in progress(shards, len(shards), "shards"):
             name = f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}"
             yield from _verify_shard(file, manifest.pop(name, None))
         for name in manifest:
-            yield f"{folder / name} is in the manifest of {storage.INFO} but not on disk"
+            yield f"{folder / name} is in the manifest of {INFO} but not on disk"
         yield from _verify_transform(folder, holding.info)
         for dataset, keys in holding.datasets.items():
             lacking = sum(key not in holding.index for key in keys)
@@ -130,11 +132,11 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
 
 def line(holding: Holding) -> str:
     """Describes a store's content in a human-readable line."""
-    recipe = holding.info["recipe"]
-    size = f"crops {recipe['crop_size']} px" if recipe["pooled"] else f"scale {recipe['scale']:g}"
+    recipe = holding.info.recipe
+    size = f"crops {recipe.crop_size} px" if recipe.pooled else f"scale {recipe.scale:g}"
     each = holding.bytes / max(holding.records, 1) / 1e3
     return (
-        f"{holding.folder.name}  {size}  {holding.info['dims']} of {recipe['channels']} channels  "
+        f"{holding.folder.name}  {size}  {holding.info.dims} of {recipe.channels} channels  "
         f"{holding.records} features  {holding.bytes / 1e6:.1f} MB ({each:.1f} kB each)  "
         f"{len(holding.datasets)} datasets  {len(holding.unused)} unused"
     )
@@ -147,18 +149,18 @@ def _holding(folder: UPath, own: str) -> Holding:
     if storage.place(own).is_dir():
         users.add(store_writer.address(own))
     for dataset in sorted(users):
-        if not storage.place(dataset, storage.COMPLETED).is_file():
+        if not storage.place(dataset, COMPLETED).is_file():
             lost.append(dataset)
             continue
-        if storage.read_json(storage.place(dataset, storage.INFO))["store"] != folder.name:
+        if storage.require(dataset, DatasetInfo).store != folder.name:
             # The experiment's recipe changed: it refers to another store now.
             continue
         datasets[dataset] = {record.key for record in read_labels(dataset)}
-    info = storage.read_json(folder / storage.INFO)
+    info = storage.read_info(folder / INFO, StoreInfo)
     return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
-def _verify_shard(file: UPath, listed: dict[str, Any] | None) -> Iterator[str]:
+def _verify_shard(file: UPath, listed: Shard | None) -> Iterator[str]:
     shard = file.with_suffix(feature_store.SUFFIX)
     entry = storage.read_json(file)
     if not shard.is_file():
@@ -166,19 +168,19 @@ def _verify_shard(file: UPath, listed: dict[str, Any] | None) -> Iterator[str]:
         return
     if shard.stat().st_size != entry["bytes"] or store_writer.sha256(shard) != entry["sha256"]:
         yield f"{shard} is damaged: its checksum is not the one it was written with"
-    elif listed is not None and listed["sha256"] != entry["sha256"]:
-        yield f"{file} and {storage.INFO} name different checksums"
+    elif listed is not None and listed.sha256 != entry["sha256"]:
+        yield f"{file} and {INFO} name different checksums"
 
 
-def _verify_transform(folder: UPath, info: dict[str, Any]) -> Iterator[str]:
+def _verify_transform(folder: UPath, info: StoreInfo) -> Iterator[str]:
     from beampose.pipelines.features import analyze
 
     try:
-        found = analyze.digest(str(folder / embed.TRANSFORM), info["recipe"]["channels"])
+        found = analyze.digest(str(folder / embed.TRANSFORM), info.recipe.channels)
     except (OSError, ValueError) as error:
         yield f"{folder / embed.TRANSFORM} cannot be loaded: {error}"
         return
-    if found != info["transform_digest"]:
+    if found != info.transform_digest:
         yield f"{folder / embed.TRANSFORM} is not the transform its features were made with"
 
 
@@ -212,8 +214,8 @@ def _rewrite(holding: Holding, unused: set[str]) -> None:
     info = holding.info
     store_writer.describe(
         folder,
-        recipe=info["recipe"],
-        weights=info["weights"],
-        dims=info["dims"],
-        transform_digest=info["transform_digest"],
+        recipe=info.recipe,
+        weights=info.weights,
+        dims=info.dims,
+        transform_digest=info.transform_digest,
     )

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -119,7 +118,7 @@ def keep_probe(folder: str, records: Iterable[LabelRecord]) -> None:
         return
 
 
-def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, Any]:
+def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, int]:
     """Takes away files of which no label needs a frame any more; says what is there.
 
     Args:

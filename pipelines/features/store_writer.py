@@ -5,12 +5,12 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from upath import UPath
 
 from beampose.core import __version__, storage, tfrecords
+from beampose.core.infos import Recipe, Shard, StoreInfo
 from beampose.trainer import embed, feature_store, schema
 
 # Frames a shard: small enough that little is lost with a killed worker, large enough to be few.
@@ -64,7 +64,7 @@ def write_records(target: UPath, keyed: Iterable[tuple[str, bytes]]) -> int:
     """
     index: list[tuple[str, int, int]] = []
     end = 0
-    with storage.replacing(target) as temporary:
+    with storage.replacing(target, durable=True) as temporary:
         with temporary.open("wb") as stream:
             for key, payload in keyed:
                 index.append((key, end, len(payload)))
@@ -93,30 +93,30 @@ def adopt_transform(folder: str, source: str) -> None:
 
 
 def describe(
-    folder: str, *, recipe: dict[str, Any], weights: str, dims: int, transform_digest: str
+    folder: str, *, recipe: Recipe, weights: str, dims: int, transform_digest: str
 ) -> None:
     """Writes the store's info with a manifest of its shards, and marks it whole."""
     shards = []
     for file in storage.whole(storage.place(folder, feature_store.SHARDS), "*.json"):
         entry = storage.read_json(file)
         shards.append(
-            {
-                "file": f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}",
-                "records": len(entry["records"]),
-                "bytes": entry["bytes"],
-                "sha256": entry["sha256"],
-            }
+            Shard(
+                file=f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}",
+                records=len(entry["records"]),
+                bytes=entry["bytes"],
+                sha256=entry["sha256"],
+            )
         )
-    info = {
-        "made_by": f"beampose {__version__} features",
-        "recipe": recipe,
-        "weights": weights,
-        "dims": dims,
-        "transform_digest": transform_digest,
-        "records": sum(shard["records"] for shard in shards),
-        "bytes": sum(shard["bytes"] for shard in shards),
-        "shards": shards,
-    }
+    info = StoreInfo(
+        made_by=f"beampose {__version__} features",
+        recipe=recipe,
+        weights=weights,
+        dims=dims,
+        transform_digest=transform_digest,
+        records=sum(shard.records for shard in shards),
+        bytes=sum(shard.bytes for shard in shards),
+        shards=shards,
+    )
     storage.complete(folder, info)
 
 

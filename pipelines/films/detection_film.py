@@ -6,6 +6,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.individuals_file import Individuals
@@ -32,8 +33,8 @@ def run(
 
 def _video(config: Config, one: track_videos.Video, progress: Callable[..., Iterable]) -> UPath:
     video = manifest.index(one.path)
-    info = storage.require(config.model, "train")
-    least = info["assembly"]["min_likelihood"]
+    info = storage.require(config.model, ModelInfo)
+    least = info.assembly.min_likelihood if info.assembly else 0.0
     target = storage.place(f"{one.stem}{ENDING}")
     with individuals_file.read(one.stem) as found:
         if found.head.frames != video.count or not found.count:

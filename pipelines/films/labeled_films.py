@@ -8,6 +8,8 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import files, storage
+from beampose.core.infos import ModelInfo
+from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
 from beampose.formats import detection_table
 from beampose.formats.deeplabcut import prediction_tables
@@ -54,8 +56,8 @@ def run(
       ValueError: the encoder is not there.
     """
     film_writer.encoder(config.render.codec)
-    info = storage.place(config.model, storage.INFO)
-    if info.is_file() and storage.read_json(info).get("task") == "crops":
+    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    if info and info.task == "crops":
         return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
     found, failures = result_files.tables(config, paths)
     filtered = filtered or config.render.filtered
@@ -198,8 +200,8 @@ def pcutoff(config: Config) -> float:
 
 def _skeleton(config: Config) -> list[list[str]]:
     """Pairs of bodyparts the model knows of; none without a model."""
-    info = storage.place(config.model, storage.INFO)
-    return storage.read_json(info).get("edges", []) if info.is_file() else []
+    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    return info.edges if info else []
 
 
 def _palette(colormap: str | None, count: int) -> list[tuple[int, int, int]]:

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from upath import UPath
 
+from beampose.core.infos import Figures, Metrics
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
 
@@ -24,18 +25,18 @@ class Trained(Outcome):
     """
 
     model: str
-    metrics: dict[str, Any]
+    metrics: Metrics
 
     def lines(self) -> Iterator[str]:
-        if "note" in self.metrics:
-            yield f"NOTE: {self.metrics['note']}"
-        took = self.metrics["seconds"]
-        seconds = f"{took['train']:.0f} s of training"
-        seconds += f" and {took['finetune']:.0f} s of finetuning" if "finetune" in took else ""
-        yield f"train: {_headline(self.metrics['test'])}{seconds}. {self.model}"
+        if self.metrics.note:
+            yield f"NOTE: {self.metrics.note}"
+        took = self.metrics.seconds
+        seconds = f"{took.train:.0f} s of training"
+        seconds += f" and {took.finetune:.0f} s of finetuning" if took.finetune is not None else ""
+        yield f"train: {_headline(self.metrics.test)}{seconds}. {self.model}"
 
     def tables(self) -> Iterator[Rows]:
-        yield _figures(self.metrics)
+        yield _figures({"test": self.metrics.test, "train": self.metrics.train})
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -51,7 +52,7 @@ class Evaluated(Outcome):
     file: UPath
 
     @property
-    def metrics(self) -> dict[str, dict[str, Any]]:
+    def metrics(self) -> dict[str, Figures]:
         """By split, as in metrics.json."""
         return self.evaluation.metrics
 
@@ -63,11 +64,13 @@ class Evaluated(Outcome):
 
     def tables(self) -> Iterator[Rows]:
         yield _figures(self.metrics)
-        parts = (self.metrics.get("test") or {}).get("per_bodypart")
+        parts = self.metrics.get("test", Figures()).per_bodypart
         if parts:
-            keys = ("points", "mean_error_px", "median_error_px")
-            cells = [[name, *map(part.get, keys)] for name, part in parts.items()]
-            yield Rows(("bodypart (test)", *keys), cells)
+            cells = [
+                [name, part.points, part.mean_error_px, part.median_error_px]
+                for name, part in parts.items()
+            ]
+            yield Rows(("bodypart (test)", "points", "mean_error_px", "median_error_px"), cells)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -127,25 +130,22 @@ def report(config: Config) -> Reported:
     return Reported(file, file.with_name(gallery.FOLDER))
 
 
-def _headline(test: dict[str, Any]) -> str:
+def _headline(test: Figures) -> str:
     if not test:
         return "no image is held out, so there is no error to report; "
     if "accuracy" in test:
-        return f"test accuracy {test['accuracy']:.3f}, "
-    if test["mean_error_px"] is None:
+        return f"test accuracy {test.accuracy:.3f}, "
+    if test.mean_error_px is None:
         return "the test images hold no labeled point; "
     animals = ""
-    if test.get("mAP") is not None:
-        animals = f", mAP {test['mAP']:.3f}, {test['share_found']:.0%} of points found"
-    return (
-        f"test error {test['mean_error_px']:.2f} px (median {test['median_error_px']:.2f})"
-        f"{animals}, "
-    )
+    if test.mAP is not None:
+        animals = f", mAP {test.mAP:.3f}, {test.share_found:.0%} of points found"
+    return f"test error {test.mean_error_px:.2f} px (median {test.median_error_px:.2f}){animals}, "
 
 
-def _figures(metrics: dict[str, Any]) -> Rows:
+def _figures(metrics: dict[str, Figures]) -> Rows:
     """The figures of each split, the held-out ones first."""
-    splits = {name: metrics[name] for name in ("test", "train") if metrics.get(name)}
+    splits = {name: metrics[name].plain() for name in ("test", "train") if metrics.get(name)}
     first = next(iter(splits.values()), {})
     keys = [key for key, value in first.items() if isinstance(value, (int, float))]
     return Rows(("split", *keys), [[name, *map(found.get, keys)] for name, found in splits.items()])

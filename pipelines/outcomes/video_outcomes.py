@@ -4,10 +4,14 @@ import base64
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from beampose.core.infos import ReidInfo, TracksInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import OfVideos, Rows, failed
+
+if TYPE_CHECKING:
+    from beampose.pipelines.tracking.track_videos import TrackFile
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -43,16 +47,16 @@ class Tracked(OfVideos):
     """Tracks of several animals.
 
     Attributes:
-      videos: a summary of each: `file`, numbers of tracks, tracklets and joins, and `figures`
-        against labels with identities, if there were any.
+      videos: of each the `file`, and as `info` numbers of tracks, tracklets and joins, and
+        `figures` against labels with identities, if there were any.
     """
 
-    videos: list[dict[str, Any]]
+    videos: "list[TrackFile]"
 
     def lines(self) -> Iterator[str]:
         for one in self.videos:
-            yield f"track: {one['file']}"
-            yield f"  {track_line(one)}"
+            yield f"track: {one.file}"
+            yield f"  {track_line(one.info)}"
         yield from failed(self.failures)
 
     def tables(self) -> Iterator[Rows]:
@@ -64,37 +68,37 @@ class Reidentified(Tracked):
     """Tracks by appearance.
 
     Attributes:
-      info: what was learned; `reason` says why nothing was. Empty if no video could be used.
+      info: what was learned; `reason` says why nothing was. None if no video could be used.
     """
 
-    info: dict[str, Any]
+    info: ReidInfo | None
 
     def lines(self) -> Iterator[str]:
-        reason = self.info.get("reason")
+        reason = self.info.reason if self.info else ""
         if reason:
             yield f"reid: nothing to learn from, so appearance was not used. {reason}"
         elif self.info:
-            yield self._learned()
+            yield _learned(self.info)
         for one in self.videos:
-            yield f"reid: {one['file']}"
-            yield f"  {track_line(one)}"
-            if "without" in one:
-                without = one["without"]
+            yield f"reid: {one.file}"
+            yield f"  {track_line(one.info)}"
+            if without := one.info.without:
                 figures = f"IDF1 {without['idf1']:.3f}, {without['switches']} switches"
                 yield f"  without appearance: {figures}"
-            if one["reid"]["reason"] and not reason:
-                yield f"  NOTE: appearance was not used: {one['reid']['reason']}"
+            if (known := one.info.reid) and known.reason and not reason:
+                yield f"  NOTE: appearance was not used: {known.reason}"
         yield from failed(self.failures)
 
-    def _learned(self) -> str:
-        judged, info = "nothing was held out", self.info
-        if info["accuracy"] is not None:
-            ways = sorted({one["by"] for one in info["split"].values()})
-            judged = (
-                f"{info['accuracy']:.1%} of {info['test_triplets']} held-out triplets right "
-                f"(held out by {', '.join(ways)})"
-            )
-        return f"reid: {info['triplets']} triplets, {judged}, {info['seconds']:.0f} s"
+
+def _learned(info: ReidInfo) -> str:
+    judged = "nothing was held out"
+    if info.accuracy is not None:
+        ways = sorted({one.by for one in info.split.values()})
+        judged = (
+            f"{info.accuracy:.1%} of {info.test_triplets} held-out triplets right "
+            f"(held out by {', '.join(ways)})"
+        )
+    return f"reid: {info.triplets} triplets, {judged}, {info.seconds:.0f} s"
 
 
 def chosen(videos: Sequence[str], config: Config) -> Sequence[str]:
@@ -184,13 +188,13 @@ def plot(config: Config, paths: Sequence[str], *, filtered: bool = False) -> Wri
     return Written(failures, "plot", [*map(str, done)])
 
 
-def track_line(one: dict[str, Any]) -> str:
+def track_line(one: TracksInfo) -> str:
     """Describes a video's tracks in one human-readable line."""
     said = (
-        f"{one['tracks']} tracks of {one['tracklets']} tracklets in {one['rows']} frames, "
-        f"{one['joins']} joins, {one['detections_left_out']} detections left out"
+        f"{one.tracks} tracks of {one.tracklets} tracklets in {one.rows} frames, "
+        f"{one.joins} joins, {one.detections_left_out} detections left out"
     )
-    found = one.get("figures")
+    found = one.figures
     if not found:
         return said
     return (
@@ -200,12 +204,16 @@ def track_line(one: dict[str, Any]) -> str:
     )
 
 
-def track_rows(videos: Sequence[dict[str, Any]]) -> Rows:
+def track_rows(videos: "Sequence[TrackFile]") -> Rows:
     """A row a video."""
-    keys = ("file", "tracks", "tracklets", "rows", "joins", "detections_left_out")
-    figures = ("idf1", "switches", "mota") if any(one.get("figures") for one in videos) else ()
+    keys = ("tracks", "tracklets", "rows", "joins", "detections_left_out")
+    figures = ("idf1", "switches", "mota") if any(one.info.figures for one in videos) else ()
     cells = [
-        [*(one[key] for key in keys), *((one.get("figures") or {}).get(key) for key in figures)]
-        for one in videos
+        [
+            file,
+            *(getattr(info, key) for key in keys),
+            *((info.figures or {}).get(key) for key in figures),
+        ]
+        for info, file in videos
     ]
-    return Rows((*keys, *figures), cells)
+    return Rows(("file", *keys, *figures), cells)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome
 from beampose.pipelines.outcomes import model_outcomes, video_outcomes
@@ -28,7 +29,7 @@ def each(
 
         yield prediction_job.run(config, videos, beam_words, overwrite=True)
         # Only the trained model says whether it finds several animals.
-        if storage.require(config.model, "train").get("assembly"):
+        if storage.require(config.model, ModelInfo).assembly:
             yield video_outcomes.track(config, videos, progress)
             yield video_outcomes.reid(config, videos, progress)
         yield video_outcomes.render(config, videos, progress)

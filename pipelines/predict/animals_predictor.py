@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from upath import UPath
 
+from beampose.core.infos import PredictionInfo
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
@@ -72,7 +73,7 @@ class Animals(NamedTuple):
         return ""
 
     def conclude(
-        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
     ) -> None:
         """DeepLabCut's files are a video's own."""
 

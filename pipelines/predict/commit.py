@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import __version__, files, storage
+from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.predictor import Kind, Result, Results
 from beampose.preprocess.videos import Video
 
 WORK = ".ranges"
 REFUSED = ".refused"
-FAILURES_FILE = "failures.jsonl"
 
 
 class Output(NamedTuple):
@@ -97,9 +97,14 @@ def finished(output: Output, name: str, path: str) -> bool:
     file = summary_file(output, name)
     if not file.is_file():
         return False
-    summary = storage.read_json(file)
-    same_model = summary.get("model_digest") == output.model_digest
-    same_settings = summary.get("settings_digest") == output.settings_digest(path)
+    try:
+        summary = storage.read_info(file, PredictionInfo)
+    except ValueError:
+        if output.overwrite:
+            return False
+        raise
+    same_model = summary.model_digest == output.model_digest
+    same_settings = summary.settings_digest == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
         what = "with other settings" if same_model else "by another model"
         raise ValueError(
@@ -109,7 +114,7 @@ def finished(output: Output, name: str, path: str) -> bool:
     return (
         same_model
         and same_settings
-        and summary.get("video_bytes") == files.size(path)
+        and summary.video_bytes == files.size(path)
         and all(_with(stem_of(file), ending).is_file() for ending in output.kind.endings)
     )
 
@@ -132,7 +137,7 @@ def forget_refusals(output: Output) -> None:
     storage.remove(storage.place(output.folder, REFUSED))
 
 
-def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) -> dict[str, Any]:
+def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) -> PredictionInfo:
     """Joins the ranges of a video, writes its files and counts; repeatable.
 
     Raises:
@@ -152,8 +157,10 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
     said = output.kind.write(stem, video, frames, results)
-    summary = {**_summary(output, name, video, frames, failures), **said}
-    storage.write_json(summary_file(output, name), summary)
+    summary = _summary(output, name, video, frames, failures).replace(**said)
+    for ending in output.kind.endings:
+        storage.settle(_with(stem, ending))
+    storage.write_info(summary_file(output, name), summary)
     storage.remove(range_file(output, parts[0]).parent)
     return summary
 
@@ -164,27 +171,28 @@ def _summary(
     video: Video,
     frames: np.ndarray,
     failures: Sequence[tuple[int, str]],
-) -> dict[str, Any]:
+) -> PredictionInfo:
     decoded = len(frames) - len(failures)
-    return {
-        "video": video.path,
-        "video_bytes": files.size(video.path),
-        "name": name,
-        "frames_by_header": video.declared or None,
-        "frames_by_packets": video.count,
-        "frames_chosen": len(frames),
-        "frames_decoded": decoded,
-        "frames_differ": _difference(video, len(frames), decoded),
-        "rows": len(frames),
-        "failures": [{"frame": i, "why": why} for i, why in failures],
-        "fps": video.fps,
-        "height": video.height,
-        "width": video.width,
-        "model_digest": output.model_digest,
-        "settings": output.settings,
-        "settings_digest": output.settings_digest(video.path),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
+    return PredictionInfo(
+        made_by=f"beampose {__version__} predict",
+        video=video.path,
+        video_bytes=files.size(video.path),
+        name=name,
+        frames_by_header=video.declared or None,
+        frames_by_packets=video.count,
+        frames_chosen=len(frames),
+        frames_decoded=decoded,
+        frames_differ=_difference(video, len(frames), decoded),
+        rows=len(frames),
+        failures=[{"frame": i, "why": why} for i, why in failures],
+        fps=video.fps,
+        height=video.height,
+        width=video.width,
+        model_digest=output.model_digest,
+        settings=output.settings,
+        settings_digest=output.settings_digest(video.path),
+        finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    )
 
 
 def _difference(video: Video, chosen: int, decoded: int) -> str:

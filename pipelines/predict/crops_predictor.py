@@ -7,6 +7,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import PredictionInfo
 from beampose.core.settings.experiment import Keep
 from beampose.formats import deepmeerkat, detection_table, megadetector
 from beampose.formats.detection_table import Detections
@@ -157,12 +158,11 @@ class Crops(NamedTuple):
         return said
 
     def conclude(
-        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
     ) -> None:
         """One MegaDetector JSON for all videos of a run, for Timelapse."""
         parts = [
-            storage.place(folder, f"{summary['name']}{LABEL}{MEGADETECTOR}")
-            for summary in summaries
+            storage.place(folder, f"{summary.name}{LABEL}{MEGADETECTOR}") for summary in summaries
         ]
         megadetector.join(storage.place(folder, ALL_VIDEOS), self._head(), parts, failures)
 

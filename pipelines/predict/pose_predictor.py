@@ -8,6 +8,7 @@ import pandas as pd
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import PredictionInfo, Uncertainty
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.frame_reader import batches
@@ -38,7 +39,7 @@ class Keypoints(NamedTuple):
     scorer: str
     bodyparts: tuple[str, ...]
     config: dict[str, Any]
-    uncertainty: dict[str, Any] | None
+    uncertainty: Uncertainty | None
     view: View
     dynamic: float = 0.0
     margin: int = 10
@@ -54,7 +55,7 @@ class Keypoints(NamedTuple):
         return ""
 
     def conclude(
-        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
     ) -> None:
         """DeepLabCut's files are a video's own."""
 

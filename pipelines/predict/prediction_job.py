@@ -10,6 +10,8 @@ import apache_beam as beam
 
 from beampose.core import storage
 from beampose.core.files import join
+from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, manifest
 from beampose.pipelines.manifest import Sample
@@ -35,7 +37,7 @@ class Summary(OfVideos):
       folder: of the predictions.
     """
 
-    videos: list[dict[str, Any]]
+    videos: list[PredictionInfo]
     kept: int
     frames: int
     seconds: float
@@ -45,7 +47,7 @@ class Summary(OfVideos):
     @property
     def lost(self) -> int:
         """Frames without a result."""
-        return sum(len(video["failures"]) for video in self.videos)
+        return sum(len(video.failures) for video in self.videos)
 
     @property
     def passed(self) -> bool:
@@ -61,13 +63,14 @@ class Summary(OfVideos):
             f"frames in {self.seconds:.0f} s{rate}. {self.folder}"
         )
         if self.lost:
-            yield f"{self.lost} frames have no result, one per line: {self.folder}/failures.jsonl"
+            yield f"{self.lost} frames have no result, one per line: {self.folder}/{FAILURES}"
 
     def tables(self) -> Iterator[Rows]:
-        keys = ("video", "rows", "frames_decoded")
-        found = [[*map(video.get, keys), len(video["failures"])] for video in self.videos]
+        found = [
+            [one.video, one.rows, one.frames_decoded, len(one.failures)] for one in self.videos
+        ]
         lost = [[path, why, None, None] for path, why in self.failures]
-        yield Rows((*keys, "failures"), [*found, *lost])
+        yield Rows(("video", "rows", "frames_decoded", "failures"), [*found, *lost])
 
 
 def run(
@@ -89,7 +92,7 @@ def run(
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
-    info = storage.require(config.model, "train")
+    info = storage.require(config.model, ModelInfo)
     if config.boxes.path is not None:
         beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
@@ -146,25 +149,25 @@ def build(
     )
 
 
-def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[commit.Output, View]:
+def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.Output, View]:
     """Describes the output of an experiment and what its model sees of a frame.
 
     Args:
       info: the model's info.json.
     """
-    if info["task"] == "crops":
+    if info.task == "crops":
         return _describe_crops(config, info, overwrite), View()
     predict = config.predict
-    trained = info.get("frame_size")
+    trained = info.frame_size
     crop = None if predict.crop is None else (*predict.crop,)
     view = View(crop, predict.size, None if trained is None else (*trained,))  # pyright: ignore[reportArgumentType]
-    several = bool(info.get("assembly"))
+    several = info.assembly is not None
     kind = _animals(config, info, view) if several else _keypoints(config, info, view)
     names = ("every", "fps", "start", "stop", "crop", "size")
     names += ("also",) if several else ("dynamic", "margin")
     output = commit.Output(
         folder=config.predictions,
-        label=info["dlc_scorer"],
+        label=info.dlc_scorer,
         model_digest=model_digest(config.model),
         settings={name: getattr(predict, name) for name in names},
         kind=kind,
@@ -173,7 +176,7 @@ def describe(config: Config, info: dict[str, Any], overwrite: bool) -> tuple[com
     return output, view
 
 
-def _keypoints(config: Config, info: dict[str, Any], view: View) -> Keypoints:
+def _keypoints(config: Config, info: ModelInfo, view: View) -> Keypoints:
     if config.predict.also:
         raise ValueError(
             f"predict.also applies only to several animals; the model in {config.model} finds one. "
@@ -181,54 +184,54 @@ def _keypoints(config: Config, info: dict[str, Any], view: View) -> Keypoints:
             f"{', '.join(config.predict.also)}."
         )
     return Keypoints(
-        scorer=info["dlc_scorer"],
-        bodyparts=tuple(info["bodyparts"]),
+        scorer=info.dlc_scorer,
+        bodyparts=tuple(info.bodyparts),
         config=_dlc_config(config, info),
-        uncertainty=info.get("uncertainty"),
+        uncertainty=info.uncertainty,
         view=view,
         dynamic=config.predict.dynamic,
         margin=config.predict.margin,
     )
 
 
-def _animals(config: Config, info: dict[str, Any], view: View) -> Animals:
+def _animals(config: Config, info: ModelInfo, view: View) -> Animals:
     if config.predict.dynamic:
         raise ValueError(
             f"predict.dynamic follows one animal, the model in {config.model} finds several. "
             f"Received: {config.predict.dynamic}."
         )
-    recipe = info["recipe"]
+    assert info.assembly is not None
     return Animals(
-        scorer=info["dlc_scorer"],
+        scorer=info.dlc_scorer,
         model_digest=model_digest(config.model),
         rules=assemble.rules(info),
         config=_dlc_config(config, info),
-        cell=recipe["stride"] / recipe["scale"],
-        apart=info["assembly"].get("apart", 0.0),
+        cell=info.recipe.stride / info.recipe.scale,
+        apart=info.assembly.apart,
         view=view,
         also=tuple(config.predict.also),
     )
 
 
-def crops_kind(config: Config, info: dict[str, Any]) -> Crops:
+def crops_kind(config: Config, info: ModelInfo) -> Crops:
     """Predictor of a crop model.
 
     Args:
       info: the model's info.json.
     """
-    rule, remark = candidates.rule_of(config.boxes, info.get("crop_rule"))
+    rule, remark = candidates.rule_of(config.boxes, info.crop_rule)
     return Crops(
-        classes=tuple(info["classes"]),
+        classes=tuple(info.classes),
         candidates=candidates.of_config(config.boxes),
         rule=rule,
-        side=info["recipe"]["crop_size"],
+        side=info.recipe.crop_size,
         threshold=config.predict.pcutoff,
         keep=config.keep,
         remark=remark,
     )
 
 
-def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> commit.Output:
+def _describe_crops(config: Config, info: ModelInfo, overwrite: bool) -> commit.Output:
     kind = crops_kind(config, info)
     predict = config.predict
     settings: dict[str, Any] = {
@@ -249,24 +252,24 @@ def _describe_crops(config: Config, info: dict[str, Any], overwrite: bool) -> co
     )
 
 
-def _dlc_config(config: Config, info: dict[str, Any]) -> dict[str, Any]:
+def _dlc_config(config: Config, info: ModelInfo) -> dict[str, Any]:
     """The part of a DeepLabCut test pose_cfg that its tools read."""
-    bodyparts = info["bodyparts"]
-    total = sum(info["split"].values())
+    bodyparts = info.bodyparts
+    total = sum(info.split.values())
     return {
         "all_joints": [[i] for i in range(len(bodyparts))],
         "all_joints_names": bodyparts,
         "num_joints": len(bodyparts),
-        "net_type": info["recipe"]["backbone"],
-        "global_scale": info["recipe"]["scale"],
+        "net_type": info.recipe.backbone,
+        "global_scale": info.recipe.scale,
         "batch_size": config.predict.batch_size,
-        "train_fraction": round(info["split"].get("train", 0) / total, 2) if total else 1.0,
+        "train_fraction": round(info.split.get("train", 0) / total, 2) if total else 1.0,
     }
 
 
 def _results(
     output: commit.Output, named: Sequence[tuple[str, str]]
-) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+) -> tuple[list[PredictionInfo], list[tuple[str, str]]]:
     """Summaries and failures: every video is one of them.
 
     Raises:
@@ -279,34 +282,34 @@ def _results(
         if refused is not None:
             failures.append(refused)
         elif file.is_file():
-            summaries.append(storage.read_json(file))
+            summaries.append(storage.read_info(file, PredictionInfo))
         else:
             raise RuntimeError(f"{path} has neither a result nor a reason. Please report this.")
     return summaries, failures
 
 
-def _video_lines(video: dict[str, Any]) -> Iterator[str]:
-    chosen, held = video["frames_chosen"], video["frames_by_packets"]
+def _video_lines(video: PredictionInfo) -> Iterator[str]:
+    chosen, held = video.frames_chosen, video.frames_by_packets
     of_all = held if chosen == held else f"{chosen} of {held}"
     yield (
-        f"{video['video']}: {video['rows']} rows for {of_all} frames, "
-        f"{video['frames_decoded']} decoded, {len(video['failures'])} failed"
+        f"{video.video}: {video.rows} rows for {of_all} frames, "
+        f"{video.frames_decoded} decoded, {len(video.failures)} failed"
     )
-    if "boxes" in video:
-        kept = f", {video['frames_kept']} frames and {len(video['clips'])} clips kept"
+    if "boxes" in video.model_fields_set:
+        kept = f", {video.frames_kept} frames and {len(video.clips)} clips kept"
         yield (
-            f"  {video['boxes']} boxes, {video['hits']} of them hits in "
-            f"{video['frames_with_hits']} frames ({100 * video['return_rate']:.1f} %){kept}"
+            f"  {video.boxes} boxes, {video.hits} of them hits in "
+            f"{video.frames_with_hits} frames ({100 * video.return_rate:.1f} %){kept}"
         )
-    for remark in (video["frames_differ"], video.get("remark")):
+    for remark in (video.frames_differ, video.remark):
         if remark:
             yield f"  NOTE: {remark}"
 
 
 def _write_failures(
-    output: commit.Output, summaries: list[dict], unreadable: list[tuple[str, str]]
+    output: commit.Output, summaries: list[PredictionInfo], unreadable: list[tuple[str, str]]
 ) -> None:
     lines = [{"video": path, "frame": None, "why": why} for path, why in unreadable]
-    lines += [{"video": s["video"], **failure} for s in summaries for failure in s["failures"]]
+    lines += [{"video": s.video, **one.plain()} for s in summaries for one in s.failures]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    storage.write_text(storage.place(output.folder, commit.FAILURES_FILE), text)
+    storage.write_text(storage.place(output.folder, FAILURES), text)

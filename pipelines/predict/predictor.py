@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from upath import UPath
 
+from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.preprocess.videos import Frame, Video
 
@@ -109,7 +110,7 @@ class Kind(Protocol):
         ...
 
     def conclude(
-        self, folder: str, summaries: list[dict[str, Any]], failures: list[tuple[str, str]]
+        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
     ) -> None:
         """Writes what a run has one of for all its videos.
 

@@ -1,16 +1,16 @@
 """Files of `evaluate --curve`: curve.json, and a verdict on labeling more."""
 
-from typing import Any
-
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import __version__, storage
+from beampose.core.infos import CurveInfo, DatasetInfo, ModelInfo
+from beampose.core.infos.figures import CurvePoint, Fall
+from beampose.core.names import CURVE, EVALUATION
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines.report import evaluation_files
 from beampose.trainer.outcomes import Curve
 
-FILE = "curve.json"
 # Intervals should hold the truth in this many of 100 draws of held-out images.
 LEVEL = 0.95
 DRAWS = 2000
@@ -20,7 +20,7 @@ WORTH = 0.1
 SAME = 0.005
 
 
-def write(result: Curve, config: Config, dataset: dict[str, Any]) -> UPath:
+def write(result: Curve, config: Config, dataset: DatasetInfo) -> UPath:
     """Writes `<output>/evaluation/curve.json`, for these settings, features and labels alone.
 
     Args:
@@ -29,40 +29,40 @@ def write(result: Curve, config: Config, dataset: dict[str, Any]) -> UPath:
     points = []
     for i, point in enumerate(result.points):
         low, high = interval(point.total, point.count)
-        entry = {
-            "images": point.images,
-            "error": mean(point.total, point.count),
-            "low": low,
-            "high": high,
-            "test": point.metrics,
-        }
+        entry = CurvePoint(
+            images=point.images,
+            error=mean(point.total, point.count),
+            low=low,
+            high=high,
+            test=point.metrics,
+        )
         if i:
             before = result.points[i - 1]
-            entry["fall"] = fall(before.total, point.total, point.count)
+            entry = entry.replace(fall=fall(before.total, point.total, point.count))
         points.append(entry)
-    figures = {
-        "of": evaluation_files.settings_of(to_dict(config), dataset["store"]),
-        "labels": dataset["labels_digest"],
-        "error": result.error,
-        "near": result.near,
-        "held_out": len(result.points[-1].total),
-        "level": LEVEL,
-        "points": points,
-        "seconds": round(result.seconds, 2),
-    }
-    target = storage.place(config.output, evaluation_files.FOLDER, FILE)
-    storage.write_json(target, figures)
+    curve = CurveInfo(
+        made_by=f"beampose {__version__} evaluate",
+        of=evaluation_files.settings_of(to_dict(config), dataset.store),
+        labels=dataset.labels_digest,
+        error=result.error,
+        near=result.near,
+        held_out=len(result.points[-1].total),
+        level=LEVEL,
+        points=points,
+        seconds=round(result.seconds, 2),
+    )
+    target = storage.place(config.output, EVALUATION, CURVE)
+    storage.write_info(target, curve)
     return target
 
 
-def load(config: Config, info: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any] | None:
+def load(config: Config, info: ModelInfo, dataset: DatasetInfo) -> CurveInfo | None:
     """The last learning curve, if it belongs to the model's settings and features and labels."""
-    file = storage.place(config.output, evaluation_files.FOLDER, FILE)
-    if info.get("mode") == "finetune" or not file.is_file():
+    found = storage.find_info(storage.place(config.output, EVALUATION, CURVE), CurveInfo)
+    if found is None or info.mode == "finetune":
         return None
-    found = storage.read_json(file)
-    fresh = found.get("of") == evaluation_files.settings_of(info["config"], info["store"])
-    return found if fresh and found.get("labels") == dataset["labels_digest"] else None
+    fresh = found.of == evaluation_files.settings_of(info.config, info.store)
+    return found if fresh and found.labels == dataset.labels_digest else None
 
 
 def mean(total: np.ndarray, count: np.ndarray) -> float | None:
@@ -78,7 +78,7 @@ def interval(total: np.ndarray, count: np.ndarray) -> tuple[float | None, float 
     return _quantiles(_drawn(total, count))
 
 
-def fall(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> dict[str, float | None]:
+def fall(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> Fall:
     """The share by which the mean error fell, with its interval; the same draws for both.
 
     Args:
@@ -86,11 +86,11 @@ def fall(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> dict[str, 
       count: (images,) errors in each.
     """
     if not before.sum():
-        return {"share": None, "low": None, "high": None}
+        return Fall(share=None, low=None, high=None)
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = 1 - _drawn(after, count) / _drawn(before, count)
     low, high = _quantiles(drawn)
-    return {"share": float(1 - after.sum() / before.sum()), "low": low, "high": high}
+    return Fall(share=float(1 - after.sum() / before.sum()), low=low, high=high)
 
 
 def _drawn(total: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -109,62 +109,63 @@ def _quantiles(drawn: np.ndarray) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def verdict(curve: dict[str, Any]) -> str:
+def verdict(curve: CurveInfo) -> str:
     """Verdict of the curve's last step on labeling more, in a sentence or two."""
-    before, last = curve["points"][-2:]
-    found = last["fall"]
-    if found["share"] is None:
+    before, last = curve.points[-2:]
+    found = last.fall
+    assert found is not None
+    if found.share is None:
         return (
-            f"Half of the labels, {before['images']}, already made no error on the held-out "
+            f"Half of the labels, {before.images}, already made no error on the held-out "
             "images: these cannot show what more labels would give."
         )
-    ends = f"from {value(curve, before['error'])} to {value(curve, last['error'])}"
-    verb = "fell" if found["share"] > 0 else "rose"
+    ends = f"from {value(curve, before.error)} to {value(curve, last.error)}"
+    verb = "fell" if found.share > 0 else "rose"
     went = f"{verb} by {100 * abs(found['share']):.0f} %, {ends}"
-    if abs(found["share"]) < SAME:
-        went = f"stayed the same, {value(curve, last['error'])}"
-    said = f"From {before['images']} to {last['images']} labeled images the {words(curve)} {went}"
-    if found["low"] is None or found["low"] <= 0 <= found["high"]:
-        if abs(found["share"]) < SAME:
+    if abs(found.share) < SAME:
+        went = f"stayed the same, {value(curve, last.error)}"
+    said = f"From {before.images} to {last.images} labeled images the {words(curve)} {went}"
+    if found.low is None or found.low <= 0 <= found.high:
+        if abs(found.share) < SAME:
             return f"{said}. {_chance(found)}"
         return (
-            f"{said}. With {curve['held_out']} held-out images chance alone can make such a "
+            f"{said}. With {curve.held_out} held-out images chance alone can make such a "
             f"difference. {_chance(found)}"
         )
-    if found["high"] < 0:
+    if found.high < 0:
         return f"{said}. More of the same labels did not help: look at the worst images first."
-    if found["share"] >= WORTH:
+    if found.share >= WORTH:
         return f"{said}. The curve still falls: twice as many labels would probably help again."
     return f"{said}. The curve is nearly flat: more of the same labels would help little."
 
 
-def _chance(found: dict[str, float | None]) -> str:
-    if found["share"] is not None and found["share"] >= WORTH:
+def _chance(found: Fall) -> str:
+    if found.share is not None and found.share >= WORTH:
         return "More labels may help; more held-out images would show it."
     return "More labels of the same kind will hardly help; images unlike these may."
 
 
-def words(curve: dict[str, Any]) -> str:
+def words(curve: CurveInfo) -> str:
     """Name of the curve's error."""
     return {
         "px": "mean error",
         "wrong": "share of wrong crops",
-        "missed": f"share of labeled points not found within {curve['near']:g} px",
-    }[curve["error"]]
+        "missed": f"share of labeled points not found within {curve.near:g} px",
+    }[curve.error]
 
 
-def value(curve: dict[str, Any], number: float | None) -> str:
+def value(curve: CurveInfo, number: float | None) -> str:
     """An error of the curve as people read it."""
     if number is None:
         return "-"
-    return f"{number:.2f} px" if curve["error"] == "px" else f"{100 * number:.1f} %"
+    return f"{number:.2f} px" if curve.error == "px" else f"{100 * number:.1f} %"
 
 
-def table(curve: dict[str, Any]) -> str:
+def table(curve: CurveInfo) -> str:
     """The points for a terminal, and what they say."""
     lines = [
-        f"{point['images']:>6} labeled images  {words(curve)} {value(curve, point['error'])}  "
-        f"({value(curve, point['low'])} to {value(curve, point['high'])})"
-        for point in curve["points"]
+        f"{point.images:>6} labeled images  {words(curve)} {value(curve, point.error)}  "
+        f"({value(curve, point.low)} to {value(curve, point.high)})"
+        for point in curve.points
     ]
     return "\n".join([*lines, verdict(curve)])

@@ -1,12 +1,15 @@
 """Files of `evaluate`: a table, a csv of every label, drawn images, worst first."""
 
 import csv
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import __version__, files, storage
+from beampose.core.infos import EvaluationInfo, Figures, FoldsInfo, ModelInfo
+from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
 from beampose.core.settings.experiment import Config, Train, to_dict
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.formats.deeplabcut import evaluation_writer
@@ -14,16 +17,14 @@ from beampose.pipelines.report import worst_frames
 from beampose.preprocess import images
 from beampose.trainer.outcomes import SPLITS, CrossValidation, Evaluation, errors
 
-FOLDER = "evaluation"
-
 
 def write(result: Evaluation, config: Config) -> UPath:
     """Writes `<output>/evaluation`: labels.csv and drawn images. Returns the csv.
 
     Of a DeepLabCut project also what DeepLabCut's own evaluation leaves.
     """
-    folder = storage.begin(storage.place(config.output, FOLDER))
-    target = folder / "labels.csv"
+    folder = storage.begin(storage.place(config.output, EVALUATION))
+    target = folder / LABELS_CSV
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerows(_pose_rows(result) if result.task == "pose" else _crop_rows(result))
@@ -40,10 +41,13 @@ def write(result: Evaluation, config: Config) -> UPath:
                 entry["file" if kind == "whole" else kind] = f"images/{name}"
             if pictures:
                 shown.append(entry)
-    model = storage.place(config.model, storage.INFO)
-    if result.task == "pose" and model.is_file():
-        evaluation_writer.write(_judged(result), config, storage.read_json(model), folder)
-    storage.complete(folder, {"metrics": result.metrics, "images": shown})
+    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    if result.task == "pose" and model:
+        evaluation_writer.write(_judged(result), config, model, folder)
+    info = EvaluationInfo(
+        made_by=f"beampose {__version__} evaluate", metrics=result.metrics, images=shown
+    )
+    storage.complete(folder, info)
     return target
 
 
@@ -57,7 +61,7 @@ def _judged(result: Evaluation) -> evaluation_writer.Judged:
     )
 
 
-def settings_of(config: dict[str, Any], store: str) -> str:
+def settings_of(config: Mapping[str, Any], store: str) -> str:
     """Names what figures belong to: a head's settings, as in info.json, and its features."""
     settings = Train.model_construct(**config["train"])
     return storage.digest([outcome(settings, HEAD, ANIMALS), store])
@@ -65,26 +69,27 @@ def settings_of(config: dict[str, Any], store: str) -> str:
 
 def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
     """Writes `<output>/evaluation/folds.csv`, every prediction, and folds.json, the figures."""
-    folder = storage.place(config.output, FOLDER)
+    folder = storage.place(config.output, EVALUATION)
     records = [
         record._replace(split=f"fold {result.names[fold]}")
         for record, fold in zip(result.records, result.folds, strict=True)
     ]
-    names = list(result.metrics.get("per_bodypart") or result.metrics["classes"])
+    names = list(result.metrics.per_bodypart or result.metrics.classes)
     shown = Evaluation(config.task, names, records, result.predicted, {}, result.individuals)
     target = folder / "folds.csv"
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         rows = _pose_rows(shown) if config.task == "pose" else _crop_rows(shown)
         csv.writer(stream).writerows(rows)
-    figures = {
-        "of": settings_of(to_dict(config), store),
-        "by": result.by,
-        "folds": dict(zip(result.names, result.by_fold, strict=True)),
-        "all": result.metrics,
-        "uncertainty": result.radius,
-        "seconds": round(result.seconds, 2),
-    }
-    storage.write_json(folder / "folds.json", figures)
+    info = FoldsInfo(
+        made_by=f"beampose {__version__} evaluate",
+        of=settings_of(to_dict(config), store),
+        by=result.by,
+        folds=dict(zip(result.names, result.by_fold, strict=True)),
+        all=result.metrics,
+        uncertainty=result.radius.plain() if result.radius else {},
+        seconds=round(result.seconds, 2),
+    )
+    storage.write_info(folder / FOLDS, info)
     return target
 
 
@@ -96,22 +101,22 @@ def folds_table(result: CrossValidation) -> str:
         keys += ("mAP", "mAR") if "mAP" in result.metrics else ()
     rows = [*zip(result.names, result.by_fold, strict=True), ("all", result.metrics)]
     lines = [
-        f"fold {name:<12} {found['images']:>6} images  "
+        f"fold {name:<12} {found.images:>6} images  "
         + "  ".join(f"{key} {figure(found[key], 3)}" for key in keys)
         for name, found in rows
     ]
     if result.radius:
-        level, covered = result.radius["level"], result.radius["coverage"]
+        level, covered = result.radius.level, result.radius.coverage
         lines.append(
             f"{level:.0%} of errors are expected below (of the errors of folds left out "
             f"{figure(covered, 3)} were):"
         )
-        for bodypart, radius in result.radius["radius_px"].items():
+        for bodypart, radius in result.radius.radius_px.items():
             lines.append(f"       {bodypart:<16} {figure(radius)} px")
     return "\n".join(lines)
 
 
-def table(metrics: dict[str, dict[str, Any]]) -> str:
+def table(metrics: dict[str, Figures]) -> str:
     """The figures for a terminal, the held-out ones first."""
     lines = []
     for split in reversed(SPLITS):
@@ -121,26 +126,26 @@ def table(metrics: dict[str, dict[str, Any]]) -> str:
         if "accuracy" in found:
             names = ("accuracy", "precision", "recall", "auc")
             figures = "  ".join(f"{name} {figure(found[name], 3)}" for name in names)
-            lines.append(f"{split:<6} {found['images']:>6} crops   {figures}")
+            lines.append(f"{split:<6} {found.images:>6} crops   {figures}")
             continue
         names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff")
         figures = "  ".join(f"{name} {figure(found[name])}" for name in names)
-        lines.append(f"{split:<6} {found['images']:>6} images  {figures}")
+        lines.append(f"{split:<6} {found.images:>6} images  {figures}")
         if "mAP" in found:
             lines.append(f"       {_of_animals(found)}")
-        for name, part in found["per_bodypart"].items():
+        for name, part in found.per_bodypart.items():
             lines.append(
-                f"       {name:<16} {part['points']:>5} points  mean "
-                f"{figure(part['mean_error_px'])}  median {figure(part['median_error_px'])}"
+                f"       {name:<16} {part.points:>5} points  mean "
+                f"{figure(part.mean_error_px)}  median {figure(part.median_error_px)}"
             )
     return "\n".join(lines)
 
 
-def _of_animals(found: dict[str, Any]) -> str:
+def _of_animals(found: Figures) -> str:
     """The figures that only several animals have, for a terminal."""
     names = ("mAP", "mAR", "oks_f1", "share_found", "identity_accuracy")
     shown = [f"{name} {figure(found[name], 3)}" for name in names if name in found]
-    within = found["share_within_px"].items()
+    within = found.share_within_px.items()
     shares = [f"{limit} px {figure(share, 3)}" for limit, share in within]
     return f"{'  '.join(shown)}  share of labeled points within " + ", ".join(shares)
 

@@ -5,6 +5,7 @@ from typing import Any
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables, prediction_writer
 from beampose.pipelines.report import label_overview, plots, timeline
@@ -16,21 +17,21 @@ from beampose.preprocess import videos
 STILLS = 4
 
 
-def section(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+def section(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str, Any]]:
     """Section on each predicted video."""
     if config.task == "crops":
         return of_crops(config)
-    if info.get("assembly"):
+    if info.assembly:
         return of_animals(config, info, gallery)
     return of_pose(config, info, gallery)
 
 
-def of_pose(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str, Any]]:
     """Videos with points."""
     found = []
-    scorer = info.get("dlc_scorer", "")
+    scorer = info.dlc_scorer
     for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
-        summary = storage.read_json(file)
+        summary = storage.read_info(file, PredictionInfo)
         stem = file.with_suffix("")
         keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
         cutoff = config.predict.pcutoff
@@ -38,7 +39,7 @@ def of_pose(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict
         sure = keypoints[..., 2] >= cutoff
         found.append(
             {
-                **summary,
+                **summary.plain(),
                 "labeled": _below(str(labeled), config) if labeled.is_file() else None,
                 "csv": _below(f"{stem}.csv", config),
                 "stills": _stills(labeled) if labeled.is_file() else [],
@@ -50,21 +51,26 @@ def of_pose(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict
                     keypoints,
                     bodyparts,
                     cutoff,
-                    summary["fps"],
+                    summary.fps,
                 ),
             }
         )
     return found
 
 
-def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[dict[str, Any]]:
+def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str, Any]]:
     """Videos with tracks; those that were not tracked say so."""
     found = []
-    scorer = info["dlc_scorer"]
+    scorer = info.dlc_scorer
     for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
-        predicted = storage.read_json(file)
-        one = result_files.of_video(config, predicted["name"], predicted["video"])
-        said: dict[str, Any] = {**predicted, "labeled": None, "stills": [], "tracked": False}
+        predicted = storage.read_info(file, PredictionInfo)
+        one = result_files.of_video(config, predicted.name, predicted.video)
+        said: dict[str, Any] = {
+            **predicted.plain(),
+            "labeled": None,
+            "stills": [],
+            "tracked": False,
+        }
         try:
             read = prediction_tables.read(one.table())
         except ValueError:
@@ -72,11 +78,12 @@ def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[d
             continue
         labeled = storage.place(f"{one.stem}_labeled.mp4")
         drawn = labeled.is_file()
-        joined = timeline.joins(one.summary())
+        tracks = one.tracks()
+        joined = timeline.joins(tracks)
         found.append(
             {
                 **said,
-                **one.summary(),
+                **(tracks.plain() if tracks else {}),
                 "tracked": True,
                 "labeled": _below(str(labeled), config) if drawn else None,
                 "csv": _below(f"{one.stem}.csv", config),
@@ -84,7 +91,7 @@ def of_animals(config: Config, info: dict[str, Any], gallery: Gallery) -> list[d
                 "there": timeline.shares(read),
                 "joined": joined,
                 "plot": gallery.show(
-                    f"identities-{predicted['name'].replace('/', '-')}",
+                    f"identities-{predicted.name.replace('/', '-')}",
                     "Individuals over time, as high as the share of bodyparts found. Ticks "
                     "mark the least certain joins of tracklets: look there first.",
                     timeline.identities,
@@ -106,7 +113,7 @@ def of_crops(config: Config) -> list[dict[str, Any]]:
         drawn = labeled.is_file()
         found.append(
             {
-                **storage.read_json(file),
+                **storage.read_info(file, PredictionInfo).plain(),
                 "labeled": _below(str(labeled), config) if drawn else None,
                 "folder": _below(str(stem).removesuffix("_crops"), config),
                 "stills": _stills(labeled) if drawn else [],

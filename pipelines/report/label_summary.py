@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from beampose.core import files
+from beampose.core.infos import DatasetInfo
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import label_overview, worst_frames
 from beampose.preprocess import images
@@ -19,14 +20,14 @@ SIDE = {"pose": 360, "crops": 180}
 _MOST_VIDEOS = 20
 
 
-def section(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> dict[str, Any]:
+def section(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> dict[str, Any]:
     """Section on the labels.
 
     Args:
       dataset: its info.
       records: the labeled images, without copies.
     """
-    pose = dataset["task"] == "pose"
+    pose = dataset.task == "pose"
     videos = by_video(records)
     sizes = Counter((r.width, r.height) for r in records).most_common()
     return {
@@ -38,7 +39,7 @@ def section(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> dict[str
         "files": len({r.file for r in records}),
         "bodyparts": by_bodypart(dataset, records) if pose else [],
         "individuals": by_individual(dataset, records) if pose else [],
-        "classes": [] if pose else by_class(dataset["classes"], records),
+        "classes": [] if pose else by_class(dataset.classes, records),
         "examples": examples(dataset, records),
     }
 
@@ -57,10 +58,10 @@ def by_video(records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def by_bodypart(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
+def by_bodypart(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
     """Frequency of labels of each bodypart, among animals that have any label."""
-    names = dataset["bodyparts"]
-    several = len(dataset["individuals"]) > 1
+    names = dataset.bodyparts
+    several = len(dataset.individuals) > 1
     shown = drawing.palette(len(names))
     found = []
     shares = {split: labeled_share([r for r in records if r.split == split]) for split in SPLITS}
@@ -86,9 +87,9 @@ def labeled_share(records: Sequence[LabelRecord]) -> np.ndarray | None:
     return np.mean(there, axis=0) if there else None
 
 
-def by_individual(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
+def by_individual(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> list[dict[str, Any]]:
     """In how many images each individual is labeled; nothing of a single animal."""
-    names = dataset["individuals"]
+    names = dataset.individuals
     if len(names) < 2:
         return []
     there = np.array([np.isfinite(r.keypoints[..., 0]).any(axis=1) for r in records])
@@ -113,7 +114,7 @@ def by_class(classes: Sequence[str], records: Sequence[LabelRecord]) -> list[dic
     ]
 
 
-def examples(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> list[dict[str, str]]:
+def examples(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> list[dict[str, str]]:
     """A few training images with their labels, of all videos or classes in turn."""
     found = []
     for record in spread(records):
@@ -124,14 +125,14 @@ def examples(dataset: dict[str, Any], records: Sequence[LabelRecord]) -> list[di
         except (OSError, ValueError):
             # Gone since it was embedded: another one will do.
             continue
-        if dataset["task"] == "crops":
-            words = dataset["classes"][record.label]
+        if dataset.task == "crops":
+            words = dataset.classes[record.label]
         else:
             words = files.name(record.name)
             image = _drawn(dataset, image, record)
         found.append(
             {
-                "data": label_overview.uri(worst_frames.fitted(image, SIDE[dataset["task"]])),
+                "data": label_overview.uri(worst_frames.fitted(image, SIDE[dataset.task])),
                 "words": words,
             }
         )
@@ -154,13 +155,13 @@ def spread(records: Sequence[LabelRecord]) -> list[LabelRecord]:
     return [record for _, record in sorted(ordered, key=lambda one: one[0])]
 
 
-def _drawn(dataset: dict[str, Any], image: np.ndarray, record: LabelRecord) -> np.ndarray:
+def _drawn(dataset: DatasetInfo, image: np.ndarray, record: LabelRecord) -> np.ndarray:
     """The labels as dots on an image made small first: its dots shall not be."""
     small = worst_frames.fitted(image, SIDE["pose"])
     scale = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
-    names, individuals = dataset["bodyparts"], dataset["individuals"]
+    names, individuals = dataset.bodyparts, dataset.individuals
     several = len(individuals) > 1
-    edges = [(names.index(a), names.index(b)) for a, b in dataset["edges"]]
+    edges = [(names.index(a), names.index(b)) for a, b in dataset.edges]
     for i, animal in enumerate(record.keypoints * scale):
         shown = drawing.palette(len(individuals if several else names))
         drawing.skeleton(small, animal, edges)

@@ -1,32 +1,32 @@
 """The card of a model: what it is, what it was made from, how well it does, what to beware of."""
 
-from typing import Any
+from beampose.core.infos import Metrics, ModelInfo
 
 
-def text(info: dict[str, Any], metrics: dict[str, Any]) -> str:
+def text(info: ModelInfo, metrics: Metrics) -> str:
     """Markdown from a model's info.json and metrics.json."""
-    test, recipe = metrics.get("test") or {}, info["recipe"]
-    lines = [f"# {info['project']}: {info['task']}", ""]
-    if "note" in metrics:
-        lines += [f"**{metrics['note']}**", ""]
+    recipe = info.recipe
+    lines = [f"# {info.project}: {info.task}", ""]
+    if metrics.note:
+        lines += [f"**{metrics.note}**", ""]
     lines += [
-        f"- Made by {info['made_by']}; head on frozen {recipe['backbone']} features "
-        f"({info['weights']}, digest {recipe['weights_digest'][:12]}).",
-        f"- Trained on {metrics['split']['train']} labeled images, judged on "
-        f"{metrics['split']['test']} held out ({info['split']}). Labels by {info['scorer']}.",
-        f"- Names: {', '.join(info['bodyparts'] or info['classes'])}.",
+        f"- Made by {info.made_by}; head on frozen {recipe.backbone} features "
+        f"({info.weights}, digest {recipe.weights_digest[:12]}).",
+        f"- Trained on {metrics.split['train']} labeled images, judged on "
+        f"{metrics.split['test']} held out ({info.split}). Labels by {info.scorer}.",
+        f"- Names: {', '.join(info.bodyparts or info.classes)}.",
         "",
         "| held-out figure | |",
         "|---|---|",
         *[
             f"| {name} | {value:.4g} |"
-            for name, value in test.items()
+            for name, value in metrics.test.plain().items()
             if isinstance(value, (int, float)) and not isinstance(value, bool)
         ],
         "",
     ]
-    if info.get("uncertainty"):
-        radius = info["uncertainty"]["radius_px"]
+    if info.uncertainty:
+        radius = info.uncertainty.radius_px
         lines += ["| bodypart | 90 % of errors are below, px |", "|---|---|"]
         lines += [f"| {name} | {value:.1f} |" for name, value in radius.items()] + [""]
     lines += [

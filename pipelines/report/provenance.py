@@ -6,34 +6,37 @@ from typing import Any
 import yaml
 
 from beampose.core import storage
+from beampose.core.infos import DatasetInfo, Metrics, ModelInfo, Recipe
+from beampose.core.names import COMPLETED, EVALUATION
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.report import evaluation_files
 
 _SHOWN = 16
 
 
-def section(config: Config, info: dict, dataset: dict, metrics: dict) -> dict[str, Any]:
+def section(
+    config: Config, info: ModelInfo, dataset: DatasetInfo, metrics: Metrics
+) -> dict[str, Any]:
     """Rows of (what, value), and the settings as YAML."""
-    recipe, settings = info["recipe"], info["config"]
+    recipe, settings = info.recipe, info.config
     seeds = {"split": settings["split"]["seed"], "training": settings["train"]["seed"]}
     rows = [
-        ("labels and features", f"{dataset['made_by']}{_when(config.dataset)}"),
-        ("model", f"{info['made_by']}{_when(config.model)}"),
+        ("labels and features", f"{dataset.made_by}{_when(config.dataset)}"),
+        ("model", f"{info.made_by}{_when(config.model)}"),
         ("evaluation", _evaluated(config)),
-        ("labels", f"{dataset['source']['format']}, digest {dataset['labels_digest'][:_SHOWN]}"),
-        ("network", f"{recipe['backbone']}, weights {info['weights']}"),
-        ("weights digest", recipe["weights_digest"]),
-        ("finetuned weights digest", metrics.get("finetuned_weights_digest")),
-        ("feature store", info["store"]),
+        ("labels", f"{dataset.source['format']}, digest {dataset.labels_digest[:_SHOWN]}"),
+        ("network", f"{recipe.backbone}, weights {info.weights}"),
+        ("weights digest", recipe.weights_digest),
+        ("finetuned weights digest", metrics.finetuned_weights_digest),
+        ("feature store", info.store),
         ("features", _features(recipe)),
-        ("transform digest", info["transform_digest"]),
+        ("transform digest", info.transform_digest),
         ("settings digest", storage.digest(settings)),
-        ("kept step", f"{metrics['kept_step']} ({metrics['kept_by'].replace('_px', '')})"),
-        ("heads", info.get("heads")),
+        ("kept step", f"{metrics.kept_step} ({metrics.kept_by.replace('_px', '')})"),
+        ("heads", info.heads),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
-        ("versions", ", ".join(f"{name} {v}" for name, v in info["versions"].items())),
+        ("versions", ", ".join(f"{name} {v}" for name, v in info.versions.items())),
         ("stored features against pixels", _skew(info)),
-        ("name of the scorer in files", info["dlc_scorer"] if info["task"] == "pose" else None),
+        ("name of the scorer in files", info.dlc_scorer if info.task == "pose" else None),
     ]
     return {
         "rows": [(name, value) for name, value in rows if value not in (None, "")],
@@ -44,7 +47,7 @@ def section(config: Config, info: dict, dataset: dict, metrics: dict) -> dict[st
 def _when(folder: storage.Address) -> str:
     """Time at which a folder was completed, in UTC; empty if the file system does not say."""
     try:
-        changed = storage.place(folder, storage.COMPLETED).stat().st_mtime
+        changed = storage.place(folder, COMPLETED).stat().st_mtime
     except (OSError, NotImplementedError):
         return ""
     if not changed:
@@ -54,16 +57,17 @@ def _when(folder: storage.Address) -> str:
 
 
 def _evaluated(config: Config) -> str:
-    return _when(storage.place(config.output, evaluation_files.FOLDER)).removeprefix(", ")
+    return _when(storage.place(config.output, EVALUATION)).removeprefix(", ")
 
 
-def _features(recipe: dict[str, Any]) -> str:
-    parts = [f"{name} {recipe[name]}" for name in ("scale", "stride", "pca") if name in recipe]
+def _features(recipe: Recipe) -> str:
+    known = recipe.plain()
+    parts = [f"{name} {known[name]}" for name in ("scale", "stride", "pca") if name in known]
     return ", ".join(parts)
 
 
-def _skew(info: dict[str, Any]) -> str:
+def _skew(info: ModelInfo) -> str:
     """Difference between the exported model and the training on the same image."""
-    found = info.get("pixels_against_stored_features")
-    unit = " px" if info["task"] == "pose" else " in probability"
+    found = info.pixels_against_stored_features
+    unit = " px" if info.task == "pose" else " in probability"
     return "" if found is None else f"answers differ by {found:.2g}{unit}"

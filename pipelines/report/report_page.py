@@ -9,7 +9,26 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
-from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
+from beampose.core.infos import (
+    DatasetInfo,
+    EvaluationInfo,
+    FoldsInfo,
+    Metrics,
+    ModelInfo,
+    StoreInfo,
+)
+from beampose.core.infos.figures import DrawnImage
+from beampose.core.names import (
+    EVALUATION,
+    FOLDS,
+    FOLDS_HISTORY,
+    HISTORY,
+    LABELS_CSV,
+    METRICS,
+    PLAN,
+    REJECTS,
+    REPORT,
+)
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import (
     curve_files,
@@ -30,7 +49,6 @@ from beampose.pipelines.report.gallery import Gallery, Shown
 from beampose.preprocess import images
 from beampose.trainer import metrics
 
-REPORT = "report.html"
 # Pixels of the longest side of a drawn image, and images shown of each kind.
 SIDE, MOST = 640, 12
 
@@ -56,24 +74,24 @@ class _Run:
         from beampose.trainer.dataset import read_labels
 
         self.config = config
-        self.info = storage.require(config.model, "train")
-        self.dataset = storage.require(config.dataset, "features")
-        self.folder = storage.place(config.output, evaluation_files.FOLDER)
-        self.drawn = storage.require(self.folder, "evaluate")["images"]
-        self.metrics = storage.read_json(storage.place(config.model, METRICS))
+        self.info = storage.require(config.model, ModelInfo)
+        self.dataset = storage.require(config.dataset, DatasetInfo)
+        self.folder = storage.place(config.output, EVALUATION)
+        self.drawn = storage.require(self.folder, EvaluationInfo).images
+        self.metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
         self.records = [r for r in read_labels(config.dataset) if r.copy == 0]
         self.folds = self._folds()
 
     def sections(self, show: Gallery) -> dict[str, Any]:
         """Values that the template shows."""
         page = self._of_pose(show) if self.config.task == "pose" else self._of_crops(show)
-        held_out = [one for one in self.drawn if one["split"] == "test"]
-        others = [one for one in self.drawn if one["split"] != "test"]
+        held_out = [one for one in self.drawn if one.split == "test"]
+        others = [one for one in self.drawn if one.split != "test"]
         return {
             **page,
             "task": self.config.task,
-            "title": self.dataset["project"],
-            "note": self.metrics.get("note"),
+            "title": self.dataset.project,
+            "note": self.metrics.note,
             "metrics": self.metrics,
             "info": self.info,
             "dataset": self.dataset,
@@ -88,15 +106,15 @@ class _Run:
             "folds": self.folds,
             "plan": self._plan_and_truth(),
             "provenance": provenance.section(self.config, self.info, self.dataset, self.metrics),
-            "labels_csv": f"{evaluation_files.FOLDER}/labels.csv",
+            "labels_csv": f"{EVALUATION}/{LABELS_CSV}",
             "plots_folder": gallery.FOLDER,
         }
 
     def _of_pose(self, show: Gallery) -> dict[str, Any]:
-        points = evaluation_reader.points(self.folder / "labels.csv", "test")
-        names = self.info["bodyparts"]
+        points = evaluation_reader.points(self.folder / LABELS_CSV, "test")
+        names = self.info.bodyparts
         # What the model was trained with, not what the config says now.
-        radius = self.info["config"]["train"]["pos_dist_thresh"]
+        radius = self.info.settings("train")["pos_dist_thresh"]
 
         def figures(images: set[str]) -> dict[str, Any]:
             chosen = points.of(np.isin(points.image, list(images)))
@@ -131,8 +149,8 @@ class _Run:
         }
 
     def _of_crops(self, show: Gallery) -> dict[str, Any]:
-        classes = self.info["classes"]
-        crops = evaluation_reader.crops(self.folder / "labels.csv", "test", classes)
+        classes = self.info.classes
+        crops = evaluation_reader.crops(self.folder / LABELS_CSV, "test", classes)
 
         def figures(images: set[str]) -> dict[str, Any]:
             chosen = crops.of(np.isin(crops.image, list(images)))
@@ -144,11 +162,11 @@ class _Run:
             "errors": [],
             "calibration": None,
         }
-        test = self.metrics["test"]
+        test = self.metrics.test
         if not test:
             return found
         caption = "Held-out crops by true and predicted class."
-        shown = show.show("confusion", caption, plots.confusion, test["confusion"], classes)
+        shown = show.show("confusion", caption, plots.confusion, test.confusion, classes)
         calibrated = error_analysis.of_crops(crops, classes, show)
         return {**found, "errors": [shown], "calibration": calibrated}
 
@@ -159,12 +177,12 @@ class _Run:
             score, unit = "accuracy", "accuracy"
             if self.config.task == "pose":
                 score, unit = "mean_error_px", "mean error (px)"
-            if "assembly" in self.info:
+            if self.info.assembly:
                 score, unit = "oks_f1", "OKS, F1"
             caption = "Loss on training images, and the score on held-out ones."
             return [show.show("training", caption, plots.losses, history, score, unit)]
         folds = self._json(storage.place(self.config.model, FOLDS_HISTORY))
-        if not folds or self.info.get("heads", 1) < 2:
+        if not folds or self.info.heads < 2:
             return []
         caption = "Loss of each head of the model on the images it learned from."
         return [show.show("training", caption, plots.fold_losses, folds)]
@@ -173,30 +191,28 @@ class _Run:
         found = curve_files.load(self.config, self.info, self.dataset)
         if not found:
             return None
-        percent = found["error"] != "px"
+        percent = found.error != "px"
         words = curve_files.words(found)
-        label = {"missed": "labeled points missed"}.get(found["error"], words)
+        label = {"missed": "labeled points missed"}.get(found.error, words)
         axis = f"{label} ({'%' if percent else 'px'})"
         caption = f"{words[0].upper()}{words[1:]} on the held-out images; shaded: 95 % interval."
         plot = show.show(
-            "learning-curve", caption, plots.learning, found["points"], axis, percent=percent
+            "learning-curve", caption, plots.learning, found.points, axis, percent=percent
         )
         rows = [
             (
-                one["images"],
-                *(curve_files.value(found, one[key]) for key in ("error", "low", "high")),
+                one.images,
+                *(curve_files.value(found, value) for value in (one.error, one.low, one.high)),
             )
-            for one in found["points"]
+            for one in found.points
         ]
         # A number and its unit stay on one line.
         said = curve_files.verdict(found).replace(" px", "\u00a0px").replace(" %", "\u00a0%")
-        return {**found, "plot": plot, "verdict": said, "rows": rows, "what": words}
+        return {**dict(found), "plot": plot, "verdict": said, "rows": rows, "what": words}
 
-    def _card(self, shown: dict[str, Any]) -> dict[str, Any]:
-        card = {**shown, "data": self._picture(shown["file"])}
-        if "near" in shown:
-            card["near"] = self._picture(shown["near"])
-        return card
+    def _card(self, shown: DrawnImage) -> dict[str, Any]:
+        card = {**shown.plain(), "data": self._picture(shown.file)}
+        return {**card, "near": self._picture(shown.near)} if shown.near else card
 
     def _picture(self, file: str) -> str:
         jpeg = (self.folder / file).read_bytes()
@@ -205,45 +221,45 @@ class _Run:
             return label_overview.uri(worst_frames.fitted(pixels, SIDE), 82)
         return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
-    def _folds(self) -> dict[str, Any] | None:
+    def _folds(self) -> FoldsInfo | None:
         """The last cross validation, if it was of the settings and features the model has."""
-        if self.info.get("mode") == "finetune":
+        if self.info.mode == "finetune":
             # Cross validation judges heads on stored features.
             return None
-        found = self._json(self.folder / "folds.json")
-        of = evaluation_files.settings_of(self.info["config"], self.info["store"])
-        return found if found and found.get("of") == of else None
+        found = storage.find_info(self.folder / FOLDS, FoldsInfo)
+        of = evaluation_files.settings_of(self.info.config, self.info.store)
+        return found if found and found.of == of else None
 
     def _plan_and_truth(self) -> list[tuple[str, str, str]]:
         """Estimates of `beampose plan`, if it was run, beside the measured values."""
-        planned = self._json(storage.place(self.config.output, "plan.json"))
+        planned = self._json(storage.place(self.config.output, PLAN))
         if not planned:
             return []
-        counts, seconds = self.dataset["counts"], self.metrics["seconds"]
+        counts, seconds = self.dataset.counts, self.metrics.seconds
         # The heads of an ensemble are those of the folds.
         ensemble = self.config.train.ensemble
-        trained = seconds["train"] + (0 if ensemble else seconds.get("folds", 0))
-        place = storage.place(self.config.store, self.dataset["store"])
-        store = storage.require(place, "features")
+        trained = seconds.train + (0 if ensemble else seconds.folds)
+        place = storage.place(self.config.store, self.dataset.store)
+        store = storage.require(place, StoreInfo)
         each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
         return [
-            ("labeled images", str(planned["images"]), str(counts["images"])),
-            ("augmented copies", str(planned["copies"]), str(counts["copies"])),
+            ("labeled images", str(planned["images"]), str(counts.images)),
+            ("augmented copies", str(planned["copies"]), str(counts.copies)),
             (
                 "kB in the store for each",
                 f"{each / 1e3:.1f}",
-                f"{store['bytes'] / max(store['records'], 1) / 1e3:.1f}",
+                f"{store.bytes / max(store.records, 1) / 1e3:.1f}",
             ),
             (
                 "seconds for features",
                 f"{planned['features_seconds']:.0f}",
-                f"{seconds['features']:.0f} (the last run: what the store held was kept)",
+                f"{seconds.features:.0f} (the last run: what the store held was kept)",
             ),
             ("seconds of training", f"{planned['train_seconds']:.0f}", f"{trained:.0f}"),
         ]
 
     def _rejects(self) -> list[dict[str, Any]]:
-        file = storage.place(self.config.dataset, "rejects.jsonl")
+        file = storage.place(self.config.dataset, REJECTS)
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def _json(self, file: UPath) -> Any:

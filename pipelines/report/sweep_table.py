@@ -4,7 +4,9 @@ import csv
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import __version__, storage
+from beampose.core.infos import SweepInfo
+from beampose.core.infos.figures import TrialFigures
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import evaluation_files, plots
 from beampose.trainer.outcomes import Trial
@@ -24,14 +26,17 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             score = "" if trial.score is None else f"{trial.score:.4f}"
             seconds = f"{trial.seconds:.1f}"
             writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
-    figures = [
-        {"settings": t.settings, "score": t.score, "seconds": t.seconds, "failure": t.failure}
-        for t in trials
-    ]
     scored_by = f"{folds} folds" if folds else "the test split, best step"
-    storage.write_json(
-        folder / "sweep.json", {"unit": unit, "scored_by": scored_by, "trials": figures}
+    info = SweepInfo(
+        made_by=f"beampose {__version__} sweep",
+        unit=unit,
+        scored_by=scored_by,
+        trials=[
+            TrialFigures(settings=t.settings, score=t.score, seconds=t.seconds, failure=t.failure)
+            for t in trials
+        ],
     )
+    storage.write_info(folder / "sweep.json", info)
     named = [(_words(t), t.score) for t in trials if t.score is not None]
     with plots.styled():
         drawn = plots.svg(plots.ranking(named, f"{unit}, by {scored_by}"))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib import pyplot as plt
 
+from beampose.core.infos import TracksInfo
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines.report import plots
 from beampose.preprocess.labels import SINGLE
@@ -24,12 +25,12 @@ class Join(NamedTuple):
     cost: float
 
 
-def joins(said: dict[str, Any]) -> list[Join]:
+def joins(said: TracksInfo | None) -> list[Join]:
     """The least certain joins that `beampose track` listed for a video."""
-    names = said.get("individuals", [])
-    # The key of files from before November 2026 was dearest_joins.
-    listed = said.get("costliest_joins") or said.get("dearest_joins", [])
-    return [Join(names[one["track"]], one["frame"], one["cost"]) for one in listed[:MARKED]]
+    if said is None:
+        return []
+    listed = said.costliest_joins[:MARKED]
+    return [Join(said.individuals[one.track], one.frame, one.cost) for one in listed]
 
 
 def shares(table: Table) -> list[tuple[str, float]]:

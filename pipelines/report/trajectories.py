@@ -65,7 +65,7 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
     read = prediction_tables.read(one.table(filtered=filtered))
     if not len(read.rows):
         raise ValueError("has no predicted frame: there is nothing to plot")
-    fps = float(one.summary().get("fps") or 0)
+    fps = one.fps()
     done = []
     for individual in read.individuals:
         chosen = [i for i, (owner, _) in enumerate(read.points) if owner == individual]
@@ -89,7 +89,7 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
             with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
                 done += _save(plot(lines), folder, f"{name}{ending}")
     if read.individuals != [""]:
-        joined = timeline.joins(one.summary())
+        joined = timeline.joins(one.tracks())
         with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
             figure = timeline.identities(read, joined, one.name)
             folder = storage.place(config.predictions, FOLDER, one.name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from beampose.core.infos import FoldsInfo
 from beampose.pipelines.report import label_summary
 from beampose.trainer.schema import LabelRecord
 
@@ -10,7 +11,7 @@ Figures = Callable[[set[str]], dict[str, Any]]
 
 
 def section(
-    records: Sequence[LabelRecord], figures: Figures, folds: dict[str, Any] | None
+    records: Sequence[LabelRecord], figures: Figures, folds: FoldsInfo | None
 ) -> dict[str, Any]:
     """Section on unseen videos: figures and how they were measured, or why there are none.
 
@@ -27,8 +28,8 @@ def section(
             names = sorted({r.video for r in new})
             found = figures({r.name for r in new})
             return {"how": "split", "videos": names, "seen": len(test) - len(new), **found}
-        if folds and folds.get("by") == "video":
-            return {"how": "folds", "videos": list(folds["folds"]), "seen": 0, **folds["all"]}
+        if folds and folds.by == "video":
+            return {"how": "folds", "videos": list(folds.folds), "seen": 0, **folds.all.plain()}
     return {"how": "", "why": why(records, test, videos)}
 
 

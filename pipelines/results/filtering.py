@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.core import files, storage
+from beampose.core import __version__, files, storage
+from beampose.core.infos import FilterInfo
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.pipelines.results import result_files, smoothing
@@ -44,17 +45,16 @@ def _one(config: Config, one: Found) -> Done:
     result = smoothing.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)
     stem = f"{one.stem}{result_files.FILTERED}"
     prediction_tables.write(read._replace(values=result.values), stem)
-    storage.write_json(
-        storage.place(f"{stem}.json"),
-        {
-            "source": file,
-            "source_digest": result_files.digest(file),
-            "filter": to_dict(settings),
-            "pcutoff": pcutoff,
-            "rows": len(read.rows),
-            "points_bridged": result.bridged,
-        },
+    info = FilterInfo(
+        made_by=f"beampose {__version__} filter",
+        source=file,
+        source_digest=result_files.digest(file),
+        filter=to_dict(settings),
+        pcutoff=pcutoff,
+        rows=len(read.rows),
+        points_bridged=result.bridged,
     )
+    storage.write_info(f"{stem}.json", info)
     return Done(stem, len(read.rows), result.bridged)
 
 

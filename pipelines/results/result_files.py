@@ -2,9 +2,11 @@
 
 import glob
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from beampose.core import files, storage
+from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
@@ -50,23 +52,31 @@ class Found(NamedTuple):
             if self.tracked:
                 what, verb = ("filtered tracks", "filter") if filtered else ("tracks", "track")
             raise ValueError(f"has no {what}. Run `beampose {verb}` first.")
-        if self.tracked and self.summary().get("source") != individuals_file.source(self.tracked):
+        tracks = self.tracks() if self.tracked else None
+        if self.tracked and (not tracks or tracks.source != individuals_file.source(self.tracked)):
             raise ValueError(
                 "was predicted again since it was tracked. Run `beampose track` again."
             )
-        made = storage.place(f"{stem}.json")
-        if filtered and made.is_file():
-            source = storage.read_json(made).get("source_digest")
-            if source != digest(self.table()):
-                raise ValueError(
-                    "was predicted again since it was filtered. Run `beampose filter` again."
-                )
+        made = storage.find_info(f"{stem}.json", FilterInfo) if filtered else None
+        if made and made.source_digest != digest(self.table()):
+            raise ValueError(
+                "was predicted again since it was filtered. Run `beampose filter` again."
+            )
         return there[0]
 
-    def summary(self) -> dict[str, Any]:
-        """Summary that `predict` wrote of the video; empty where DeepLabCut predicted."""
-        file = storage.place(f"{self.stem}.json")
-        return storage.read_json(file) if file.is_file() else {}
+    def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | None:
+        """Summary by the verb that made the files; None where DeepLabCut made them."""
+        return storage.find_info(f"{self.stem}.json", PredictionInfo, TracksInfo, FilterInfo)
+
+    def fps(self) -> float:
+        """Frames per second of the video; 0 if not known."""
+        said = self.summary()
+        return 0.0 if said is None or isinstance(said, FilterInfo) else said.fps or 0.0
+
+    def tracks(self) -> TracksInfo | None:
+        """Summary by `track` or `reid`; None of other predictions."""
+        said = self.summary()
+        return said if isinstance(said, TracksInfo) else None
 
 
 def offset(one: Found) -> tuple[int, int]:
@@ -139,10 +149,9 @@ def of_video(config: Config, name: str, video: str) -> Found:
     Raises:
       ValueError: DeepLabCut left several.
     """
-    info = storage.place(config.model, storage.INFO)
-    model = storage.read_json(info) if info.is_file() else {}
-    own = f"{config.predictions}/{name}{model.get('dlc_scorer', '')}" if model else ""
-    if own and model.get("assembly"):
+    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    own = f"{config.predictions}/{name}{model.dlc_scorer}" if model else ""
+    if model and model.assembly:
         stem = f"{own}{track_writer.ENDINGS[config.track.similarity]}"
         looks = f"{stem}{track_writer.ENDINGS['transformer']}"
         return Found(name, looks if _of_same(looks, stem) else stem, video, tracked=own)
@@ -166,8 +175,8 @@ def _of_same(looks: str, stem: str) -> bool:
     """Returns True if tracks by appearance were made from the same tracklets as the others."""
     if not files.exists(f"{looks}.h5") or not files.exists(f"{stem}.json"):
         return False
-    said = [storage.read_json(f"{one}.json") for one in (looks, stem)]
-    return all(said[0].get(key) == said[1].get(key) for key in ("source", "settings"))
+    said = [storage.read_info(f"{one}.json", TracksInfo) for one in (looks, stem)]
+    return (said[0].source, said[0].settings) == (said[1].source, said[1].settings)
 
 
 def _left(place: str) -> set[str]:

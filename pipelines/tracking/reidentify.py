@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import __version__, storage
 from beampose.core.files import join
+from beampose.core.infos import ReidInfo
+from beampose.core.infos.video_info import HeldOut
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
@@ -15,7 +17,7 @@ from beampose.formats.individuals_file import Individuals
 from beampose.formats.sleap import slp_writer
 from beampose.pipelines.tracking import appearance, held_out, track_videos, triplets
 from beampose.pipelines.tracking.appearance import Calibration
-from beampose.pipelines.tracking.track_videos import Detections, Video
+from beampose.pipelines.tracking.track_videos import Detections, TrackFile, Video
 from beampose.pipelines.tracking.tracklets import Tracklet
 
 FOLDER = "reid"
@@ -42,14 +44,14 @@ class Learned(NamedTuple):
     """
 
     network: Any
-    info: dict[str, Any]
+    info: ReidInfo
 
 
 class Done(NamedTuple):
     """Result of a run: the network's info, a summary of each video, and failures (path, reason)."""
 
-    info: dict[str, Any]
-    videos: list[dict[str, Any]]
+    info: ReidInfo | None
+    videos: list[TrackFile]
     failures: list[tuple[str, str]]
 
 
@@ -82,7 +84,7 @@ def run(
 
     seen, failures = track_videos.each(config, paths, look)
     if not seen:
-        return Done({}, [], failures)
+        return Done(None, [], failures)
     learned = learn(config, seen)
     done = []
     for one in seen:
@@ -130,29 +132,30 @@ def learn(config: Config, seen: Sequence[Seen], *, keep: bool = True) -> Learned
 
     began = time.perf_counter()
     training, held_out, reasons = _mined(config, seen)
-    info: dict[str, Any] = {
-        "settings": to_dict(config.reid),
-        "videos": [one.video.path for one in seen],
-        "split": {one.video.path: {"by": one.split.by, "why": one.split.reason} for one in seen},
-        "bodyparts": seen[0].described_by,
-        "descriptors": seen[0].found.head.model_digest,
-    }
+    info = ReidInfo(
+        made_by=f"beampose {__version__} reid",
+        settings=to_dict(config.reid),
+        videos=[one.video.path for one in seen],
+        split={one.video.path: HeldOut(by=one.split.by, why=one.split.reason) for one in seen},
+        bodyparts=list(seen[0].described_by),
+        descriptors=seen[0].found.head.model_digest,
+    )
     folder = join(config.output, FOLDER)
     if training is None:
         if keep:
             storage.remove(folder)
-        return Learned(None, {**info, "reason": " ".join(reasons)})
+        return Learned(None, info.replace(reason=" ".join(reasons)))
     trained = reid_training.train(training, held_out, config.reid)
-    info |= {
-        "triplets": len(training.triplets),
-        "test_triplets": 0 if held_out is None else len(held_out.triplets),
-        "accuracy": trained.accuracy,
-        "best_epoch": trained.best_epoch,
-        "history": trained.history,
-        "seconds": round(time.perf_counter() - began, 2),
-    }
+    info = info.replace(
+        triplets=len(training.triplets),
+        test_triplets=0 if held_out is None else len(held_out.triplets),
+        accuracy=trained.accuracy,
+        best_epoch=trained.best_epoch,
+        history=trained.history,
+        seconds=round(time.perf_counter() - began, 2),
+    )
     if keep:
-        reid_network.save(folder, trained.network, info)
+        info = reid_network.save(folder, trained.network, info)
     return Learned(trained.network, info)
 
 
@@ -176,9 +179,9 @@ def _mined(config: Config, seen: Sequence[Seen]) -> tuple[Any, Any, list[str]]:
     return _joined(training), _joined(held_out), reasons
 
 
-def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> dict[str, Any]:
+def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> TrackFile:
     began = time.perf_counter()
-    known = Calibration(0.0, 0.0, reason=learned.info.get("reason", ""))
+    known = Calibration(0.0, 0.0, reason=learned.info.reason)
     alike = None
     if learned.network is not None:
         with individuals_file.read(one.video.stem) as held:
@@ -186,21 +189,23 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
     made = track_videos.stitched(config, one.found, alike)
     ending = track_writer.ENDINGS[config.track.similarity]
     stem = track_videos.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
-    said = {
-        **track_videos.summary(one.video, config, one.found, made),
-        "reid": {
-            "accuracy": learned.info.get("accuracy"),
+    said = track_videos.summary(one.video, config, one.found, made).replace(
+        made_by=f"beampose {__version__} reid",
+        reid={
+            "accuracy": learned.info.accuracy,
             "reason": known.reason,
             "calibration": known._asdict(),
         },
-        "seconds": {"reid": round(time.perf_counter() - began, 3)},
-    }
+        seconds={"reid": round(time.perf_counter() - began, 3)},
+    )
     if labels is not None:
-        said["figures"] = track_videos.figures(labels, one.video.path, one.found, made)
         plain = track_videos.stitched(config, one.found)
-        said["without"] = track_videos.figures(labels, one.video.path, one.found, plain)
-    storage.write_json(storage.place(f"{stem}.json"), said)
-    return {**said, "file": f"{stem}.h5"}
+        said = said.replace(
+            figures=track_videos.figures(labels, one.video.path, one.found, made),
+            without=track_videos.figures(labels, one.video.path, one.found, plain),
+        )
+    storage.write_info(f"{stem}.json", said)
+    return TrackFile(said, f"{stem}.h5")
 
 
 def looks(network: Any, held: Individuals, one: Seen) -> tuple[np.ndarray, Calibration]:

@@ -8,7 +8,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import __version__, storage
+from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.infos.video_info import TrackJoin
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
@@ -47,7 +49,14 @@ class Video(NamedTuple):
     name: str
     path: str
     stem: str
-    summary: dict[str, Any]
+    summary: PredictionInfo
+
+
+class TrackFile(NamedTuple):
+    """What is said of the tracks of a video, and the file that holds them."""
+
+    info: TracksInfo
+    file: str
 
 
 class Detections(NamedTuple):
@@ -75,7 +84,7 @@ def run(
     *,
     labels: str | None = None,
     slp: bool = False,
-) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+) -> tuple[list[TrackFile], list[tuple[str, str]]]:
     """Tracks videos. Returns a summary of each, and failures (path, reason).
 
     Args:
@@ -89,7 +98,7 @@ def run(
     if slp:
         slp_writer.check()
 
-    def one(video: Video) -> dict[str, Any]:
+    def one(video: Video) -> TrackFile:
         said = _track(config, video, progress, labels)
         if slp:
             write_slp(config, said)
@@ -110,8 +119,8 @@ def each(
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
-    info = storage.require(config.model, "train")
-    if not info.get("assembly"):
+    info = storage.require(config.model, ModelInfo)
+    if not info.assembly:
         raise ValueError(
             f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
             "predictions are its track."
@@ -119,7 +128,7 @@ def each(
     done, failures = [], []
     for name, path in manifest.named(manifest.expand(paths)):
         try:
-            stem = f"{config.predictions}/{name}{info['dlc_scorer']}"
+            stem = f"{config.predictions}/{name}{info.dlc_scorer}"
             done.append(work(_predicted(name, path, stem)))
         except (OSError, ValueError) as error:
             failures.append((path, str(error)))
@@ -127,10 +136,10 @@ def each(
 
 
 def _predicted(name: str, path: str, stem: str) -> Video:
-    summary = storage.place(f"{stem}.json")
-    if not summary.is_file():
+    summary = storage.find_info(f"{stem}.json", PredictionInfo)
+    if summary is None:
         raise FileNotFoundError("has no predictions. Run `beampose predict` first.")
-    return Video(name, path, stem, storage.read_json(summary))
+    return Video(name, path, stem, summary)
 
 
 def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = None) -> Detections:
@@ -191,19 +200,20 @@ def write(stem: str, found: Detections, made: Tracks, *, method: str) -> UPath:
     return storage.place(f"{stem}{track_writer.ENDINGS[method]}")
 
 
-def write_slp(config: Config, said: dict[str, Any]) -> None:
-    """Writes SLEAP's file beside the tracks that a summary is of; without unique bodyparts."""
-    table = track_writer.read(said["file"])
+def write_slp(config: Config, made: TrackFile) -> None:
+    """Writes SLEAP's file beside the tracks; without unique bodyparts."""
+    said = made.info
+    table = track_writer.read(made.file)
     owners, parts = (table.columns.get_level_values(level) for level in (1, 2))
-    names = said["individuals"]
+    names = said.individuals
     bodyparts = list(dict.fromkeys(parts[owners.isin(names)]))
     shape = (len(table), len(names), len(bodyparts), 3)
     values = table.loc[:, owners.isin(names)].to_numpy().reshape(shape)
-    known = storage.require(config.model, "train").get("edges", [])
+    known = storage.require(config.model, ModelInfo).edges
     edges = [(a, b) for a, b in known if a in bodyparts and b in bodyparts]
-    video = slp_writer.Film(said["video"], said["frames"], said["height"], said["width"])
+    video = slp_writer.Film(said.video, said.frames, said.height, said.width)
     slp_writer.write(
-        said["file"].removesuffix(".h5") + ".slp",
+        made.file.removesuffix(".h5") + ".slp",
         values,
         table.index.to_numpy(),
         (names, bodyparts, edges),
@@ -246,38 +256,42 @@ def summary(video: Video, config: Config, found: Detections, made: Tracks) -> di
     """Summary of a video's tracks, written beside them."""
     there = ~np.isnan(made.keypoints[..., 0]).all(axis=-1)
     by_count = np.bincount(there.sum(axis=1), minlength=1)
-    said = {key: video.summary[key] for key in ("fps", "height", "width", "scorer")}
-    return {
-        "video": video.path,
-        "name": video.name,
-        **said,
-        "source": individuals_file.source(video.stem),
-        "settings": to_dict(config.track),
-        "frames": found.head.frames,
-        "rows": len(found.frames),
-        "tracks": made.keypoints.shape[1],
-        "individuals": called(found, made),
-        "tracklets": len({one.id for one in found.pieces}),
-        "tracklets_refused": found.refused,
-        "detections_left_out": int(sum(len(one.frames) for one in made.left)),
-        "frames_by_tracks": {str(n): int(count) for n, count in enumerate(by_count) if count},
-        "joins": len(made.links),
-        "costliest_joins": [
-            {
-                "track": link.track,
-                "frame": int(found.frames[link.frame]),
-                "before": link.before,
-                "after": link.after,
-                "cost": round(link.cost, 3),
-            }
+    said = video.summary
+    return TracksInfo(
+        made_by=f"beampose {__version__} track",
+        video=video.path,
+        name=video.name,
+        fps=said.fps,
+        height=said.height,
+        width=said.width,
+        scorer=said.scorer,
+        source=individuals_file.source(video.stem),
+        settings=to_dict(config.track),
+        frames=found.head.frames,
+        rows=len(found.frames),
+        tracks=made.keypoints.shape[1],
+        individuals=called(found, made),
+        tracklets=len({one.id for one in found.pieces}),
+        tracklets_refused=found.refused,
+        detections_left_out=int(sum(len(one.frames) for one in made.left)),
+        frames_by_tracks={str(n): int(count) for n, count in enumerate(by_count) if count},
+        joins=len(made.links),
+        costliest_joins=[
+            TrackJoin(
+                track=int(link.track),
+                frame=int(found.frames[link.frame]),
+                before=int(link.before),
+                after=int(link.after),
+                cost=round(float(link.cost), 3),
+            )
             for link in made.links[:LISTED]
         ],
-    }
+    )
 
 
 def _track(
     config: Config, video: Video, progress: Callable[..., Iterable], labels: str | None
-) -> dict[str, Any]:
+) -> TrackFile:
     began = time.perf_counter()
     with individuals_file.read(video.stem) as held:
         found = detect(config, held, progress(held.each("keypoints"), held.pieces, video.name))
@@ -293,11 +307,11 @@ def _track(
     track_writer.write_tracklets(
         video.stem, _numbered(found), names, head.frames, _scene(found), method=method
     )
-    said = {**summary(video, config, found, made), "seconds": seconds}
+    said = summary(video, config, found, made).replace(seconds=seconds)
     if labels is not None:
-        said["figures"] = figures(labels, video.path, found, made)
-    storage.write_json(storage.place(f"{stem}.json"), said)
-    return {**said, "file": f"{stem}.h5"}
+        said = said.replace(figures=figures(labels, video.path, found, made))
+    storage.write_info(f"{stem}.json", said)
+    return TrackFile(said, f"{stem}.h5")
 
 
 def _numbered(found: Detections) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

@@ -4,6 +4,8 @@ import argparse
 import sys
 
 from beampose.core import storage
+from beampose.core.infos import Metrics
+from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line, printed
@@ -41,7 +43,7 @@ def submit(arguments: argparse.Namespace) -> int:
             f"submit: trial {trial} is the best: {search_spec.GOALS[config.task][0]} {value:.4g} "
             f"{words}"
         )
-    metrics = storage.read_json(storage.place(moved.model, "metrics.json"))
+    metrics = storage.read_info(storage.place(moved.model, METRICS), Metrics)
     print(model_outcomes.Trained(moved.model, metrics))
     name, version = vertex.register(services, moved, _alias(job.display_name))
     print(f"submit: registered as {name} version {version}")

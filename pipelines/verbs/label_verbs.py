@@ -2,6 +2,7 @@
 
 import argparse
 
+from beampose.core.names import REJECTS
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
 from beampose.preprocess.labels import Problem
@@ -59,7 +60,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
     )
     problems = [*labels.problems, *written.problems]
     _print_problems(problems)
-    rejects = storage.place(to, "rejects.jsonl")
+    rejects = storage.place(to, REJECTS)
     if problems or rejects.is_file():
         storage.write_text(rejects, "".join(json.dumps(p._asdict()) + "\n" for p in problems))
     _print_written(written.folder, len(written.pictures), len(labels.items), written.changed)

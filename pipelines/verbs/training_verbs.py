@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from beampose.core import files, storage
+from beampose.core.infos import CurveInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
@@ -74,7 +75,7 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
         by_video=arguments.by == "video",
         work=files.join(config.output, "train", "folds"),
     )
-    file = evaluation_files.write_folds(result, config, dataset.info["store"])
+    file = evaluation_files.write_folds(result, config, dataset.info.store)
     print(evaluation_files.folds_table(result))
     print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
     return 0
@@ -89,7 +90,7 @@ def _learning_curve(config: Config, sizes: int) -> int:
     work = files.join(config.output, "train", "curve")
     result = learning_curve.learning_curve(config, dataset, sizes=sizes, work=work)
     file = curve_files.write(result, config, dataset.info)
-    print(curve_files.table(storage.read_json(file)))
+    print(curve_files.table(storage.read_info(file, CurveInfo)))
     print(
         f"{result.seconds:.0f} s of training, 0 images embedded: {file}. `beampose report` shows "
         "it in the report."

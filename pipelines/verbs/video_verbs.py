@@ -3,6 +3,7 @@
 import argparse
 
 from beampose.core import files
+from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import changed
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
@@ -86,8 +87,8 @@ def repeats(arguments: argparse.Namespace) -> int:
     from beampose.pipelines.predict import prediction_job
 
     config = command_line.config(arguments)
-    info = storage.require(config.model, "train")
-    if info["task"] != "crops":
+    info = storage.require(config.model, ModelInfo)
+    if info.task != "crops":
         raise ValueError("beampose repeats applies only to crop models.")
     kind = prediction_job.crops_kind(config, info)
     every, without = dismissal.predicted(config.predictions, command_line.videos(arguments, config))

@@ -72,7 +72,9 @@ def main() -> None:
     learned = reidentify.learn(config, [seen], keep=False)
     with individuals_file.read(video.stem) as held:
         looks, curve = reidentify.looks(learned.network, held, seen)
-    told = {key: learned.info.get(key) for key in ("accuracy", "best_epoch", "seconds", "split")}
+    told = {
+        key: getattr(learned.info, key) for key in ("accuracy", "best_epoch", "seconds", "split")
+    }
     tell("reid", looks, f"{told} {curve}")
 
 

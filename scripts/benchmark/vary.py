@@ -82,7 +82,7 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
         **{key: round(found[key], 3) for key in figures if key in found},
         "train_s": round(result.seconds, 1),
         "embedded": embedded,
-        "kb_a_record": round(store["bytes"] / store["records"] / 1e3, 1),
+        "kb_a_record": round(store.bytes / store.records / 1e3, 1),
     }
 
 

@@ -14,6 +14,7 @@ from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
 from beampose.core import storage
+from beampose.core.infos import DatasetInfo
 from beampose.pipelines.cli import main
 from beampose.pipelines.cloud import cloud_settings
 from beampose.trainer.dataset import read_labels
@@ -116,9 +117,9 @@ def assert_same_dataset(output, ours):
     wanted = {r.name: r for r in read_labels(ours.dataset)}
     assert theirs.keys() == wanted.keys()
     assert [r.key for r in theirs.values()] == [wanted[n].key for n in theirs]
-    info = storage.require(f"{output}/dataset", "features")
-    store = Index(f"{output}/store/{info['store']}")
-    local = Index(f"{ours.store}/{info['store']}")
+    info = storage.require(f"{output}/dataset", DatasetInfo)
+    store = Index(f"{output}/store/{info.store}")
+    local = Index(f"{ours.store}/{info.store}")
     for record in wanted.values():
         found = store.read(record.key).astype(np.float32)
         expected = local.read(record.key).astype(np.float32)

@@ -98,7 +98,7 @@ def test_what_moves_is_found_and_classified(settings, film):
     whole = experiment.changed(settings, predict={"chunk": 100})
     (summary,) = prediction_job.run(whole, [film]).videos
     found = table(settings)
-    assert summary["boxes"] == len(found.frames) > 20
+    assert summary.boxes == len(found.frames) > 20
     for visit in VISITS:
         # An edge of the scene that a thing uncovers is foreground too, for some frames.
         for i in range(visit.first + 1, visit.last + 1):
@@ -158,10 +158,10 @@ def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
 def test_sampled_frames_warm_up_on_sampled_frames(settings, film):
     sampled = experiment.changed(settings, predict={"every": 2, "chunk": 16})
     (summary,) = prediction_job.run(sampled, [film]).videos
-    assert summary["frames_chosen"] == COUNT // 2
+    assert summary.frames_chosen == COUNT // 2
     found = table(settings)
     assert len(found.frames) and (found.frames % 2 == 0).all()
-    assert summary["boxes"] == len(found.frames)
+    assert summary.boxes == len(found.frames)
 
 
 def test_deepmeerkats_review_opens_the_folder(from_file, film):
@@ -262,10 +262,10 @@ def test_frames_and_clips_are_kept(from_file, film):
     found = table(kept)
     hits = np.unique(found.frames[found.hits(0.5)])
     jpgs = {int(p.stem) - 1 for p in folder.glob("*.jpg")}
-    assert len(jpgs) == summary["frames_kept"] == 3
+    assert len(jpgs) == summary.frames_kept == 3
     assert jpgs <= set(hits.tolist())
-    assert summary["clips"] == [p.name for p in sorted(folder.glob("*.mp4"))]
-    for name in summary["clips"]:
+    assert summary.clips == [p.name for p in sorted(folder.glob("*.mp4"))]
+    for name in summary.clips:
         first, last = (int(v) for v in name.removesuffix(".mp4").split("_")[1].split("-"))
         assert videos.index(str(folder / name)).count == last - first + 1
 

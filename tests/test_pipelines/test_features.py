@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from beampose.core import storage
+from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.pipelines.features import embedding_worker, feature_job
 from beampose.preprocess.transform import Ranges
@@ -17,8 +18,8 @@ from beampose.trainer.feature_store import Index
 
 
 def store_of(settings):
-    info = storage.require(settings.dataset, "features")
-    return Path(settings.store) / info["store"]
+    info = storage.require(settings.dataset, DatasetInfo)
+    return Path(settings.store) / info.store
 
 
 def rejects(settings):
@@ -183,7 +184,7 @@ def test_the_order_of_arrival_does_not_change_a_shard():
 def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
     dataset = Dataset(trained["crops"].dataset, trained["crops"].store, cache_mb=1)
     assert dataset.classes == ["positive", "negative"]
-    assert dataset.info["split"] == {"test": 12, "train": 24}
+    assert dataset.info.split == {"test": 12, "train": 24}
     assert dataset.features(dataset.records[0]).shape == (1280,)
 
 

@@ -49,19 +49,19 @@ def keypoints(settings, name="film"):
 def test_every_kind_of_film_has_a_row_a_frame_or_a_reason(settings, tmp_path, capfd):
     made = films.generate(tmp_path, len(films.FILMS))
     summary = prediction_job.run(settings, list(made))
-    found = {video["video"]: video for video in summary.videos}
+    found = {video.video: video for video in summary.videos}
     reasons = dict(summary.failures)
     for path, kind in made.items():
         if kind.count is None:
             assert kind.why in reasons.pop(path)
         else:
             video = found.pop(path)
-            assert video["rows"] == video["frames_by_packets"] == kind.count, path
-            assert len(video["failures"]) <= kind.lost, path
-            assert video["frames_decoded"] + len(video["failures"]) == kind.count
+            assert video.rows == video.frames_by_packets == kind.count, path
+            assert len(video.failures) <= kind.lost, path
+            assert video.frames_decoded + len(video.failures) == kind.count
     assert not found
     assert not reasons
-    differ = [video["frames_differ"] for video in summary.videos]
+    differ = [video.frames_differ for video in summary.videos]
     assert "the header says 47 frames, the file holds 40" in differ
 
 
@@ -98,7 +98,7 @@ def test_a_full_disk_is_a_sentence_and_the_next_run_goes_on(settings, film, monk
     monkeypatch.setattr(np, "savez", save)
     summary = prediction_job.run(settings, [film])
     assert summary.counters["ranges_kept"] == 2
-    assert summary.videos[0]["rows"] == 30
+    assert summary.videos[0].rows == 30
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder nobody can write to")

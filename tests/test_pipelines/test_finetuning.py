@@ -13,6 +13,7 @@ import tensorflow as tf
 from conftest import SETTINGS, crops_settings, write_crops, write_project
 
 from beampose.core import storage
+from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines.features import feature_job
 from beampose.trainer import embed, finetune, sweeps, task, training
@@ -58,7 +59,7 @@ def tuned(tmp_path_factory):
 
 
 def metrics_of(settings):
-    return storage.read_json(Path(settings.model) / task.METRICS)
+    return storage.read_json(Path(settings.model) / METRICS)
 
 
 def changed(settings, **train):
@@ -135,7 +136,7 @@ def test_the_backbone_learns_and_its_statistics_stay(tuned, tmp_path, name, monk
     monkeypatch.setattr(training._State, "restore_best", lambda state: None)
     result = tune(tuned[name], tmp_path)
     store = Dataset(tuned[name].dataset, tuned[name].store, cache_mb=1)
-    recipe = store.store_info["recipe"]
+    recipe = store.store_info.recipe
     fresh = embed.of_store(recipe, tuned[name].features.weights, store.store).backbone.network
     network = result.task.embedder.backbone.network
     for before, after in zip(fresh.variables, network.variables, strict=True):

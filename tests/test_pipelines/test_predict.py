@@ -44,7 +44,7 @@ def outputs(settings):
 
 def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
     (summary,) = prediction_job.run(settings, [str(film)]).videos
-    stem = f"film{summary['scorer']}"
+    stem = f"film{summary.scorer}"
     assert set(outputs(settings)) == {
         f"{stem}.h5",
         f"{stem}.csv",
@@ -54,9 +54,7 @@ def test_files_are_named_and_shaped_as_deeplabcut_does(settings, film):
     }
     h5 = pd.read_hdf(outputs(settings)[f"{stem}.h5"], "df_with_missing")
     assert h5.columns.names == ["scorer", "bodyparts", "coords"]
-    assert list(h5.columns[:3]) == [
-        (summary["scorer"], "nose", c) for c in ("x", "y", "likelihood")
-    ]
+    assert list(h5.columns[:3]) == [(summary.scorer, "nose", c) for c in ("x", "y", "likelihood")]
     assert list(h5.index) == list(range(30))
     csv = prediction_writer.read(outputs(settings)[f"{stem}.csv"])
     np.testing.assert_allclose(csv.to_numpy(), h5.to_numpy(), rtol=1e-6)
@@ -84,7 +82,7 @@ def test_rows_equal_a_plain_loop_over_the_model(settings, film):
     for frame in videos.read(video, 0, video.count):
         found = model.predict(frame.pixels[None])
         expected.append(np.column_stack([found["keypoints"][0, 0], found["likelihood"][0, 0]]))
-    csv = prediction_writer.read(outputs(settings)[f"film{summary['scorer']}.csv"])
+    csv = prediction_writer.read(outputs(settings)[f"film{summary.scorer}.csv"])
     keypoints, bodyparts = prediction_writer.keypoints(csv)
     assert bodyparts == ["nose", "left", "tail"]
     np.testing.assert_allclose(keypoints, expected, atol=1e-2)
@@ -98,21 +96,21 @@ def test_damaged_frames_are_empty_rows_with_a_reason(settings, tmp_path):
     data[start : start + 600] = bytes(600)
     film.write_bytes(data)
     (summary,) = prediction_job.run(settings, [str(film)]).videos
-    assert summary["rows"] == summary["frames_by_packets"] == 90
+    assert summary.rows == summary.frames_by_packets == 90
     lines = outputs(settings)["failures.jsonl"].read_text().splitlines()
     failed = [json.loads(line)["frame"] for line in lines]
-    csv = prediction_writer.read(outputs(settings)[f"damaged{summary['scorer']}.csv"])
+    csv = prediction_writer.read(outputs(settings)[f"damaged{summary.scorer}.csv"])
     empty = csv.index[csv.isna().all(axis=1)].tolist()
     assert failed == empty
     assert 0 < len(failed) < 60
-    assert summary["frames_decoded"] == 90 - len(failed)
+    assert summary.frames_decoded == 90 - len(failed)
 
 
 def test_an_unreadable_video_is_a_failure_and_the_others_go_on(settings, film, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     paths = [str(tmp_path / "bad.mp4"), str(film), str(tmp_path / "gone.mp4")]
     summary = prediction_job.run(settings, paths)
-    assert [Path(v["video"]).name for v in summary.videos] == ["film.mp4"]
+    assert [Path(v.video).name for v in summary.videos] == ["film.mp4"]
     assert [Path(path).name for path, _ in summary.failures] == ["bad.mp4", "gone.mp4"]
     lines = outputs(settings)["failures.jsonl"].read_text().splitlines()
     assert [Path(json.loads(line)["video"]).name for line in lines] == ["bad.mp4", "gone.mp4"]
@@ -139,7 +137,7 @@ def test_finished_videos_and_ranges_are_kept(settings, film, monkeypatch):
     )
     (summary,) = prediction_job.run(settings, [str(film)]).videos
     assert set(calls) == set(range(0, 30, 7)) - killed
-    stem = f"film{summary['scorer']}"
+    stem = f"film{summary.scorer}"
     resumed = outputs(settings)[f"{stem}.csv"].read_bytes()
     calls.clear()
     assert prediction_job.run(settings, [str(film)]).kept == 1
@@ -174,7 +172,7 @@ def test_two_videos_of_one_name_do_not_overwrite_each_other(settings, film, tmp_
     (tmp_path / "other").mkdir()
     fakes.video(tmp_path / "other/film.mp4", "libx264", 9)
     summary = prediction_job.run(settings, [str(film), str(tmp_path / "other/film.mp4")])
-    assert [v["rows"] for v in summary.videos] == [30, 9]
+    assert [v.rows for v in summary.videos] == [30, 9]
     assert len(list(Path(settings.predictions).rglob("film*.h5"))) == 2
 
 

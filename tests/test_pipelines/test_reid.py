@@ -7,7 +7,8 @@ import herd
 import numpy as np
 import pytest
 
-from beampose.core import storage
+from beampose.core.infos import ReidInfo
+from beampose.core.names import COMPLETED
 from beampose.core.settings.animal_settings import Reid
 from beampose.pipelines.tracking import (
     appearance,
@@ -188,7 +189,7 @@ def test_nothing_to_learn_from_is_said(other):
 
 
 class TestFiles:
-    INFO = {"bodyparts": PARTS, "descriptors": "abc"}
+    INFO = ReidInfo(bodyparts=PARTS, descriptors="abc")
 
     def load(self, folder, **other):
         wanted = {"bodyparts": PARTS, "dims": 16, "descriptors": "abc", **other}
@@ -196,12 +197,12 @@ class TestFiles:
 
     @pytest.fixture
     def folder(self, trained, tmp_path):
-        reid_network.save(tmp_path / "reid", trained.network, {**self.INFO, "accuracy": 0.9})
+        reid_network.save(tmp_path / "reid", trained.network, self.INFO.replace(accuracy=0.9))
         return tmp_path / "reid"
 
     def test_what_was_saved_says_the_same(self, trained, folder, other):
         model, info = self.load(folder)
-        assert info["accuracy"] == 0.9 and info["bodyparts"] == PARTS
+        assert info.accuracy == 0.9 and info.bodyparts == PARTS
         some = other.vectors[:50], other.present[:50]
         np.testing.assert_array_equal(
             reid_network.embed(model, *some), reid_network.embed(trained.network, *some)
@@ -220,7 +221,7 @@ class TestFiles:
             self.load(folder, **wrong)
 
     def test_one_that_was_not_finished_is_refused(self, folder):
-        (folder / storage.COMPLETED).unlink()
+        (folder / COMPLETED).unlink()
         with pytest.raises(FileNotFoundError, match="not finished"):
             self.load(folder)
 

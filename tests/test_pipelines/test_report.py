@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fake_infos
 import numpy as np
 import pytest
 from PIL import Image
 
 from beampose.core import storage
+from beampose.core.infos import CurveInfo, Figures, FoldsInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.report import (
@@ -247,14 +249,15 @@ def test_unseen_videos_are_those_nothing_was_learned_from():
     assert found["mean_error_px"] == 4
 
 
+FOLDS = FoldsInfo(of="", by="video", folds={}, all=Figures(), seconds=1.0)
+
+
 def test_without_an_unseen_video_the_page_says_so_and_what_to_do():
     records = [record(f"{v}{i}", v, "test" if i == 0 else "train") for v in "ab" for i in range(4)]
-    found = unseen_videos.section(
-        records, lambda names: {}, {"by": "image", "all": {}, "folds": {}}
-    )
+    found = unseen_videos.section(records, lambda names: {}, FOLDS.replace(by="image"))
     assert found["how"] == ""
     assert "--by video" in found["why"]
-    folds = {"by": "video", "folds": {"a": {}, "b": {}}, "all": {"mean_error_px": 9.0}}
+    folds = FOLDS.replace(folds={"a": {}, "b": {}}, all={"mean_error_px": 9.0})
     found = unseen_videos.section(records, lambda names: {}, folds)
     assert (found["how"], found["mean_error_px"]) == ("folds", 9.0)
     alone = unseen_videos.section([r for r in records if r.video == "a"], lambda names: {}, None)
@@ -301,21 +304,21 @@ def test_intervals_equal_those_of_a_loop_over_draws():
 
 def measured(tmp_path, before, after, error="px"):
     count = np.ones(len(before))
-    metrics = {"images": len(before)}
+    metrics = Figures(images=len(before))
     points = [Point(20, metrics, before, count), Point(40, metrics, after, count)]
     file = tmp_path / "x.yaml"
     file.write_text("task: pose\nsource: {format: deeplabcut, path: p}\noutput: out\n")
     loaded = experiment.load(file)
-    info = {"store": "s", "labels_digest": "d"}
+    info = fake_infos.dataset(store="s")
     file = curve_files.write(Curve(points, error, 17.0, 3.0), loaded, info)
-    return storage.read_json(file)
+    return storage.read_info(file, CurveInfo)
 
 
 def test_the_verdict_follows_the_curve(tmp_path):
     rng = np.random.default_rng(0)
     before = rng.gamma(4, 2, 60)
     falls = measured(tmp_path, before, before * 0.7)
-    assert falls["points"][1]["fall"]["share"] == pytest.approx(0.3)
+    assert falls.points[1].fall.share == pytest.approx(0.3)
     assert "would probably help" in curve_files.verdict(falls)
     flat = measured(tmp_path, before, before * 0.96)
     assert "nearly flat" in curve_files.verdict(flat)

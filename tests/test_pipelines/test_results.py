@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import av
+import fake_infos
 import fakes
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from scipy import signal
 
+from beampose.core import storage
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, prediction_writer
 from beampose.pipelines import cli
@@ -315,8 +317,8 @@ def test_the_skeleton_is_that_of_the_model_and_of_what_is_drawn(tmp_path):
     values[:, 0, :2], values[:, 1, :2] = [20.5, 70.5], [100.5, 70.5]
     write(tmp_path / "out/predictions", values)
     (tmp_path / "out/model").mkdir()
-    told = {"task": "pose", "edges": [["nose", "tail"]], "dlc_scorer": SCORER}
-    (tmp_path / "out/model/info.json").write_text(json.dumps(told))
+    info = fake_infos.model(edges=[["nose", "tail"]], dlc_scorer=SCORER)
+    storage.write_info(tmp_path / "out/model/info.json", info)
     lit = []
     for keys in ({}, {"skeleton": False}, {"bodyparts": ["nose"]}):
         _, frames = rendered(tmp_path, {"trail": 0, **keys}, values)
@@ -378,7 +380,7 @@ def test_an_evaluation_is_laid_out_as_deeplabcuts(tmp_path, rng):
         predicted=predicted,
         errors=np.linalg.norm(predicted[..., :2] - truth[:, 0], axis=-1),
     )
-    info = {"dlc_scorer": SCORER, "project": "spotsJan1"}
+    info = fake_infos.model(dlc_scorer=SCORER)
     place = evaluation_writer.write(result, settings, info, tmp_path)
     assert place is not None
     parts = ("evaluation-results", "iteration-2", "spotsJan1-trainset80shuffle1")

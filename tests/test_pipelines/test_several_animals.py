@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo
+from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
-from beampose.trainer import assemble, cross_validation, export, task, training
+from beampose.trainer import assemble, cross_validation, export, training
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 from beampose.trainer.tasks import task_table
@@ -53,7 +55,7 @@ def settings(ran):
 
 
 def test_a_hardly_trained_model_has_all_figures_and_a_report(settings):
-    metrics = storage.read_json(storage.place(settings.model, task.METRICS))
+    metrics = storage.read_json(storage.place(settings.model, METRICS))
     assert {"mAP", "mAR", "mean_error_px", "identity_accuracy"} <= set(metrics["test"])
     page = storage.place(settings.output, "report.html").read_text(encoding="utf-8")
     assert "mAP by OKS" in page
@@ -63,7 +65,7 @@ def test_a_hardly_trained_model_has_all_figures_and_a_report(settings):
 
 
 def test_the_exported_model_repeats_the_metrics_of_training(settings):
-    written = storage.read_json(storage.place(settings.model, task.METRICS))
+    written = storage.read_json(storage.place(settings.model, METRICS))
     measured = evaluate(settings).metrics
     for name in ("mAP", "share_found", "mean_error_px"):
         assert measured["test"][name] == pytest.approx(written["test"][name], abs=1e-2)
@@ -72,11 +74,11 @@ def test_the_exported_model_repeats_the_metrics_of_training(settings):
 def test_every_signature_gives_numbers_of_fixed_shapes(settings):
     import tensorflow as tf
 
-    info = storage.require(settings.model, "train")
+    info = storage.require(settings.model, ModelInfo)
     signatures = export.load(settings.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     frames = tf.constant(np.stack([fakes.pixels(i, 96, 144) for i in range(3)]))
     found = {k: v.numpy() for k, v in signatures["frames"](frames=frames).items()}
-    peaks, edges = info["assembly"]["peaks"], len(info["assembly"]["graph"])
+    peaks, edges = info.assembly.peaks, len(info.assembly.graph)
     shapes = {name: value.shape for name, value in found.items()}
     assert shapes == {
         "peaks": (3, 4, peaks, 2),

@@ -115,7 +115,7 @@ def test_pruning_drops_stores_without_datasets_whole(sharing):
         note.unlink()
     inventory.prune(smaller.store, smaller.dataset, dry=False)
     (left,) = stores_of(smaller)
-    assert left.info["recipe"]["scale"] == 0.5
+    assert left.info.recipe.scale == 0.5
 
 
 def test_pruning_refuses_while_a_dataset_is_away(sharing):

@@ -10,6 +10,7 @@ import pytest
 from test_several_animals import SETTINGS, labels
 
 from beampose.core import storage
+from beampose.core.infos import ModelInfo, ReidInfo
 from beampose.core.settings import experiment
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
@@ -61,7 +62,7 @@ def stem(settings, name="ants ä"):
 def test_individuals_are_those_that_assembly_makes_of_the_models_answers(settings, film):
     import tensorflow as tf
 
-    info = storage.require(settings.model, "train")
+    info = storage.require(settings.model, ModelInfo)
     rules = assemble.rules(info)
     model = export.load(settings.model).signatures["descriptors"]  # pyright: ignore[reportAttributeAccessIssue]
     with individuals_file.read(stem(settings)) as found:
@@ -123,10 +124,10 @@ def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
 def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, settings, film):
     base = stem(settings)
     said = storage.read_json(f"{base}_sk_tr.json")
-    info = storage.require(f"{settings.output}/reid", "reid")
-    assert said["reid"]["accuracy"] == info["accuracy"]
+    info = storage.require(f"{settings.output}/reid", ReidInfo)
+    assert said["reid"]["accuracy"] == info.accuracy
     assert said["reid"]["reason"] == said["reid"]["calibration"]["reason"] != ""
-    assert info["bodyparts"] == list(fakes.BODYPARTS) and info["videos"] == [str(film)]
+    assert info.bodyparts == list(fakes.BODYPARTS) and info.videos == [str(film)]
     assert result_files.of_video(settings, "ants ä", str(film)).stem == f"{base}_sk_tr"
     assert storage.place(f"{base}_sk_tr_labeled.mp4").stat().st_size > 1000
     assert cli.main(["track", str(ran), "--set", "track.max_age=2"]) == 0
@@ -161,8 +162,8 @@ def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_p
         described, there = found.described(rows, slots)
     assert there[:, -1].all() and (np.abs(described[:, -1]) > 0).any(axis=1).all()
     assert cli.main(["track", str(ran)]) == 0 and cli.main(["reid", str(ran)]) == 0
-    info = storage.require(f"{settings.output}/reid", "reid")
-    assert info["bodyparts"] == [*fakes.BODYPARTS, individuals_file.CROP]
+    info = storage.require(f"{settings.output}/reid", ReidInfo)
+    assert info.bodyparts == [*fakes.BODYPARTS, individuals_file.CROP]
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0
 
@@ -196,7 +197,7 @@ def test_tracks_of_older_predictions_are_not_drawn(ran, settings, film, capsys):
     assert cli.main(["render", str(ran)]) == 1
     assert "Run `beampose track` again" in capsys.readouterr().out
     done, failures = track_videos.run(changed, [str(film)], lambda items, *_: items)
-    assert not failures and done[0]["rows"] == COUNT // 2
+    assert not failures and done[0].info.rows == COUNT // 2
     assert list(track_writer.read(f"{stem(settings)}_sk.h5").index) == list(range(0, COUNT, 2))
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0

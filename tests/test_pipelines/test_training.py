@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from beampose.core import storage
+from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.predict import prediction_job
@@ -96,7 +97,7 @@ def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp
 
 
 def test_metrics_hold_what_the_contract_names(trained):
-    pose = storage.read_json(Path(trained["pose"].model) / task.METRICS)
+    pose = storage.read_json(Path(trained["pose"].model) / METRICS)
     assert set(pose["split"]) == {"train", "test"}
     names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff", "per_bodypart")
     assert set(names) <= set(pose["test"]) & set(pose["train"])
@@ -104,14 +105,14 @@ def test_metrics_hold_what_the_contract_names(trained):
     assert len(pose["weights_digest"]) == 64
     assert pose["backbone"] == "mobilenet_v2_0.35"
     assert next(iter(pose)) == "note" and "RANDOM" in pose["note"]
-    crops = storage.read_json(Path(trained["crops"].model) / task.METRICS)
+    crops = storage.read_json(Path(trained["crops"].model) / METRICS)
     rates = ("accuracy", "precision", "recall", "auc", "confusion", "threshold")
     assert set(rates) <= set(crops)
 
 
 def test_the_exported_model_repeats_the_metrics_of_training(trained):
     for name in ("pose", "crops"):
-        written = storage.read_json(Path(trained[name].model) / task.METRICS)
+        written = storage.read_json(Path(trained[name].model) / METRICS)
         measured = evaluate(trained[name]).metrics
         key = "mean_error_px" if name == "pose" else "accuracy"
         for split in ("train", "test"):
@@ -119,7 +120,7 @@ def test_the_exported_model_repeats_the_metrics_of_training(trained):
 
 
 def test_training_learns_the_crops(trained):
-    assert storage.read_json(Path(trained["crops"].model) / task.METRICS)["accuracy"] >= 0.9
+    assert storage.read_json(Path(trained["crops"].model) / METRICS)["accuracy"] >= 0.9
 
 
 def test_tensorboard_logs_are_written(trained):
@@ -225,14 +226,14 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
         loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
     )
     assert np.isfinite(result.predicted).all()
-    assert len(result.records) == sum(dataset.info["split"].values())
+    assert len(result.records) == sum(dataset.info.split.values())
     assert len(result.by_fold) == 3
     again = cross_validation.cross_validate(
         loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
     )
     np.testing.assert_array_equal(again.predicted, result.predicted)
     target = experiment.changed(loaded, output=str(tmp_path / "out"))
-    file = evaluation_files.write_folds(result, target, dataset.info["store"])
+    file = evaluation_files.write_folds(result, target, dataset.info.store)
     lines = file.read_text().splitlines()
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
@@ -275,7 +276,7 @@ def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together
 
 def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
     info = storage.read_json(Path(together["pose"].model) / "info.json")
-    metrics = storage.read_json(Path(together["pose"].model) / task.METRICS)
+    metrics = storage.read_json(Path(together["pose"].model) / METRICS)
     found = info["uncertainty"]
     assert info["heads"] == together["pose"].heads == 3 and metrics["uncertainty"] == found
     assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
@@ -292,7 +293,7 @@ def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
     fakes.video(film, "libx264", 10, gop=5)
     (summary,) = prediction_job.run(together["pose"], [str(film)]).videos
     info = storage.read_json(Path(together["pose"].model) / "info.json")
-    assert summary["uncertainty"] == info["uncertainty"]
+    assert summary.uncertainty.plain() == info["uncertainty"]
     (file,) = Path(together["pose"].predictions).glob("*_spread.csv")
     table = pd.read_csv(file, index_col="frame")
     assert list(table.columns) == ["nose", "left", "tail"] and len(table) == 10

@@ -1,5 +1,6 @@
 """Several animals: fields, peaks, assembly, figures; slow versions and numbers by hand."""
 
+import fake_infos
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -150,13 +151,16 @@ def test_rules_survive_info_json():
     reach = np.full((3, 3), NAN)
     reach = np.array([[np.inf, 40, 50], [40, np.inf, 60], [50, 60, np.inf]])
     known = rules(reach=reach, min_parts=2)
-    info = {"individuals": known.individuals, "bodyparts": known.bodyparts}
-    info["assembly"] = json.loads(json.dumps(assemble.facts(known)))
+    info = fake_infos.model(
+        individuals=list(known.individuals),
+        bodyparts=list(known.bodyparts),
+        assembly=json.loads(json.dumps(assemble.facts(known).plain())),
+    )
     again = assemble.rules(info)
     for one, other in zip(known, again, strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="finds one animal"):
-        assemble.rules({"bodyparts": []})
+        assemble.rules(fake_infos.model())
 
 
 def test_few_bodyparts_make_a_complete_graph_and_many_the_skeleton_joined():

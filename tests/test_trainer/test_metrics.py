@@ -35,8 +35,8 @@ def test_below_the_cutoff_points_do_not_count():
 
 
 def test_each_bodypart_has_its_own_error():
-    assert pose()["per_bodypart"]["nose"]["mean_error_px"] == pytest.approx(17 / 3)
-    assert pose()["per_bodypart"]["tail"]["points"] == 2
+    assert pose().per_bodypart["nose"].mean_error_px == pytest.approx(17 / 3)
+    assert pose().per_bodypart["tail"].points == 2
 
 
 def test_without_labels_there_is_no_error():

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config
 from beampose.trainer import (
     assemble,
@@ -141,7 +142,7 @@ class Animals:
             found[i] = assemble.assemble(outputs, self.rules)
         return found
 
-    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> Figures:
         return matching.measured(records, predicted, self.rules, self._pcutoff)
 
     def errors(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> np.ndarray:
@@ -173,8 +174,8 @@ class Animals:
 
     def facts(self) -> dict[str, Any]:
         """Entries of info.json that assembly needs."""
-        reading = {"peaks": self.reading.peaks, "apart": self.reading.apart}
-        return {"assembly": {**reading, **assemble.facts(self.rules)}}
+        reading = {"peaks": self.reading.peaks, "apart": float(self.reading.apart)}
+        return {"assembly": assemble.facts(self.rules).replace(**reading)}
 
     def _answers(self, records: Sequence[LabelRecord], batch_size: int):
         """Outputs of each image, as the exported model gives them."""
@@ -253,12 +254,12 @@ def _averaged(members: Sequence[heads.AnimalMaps]) -> heads.AnimalMaps:
 
 def _rules(config: Config, dataset: Dataset) -> assemble.Rules:
     """Those of a head that has learned nothing, with the graph and the reach of the labels."""
-    bodyparts, individuals = dataset.bodyparts, dataset.info["individuals"]
-    unique = [bodyparts.index(name) for name in dataset.info.get("unique_bodyparts", ())]
+    bodyparts, individuals = dataset.bodyparts, dataset.info.individuals
+    unique = [bodyparts.index(name) for name in dataset.info.unique_bodyparts]
     animals = len(individuals) - bool(unique)
     records = dataset.of("train")
     known = np.concatenate([r.keypoints[:animals] for r in records])
-    skeleton = [(bodyparts.index(a), bodyparts.index(b)) for a, b in dataset.info["edges"]]
+    skeleton = [(bodyparts.index(a), bodyparts.index(b)) for a, b in dataset.info.edges]
     common = [i for i in range(len(bodyparts)) if i not in unique]
     edges = graph.choose(known, common, skeleton, most=config.train.edges)
     reach = decode.reaches(known) if config.train.plausible else None

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config
 from beampose.trainer import batches, decode, encoded_frames, heads, losses, metrics, targets
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
@@ -89,7 +90,7 @@ class Pose:
             found.append(self._forward(batch.features, batch.cell, batch.inside).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.bodyparts), 3))
 
-    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> Figures:
         truth = np.stack([r.keypoints[0] for r in records])
         return metrics.pose_metrics(truth, predicted, self.dataset.bodyparts, self._pcutoff)
 
@@ -165,7 +166,7 @@ class Crops:
             found.append(self._forward(batch.features).numpy())
         return np.concatenate(found) if found else np.empty((0, len(self.dataset.classes)))
 
-    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> dict[str, Any]:
+    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> Figures:
         labels = np.array([r.label for r in records])
         return metrics.crop_metrics(labels, predicted, self.dataset.classes, metrics.THRESHOLD)
 

@@ -12,7 +12,7 @@ def kind(config: Config, dataset: Dataset) -> type[Pose] | type[Animals] | type[
     """The class of its task: what the config says, and for pose how many individuals there are."""
     if config.task == "crops":
         return Crops
-    return Animals if len(dataset.info["individuals"]) > 1 else Pose
+    return Animals if len(dataset.info.individuals) > 1 else Pose
 
 
 def make(config: Config, dataset: Dataset) -> Task:

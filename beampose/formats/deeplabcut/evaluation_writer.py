@@ -7,13 +7,14 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from upath import UPath
 
 from beampose.core import files, storage
+from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer, project_config
 
@@ -39,7 +40,7 @@ class Judged(NamedTuple):
     errors: np.ndarray
 
 
-def write(result: Judged, config: Config, info: dict[str, Any], folder: UPath) -> UPath | None:
+def write(result: Judged, config: Config, info: ModelInfo, folder: UPath) -> UPath | None:
     """Writes the predictions and the table of errors. Returns the folder of the shuffle.
 
     None where there is nothing of the kind: no DeepLabCut project, or several animals, of whom
@@ -49,14 +50,14 @@ def write(result: Judged, config: Config, info: dict[str, Any], folder: UPath) -
       info: of the model.
       folder: below which `evaluation-results` begins.
     """
-    named = _SCORER.fullmatch(info.get("dlc_scorer") or "")
+    named = _SCORER.fullmatch(info.dlc_scorer)
     several = result.errors.ndim > 2
     if config.source.format != "deeplabcut" or several or named is None or not result.images:
         return None
     scorer, shuffle, steps = named.group(), *map(int, named.groups())
     percent = int(100 * round(float(result.train.mean()), 2))
     iteration = storage.place(folder, FOLDER, f"iteration-{_iteration(config.source.path)}")
-    place = iteration / f"{info['project']}-trainset{percent}shuffle{shuffle}"
+    place = iteration / f"{info.project}-trainset{percent}shuffle{shuffle}"
     names = [tuple(name.split("/")[-3:]) for name in result.images]
     table = prediction_writer.table(result.predicted, scorer, list(result.bodyparts))
     table.index = pd.MultiIndex.from_tuples(names)

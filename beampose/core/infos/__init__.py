@@ -1,0 +1,45 @@
+"""What each artefact says of itself: typed, with a kind and a format number."""
+
+from beampose.core.infos.dataset_info import Counts, DatasetInfo, Recipe, Shard, StoreInfo
+from beampose.core.infos.figures import (
+    AuditInfo,
+    CurveInfo,
+    EvaluationInfo,
+    Figures,
+    FoldsInfo,
+    Metrics,
+    Seconds,
+    SweepInfo,
+    UploadInfo,
+)
+from beampose.core.infos.model_info import Assembly, ModelInfo, Uncertainty
+from beampose.core.infos.record import Info, Plain, Record, parse
+from beampose.core.infos.video_info import FilterInfo, PredictionInfo, ReidInfo, TracksInfo
+
+__all__ = [
+    "Assembly",
+    "AuditInfo",
+    "Counts",
+    "CurveInfo",
+    "DatasetInfo",
+    "EvaluationInfo",
+    "Figures",
+    "FilterInfo",
+    "FoldsInfo",
+    "Info",
+    "Metrics",
+    "ModelInfo",
+    "Plain",
+    "PredictionInfo",
+    "Record",
+    "Recipe",
+    "ReidInfo",
+    "Seconds",
+    "Shard",
+    "StoreInfo",
+    "SweepInfo",
+    "TracksInfo",
+    "Uncertainty",
+    "UploadInfo",
+    "parse",
+]

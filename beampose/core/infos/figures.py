@@ -1,0 +1,273 @@
+"""Figures: how well a model does, on which data, and by which settings."""
+
+from typing import ClassVar
+
+from beampose.core.infos.model_info import Uncertainty
+from beampose.core.infos.record import Info, Plain, Record
+
+
+class BodypartFigures(Record):
+    """Errors of one bodypart in source pixels; None where no point is labeled."""
+
+    points: int
+    mean_error_px: float | None
+    median_error_px: float | None
+    mean_error_px_pcutoff: float | None
+
+
+class Figures(Record):
+    """Errors on some images; None where there is nothing to judge by, or for another task.
+
+    Attributes:
+      images: their number; 0 if there are none, and then no other figure.
+      points: labeled and found.
+      mean_error_px: the mean Euclidean distance, what DeepLabCut prints as RMSE.
+      rmse_px: the root of the mean square.
+      mean_error_px_pcutoff, share_above_pcutoff: of points at least as likely as `pcutoff`.
+      labeled, share_found, share_within_px, mAP, mAR, oks_f1, identity_accuracy: of several
+        animals, see `trainer.matching.animals_metrics`.
+      accuracy, precision, recall, auc, confusion, classes, threshold: of crops, see
+        `trainer.metrics.crop_metrics`.
+    """
+
+    images: int = 0
+    points: int = 0
+    mean_error_px: float | None = None
+    median_error_px: float | None = None
+    rmse_px: float | None = None
+    mean_error_px_pcutoff: float | None = None
+    share_above_pcutoff: float | None = None
+    per_bodypart: dict[str, BodypartFigures] = {}
+    labeled: int | None = None
+    share_found: float | None = None
+    share_within_px: dict[str, float | None] = {}
+    mAP: float | None = None
+    mAR: float | None = None
+    oks_f1: float | None = None
+    identity_accuracy: float | None = None
+    accuracy: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    auc: float | None = None
+    confusion: list[list[int]] = []
+    classes: list[str] = []
+    threshold: float | None = None
+
+    def __getitem__(self, name: str) -> float | None:
+        """A figure by its name in the JSON."""
+        return getattr(self, name)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a figure was measured."""
+        return name in self.model_fields_set
+
+    def __bool__(self) -> bool:
+        return bool(self.model_fields_set)
+
+
+class Seconds(Record):
+    """That the steps took."""
+
+    features: float = 0.0
+    train: float = 0.0
+    finetune: float | None = None
+    folds: float = 0.0
+
+
+class Metrics(Info):
+    """`model/metrics.json`, a contract with other programs.
+
+    Attributes:
+      split: images by split.
+      train, test: of the weights that were kept.
+      test_at_last_step: of the last weights; None if they are not known.
+      test_before_finetune: of the head on stored features.
+      folds: of cross validation inside the training split, with their `number`.
+    """
+
+    NAME: ClassVar[str] = "metrics"
+    VERB: ClassVar[str] = "train"
+    KEYS: ClassVar[tuple[str, ...]] = ("split", "train", "test", "backbone")
+
+    note: str | None = None
+    split: dict[str, int]
+    train: Figures
+    test: Figures
+    test_at_last_step: Figures | None = None
+    kept_step: int = 0
+    kept_by: str = ""
+    seconds: Seconds
+    backbone: str
+    weights: str = ""
+    weights_digest: str
+    mode: str = "features"
+    test_before_finetune: Figures | None = None
+    finetuned_weights_digest: str | None = None
+    folds: Figures | None = None
+    uncertainty: Uncertainty | None = None
+
+
+class WorstPoint(Record):
+    """The point of an image that is farthest from its label; no individual: empty."""
+
+    individual: str
+    bodypart: str
+    error_px: float
+    likelihood: float
+
+
+class DrawnImage(Record):
+    """An image that `evaluate` drew; `file` and `near`, its worst point, are below the folder.
+
+    Attributes:
+      labeled, missed, mean_error_px, worst: of pose.
+      label, predicted, probability, right: of crops.
+    """
+
+    name: str
+    split: str
+    file: str
+    near: str = ""
+    labeled: int = 0
+    missed: int = 0
+    mean_error_px: float | None = None
+    worst: WorstPoint | None = None
+    label: str = ""
+    predicted: str = ""
+    probability: float = 0.0
+    right: bool = False
+
+
+class EvaluationInfo(Info):
+    """Figures by split, and the images that were drawn, worst first."""
+
+    NAME: ClassVar[str] = "evaluation"
+    VERB: ClassVar[str] = "evaluate"
+    KEYS: ClassVar[tuple[str, ...]] = ("metrics", "images")
+
+    metrics: dict[str, Figures]
+    images: list[DrawnImage]
+
+
+class FoldsInfo(Info):
+    """Cross validation.
+
+    Attributes:
+      of: names the settings and features that it judges.
+      by: image or video.
+      folds: figures by the name of the fold.
+      all: of all predictions together.
+      uncertainty: empty for crops.
+    """
+
+    NAME: ClassVar[str] = "cross validation"
+    VERB: ClassVar[str] = "evaluate --folds 5"
+    KEYS: ClassVar[tuple[str, ...]] = ("of", "folds", "all")
+
+    of: str
+    by: str
+    folds: dict[str, Figures]
+    all: Figures
+    uncertainty: Plain = {}
+    seconds: float
+
+
+class Fall(Record):
+    """The share by which the error fell from the point before, with its interval."""
+
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+class CurvePoint(Record):
+    """The error of a head that learned from so many images, with its interval."""
+
+    images: int
+    error: float | None
+    low: float | None
+    high: float | None
+    test: Figures
+    fall: Fall | None = None
+
+
+class CurveInfo(Info):
+    """A learning curve.
+
+    Attributes:
+      of, labels: name the settings, features and labels that it belongs to.
+      error: px, wrong or missed; see `trainer.learning_curve.Curve`.
+      near: source pixels within which a point counts as found.
+      held_out: images.
+      level: of the intervals.
+    """
+
+    NAME: ClassVar[str] = "learning curve"
+    VERB: ClassVar[str] = "evaluate --curve 4"
+    KEYS: ClassVar[tuple[str, ...]] = ("of", "held_out", "points")
+
+    of: str
+    labels: str
+    error: str
+    near: float
+    held_out: int
+    level: float
+    points: list[CurvePoint]
+    seconds: float
+
+
+class TrialFigures(Record):
+    """A combination of settings; no score if it failed."""
+
+    settings: Plain
+    score: float | None
+    seconds: float
+    failure: str
+
+
+class SweepInfo(Info):
+    """Combinations of settings, best first, and what they are scored by."""
+
+    NAME: ClassVar[str] = "sweep"
+    VERB: ClassVar[str] = "sweep"
+    KEYS: ClassVar[tuple[str, ...]] = ("scored_by", "trials")
+
+    unit: str
+    scored_by: str
+    trials: list[TrialFigures]
+
+
+class AuditInfo(Info):
+    """How many labels were compared, and how many are suspicious."""
+
+    NAME: ClassVar[str] = "audit"
+    VERB: ClassVar[str] = "audit"
+    KEYS: ClassVar[tuple[str, ...]] = ("suspicious", "labels")
+
+    suspicious: int
+    labels: int
+
+
+class UploadInfo(Info):
+    """The result of an uploaded zip that `beampose watch` or the service worked on.
+
+    Attributes:
+      upload, generation: the zip, and its version.
+      attempt: number of the one that succeeded.
+      started, updated: UTC.
+      metrics: note, images by split, held-out figures.
+      problems: labels that could not be used, or not in full.
+    """
+
+    NAME: ClassVar[str] = "upload"
+    VERB: ClassVar[str] = "watch"
+    KEYS: ClassVar[tuple[str, ...]] = ("upload", "generation", "attempt")
+
+    upload: str
+    generation: str
+    attempt: int
+    started: str
+    updated: str
+    error: str | None = None
+    metrics: Plain
+    problems: int

@@ -1,0 +1,95 @@
+"""A trained model: what `beampose train` says of it."""
+
+from typing import ClassVar
+
+from beampose.core.infos.dataset_info import Recipe
+from beampose.core.infos.record import Info, Plain, Record
+
+
+class Assembly(Record):
+    """What assembly must know of a model of several animals; see `trainer.assemble.Rules`.
+
+    Attributes:
+      peaks: most of a bodypart that are read from its map.
+      apart: source pixels between two of them, at least.
+      reach: (bodyparts, bodyparts), None = no limit.
+    """
+
+    animals: int
+    unique_bodyparts: list[str]
+    graph: list[list[str]]
+    min_affinity: list[float]
+    weights: list[float]
+    reach: list[list[float | None]]
+    min_likelihood: float
+    min_parts: int
+    identity: bool
+    peaks: int | None = None
+    apart: float = 0.0
+
+
+class Uncertainty(Record):
+    """For each bodypart the radius that a new error stays below with probability `level`.
+
+    Attributes:
+      radius_px: source pixels; None where there are too few errors to say.
+      coverage: share of the errors of folds left out that lie inside.
+      coverage_test: share of the held-out errors that do.
+      images: by whose errors it is known.
+    """
+
+    level: float
+    radius_px: dict[str, float | None]
+    coverage: float | None
+    coverage_test: float | None = None
+    images: int | None = None
+
+
+class ModelInfo(Info):
+    """Everything needed to predict that is not in the SavedModel.
+
+    Attributes:
+      split: images by split.
+      dlc_scorer: DeepLabCut's name for what made the coordinates.
+      frame_size: height and width of most labeled images.
+      crop_rule: how crops are cut; None if they were not cut by beampose.
+      mode: features or finetune.
+      pixels_against_stored_features: the largest difference; None if it could not be measured.
+      assembly: of several animals.
+      heads: how many predict together.
+      config: the experiment's settings.
+      tensors: by signature, the names of inputs and outputs in the graph.
+    """
+
+    NAME: ClassVar[str] = "model"
+    VERB: ClassVar[str] = "train"
+    KEYS: ClassVar[tuple[str, ...]] = ("task", "dlc_scorer", "recipe", "transform_digest")
+
+    task: str
+    bodyparts: list[str]
+    individuals: list[str]
+    classes: list[str]
+    project: str
+    split: dict[str, int]
+    dlc_scorer: str
+    store: str
+    recipe: Recipe
+    weights: str
+    transform_digest: str
+    edges: list[list[str]] = []
+    scorer: str = ""
+    frame_size: list[int] | None = None
+    crop_rule: Plain | None = None
+    mode: str = "features"
+    pixels_against_stored_features: float | None = None
+    assembly: Assembly | None = None
+    heads: int = 1
+    uncertainty: Uncertainty | None = None
+    config: Plain
+    versions: dict[str, str] = {}
+    tensors: dict[str, dict[str, dict[str, str]]] = {}
+
+    def settings(self, section: str) -> Plain:
+        """A section of the experiment's settings."""
+        found = self.config.get(section)
+        return found if isinstance(found, dict) else {}

@@ -1,0 +1,192 @@
+"""Results of a video: what `predict`, `track`, `reid` and `filter` say of them."""
+
+from typing import ClassVar
+
+import pydantic
+
+from beampose.core.infos.model_info import Uncertainty
+from beampose.core.infos.record import Info, Plain, Record
+
+
+class Failure(Record):
+    """A frame without a result, and why."""
+
+    frame: int
+    why: str
+
+
+class PredictionInfo(Info):
+    """Predictions of a video.
+
+    Attributes:
+      name: of its files; may have a folder.
+      frames_by_header, frames_by_packets: what the header says and what the file holds.
+      frames_differ: in which way the counts disagree; empty if they agree.
+      settings, settings_digest: what the results depend on beside the model.
+      scorer, uncertainty: of keypoints.
+      individuals, individuals_found, frames_by_individuals: of several animals.
+      rows_without_result: frames in which nothing was found.
+      boxes, hits, frames_with_hits, dismissed, return_rate, classes, clips: of crops.
+      remark: on what may make the results worse.
+    """
+
+    NAME: ClassVar[str] = "prediction"
+    VERB: ClassVar[str] = "predict"
+    KEYS: ClassVar[tuple[str, ...]] = ("video", "settings_digest", "model_digest")
+
+    video: str
+    video_bytes: int
+    name: str
+    frames_by_header: int | None
+    frames_by_packets: int
+    frames_chosen: int
+    frames_decoded: int
+    frames_differ: str
+    rows: int
+    failures: list[Failure]
+    fps: float | None
+    height: int
+    width: int
+    model_digest: str
+    settings: Plain
+    settings_digest: str
+    finished: str
+    scorer: str = ""
+    uncertainty: Uncertainty | None = None
+    individuals: list[str] = []
+    individuals_found: int = 0
+    frames_by_individuals: dict[str, int] = {}
+    rows_without_result: int = 0
+    boxes: int = 0
+    hits: int = 0
+    frames_with_hits: int = 0
+    dismissed: int = 0
+    return_rate: float = 0.0
+    classes: dict[str, int] = {}
+    frames_kept: int = 0
+    clips: list[str] = []
+    clips_left_out: str = ""
+    remark: str = ""
+
+
+class TrackJoin(Record):
+    """Where two tracklets were joined: a track, a frame, the tracklets' ids, and the cost."""
+
+    track: int
+    frame: int
+    before: int
+    after: int
+    cost: float
+
+
+class Calibration(Record):
+    """From how alike two tracklets look to how likely they are one animal; why not, if unknown."""
+
+    slope: float
+    offset: float
+    same: int = 0
+    different: int = 0
+    accuracy: float | None = None
+    reason: str = ""
+
+
+class Appearance(Record):
+    """What re-identification knew: of its network, and of the video."""
+
+    accuracy: float | None
+    reason: str
+    calibration: Calibration
+
+
+class TracksInfo(Info):
+    """Tracks of a video.
+
+    Attributes:
+      source: names the individuals they were made of.
+      frames, rows: of the video; that were looked at.
+      frames_by_tracks: how many frames hold how many tracks.
+      costliest_joins: at most 10.
+      figures, without: how well animals are kept apart, by labels; without appearance.
+    """
+
+    NAME: ClassVar[str] = "tracks"
+    VERB: ClassVar[str] = "track"
+    KEYS: ClassVar[tuple[str, ...]] = ("video", "tracklets", "joins")
+
+    video: str
+    name: str
+    fps: float | None
+    height: int
+    width: int
+    scorer: str
+    source: str
+    settings: Plain
+    frames: int
+    rows: int
+    tracks: int
+    individuals: list[str]
+    tracklets: int
+    tracklets_refused: int
+    detections_left_out: int
+    frames_by_tracks: dict[str, int]
+    joins: int
+    # Called dearest_joins before November 2026.
+    costliest_joins: list[TrackJoin] = pydantic.Field(
+        validation_alias=pydantic.AliasChoices("costliest_joins", "dearest_joins")
+    )
+    reid: Appearance | None = None
+    seconds: dict[str, float] = {}
+    figures: Plain | None = None
+    without: Plain | None = None
+
+
+class HeldOut(Record):
+    """How tracklets of a video were held out, and why not otherwise."""
+
+    by: str
+    why: str
+
+
+class ReidInfo(Info):
+    """A network that tells animals apart.
+
+    Attributes:
+      descriptors: digest of the model whose features it takes.
+      dims, out: of the features of a bodypart, and of its own.
+      reason: why there is no network.
+    """
+
+    NAME: ClassVar[str] = "re-identification network"
+    VERB: ClassVar[str] = "reid"
+    KEYS: ClassVar[tuple[str, ...]] = ("triplets", "descriptors", "version")
+
+    settings: Plain = {}
+    videos: list[str] = []
+    split: dict[str, HeldOut] = {}
+    bodyparts: list[str]
+    descriptors: str
+    triplets: int = 0
+    test_triplets: int = 0
+    accuracy: float | None = None
+    best_epoch: int = 0
+    history: list[dict[str, float | None]] = []
+    seconds: float = 0.0
+    reason: str = ""
+    version: int = 1
+    dims: int = 0
+    out: int = 0
+
+
+class FilterInfo(Info):
+    """Filtered predictions; `source_digest` is of the table they were made from."""
+
+    NAME: ClassVar[str] = "filter"
+    VERB: ClassVar[str] = "filter"
+    KEYS: ClassVar[tuple[str, ...]] = ("source_digest", "points_bridged")
+
+    source: str
+    source_digest: str
+    filter: Plain
+    pcutoff: float
+    rows: int
+    points_bridged: int

@@ -1,0 +1,52 @@
+"""Infos of artefacts that nobody made, with whatever a test needs to be otherwise."""
+
+from beampose.core.infos import DatasetInfo, ModelInfo, Recipe, StoreInfo
+
+RECIPE = Recipe(
+    backbone="resnet_compact", weights_digest="0" * 64, pooled=False, channels=320, pca=64
+)
+
+
+def dataset(**values: object) -> DatasetInfo:
+    known = {
+        "task": "pose",
+        "bodyparts": ["nose", "tail"],
+        "individuals": ["individual1"],
+        "edges": [],
+        "classes": [],
+        "store": "resnet_compact-0",
+        "labels_digest": "d",
+        "counts": {"images": 3, "copies": 0, "rejected": 0, "problems": 0},
+    }
+    return DatasetInfo(**{**known, **values})
+
+
+def store(**values: object) -> StoreInfo:
+    known = {
+        "recipe": RECIPE,
+        "weights": "builtin",
+        "dims": 64,
+        "transform_digest": "t",
+        "records": 0,
+        "bytes": 0,
+        "shards": [],
+    }
+    return StoreInfo(**{**known, **values})
+
+
+def model(**values: object) -> ModelInfo:
+    known = {
+        "task": "pose",
+        "bodyparts": ["nose", "tail"],
+        "individuals": ["individual1"],
+        "classes": [],
+        "project": "spotsJan1",
+        "split": {"train": 2, "test": 1},
+        "dlc_scorer": "DLC_beampose-resnetcompact_spotsJan1shuffle1_100",
+        "store": "resnet_compact-0",
+        "recipe": RECIPE,
+        "weights": "builtin",
+        "transform_digest": "t",
+        "config": {"train": {"steps": 100}},
+    }
+    return ModelInfo(**{**known, **values})
