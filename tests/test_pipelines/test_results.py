@@ -121,7 +121,7 @@ def test_savgol_filters_each_run_by_itself(rng):
     assert np.isnan(found[25, 0]).all()
     short = filtered(values[:3], experiment.Filter(method="savgol")).values
     np.testing.assert_allclose(short, values[:3])
-    with pytest.raises(ValueError, match="not evenly apart.*kalman can"):
+    with pytest.raises(ValueError, match="not evenly spaced.*kalman can"):
         filtered(values[:4], experiment.Filter(method="savgol"), frames=np.array([0, 5, 10, 16]))
 
 

@@ -1,5 +1,7 @@
 """Finetuning: its views of a frame, and the precision of its networks."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -124,7 +126,7 @@ def test_settings_of_finetuning_are_checked(tmp_path, words, message):
 def test_a_head_is_the_same_run_whatever_comes_after_it(tmp_path):
     class Nothing:
         records = ()
-        info = {"store": "one"}
+        info = types.SimpleNamespace(store="one", individuals=())
 
     file = tmp_path / "one.yaml"
     file.write_text(FILE)
