@@ -104,10 +104,10 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     seconds = time.perf_counter() - began
     counts = dataset_writer.finish(config, labels, target.recipe_id, seconds)
     return Summary(
-        counts["images"],
+        counts.images,
         embedded,
-        counts["rejected"],
-        counts["problems"],
+        counts.rejected,
+        counts.problems,
         seconds,
         counters,
         config.dataset,
