@@ -4,10 +4,12 @@ import csv
 import json
 from pathlib import Path
 
+import fakes
 import numpy as np
 import pytest
 import scene
 
+import beampose
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes, Keep
 from beampose.formats import detection_table
@@ -122,6 +124,15 @@ def test_scores_equal_what_the_model_says_of_the_crop_itself(from_file, film):
     bright = np.isin(found.frames, np.r_[25:30, 48:56])
     assert (found.confidence[bright] > 0.5).all()
     np.testing.assert_allclose(np.linalg.norm(found.embedding, axis=1), 1, atol=1e-2)
+
+
+def test_a_model_loaded_from_python_classifies_crops_of_several_sizes(from_file):
+    crops = [fakes.pixels(seed, 40 + seed, 60) for seed in range(3)]
+    model = FramePredictor(from_file.model)
+    expected = [model.predict(crop[None])["scores"][0] for crop in crops]
+    found = beampose.load_model(from_file.model).predict(crops)
+    np.testing.assert_allclose(found.scores, expected, atol=1e-5)
+    assert found.labels == [found.classes[i] for i in np.argmax(expected, axis=1)]
 
 
 def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from test_several_animals import SETTINGS, labels
 
+import beampose
 from beampose.core import storage
 from beampose.core.infos import ModelInfo, ReidInfo
 from beampose.core.settings import experiment
@@ -88,6 +89,19 @@ def test_individuals_are_those_that_assembly_makes_of_the_models_answers(setting
         known = one["descriptors"][np.arange(3), np.maximum(chosen, 0)].astype(np.float32)
         known[chosen < 0] = 0
         np.testing.assert_allclose(vectors[of_frame].astype(np.float32), known, atol=5e-2)
+
+
+def test_a_model_loaded_from_python_answers_as_the_job_does(settings, film):
+    from beampose.preprocess import videos
+
+    expected = beampose.load_predictions(f"{stem(settings)}{individuals_file.ENDING}")
+    frames = [frame.pixels for frame in videos.read(videos.index(str(film)), 0, COUNT)]
+    found = beampose.load_model(settings.model).predict([f for f in frames if f is not None])
+    assert found.individuals == expected.individuals
+    assert found.bodyparts == expected.bodyparts
+    assert found.unique_bodyparts == expected.unique_bodyparts == ("door",)
+    np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-2)
+    np.testing.assert_allclose(found.likelihood, expected.likelihood, atol=1e-3)
 
 
 def test_every_detection_of_the_film_is_in_a_track_or_counted_as_left_out(settings):
