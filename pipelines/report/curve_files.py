@@ -121,7 +121,7 @@ def verdict(curve: CurveInfo) -> str:
         )
     ends = f"from {value(curve, before.error)} to {value(curve, last.error)}"
     verb = "fell" if found.share > 0 else "rose"
-    went = f"{verb} by {100 * abs(found['share']):.0f} %, {ends}"
+    went = f"{verb} by {100 * abs(found.share):.0f} %, {ends}"
     if abs(found.share) < SAME:
         went = f"stayed the same, {value(curve, last.error)}"
     said = f"From {before.images} to {last.images} labeled images the {words(curve)} {went}"

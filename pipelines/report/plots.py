@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
+from beampose.core.infos.figures import CurvePoint
 from beampose.pipelines.films import drawing
 
 SIZE = (6.4, 3.0)
@@ -196,17 +197,18 @@ def rates(found: Sequence[Any], threshold: float) -> Any:
     return figure
 
 
-def learning(points: Sequence[dict[str, Any]], label: str, *, percent: bool) -> Any:
+def learning(points: Sequence[CurvePoint], label: str, *, percent: bool) -> Any:
     """Held-out error against the number of labeled images, with its interval."""
     figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
     factor = 100.0 if percent else 1.0
-    shown = [point for point in points if point["error"] is not None]
-    x = [point["images"] for point in shown]
-    y = np.array([point["error"] for point in shown], float) * factor
+    shown = [point for point in points if point.error is not None]
+    x = [point.images for point in shown]
+    y = np.array([point.error for point in shown], float) * factor
     axes.plot(x, y, color=FIRST, marker="o", ms=4)
-    known = [i for i, point in enumerate(shown) if point["low"] is not None]
-    low = [shown[i]["low"] * factor for i in known]
-    high = [shown[i]["high"] * factor for i in known]
+    known = [i for i, point in enumerate(shown) if point.low is not None]
+    low, high = (
+        np.array([getattr(shown[i], end) for i in known], float) * factor for end in ("low", "high")
+    )
     axes.fill_between([x[i] for i in known], low, high, color=FIRST, alpha=0.15, lw=0)
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(images) for images in x])
