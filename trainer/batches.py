@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from beampose.core.infos import DatasetInfo
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
 
@@ -82,62 +80,7 @@ def stream(
     return dataset.map(lambda *parts: kind(*parts)).prefetch(2)
 
 
-class Noise:
-    """Stands for a dataset where only the time of a training step matters.
-
-    Args:
-      task: pose or crops.
-      dims: of the features.
-      names: number of bodyparts or classes.
-      side: of a square window, in cells.
-      batch_size: of `batch`.
-      individuals: of pose.
-    """
-
-    def __init__(
-        self, task: str, dims: int, names: int, side: int, batch_size: int, individuals: int = 1
-    ):
-        self.dims = dims
-        self.bodyparts = [str(i) for i in range(names)]
-        self.classes = self.bodyparts
-        self.info = DatasetInfo(
-            task=task,
-            bodyparts=self.bodyparts,
-            individuals=[str(i) for i in range(individuals)],
-            edges=[],
-            classes=self.classes,
-            store="",
-        )
-        self._task, self._side, self._batch_size = task, side, batch_size
-
-    def of(self, split: str, *, copies: bool = False) -> list[LabelRecord]:
-        """A record of each class."""
-        blank = np.full((len(self.info.individuals), len(self.bodyparts), 2), np.nan)
-        return [
-            LabelRecord("", "", "", "", "", 0, split, 0, 0, 0, blank, label)
-            for label in range(len(self.classes))
-        ]
-
-    def batch(self) -> PoseBatch | CropBatch:
-        """A batch of random features and labels."""
-        rng = np.random.default_rng(0)
-        count, side = self._batch_size, self._side
-        if self._task == "crops":
-            features = rng.standard_normal((count, self.dims)).astype(ml_dtypes.bfloat16)
-            return CropBatch(features, rng.integers(0, len(self.classes), count).astype(np.int32))
-        shape = (count, side, side, self.dims)
-        owners = len(self.info.individuals)
-        keypoints = rng.uniform(0, side * 8, (count, owners, len(self.bodyparts), 2))
-        return PoseBatch(
-            rng.standard_normal(shape).astype(ml_dtypes.bfloat16),
-            keypoints.astype(np.float32),
-            np.full((count, 2), 8, np.float32),
-            np.zeros((count, 2), np.float32),
-            np.ones(shape[:3], np.float32),
-        )
-
-
-def pose_signature(dataset: Dataset | Noise) -> PoseBatch:
+def pose_signature(dataset: Dataset) -> PoseBatch:
     """Shapes and types of the batches of a dataset of poses."""
     dims, bodyparts = dataset.dims, len(dataset.bodyparts)
     individuals = len(dataset.info.individuals)
@@ -150,7 +93,7 @@ def pose_signature(dataset: Dataset | Noise) -> PoseBatch:
     )
 
 
-def crop_signature(dataset: Dataset | Noise) -> CropBatch:
+def crop_signature(dataset: Dataset) -> CropBatch:
     """Shapes and types of the batches of a dataset of crops."""
     features = tf.TensorSpec((None, dataset.dims), tf.bfloat16)
     return CropBatch(features, tf.TensorSpec((None,), tf.int32))

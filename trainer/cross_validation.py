@@ -4,7 +4,6 @@ import copy
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from beampose.core import storage
 from beampose.core.infos import Uncertainty
 from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.judging import Judge
 from beampose.trainer.outcomes import CrossValidation
 from beampose.trainer.schema import LabelRecord
 
@@ -58,29 +58,29 @@ def cross_validate(
             predicted = np.full((len(records), *found.shape[1:]), np.nan)
         place = {r.name: i for i, r in enumerate(records)}
         predicted[[place[r.name] for r in test]] = found
-        by_fold.append(result.task.measure(test, found))
+        by_fold.append(result.task.judge.measure(test, found))
         trained.append(result.task)
         histories.append(result.history)
         seconds += result.seconds
         LOG.info("fold %d of %d (%s) done", fold + 1, len(names), name)
     assert predicted is not None
+    judge = result.task.judge
     radius = None
-    if config.task == "pose":
-        radius = _radius(result.task, records, predicted, np.array(numbers))
-    several = tuple(dataset.info.individuals) if predicted.ndim == 4 else ()
+    if result.task.kind.points:
+        radius = _radius(judge, records, predicted, np.array(numbers))
     return CrossValidation(
         records,
         np.array(numbers),
         names,
-        result.task.matched(records, predicted) if several else predicted,
-        result.task.measure(records, predicted),
+        judge.matched(records, predicted),
+        judge.measure(records, predicted),
         by_fold,
         radius,
         trained,
         histories,
         seconds,
         "video" if by_video else "image",
-        several,
+        judge.individuals,
     )
 
 
@@ -166,14 +166,14 @@ def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None
 
 
 def _radius(
-    task: Any, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
+    judge: Judge, records: list[LabelRecord], predicted: np.ndarray, folds: np.ndarray
 ) -> Uncertainty:
-    errors = task.errors(records, predicted)
+    errors = judge.errors(records, predicted)
     # Of several animals there are several errors an image.
     folds = np.repeat(folds, len(errors) // len(records))
     found = [None if np.isnan(r) else float(r) for r in radii(errors)]
     return Uncertainty(
         level=LEVEL,
-        radius_px=dict(zip(task.dataset.bodyparts, found, strict=True)),
+        radius_px=dict(zip(judge.names, found, strict=True)),
         coverage=coverage(errors, folds),
     )

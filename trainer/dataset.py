@@ -17,10 +17,11 @@ NEAR = 0.8
 
 
 class PoseBatch(NamedTuple):
-    """Maps of one batch, or windows of them, padded to the largest.
+    """Maps of one batch, or windows of them, padded to the largest: arrays, tensors or their specs.
 
     Attributes:
-      features: bfloat16 (batch, rows, columns, dims).
+      features: bfloat16 (batch, rows, columns, dims); in finetuning the windows of frames that
+        they are made from, float32 (batch, side, side, 3), RGB, 0 to 255.
       keypoints: float32 (batch, individuals, bodyparts, 2), source pixels, NaN = not labeled.
       cell: float32 (batch, 2), width and height of a cell in source pixels.
       origin: float32 (batch, 2), x and y of the corner of the first cell in source pixels.
@@ -35,7 +36,7 @@ class PoseBatch(NamedTuple):
 
 
 class CropBatch(NamedTuple):
-    """Embeddings bfloat16 (batch, dims) and class indices int32 (batch,)."""
+    """Embeddings bfloat16 (batch, dims), or in finetuning images; class indices int32 (batch,)."""
 
     features: Any
     labels: Any

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core import storage
-from beampose.trainer import assemble, embed, feature_store, schema
+from beampose.trainer import embed, feature_store, schema
 from beampose.trainer.schema import EncodedFrame, LabelRecord
 
 # What names the files of frames beside the labels.
@@ -68,8 +68,8 @@ def answers(
     """Runs a model on whole images.
 
     Args:
-      model: uint8 (batch, height, width, 3) to outputs by name, as `frames` of `trainer.models`.
-      read: what is wanted of the outputs of a batch, such as `read_keypoints`.
+      model: uint8 (batch, height, width, 3) to outputs by name, as `frames` of an exported model.
+      read: what is wanted of the outputs of a batch, as `judging.Judge.read`.
 
     Returns:
       What `read` gives, of all images.
@@ -79,24 +79,6 @@ def answers(
         given = model(tf.constant(np.stack([frames.pixels(r) for r in alike])))
         found.append(read({name: value.numpy() for name, value in given.items()}))
     return np.concatenate(found)
-
-
-def read_scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """Of a crop model: (images, classes) scores."""
-    return outputs["scores"]
-
-
-def read_keypoints(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """Of a model of one animal: (images, bodyparts, 3) x, y in source pixels, likelihood."""
-    likelihood = outputs["likelihood"][:, 0, :, None]
-    return np.concatenate([outputs["keypoints"][:, 0], likelihood], axis=-1)
-
-
-def read_animals(outputs: dict[str, np.ndarray], rules: assemble.Rules) -> np.ndarray:
-    """Of a model of several: (images, individuals, bodyparts, 3), NaN = missing."""
-    count = len(outputs["likelihood"])
-    each = ({name: value[i] for name, value in outputs.items()} for i in range(count))
-    return np.stack([assemble.assemble(one, rules) for one in each])
 
 
 def _of_one_size(

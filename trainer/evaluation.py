@@ -1,14 +1,15 @@
 """Measures an exported model on labeled images: their stored features, or frames if finetuned."""
 
-import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.infos import Figures, ModelInfo
 from beampose.core.settings.experiment import Config
-from beampose.trainer import assemble, matching, metrics
+from beampose.trainer import judging
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.judging import Judge
 from beampose.trainer.outcomes import SPLITS, Evaluation
 from beampose.trainer.schema import LabelRecord
 
@@ -24,8 +25,6 @@ def evaluate(config: Config) -> Evaluation:
       OSError: the model was finetuned and an image is neither kept nor where it was.
       ValueError: the model was trained on features of another store.
     """
-    import tensorflow as tf
-
     from beampose.trainer import encoded_frames, export
 
     info = storage.require(config.model, ModelInfo)
@@ -35,74 +34,50 @@ def evaluate(config: Config) -> Evaluation:
             f"{config.model} was trained on the features of {info.store}, the dataset has those "
             f"of {dataset.info.store}. Run `beampose train` again."
         )
-    rules = assemble.rules(info) if info.assembly else None
-    read = _reader(config.task, rules)
+    judge = judging.of_info(info, config.predict.pcutoff)
     signatures = export.load(config.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     records = [r for split in SPLITS for r in dataset.of(split)]
-    names = dataset.bodyparts if config.task == "pose" else dataset.classes
     if info.mode == "finetune":
         predicted = encoded_frames.answers(
             lambda given: signatures["frames"](frames=given),
             encoded_frames.Frames(config.dataset),
             records,
             config.train.batch_size,
-            read,
+            judge.read,
         )
-    elif config.task == "pose":
-        each = [read(_of_features(signatures["features"], dataset, r)) for r in records]
-        predicted = np.concatenate(each)
     else:
-        features = tf.constant(np.stack([dataset.features(r) for r in records]))
-        predicted = signatures["features"](features=features)["scores"].numpy()
-    found = Evaluation(
+        predicted = _of_features(signatures["features"], dataset, records, judge)
+    return Evaluation(
         config.task,
-        names,
+        list(judge.names),
         records,
-        predicted,
-        {split: _measure(config, names, records, predicted, split, rules) for split in SPLITS},
+        judge.matched(records, predicted),
+        {split: _measure(judge, records, predicted, split) for split in SPLITS},
+        judge.individuals,
     )
-    if rules is None:
-        return found
-    truth = np.stack([r.keypoints for r in records])
-    matched = matching.match(truth, predicted, rules.animals)
-    return found._replace(predicted=matched, individuals=rules.individuals)
 
 
-def _reader(task: str, rules: assemble.Rules | None):
-    """Returns the function with which `encoded_frames.answers` reads the model's outputs."""
-    from beampose.trainer import encoded_frames
-
-    if rules is not None:
-        return functools.partial(encoded_frames.read_animals, rules=rules)
-    return encoded_frames.read_scores if task == "crops" else encoded_frames.read_keypoints
-
-
-def _of_features(signature, dataset: Dataset, record: LabelRecord) -> dict[str, np.ndarray]:
+def _of_features(
+    signature: Callable, dataset: Dataset, records: Sequence[LabelRecord], judge: Judge
+) -> np.ndarray:
+    """Predictions by signature `features`: of maps one by one, since their sizes may differ."""
     import tensorflow as tf
 
-    found = signature(
-        features=tf.constant(dataset.features(record)[None]),
-        size=tf.constant([[record.height, record.width]]),
-    )
-    return {name: value.numpy() for name, value in found.items()}
+    features = [dataset.features(r) for r in records]
+    if task_kinds.of_info(dataset.info).pooled:
+        calls = [{"features": np.stack(features)}]
+    else:
+        sizes = [np.array([[r.height, r.width]], np.int32) for r in records]
+        calls = [{"features": f[None], "size": s} for f, s in zip(features, sizes, strict=True)]
+    found = []
+    for call in calls:
+        outputs = signature(**{name: tf.constant(value) for name, value in call.items()})
+        found.append(judge.read({name: value.numpy() for name, value in outputs.items()}))
+    return np.concatenate(found)
 
 
 def _measure(
-    config: Config,
-    names: list[str],
-    records: list[LabelRecord],
-    predicted: np.ndarray,
-    split: str,
-    rules: assemble.Rules | None,
+    judge: Judge, records: Sequence[LabelRecord], predicted: np.ndarray, split: str
 ) -> Figures:
     chosen = [i for i, r in enumerate(records) if r.split == split]
-    if not chosen:
-        return Figures()
-    if rules is not None:
-        judged = [records[i] for i in chosen]
-        return matching.measured(judged, predicted[chosen], rules, config.predict.pcutoff)
-    if config.task == "pose":
-        truth = np.stack([records[i].keypoints[0] for i in chosen])
-        return metrics.pose_metrics(truth, predicted[chosen], names, config.predict.pcutoff)
-    labels = np.array([records[i].label for i in chosen])
-    return metrics.crop_metrics(labels, predicted[chosen], names, metrics.THRESHOLD)
+    return judge.measure([records[i] for i in chosen], predicted[chosen]) if chosen else Figures()

@@ -6,104 +6,65 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from beampose.core import storage
-from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import FINETUNING, VIEWS, outcome
-from beampose.trainer import batches, embed, models, training, views
-from beampose.trainer.backbone import STRIDE
-from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
+from beampose.trainer import batches, embed, training
+from beampose.trainer.dataset import Dataset
 from beampose.trainer.encoded_frames import Frames, answers
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
+from beampose.trainer.tasks.contract import Batch, ExportedModel, Loss
+from beampose.trainer.tasks.exported import FRAMES
+from beampose.trainer.views import look
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "finetune.npz"
 
 
-class PoseViews(NamedTuple):
-    """Windows of frames.
-
-    Attributes:
-      images: float32 (batch, side, side, 3), RGB, 0 to 255.
-      keypoints, cell, origin, inside: as in `dataset.PoseBatch`, of the changed frames.
-    """
-
-    images: Any
-    keypoints: Any
-    cell: Any
-    origin: Any
-    inside: Any
-
-
-class CropViews(NamedTuple):
-    """Crops float32 (batch, size, size, 3), 0 to 255, and class indices int32 (batch,)."""
-
-    images: Any
-    labels: Any
-
-
 class Tuned:
-    """A task of `trainer.tasks` whose features come from pixels, by a backbone that learns too.
-
-    Attributes:
-      trained: the backbone's network and the head.
-      model: what is exported.
-    """
+    """A `contract.Trainable` whose features come from pixels, by a backbone that learns too."""
 
     def __init__(self, config: Config, dataset: Dataset, frames: Frames):
-        self._config, self._dataset, self._frames = config, dataset, frames
+        self._config, self._frames = config, frames
         self._task = task_table.make(config, dataset)
-        self.score, self.sign = self._task.score, self._task.sign
+        self.kind, self.judge = self._task.kind, self._task.judge
         self.head, self.members = self._task.head, self._task.members
         self.embedder = embed.of_store(
             dataset.store_info.recipe, config.features.weights, dataset.store
         )
         self.embedder.backbone.unfreeze()
         self.trained = [self.embedder.backbone.network, self.head]
-        self.model = models.of_task(config, self.embedder, self._task)
-        self._answer = tf.function(self.model.frames, input_signature=[models.FRAMES])
-        if config.task == "pose":
-            self.side = config.train.finetune_window
-            self.signature = _pose_signature(dataset, self.side, config.train.batch_size)
-        else:
-            self.side = self.embedder.crop_size
-            self.signature = _crop_signature(self.side, config.train.batch_size)
+        self._model = self._task.model_of(self.embedder)
+        self._answer = tf.function(self._model.frames, input_signature=[FRAMES])
+        self._views = self._task.views(self.embedder)
+        self.signature = self._views.signature
 
-    def loss(self, batch: PoseViews | CropViews) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Total loss of a batch in training, and its parts by name."""
+    def loss(self, batch: Batch) -> Loss:
         with computing(self.trained, self._config.train.precision):
-            outputs = self.head(self.embedder.embed(batch.images), training=True)
-        outputs = tf.cast(outputs, tf.float32)
-        if isinstance(batch, CropViews):
-            return self._task.loss_of(outputs, CropBatch(None, batch.labels))  # pyright: ignore[reportAttributeAccessIssue]
-        return self._task.loss_of(outputs, PoseBatch(None, *batch[1:]))  # pyright: ignore[reportAttributeAccessIssue]
+            outputs = self.head(self.embedder.embed(batch.features), training=True)
+        return self._task.loss_of(tf.cast(outputs, tf.float32), batch)
 
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:
         """Predicts whole images as the exported model would, see `encoded_frames.answers`."""
         if not records:
             return self._task.predict(records, batch_size)
-        return answers(self._answer, self._frames, records, batch_size, self._task.read)
-
-    def measure(self, records: Sequence[LabelRecord], predicted: np.ndarray) -> Figures:
-        return self._task.measure(records, predicted)
+        return answers(self._answer, self._frames, records, batch_size, self.judge.read)
 
     def finish(self) -> None:
-        """Ends a training: thresholds stay those of the head on stored features."""
+        """Thresholds stay those of the head on stored features."""
 
     def facts(self) -> dict[str, Any]:
-        """Entries of the model's info.json that only this task has."""
         return self._task.facts()
 
-    def digest(self) -> str:
-        """sha256 of the backbone's weights, in hex."""
-        return self.embedder.backbone.tuned_digest()
+    def model(self) -> ExportedModel:
+        return self._model
 
     def views(self, records: Sequence[LabelRecord], start: int) -> tf.data.Dataset:
         """Batches from a step on; what a step sees depends on (seed, step) alone."""
@@ -119,15 +80,12 @@ class Tuned:
             for step, chosen in enumerate(numbers, start):
                 rng = np.random.default_rng([config.train.seed, step, 2])
                 for position, i in enumerate(chosen):
-                    drawn = self._pose_view if config.task == "pose" else self._crop_view
-                    yield (
-                        self._frames.read(records[i].key).image,
-                        *drawn(records[i], position >= plain, rng),
-                    )
+                    drawn = self._views.draw(records[i], position >= plain, rng)
+                    yield self._frames.read(records[i].key).image, *drawn
 
         def see(data, sampling, gain, *labels):
             frame = self.embedder.resized(embed.decode(data)[None])[0]
-            return views.look(frame, sampling, gain, self.side), *labels
+            return look(frame, sampling, gain, self._views.side), *labels
 
         given = (
             tf.TensorSpec((), tf.string),
@@ -141,36 +99,6 @@ class Tuned:
             .batch(batch_size, drop_remainder=True)
             .prefetch(2)
         )
-
-    def _pose_view(self, record: LabelRecord, changed: bool, rng: np.random.Generator) -> tuple:
-        """Arguments of `look`, and keypoints, cell, origin and inside of a window."""
-        source = np.array([record.width, record.height], float)
-        rows, columns = self.embedder.grid(record.height, record.width)  # pyright: ignore[reportArgumentType]
-        size = np.array([columns, rows], float) * STRIDE
-        factor = size / source
-        change = views.UNCHANGED
-        if changed:
-            change = views.draw(self._config.features, size, rng, shift=False)
-        points = views.move(change, record.keypoints * factor, size)
-        first = views.corner(points, size, self.side, rng)
-        centres = (np.arange(self.side // STRIDE) + 0.5) * STRIDE
-        x, y = first[:, None] + centres
-        inside = (y < size[1])[:, None] & (x < size[0])[None]
-        return (
-            views.sampling(change, first),
-            np.float32(change.gain),
-            (points / factor).astype(np.float32),
-            (STRIDE / factor).astype(np.float32),
-            (first / factor).astype(np.float32),
-            inside.astype(np.float32),
-        )
-
-    def _crop_view(self, record: LabelRecord, changed: bool, rng: np.random.Generator) -> tuple:
-        change, size = views.UNCHANGED, np.full(2, float(self.side))
-        if changed:
-            change = views.draw(self._config.features, size, rng, shift=True)
-        sampling = views.sampling(change, np.zeros(2))
-        return sampling, np.float32(change.gain), np.int32(record.label)
 
 
 def finetune(
@@ -293,22 +221,4 @@ def _digest(config: Config, dataset: Dataset) -> str:
     head = training.run_digest(config, dataset, choose=True)
     return storage.digest(
         ["finetune", head, outcome(config.train, FINETUNING), outcome(config.features, VIEWS)]
-    )
-
-
-def _pose_signature(dataset: Dataset, side: int, batch_size: int) -> PoseViews:
-    maps, cells = batches.pose_signature(dataset), side // STRIDE
-    return PoseViews(
-        tf.TensorSpec((batch_size, side, side, 3), tf.float32),
-        tf.TensorSpec((batch_size, *maps.keypoints.shape[1:]), tf.float32),
-        tf.TensorSpec((batch_size, 2), tf.float32),
-        tf.TensorSpec((batch_size, 2), tf.float32),
-        tf.TensorSpec((batch_size, cells, cells), tf.float32),
-    )
-
-
-def _crop_signature(side: int, batch_size: int) -> CropViews:
-    return CropViews(
-        tf.TensorSpec((batch_size, side, side, 3), tf.float32),
-        tf.TensorSpec((batch_size,), tf.int32),
     )

@@ -18,7 +18,7 @@ def pose_head(
     second and later convolutions are dilated: they look at more of the animal for the same cost.
 
     Args:
-      more: channels for several animals, see `split_animals`.
+      more: channels for several animals, see `split`.
     """
     inputs = keras.Input((None, None, dims))
     x = keras.layers.SpatialDropout2D(dropout)(inputs) if dropout else inputs
@@ -40,20 +40,13 @@ def crop_head(*, dims: int, classes: int, hidden: int, layers: int, dropout: flo
     return keras.Model(inputs, keras.layers.Dense(classes)(x), name="crop_head")
 
 
-def split_maps(outputs: tf.Tensor, bodyparts: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pose logits to score-map logits (…, bodyparts) and locref (…, bodyparts, 2)."""
-    locref = outputs[..., bodyparts:]
-    return outputs[..., :bodyparts], tf.reshape(
-        locref, tf.concat([tf.shape(outputs)[:-1], [bodyparts, 2]], axis=0)
-    )
-
-
-class AnimalMaps(NamedTuple):
-    """Maps from a multi-animal head, each (batch, rows, columns, …).
+class Maps(NamedTuple):
+    """What a head for keypoints says, each (batch, rows, columns, …).
 
     Attributes:
-      scoremap, locref: as of one animal, (…, bodyparts) logits and (…, bodyparts, 2).
-      paf: part affinity fields, (…, edges, 2), x then y.
+      scoremap: logits, or probabilities where it is said, (…, bodyparts).
+      locref: (…, bodyparts, 2), x then y.
+      paf: part affinity fields, (…, edges, 2), x then y; no edges unless there are several animals.
       identity: logits (…, individuals) of who is there; no channels unless they are learned.
     """
 
@@ -63,11 +56,18 @@ class AnimalMaps(NamedTuple):
     identity: tf.Tensor
 
 
-def split_animals(outputs: tf.Tensor, bodyparts: int, edges: int) -> AnimalMaps:
-    """The channels of a head for several animals by what they mean."""
+def split(outputs: tf.Tensor, bodyparts: int, edges: int) -> Maps:
+    """The channels of a head for keypoints by what they mean; score maps are logits."""
     poses, fields = 3 * bodyparts, 3 * bodyparts + 2 * edges
-    scoremap, locref = split_maps(outputs[..., :poses], bodyparts)
-    paf = tf.reshape(
-        outputs[..., poses:fields], tf.concat([tf.shape(outputs)[:-1], [edges, 2]], axis=0)
+    grid = tf.shape(outputs)[:-1]
+
+    def vectors(first: int, last: int) -> tf.Tensor:
+        shape = tf.concat([grid, [(last - first) // 2, 2]], axis=0)
+        return tf.reshape(outputs[..., first:last], shape)
+
+    return Maps(
+        outputs[..., :bodyparts],
+        vectors(bodyparts, poses),
+        vectors(poses, fields),
+        outputs[..., fields:],
     )
-    return AnimalMaps(scoremap, locref, paf, outputs[..., fields:])

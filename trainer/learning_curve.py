@@ -4,17 +4,12 @@ import copy
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.settings.experiment import Config
-from beampose.trainer import metrics
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import Curve, Point
 from beampose.trainer.schema import LabelRecord
-from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 # Fewer labeled images than this teach a head nothing that a curve could show.
@@ -39,7 +34,7 @@ def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -
     _check(config, dataset, sizes)
     test = dataset.of("test")
     order = nested(dataset.of("train"), config.split.seed)
-    error = _error(config, dataset)
+    kind = task_kinds.of_info(dataset.info)
     counts = subset_sizes(len(order), sizes, _least(order))
     points, seconds = [], 0.0
     for number, images in enumerate(counts, 1):
@@ -53,12 +48,12 @@ def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -
             choose=False,
         )
         predicted = result.task.predict(test, config.train.batch_size)
-        found = result.task.measure(test, predicted)
-        near = config.train.pos_dist_thresh
-        total, count = _errors(result.task, test, predicted, error=error, near=near)
+        judge = result.task.judge
+        found = judge.measure(test, predicted)
+        total, count = judge.tally(test, predicted, near=config.train.pos_dist_thresh)
         points.append(Point(images, found, total, count))
         seconds += result.seconds
-    return Curve(points, error, config.train.pos_dist_thresh, seconds)
+    return Curve(points, kind.error, config.train.pos_dist_thresh, seconds)
 
 
 def subset_sizes(total: int, sizes: int, least: int = LEAST) -> list[int]:
@@ -121,27 +116,3 @@ def _check(config: Config, dataset: Dataset, sizes: int) -> None:
 def _least(records: Sequence[LabelRecord]) -> int:
     """Enough images that each class of crops has one."""
     return max(LEAST, len({r.label for r in records}))
-
-
-def _error(config: Config, dataset: Dataset) -> str:
-    if config.task == "crops":
-        return "wrong"
-    return "missed" if task_table.kind(config, dataset).score == "oks_f1" else "px"
-
-
-def _errors(
-    task: Any, records: Sequence[LabelRecord], predicted: np.ndarray, *, error: str, near: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of the errors of each image, see `Curve.error`."""
-    if error == "wrong":
-        labels = np.array([r.label for r in records])
-        called = metrics.called(predicted, metrics.THRESHOLD)
-        return (called != labels).astype(float), np.ones(len(records))
-    distance = task.errors(records, predicted).reshape(len(records), -1)
-    if error == "px":
-        return np.nansum(distance, axis=1), np.isfinite(distance).sum(axis=1).astype(float)
-    truth = np.stack([r.keypoints for r in records])
-    labeled = np.isfinite(truth[..., 0]).reshape(len(records), -1)
-    # NaN, which is not found, is not within any distance.
-    missed = labeled & ~(distance <= near)
-    return missed.sum(axis=1).astype(float), labeled.sum(axis=1).astype(float)

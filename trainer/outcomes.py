@@ -1,13 +1,18 @@
 """Outcomes of evaluations, cross validations, learning curves and sweeps. Needs no TensorFlow."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from beampose.core import task_kinds
 from beampose.core.infos import Figures, Uncertainty
 from beampose.core.settings.experiment import Config
+from beampose.core.task_kinds import TaskKind
 from beampose.trainer import metrics
 from beampose.trainer.schema import LabelRecord
+
+if TYPE_CHECKING:
+    from beampose.trainer.tasks.contract import Trainable
 
 SPLITS = ("train", "test")
 
@@ -32,6 +37,11 @@ class Evaluation(NamedTuple):
     predicted: np.ndarray
     metrics: dict[str, Figures]
     individuals: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> TaskKind:
+        """Facts of its task."""
+        return task_kinds.of_names(self.task, len(self.individuals))
 
 
 def errors(evaluation: Evaluation) -> np.ndarray:
@@ -70,7 +80,7 @@ class CrossValidation(NamedTuple):
     metrics: Figures
     by_fold: list[Figures]
     radius: Uncertainty | None
-    tasks: list[Any]
+    tasks: "list[Trainable]"
     histories: list[list[dict[str, float | str]]]
     seconds: float
     by: str

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from beampose.core import storage, yaml_files
+from beampose.core import storage, task_kinds, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer import cross_validation
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import Trial
-from beampose.trainer.tasks import task_table
 
 LOG = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ def run(
       work: folder for checkpoints; a killed sweep continues where it was.
       count: folds of a cross validation that scores each; 0 takes the test split.
     """
-    kind = task_table.kind(trials[0][1], dataset)
+    kind = task_kinds.of_info(dataset.info)
     unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
     results = []
     for number, (settings, chosen) in enumerate(trials, 1):
@@ -85,7 +84,7 @@ def run(
 def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
     from beampose.trainer.training import train
 
-    name = task_table.kind(chosen, dataset).score
+    name = task_kinds.of_info(dataset.info).score
     if count:
         judged = cross_validation.cross_validate(
             chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"

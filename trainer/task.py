@@ -8,12 +8,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from beampose.core import __version__, files, storage
 from beampose.core.infos import DatasetInfo, Figures, Metrics, ModelInfo, Seconds, Uncertainty
 from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
+from beampose.core.task_kinds import TaskKind
 from beampose.trainer import tuning
 from beampose.trainer.quiet import import_tensorflow
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames
     from beampose.trainer.outcomes import CrossValidation
+    from beampose.trainer.tasks.contract import Trainable
     from beampose.trainer.training import Result
 
 LOG = logging.getLogger(__name__)
@@ -95,7 +97,6 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
     from beampose.trainer import export
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames
-    from beampose.trainer.models import CropModel
     from beampose.trainer.training import train
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
@@ -110,10 +111,8 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
     # Only now: a training that fails leaves the last model whole.
     storage.begin(folders.model)
     began = time.perf_counter()
-    model = result.task.model if before else _assemble(config, dataset, result)
+    model = result.task.model()
     export.save(model, folders.model)
-    if isinstance(model, CropModel) and len(dataset.classes) == 2:
-        export.save_legacy(model, folders.model)
     frame, features = _probe(dataset, Frames(folders.dataset))
     # Stored features are not those of a finetuned backbone.
     skew = export.verify(folders.model, model, frame, None if before else features)
@@ -138,7 +137,8 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
         metrics = metrics.replace(uncertainty=uncertainty)
     storage.write_info(storage.place(folders.model, METRICS), metrics)
     storage.write_json(storage.place(folders.model, HISTORY), result.history)
-    tuning.report(result.task.score, metrics.test[result.task.score], result.best_step)
+    score = result.task.kind.score
+    tuning.report(score, metrics.test[score], result.best_step)
     info = _info(config, dataset, result, skew, uncertainty)
     info = info.replace(tensors=export.tensor_names(folders.model))
     storage.complete(folders.model, info)
@@ -172,13 +172,13 @@ def _with_before(
     measured = Figures()
     if test:
         predicted = before.task.predict(test, config.train.batch_size)
-        measured = before.task.measure(test, predicted)
+        measured = before.task.judge.measure(test, predicted)
     seconds = {"train": round(before.seconds, 2), "finetune": round(result.seconds, 2)}
     return metrics.replace(
         mode="finetune",
         seconds=metrics.seconds.replace(**seconds),
         test_before_finetune=measured,
-        finetuned_weights_digest=result.task.digest(),
+        finetuned_weights_digest=result.task.model().embedder.backbone.tuned_digest(),
     )
 
 
@@ -209,7 +209,7 @@ def _together(config: experiment.Config, dataset: "Dataset", judged: "CrossValid
 
 
 def _uncertainty(
-    dataset: "Dataset", task: Any, predicted: "np.ndarray", judged: "CrossValidation | None"
+    dataset: "Dataset", task: "Trainable", predicted: "np.ndarray", judged: "CrossValidation | None"
 ) -> Uncertainty | None:
     """The radius of each bodypart, with the share of held-out errors inside it; None for crops."""
     from beampose.trainer import cross_validation
@@ -219,7 +219,9 @@ def _uncertainty(
     test = dataset.of("test")
     share = None
     if test:
-        share = cross_validation.covered(judged.radius.radius_px, task.errors(test, predicted))
+        share = cross_validation.covered(
+            judged.radius.radius_px, task.judge.errors(test, predicted)
+        )
     return judged.radius.replace(coverage_test=share, images=len(judged.records))
 
 
@@ -227,14 +229,6 @@ def scorer(info: DatasetInfo, backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
     network = backbone.replace("_", "").replace(".", "")
     return f"DLC_beampose-{network}_{info.project}shuffle1_{step}"
-
-
-def _assemble(config: experiment.Config, dataset: "Dataset", result: "Result"):
-    from beampose.trainer import embed, models
-
-    recipe = dataset.store_info.recipe
-    embedder = embed.of_store(recipe, config.features.weights, dataset.store)
-    return models.of_task(config, embedder, result.task)
 
 
 def _probe(dataset: "Dataset", frames: "Frames"):
@@ -261,7 +255,7 @@ def _metrics(
     task = result.task
     records = {split: dataset.of(split) for split in ("train", "test")}
     measured = {
-        split: task.measure(found, predicted[split]) if found else Figures()
+        split: task.judge.measure(found, predicted[split]) if found else Figures()
         for split, found in records.items()
     }
     store = dataset.store_info
@@ -271,23 +265,23 @@ def _metrics(
         test=measured["test"],
         test_at_last_step=result.last,
         kept_step=result.best_step,
-        kept_by=_kept_by(config, task, bool(records["test"])),
+        kept_by=_kept_by(config, task.kind, bool(records["test"])),
         seconds=Seconds(features=dataset.info.seconds, train=round(result.seconds, 2)),
         backbone=store.recipe.backbone,
         weights=store.weights,
         weights_digest=store.recipe.weights_digest,
     )
-    if config.task == "crops":
+    if task.kind.summary:
         metrics = metrics.replace(**dict(measured["test"].plain()))
     if store.weights.startswith("random:"):
         metrics = metrics.replace(note=RANDOM_NOTE)
     return metrics
 
 
-def _kept_by(config: experiment.Config, task, tested: bool) -> str:
+def _kept_by(config: experiment.Config, kind: TaskKind, tested: bool) -> str:
     if config.train.ensemble:
         return f"last step of {config.train.folds} heads"
-    return f"best test {task.score}" if tested else "last step"
+    return f"best test {kind.score}" if tested else "last step"
 
 
 def _info(

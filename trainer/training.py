@@ -13,14 +13,16 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.infos import Figures
 from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
-from beampose.trainer.batches import Noise, groups, stream
+from beampose.trainer.batches import groups, stream
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.noise import Noise
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
+from beampose.trainer.tasks.contract import Trainable
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.npz"
@@ -40,7 +42,7 @@ class Result(NamedTuple):
       seconds: of training, over all runs, without evaluation.
     """
 
-    task: Any
+    task: Trainable
     history: list[Entry]
     best_step: int
     last: Figures | None
@@ -51,8 +53,7 @@ class Run(NamedTuple):
     """A training, apart from its batches.
 
     Attributes:
-      task: with `trained`, the models whose weights it changes, `signature`, `loss`, `predict`,
-        `measure`, `finish`, `score` and `sign`: see `beampose.trainer.tasks.single`.
+      task: what it trains.
       optimizer: built for the task's variables.
       settings: when to evaluate, to save and to give up.
       digest: tells its checkpoint from another run's.
@@ -61,7 +62,7 @@ class Run(NamedTuple):
       held_out: records whose score decides which weights are kept; empty keeps the last.
     """
 
-    task: Any
+    task: Trainable
     optimizer: keras.optimizers.Optimizer
     settings: Train
     digest: str
@@ -197,8 +198,8 @@ def adamw(rate: float, steps: int, weight_decay: float) -> keras.optimizers.Opti
     return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)  # pyright: ignore[reportArgumentType]
 
 
-def variables_of(task) -> list:
-    """Variables that the gradient changes."""
+def variables_of(task: Trainable) -> list:
+    """What the gradient changes."""
     return [v for model in task.trained for v in model.trainable_variables]
 
 
@@ -268,12 +269,20 @@ def seconds_a_step(
       side: of a square window, in cells.
       individuals: of pose.
     """
-    noise = Noise(config.task, dims, names, side, config.train.batch_size, individuals)
-    task = task_table.make(config, noise)  # pyright: ignore[reportArgumentType]
+    noise = Noise(
+        task_kinds.of_names(config.task, individuals),
+        dims=dims,
+        names=names,
+        side=side,
+        count=config.train.batch_size,
+        individuals=individuals,
+    )
+    task = task_table.make(config, noise)
     optimizer = keras.optimizers.AdamW(config.train.learning_rate)
     optimizer.build(variables_of(task))
     step = _compile(task, optimizer)
-    batch = noise.batch()
+    records = noise.records[: config.train.batch_size]
+    batch = task.make_batch(records, np.random.default_rng(0))
     step(batch)
     began = time.perf_counter()
     for _ in range(PROBED_STEPS):
@@ -282,7 +291,11 @@ def seconds_a_step(
     return (time.perf_counter() - began) / PROBED_STEPS
 
 
-def _compile(task, optimizer, strategy: tf.distribute.Strategy | None = None):
+def _compile(
+    task: Trainable,
+    optimizer: keras.optimizers.Optimizer,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Callable:
     variables = variables_of(task)
     kind = type(task.signature)
 
@@ -334,7 +347,7 @@ def _agreed(gradients: Sequence[Any]) -> Sequence[Any]:
 
 
 def _evaluate(
-    task, state: _State, losses: dict, held_out: list[LabelRecord], batch_size: int
+    task: Trainable, state: _State, losses: dict, held_out: list[LabelRecord], batch_size: int
 ) -> Figures | None:
     """Held-out score of this step. A failure is recorded; it never ends the training."""
     entry: Entry = {"step": state.step, "seconds": round(state.seconds, 3)}
@@ -342,11 +355,11 @@ def _evaluate(
     measured = None
     try:
         if held_out:
-            measured = task.measure(held_out, task.predict(held_out, batch_size))
-            score = measured[task.score]
+            measured = task.judge.measure(held_out, task.predict(held_out, batch_size))
+            score = measured[task.kind.score]
             if score is not None:
-                entry[task.score] = score
-                if np.isnan(state.best_score) or task.sign * (score - state.best_score) > 0:
+                entry[task.kind.score] = score
+                if np.isnan(state.best_score) or task.kind.sign * (score - state.best_score) > 0:
                     state.keep(score)
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
@@ -359,9 +372,10 @@ def _evaluate(
     return measured
 
 
-def _given_up(history: list[dict[str, Any]], task, settings: Train) -> bool:
-    """Returns True if the held-out score has not improved for `patience` evaluations."""
-    found = [task.sign * entry[task.score] for entry in history if task.score in entry]
+def _given_up(history: list[dict[str, Any]], task: Trainable, settings: Train) -> bool:
+    """Whether the held-out score has not improved for `patience` evaluations."""
+    score, sign = task.kind.score, task.kind.sign
+    found = [sign * entry[score] for entry in history if score in entry]
     if not settings.patience or len(found) <= settings.patience:
         return False
     best = int(np.argmax(found))
@@ -379,7 +393,7 @@ def _check_finite(loss: float, step: int) -> None:
 
 def run_digest(config: Config, dataset: Dataset, choose: bool) -> str:
     """Says whether a checkpoint belongs to this run: same settings, labels and features."""
-    several = len(dataset.info.individuals) > 1
+    several = task_kinds.of_info(dataset.info).several
     settings = outcome(config.train, HEAD, *((ANIMALS,) if several else ()))
     labels = [
         (r.key, r.split, r.label, [None if v != v else v for v in r.keypoints.ravel().tolist()])

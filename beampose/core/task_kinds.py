@@ -8,6 +8,9 @@ import dataclasses
 
 from beampose.core.infos import DatasetInfo, ModelInfo
 
+# Side in pixels of the square in which a model of several animals looks at one that was cut out.
+ANIMAL_CROP = 128
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaskKind:
@@ -30,6 +33,7 @@ class TaskKind:
       error: of one label, in a learning curve: see `outcomes.Curve`.
       figures: held-out ones that a terminal shows.
       unit: of a difference between two predictions.
+      summary: whether metrics.json says the held-out figures at its top level too.
     """
 
     name: str
@@ -50,6 +54,7 @@ class TaskKind:
     error: str
     figures: tuple[str, ...]
     unit: str
+    summary: bool
 
     @property
     def points(self) -> bool:
@@ -86,6 +91,7 @@ POSE = TaskKind(
     error="px",
     figures=("mean_error_px", "median_error_px", "mean_error_px_pcutoff"),
     unit="px",
+    summary=False,
 )
 # mAP stays 0 for long and jumps; the score of several animals, which picks the weights, does not.
 ANIMALS = dataclasses.replace(
@@ -117,6 +123,7 @@ CROPS = TaskKind(
     error="wrong",
     figures=("accuracy", "precision", "recall", "auc"),
     unit="in probability",
+    summary=True,
 )
 KINDS = (POSE, ANIMALS, CROPS)
 # What a config may say under `task`.

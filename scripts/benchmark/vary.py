@@ -75,7 +75,7 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
         chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs", choose=False
     )
     test = dataset.of("test")
-    found = result.task.measure(test, result.task.predict(test, 8))
+    found = result.task.judge.measure(test, result.task.predict(test, 8))
     figures = ("mean_error_px", "median_error_px", "accuracy")
     store = dataset.store_info
     return {

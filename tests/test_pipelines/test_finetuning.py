@@ -126,7 +126,7 @@ def test_the_exported_model_answers_as_the_trained_one(tuned, tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (2, 96, 144, 3)).astype(np.uint8)
     loaded = tf.saved_model.load(str(Path(tuned["pose"].model) / "saved_model"))
     found = loaded.signatures["frames"](frames=tf.constant(frames))
-    expected = result.task.model.frames(tf.constant(frames))
+    expected = result.task.model().frames(tf.constant(frames))
     np.testing.assert_allclose(found["keypoints"], expected["keypoints"], atol=1e-3)
 
 
@@ -215,7 +215,7 @@ for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
         settings, dataset, start, folder=settings.dataset, devices=devices, **places
     )
     histories.append([entry["loss"] for entry in result.history[1:]])
-export.save(result.task.model, folder)
+export.save(result.task.model(), folder)
 print(json.dumps(histories))
 """
 

@@ -35,7 +35,7 @@ def run_again(settings, folder, **train):
         changed, dataset, checkpoints=str(folder / "checkpoints"), logs=str(folder / "logs")
     )
     held_out = dataset.of("test")
-    return result.task.measure(held_out, result.task.predict(held_out, 4)), result.history
+    return result.task.judge.measure(held_out, result.task.predict(held_out, 4)), result.history
 
 
 def losses(history):
@@ -79,9 +79,9 @@ def test_a_damaged_checkpoint_starts_anew(trained, tmp_path):
 
 
 def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp_path, monkeypatch):
-    from beampose.trainer.tasks import single
+    from beampose.trainer import judging
 
-    measure = single.Pose.measure
+    measure = judging.Points.measure
     calls = []
 
     def sometimes(self, records, predicted):
@@ -90,7 +90,7 @@ def test_a_failing_evaluation_is_recorded_and_does_not_end_training(trained, tmp
             raise ValueError("too many peaks")
         return measure(self, records, predicted)
 
-    monkeypatch.setattr(single.Pose, "measure", sometimes)
+    monkeypatch.setattr(judging.Points, "measure", sometimes)
     _, history = run_again(trained["pose"], tmp_path)
     assert "too many peaks" in history[1]["evaluation_failed"]
     assert history[2]["mean_error_px"] is not None
@@ -165,10 +165,10 @@ def test_maps_of_two_sizes_are_padded_and_padding_weighs_nothing(trained):
 
 
 def test_a_frame_has_the_same_keypoints_alone_and_in_a_padded_batch(trained):
-    from beampose.trainer.tasks import single
+    from beampose.trainer.tasks.pose import Pose
 
     dataset = Dataset(trained["pose"].dataset, trained["pose"].store, cache_mb=1)
-    task_ = single.Pose(trained["pose"], dataset)
+    task_ = Pose(trained["pose"], dataset)
     # Zero features, as padding has, then look most like a bodypart.
     task_.head.layers[-1].bias.assign([9.0] * 3 + [0.0] * 6)
     task_.head.layers[-1].kernel.assign(-abs(task_.head.layers[-1].kernel.numpy()))

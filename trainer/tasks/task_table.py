@@ -1,20 +1,16 @@
-"""Table of tasks: the class of `tasks.single` or `tasks.animals` that trains an experiment."""
+"""The table of what each task does; `beampose.core.task_kinds` is that of what is known of it."""
 
+from beampose.core import task_kinds
 from beampose.core.settings.experiment import Config
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.tasks.animals import Animals
-from beampose.trainer.tasks.single import Crops, Pose
+from beampose.trainer.tasks.contract import Task
+from beampose.trainer.tasks.crops import Crops
+from beampose.trainer.tasks.pose import Pose
 
-Task = Pose | Animals | Crops
-
-
-def kind(config: Config, dataset: Dataset) -> type[Pose] | type[Animals] | type[Crops]:
-    """The class of its task: what the config says, and for pose how many individuals there are."""
-    if config.task == "crops":
-        return Crops
-    return Animals if len(dataset.info.individuals) > 1 else Pose
+TASKS = {task.kind.name: task for task in (Pose, Animals, Crops)}
 
 
 def make(config: Config, dataset: Dataset) -> Task:
-    """Its task, with a head that has learned nothing yet."""
-    return kind(config, dataset)(config, dataset)
+    """The task of a dataset, with a head that has learned nothing yet."""
+    return TASKS[task_kinds.of_info(dataset.info).name](config, dataset)

@@ -1,0 +1,171 @@
+"""What is exported for several animals: peaks of bodyparts and what joins them."""
+
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from beampose.core.task_kinds import ANIMAL_CROP
+from beampose.trainer import decode, embed, targets
+from beampose.trainer.backbone import resize
+from beampose.trainer.tasks import exported, map_task
+from beampose.trainer.tasks.contract import Tensors
+from beampose.trainer.tasks.exported import EMBEDDING, FRAMES, signature
+
+# A peak is sure from this likelihood on; so far it may move after a reload, in pixels, and its
+# links may change; and so many peaks may be others.
+SURE = 0.1
+AGREED = 1e-2
+LOST = 0.1
+
+
+class Reading(NamedTuple):
+    """How maps are read.
+
+    Attributes:
+      edges: int (edges, 2), indices of bodyparts.
+      peaks: of each bodypart.
+      locref_stdev, apart: see `decode.peaks`.
+      bodyparts: their number.
+      animals: how many channels of identity there are, 0 for none.
+    """
+
+    edges: np.ndarray
+    peaks: int
+    locref_stdev: float
+    apart: float
+    bodyparts: int
+    animals: int
+
+
+class AnimalsModel(exported.MapModel):
+    """Images of any size to peaks of bodyparts and what joins them, in their own pixels.
+
+    `assemble.assemble` makes individuals of the outputs of one frame. Outputs of all signatures:
+    `peaks` float32 (batch, bodyparts, peaks, 2), x then y; `likelihood` (batch, bodyparts, peaks),
+    from the highest down, 0 where there is no peak; `edge_costs` (batch, edges, peaks, peaks), see
+    `decode.edge_costs`; and `identity` (batch, bodyparts, peaks, animals), logits, if it was
+    learned. Signature `descriptors` also gives `descriptors` bfloat16 (batch, bodyparts, peaks,
+    dims), the features at each peak's cell, which tell animals from each other; signature `crops`
+    the features of a whole animal, cut out.
+    """
+
+    # Equal peaks in another order are the same answer: see `check`.
+    tolerances = {"likelihood": 1e-4}
+
+    def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model], reading: Reading):
+        super().__init__(embedder, heads)
+        self._reading = reading
+
+    def descriptors(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `frames`, with the features at every peak."""
+        features = self.embedder.frames(frames)
+        cell = exported.cell(features, exported.sizes(frames))
+        found, peaks = outputs(self.heads, features, cell, self._reading)
+        return {**found, "descriptors": decode.at_cells(features, peaks.cells)}
+
+    def crops(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """uint8 crops (batch, height, width, 3) of an animal each: `embedding` bfloat16 (batch,
+        dims), the mean of their features."""
+        maps = self.embedder.embed(resize(frames, ANIMAL_CROP, ANIMAL_CROP))
+        return {EMBEDDING: tf.cast(tf.reduce_mean(maps, axis=[1, 2]), tf.bfloat16)}
+
+    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Stored features (batch, rows, columns, dims), and height and width of each image."""
+        cell = exported.cell(features, size)
+        return outputs(self.heads, features, cell, self._reading)[0]
+
+    def outputs(self) -> dict[str, tf.TensorSpec]:
+        parts, peaks, edges = self._reading.bodyparts, self._reading.peaks, self._reading.edges
+        outputs = {
+            "peaks": tf.TensorSpec((parts, peaks, 2), tf.float32),
+            "likelihood": tf.TensorSpec((parts, peaks), tf.float32),
+            "edge_costs": tf.TensorSpec((len(edges), peaks, peaks), tf.float32),
+        }
+        if self._reading.animals:
+            shape = (parts, peaks, self._reading.animals)
+            outputs["identity"] = tf.TensorSpec(shape, tf.float32)
+        return outputs
+
+    def signatures(self) -> dict[str, Callable]:
+        return {
+            **super().signatures(),
+            "descriptors": signature(self.descriptors, frames=FRAMES),
+            "crops": signature(self.crops, frames=FRAMES),
+        }
+
+    def check(self, answer: Tensors, expected: Tensors, who: str) -> None:
+        """Nearly every sure peak must be answered again, with its links.
+
+        Not all: of two neighbours equally high in a map, rounding decides which is the peak.
+        """
+        super().check(answer, expected, who)
+        moved, links = self._moves(answer, expected)
+        for what, differences in (("peaks", moved), ("edge costs", links)):
+            share = float((differences > AGREED).mean()) if differences.size else 0.0
+            if share > LOST:
+                raise RuntimeError(
+                    f"{who} answers {share:.0%} of {what} with a difference of more than "
+                    f"{AGREED:g} from the trained one; {LOST:.0%} may be."
+                )
+
+    def distance(self, features: np.ndarray, size: tuple[int, int], expected: Tensors) -> float:
+        """In pixels, of half of the sure peaks at most."""
+        found = self.features(tf.constant(features[None]), tf.constant([size]))
+        moved, _ = self._moves(found, expected)
+        return float(np.median(moved)) if moved.size else 0.0
+
+    def _moves(self, answer: Tensors, expected: Tensors) -> tuple[np.ndarray, np.ndarray]:
+        """How far sure peaks of one image moved, in pixels, and how much their links changed."""
+        own, given = ({k: v.numpy()[0] for k, v in one.items()} for one in (expected, answer))
+        sure = own["likelihood"] >= SURE
+        distance = np.linalg.norm(own["peaks"][:, :, None] - given["peaks"][:, None], axis=-1)
+        twin = distance.argmin(axis=-1)
+        changes = [np.empty(0)]
+        pairs = zip(self._reading.edges, own["edge_costs"], given["edge_costs"], strict=True)
+        for (a, b), cost, other in pairs:
+            both = sure[a][:, None] & sure[b]
+            changes.append(np.abs(cost - other[np.ix_(twin[a], twin[b])])[both])
+        return distance.min(axis=-1)[sure], np.concatenate(changes)
+
+
+def outputs(
+    members: Sequence[keras.Model],
+    features: tf.Tensor,
+    cell: tf.Tensor,
+    reading: Reading,
+    inside: tf.Tensor | None = None,
+) -> tuple[dict[str, tf.Tensor], decode.Peaks]:
+    """Features (batch, rows, columns, dims) to what `assemble.assemble` takes, and the peaks.
+
+    Args:
+      members: the head; or several, whose maps are averaged.
+      cell: (batch, 2), width and height of a cell in source pixels.
+      inside: (batch, rows, columns), 0 in padding, where no peak may be found.
+    """
+    shape = tf.shape(features)
+    x, y = targets.centres(shape[1], shape[2], cell, tf.zeros_like(cell))
+    said = map_task.said(members, features, reading.bodyparts, len(reading.edges), inside)
+    maps = map_task.together(said)
+    peaks = decode.peaks(
+        maps.scoremap,
+        maps.locref,
+        x,
+        y,
+        locref_stdev=reading.locref_stdev,
+        count=reading.peaks,
+        apart=reading.apart,
+    )
+    found = {
+        "peaks": peaks.place,
+        "likelihood": peaks.likelihood,
+        "edge_costs": decode.edge_costs(peaks, maps.paf, cell, reading.edges),
+    }
+    if reading.animals:
+        found["identity"] = decode.at_cells(maps.identity, peaks.cells)
+    return found, peaks

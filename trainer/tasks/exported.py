@@ -1,0 +1,108 @@
+"""What exported models have in common: image in, answers out, as modules of TensorFlow."""
+
+# TensorFlow's stubs do not know slices with an ellipsis.
+# pyright: reportArgumentType=false
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from beampose.trainer import embed
+from beampose.trainer.tasks.contract import Tensors
+
+# Output by which images of one animal, or crops, are compared.
+EMBEDDING = "embedding"
+BYTES = tf.TensorSpec((None,), tf.string)
+FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+
+
+class Exported(tf.Module):
+    """An embedder and heads behind it; a `contract.ExportedModel` as far as it is the same for all.
+
+    Attributes:
+      tolerances: by how much outputs may differ after a reload, in pixels or probability; outputs
+        that are not named are not compared number by number.
+    """
+
+    tolerances: ClassVar[Mapping[str, float]]
+
+    def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):
+        super().__init__()
+        self.embedder = embedder
+        self.heads = list(heads)
+
+    def legacy(self) -> Callable | None:
+        return None
+
+    def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
+        return {"frames": {"frames": frames}, "serving_default": {"image_bytes": encoded}}
+
+    def check(self, answer: Tensors, expected: Tensors, who: str) -> None:
+        for output in self.tolerances.keys() & expected.keys():
+            worst, tolerance = difference(answer[output], expected[output]), self.tolerances[output]
+            if not worst <= tolerance:
+                raise RuntimeError(
+                    f"{who} answers {output} with a difference of {worst:g} from the trained one, "
+                    f"above {tolerance:g}."
+                )
+
+
+class MapModel(Exported):
+    """One whose heads read feature maps; the cells of a map are pixels of an image of any size."""
+
+    @abstractmethod
+    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Stored features (batch, rows, columns, dims), and height and width of each image."""
+
+    @abstractmethod
+    def outputs(self) -> dict[str, tf.TensorSpec]:
+        """Specs of the outputs for one image."""
+
+    def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """uint8 frames (batch, height, width, 3), RGB."""
+        return self.features(self.embedder.frames(frames), sizes(frames))
+
+    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
+
+        def one(data):
+            return {k: v[0] for k, v in self.frames(embed.decode(data)[None]).items()}
+
+        # One at a time, since images of a batch may differ in size.
+        return tf.map_fn(one, image_bytes, fn_output_signature=self.outputs())
+
+    def signatures(self) -> dict[str, Callable]:
+        dims = self.heads[0].input_shape[-1]
+        maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
+        size = tf.TensorSpec((None, 2), tf.int32, "size")
+        return {
+            "serving_default": signature(self.serve, image_bytes=BYTES),
+            "frames": signature(self.frames, frames=FRAMES),
+            "features": tf.function(self.features, input_signature=[maps, size]),
+        }
+
+
+def sizes(frames: tf.Tensor) -> tf.Tensor:
+    """Height and width of each frame of a batch."""
+    return tf.repeat(tf.shape(frames)[1:3][None], tf.shape(frames)[0], axis=0)
+
+
+def cell(features: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Width and height of a cell in source pixels, of images of height and width `size`."""
+    grid = tf.cast(tf.shape(features)[1:3], tf.float32)
+    return tf.reverse(tf.cast(size, tf.float32) / grid, axis=[1])
+
+
+def signature(function: Callable, **specs: tf.TensorSpec) -> Callable:
+    """A function with named inputs, as a SavedModel wants it."""
+    named = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()]
+    return tf.function(function, input_signature=named)
+
+
+def difference(one: tf.Tensor, other: tf.Tensor) -> float:
+    """The largest of all numbers."""
+    return float(np.max(np.abs(one.numpy() - other.numpy())))
