@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beampose.trainer import learning_curve
+from beampose.trainer import judging, learning_curve
 from beampose.trainer.schema import LabelRecord
 
 
@@ -75,41 +75,34 @@ def test_a_subset_keeps_the_copies_of_its_images_and_all_that_is_held_out():
     assert given.records is records
 
 
-class Judge:
-    """Stands for a task: its errors are given."""
-
-    def __init__(self, distance):
-        self._distance = distance
-
-    def errors(self, records, predicted):
-        return self._distance
-
-
 def test_errors_are_summed_by_image():
     nan = np.nan
-    records = [record(0), record(1)]
-    distance = np.array([[1.0, nan], [2.0, 30.0]])
-    total, count = learning_curve._errors(Judge(distance), records, distance, error="px", near=17)
+    truth = np.array([[[[0.0, 0.0], [nan, nan]]], [[[5.0, 5.0], [9.0, 9.0]]]])
+    records = [record(i)._replace(keypoints=truth[i]) for i in range(2)]
+    predicted = np.array([[[1.0, 0.0, 0.9], [3.0, 3.0, 0.9]], [[5.0, 7.0, 0.9], [39.0, 9.0, 0.9]]])
+    total, count = judging.Points(["nose", "tail"], 0.6).tally(records, predicted, 17)
     assert total.tolist() == [1.0, 32.0]
     assert count.tolist() == [1.0, 2.0]
 
 
+class Given(judging.Individuals):
+    """Its errors are given: of three labeled points one is near, one far, one was not found."""
+
+    def errors(self, records, predicted):
+        return np.array([[3.0, 40.0], [np.nan, np.nan]])
+
+
 def test_a_point_of_several_animals_that_is_not_found_is_missed():
-    nan = np.nan
-    keypoints = np.array([[[5.0, 5.0], [9.0, 9.0]], [[1.0, 1.0], [nan, nan]]])
+    keypoints = np.array([[[5.0, 5.0], [9.0, 9.0]], [[1.0, 1.0], [np.nan, np.nan]]])
     records = [record(0)._replace(keypoints=keypoints)]
-    # Of three labeled points one is near, one far, one was not found.
-    distance = np.array([[3.0, 40.0], [nan, nan]])
-    total, count = learning_curve._errors(
-        Judge(distance), records, distance, error="missed", near=17
-    )
+    total, count = Given(None, 0.6).tally(records, np.empty(0), 17)
     assert (total.tolist(), count.tolist()) == ([2.0], [3.0])
 
 
 def test_crops_are_wrong_or_not():
     records = [record(i, label=label) for i, label in enumerate([0, 1, 1])]
     scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    total, count = learning_curve._errors(None, records, scores, error="wrong", near=17)
+    total, count = judging.Classes(["bird", "none"]).tally(records, scores, 17)
     assert total.tolist() == [0.0, 1.0, 0.0]
     assert count.tolist() == [1.0, 1.0, 1.0]
 
