@@ -126,7 +126,7 @@ def test_settings_of_finetuning_are_checked(tmp_path, words, message):
 def test_a_head_is_the_same_run_whatever_comes_after_it(tmp_path):
     class Nothing:
         records = ()
-        info = types.SimpleNamespace(store="one", individuals=())
+        info = types.SimpleNamespace(task="pose", store="one", individuals=())
 
     file = tmp_path / "one.yaml"
     file.write_text(FILE)
