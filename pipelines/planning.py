@@ -76,7 +76,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     train = splits.count(TRAIN)
     copies = train * config.copies
     network = embedding_worker.backbone(
-        config.features.backbone, config.features.weights, config.task == "crops"
+        config.features.backbone, config.features.weights, config.kind.pooled
     )
     pixels, reading, unreadable = _probe(labels.items)
     each, cells = _embedding(config, pixels)

@@ -68,7 +68,7 @@ def write(
     target = folder / PROPOSALS
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(COLUMNS if config.task == "pose" else CROP_COLUMNS)
+        writer.writerow(COLUMNS if config.kind.points else CROP_COLUMNS)
         for rank, one in enumerate(listed, 1):
             writer.writerows(rows(evidence, one, rank))
     shown = listed[:top]

@@ -31,7 +31,7 @@ def gather(config: Config, *, folds: int) -> Evidence:
     )
     looks = [np.asarray(dataset.features(r), np.float32) for r in result.records]
     looks = np.stack([one.reshape(-1, one.shape[-1]).mean(axis=0) for one in looks])
-    if config.task == "crops":
+    if config.kind.pooled:
         truth = np.array([r.label for r in result.records])
         return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
     truth = np.stack([r.keypoints[0] for r in result.records])

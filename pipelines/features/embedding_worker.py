@@ -92,7 +92,7 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
     return ModelSpec(
         features.backbone,
         features.weights,
-        config.task == "crops",
+        config.kind.pooled,
         transform,
         features.scale,
         features.crop_size,

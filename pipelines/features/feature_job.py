@@ -85,13 +85,13 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         copies=config.copies,
         batch_size=config.features.batch_size,
         shards=store_writer.count_shards(
-            len(labels.items) * (1 + config.copies), config.task == "crops"
+            len(labels.items) * (1 + config.copies), config.kind.pooled
         ),
     )
     before = len(Index(target.folder))
     keep = None
     if config.features.frames:
-        shards = store_writer.count_shards(len(labels.items), config.task == "crops")
+        shards = store_writer.count_shards(len(labels.items), config.kind.pooled)
         keep = kept_frames.KeepFrames(config.dataset, shards)
     pipeline = beam.Pipeline(options=options)
     hints = beam_options.NetworkOptions.hints(options)
@@ -197,9 +197,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
     job on other machines minutes to begin.
     """
     features = config.features
-    backbone = embedding_worker.backbone(
-        features.backbone, features.weights, config.task == "crops"
-    )
+    backbone = embedding_worker.backbone(features.backbone, features.weights, config.kind.pooled)
     recipe = embedding_worker.recipe(config, backbone)
     recipe_id = embed.recipe_id(recipe)
     folder = join(config.store, recipe_id)

@@ -27,7 +27,7 @@ def write(result: Evaluation, config: Config) -> UPath:
     target = folder / LABELS_CSV
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerows(_pose_rows(result) if result.task == "pose" else _crop_rows(result))
+        writer.writerows(_pose_rows(result) if result.kind.points else _crop_rows(result))
     shown = []
     with storage.replacing_folder(folder / "images") as drawn:
         for rank, i in enumerate(worst_frames.worst(result)[: config.render.images], 1):
@@ -42,7 +42,7 @@ def write(result: Evaluation, config: Config) -> UPath:
             if pictures:
                 shown.append(entry)
     model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
-    if result.task == "pose" and model:
+    if result.kind.points and model:
         evaluation_writer.write(_judged(result), config, model, folder)
     info = EvaluationInfo(
         made_by=f"beampose {__version__} evaluate", metrics=result.metrics, images=shown
@@ -78,7 +78,7 @@ def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
     shown = Evaluation(config.task, names, records, result.predicted, {}, result.individuals)
     target = folder / "folds.csv"
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
-        rows = _pose_rows(shown) if config.task == "pose" else _crop_rows(shown)
+        rows = _pose_rows(shown) if config.kind.points else _crop_rows(shown)
         csv.writer(stream).writerows(rows)
     info = FoldsInfo(
         made_by=f"beampose {__version__} evaluate",

@@ -19,7 +19,7 @@ STILLS = 4
 
 def section(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str, Any]]:
     """Section on each predicted video."""
-    if config.task == "crops":
+    if config.kind.pooled:
         return of_crops(config)
     if info.assembly:
         return of_animals(config, info, gallery)

@@ -84,7 +84,7 @@ class _Run:
 
     def sections(self, show: Gallery) -> dict[str, Any]:
         """Values that the template shows."""
-        page = self._of_pose(show) if self.config.task == "pose" else self._of_crops(show)
+        page = self._of_pose(show) if self.config.kind.points else self._of_crops(show)
         held_out = [one for one in self.drawn if one.split == "test"]
         others = [one for one in self.drawn if one.split != "test"]
         return {
@@ -175,7 +175,7 @@ class _Run:
         history = self._json(storage.place(self.config.model, HISTORY)) or []
         if history:
             score, unit = "accuracy", "accuracy"
-            if self.config.task == "pose":
+            if self.config.kind.points:
                 score, unit = "mean_error_px", "mean error (px)"
             if self.info.assembly:
                 score, unit = "oks_f1", "OKS, F1"

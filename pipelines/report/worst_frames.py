@@ -19,7 +19,7 @@ CROP_SIDE = 260
 
 def worst(result: Evaluation) -> list[int]:
     """Indices of images, held-out ones first, each split from the largest error down."""
-    if result.task == "pose":
+    if result.kind.points:
         found = errors(result)
         size = _badness(result, found.reshape(len(found), -1))
     else:
@@ -43,7 +43,7 @@ def _badness(result: Evaluation, distance: np.ndarray) -> np.ndarray:
 
 def facts(result: Evaluation, i: int) -> dict[str, Any]:
     """Caption of an image: its errors and its worst point, or its class and score."""
-    if result.task == "crops":
+    if result.kind.pooled:
         label, scores = result.records[i].label, result.predicted[i]
         predicted = int(scores.argmax())
         return {
@@ -80,7 +80,7 @@ def pictures(result: Evaluation, i: int, config: Config) -> dict[str, np.ndarray
         image = images.load(record.image_uri)[0].copy()
     except (OSError, ValueError):
         return {}
-    if result.task == "crops":
+    if result.kind.pooled:
         return {"whole": _crop(image, record, result.predicted[i], result.names)}
     near = _near(image, result, i)
     found = {"whole": _frame(image, result, i, config)}

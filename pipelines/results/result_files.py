@@ -112,7 +112,7 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
       FileNotFoundError: a glob, a folder or a list without videos.
       ValueError: a list that is no text, or an experiment with crops.
     """
-    if config.task != "pose":
+    if not config.kind.points:
         raise ValueError(
             f"Only pose models predict keypoints. Received: task {config.task!r}, whose results "
             "`beampose predict` leaves."

@@ -78,7 +78,7 @@ def export_labels(arguments: argparse.Namespace) -> int:
         raise ValueError(f"Labels of format {arguments.format!r} are only read, not written.")
 
     config = command_line.config(arguments)
-    if config.task != "pose":
+    if not config.kind.points:
         raise ValueError("export-labels writes keypoints: task must be pose.")
     labels, splits = labeled_source.read(config)
     to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
