@@ -160,6 +160,12 @@ def write_text(path: Address, text: str, *, durable: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Address, data: bytes) -> None:
+    """Writes bytes whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def create_text(path: Address, text: str) -> bool:
     """Writes UTF-8 text where nothing is. False if something is there; one of many callers wins."""
     target = place(path)

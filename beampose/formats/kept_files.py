@@ -44,8 +44,7 @@ def write(file: File) -> bool:
         return False
     if file.place.is_file():
         _back_up(file.place)
-    with storage.replacing(file.place) as temporary:
-        temporary.write_bytes(file.data)
+    storage.write_bytes(file.place, file.data)
     return True
 
 
@@ -63,5 +62,4 @@ def _back_up(place: UPath) -> None:
         if copy.read_bytes() == data:
             return
         number += 1
-    with storage.replacing(copy) as temporary:
-        temporary.write_bytes(data)
+    storage.write_bytes(copy, data)

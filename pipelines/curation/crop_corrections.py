@@ -54,8 +54,7 @@ def move(found: Sequence[Reclass], root: str, backups: str) -> Applied:
     moves, lost = crop_classes.moves(root, found)
     backup = _undo(moves, backups, found) if moves else ""
     for one in moves:
-        with storage.replacing(one.target) as temporary:
-            temporary.write_bytes(files.read_bytes(one.source))
+        storage.write_bytes(one.target, files.read_bytes(one.source))
         storage.place(one.source).unlink()
     return _applied(found, lost, [one.target for one in moves], backup)
 
@@ -69,9 +68,9 @@ def rewrite(found: Sequence[Reclass], path: str, backups: str) -> Applied:
     changed, lost = crop_classes.edited(path, found)
     backup = files.join(backups, f"lists-{_now()}") if changed else ""
     for file, (before, _) in changed.items():
-        _put(files.join(backup, files.name(file)), before)
+        storage.write_bytes(files.join(backup, files.name(file)), before)
     for file, (_, after) in changed.items():
-        _put(file, after)
+        storage.write_bytes(file, after)
     return _applied(found, lost, list(changed), backup)
 
 
@@ -105,8 +104,3 @@ def _applied(
 
 def _now() -> str:
     return f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}"
-
-
-def _put(path: str, data: bytes) -> None:
-    with storage.replacing(path) as temporary:
-        temporary.write_bytes(data)

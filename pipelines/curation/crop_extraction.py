@@ -126,8 +126,10 @@ def _write_crops(
     for box, (place, sure) in enumerate(zip(*found, strict=True)):
         name = f"{part.name}_{number}_{box}.jpg"
         crop = wanted.rule.cut(pixels, tuple(place.tolist()))
-        with storage.replacing(storage.place(wanted.folder, name)) as temporary:
-            temporary.write_bytes(images.encode_jpeg(np.ascontiguousarray(crop), quality=95))
+        storage.write_bytes(
+            storage.place(wanted.folder, name),
+            images.encode_jpeg(np.ascontiguousarray(crop), quality=95),
+        )
         said = "" if np.isnan(sure) else f"{sure:.4f}"
         rows.append((name, part.video.path, number, box, *place.tolist(), said))
     return rows

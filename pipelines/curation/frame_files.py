@@ -115,8 +115,7 @@ def write(source: Source, number: int, folder: str) -> bool:
         source.lost += 1
         return False
     target = storage.place(folder, select.frame_name(number, source.count))
-    with storage.replacing(target) as temporary:
-        temporary.write_bytes(images.encode_png(pixels))
+    storage.write_bytes(target, images.encode_png(pixels))
     return True
 
 

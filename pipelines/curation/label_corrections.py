@@ -129,9 +129,11 @@ def _write(before: dict[str, bytes], after: dict[str, bytes], root: str) -> str:
     """Keeps files as they were, then writes them. Returns the folder of the former."""
     backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
     for file, data in before.items():
-        _put(files.join(backup, files.name(files.parent(file)), files.name(file)), data)
+        storage.write_bytes(
+            files.join(backup, files.name(files.parent(file)), files.name(file)), data
+        )
     for file, data in after.items():
-        _put(file, data)
+        storage.write_bytes(file, data)
     return backup
 
 
@@ -163,8 +165,3 @@ def _correction(row: dict[str, str], place: str) -> Correction:
     except ValueError as error:
         raise ValueError(f"{place}: {error}.") from None
     return Correction(image, (row["bodypart"] or "").strip(), old, new)
-
-
-def _put(path: str, data: bytes) -> None:
-    with storage.replacing(path) as temporary:
-        temporary.write_bytes(data)

@@ -77,7 +77,6 @@ def write_frames(folder: UPath, video: Video, numbers: Sequence[int]) -> int:
     for frame in videos.read(video, min(wanted), max(wanted) + 1, wanted):
         if frame.pixels is not None:
             file = storage.place(folder, f"{frame.index + 1}.jpg")
-            with storage.replacing(file) as temporary:
-                temporary.write_bytes(images.encode_jpeg(frame.pixels, quality=95))
+            storage.write_bytes(file, images.encode_jpeg(frame.pixels, quality=95))
             count += 1
     return count

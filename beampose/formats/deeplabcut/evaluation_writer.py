@@ -65,8 +65,7 @@ def write(result: Judged, config: Config, info: ModelInfo, folder: UPath) -> UPa
         made = Path(scratch, "evaluation.h5")
         table.sort_index().to_hdf(str(made), key=prediction_writer.KEY, mode="w")
         target = place / f"{scorer}-snapshot-{steps}.h5"
-        with storage.replacing(target) as temporary:
-            temporary.write_bytes(made.read_bytes())
+        storage.write_bytes(target, made.read_bytes())
     row = _row(result, config.predict.pcutoff)
     row = {
         "Training iterations:": steps,

@@ -60,8 +60,7 @@ def write(file: str, labels: dict[str, np.ndarray], points: Points, scorer: str)
         made = Path(scratch, "labels.h5")
         # Rows and columns of several levels need the fixed layout.
         frame.to_hdf(str(made), key=KEY, mode="w")
-        with storage.replacing(file) as temporary:
-            temporary.write_bytes(made.read_bytes())
+        storage.write_bytes(file, made.read_bytes())
     text = io.StringIO()
     frame.to_csv(text, lineterminator="\n")
     storage.write_text(files.join(files.parent(file), CSV), text.getvalue())

@@ -93,8 +93,7 @@ def write_meta(
         "cropping": False,
         "cropping_parameters": [0, size[1], 0, size[0]],
     }
-    with storage.replacing(_with(stem, "_meta.pickle")) as temporary:
-        temporary.write_bytes(pickle.dumps({"data": data}, protocol=4))
+    storage.write_bytes(_with(stem, "_meta.pickle"), pickle.dumps({"data": data}, protocol=4))
 
 
 def _with(stem: storage.Address, ending: str) -> UPath:

@@ -231,5 +231,4 @@ def _file(stem: storage.Address, method: str, ending: str):
 
 
 def _dump(stem: storage.Address, ending: str, value: Any) -> None:
-    with storage.replacing(_file(stem, ending, "")) as temporary:
-        temporary.write_bytes(pickle.dumps(value, protocol=4))
+    storage.write_bytes(_file(stem, ending, ""), pickle.dumps(value, protocol=4))
