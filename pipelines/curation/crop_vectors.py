@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from beampose.core import files, storage
-from beampose.pipelines.predict.crops_predictor import compact, resized
+from beampose.pipelines.predict.crop_batches import compact, resized
 from beampose.preprocess import images
 
 BACKBONE, WEIGHTS = "resnet_compact", "builtin"

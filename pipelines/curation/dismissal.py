@@ -50,15 +50,15 @@ def predicted(folder: str, paths: Sequence[str]) -> tuple[list[Predicted], list[
 
 
 def write_page(
-    folder: str, kind: Crops, every: Sequence[Predicted], at_least: int
+    folder: str, crops: Crops, every: Sequence[Predicted], at_least: int
 ) -> tuple[UPath, int]:
     """Writes `repeats.html`. Returns its path and the number of groups."""
     made, pictures = [], {}
     for one in every:
-        sure = one.table.confidence >= kind.threshold
+        sure = one.table.confidence >= crops.threshold
         found = repeats_page.groups(one.name, one.table, sure, at_least)
         rows = [row for group in found for row in repeats_page.samples(group)]
-        pictures |= {(one.name, row): jpeg for row, jpeg in _pictures(one, kind, rows).items()}
+        pictures |= {(one.name, row): jpeg for row, jpeg in _pictures(one, crops, rows).items()}
         # What comes back again and again stands first: an animal that rests comes once.
         visits = {id(g): repeats_page.visits(one.table.frames[g.rows]) for g in found}
         made += [(-visits[id(g)], -len(g.rows), g) for g in found]
@@ -71,7 +71,7 @@ def write_page(
 
 
 def apply(
-    folder: str, kind: Crops, every: Sequence[Predicted], file: str
+    folder: str, crops: Crops, every: Sequence[Predicted], file: str
 ) -> dict[str, tuple[int, int]]:
     """Dismisses what a csv names and nothing else, and writes the files of the videos again.
 
@@ -92,21 +92,21 @@ def apply(
             raise ValueError(f"{file}: {one.name} {error}") from None
     counts = {}
     for one, table in zip(every, judged, strict=True):
-        said = _rewrite(one, kind, table)
+        said = _rewrite(one, crops, table)
         counts[one.name] = (said["dismissed"], said["hits"])
     summaries = storage.place(folder).rglob(f"*{LABEL}.json")
     everything = [storage.read_info(path, PredictionInfo) for path in sorted(summaries, key=str)]
-    kind.conclude(folder, everything, _failures(folder))
+    crops.conclude(folder, everything, _failures(folder))
     return counts
 
 
-def _rewrite(one: Predicted, kind: Crops, table: Detections) -> dict[str, Any]:
+def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     summary_file = one.stem.with_name(f"{one.stem.name}.json")
     part = storage.read_json(one.stem.with_name(one.stem.name + MEGADETECTOR))
     seen = np.array(part["images"][0]["frames_processed"], np.int64)
-    about = kind.about(one.video, len(seen))
+    about = crops.about(one.video, len(seen))
     detection_table.write(one.stem.with_name(one.stem.name + TABLE), table, about)
-    said = kind.publish(one.stem, one.video, seen, table)
+    said = crops.publish(one.stem, one.video, seen, table)
     summary = storage.read_info(summary_file, PredictionInfo)
     storage.write_info(summary_file, summary.replace(**said))
     return said
@@ -121,7 +121,7 @@ def _failures(folder: str) -> list[tuple[str, str]]:
     return [(line["video"], line["why"]) for line in lines if line["frame"] is None]
 
 
-def _pictures(one: Predicted, kind: Crops, rows: Sequence[int]) -> dict[int, bytes]:
+def _pictures(one: Predicted, crops: Crops, rows: Sequence[int]) -> dict[int, bytes]:
     """Small JPEGs of detections, by row."""
     wanted: dict[int, list[int]] = {}
     for row in rows:
@@ -134,5 +134,5 @@ def _pictures(one: Predicted, kind: Crops, rows: Sequence[int]) -> dict[int, byt
             continue
         for row in wanted[frame.index]:
             place = tuple(one.table.places[row].tolist())
-            found[row] = thumb(kind.rule.cut(frame.pixels, place))
+            found[row] = thumb(crops.rule.cut(frame.pixels, place))
     return found

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core.infos import PredictionInfo
+from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.settings.experiment import Config
+from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict.crops_predictor import resized
+from beampose.pipelines.predict import keypoint_settings
+from beampose.pipelines.predict.crop_batches import resized
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.predictor import Result, Results
+from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
 
 # What a model is asked for the shapes of its answers, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
-# Side of a crop, which the model's signature resizes to.
-CROP = 128
 # What may be kept as well: each animal cut out, as features; and of DeepLabCut's files the large
 # ones, every peak with its links, every vector.
 CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
@@ -36,7 +37,7 @@ RULE, LEAST = Rule(pad=0.25, square=True), 32.0
 
 
 class Animals(NamedTuple):
-    """A model that finds several animals in a frame; a `kinds.Kind`.
+    """A model that finds several animals in a frame; a `predictor.Predictor`.
 
     Attributes:
       scorer: as in the model's info.json.
@@ -249,12 +250,33 @@ class Animals(NamedTuple):
             yield number, one["keypoints"], one["single"] if len(one["single"]) else None
 
 
+def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
+    """See `predictors.of_model`."""
+    if config.predict.dynamic:
+        raise ValueError(
+            f"predict.dynamic follows one animal, the model in {config.model} finds several. "
+            f"Received: {config.predict.dynamic}."
+        )
+    view = keypoint_settings.view(config, info)
+    predictor = Animals(
+        scorer=info.dlc_scorer,
+        model_digest=digest,
+        rules=assemble.rules(info),
+        config=keypoint_settings.dlc_config(config, info),
+        cell=info.recipe.stride / info.recipe.scale,
+        apart=info.assembly.apart if info.assembly else 0.0,
+        view=view,
+        also=tuple(config.predict.also),
+    )
+    return Described(predictor, predictor.scorer, keypoint_settings.settings(config, "also"), view)
+
+
 def _crop(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The animal at points (bodyparts, 2), NaN = missing, in a square of the model's size."""
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     lack = np.maximum(LEAST - (high - low), 0) / 2
     low, side = low - lack, high - low + 2 * lack
-    return resized(RULE.cut(pixels, (low[0], low[1], side[0], side[1])), CROP)
+    return resized(RULE.cut(pixels, (low[0], low[1], side[0], side[1])), ANIMAL_CROP)
 
 
 def _rows(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -267,8 +289,7 @@ def _rows(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str,
 
 def _detected(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     for number, one in _rows(frames, results):
-        places = {"peaks": one["peaks"][..., :2], "likelihood": one["peaks"][..., 2]}
-        yield number, {**one, **places}
+        yield number, {**one, "peaks": one["peaks"][..., :2], "likelihood": one["peaks"][..., 2]}
 
 
 def _described(

@@ -13,7 +13,7 @@ from upath import UPath
 from beampose.core import __version__, files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict.predictor import Kind, Result, Results
+from beampose.pipelines.predict.predictor import Predictor, Result, Results
 from beampose.preprocess.videos import Video
 
 WORK = ".ranges"
@@ -28,7 +28,7 @@ class Output(NamedTuple):
       label: the part of file names that follows the video's name.
       model_digest: of the SavedModel.
       settings: everything else the results depend on, plain values.
-      kind: what is made of frames.
+      predictor: what is made of frames.
       overwrite: whether files of another model or of other settings may be replaced.
     """
 
@@ -36,12 +36,12 @@ class Output(NamedTuple):
     label: str
     model_digest: str
     settings: dict[str, Any]
-    kind: Kind
+    predictor: Predictor
     overwrite: bool = False
 
     def settings_digest(self, path: str) -> str:
         """Of the settings, and of what else the results of a video depend on."""
-        beside = self.kind.depends(path)
+        beside = self.predictor.depends(path)
         return storage.digest([self.settings, beside] if beside else self.settings)[:16]
 
 
@@ -115,7 +115,7 @@ def finished(output: Output, name: str, path: str) -> bool:
         same_model
         and same_settings
         and summary.video_bytes == files.size(path)
-        and all(_with(stem_of(file), ending).is_file() for ending in output.kind.endings)
+        and all(_with(stem_of(file), ending).is_file() for ending in output.predictor.endings)
     )
 
 
@@ -156,9 +156,9 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     failures = [failure for one in results.each() for failure in one.failures]
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
-    said = output.kind.write(stem, video, frames, results)
+    said = output.predictor.write(stem, video, frames, results)
     summary = _summary(output, name, video, frames, failures).replace(**said)
-    for ending in output.kind.endings:
+    for ending in output.predictor.endings:
         storage.settle(_with(stem, ending))
     storage.write_info(summary_file(output, name), summary)
     storage.remove(range_file(output, parts[0]).parent)

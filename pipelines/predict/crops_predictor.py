@@ -7,15 +7,18 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import storage
-from beampose.core.infos import PredictionInfo
-from beampose.core.settings.experiment import Keep
+from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.settings.experiment import Config, Keep
 from beampose.formats import deepmeerkat, detection_table, megadetector
 from beampose.formats.detection_table import Detections
 from beampose.pipelines import manifest
 from beampose.pipelines.films import clips
 from beampose.pipelines.manifest import Range
+from beampose.pipelines.predict import candidates
 from beampose.pipelines.predict.candidates import Candidates
-from beampose.pipelines.predict.predictor import Result, Results
+from beampose.pipelines.predict.crop_batches import Rows
+from beampose.pipelines.predict.predictor import Described, Result, Results
+from beampose.pipelines.predict.view import View
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
 
@@ -27,12 +30,10 @@ LABEL = "_crops"
 TABLE, MEGADETECTOR = ".parquet", "_megadetector.json"
 # Of a run, beside the files of its videos.
 ALL_VIDEOS = "megadetector.json"
-# Numbers an embedding is projected to: enough to tell crops that look alike, 64 bytes a box.
-COMPACT = 32
 
 
 class Crops(NamedTuple):
-    """A model that classifies crops; a `kinds.Kind`.
+    """A model that classifies crops; a `predictor.Predictor`.
 
     Attributes:
       classes: names, in the order of the model.
@@ -75,7 +76,7 @@ class Crops(NamedTuple):
     ) -> Result:
         """Arrays of `detections.of_arrays`, a row per box; `looked` is True for decoded frames."""
         find = self.candidates.of(part.video)
-        rows = Rows(self, handler, model)
+        rows = Rows(self.rule, self.side, len(self.classes), handler, model)
         failures: list[tuple[int, str]] = []
         looked: dict[int, bool] = dict.fromkeys(part.frames, False)
         for frame in frames:
@@ -190,92 +191,36 @@ class Crops(NamedTuple):
         return said
 
 
-class Rows:
-    """Crops waiting for the model, in batches of one size, and what it said."""
+def of_experiment(config: Config, info: ModelInfo) -> Crops:
+    """What a crop model makes of frames.
 
-    def __init__(self, kind: Crops, handler: "SavedModelHandler", model: "FramePredictor"):
-        self._kind = kind
-        self._handler = handler
-        self._model = model
-        self._waiting: list[np.ndarray] = []
-        self._frames: list[int] = []
-        self._boxes: list[int] = []
-        self._places: list[np.ndarray] = []
-        self._sure: list[float] = []
-        self._outputs: list[dict[str, np.ndarray]] = []
-
-    def add(self, frame: Frame, places: np.ndarray, sure: np.ndarray) -> None:
-        """The boxes (n, 4) of a frame, and their detector's confidence (n,)."""
-        assert frame.pixels is not None
-        for number, place in enumerate(places):
-            crop = self._kind.rule.cut(frame.pixels, tuple(place.tolist()))
-            self._waiting.append(resized(crop, self._kind.side))
-            self._frames.append(frame.index)
-            self._boxes.append(number)
-            self._places.append(place)
-            self._sure.append(float(sure[number]))
-            if len(self._waiting) == self._handler.batch_size:
-                self._flush()
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All rows, as `detections.of_arrays` takes them."""
-        self._flush()
-        empty = np.empty((0, len(self._kind.classes)), np.float32)
-        outputs = self._outputs or [{"scores": empty, "spread": empty[:, :0]}]
-        if not self._outputs:
-            # Joined with other ranges, whose columns these must be.
-            blank = np.zeros((self._kind.side, self._kind.side, 3), np.uint8)
-            one = self._said([blank])
-            outputs = [{name: value[:0] for name, value in one.items()}]
-        joined = {name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]}
-        return {
-            "frames": np.array(self._frames, np.int64),
-            "boxes": np.array(self._boxes, np.int32),
-            "places": np.array(self._places, np.int32).reshape(-1, 4),
-            "detector": np.array(self._sure, np.float32),
-            **joined,
-        }
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._outputs.append(self._said(self._waiting))
-            self._waiting = []
-
-    def _said(self, batch: list[np.ndarray]) -> dict[str, np.ndarray]:
-        outputs = self._handler.outputs(batch, self._model)
-        none = np.empty((len(batch), 0), np.float32)
-        return {
-            "scores": outputs["scores"],
-            "spread": outputs.get("spread", none),
-            "embedding": compact(outputs.get("embedding", none)),
-        }
-
-
-def resized(crop: np.ndarray, side: int) -> np.ndarray:
-    """A crop of any size to uint8 (side, side, 3), by the resize that is inside the model.
-
-    The model then finds the size it wants, and crops of all sizes make one batch. What differs from
-    sending it the crop is the rounding to whole grays.
+    Args:
+      info: the model's info.json.
     """
-    from beampose.trainer.backbone import resize
+    rule, remark = candidates.rule_of(config.boxes, info.crop_rule)
+    return Crops(
+        classes=tuple(info.classes),
+        candidates=candidates.of_config(config.boxes),
+        rule=rule,
+        side=info.recipe.crop_size,
+        threshold=config.predict.pcutoff,
+        keep=config.keep,
+        remark=remark,
+    )
 
-    if crop.shape[:2] == (side, side):
-        return crop
-    values = resize(crop[None], side, side)[0].numpy()  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
-
-def compact(embedding: np.ndarray) -> np.ndarray:
-    """Embeddings (n, dims) to unit vectors float16 (n, `COMPACT`): near stays near.
-
-    A fixed random projection keeps angles (Johnson and Lindenstrauss), and needs no data.
-    """
-    if not embedding.shape[1]:
-        return embedding.astype(np.float16)
-    rng = np.random.default_rng(0)
-    shorter = embedding @ rng.normal(size=(embedding.shape[1], COMPACT)).astype(np.float32)
-    length = np.linalg.norm(shorter, axis=1, keepdims=True)
-    return (shorter / np.maximum(length, 1e-9)).astype(np.float16)
+def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
+    """See `predictors.of_model`."""
+    predictor, predict = of_experiment(config, info), config.predict
+    settings: dict[str, Any] = {
+        name: getattr(predict, name) for name in ("every", "fps", "start", "stop", "pcutoff")
+    }
+    settings |= {**predictor.candidates.describe(), **predictor.rule._asdict()}
+    settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
+    if predictor.lead:
+        # Every range learns the background again, so where ranges begin is part of the result.
+        settings["chunk"] = predict.chunk
+    return Described(predictor, LABEL, settings, View())
 
 
 def folder_of(stem: UPath) -> UPath:

@@ -8,11 +8,13 @@ import pandas as pd
 from upath import UPath
 
 from beampose.core import storage
-from beampose.core.infos import PredictionInfo, Uncertainty
+from beampose.core.infos import ModelInfo, PredictionInfo, Uncertainty
+from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.manifest import Range
+from beampose.pipelines.predict import keypoint_settings
 from beampose.pipelines.predict.frame_reader import batches
-from beampose.pipelines.predict.predictor import Result, Results
+from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Frame, Video
 
@@ -25,7 +27,7 @@ BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
 
 class Keypoints(NamedTuple):
-    """A model that finds one animal in a frame; a `kinds.Kind`.
+    """A model that finds one animal in a frame; a `predictor.Predictor`.
 
     Attributes:
       scorer, bodyparts: as in the model's info.json.
@@ -135,6 +137,27 @@ class Keypoints(NamedTuple):
         with storage.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
             frame = pd.DataFrame(spread, columns=pd.Index(self.bodyparts), index=frames)
             frame.to_csv(temporary, index_label="frame", float_format="%.3f")
+
+
+def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
+    """See `predictors.of_model`."""
+    if config.predict.also:
+        raise ValueError(
+            f"predict.also applies only to several animals; the model in {config.model} finds one. "
+            f"Received: {', '.join(config.predict.also)}."
+        )
+    view = keypoint_settings.view(config, info)
+    predictor = Keypoints(
+        scorer=info.dlc_scorer,
+        bodyparts=tuple(info.bodyparts),
+        config=keypoint_settings.dlc_config(config, info),
+        uncertainty=info.uncertainty,
+        view=view,
+        dynamic=config.predict.dynamic,
+        margin=config.predict.margin,
+    )
+    settings = keypoint_settings.settings(config, "dynamic", "margin")
+    return Described(predictor, predictor.scorer, settings, view)
 
 
 class Focus(NamedTuple):

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import apache_beam as beam
 
@@ -16,13 +15,9 @@ from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, manifest
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
-from beampose.pipelines.predict import candidates, commit, lock, prediction_steps
-from beampose.pipelines.predict.animals_predictor import Animals
-from beampose.pipelines.predict.crops_predictor import LABEL, Crops
+from beampose.pipelines.predict import commit, lock, prediction_steps, predictors
 from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
-from beampose.pipelines.predict.pose_predictor import Keypoints
 from beampose.pipelines.predict.view import View
-from beampose.trainer import assemble
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -101,10 +96,9 @@ def run(
         expanded = inputs.put_videos(expanded, join(config.output, "videos"))
     named = manifest.named(expanded)
     predict = config.predict
-    index = prediction_steps.Index(
-        output, Sample(predict.every, predict.fps, predict.start, predict.stop), view, predict.chunk
-    )
-    handler = SavedModelHandler(config.model, predict.batch_size, output.kind.signature)
+    sample = Sample(predict.every, predict.fps, predict.start, predict.stop)
+    index = prediction_steps.Index(output, sample, view, predict.chunk)
+    handler = SavedModelHandler(config.model, predict.batch_size, output.predictor.signature)
     with lock.held(config.predictions):
         commit.forget_refusals(output)
         pipeline = beam.Pipeline(options=options)
@@ -112,7 +106,7 @@ def run(
         counters = beam_runner.finish(pipeline, "predict")
         summaries, failures = _results(output, named)
         _write_failures(output, summaries, failures)
-        output.kind.conclude(output.folder, summaries, failures)
+        output.predictor.conclude(output.folder, summaries, failures)
     seconds = time.perf_counter() - began
     kept = counters.get("videos_kept", 0)
     return Summary(
@@ -155,116 +149,17 @@ def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.O
     Args:
       info: the model's info.json.
     """
-    if info.task == "crops":
-        return _describe_crops(config, info, overwrite), View()
-    predict = config.predict
-    trained = info.frame_size
-    crop = None if predict.crop is None else (*predict.crop,)
-    view = View(crop, predict.size, None if trained is None else (*trained,))  # pyright: ignore[reportArgumentType]
-    several = info.assembly is not None
-    kind = _animals(config, info, view) if several else _keypoints(config, info, view)
-    names = ("every", "fps", "start", "stop", "crop", "size")
-    names += ("also",) if several else ("dynamic", "margin")
+    digest = model_digest(config.model)
+    found = predictors.of_model(config, info, digest)
     output = commit.Output(
         folder=config.predictions,
-        label=info.dlc_scorer,
-        model_digest=model_digest(config.model),
-        settings={name: getattr(predict, name) for name in names},
-        kind=kind,
+        label=found.label,
+        model_digest=digest,
+        settings=found.settings,
+        predictor=found.predictor,
         overwrite=overwrite,
     )
-    return output, view
-
-
-def _keypoints(config: Config, info: ModelInfo, view: View) -> Keypoints:
-    if config.predict.also:
-        raise ValueError(
-            f"predict.also applies only to several animals; the model in {config.model} finds one. "
-            "Received: "
-            f"{', '.join(config.predict.also)}."
-        )
-    return Keypoints(
-        scorer=info.dlc_scorer,
-        bodyparts=tuple(info.bodyparts),
-        config=_dlc_config(config, info),
-        uncertainty=info.uncertainty,
-        view=view,
-        dynamic=config.predict.dynamic,
-        margin=config.predict.margin,
-    )
-
-
-def _animals(config: Config, info: ModelInfo, view: View) -> Animals:
-    if config.predict.dynamic:
-        raise ValueError(
-            f"predict.dynamic follows one animal, the model in {config.model} finds several. "
-            f"Received: {config.predict.dynamic}."
-        )
-    assert info.assembly is not None
-    return Animals(
-        scorer=info.dlc_scorer,
-        model_digest=model_digest(config.model),
-        rules=assemble.rules(info),
-        config=_dlc_config(config, info),
-        cell=info.recipe.stride / info.recipe.scale,
-        apart=info.assembly.apart,
-        view=view,
-        also=tuple(config.predict.also),
-    )
-
-
-def crops_kind(config: Config, info: ModelInfo) -> Crops:
-    """Predictor of a crop model.
-
-    Args:
-      info: the model's info.json.
-    """
-    rule, remark = candidates.rule_of(config.boxes, info.crop_rule)
-    return Crops(
-        classes=tuple(info.classes),
-        candidates=candidates.of_config(config.boxes),
-        rule=rule,
-        side=info.recipe.crop_size,
-        threshold=config.predict.pcutoff,
-        keep=config.keep,
-        remark=remark,
-    )
-
-
-def _describe_crops(config: Config, info: ModelInfo, overwrite: bool) -> commit.Output:
-    kind = crops_kind(config, info)
-    predict = config.predict
-    settings: dict[str, Any] = {
-        name: getattr(predict, name) for name in ("every", "fps", "start", "stop", "pcutoff")
-    }
-    settings |= {**kind.candidates.describe(), **kind.rule._asdict()}
-    settings |= {f"keep_{name}": value for name, value in vars(config.keep).items()}
-    if kind.lead:
-        # Every range learns the background again, so where ranges begin is part of the result.
-        settings["chunk"] = predict.chunk
-    return commit.Output(
-        folder=config.predictions,
-        label=LABEL,
-        model_digest=model_digest(config.model),
-        settings=settings,
-        kind=kind,
-        overwrite=overwrite,
-    )
-
-
-def _dlc_config(config: Config, info: ModelInfo) -> dict[str, Any]:
-    """The part of a DeepLabCut test pose_cfg that its tools read."""
-    bodyparts = info.bodyparts
-    total = sum(info.split.values())
-    return {
-        "all_joints": [[i] for i in range(len(bodyparts))],
-        "all_joints_names": bodyparts,
-        "num_joints": len(bodyparts),
-        "net_type": info.recipe.backbone,
-        "global_scale": info.recipe.scale,
-        "batch_size": config.predict.batch_size,
-        "train_fraction": round(info.split.get("train", 0) / total, 2) if total else 1.0,
-    }
+    return output, found.view
 
 
 def _results(

@@ -45,14 +45,14 @@ class Index(beam.DoFn):
         video = manifest.index(path)
         if problem := self._view.problem(video.height, video.width):
             raise ValueError(f"{path}: {problem}.")
-        self._output.kind.check(video)
+        self._output.predictor.check(video)
         frames = manifest.chosen(video, self._sample)
         if not len(frames):
             raise ValueError(
                 f"{path}: no frame is chosen; predict.start and predict.stop leave "
                 f"nothing of its {video.count} frames."
             )
-        return manifest.stretches(name, video, frames, self._chunk, self._output.kind.lead)
+        return manifest.stretches(name, video, frames, self._chunk, self._output.predictor.lead)
 
 
 class PredictRanges(beam.DoFn):
@@ -83,12 +83,12 @@ class PredictRanges(beam.DoFn):
         return commit.load_range(commit.range_file(self._output, part)) is not None
 
     def _results(self, todo: Sequence[Range]) -> Iterator[tuple[Range, Result]]:
-        lead = self._output.kind.lead
+        lead = self._output.predictor.lead
         depth = AHEAD * self._handler.batch_size
         # Where all is there already no model is loaded.
         model = self._handler.acquire(self._shared)
         for part, frames in split(todo, lead, depth):
-            yield part, self._output.kind.infer(part, frames, self._handler, model)
+            yield part, self._output.predictor.infer(part, frames, self._handler, model)
 
 
 class Assemble(beam.DoFn):

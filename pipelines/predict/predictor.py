@@ -8,6 +8,7 @@ from upath import UPath
 
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
+from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Frame, Video
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Results(NamedTuple):
         return list(self.load(0).arrays)
 
 
-class Kind(Protocol):
-    """A kind of model, such as `pipelines.predict.pose_predictor`. It travels to workers by pickle.
+class Predictor(Protocol):
+    """Of one model; see `pipelines.predict.predictors`. It travels to workers by pickle.
 
     Attributes:
       endings: of the files that every video gets, after the stem of its summary.
@@ -105,7 +106,7 @@ class Kind(Protocol):
           results: of all ranges.
 
         Returns:
-          What the summary of the video says beside what all kinds say.
+          What the summary of the video says beside what all of them say.
         """
         ...
 
@@ -119,3 +120,18 @@ class Kind(Protocol):
           failures: paths of the others, and why.
         """
         ...
+
+
+class Described(NamedTuple):
+    """What an experiment and its model make a predictor of.
+
+    Attributes:
+      label: what stands behind a video's name in those of its files.
+      settings: everything that results depend on, beside the model; plain values.
+      view: what of a frame the model sees.
+    """
+
+    predictor: Predictor
+    label: str
+    settings: dict[str, Any]
+    view: View

@@ -2,7 +2,7 @@
 
 import argparse
 
-from beampose.core import files
+from beampose.core import files, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import changed
 from beampose.pipelines.outcomes import video_outcomes
@@ -84,21 +84,21 @@ def repeats(arguments: argparse.Namespace) -> int:
     """Groups detections that come back in one place; or dismisses what a person chose."""
     from beampose.core import storage
     from beampose.pipelines.curation import dismissal
-    from beampose.pipelines.predict import prediction_job
+    from beampose.pipelines.predict import crops_predictor
 
     config = command_line.config(arguments)
     info = storage.require(config.model, ModelInfo)
-    if info.task != "crops":
+    if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
-    kind = prediction_job.crops_kind(config, info)
+    crops = crops_predictor.of_experiment(config, info)
     every, without = dismissal.predicted(config.predictions, command_line.videos(arguments, config))
     for path in without:
         print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
     if arguments.dismiss:
-        counts = dismissal.apply(config.predictions, kind, every, arguments.dismiss)
+        counts = dismissal.apply(config.predictions, crops, every, arguments.dismiss)
         for name, (gone, left) in counts.items():
             print(f"{name}: {gone} dismissed, {left} hits left")
     else:
-        page, count = dismissal.write_page(config.predictions, kind, every, arguments.at_least)
+        page, count = dismissal.write_page(config.predictions, crops, every, arguments.at_least)
         print(f"repeats: {count} places. {page}")
     return 1 if without else 0

@@ -1,0 +1,43 @@
+"""Settings, view and DeepLabCut's facts that predictors of keypoints take from an experiment."""
+
+from typing import Any
+
+from beampose.core.infos import ModelInfo
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.predict.view import View
+
+_SETTINGS = ("every", "fps", "start", "stop", "crop", "size")
+
+
+def view(config: Config, info: ModelInfo) -> View:
+    """What of a frame the model sees.
+
+    Args:
+      info: the model's info.json.
+    """
+    crop, trained = config.predict.crop, info.frame_size
+    return View(
+        None if crop is None else (*crop,),  # pyright: ignore[reportArgumentType]
+        config.predict.size,
+        None if trained is None else (*trained,),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def settings(config: Config, *more: str) -> dict[str, Any]:
+    """Those of `predict` that keypoints depend on, and more."""
+    return {name: getattr(config.predict, name) for name in (*_SETTINGS, *more)}
+
+
+def dlc_config(config: Config, info: ModelInfo) -> dict[str, Any]:
+    """The part of a DeepLabCut test pose_cfg that its tools read."""
+    bodyparts = info.bodyparts
+    total = sum(info.split.values())
+    return {
+        "all_joints": [[i] for i in range(len(bodyparts))],
+        "all_joints_names": bodyparts,
+        "num_joints": len(bodyparts),
+        "net_type": info.recipe.backbone,
+        "global_scale": info.recipe.scale,
+        "batch_size": config.predict.batch_size,
+        "train_fraction": round(info.split.get("train", 0) / total, 2) if total else 1.0,
+    }
