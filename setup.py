@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PINS = {
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
+    "cachetools": "cachetools>=6,<7",
     "cloudevents": "cloudevents>=1.11,<2",
     "filelock": "filelock>=3.12",
     "flask": "flask>=3",
@@ -50,7 +51,10 @@ def pins(*names):
 
 # Paths and buckets alike, in every package.
 FILES = pins("fsspec", "gcsfs", "universal-pathlib")
-LABELS = [*pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av"), *FILES]
+LABELS = [
+    *pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av", "cachetools"),
+    *FILES,
+]
 TRAINER = [
     *pins(
         "tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pydantic", "pyyaml"

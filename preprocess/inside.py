@@ -6,22 +6,23 @@ it gave is kept on disk, so that no frame is decoded twice and no video from its
 """
 
 import atexit
-import hashlib
 import re
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cachetools
 import cv2
 import h5py
 import numpy as np
+from cachetools import FIFOCache, LRUCache
 
 from beampose.core import files
 from beampose.preprocess import h5, videos
+from beampose.preprocess.recent import Recent
 
 _ADDRESS = re.compile(r"(.+)#(?:frame=(\d{1,12})|image=([^#]+)/(\d{1,12}))")
 # A frame this far ahead is reached by decoding on, a farther one by seeking.
@@ -76,7 +77,7 @@ def frame(place: Place, *, once: bool = False) -> np.ndarray:
     system, inner = files.system(place.file)
     info = system.info(inner)
     stamp = f"{info.get('size')}-{info.get('mtime') or info.get('generation')}"
-    return _FILMS.of(place.file, stamp).frame(place.number, once)
+    return _film(place.file, stamp).frame(place.number, once)
 
 
 def stored(place: Place) -> tuple[bytes | np.ndarray, bool]:
@@ -134,7 +135,7 @@ class _Film:
         self._lock = threading.Lock()
         self._frames: Iterator[videos.Frame] = iter(())
         self._next: int | None = None
-        self._passed: OrderedDict[int, videos.Frame] = OrderedDict()
+        self._passed: FIFOCache[int, videos.Frame] = FIFOCache(_PASSED)
 
     def frame(self, number: int, once: bool) -> np.ndarray:
         name = f"frame {number} of {files.name(self._video.path)}"
@@ -161,46 +162,30 @@ class _Film:
         for frame in self._frames:
             self._next = frame.index + 1
             self._passed[frame.index] = frame
-            while len(self._passed) > _PASSED:
-                self._passed.popitem(last=False)
             if frame.index == number:
                 return frame
         self._next = None
         return videos.Frame(number, None, "the video ends or breaks before this frame")
 
 
-class _Films:
-    """The videos used last, open."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[str, str], _Film] = OrderedDict()
-
-    def of(self, path: str, stamp: str) -> _Film:
-        with self._lock:
-            if (path, stamp) not in self._open:
-                self._open[path, stamp] = _Film(path, stamp)
-                while len(self._open) > _OPEN:
-                    self._open.popitem(last=False)
-            self._open.move_to_end((path, stamp))
-            return self._open[path, stamp]
+# The videos used last stay open.
+@cachetools.cached(LRUCache(_OPEN), condition=threading.Condition())
+def _film(path: str, stamp: str) -> _Film:
+    return _Film(path, stamp)
 
 
 class _Kept:
-    """Decoded frames as PNG files, up to a number of bytes, the oldest go first."""
+    """Decoded frames as PNG files, up to a number of bytes."""
 
     def __init__(self, limit: int):
-        self._limit = limit
         self._lock = threading.Lock()
         self._folder: Path | None = None
-        self._sizes: OrderedDict[str, tuple[Path, int]] = OrderedDict()
-        self._bytes = 0
+        self._files = Recent[_Png](limit, lambda png: png.size, _Png.remove)
 
     def get(self, key: str) -> np.ndarray | None:
-        with self._lock:
-            file = self._sizes.get(key)
+        png = self._files.get(key)
         try:
-            data = file[0].read_bytes() if file else b""
+            data = png.file.read_bytes() if png else b""
         except OSError:
             # Somebody tidied the temporary folder: it is decoded again.
             return None
@@ -214,24 +199,29 @@ class _Kept:
         channels = cv2.split(pixels)
         gray = all(np.array_equal(channels[0], other) for other in channels[1:])
         data = cv2.imencode(".png", channels[0] if gray else _rgb(pixels), options)[1].tobytes()
+        try:
+            handle, name = tempfile.mkstemp(".png", dir=self._place())
+            with open(handle, "wb") as file:
+                file.write(data)
+        except OSError:
+            # A full disk costs time, not the frame.
+            return
+        self._files.put(key, _Png(Path(name), len(data)))
+
+    def _place(self) -> Path:
         with self._lock:
-            if key in self._sizes or len(data) > self._limit:
-                return
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="beampose-frames-"))
                 atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-            file = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.png"
-            try:
-                file.write_bytes(data)
-            except OSError:
-                # A full disk costs time, not the frame.
-                return
-            self._sizes[key] = file, len(data)
-            self._bytes += len(data)
-            while self._bytes > self._limit:
-                oldest, size = self._sizes.popitem(last=False)[1]
-                oldest.unlink(missing_ok=True)
-                self._bytes -= size
+            return self._folder
+
+
+class _Png(NamedTuple):
+    file: Path
+    size: int
+
+    def remove(self) -> None:
+        self.file.unlink(missing_ok=True)
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:
@@ -239,5 +229,4 @@ def _rgb(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
-_FILMS = _Films()
 _KEPT = _Kept(_KEPT_BYTES)

@@ -5,8 +5,6 @@ before it and recognises frames by their timestamps, so that ranges join without
 """
 
 import contextlib
-import queue
-import threading
 from collections.abc import Container, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ import av
 import numpy as np
 
 from beampose.core import files
+from beampose.preprocess import ahead
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
@@ -151,42 +150,7 @@ def read_ahead(
     video: Video, start: int, stop: int, depth: int, only: Container[int] | None = None
 ) -> Generator[Frame, None, None]:
     """`read` in a thread, at most `depth` frames ahead of the consumer."""
-    return ahead(read(video, start, stop, only), depth)
-
-
-def ahead(frames: Iterator[Frame], depth: int) -> Generator[Frame, None, None]:
-    """Frames from a thread of their own, at most `depth` of them before they are asked for."""
-    waiting: queue.Queue = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work():
-        try:
-            for frame in frames:
-                if not put(frame):
-                    return
-            put(None)
-        except BaseException as error:  # Raised again where the frames are used.
-            put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+    return ahead.ahead(read(video, start, stop, only), depth)
 
 
 def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:

@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from beampose.core import files, storage
 from beampose.formats import kept_files
-from beampose.preprocess import images, inside
+from beampose.preprocess import ahead, images, inside
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -109,10 +108,7 @@ def _named(
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
     """Each with (bytes, height, width), or with what is wrong; a few are read ahead."""
     readers = images.readers((frame.image for frame, *_ in named), _THREADS)
-    with ThreadPoolExecutor(readers) as pool:
-        for start in range(0, len(named), _TOGETHER):
-            some = named[start : start + _TOGETHER]
-            yield from zip(some, pool.map(_bytes, some), strict=True)
+    return ahead.mapped(_bytes, named, _TOGETHER, readers)
 
 
 def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import project_config
-from beampose.preprocess import images, select, videos
+from beampose.preprocess import ahead, images, select, videos
 from beampose.preprocess.videos import Video
 
 _AHEAD = 16
@@ -37,7 +37,7 @@ class Source:
         good: list[int] = []
 
         def frames() -> Iterator[np.ndarray]:
-            reading = videos.ahead(videos.read_some(self.video, numbers), _AHEAD)
+            reading = ahead.ahead(videos.read_some(self.video, numbers), _AHEAD)
             for frame in self._progress(reading, len(numbers), files.name(self.video.path)):
                 self.looked_at += 1
                 if frame.pixels is None:

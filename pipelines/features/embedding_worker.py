@@ -1,18 +1,16 @@
 """Pixels to features in a worker: one model a process, fixed batches, images decoded ahead."""
 
 import functools
-import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from apache_beam.utils import shared
 
 from beampose.core.infos import Recipe
 from beampose.core.settings.experiment import Config
-from beampose.preprocess import images, transform
+from beampose.preprocess import ahead, images, transform
+from beampose.preprocess.recent import Recent
 from beampose.preprocess.transform import Ranges
 from beampose.trainer.quiet import import_tensorflow
 
@@ -21,9 +19,6 @@ READERS = 2
 # Bytes of decoded pixels a process keeps: an image is checked first and embedded with its copies
 # later, and a small project is decoded once in all.
 RECENT_BYTES = 256 << 20
-
-Item = TypeVar("Item")
-Read = TypeVar("Read")
 
 
 class ModelSpec(NamedTuple):
@@ -59,32 +54,7 @@ class Pending(NamedTuple):
     width: int
 
 
-class Recent:
-    """The pixels used last, by digest, up to a number of bytes; safe in threads."""
-
-    def __init__(self, limit: int):
-        self._limit = limit
-        self._bytes = 0
-        self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, digest: str) -> np.ndarray | None:
-        with self._lock:
-            if digest in self._kept:
-                self._kept.move_to_end(digest)
-            return self._kept.get(digest)
-
-    def put(self, digest: str, pixels: np.ndarray) -> None:
-        with self._lock:
-            if digest in self._kept or pixels.nbytes > self._limit:
-                return
-            self._kept[digest] = pixels
-            self._bytes += pixels.nbytes
-            while self._bytes > self._limit:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
-
-
-RECENT = Recent(RECENT_BYTES)
+RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
 
 
 def model_spec(config: Config, transform: str | None) -> ModelSpec:
@@ -172,8 +142,8 @@ def embed(
 
     def batches() -> Iterator[list[tuple[Pending, np.ndarray]]]:
         batch: list[tuple[Pending, np.ndarray]] = []
-        read = ahead(functools.partial(_try_load, limits=limits), order, 2 * batch_size)
-        for one, pixels in read:
+        read = functools.partial(_try_load, limits=limits)
+        for one, pixels in ahead.mapped(read, order, 2 * batch_size, READERS):
             if isinstance(pixels, str):
                 lost.append((one, pixels))
                 continue
@@ -188,25 +158,9 @@ def embed(
         return model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
 
     # One batch ahead: the network works while the consumer writes.
-    for batch, features in ahead(run, batches(), 1, threads=1):
+    for batch, features in ahead.mapped(run, batches(), 1, 1):
         for (one, _), found in zip(batch, features, strict=False):
             yield one.key, found
-
-
-def ahead(
-    function: Callable[[Item], Read], items: Iterable[Item], depth: int, threads: int = READERS
-) -> Iterator[tuple[Item, Read]]:
-    """Maps in threads, in order, at most `depth` results ahead of the consumer."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque = deque()
-        for item in items:
-            waiting.append((item, pool.submit(function, item)))
-            if len(waiting) > depth:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
 
 
 def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
 from beampose.pipelines.features import embedding_worker, store_writer
-from beampose.preprocess import validate
+from beampose.preprocess import ahead, validate
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
 from beampose.preprocess.transform import Ranges, move
 from beampose.preprocess.validate import Inspection
@@ -69,7 +69,8 @@ class Check(beam.DoFn):
         self._bodyparts = job.bodyparts
 
     def process(self, element: Sequence[tuple[LabeledFrame | LabeledCrop, str]]) -> Iterator:
-        for (_, split), inspection in embedding_worker.ahead(self._inspect, element, len(element)):
+        read = ahead.mapped(self._inspect, element, len(element), embedding_worker.READERS)
+        for (_, split), inspection in read:
             for problem in inspection.problems:
                 yield reject("check", problem)
             if inspection.digest:

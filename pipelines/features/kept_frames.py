@@ -8,7 +8,7 @@ from apache_beam.metrics import Metrics
 
 from beampose.core import storage
 from beampose.pipelines.features import embedding_worker, feature_steps, store_writer
-from beampose.preprocess import images, inside
+from beampose.preprocess import ahead, images, inside
 from beampose.preprocess.labels import Problem
 from beampose.trainer import embed, schema
 from beampose.trainer.encoded_frames import FRAMES, Frames, probes
@@ -136,8 +136,8 @@ def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, int]:
 
 
 def _examples(wanted: list[embedding_worker.Pending], lost: list) -> Iterator[tuple[str, bytes]]:
-    read = embedding_worker.ahead(_try_encoded, wanted, embedding_worker.READERS)
-    for one, data in read:
+    readers = embedding_worker.READERS
+    for one, data in ahead.mapped(_try_encoded, wanted, readers, readers):
         if isinstance(data, str):
             lost.append((one, data))
             continue

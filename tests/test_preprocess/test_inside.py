@@ -10,7 +10,7 @@ from beampose.preprocess.labels import LabeledFrame
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(inside, "_FILMS", inside._Films())
+    inside._film.cache_clear()
     monkeypatch.setattr(inside, "_KEPT", inside._Kept(1 << 20))
 
 
