@@ -13,8 +13,6 @@ from beampose.core.settings import experiment
 from beampose.core.settings.section import Number, Section, from_dict, setting
 
 GRID, RANDOM, BAYESIAN = "grid", "random", "bayesian"
-# Held-out figures by task, and whether less is better.
-GOALS = {"pose": ("mean_error_px", "minimize"), "crops": ("accuracy", "maximize")}
 
 
 class Parameter(Section):

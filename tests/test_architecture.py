@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,51 @@ def test_the_trainer_needs_nothing_of_the_workers():
 def test_a_chain_is_found_through_imports_in_functions():
     assert chain("beampose.trainer.evaluation", {"keras"}, late=True)
     assert not chain("beampose.trainer.schema", {"keras"}, late=True)
+
+
+def names_a_task(node: ast.AST) -> bool:
+    match node:
+        case ast.Name(id="task") | ast.Attribute(attr="task"):
+            return True
+        case ast.Subscript(slice=ast.Constant(value="task")):
+            return True
+    return False
+
+
+def holds_words(node: ast.AST) -> bool:
+    found = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]
+    return any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in found)
+
+
+def asks_for_a_task(text: str) -> bool:
+    """Whether a task is compared with words, by `==`, `in` or `match`."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            if any(map(names_a_task, sides)) and any(
+                holds_words(side) for side in sides if not names_a_task(side)
+            ):
+                return True
+        elif isinstance(node, ast.Match) and names_a_task(node.subject):
+            return True
+    return False
+
+
+def test_only_the_table_of_tasks_knows_their_names():
+    texts = {name: file.read_text(encoding="utf-8") for name, file in modules().items()}
+    texts.pop("beampose.core.task_kinds")
+    assert not [name for name, text in texts.items() if asks_for_a_task(text)]
+    pages = list(ROOT.glob("pipelines/**/templates/*.html"))
+    asked = re.compile(r"\btask\b[\"'\])]* *(==|!=|in\b)")
+    assert pages
+    assert not [page.name for page in pages if asked.search(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    "text", ['task == "pose"', 'info["task"] != "crops"', '"pose" == x.task', 'task in ("pose",)']
+)
+def test_a_question_for_a_task_is_found(text):
+    assert asks_for_a_task(text)
 
 
 def test_no_file_writes_tf_keras():

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
-from beampose.core import format_names
+from beampose.core import format_names, task_kinds
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import Labels, choose_bodyparts
 
@@ -82,7 +82,7 @@ def read(
     asked = {"scorer": scorer, "bodyparts": bodyparts, "combine": combine}
     options = {name: value for name, value in asked.items() if value}
     chosen = None
-    if "bodyparts" not in found.options and found.task == "pose":
+    if "bodyparts" not in found.options and task_kinds.of_setting(found.task).points:
         chosen = options.pop("bodyparts", None)
     for name in options:
         if name not in found.options:

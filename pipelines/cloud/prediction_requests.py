@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage
+from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.trainer import export
 
@@ -91,8 +91,9 @@ def check(model: str, file: str, kind: str) -> list[tuple[str, str]]:
     """
     info = storage.require(model, ModelInfo)
     loaded = export.load(model)
-    keyed = info.task == "crops" and kind == "jsonl"
-    name = "image_bytes" if info.task == "crops" and not keyed else "serving_default"
+    points = task_kinds.of_info(info).points
+    keyed = not points and kind == "jsonl"
+    name = "image_bytes" if not points and not keyed else "serving_default"
     signature = loaded.signatures[name]
     failures, waiting = [], []
     for number, instance in enumerate(_instances(file, kind), 1):

@@ -7,9 +7,10 @@ from typing import Any
 
 import yaml
 
-from beampose.core import yaml_files
+from beampose.core import task_kinds, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
+from beampose.core.task_kinds import CROPS, POSE
 from beampose.formats import crop_folders
 
 OWN_FILE = "beampose.yaml"
@@ -26,12 +27,15 @@ MOST = {
     "features.batch_size": 64,
     "features.scale": 2.0,
 }
-TASK_OF = {"deeplabcut": "pose", "crops": "crops"}
+TASK_OF = {"deeplabcut": POSE.setting, "crops": CROPS.setting}
 _OF_THE_UPLOAD = ("task", "output", "source.path", "source.format", "predict.videos")
 _COMPACT = {"backbone": "resnet_compact", "weights": "builtin"}
 _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
-    "pose": {"features": _COMPACT, "train": {"steps": 400, "learning_rate": 0.005, "window": 16}},
-    "crops": {
+    POSE.setting: {
+        "features": _COMPACT,
+        "train": {"steps": 400, "learning_rate": 0.005, "window": 16},
+    },
+    CROPS.setting: {
         "features": {**_COMPACT, "batch_size": 32},
         "train": {"steps": 200, "batch_size": 32},
     },
@@ -90,7 +94,8 @@ def check(template: str | None, sets: Sequence[str]) -> None:
 
 def _defaults(task: str, path: str) -> dict[str, Any]:
     folders = [child.name.lower() for child in Path(path).iterdir() if child.is_dir()]
-    declared = task == "crops" and any(name in crop_folders.SPLITS for name in folders)
+    named = any(name in crop_folders.SPLITS for name in folders)
+    declared = named and not task_kinds.of_setting(task).points
     return {**_DEFAULTS[task], "split": {"by": "folder" if declared else "image"}}
 
 

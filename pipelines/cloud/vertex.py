@@ -15,6 +15,7 @@ from beampose.core.files import join
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config, to_dict
+from beampose.core.task_kinds import TaskKind
 from beampose.pipelines import search_spec
 from beampose.pipelines.cloud import code_wheel, prediction_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
@@ -142,14 +143,14 @@ def custom_job(
     return {"display_name": name, "job_spec": spec, "labels": dict(cloud.labels)}
 
 
-def study(job: dict[str, Any], spec: search_spec.Spec, metric: str, goal: str) -> dict[str, Any]:
+def study(job: dict[str, Any], spec: search_spec.Spec, kind: TaskKind) -> dict[str, Any]:
     """The request of a search, as `aiplatform_v1.HyperparameterTuningJob` takes it."""
     parameters = [_study_parameter(name, one) for name, one in spec.parameters.items()]
     trials = spec.trials
     if spec.algorithm == search_spec.GRID:
         trials = min(trials, len(search_spec.settings(spec)))
     found: dict[str, Any] = {
-        "metrics": [{"metric_id": metric, "goal": goal.upper()}],
+        "metrics": [{"metric_id": kind.goal, "goal": kind.goal_words.upper()}],
         "parameters": parameters,
     }
     if spec.algorithm in STUDY_ALGORITHMS:
@@ -190,12 +191,11 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
             custom_job=api.CustomJob(job),
         )
         return Submission("custom_job", made.name, name, config.output)
-    metric, goal = search_spec.GOALS[config.task]
     job["job_spec"]["base_output_directory"] = {"output_uri_prefix": base}
     made = services.call(
         services.jobs.create_hyperparameter_tuning_job,
         parent=services.parent,
-        hyperparameter_tuning_job=api.HyperparameterTuningJob(study(job, spec, metric, goal)),
+        hyperparameter_tuning_job=api.HyperparameterTuningJob(study(job, spec, config.kind)),
     )
     return Submission("hyperparameter_tuning_job", made.name, name, base)
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,10 +35,23 @@ COLUMNS = (
 )
 CROP_COLUMNS = ("apply", "rank", "score", "kind", "image", "label", "new_label", "reason")
 YES, NO = "yes", "no"
-# Proposals of a head this sure, for labels this suspicious, come marked; a person has the word.
-SURE, LIKELY = 0.8, {"pose": 6.0, "crops": 0.9}
-# Below these scores a label is as good as any other.
-LISTED = {"pose": 2.5, "crops": 0.5}
+
+
+class Scores(NamedTuple):
+    """Of suspicions, by what is labeled.
+
+    Attributes:
+      listed: below it a label is as good as any other.
+      likely: from it on, a proposal of a head as sure as `SURE` comes marked; a person has the
+        word.
+    """
+
+    listed: float
+    likely: float
+
+
+SURE = 0.8
+POINTS, CLASSES = Scores(listed=2.5, likely=6.0), Scores(listed=0.5, likely=0.9)
 # Side of a picture on the sheet, and of the smallest window it shows, in pixels.
 SIDE, WINDOW = 300, 60
 
@@ -64,7 +77,8 @@ def write(
       both files, and how many suspicions the csv lists.
     """
     folder = storage.begin(storage.place(config.output, FOLDER))
-    listed = [one for one in found if one.score >= LISTED[config.task]]
+    scores = POINTS if config.kind.points else CLASSES
+    listed = [one for one in found if one.score >= scores.listed]
     target = folder / PROPOSALS
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -78,7 +92,7 @@ def write(
     ]
     page = pages.render(
         "audit.html",
-        task=config.task,
+        kind=config.kind,
         title=storage.require(config.dataset, DatasetInfo).project,
         labels=count(found),
         images=len(evidence.records),
@@ -102,8 +116,8 @@ def count(found: Sequence[Suspicion]) -> int:
 
 def marked(evidence: Evidence, one: Suspicion) -> bool:
     """Returns True if a proposal comes marked to be applied."""
-    likely = LIKELY["crops" if one.kind == suspects.CLASS else "pose"]
-    return one.score >= likely and one.likelihood >= SURE
+    scores = CLASSES if one.kind == suspects.CLASS else POINTS
+    return one.score >= scores.likely and one.likelihood >= SURE
 
 
 def rows(evidence: Evidence, one: Suspicion, rank: int) -> list[list[Any]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
@@ -57,7 +57,7 @@ def run(
     """
     film_writer.encoder(config.render.codec)
     info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
-    if info and info.task == "crops":
+    if info and not task_kinds.of_info(info).points:
         return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
     found, failures = result_files.tables(config, paths)
     filtered = filtered or config.render.filtered

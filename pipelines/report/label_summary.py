@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, task_kinds
 from beampose.core.infos import DatasetInfo
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import label_overview, worst_frames
@@ -16,7 +16,7 @@ from beampose.trainer.schema import LabelRecord
 SPLITS = ("train", "test")
 EXAMPLES = 6
 # Longest side of an example in pixels.
-SIDE = {"pose": 360, "crops": 180}
+SIDE, CROP_SIDE = 360, 180
 _MOST_VIDEOS = 20
 
 
@@ -27,7 +27,7 @@ def section(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> dict[str, A
       dataset: its info.
       records: the labeled images, without copies.
     """
-    pose = dataset.task == "pose"
+    points = task_kinds.of_info(dataset).points
     videos = by_video(records)
     sizes = Counter((r.width, r.height) for r in records).most_common()
     return {
@@ -37,9 +37,9 @@ def section(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> dict[str, A
         "sizes": [f"{width} x {height}" for (width, height), _ in sizes[:3]],
         "more_sizes": max(len(sizes) - 3, 0),
         "files": len({r.file for r in records}),
-        "bodyparts": by_bodypart(dataset, records) if pose else [],
-        "individuals": by_individual(dataset, records) if pose else [],
-        "classes": [] if pose else by_class(dataset.classes, records),
+        "bodyparts": by_bodypart(dataset, records) if points else [],
+        "individuals": by_individual(dataset, records) if points else [],
+        "classes": [] if points else by_class(dataset.classes, records),
         "examples": examples(dataset, records),
     }
 
@@ -125,17 +125,11 @@ def examples(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> list[dict[
         except (OSError, ValueError):
             # Gone since it was embedded: another one will do.
             continue
-        if dataset.task == "crops":
-            words = dataset.classes[record.label]
+        if task_kinds.of_info(dataset).points:
+            words, image = files.name(record.name), _drawn(dataset, image, record)
         else:
-            words = files.name(record.name)
-            image = _drawn(dataset, image, record)
-        found.append(
-            {
-                "data": label_overview.uri(worst_frames.fitted(image, SIDE[dataset.task])),
-                "words": words,
-            }
-        )
+            words, image = dataset.classes[record.label], worst_frames.fitted(image, CROP_SIDE)
+        found.append({"data": label_overview.uri(image), "words": words})
     return found
 
 
@@ -157,7 +151,7 @@ def spread(records: Sequence[LabelRecord]) -> list[LabelRecord]:
 
 def _drawn(dataset: DatasetInfo, image: np.ndarray, record: LabelRecord) -> np.ndarray:
     """The labels as dots on an image made small first: its dots shall not be."""
-    small = worst_frames.fitted(image, SIDE["pose"])
+    small = worst_frames.fitted(image, SIDE)
     scale = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
     names, individuals = dataset.bodyparts, dataset.individuals
     several = len(individuals) > 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo, Recipe
 from beampose.core.names import COMPLETED, EVALUATION
 from beampose.core.settings.experiment import Config
@@ -17,7 +17,7 @@ def section(
     config: Config, info: ModelInfo, dataset: DatasetInfo, metrics: Metrics
 ) -> dict[str, Any]:
     """Rows of (what, value), and the settings as YAML."""
-    recipe, settings = info.recipe, info.config
+    recipe, settings, kind = info.recipe, info.config, task_kinds.of_info(info)
     seeds = {"split": settings["split"]["seed"], "training": settings["train"]["seed"]}
     rows = [
         ("labels and features", f"{dataset.made_by}{_when(config.dataset)}"),
@@ -36,7 +36,7 @@ def section(
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
         ("versions", ", ".join(f"{name} {v}" for name, v in info.versions.items())),
         ("stored features against pixels", _skew(info)),
-        ("name of the scorer in files", info.dlc_scorer if info.task == "pose" else None),
+        ("name of the scorer in files", info.dlc_scorer if kind.points else None),
     ]
     return {
         "rows": [(name, value) for name, value in rows if value not in (None, "")],
@@ -69,5 +69,5 @@ def _features(recipe: Recipe) -> str:
 def _skew(info: ModelInfo) -> str:
     """Difference between the exported model and the training on the same image."""
     found = info.pixels_against_stored_features
-    unit = " px" if info.task == "pose" else " in probability"
-    return "" if found is None else f"answers differ by {found:.2g}{unit}"
+    unit = task_kinds.of_info(info).unit
+    return "" if found is None else f"answers differ by {found:.2g} {unit}"

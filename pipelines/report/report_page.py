@@ -89,7 +89,7 @@ class _Run:
         others = [one for one in self.drawn if one.split != "test"]
         return {
             **page,
-            "task": self.config.task,
+            "kind": self.config.kind,
             "title": self.dataset.project,
             "note": self.metrics.note,
             "metrics": self.metrics,

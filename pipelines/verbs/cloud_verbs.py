@@ -39,10 +39,7 @@ def submit(arguments: argparse.Namespace) -> int:
         chosen, value, trial = vertex.best(done, spec)
         vertex.adopt(job, trial, moved)
         words = "  ".join(f"{key}={one}" for key, one in chosen.items())
-        print(
-            f"submit: trial {trial} is the best: {search_spec.GOALS[config.task][0]} {value:.4g} "
-            f"{words}"
-        )
+        print(f"submit: trial {trial} is the best: {config.kind.goal} {value:.4g} {words}")
     metrics = storage.read_info(storage.place(moved.model, METRICS), Metrics)
     print(model_outcomes.Trained(moved.model, metrics))
     name, version = vertex.register(services, moved, _alias(job.display_name))
