@@ -12,7 +12,7 @@ CELLS = "cells"
 FEATURES = "features"
 
 
-def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> dict:
+def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> Recipe:
     """Recipe of a store: all that determines the features of an image, apart from its pixels."""
     shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
     return Recipe(

@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 
-from beampose.core.infos import DatasetInfo
+from beampose.core.infos import Counts, DatasetInfo
 from beampose.core.task_kinds import TaskKind
 from beampose.trainer.backbone import STRIDE
 from beampose.trainer.dataset import Dataset
@@ -35,6 +35,7 @@ class Noise(Dataset):
             edges=[],
             classes=words,
             store="",
+            counts=Counts(images=count, copies=0, rejected=0, problems=0),
         )
         self._dims = dims
         self.records = [self._record(i, side * STRIDE) for i in range(max(count, names))]

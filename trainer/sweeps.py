@@ -84,12 +84,10 @@ def run(
 def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
     from beampose.trainer.training import train
 
-    name = task_kinds.of_info(dataset.info).score
     if count:
         judged = cross_validation.cross_validate(
             chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"
         )
-        return judged.metrics[name], judged.seconds
+        return judged.metrics[task_kinds.of_info(dataset.info).score], judged.seconds
     result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
-    by_step = {entry["step"]: entry.get(name) for entry in result.history}
-    return by_step.get(result.best_step), result.seconds
+    return result.best_score, result.seconds

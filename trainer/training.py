@@ -38,8 +38,10 @@ class Result(NamedTuple):
       task: holds the head.
       history: one dict an evaluation: step, seconds, losses, and the held-out score.
       best_step: where the kept weights are from.
-      last: held-out metrics of the last step, None if nothing is held out.
+      last: held-out metrics of the last step; None if nothing is held out, or if the run was whole
+        before and nothing was left to train.
       seconds: of training, over all runs, without evaluation.
+      best_score: held-out score of the kept weights; None if they were not chosen by one.
     """
 
     task: Trainable
@@ -47,6 +49,7 @@ class Result(NamedTuple):
     best_step: int
     last: Figures | None
     seconds: float
+    best_score: float | None = None
 
 
 class Run(NamedTuple):
@@ -251,11 +254,10 @@ def fit(
             began = time.perf_counter()
         if done:
             break
-    if last is None and state.history:
-        last = state.history[-1].get("test")
     state.restore_best()
     task.finish()
-    return Result(task, state.history, state.best_step, last, state.seconds)
+    score = None if np.isnan(state.best_score) else state.best_score
+    return Result(task, state.history, state.best_step, last, state.seconds, score)
 
 
 def seconds_a_step(

@@ -4,20 +4,12 @@ import base64
 import hashlib
 import io
 import zipfile
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
-
-import beampose
-from beampose import pipelines, preprocess, trainer
 
 NAME = "beampose"
 # In a checkout, three of the packages lie beside `beampose`; installed, they lie inside.
-_FOLDERS = {
-    NAME: beampose.__file__,
-    f"{NAME}/preprocess": preprocess.__file__,
-    f"{NAME}/trainer": trainer.__file__,
-    f"{NAME}/pipelines": pipelines.__file__,
-}
+_PACKAGES = (NAME, f"{NAME}.preprocess", f"{NAME}.trainer", f"{NAME}.pipelines")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: beampose\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # Zip files know no earlier one.
 
@@ -54,13 +46,13 @@ def sha256(file: Path) -> str:
 
 def _code() -> dict[str, bytes]:
     found = {}
-    for package, init in _FOLDERS.items():
-        source = Path(str(init)).parent
+    for package in _PACKAGES:
+        source = Path(str(import_module(package).__file__)).parent
         for path in source.rglob("*"):
             inside = path.relative_to(source)
             skipped = any(part.startswith((".", "__pycache__")) for part in inside.parts)
             if path.is_file() and not skipped:
-                found[f"{package}/{inside.as_posix()}"] = path.read_bytes()
+                found[f"{package.replace('.', '/')}/{inside.as_posix()}"] = path.read_bytes()
     return dict(sorted(found.items()))
 
 

@@ -18,9 +18,9 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import waitress
 from cloudevents.http import from_http
 from flask import Flask, Response, request
+from waitress.server import create_server
 
 from beampose.pipelines.cloud import upload_recipe, upload_run, upload_status
 
@@ -152,7 +152,7 @@ def application(service: Service) -> Flask:
     def take(path: str) -> Response:
         if request.content_length is None:
             return _response(Answer(411, "the length of the body must be given"))
-        return _response(service.answer(request.headers, request.get_data()))
+        return _response(service.answer(dict(request.headers), request.get_data()))
 
     return app
 
@@ -166,7 +166,7 @@ def _response(answer: Answer) -> Response:
 
 def serve(service: Service, port: int, host: str = "0.0.0.0"):  # noqa: S104
     """A server bound to a port (0: a free one), to be run by its `run`."""
-    return waitress.create_server(
+    return create_server(
         application(service),
         host=host,
         port=port,

@@ -12,6 +12,7 @@ from upath import UPath
 
 from beampose.core import __version__, files, storage
 from beampose.core.infos import PredictionInfo
+from beampose.core.infos.video_info import Failure
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
 from beampose.preprocess.videos import Video
@@ -184,7 +185,7 @@ def _summary(
         frames_decoded=decoded,
         frames_differ=_difference(video, len(frames), decoded),
         rows=len(frames),
-        failures=[{"frame": i, "why": why} for i, why in failures],
+        failures=[Failure(frame=i, why=why) for i, why in failures],
         fps=video.fps,
         height=video.height,
         width=video.width,

@@ -125,7 +125,7 @@ def verdict(curve: CurveInfo) -> str:
     if abs(found.share) < SAME:
         went = f"stayed the same, {value(curve, last.error)}"
     said = f"From {before.images} to {last.images} labeled images the {words(curve)} {went}"
-    if found.low is None or found.low <= 0 <= found.high:
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
         if abs(found.share) < SAME:
             return f"{said}. {_chance(found)}"
         return (

@@ -18,7 +18,7 @@ def section(
 ) -> dict[str, Any]:
     """Rows of (what, value), and the settings as YAML."""
     recipe, settings, kind = info.recipe, info.config, task_kinds.of_info(info)
-    seeds = {"split": settings["split"]["seed"], "training": settings["train"]["seed"]}
+    seeds = {"split": info.settings.split.seed, "training": info.settings.train.seed}
     rows = [
         ("labels and features", f"{dataset.made_by}{_when(config.dataset)}"),
         ("model", f"{info.made_by}{_when(config.model)}"),

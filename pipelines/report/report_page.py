@@ -114,7 +114,7 @@ class _Run:
         points = evaluation_reader.points(self.folder / LABELS_CSV, "test")
         names = self.info.bodyparts
         # What the model was trained with, not what the config says now.
-        radius = self.info.settings("train")["pos_dist_thresh"]
+        radius = self.info.settings.train.pos_dist_thresh
 
         def figures(images: set[str]) -> dict[str, Any]:
             chosen = points.of(np.isin(points.image, list(images)))

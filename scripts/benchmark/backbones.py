@@ -48,6 +48,7 @@ def main() -> int:
 
 def measure(arguments, name: str, weights: str, which: str, folder: str):
     """One result a seed of training; the features are made once."""
+    from beampose.core.infos import Figures
     from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
@@ -68,12 +69,16 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
         place = f"{folder}/train-{which}-{name}-{seed}"
         result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
         # The last step, not the best: nothing is chosen by the images that judge.
-        test = result.last or {}
+        test = result.last or Figures()
         figures = ("mean_error_px", "median_error_px", "share_found", "mAP", "accuracy")
         yield {
             "seed": seed,
-            **{key: round(test[key], 3) for key in figures if key in test},
-            **{f"within_{px}_px": round(v, 3) for px, v in test.get("share_within_px", {}).items()},
+            **{key: round(value, 3) for key in figures if (value := test[key]) is not None},
+            **{
+                f"within_{px}_px": round(value, 3)
+                for px, value in test.share_within_px.items()
+                if value is not None
+            },
             "train_s": round(result.seconds, 1),
             "features_per_s": speed,
         }

@@ -141,7 +141,9 @@ def trained(config, dataset, names: set[str], place: str) -> float:
     view = copy.copy(dataset)
     view.records = [r for r in dataset.records if r.split == "test" or r.name in names]
     result = train(config, view, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
-    return float((result.last or {})["mean_error_px"])
+    if result.last is None or result.last.mean_error_px is None:
+        raise ValueError("No held-out frame is labeled.")
+    return result.last.mean_error_px
 
 
 if __name__ == "__main__":

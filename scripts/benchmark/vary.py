@@ -79,7 +79,7 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
     figures = ("mean_error_px", "median_error_px", "accuracy")
     store = dataset.store_info
     return {
-        **{key: round(found[key], 3) for key in figures if key in found},
+        **{key: round(value, 3) for key in figures if (value := found[key]) is not None},
         "train_s": round(result.seconds, 1),
         "embedded": embedded,
         "kb_a_record": round(store.bytes / store.records / 1e3, 1),

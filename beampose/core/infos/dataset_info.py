@@ -85,12 +85,12 @@ class DatasetInfo(Info):
     edges: list[list[str]]
     classes: list[str]
     store: str
+    counts: Counts
     source: Plain = {}
     unique_bodyparts: list[str] = []
     crop_rule: Plain | None = None
     scorer: str = ""
     project: str = ""
-    counts: Counts | None = None
     split: dict[str, int] = {}
     frames: dict[str, int] | None = None
     labels_digest: str = ""

@@ -45,6 +45,26 @@ class Uncertainty(Record):
     images: int | None = None
 
 
+class SplitSettings(Record):
+    """Seed of the split."""
+
+    seed: int
+
+
+class TrainSettings(Record):
+    """Seed of the training, and the radius of a bodypart in source pixels."""
+
+    seed: int
+    pos_dist_thresh: float
+
+
+class Settings(Record):
+    """The experiment's settings, as far as a finished model is asked for them."""
+
+    split: SplitSettings
+    train: TrainSettings
+
+
 class ModelInfo(Info):
     """Everything needed to predict that is not in the SavedModel.
 
@@ -89,7 +109,7 @@ class ModelInfo(Info):
     versions: dict[str, str] = {}
     tensors: dict[str, dict[str, dict[str, str]]] = {}
 
-    def settings(self, section: str) -> Plain:
-        """A section of the experiment's settings."""
-        found = self.config.get(section)
-        return found if isinstance(found, dict) else {}
+    @property
+    def settings(self) -> Settings:
+        """Those in `config` that are read again."""
+        return Settings.model_validate(self.config)

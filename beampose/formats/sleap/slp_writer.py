@@ -1,5 +1,6 @@
 """Tracks as SLEAP's predictions, `.slp`, by its own library, which must be installed."""
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -46,8 +47,8 @@ def write(
       ValueError: see `check`.
     """
     check()
-    import sleap_io  # pyright: ignore[reportMissingImports]
-
+    # Any: it may not be installed, and it makes its names only when they are asked for.
+    sleap_io: Any = importlib.import_module("sleap_io")
     individuals, bodyparts, edges = names
     skeleton = sleap_io.Skeleton(nodes=list(bodyparts), edges=list(edges), name="beampose")
     tracks = [sleap_io.Track(name) for name in individuals]
