@@ -12,7 +12,7 @@ from beampose.formats import individuals_file
 from beampose.formats.individuals_file import Individuals
 from beampose.pipelines import manifest
 from beampose.pipelines.films import drawing, film_writer, labeled_films
-from beampose.pipelines.tracking import track_videos
+from beampose.pipelines.tracking import predicted_videos
 from beampose.preprocess import videos
 
 ENDING = "_full.mp4"
@@ -28,10 +28,10 @@ def run(
       ValueError: the model finds one animal, or the encoder is not there.
     """
     film_writer.encoder(config.render.codec)
-    return track_videos.each(config, paths, lambda video: _video(config, video, progress))
+    return predicted_videos.each(config, paths, lambda video: _video(config, video, progress))
 
 
-def _video(config: Config, one: track_videos.Video, progress: Callable[..., Iterable]) -> UPath:
+def _video(config: Config, one: predicted_videos.Video, progress: Callable[..., Iterable]) -> UPath:
     video = manifest.index(one.path)
     info = storage.require(config.model, ModelInfo)
     least = info.assembly.min_likelihood if info.assembly else 0.0

@@ -15,9 +15,16 @@ from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.individuals_file import Individuals
 from beampose.formats.sleap import slp_writer
-from beampose.pipelines.tracking import appearance, held_out, track_videos, triplets
+from beampose.pipelines.tracking import (
+    appearance,
+    held_out,
+    predicted_videos,
+    track_videos,
+    triplets,
+)
 from beampose.pipelines.tracking.appearance import Calibration
-from beampose.pipelines.tracking.track_videos import Detections, TrackFile, Video
+from beampose.pipelines.tracking.predicted_videos import Video
+from beampose.pipelines.tracking.track_videos import Detections, TrackFile
 from beampose.pipelines.tracking.tracklets import Tracklet
 
 FOLDER = "reid"
@@ -82,7 +89,7 @@ def run(
         alike.append(_comparable(one, alike))
         return one
 
-    seen, failures = track_videos.each(config, paths, look)
+    seen, failures = predicted_videos.each(config, paths, look)
     if not seen:
         return Done(None, [], failures)
     learned = learn(config, seen)

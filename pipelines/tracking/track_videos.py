@@ -2,54 +2,37 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from upath import UPath
 
 from beampose.core import __version__, storage
-from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.infos import ModelInfo, TracksInfo
 from beampose.core.infos.video_info import TrackJoin
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.individuals_file import Head, Individuals
 from beampose.formats.sleap import slp_writer
-from beampose.pipelines import manifest
 from beampose.pipelines.tracking import (
     appearance,
     gaps,
     identity_labels,
     identity_metrics,
+    predicted_videos,
     stitch,
     tracklets,
 )
 from beampose.pipelines.tracking.costs import Appearance
+from beampose.pipelines.tracking.predicted_videos import Video
 from beampose.pipelines.tracking.stitch import Tracks
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import scaling
 
 # Number of joins listed, the least certain first: what a person should look at.
 LISTED = 20
-
-T = TypeVar("T")
-
-
-class Video(NamedTuple):
-    """A video whose individuals are known.
-
-    Attributes:
-      name: as predictions are called; may have a folder.
-      path: of the file.
-      stem: what the files of its predictions begin with.
-      summary: what `predict` said.
-    """
-
-    name: str
-    path: str
-    stem: str
-    summary: PredictionInfo
 
 
 class TrackFile(NamedTuple):
@@ -104,42 +87,7 @@ def run(
             write_slp(config, said)
         return said
 
-    return each(config, paths, one)
-
-
-def each(
-    config: Config, paths: Sequence[str], work: Callable[[Video], T]
-) -> tuple[list[T], list[tuple[str, str]]]:
-    """Calls `work` with each video whose individuals are known; continues after a failure.
-
-    Returns:
-      What came of the videos, and failures (path, reason).
-
-    Raises:
-      FileNotFoundError: there is no model, or a path matches nothing.
-      ValueError: the model finds one animal.
-    """
-    info = storage.require(config.model, ModelInfo)
-    if not info.assembly:
-        raise ValueError(
-            f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
-            "predictions are its track."
-        )
-    done, failures = [], []
-    for name, path in manifest.named(manifest.expand(paths)):
-        try:
-            stem = f"{config.predictions}/{name}{info.dlc_scorer}"
-            done.append(work(_predicted(name, path, stem)))
-        except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
-    return done, failures
-
-
-def _predicted(name: str, path: str, stem: str) -> Video:
-    summary = storage.find_info(f"{stem}.json", PredictionInfo)
-    if summary is None:
-        raise FileNotFoundError("has no predictions. Run `beampose predict` first.")
-    return Video(name, path, stem, summary)
+    return predicted_videos.each(config, paths, one)
 
 
 def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = None) -> Detections:
@@ -252,7 +200,7 @@ def figures(labels: str, video: str, found: Detections, made: Tracks) -> dict[st
     return {"frames": len(rows), **measured}
 
 
-def summary(video: Video, config: Config, found: Detections, made: Tracks) -> dict[str, Any]:
+def summary(video: Video, config: Config, found: Detections, made: Tracks) -> TracksInfo:
     """Summary of a video's tracks, written beside them."""
     there = ~np.isnan(made.keypoints[..., 0]).all(axis=-1)
     by_count = np.bincount(there.sum(axis=1), minlength=1)

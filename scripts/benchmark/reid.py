@@ -18,12 +18,13 @@ from beampose.core.settings import experiment
 from beampose.formats import individuals_file
 from beampose.pipelines.tracking import (
     appearance,
+    held_out,
     identity_labels,
     identity_metrics,
+    predicted_videos,
     reidentify,
     track_videos,
     tracklets,
-    triplets,
 )
 from beampose.trainer import scaling
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     asked = parser.parse_args()
     config = experiment.load(asked.config, asked.set)
-    (video,), _ = track_videos.each(config, [asked.video], lambda video: video)
+    (video,), _ = predicted_videos.each(config, [asked.video], lambda video: video)
     with individuals_file.read(video.stem) as held:
         keypoints = held.whole("keypoints")
         frames, single, head = held.whole("frames"), held.whole("single"), held.head
@@ -48,7 +49,7 @@ def main() -> None:
     keypoints[hidden] = np.nan
     pieces = list(tracklets.track(keypoints))
     found = track_videos.Detections(head, frames, single, pieces, 0)
-    split = triplets.split(pieces, config.reid.test, config.reid.seed)
+    split = held_out.split(pieces, config.reid.test, config.reid.seed)
     labels = identity_labels.read(asked.labels, video.path, head.bodyparts)
     _, rows, known = np.intersect1d(frames[~hidden], labels.frames, return_indices=True)
     rows = np.flatnonzero(~hidden)[rows]

@@ -1,0 +1,62 @@
+"""Videos whose individuals are known, which `beampose predict` left, one after the other."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from beampose.core import storage
+from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.settings.experiment import Config
+from beampose.pipelines import manifest
+
+T = TypeVar("T")
+
+
+class Video(NamedTuple):
+    """A video whose individuals are known.
+
+    Attributes:
+      name: as predictions are called; may have a folder.
+      path: of the file.
+      stem: what the files of its predictions begin with.
+      summary: what `predict` said.
+    """
+
+    name: str
+    path: str
+    stem: str
+    summary: PredictionInfo
+
+
+def each(
+    config: Config, paths: Sequence[str], work: Callable[[Video], T]
+) -> tuple[list[T], list[tuple[str, str]]]:
+    """Calls `work` with each video whose individuals are known; continues after a failure.
+
+    Returns:
+      What came of the videos, and failures (path, reason).
+
+    Raises:
+      FileNotFoundError: there is no model, or a path matches nothing.
+      ValueError: the model finds one animal.
+    """
+    info = storage.require(config.model, ModelInfo)
+    if not info.assembly:
+        raise ValueError(
+            f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
+            "predictions are its track."
+        )
+    done, failures = [], []
+    for name, path in manifest.named(manifest.expand(paths)):
+        try:
+            stem = f"{config.predictions}/{name}{info.dlc_scorer}"
+            done.append(work(_predicted(name, path, stem)))
+        except (OSError, ValueError) as error:
+            failures.append((path, str(error)))
+    return done, failures
+
+
+def _predicted(name: str, path: str, stem: str) -> Video:
+    summary = storage.find_info(f"{stem}.json", PredictionInfo)
+    if summary is None:
+        raise FileNotFoundError("has no predictions. Run `beampose predict` first.")
+    return Video(name, path, stem, summary)
