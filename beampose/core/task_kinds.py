@@ -126,8 +126,6 @@ CROPS = TaskKind(
     summary=True,
 )
 KINDS = (POSE, ANIMALS, CROPS)
-# What a config may say under `task`.
-SETTINGS = tuple(dict.fromkeys(kind.setting for kind in KINDS))
 
 
 def of_setting(task: str) -> TaskKind:

@@ -11,7 +11,7 @@ _MOST_VALUES = 1_000_000
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-class _Loader(yaml.SafeLoader):
+class _Once(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
@@ -49,17 +49,20 @@ def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> 
     return values
 
 
-def parse(text: str | bytes) -> Any:
+def parse(text: str | bytes, *, twice: bool = False) -> Any:
     """The value a YAML text stands for.
 
     Anchors let a kilobyte stand for gigabytes once anything walks it or prints it, so values are
     counted as they would be spelled out.
 
+    Args:
+      twice: takes the last value of a key that is there twice: what other programs wrote.
+
     Raises:
       ValueError: not YAML, a key twice, too deep, or too large once spelled out.
     """
     try:
-        value = yaml.load(text, _Loader)  # noqa: S506  A SafeLoader.
+        value = yaml.load(text, yaml.SafeLoader if twice else _Once)  # noqa: S506  Both are safe.
         if _count(value, {}) > _MOST_VALUES:
             raise ValueError("it holds too many values once its anchors are spelled out")
     except RecursionError:

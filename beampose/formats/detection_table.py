@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from beampose.core import storage
 
-POSITIVE, NEGATIVE = "positive", "negative"
+NEGATIVE = "negative"
 # A box of a file: frame, x, y, width, height, score, category.
 BoxRow = tuple[int, float, float, float, float, float, str]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.infos import (
     DatasetInfo,
     EvaluationInfo,
@@ -174,13 +174,10 @@ class _Run:
         """The history of the head, or of the heads of an ensemble, if it was kept."""
         history = self._json(storage.place(self.config.model, HISTORY)) or []
         if history:
-            score, unit = "accuracy", "accuracy"
-            if self.config.kind.points:
-                score, unit = "mean_error_px", "mean error (px)"
-            if self.info.assembly:
-                score, unit = "oks_f1", "OKS, F1"
+            kind = task_kinds.of_info(self.info)
             caption = "Loss on training images, and the score on held-out ones."
-            return [show.show("training", caption, plots.losses, history, score, unit)]
+            told = history, kind.score, kind.score_words
+            return [show.show("training", caption, plots.losses, *told)]
         folds = self._json(storage.place(self.config.model, FOLDS_HISTORY))
         if not folds or self.info.heads < 2:
             return []

@@ -34,6 +34,10 @@ def test_a_key_that_is_there_twice_is_refused_with_its_line(tmp_path):
         yaml_files.read(file, "config")
 
 
+def test_of_a_key_twice_in_a_file_of_another_program_the_last_counts():
+    assert yaml_files.parse("x: 1\nx: 2\n", twice=True) == {"x": 2}
+
+
 def test_a_mapping_may_change_keys_of_one_that_it_takes_over(tmp_path):
     file = tmp_path / "one.yaml"
     file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")

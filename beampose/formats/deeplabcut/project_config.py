@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from beampose.core import files
+from beampose.core import files, yaml_files
 
 SECTION = "video_sets"
 CONFIG = "config.yaml"
@@ -203,8 +203,8 @@ def _section(lines: list[str]) -> tuple[int, int]:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = yaml_files.parse(text, twice=True)
+    except ValueError as error:
         raise ValueError(f"is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise ValueError("must hold keys and values")

@@ -10,9 +10,8 @@ those of the scene, belong to an individual `single`, in DeepLabCut's files and 
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
-from beampose.core import files
+from beampose.core import files, yaml_files
 from beampose.formats.deeplabcut import collected_data
 from beampose.formats.deeplabcut.collected_data import Table
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
@@ -78,8 +77,8 @@ def _config(file: str) -> dict[str, Any]:
     if not files.exists(file):
         raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
     try:
-        config = yaml.safe_load(files.read_bytes(file).decode("utf-8", "replace"))
-    except yaml.YAMLError as error:
+        config = yaml_files.parse(files.read_bytes(file).decode("utf-8", "replace"), twice=True)
+    except ValueError as error:
         raise ValueError(f"{file} is not YAML: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{file} must hold keys and values.")

@@ -10,7 +10,6 @@ from beampose.core import files
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
 MEAN, FIRST = "mean", "first"
-WAYS = (MEAN, FIRST)
 
 
 def read(

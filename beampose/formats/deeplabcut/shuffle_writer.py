@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from upath import UPath
 
+from beampose.core import yaml_files
 from beampose.formats import kept_files
 from beampose.formats.deeplabcut import project_writer
 from beampose.formats.deeplabcut.project_writer import Written
@@ -69,7 +70,7 @@ def _metadata(
     """metadata.yaml with this shuffle; those it names already stay."""
     told: dict[str, Any] = {}
     if place.is_file():
-        found = yaml.safe_load(place.read_text(encoding="utf-8"))
+        found = yaml_files.parse(place.read_text(encoding="utf-8"), twice=True)
         told = dict(found.get("shuffles") or {}) if isinstance(found, dict) else {}
     name = f"{title}-trainset{percent}shuffle{number}"
     if name not in told:

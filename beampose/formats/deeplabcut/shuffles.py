@@ -4,12 +4,11 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import yaml
 
-from beampose.core import files
+from beampose.core import files, yaml_files
 from beampose.formats import pandas_h5
 from beampose.preprocess import unpickle
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
@@ -123,12 +122,13 @@ def _shuffles(folder: str) -> list[Shuffle]:
 def _shared(metadata: str, found: list[Shuffle]) -> list[Shuffle]:
     """Shuffles whose own file is gone, by another one that metadata.yaml says is split alike."""
     try:
-        told: Any = yaml.safe_load(files.read_bytes(metadata).decode("utf-8", "replace"))
+        text = files.read_bytes(metadata).decode("utf-8", "replace")
+        told = yaml_files.parse(text, twice=True)
         entries = {
             int(entry.get("index", _number(name))): entry["split"]
             for name, entry in (told.get("shuffles") or {}).items()
         }
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"{metadata} is not DeepLabCut's metadata of shuffles.") from None
     by_number = {one.number: one for one in found}
     lent = []
