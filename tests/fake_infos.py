@@ -1,6 +1,6 @@
 """Infos of artefacts that nobody made, with whatever a test needs to be otherwise."""
 
-from beampose.core.infos import DatasetInfo, ModelInfo, Recipe, StoreInfo
+from beampose.core.infos import DatasetInfo, ModelInfo, Recipe, StoreInfo, TracksInfo
 
 RECIPE = Recipe(
     backbone="resnet_compact", weights_digest="0" * 64, pooled=False, channels=320, pca=64
@@ -50,3 +50,26 @@ def model(**values: object) -> ModelInfo:
         "config": {"train": {"steps": 100}},
     }
     return ModelInfo(**{**known, **values})
+
+
+def tracks(**values: object) -> TracksInfo:
+    known = {
+        "video": "film.mp4",
+        "name": "film",
+        "fps": 30.0,
+        "height": 48,
+        "width": 64,
+        "scorer": "DLC",
+        "source": "s",
+        "settings": {},
+        "frames": 9,
+        "rows": 9,
+        "tracks": 2,
+        "individuals": ["ada", "bo"],
+        "tracklets": 3,
+        "tracklets_refused": 0,
+        "detections_left_out": 0,
+        "frames_by_tracks": {"2": 9},
+        "joins": 1,
+    }
+    return TracksInfo.model_validate({**known, **values})

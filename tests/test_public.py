@@ -37,7 +37,7 @@ def page(tmp_path_factory) -> dict:
 
 def test_the_page_goes_from_labels_to_a_plotted_trajectory(page):
     assert (page["folder"] / "demo/trajectory.png").stat().st_size > 5000
-    assert page["trained"].metrics["test"]["mean_error_px"] < 20
+    assert page["trained"].metrics.test.mean_error_px < 20
     assert np.nanmedian(page["distance"]) < 10
     assert page["report"].file.is_file()
 

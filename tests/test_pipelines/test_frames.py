@@ -114,7 +114,7 @@ def test_a_killed_writing_goes_on_and_ends_the_same(pose_file, monkeypatch):
     def die(*arguments):
         raise OSError("killed")
 
-    monkeypatch.setattr(kept_frames.store, "write_records", die)
+    monkeypatch.setattr(kept_frames.store_writer, "write_records", die)
     with pytest.raises(Exception, match="killed"):
         feature_job.run(killed)
     monkeypatch.undo()

@@ -104,7 +104,7 @@ def test_cross_validation_judges_every_animal(settings, tmp_path):
     )
     assert found.predicted.shape == (10, 3, 4, 3)
     assert found.individuals == ("ann", "bob", "single")
-    assert set(found.radius["radius_px"]) == {*fakes.BODYPARTS, "door"}
+    assert set(found.radius.radius_px) == {*fakes.BODYPARTS, "door"}
 
 
 def test_the_doors_of_cross_validation_and_sweeps_open(ran, capsys):

@@ -106,6 +106,11 @@ class Metrics(Info):
     folds: Figures | None = None
     uncertainty: Uncertainty | None = None
 
+    def plain(self) -> Plain:
+        # What was made with random weights says so in its first line.
+        values = super().plain()
+        return {**{k: v for k, v in values.items() if k == "note"}, **values}
+
 
 class WorstPoint(Record):
     """The point of an image that is farthest from its label; no individual: empty."""
