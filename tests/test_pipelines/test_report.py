@@ -337,6 +337,9 @@ def test_the_verdict_follows_the_curve(tmp_path):
 
 @pytest.mark.parametrize("key", ["costliest_joins", "dearest_joins"])
 def test_joins_are_read_by_their_key_and_by_the_one_of_older_files(key):
-    said = {"individuals": ["ada", "bo"], key: [{"track": 1, "frame": 7, "cost": 2.5}]}
+    said = {
+        "individuals": ["ada", "bo"],
+        key: [{"track": 1, "frame": 7, "cost": 2.5, "before": 0, "after": 1}],
+    }
     info = fake_infos.tracks(**said)
     assert timeline.joins(info) == [timeline.Join("bo", 7, 2.5)]
