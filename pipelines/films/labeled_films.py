@@ -59,15 +59,8 @@ def run(
     info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
     if info and not task_kinds.of_info(info).points:
         return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
-    found, failures = result_files.tables(config, paths)
     filtered = filtered or config.render.filtered
-    done = []
-    for one in found:
-        try:
-            done.append(_video(config, one, progress, filtered))
-        except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, files.why(error)))
-    return done, failures
+    return result_files.each(config, paths, lambda one: _video(config, one, progress, filtered))
 
 
 def _video(config: Config, one: Found, progress: Callable[..., Iterable], filtered: bool) -> UPath:

@@ -10,7 +10,7 @@ from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.formats import individuals_file
-from beampose.formats.deeplabcut import prediction_writer, track_writer, vector_shelf
+from beampose.formats.deeplabcut import track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import keypoint_settings
 from beampose.pipelines.predict.crop_batches import resized
@@ -126,14 +126,7 @@ class Animals(NamedTuple):
             )
         if VECTORS in self.also:
             vector_shelf.write(stem, _described(frames, results), video.count)
-        prediction_writer.write_meta(
-            stem,
-            scorer=self.scorer,
-            fps=video.fps,
-            size=(video.height, video.width),
-            frames=video.count,
-            config=self.config,
-        )
+        keypoint_settings.write_meta(stem, video, self.scorer, self.config)
         counted = np.arange(len(seen))
         return {
             "scorer": self.scorer,

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from upath import UPath
+
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
+from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.predict.view import View
+from beampose.preprocess.videos import Video
 
 _SETTINGS = ("every", "fps", "start", "stop", "crop", "size")
 
@@ -41,3 +45,15 @@ def dlc_config(config: Config, info: ModelInfo) -> dict[str, Any]:
         "batch_size": config.predict.batch_size,
         "train_fraction": round(info.split.get("train", 0) / total, 2) if total else 1.0,
     }
+
+
+def write_meta(stem: UPath, video: Video, scorer: str, config: dict[str, Any]) -> None:
+    """DeepLabCut's metadata pickle of a video; `config` as of `dlc_config`."""
+    prediction_writer.write_meta(
+        stem,
+        scorer=scorer,
+        fps=video.fps,
+        size=(video.height, video.width),
+        frames=video.count,
+        config=config,
+    )

@@ -95,14 +95,7 @@ class Keypoints(NamedTuple):
         prediction_writer.write(table, stem)
         if keypoints.shape[-1] > 3:
             self._write_spread(keypoints[..., 3], stem, frames)
-        prediction_writer.write_meta(
-            stem,
-            scorer=self.scorer,
-            fps=video.fps,
-            size=(video.height, video.width),
-            frames=video.count,
-            config=self.config,
-        )
+        keypoint_settings.write_meta(stem, video, self.scorer, self.config)
         return {
             "scorer": self.scorer,
             "uncertainty": self.uncertainty,

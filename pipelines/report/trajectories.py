@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.pipelines.report import plots, timeline
@@ -51,14 +51,8 @@ def run(
     Raises:
       FileNotFoundError: a path matches nothing.
     """
-    found, failures = result_files.tables(config, paths)
-    done = []
-    for one in found:
-        try:
-            done += _video(config, one, filtered)
-        except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, files.why(error)))
-    return done, failures
+    done, failures = result_files.each(config, paths, lambda one: _video(config, one, filtered))
+    return [file for drawn in done for file in drawn], failures
 
 
 def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, storage
 from beampose.core.infos import FilterInfo
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats.deeplabcut import prediction_tables
@@ -25,14 +25,7 @@ def run(config: Config, paths: Sequence[str]) -> tuple[list[Done], list[tuple[st
     Raises:
       FileNotFoundError: a path matches nothing.
     """
-    found, failures = result_files.tables(config, paths)
-    done = []
-    for one in found:
-        try:
-            done.append(_one(config, one))
-        except (OSError, ValueError) as error:
-            failures.append((one.video or one.given, files.why(error)))
-    return done, failures
+    return result_files.each(config, paths, lambda one: _one(config, one))
 
 
 def _one(config: Config, one: Found) -> Done:

@@ -1,8 +1,8 @@
 """Finds the tables of predictions that a command line names: of videos, or files themselves."""
 
 import glob
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from beampose.core import files, storage
 from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, TracksInfo
@@ -13,6 +13,7 @@ from beampose.formats.deeplabcut import track_writer
 from beampose.pipelines import manifest
 from beampose.preprocess import unpickle
 
+T = TypeVar("T")
 FILTERED = "_filtered"
 # Suffixes after the scorer in names of files made from predictions.
 _MADE = (FILTERED, "_spread", "_skeleton", "_labeled")
@@ -103,6 +104,20 @@ def digest(file: str) -> str:
     csv = file.removesuffix(".h5") + ".csv"
     # Bytes of an h5 hold times; the csv, where there is one, does not.
     return hashlib.sha256(files.read_bytes(csv if files.exists(csv) else file)).hexdigest()
+
+
+def each(
+    config: Config, paths: Sequence[str], work: Callable[[Found], T]
+) -> tuple[list[T], list[tuple[str, str]]]:
+    """What `work` makes of each of `tables`; continues after a failure. Raises: as `tables`."""
+    found, failures = tables(config, paths)
+    done = []
+    for one in found:
+        try:
+            done.append(work(one))
+        except (OSError, ValueError) as error:
+            failures.append((one.video or one.given, files.why(error)))
+    return done, failures
 
 
 def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tuple[str, str]]]:
