@@ -13,10 +13,10 @@ from beampose.core import storage, yaml_files
 from beampose.core.files import join
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.features import embedding_worker, labeled_source
+from beampose.pipelines.features import embedding_worker, feature_recipe, labeled_source
 from beampose.preprocess import images
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
-from beampose.trainer import embed
+from beampose.trainer import embed, recipe
 
 PRICES_FILE = str(Path(__file__).parent / "cloud/prices.yaml")
 PROBED = 16
@@ -42,6 +42,7 @@ class Plan(NamedTuple):
       cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
       seconds_each: of one image in the network, on this machine.
       frames: of the config's videos that can be read.
+      most: the number of steps is chosen by training, within the budget.
       finetune_steps: that follow the training; their time is not estimated.
     """
 
@@ -56,6 +57,7 @@ class Plan(NamedTuple):
     train_seconds: float
     cloud: dict[str, Any] | None
     finetune_steps: int = 0
+    most: bool = False
     seconds_each: float = 0.0
     frames: int = 0
 
@@ -73,22 +75,23 @@ def plan(config: Config, prices: str | None) -> Plan:
 
     table = None if prices is None else read_prices(prices)
     labels, splits = labeled_source.read(config)
+    config, _, facts = feature_recipe.choose(config, labels, splits)
+    config = recipe.resolved(config, recipe.of_head(config, facts, recipe.cell_of(config)))
     train = splits.count(TRAIN)
     copies = train * config.copies
     network = embedding_worker.backbone(
-        config.features.backbone, config.features.weights, config.kind.pooled
+        config.features.backbone, config.weights, config.kind.pooled
     )
     pixels, reading, unreadable = _probe(labels.items)
     each, cells = _embedding(config, pixels)
     dims = config.pca or network.channels
-    recipe = embedding_worker.recipe(config, network)
-    new = not embed.exists(join(config.store, embed.recipe_id(recipe), embed.TRANSFORM))
+    stored = embed.recipe_id(embedding_worker.recipe(config, network))
+    new = not embed.exists(join(config.store, stored, embed.TRANSFORM))
     total = len(labels.items) + copies
     sampled = len(analyze.sample(labels.items[:train], network.pooled))
     seconds = START["job"] + total * each + len(labels.items) * reading / embedding_worker.READERS
     if new:
         seconds += START["store"] + sampled * (each + reading)
-    steps = _step_seconds(config, dims, labels, cells)
     return Plan(
         images=len(labels.items),
         copies=copies,
@@ -98,9 +101,10 @@ def plan(config: Config, prices: str | None) -> Plan:
         bytes=total * (cells * dims * 2 + OVERHEAD),
         new_store=new,
         features_seconds=seconds,
-        train_seconds=config.heads * (START["train"] + config.train.steps * steps),
+        train_seconds=_train_seconds(config, dims, labels, cells),
         cloud=None if table is None else _dataflow(total, each + reading, table),
         finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
+        most=config.train.steps is None,
         seconds_each=each,
         frames=_frames(config),
     )
@@ -115,7 +119,9 @@ def describe(found: Plan) -> str:
         f"store     {found.bytes / 1e6:.1f} MB",
         f"features  {found.features_seconds:.0f} s on this machine"
         + (", with a new store's transform" if found.new_store else ""),
-        f"training  {found.train_seconds:.0f} s on this machine, without evaluation",
+        f"training  {found.train_seconds:.0f} s on this machine"
+        + (" at most" if found.most else "")
+        + ", without evaluation",
     ]
     if found.finetune_steps:
         lines.append(
@@ -193,14 +199,23 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
     return seconds / len(pixels), round(cells / len(pixels))
 
 
-def _step_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:
-    from beampose.trainer.training import seconds_a_step
+def _train_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:
+    """Of the search for the number of steps, if they are not set, and of all heads."""
+    from beampose.trainer import cost
+    from beampose.trainer.step_time import seconds_a_step
 
-    side = min(config.train.window or 10_000, max(int(np.sqrt(cells)), 1))
-    names = len(labels.bodyparts or labels.classes)
-    return seconds_a_step(
-        config, dims=dims, names=names, side=side, individuals=len(labels.individuals)
-    )
+    side = max(int(np.sqrt(cells)), 1)
+    names, individuals = len(labels.bodyparts or labels.classes), len(labels.individuals)
+    window = min(config.train.window or side, side)
+    each = seconds_a_step(config, dims=dims, names=names, side=window, individuals=individuals)
+    steps, heads = config.train.steps, config.heads
+    if steps is None:
+        nominal = cost.of_step(
+            config, config.kind, dims=dims, names=names, cells=cells, individuals=individuals
+        )
+        # One head and the search share the budget; heads of folds take at most as many steps.
+        steps = cost.affordable(config, nominal)
+    return heads * START["train"] + heads * steps * each
 
 
 def _dataflow(total: int, each: float, table: dict[str, Any]) -> dict[str, Any]:

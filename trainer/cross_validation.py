@@ -23,7 +23,7 @@ LEVEL = 0.9
 def cross_validate(
     config: Config, dataset: Dataset, *, folds: int, by_video: bool, work: str
 ) -> CrossValidation:
-    """Trains one head for each fold; nothing is embedded.
+    """Trains one head for each fold; nothing is embedded. All settings of the head are set.
 
     All heads take the settings of the config and their last step: nothing is chosen by the images
     that judge. An augmented copy is on the side of its image.
@@ -50,10 +50,9 @@ def cross_validate(
             view,
             checkpoints=str(folder / "checkpoints"),
             logs=str(folder / "logs"),
-            choose=False,
         )
         test = view.of("test")
-        found = result.task.predict(test, config.train.batch_size)
+        found = result.task.predict(test, config.head.batch_size)
         if predicted is None:
             predicted = np.full((len(records), *found.shape[1:]), np.nan)
         place = {r.name: i for i, r in enumerate(records)}
@@ -123,6 +122,21 @@ def training_part(dataset: Dataset) -> Dataset:
     view = copy.copy(dataset)
     view.records = [r for r in dataset.records if r.split == "train"]
     return view
+
+
+def held_out(dataset: Dataset, seed: int) -> set[str]:
+    """Names of a fifth of the training images, for a choice that the test split must not make.
+
+    Raises:
+      ValueError: there are fewer than two.
+    """
+    records = dataset.of("train")
+    if len(records) < 2:
+        raise ValueError(
+            f"{len(records)} image to learn from: none can be held out of it to choose by."
+        )
+    _, numbers = by_hash(records, min(5, len(records)), seed)
+    return {r.name for r, number in zip(records, numbers, strict=True) if number == 0}
 
 
 def radii(errors: np.ndarray, level: float = LEVEL) -> np.ndarray:

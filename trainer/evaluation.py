@@ -42,7 +42,7 @@ def evaluate(config: Config) -> Evaluation:
             lambda given: signatures["frames"](frames=given),
             encoded_frames.Frames(config.dataset),
             records,
-            config.train.batch_size,
+            config.head.batch_size,
             judge.read,
         )
     else:

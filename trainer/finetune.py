@@ -15,7 +15,7 @@ import tensorflow as tf
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import FINETUNING, VIEWS, outcome
-from beampose.trainer import batches, embed, training
+from beampose.trainer import batches, embed, training, updates
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.encoded_frames import Frames, answers
 from beampose.trainer.schema import LabelRecord
@@ -36,9 +36,7 @@ class Tuned:
         self._task = task_table.make(config, dataset)
         self.kind, self.judge = self._task.kind, self._task.judge
         self.head, self.members = self._task.head, self._task.members
-        self.embedder = embed.of_store(
-            dataset.store_info.recipe, config.features.weights, dataset.store
-        )
+        self.embedder = embed.of_store(dataset.store_info.recipe, config.weights, dataset.store)
         self.embedder.backbone.unfreeze()
         self.trained = [self.embedder.backbone.network, self.head]
         self._model = self._task.model_of(self.embedder)
@@ -69,7 +67,7 @@ class Tuned:
     def views(self, records: Sequence[LabelRecord], start: int) -> tf.data.Dataset:
         """Batches from a step on; what a step sees depends on (seed, step) alone."""
         config = self._config
-        batch_size, steps = config.train.batch_size, config.train.finetune_steps
+        batch_size, steps = config.head.batch_size, config.train.finetune_steps
         # The first of a batch are images as they are.
         plain = round(batch_size * config.train.originals)
 
@@ -114,11 +112,12 @@ def finetune(
     """Goes on from a head trained on stored features, with the backbone unfrozen.
 
     Runs on all GPUs of this machine, on one, or on the CPU. The same command again continues from
-    the last checkpoint. Weights that are worse on the held-out images than those of the start are
-    not kept.
+    the last checkpoint. The weights of the last step are kept; where images are held out, those
+    that do best on them, of the start or of any evaluation.
 
     Args:
-      start: of `train`, of the same settings; it stays as it is.
+      start: of `train`, of the same settings; it stays as it is. What it held out of the training
+        split stays held out.
       folder: the dataset, where the frames are.
       checkpoints: folder for the state of the run.
       logs: folder for TensorBoard.
@@ -131,43 +130,50 @@ def finetune(
       FileNotFoundError: the dataset holds no frames, or lacks some.
       ValueError: the batch cannot be shared by the devices, or the loss became NaN or infinite.
     """
-    settings = config.train
+    settings, batch_size = config.train, config.head.batch_size
+    held_out = start.held_out
     frames = require_frames(folder, dataset)
     strategy = _strategy(devices)
-    if settings.batch_size % strategy.num_replicas_in_sync:
+    if batch_size % strategy.num_replicas_in_sync:
         raise ValueError(
             f"train.batch_size must be a multiple of the {strategy.num_replicas_in_sync} devices "
-            f"that share each batch. Received: {settings.batch_size}."
+            f"that share each batch. Received: {batch_size}."
         )
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()
+    training.prepare(config)
     with strategy.scope():
         task = Tuned(config, dataset, frames)
         task.head.set_weights(start.task.head.get_weights())
-        optimizer = training.adamw(
-            settings.finetune_learning_rate, settings.finetune_steps, settings.weight_decay
-        )
+        schedule = updates.cosine(settings.finetune_learning_rate, settings.finetune_steps)
+        optimizer = updates.adamw(schedule, settings.weight_decay)
         if settings.precision == "mixed_float16":
             # Small gradients of half precision would become 0.
             optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-        optimizer.build(training.variables_of(task))
+        optimizer.build(updates.variables_of(task))
+    every = settings.evaluate_every or max(-(-settings.finetune_steps // training.EVALUATIONS), 1)
     run = training.Run(
         task=task,
         optimizer=optimizer,
-        settings=settings,
-        digest=_digest(config, dataset),
+        batch_size=batch_size,
+        digest=_digest(config, dataset, held_out),
         checkpoint=storage.place(checkpoints, CHECKPOINT),
+        checkpoint_every=settings.checkpoint_every,
         logs=logs,
-        held_out=dataset.of("test"),
+        judged=held_out or dataset.of("test"),
+        chooses=bool(held_out),
+        evaluates=lambda step: step % every == 0,
+        enough=lambda history: (
+            bool(held_out) and training.given_up(history, task, settings.patience)
+        ),
     )
-    records = dataset.of("train")
+    names = {r.name for r in held_out}
+    records = [r for r in dataset.of("train") if r.name not in names]
     LOG.info("Finetuning on %d device(s).", strategy.num_replicas_in_sync)
     result = training.fit(
         run,
         lambda step: task.views(records, step),
         steps=settings.finetune_steps,
         strategy=strategy,
-        judge_start=True,
+        judge_start=bool(held_out),
     )
     if strategy.num_replicas_in_sync == 1:
         return result
@@ -216,9 +222,9 @@ def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def _digest(config: Config, dataset: Dataset) -> str:
+def _digest(config: Config, dataset: Dataset, held_out: Sequence[LabelRecord]) -> str:
     """Says whether a checkpoint belongs to this run: same start, settings, labels and frames."""
-    head = training.run_digest(config, dataset, choose=True)
+    head = training.run_digest(config, dataset, held_out)
     return storage.digest(
         ["finetune", head, outcome(config.train, FINETUNING), outcome(config.features, VIEWS)]
     )

@@ -17,7 +17,7 @@ class Windows:
     def __init__(self, config: Config, dataset: Dataset, embedder: Embedder):
         self._features, self._embedder = config.features, embedder
         self.side = config.train.finetune_window
-        size, maps = config.train.batch_size, batches.pose_signature(dataset)
+        size, maps = config.head.batch_size, batches.pose_signature(dataset)
         cells = self.side // STRIDE
         self.signature = PoseBatch(
             _images(size, self.side),
@@ -57,7 +57,7 @@ class WholeCrops:
     def __init__(self, config: Config, embedder: Embedder):
         self._features = config.features
         self.side = embedder.crop_size
-        size = config.train.batch_size
+        size = config.head.batch_size
         self.signature = CropBatch(_images(size, self.side), tf.TensorSpec((size,), tf.int32))
 
     def draw(self, record: LabelRecord, changed: bool, rng: np.random.Generator) -> tuple:

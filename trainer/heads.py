@@ -6,7 +6,14 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+# Rises when the same settings make another head, so that no run continues from the old one.
+VERSION = 2
+# Of score maps at the start: few cells hold a bodypart, and a head that says half of them do spends
+# its first steps on learning that.
+SCORE_BIAS = -4.0
 
 
 def pose_head(
@@ -16,6 +23,8 @@ def pose_head(
 
     The first `bodyparts` channels are score-map logits, then comes locref, x then y of each. The
     second and later convolutions are dilated: they look at more of the animal for the same cost.
+    Each cell is normalised after each of them, which learns in half the steps and generalises
+    better: docs/accuracy.md.
 
     Args:
       more: channels for several animals, see `split`.
@@ -27,7 +36,11 @@ def pose_head(
         x = keras.layers.Conv2D(
             hidden, 3, padding="same", activation="relu", dilation_rate=dilation
         )(x)
-    return keras.Model(inputs, keras.layers.Conv2D(3 * bodyparts + more, 1)(x), name="pose_head")
+        x = keras.layers.LayerNormalization()(x)
+    bias = np.zeros(3 * bodyparts + more, np.float32)
+    bias[:bodyparts] = SCORE_BIAS
+    last = keras.layers.Conv2D(len(bias), 1, bias_initializer=keras.initializers.Constant(bias))
+    return keras.Model(inputs, last(x), name="pose_head")
 
 
 def crop_head(*, dims: int, classes: int, hidden: int, layers: int, dropout: float) -> keras.Model:

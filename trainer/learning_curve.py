@@ -45,15 +45,14 @@ def learning_curve(config: Config, dataset: Dataset, *, sizes: int, work: str) -
             subset(dataset, order[:images]),
             checkpoints=str(folder / "checkpoints"),
             logs=str(folder / "logs"),
-            choose=False,
         )
-        predicted = result.task.predict(test, config.train.batch_size)
+        predicted = result.task.predict(test, config.head.batch_size)
         judge = result.task.judge
         found = judge.measure(test, predicted)
-        total, count = judge.tally(test, predicted, near=config.train.pos_dist_thresh)
+        total, count = judge.tally(test, predicted, near=config.head.pos_dist_thresh)
         points.append(Point(images, found, total, count))
         seconds += result.seconds
-    return Curve(points, kind.error, config.train.pos_dist_thresh, seconds)
+    return Curve(points, kind.error, config.head.pos_dist_thresh, seconds)
 
 
 def subset_sizes(total: int, sizes: int, least: int = LEAST) -> list[int]:

@@ -10,7 +10,7 @@ from beampose.core import storage, task_kinds, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
-from beampose.trainer import cross_validation
+from beampose.trainer import choice, cross_validation, recipe
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import Trial
 
@@ -62,14 +62,20 @@ def run(
 ) -> list[Trial]:
     """Trains every combination, best first. A failed one has no score and stands last.
 
+    The test split stays unseen: it measures the combination that is chosen. What no combination
+    sets is chosen once, by the first of them.
+
     Args:
       work: folder for checkpoints; a killed sweep continues where it was.
-      count: folds of a cross validation that scores each; 0 takes the test split.
+      count: folds, inside the training split, of a cross validation that scores each; 0 holds out
+        a fifth of the training split.
     """
     kind = task_kinds.of_info(dataset.info)
     unit, sign = kind.score.replace("mean_error_px", "mean error (px)"), kind.sign
+    common = choice.choose(trials[0][1], dataset, work=work)
     results = []
-    for number, (settings, chosen) in enumerate(trials, 1):
+    for number, (settings, given) in enumerate(trials, 1):
+        chosen = recipe.resolved(given, common.chosen)
         place = str(storage.place(work, storage.digest(outcome(chosen.train, HEAD, ANIMALS))[:16]))
         try:
             score, seconds = _score(chosen, dataset, place, count)
@@ -82,12 +88,17 @@ def run(
 
 
 def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[float | None, float]:
-    from beampose.trainer.training import train
-
+    score = task_kinds.of_info(dataset.info).score
+    learned = cross_validation.training_part(dataset)
     if count:
         judged = cross_validation.cross_validate(
-            chosen, dataset, folds=count, by_video=False, work=f"{place}/folds"
+            chosen, learned, folds=count, by_video=False, work=f"{place}/folds"
         )
-        return judged.metrics[task_kinds.of_info(dataset.info).score], judged.seconds
-    result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
-    return result.best_score, result.seconds
+        return judged.metrics[score], judged.seconds
+    from beampose.trainer.training import train
+
+    view = cross_validation.resplit(learned, cross_validation.held_out(learned, chosen.split.seed))
+    result = train(chosen, view, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
+    test = view.of("test")
+    found = result.task.predict(test, chosen.head.batch_size)
+    return result.task.judge.measure(test, found)[score], result.seconds

@@ -12,6 +12,11 @@ TRIAL = "CLOUD_ML_TRIAL_ID"
 DEFAULT = "/tmp/hypertune/output.metrics"  # noqa: S108
 
 
+def is_trial() -> bool:
+    """Whether a study runs this training."""
+    return TRIAL in os.environ
+
+
 def report(name: str, value: float | None, step: int) -> None:
     """Writes the figure of a finished training, one JSON line, if it is a trial."""
     trial = os.environ.get(TRIAL)

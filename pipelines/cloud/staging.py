@@ -23,7 +23,7 @@ def config(local: Config, cloud: Cloud) -> Config:
     Raises:
       OSError: the bucket or the weights cannot be used.
     """
-    output, store, weights = local.output, local.store_, local.features.weights
+    output, store, weights = local.output, local.store_, local.weights
     if not is_address(output):
         output = join(cloud.root, Path(output).name)
     if store is not None and not is_address(store):

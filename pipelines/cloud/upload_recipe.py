@@ -20,6 +20,7 @@ REFUSED = ("features.weights", "split.from", "train.cache_mb")
 # A zip may ask for more than the template, but not for days of somebody else's machine.
 MOST = {
     "train.steps": 20_000,
+    "train.budget": 600,
     "train.batch_size": 256,
     "train.hidden": 512,
     "train.folds": 10,
@@ -31,14 +32,8 @@ TASK_OF = {"deeplabcut": POSE.setting, "crops": CROPS.setting}
 _OF_THE_UPLOAD = ("task", "output", "source.path", "source.format", "predict.videos")
 _COMPACT = {"backbone": "resnet_compact", "weights": "builtin"}
 _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
-    POSE.setting: {
-        "features": _COMPACT,
-        "train": {"steps": 400, "learning_rate": 0.005, "window": 16},
-    },
-    CROPS.setting: {
-        "features": {**_COMPACT, "batch_size": 32},
-        "train": {"steps": 200, "batch_size": 32},
-    },
+    POSE.setting: {"features": _COMPACT},
+    CROPS.setting: {"features": {**_COMPACT, "batch_size": 32}},
 }
 
 

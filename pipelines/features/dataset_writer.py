@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 
 from beampose.core import __version__, storage, tfrecords
-from beampose.core.infos import Counts, DatasetInfo
+from beampose.core.infos import Chosen, Counts, DatasetInfo
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames
@@ -87,8 +87,13 @@ def _write_rejects(rejects: list[dict], folder: str) -> int:
     return len(rejects)
 
 
-def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> Counts:
+def finish(
+    config: Config, labels: Labels, recipe_id: str, seconds: float, chosen: dict[str, Chosen]
+) -> Counts:
     """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
+
+    Args:
+      chosen: what the labels chose of the settings.
 
     Raises:
       ValueError: more than `source.max_rejects` of the labels cannot be used, or all of them.
@@ -133,6 +138,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> Co
         labels_digest=storage.digest(
             [[r.key, r.split, r.label, str(r.keypoints.tolist())] for r in records]
         ),
+        chosen=chosen,
         seconds=round(seconds, 2),
     )
     storage.complete(folder, info)

@@ -61,10 +61,10 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
     features = config.features
     return ModelSpec(
         features.backbone,
-        features.weights,
+        config.weights,
         config.kind.pooled,
         transform,
-        features.scale,
+        config.scale,
         features.crop_size,
     )
 
@@ -83,7 +83,7 @@ def recipe(config: Config, network) -> Recipe:
     from beampose.trainer import embed
 
     features = config.features
-    return embed.recipe(network, scale=features.scale, crop_size=features.crop_size, pca=config.pca)
+    return embed.recipe(network, scale=config.scale, crop_size=features.crop_size, pca=config.pca)
 
 
 def build(spec: ModelSpec):
@@ -102,7 +102,7 @@ def acquire(handle: shared.Shared, spec: ModelSpec):
 def ranges(config: Config) -> Ranges:
     features = config.features
     return Ranges(
-        features.rotation, features.zoom, features.translation, features.contrast, features.blur
+        config.rotation, features.zoom, features.translation, features.contrast, features.blur
     )
 
 

@@ -9,13 +9,14 @@ import apache_beam as beam
 
 from beampose.core import storage
 from beampose.core.files import join
-from beampose.core.infos import Recipe
+from beampose.core.infos import Chosen, Recipe
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs
 from beampose.pipelines.features import (
     analyze,
     dataset_writer,
     embedding_worker,
+    feature_recipe,
     feature_steps,
     kept_frames,
     labeled_source,
@@ -41,6 +42,7 @@ class Summary(Outcome):
       problems: lines of rejects.jsonl in the dataset.
       counters: the job's own, by name.
       dataset: its folder.
+      chosen: by setting, what the labels chose.
     """
 
     images: int
@@ -50,8 +52,12 @@ class Summary(Outcome):
     seconds: float
     counters: dict[str, int]
     dataset: str
+    chosen: dict[str, Chosen] = dataclasses.field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
+        if self.chosen:
+            told = (f"{key} {one.value:g} ({one.why})" for key, one in self.chosen.items())
+            yield f"chosen by the labels: {', '.join(told)}"
         yield (
             f"features: {self.images} labeled images, {self.embedded} embedded, "
             f"{self.rejected} rejected, {self.seconds:.0f} s. {self.dataset}"
@@ -70,6 +76,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     labels, splits = labeled_source.read(config)
+    config, chosen, _ = feature_recipe.choose(config, labels, splits)
     storage.begin(config.dataset)
     target = open_store(config, labels, splits)
     if not beam_options.is_local(options):
@@ -102,7 +109,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     store_writer.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
     seconds = time.perf_counter() - began
-    counts = dataset_writer.finish(config, labels, target.recipe_id, seconds)
+    counts = dataset_writer.finish(config, labels, target.recipe_id, seconds, chosen)
     return Summary(
         counts.images,
         embedded,
@@ -111,6 +118,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         seconds,
         counters,
         config.dataset,
+        chosen,
     )
 
 
@@ -197,7 +205,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
     job on other machines minutes to begin.
     """
     features = config.features
-    backbone = embedding_worker.backbone(features.backbone, features.weights, config.kind.pooled)
+    backbone = embedding_worker.backbone(features.backbone, config.weights, config.kind.pooled)
     recipe = embedding_worker.recipe(config, backbone)
     recipe_id = embed.recipe_id(recipe)
     folder = join(config.store, recipe_id)
@@ -219,7 +227,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
         folder,
         recipe_id,
         recipe,
-        features.weights,
+        config.weights,
         analyze.dims(transform),
         analyze.digest(transform, backbone.channels),
     )

@@ -26,7 +26,7 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             score = "" if trial.score is None else f"{trial.score:.4f}"
             seconds = f"{trial.seconds:.1f}"
             writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
-    scored_by = f"{folds} folds" if folds else "the test split, best step"
+    scored_by = f"{folds} folds" if folds else "a fifth of the training split"
     info = SweepInfo(
         made_by=f"beampose {__version__} sweep",
         unit=unit,

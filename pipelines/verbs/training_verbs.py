@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beampose.core import files, storage
 from beampose.core.infos import CurveInfo
@@ -10,6 +10,9 @@ from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import told
+
+if TYPE_CHECKING:
+    from beampose.trainer.dataset import Dataset
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -63,11 +66,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     from beampose.pipelines.report import evaluation_files
     from beampose.trainer import cross_validation
-    from beampose.trainer.dataset import Dataset
 
     if arguments.folds is not None and arguments.by is not None:
         raise ValueError("--folds and --by are two ways to make folds: give one.")
-    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    dataset, config = _chosen(config)
     result = cross_validation.cross_validate(
         config,
         dataset,
@@ -81,12 +83,21 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _learning_curve(config: Config, sizes: int) -> int:
-    from beampose.pipelines.report import curve_files
-    from beampose.trainer import learning_curve
+def _chosen(config: Config) -> "tuple[Dataset, Config]":
+    """The dataset, and the experiment with the recipe that its model is trained by."""
+    from beampose.trainer import choice, task
     from beampose.trainer.dataset import Dataset
 
     dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    work = task.default_folders(config).checkpoints
+    return dataset, choice.choose(config, dataset, work=work).config
+
+
+def _learning_curve(config: Config, sizes: int) -> int:
+    from beampose.pipelines.report import curve_files
+    from beampose.trainer import learning_curve
+
+    dataset, config = _chosen(config)
     work = files.join(config.output, "train", "curve")
     result = learning_curve.learning_curve(config, dataset, sizes=sizes, work=work)
     file = curve_files.write(result, config, dataset.info)
@@ -123,11 +134,12 @@ def sweep(arguments: argparse.Namespace) -> int:
     if best.score is None:
         print(f"No combination could be scored: {best.failure or 'nothing is held out'}")
         return 1
-    folders = task.default_folders(best.config)
-    if not arguments.folds:
-        # The run that was scored is taken up where it ended.
-        folders = folders._replace(checkpoints=files.join(best.checkpoints, "checkpoints"))
-    print(model_outcomes.Trained(best.config.model, task.run(best.config, folders)))
+    # The heads that were scored have learned from a part of the images, the model does from all.
+    print(
+        model_outcomes.Trained(
+            best.config.model, task.run(best.config, task.default_folders(best.config))
+        )
+    )
     words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
     print(f"sweep: the model has {words}. 0 images embedded. {file}")
     return 0
@@ -170,7 +182,7 @@ def store(arguments: argparse.Namespace) -> int:
 
 
 def say_if_random(config: Config) -> None:
-    if config.features.weights.startswith("random:"):
-        from beampose.trainer.task import RANDOM_NOTE
+    if config.weights.startswith("random:"):
+        from beampose.trainer.advice import RANDOM_NOTE
 
         print(f"NOTE: {RANDOM_NOTE}", file=sys.stderr)

@@ -43,7 +43,7 @@ class Animals(MapTask):
             edges=self.rules.edges,
             peaks=config.train.peaks or animals + max(2, animals // 2),
             locref_stdev=config.train.locref_stdev,
-            apart=APART * config.train.pos_dist_thresh,
+            apart=APART * config.head.pos_dist_thresh,
             bodyparts=len(dataset.bodyparts),
             animals=animals if config.train.identity else 0,
         )
@@ -70,8 +70,8 @@ class Animals(MapTask):
         self.rules = calibrate.calibrate(
             self.rules,
             [r.keypoints for r in records],
-            self._images(records, self._config.train.batch_size),
-            self._config.train.pos_dist_thresh,
+            self._images(records, self._config.head.batch_size),
+            self._config.head.pos_dist_thresh,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Animals(MapTask):
     def _more_losses(
         self, maps: Maps, batch: PoseBatch, x: tf.Tensor, y: tf.Tensor
     ) -> Iterator[tuple[str, float, tf.Tensor]]:
-        train = self._config.train
+        train, radius = self._config.train, self._config.head.pos_dist_thresh
         if len(self.reading.edges):
             paf = targets.paf_targets(
                 batch.keypoints, x, y, self.reading.edges, width=train.paf_width
@@ -93,7 +93,7 @@ class Animals(MapTask):
             yield "paf_loss", train.paf_weight, losses.paf_loss(maps.paf, paf, batch.inside)
         if self.reading.animals:
             own = batch.keypoints[:, : self.reading.animals]
-            discs = targets.identity_targets(own, x, y, pos_dist_thresh=train.pos_dist_thresh)
+            discs = targets.identity_targets(own, x, y, pos_dist_thresh=radius)
             discs *= batch.inside[..., None]
             yield "identity_loss", 1.0, losses.scoremap_loss(maps.identity, discs, batch.inside)
 

@@ -117,7 +117,13 @@ class Views(Protocol[Batch]):
 
 
 class Task(Trainable[Batch], Protocol[Batch]):
-    """A task whose head learns from stored features."""
+    """A task whose head learns from stored features.
+
+    Attributes:
+      edges: part affinity fields of its head.
+    """
+
+    edges: int
 
     def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> Batch:
         """A training batch; what is drawn comes from `rng`."""

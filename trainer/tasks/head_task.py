@@ -17,6 +17,7 @@ class HeadTask(Generic[Batch]):
     """The part of `contract.Task` that does not depend on what is learned."""
 
     kind: ClassVar[TaskKind]
+    edges = 0
 
     def __init__(self, config: Config, dataset: Dataset, head: keras.Model, signature: Batch):
         self._config = config
@@ -39,7 +40,7 @@ class HeadTask(Generic[Batch]):
         return {}
 
     def model(self) -> ExportedModel:
-        recipe, weights = self.dataset.store_info.recipe, self._config.features.weights
+        recipe, weights = self.dataset.store_info.recipe, self._config.weights
         return self.model_of(embed.of_store(recipe, weights, self.dataset.store))
 
     def model_of(self, embedder: Embedder) -> ExportedModel:

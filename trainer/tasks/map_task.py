@@ -39,21 +39,21 @@ class MapTask(HeadTask[PoseBatch]):
             more=2 * edges + identities,
         )
         super().__init__(config, dataset, head, batches.pose_signature(dataset))
-        self._edges = edges
+        self.edges = edges
 
     def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> PoseBatch:
         """Windows of the maps, most of them around a labeled point."""
-        return self.dataset.pose_batch(records, window=self._config.train.window, rng=rng)
+        return self.dataset.pose_batch(records, window=self._config.head.window, rng=rng)
 
     def loss_of(self, outputs: tf.Tensor, batch: PoseBatch) -> Loss:
         train, shape = self._config.train, tf.shape(outputs)
         x, y = targets.centres(shape[1], shape[2], batch.cell, batch.origin)
-        maps = heads.split(outputs, len(self.dataset.bodyparts), self._edges)
+        maps = heads.split(outputs, len(self.dataset.bodyparts), self.edges)
         scoremap, locref = targets.pose_targets(
             batch.keypoints,
             x,
             y,
-            pos_dist_thresh=train.pos_dist_thresh,
+            pos_dist_thresh=self._config.head.pos_dist_thresh,
             locref_stdev=train.locref_stdev,
         )
         scoremap *= batch.inside[..., None]

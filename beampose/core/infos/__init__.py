@@ -1,13 +1,15 @@
 """What each artefact says of itself: typed, with a kind and a format number."""
 
-from beampose.core.infos.dataset_info import Counts, DatasetInfo, Recipe, Shard, StoreInfo
+from beampose.core.infos.dataset_info import Chosen, Counts, DatasetInfo, Recipe, Shard, StoreInfo
 from beampose.core.infos.figures import (
     AuditInfo,
+    ChoiceInfo,
     CurveInfo,
     EvaluationInfo,
     Figures,
     FoldsInfo,
     Metrics,
+    Round,
     Seconds,
     SweepInfo,
     UploadInfo,
@@ -19,6 +21,8 @@ from beampose.core.infos.video_info import FilterInfo, PredictionInfo, ReidInfo,
 __all__ = [
     "Assembly",
     "AuditInfo",
+    "ChoiceInfo",
+    "Chosen",
     "Counts",
     "CurveInfo",
     "DatasetInfo",
@@ -34,6 +38,7 @@ __all__ = [
     "Record",
     "Recipe",
     "ReidInfo",
+    "Round",
     "Seconds",
     "Shard",
     "StoreInfo",

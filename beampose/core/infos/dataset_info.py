@@ -52,6 +52,13 @@ class StoreInfo(Info):
     shards: list[Shard]
 
 
+class Chosen(Record):
+    """What the data chose of a setting that the config leaves open, and why."""
+
+    value: int | float
+    why: str
+
+
 class Counts(Record):
     """Labeled images, their stored copies, labels that were lost, and lines in rejects.jsonl."""
 
@@ -72,6 +79,7 @@ class DatasetInfo(Info):
       store: the name of its store.
       split: images by split.
       frames: images kept as files, with their bytes; None if none were asked for.
+      chosen: by setting, such as features.scale.
       seconds: that making it took.
     """
 
@@ -94,4 +102,5 @@ class DatasetInfo(Info):
     split: dict[str, int] = {}
     frames: dict[str, int] | None = None
     labels_digest: str = ""
+    chosen: dict[str, Chosen] = {}
     seconds: float = 0.0

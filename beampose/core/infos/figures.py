@@ -66,9 +66,10 @@ class Figures(Record):
 
 
 class Seconds(Record):
-    """That the steps took."""
+    """That the steps took; `choice` is the training that chose the recipe."""
 
     features: float = 0.0
+    choice: float = 0.0
     train: float = 0.0
     finetune: float | None = None
     folds: float = 0.0
@@ -78,9 +79,10 @@ class Metrics(Info):
     """`model/metrics.json`, a contract with other programs.
 
     Attributes:
+      warnings: what to know before trusting the model, a sentence each.
       split: images by split.
-      train, test: of the weights that were kept.
-      test_at_last_step: of the last weights; None if they are not known.
+      train, test: of the weights that were kept. No choice was made by `test`.
+      test_at_last_step: of models of the version before, which chose weights by the test split.
       test_before_finetune: of the head on stored features.
       folds: of cross validation inside the training split, with their `number`.
     """
@@ -90,6 +92,7 @@ class Metrics(Info):
     KEYS: ClassVar[tuple[str, ...]] = ("split", "train", "test", "backbone")
 
     note: str | None = None
+    warnings: list[str] = []
     split: dict[str, int]
     train: Figures
     test: Figures
@@ -110,6 +113,34 @@ class Metrics(Info):
         # What was made with random weights says so in its first line.
         values = super().plain()
         return {**{k: v for k, v in values.items() if k == "note"}, **values}
+
+
+class Round(Record):
+    """The error after so many steps, of images that were not learned from."""
+
+    steps: int
+    error: float | None
+
+
+class ChoiceInfo(Info):
+    """The number of steps, as it was found.
+
+    Attributes:
+      of: names the settings, features and labels that it belongs to.
+      rounds: None where there was nothing to judge.
+      judges: images of the training split that judged.
+    """
+
+    NAME: ClassVar[str] = "choice of steps"
+    VERB: ClassVar[str] = "train"
+    KEYS: ClassVar[tuple[str, ...]] = ("of", "steps", "rounds")
+
+    of: str
+    steps: int
+    why: str
+    rounds: list[Round]
+    judges: int
+    seconds: float
 
 
 class WorstPoint(Record):

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from beampose.core.infos.dataset_info import Recipe
+from beampose.core.infos.dataset_info import Chosen, Recipe
 from beampose.core.infos.record import Info, Plain, Record
 
 
@@ -77,7 +77,8 @@ class ModelInfo(Info):
       pixels_against_stored_features: the largest difference; None if it could not be measured.
       assembly: of several animals.
       heads: how many predict together.
-      config: the experiment's settings.
+      chosen: what the data chose of the settings, by name.
+      config: the experiment's settings, with what was chosen.
       tensors: by signature, the names of inputs and outputs in the graph.
     """
 
@@ -105,6 +106,7 @@ class ModelInfo(Info):
     assembly: Assembly | None = None
     heads: int = 1
     uncertainty: Uncertainty | None = None
+    chosen: dict[str, Chosen] = {}
     config: Plain
     versions: dict[str, str] = {}
     tensors: dict[str, dict[str, dict[str, str]]] = {}

@@ -46,6 +46,27 @@ __all__ = [
 ]
 
 
+# Weights that come with a backbone and need no download.
+PACKAGED = {"resnet_compact": "builtin"}
+
+
+class HeadSettings(typing.NamedTuple):
+    """Settings of the training of a head; distances are pixels of the source image."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    window: int
+    pos_dist_thresh: float
+
+
+def _chosen(section: Section, name: str, key: str) -> typing.Any:
+    value = getattr(section, key)
+    if value is None:
+        raise LookupError(f"{name}.{key} has to be chosen first, see `beampose.trainer.recipe`.")
+    return value
+
+
 class Config(Section):
     """An experiment of beampose. Paths are relative to the file."""
 
@@ -121,9 +142,29 @@ class Config(Section):
         return self.kind.pca if self.features.pca is None else self.features.pca
 
     @property
+    def weights(self) -> str:
+        """Weights of the backbone: those that come with it unless the file names others."""
+        return self.features.weights or PACKAGED.get(self.features.backbone, "imagenet")
+
+    @property
+    def scale(self) -> float:
+        """Scale of images before they are embedded; crops have a size instead."""
+        return 1.0 if self.kind.pooled else _chosen(self.features, "features", "scale")
+
+    @property
     def copies(self) -> int:
         """Augmented copies of each training image."""
-        return self.kind.copies if self.features.copies is None else self.features.copies
+        return _chosen(self.features, "features", "copies")
+
+    @property
+    def rotation(self) -> float:
+        """Largest angle in degrees by which copies are turned."""
+        return _chosen(self.features, "features", "rotation")
+
+    @property
+    def head(self) -> HeadSettings:
+        """What the data chooses of the training of a head where it is unset."""
+        return HeadSettings(*(_chosen(self.train, "train", one) for one in HeadSettings._fields))
 
     @property
     def heads(self) -> int:

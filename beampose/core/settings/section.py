@@ -30,6 +30,16 @@ class Affects:
         return cls(frozenset(parts))
 
 
+@dataclasses.dataclass(frozen=True)
+class Formerly:
+    """Marks a setting that the data chooses where it is unset, with the default it had before.
+
+    A digest takes the two as the same, so that what was made before is still known.
+    """
+
+    value: Any
+
+
 def setting(default: Any, description: str, **bounds: Any) -> Any:
     """A setting with a default: its sentence, and the bounds of its values."""
     if default == []:
@@ -83,6 +93,9 @@ LIKE_A_NUMBER = BeforeValidator(_number)
 Number = Annotated[float, LIKE_A_NUMBER]
 # Ranges precede the validator, of optional numbers too: the JSON schema would lack them.
 Share = Annotated[float, Field(ge=0, le=1), LIKE_A_NUMBER]
+Positive = Annotated[float, Field(gt=0), LIKE_A_NUMBER]
+Scale = Annotated[float, Field(ge=0.05, le=4), LIKE_A_NUMBER]
+Angle = Annotated[float, Field(ge=0, le=180), LIKE_A_NUMBER]
 Seconds = Annotated[float, Field(ge=0, le=1e9), LIKE_A_NUMBER]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
@@ -142,7 +155,9 @@ def outcome(section: Section, *parts: str) -> dict[str, Any]:
         marks = [one.parts for one in field.metadata if isinstance(one, Affects)]
         value = getattr(section, name)
         affected = marks[0] if marks else {HEAD}
-        if affected & set(parts) and value != field.get_default(call_default_factory=True):
+        former = [one.value for one in field.metadata if isinstance(one, Formerly)]
+        plain = [field.get_default(call_default_factory=True), *former]
+        if affected & set(parts) and value not in plain:
             found[name] = value
     return found
 

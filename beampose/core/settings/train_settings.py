@@ -12,9 +12,13 @@ from beampose.core.settings.section import (
     PATH,
     VIEWS,
     Affects,
+    Angle,
     BatchSize,
     Count,
+    Formerly,
     Number,
+    Positive,
+    Scale,
     Section,
     Share,
     setting,
@@ -101,15 +105,19 @@ class Split(Section):
 class Features(Section):
     """Features of an image, and the ranges of its augmented copies."""
 
-    backbone: str = setting("resnet50", "The frozen network: docs/accuracy.md.")
-    weights: Annotated[str, PATH] = setting(
-        "imagenet", "imagenet, builtin, random:SEED or a file of weights."
+    backbone: str = setting("resnet_compact", "The frozen network: docs/accuracy.md.")
+    weights: Annotated[str | None, PATH] = setting(
+        None,
+        "imagenet, builtin, random:SEED or a file of weights; unset: those that come with the "
+        "backbone, else imagenet.",
     )
-    scale: Number = setting(1.0, "Scale of images before they are embedded.", ge=0.05, le=4)
+    scale: Scale | None = setting(
+        None, "Scale of images before they are embedded; unset: chosen by the size of the animals."
+    )
     copies: int | None = setting(
         None,
-        "Augmented copies of each training image; unset: 2 for pose, 0 for crops. "
-        "docs/accuracy.md shows the gain of more.",
+        "Augmented copies of each training image; unset: chosen by the number of images, 0 for "
+        "crops. docs/accuracy.md shows the gain of more.",
         ge=0,
         le=256,
     )
@@ -121,8 +129,10 @@ class Features(Section):
     )
     crop_size: int = setting(224, "Side of a crop in pixels.", ge=32, le=1024)
     batch_size: BatchSize = setting(4, "Images embedded at a time.")
-    rotation: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
-        25.0, "Largest angle in degrees by which copies are turned.", ge=0, le=180
+    rotation: Annotated[Angle | None, Affects.only(HEAD, VIEWS), Formerly(25.0)] = setting(
+        None,
+        "Largest angle in degrees by which copies are turned; unset: 180 where animals are seen in "
+        "all directions, else 25.",
     )
     zoom: Annotated[Number, Affects.only(HEAD, VIEWS)] = setting(
         0.2, "Largest share by which copies are enlarged or reduced.", ge=0, le=0.9
@@ -142,9 +152,23 @@ class Features(Section):
 class Train(Section):
     """Training of the head. Distances are pixels of the source image."""
 
-    steps: Count = setting(400, "Training steps of the head.")
-    batch_size: Count = setting(8, "Images per training step.")
-    learning_rate: Number = setting(0.002, "Highest learning rate of the head.", gt=0)
+    steps: Annotated[Count | None, Formerly(400)] = setting(
+        None,
+        "Training steps of the head; unset: until held-out parts of the training split no longer "
+        "improve, within the budget.",
+    )
+    budget: Annotated[Number, Affects.only()] = setting(
+        120.0,
+        "Seconds, on two cores of 2026, that choosing unset settings and training may take.",
+        gt=0,
+        le=1_000_000,
+    )
+    batch_size: Annotated[Count | None, Formerly(8)] = setting(
+        None, "Images per training step; unset: 8 for pose, 64 for crops."
+    )
+    learning_rate: Annotated[Positive | None, Formerly(0.002)] = setting(
+        None, "Highest learning rate of the head; unset: 0.004."
+    )
     seed: int = setting(0, "Seed of weights, batches and augmentation.")
     hidden: Count = setting(64, "Channels of the head's inner layers.")
     layers: int | None = setting(
@@ -153,9 +177,10 @@ class Train(Section):
         ge=0,
         le=16,
     )
-    window: int = setting(
-        24,
-        "Side, in cells, of the part of a map used in a step; 0: whole maps.",
+    window: Annotated[int | None, Formerly(24)] = setting(
+        None,
+        "Side, in cells, of the part of a map used in a step; 0: whole maps; unset: chosen by the "
+        "size of the animals.",
         ge=0,
         le=100_000,
     )
@@ -179,20 +204,25 @@ class Train(Section):
     )
     patience: int = setting(
         0,
-        "Training stops after this many evaluations without a better score; 0: never.",
+        "Training stops after this many evaluations without a better score on a fifth of the "
+        "training images, which it does not learn from; 0: never, and it learns from all.",
         ge=0,
         le=100_000,
     )
     dropout: Number = setting(0.1, "Share of features left out at random.", ge=0, le=0.95)
     weight_decay: Share = setting(0.0, "Weight decay of the head.")
-    pos_dist_thresh: Number = setting(
-        17.0, "Cells within this distance of a bodypart count as it.", gt=0
+    pos_dist_thresh: Annotated[Positive | None, Formerly(17.0)] = setting(
+        None,
+        "Cells within this distance of a bodypart count as it; unset: chosen by the distances "
+        "between bodyparts.",
     )
     locref_stdev: Number = setting(7.2801, "Unit of the location refinement.", gt=0)
     locref_weight: Number = setting(
         0.05, "Share of the location refinement in the loss.", ge=0, le=1_000_000
     )
-    evaluate_every: Count = setting(50, "Steps between two evaluations.")
+    evaluate_every: Annotated[Count | None, Formerly(50)] = setting(
+        None, "Steps between two evaluations; unset: 8 in a training."
+    )
     checkpoint_every: Annotated[Count, Affects.only()] = setting(
         100, "Steps between two checkpoints."
     )

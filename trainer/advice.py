@@ -1,0 +1,198 @@
+"""What to know about a trained model before trusting it: one sentence each, with the remedy."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from beampose.core.infos import Figures
+from beampose.core.task_kinds import TaskKind
+from beampose.trainer import label_facts
+from beampose.trainer.schema import LabelRecord
+
+RANDOM_NOTE = (
+    "Made with RANDOM backbone weights: this proves the wiring, not the accuracy. "
+    "For real work leave out features.weights."
+)
+# Fewer training images than this are too few; of crops, of each class.
+FEW = 20
+# A model is underfit if its error on what it learned from is more than this share of the distance
+# between neighbouring bodyparts, or of the error of always saying the mean place; or if it finds
+# fewer of the points it learned from.
+NEAR, SPREAD, FOUND = 0.5, 0.33, 0.7
+# Overfit, if held-out errors are so many times those of training and the difference is at least
+# this share of the distance between neighbouring bodyparts.
+TIMES, WORSE = 3.0, 0.25
+# Points that a cutoff should leave, and the difference of accuracies that is overfit.
+KEPT, ACCURACY = 0.6, 0.1
+
+
+class Trained(NamedTuple):
+    """A model, as far as it is judged here.
+
+    Attributes:
+      kind: of its task.
+      names: bodyparts or classes.
+      train, test: figures of the splits.
+      learned, held_out: labels of the splits, without copies.
+      radius: `train.pos_dist_thresh`, source pixels.
+      pcutoff: of predictions.
+    """
+
+    kind: TaskKind
+    names: Sequence[str]
+    train: Figures
+    test: Figures
+    learned: Sequence[LabelRecord]
+    held_out: Sequence[LabelRecord]
+    radius: float
+    pcutoff: float
+
+
+def sentences(model: Trained) -> list[str]:
+    """What is wrong or doubtful; empty if nothing is."""
+    found = _of_points(model) if model.kind.points else _of_classes(model)
+    return [*found, *_of_split(model)]
+
+
+def _of_points(model: Trained) -> Iterator[str]:
+    truth = np.stack([r.keypoints for r in model.learned])
+    animals = truth.reshape(-1, truth.shape[2], 2)
+    near = label_facts.nearest(animals)
+    spacing = float(np.nanmedian(near)) if np.isfinite(near).any() else float("nan")
+    yield from _underfit(model, animals, spacing)
+    train, test = model.train.mean_error_px, model.test.mean_error_px
+    if train is not None and test is not None and model.test.images:
+        worse = WORSE * spacing if np.isfinite(spacing) else 0.0
+        if test > TIMES * train and test - train > worse:
+            yield (
+                f"Overfit: {test:.1f} px off on held-out images, {train:.1f} px on those it "
+                "learned from. Label more frames that differ (`beampose extract-frames`, "
+                "`beampose outliers`), or raise features.copies."
+            )
+    figures = model.test if model.test.points else model.train
+    kept = figures.share_above_pcutoff
+    if kept is not None and kept < KEPT:
+        yield (
+            f"predict.pcutoff {model.pcutoff:g} keeps only {kept:.0%} of the labeled points: lower "
+            "it, or train longer (train.budget) or on more labels."
+        )
+    yield from _too_close(model, animals)
+    yield from _unlabeled(model, truth)
+    if len(model.learned) < FEW:
+        yield (
+            f"Only {len(model.learned)} labeled images to learn from: label {FEW} or more, of "
+            "different poses."
+        )
+
+
+def _underfit(model: Trained, animals: np.ndarray, spacing: float) -> Iterator[str]:
+    remedy = "It did not learn its own labels: raise train.budget or train.steps."
+    train, found = model.train.mean_error_px, model.train.share_found
+    if found is not None and found < FOUND:
+        yield (
+            f"Underfit: it finds only {found:.0%} of the points it learned from. {remedy} Animals "
+            "of a few pixels need a larger features.scale."
+        )
+        return
+    if train is None:
+        return
+    centred = animals - _mean_place(animals)
+    spread = float(np.nanmean(np.linalg.norm(centred, axis=-1)))
+    limits = [SPREAD * spread, NEAR * spacing if np.isfinite(spacing) else np.inf]
+    if train > min(limits) and train > model.radius / 2:
+        compared = (
+            f"bodyparts lie {spacing:.0f} px apart"
+            if limits[1] <= limits[0]
+            else f"always saying the mean place is {spread:.0f} px off"
+        )
+        yield (
+            f"Underfit: {train:.1f} px off on the images it learned from, where {compared}. "
+            f"{remedy}"
+        )
+
+
+def _mean_place(animals: np.ndarray) -> np.ndarray:
+    known = np.isfinite(animals).all(axis=-1)
+    count = np.maximum(known.sum(axis=0), 1)[:, None]
+    return np.where(known[..., None], animals, 0).sum(axis=0) / count
+
+
+def _too_close(model: Trained, animals: np.ndarray) -> Iterator[str]:
+    """The two bodyparts that are closest together, if they are closer than the radius."""
+    best, pair = np.inf, None
+    for i in range(animals.shape[1]):
+        for j in range(i):
+            length = np.linalg.norm(animals[:, i] - animals[:, j], axis=-1)
+            length = length[np.isfinite(length)]
+            if len(length) >= 3 and np.median(length) < best:
+                best, pair = float(np.median(length)), (j, i)
+    if pair is not None and best < model.radius / 2:
+        first, second = (model.names[one] for one in pair)
+        yield (
+            f"{first} and {second} are {best:.1f} px apart in most images, closer than "
+            f"train.pos_dist_thresh {model.radius:g}: they may be mixed up. A larger "
+            "features.scale sets them apart."
+        )
+
+
+def _unlabeled(model: Trained, truth: np.ndarray) -> Iterator[str]:
+    seen = np.isfinite(truth).all(axis=-1).any(axis=(0, 1))
+    lacking = [name for name, one in zip(model.names, seen, strict=True) if not one]
+    if lacking:
+        shown = ", ".join(lacking[:5]) + (" …" if len(lacking) > 5 else "")
+        yield (
+            f"No image to learn from has a label of {shown}: nothing is known of "
+            f"{'it' if len(lacking) == 1 else 'them'}. Label some, or name the others in "
+            "source.bodyparts."
+        )
+
+
+def _of_classes(model: Trained) -> Iterator[str]:
+    counts = np.bincount([r.label for r in model.learned], minlength=len(model.names))
+    train, test = model.train.accuracy, model.test.accuracy
+    largest = counts.max() / max(counts.sum(), 1)
+    if train is not None and train < (1 + largest) / 2:
+        yield (
+            f"Underfit: only {train:.1%} of the crops it learned from are right, where always "
+            f"saying {model.names[int(counts.argmax())]} gives {largest:.1%}. Raise train.budget, "
+            "or try another features.backbone."
+        )
+    elif train is not None and test is not None and train - test > ACCURACY:
+        yield (
+            f"Overfit: {test:.1%} of held-out crops are right, {train:.1%} of those it learned "
+            "from. Add crops of other places and days."
+        )
+    few = [f"{name} ({n})" for name, n in zip(model.names, counts, strict=True) if n < FEW]
+    if few:
+        yield f"Few crops to learn from: {', '.join(few[:5])}. Add some, {FEW} or more of each."
+
+
+def _of_split(model: Trained) -> Iterator[str]:
+    if not model.held_out:
+        yield (
+            "No image is held out, so nothing is known of the error on new images: set split.test "
+            "to 0.2, or judge by `beampose evaluate --folds 5`."
+        )
+        return
+    films = {r.video for r in model.learned}
+    if model.kind.points and all(r.video in films for r in model.held_out):
+        yield (
+            "The held-out images are of the films it learned from: expect larger errors on another "
+            "film. Label a second one and set split.by: video."
+            if len(films) == 1
+            else "The held-out images are of the films it learned from: expect larger errors on "
+            "another film. split.by: video holds out whole films."
+        )
+
+
+def of_finetuning(kind: TaskKind, before: Figures, after: Figures) -> Iterator[str]:
+    """A sentence if a finetuned model is worse than the head that it started from."""
+    if not before or not after:
+        return
+    old, new = before[kind.score], after[kind.score]
+    if old is not None and new is not None and kind.sign * (new - old) < 0:
+        yield (
+            f"Finetuning made it worse on held-out images ({kind.score_words} {old:.3g} before, "
+            f"{new:.3g} after): lower train.finetune_learning_rate, or set train.mode: features."
+        )

@@ -1,0 +1,172 @@
+"""The recipe of a model: what a config leaves open, chosen by rules from the labels.
+
+How many steps a head trains is chosen by training itself: `beampose.trainer.steps`.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from beampose.core import task_kinds
+from beampose.core.infos import Chosen, DatasetInfo
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
+from beampose.core.settings.section import Formerly
+from beampose.core.settings.train_settings import Features
+from beampose.trainer.backbone import STRIDE
+from beampose.trainer.label_facts import LabelFacts
+
+# Scales that are chosen: steps of about 1.4, so that a few more labels seldom choose another one,
+# for which every image would have to be embedded again.
+SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+# Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
+SPACING, MOST_PIXELS = 18.0, 700_000
+# Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
+TURNING = 0.05
+# Images and copies that a store of an experiment should hold, and copies of an image.
+STORED, COPIES = 800, (2, 8)
+# Cells within this share of the distance between neighbouring bodyparts count as one, at least so
+# many cells and at most.
+NEAR, CELLS = 0.9, (1.1, 2.2)
+WINDOW = 16
+LEARNING_RATE = 0.004
+POOLED_BATCH, MAP_BATCH = 64, 8
+
+
+def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
+    """What decides the features of images and copies, where the config leaves it open.
+
+    Args:
+      facts: of the labels of the training split; None for crops.
+    """
+    if facts is None:
+        found = {
+            "features.copies": Chosen(value=0, why="crops are learned as they are"),
+            "features.rotation": Chosen(value=25.0, why="the usual"),
+        }
+    else:
+        found = {
+            "features.scale": _scale(facts),
+            "features.copies": _copies(facts),
+            "features.rotation": _rotation(facts),
+        }
+    return _open(config, found)
+
+
+def of_head(config: Config, facts: LabelFacts | None, cell: float) -> dict[str, Chosen]:
+    """What decides the training of a head beside its steps, where the config leaves it open.
+
+    Args:
+      facts: as above.
+      cell: side of a cell of the stored maps in source pixels.
+    """
+    rate = Chosen(value=LEARNING_RATE, why="the best on most sets, docs/accuracy.md")
+    if facts is None:
+        found = {
+            "train.batch_size": Chosen(value=POOLED_BATCH, why="crops cost little"),
+            "train.window": Chosen(value=0, why="crops have no maps"),
+            "train.pos_dist_thresh": Chosen(value=17.0, why="crops have no bodyparts"),
+        }
+    else:
+        found = {
+            "train.batch_size": Chosen(value=MAP_BATCH, why="the usual"),
+            "train.window": Chosen(value=WINDOW, why="small windows and many steps pay"),
+            "train.pos_dist_thresh": _radius(facts, cell),
+        }
+    return _open(config, {**found, "train.learning_rate": rate})
+
+
+def resolved(config: Config, chosen: Mapping[str, Chosen]) -> Config:
+    """The experiment with what was chosen; what it sets itself stays."""
+    changes: dict[str, dict] = {}
+    for key, one in _open(config, chosen).items():
+        section, _, name = key.partition(".")
+        changes.setdefault(section, {})[name] = one.value
+    return experiment.changed(config, **changes) if changes else config
+
+
+def of_dataset(config: Config, info: DatasetInfo, scale: float) -> Config:
+    """The experiment with the features that its dataset was made with.
+
+    Args:
+      scale: of its store, which a dataset of the version before does not tell.
+    """
+    former = {
+        f"features.{name}": Chosen(value=mark.value, why="the default of the version before")
+        for name, field in Features.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, Formerly)
+    }
+    kind = task_kinds.of_info(info)
+    former["features.scale"] = Chosen(value=scale, why="that of the store")
+    former["features.copies"] = Chosen(value=kind.copies, why="the default of the version before")
+    return resolved(config, {**former, **info.chosen})
+
+
+def lasting(chosen: dict[str, Chosen], before: Mapping[str, Chosen]) -> dict[str, Chosen]:
+    """What was chosen, but the earlier scale and copies where the new ones would change little.
+
+    Labels come and go; what was embedded by the earlier choice is as good a step beside it.
+    """
+    found = dict(chosen)
+    for key in ("features.scale", "features.copies", "features.rotation"):
+        if key not in chosen or key not in before:
+            continue
+        old, new = before[key].value, chosen[key].value
+        near = old == new or (min(old, new) > 0 and max(old, new) / min(old, new) < 1.5)
+        if near and old != new:
+            found[key] = Chosen(value=old, why=f"as before; {new:g} would change little")
+    return found
+
+
+def _open(config: Config, found: Mapping[str, Chosen]) -> dict[str, Chosen]:
+    """Those that the config leaves open."""
+    kept = {}
+    for key, one in found.items():
+        section, _, name = key.partition(".")
+        if getattr(getattr(config, section), name) is None:
+            kept[key] = one
+    return kept
+
+
+def _scale(facts: LabelFacts) -> Chosen:
+    """The least scale at which neighbouring bodyparts are apart, and images are not too large."""
+    pixels = facts.height * facts.width
+    fits = [s for s in SCALES if s * s * pixels <= MOST_PIXELS] or [SCALES[0]]
+    if not np.isfinite(facts.spacing):
+        value = min(max(fits), 1.0)
+        return Chosen(value=value, why="no animal has two labeled bodyparts")
+    apart = [s for s in fits if s * facts.spacing >= SPACING]
+    value = min(apart) if apart else max(fits)
+    why = f"neighbouring bodyparts are {facts.spacing:.0f} px apart"
+    if not apart:
+        why += f" and images are {facts.width:.0f}x{facts.height:.0f}"
+    return Chosen(value=value, why=why)
+
+
+def _copies(facts: LabelFacts) -> Chosen:
+    low, high = COPIES
+    value = int(np.clip(STORED // max(facts.images, 1), low, high))
+    return Chosen(value=value, why=f"{facts.images} images to learn from")
+
+
+def _rotation(facts: LabelFacts) -> Chosen:
+    if facts.turning > TURNING:
+        return Chosen(value=180.0, why="the labeled animals point in all directions")
+    return Chosen(value=25.0, why="the labeled animals point in one direction")
+
+
+def _radius(facts: LabelFacts, cell: float) -> Chosen:
+    low, high = (cell * cells for cells in CELLS)
+    if not np.isfinite(facts.spacing):
+        return Chosen(value=round(high, 1), why=f"a cell is {cell:.1f} px")
+    value = float(np.clip(NEAR * facts.spacing, low, high))
+    return Chosen(
+        value=round(value, 1),
+        why=f"a cell is {cell:.1f} px, neighbouring bodyparts are {facts.spacing:.0f} px apart",
+    )
+
+
+def cell_of(config: Config) -> float:
+    """Side of a cell of the maps in source pixels; crops have none."""
+    return 0.0 if config.kind.pooled else STRIDE / config.scale

@@ -1,0 +1,191 @@
+"""How many steps a head trains: until images it does not learn from no longer improve.
+
+Heads are trained on a part of the training split in rounds, each as long as all before together;
+at the end of a round the rate has fallen to 0 and the other part judges. The test split has no say.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from beampose.core import storage, task_kinds
+from beampose.core.infos import Chosen
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
+from beampose.core.task_kinds import TaskKind
+from beampose.trainer import cost, cross_validation, training, updates
+from beampose.trainer.dataset import Dataset
+from beampose.trainer.schema import LabelRecord
+from beampose.trainer.tasks import task_table
+
+LOG = logging.getLogger(__name__)
+# One image in so many judges. Parts that judge in turn: crops cost little.
+ONE_IN, POOLED_PARTS = 4, 3
+# Rounds, and the share of the budget that they may take in all; the rest is for the model itself.
+ROUNDS, SHARE = 4, 1 / 3
+# An improvement by less than this share is none.
+GAIN = 0.02
+# Fewer images than this cannot judge; then the whole budget is trained.
+LEAST = 8
+
+
+class Search(NamedTuple):
+    """How the number of steps was found.
+
+    Attributes:
+      steps: of the training.
+      why: in a few words.
+      rounds: number of steps and error of the judging images, pixels or 1 less the score; NaN where
+        there was nothing to judge.
+      judges: images that judged.
+      seconds: of training for it.
+    """
+
+    steps: int
+    why: str
+    rounds: list[tuple[int, float]]
+    judges: int
+    seconds: float
+
+    @property
+    def chosen(self) -> Chosen:
+        return Chosen(value=self.steps, why=self.why)
+
+
+def search(config: Config, dataset: Dataset, *, work: str) -> Search:
+    """Finds the number of steps within `train.budget`; nothing is embedded.
+
+    Args:
+      config: all of the recipe but the steps is set.
+      dataset: its test split is not looked at.
+      work: folder for checkpoints: a killed search continues where it was.
+    """
+    kind = task_kinds.of_info(dataset.info)
+    learned = cross_validation.training_part(dataset)
+    total = _affordable(config, dataset)
+    images = [r for r in learned.records if r.copy == 0]
+    judging = _parts(config, images, POOLED_PARTS if kind.pooled else 1)
+    if not judging:
+        why = f"the whole budget: {len(images)} images are too few to hold some out"
+        return Search(total, why, [], 0, 0.0)
+    ends = round_ends(int(total * SHARE / len(judging)))
+    errors, seconds = [], 0.0
+    for number, names in enumerate(judging):
+        view = cross_validation.resplit(learned, names)
+        folder = storage.place(work, f"steps-{number}")
+        history, took = _rounds(config, view, ends, str(folder))
+        errors.append([_error(history, end, kind) for end in ends])
+        seconds += took
+    rounds = list(zip(ends, np.mean(errors, axis=0).tolist(), strict=True))
+    used = ends[-1] * len(judging)
+    steps, why = decide(rounds, total - used)
+    return Search(steps, why, rounds, sum(len(names) for names in judging), seconds)
+
+
+def round_ends(most: int) -> list[int]:
+    """The steps at which rounds end: each doubles what was trained."""
+    last = max(most, cost.FEWEST)
+    ends = [max(last >> (ROUNDS - 1 - i), 1) for i in range(ROUNDS)]
+    return sorted(set(ends))
+
+
+def decide(rounds: Sequence[tuple[int, float]], rest: int) -> tuple[int, str]:
+    """The steps to train all images for, and why.
+
+    Args:
+      rounds: steps and error of each.
+      rest: steps that the budget still allows.
+    """
+    errors = np.array([error for _, error in rounds])
+    if not np.isfinite(errors).any():
+        return max(rest, cost.FEWEST), "the whole budget: nothing could be judged"
+    best = np.nanmin(errors)
+    first = next(i for i, error in enumerate(errors) if error <= best * (1 + GAIN))
+    steps = rounds[first][0]
+    if first == len(rounds) - 1:
+        return max(rest, steps), "the whole budget: held-out images still improved"
+    return steps, f"held-out images improve no more after {steps}"
+
+
+def _affordable(config: Config, dataset: Dataset) -> int:
+    """Steps that the whole budget allows."""
+    records = dataset.of("train")
+    kind = task_kinds.of_info(dataset.info)
+    cells = 1.0
+    if not kind.pooled:
+        shape = dataset.features(records[0]).shape
+        cells = float(shape[0] * shape[1])
+    task = task_table.make(experiment.changed(config, train={"steps": 1}), dataset)
+    each = cost.of_step(
+        config,
+        kind,
+        dims=dataset.dims,
+        names=len(dataset.bodyparts or dataset.classes),
+        cells=cells,
+        individuals=len(dataset.info.individuals) or 1,
+        edges=task.edges,
+    )
+    return cost.affordable(config, each)
+
+
+def _parts(config: Config, images: Sequence[LabelRecord], count: int) -> list[set[str]]:
+    """The names of the images that judge, for each time that others learn."""
+    if len(images) < LEAST:
+        return []
+    parts = max(min(ONE_IN, len(images) // 2), 2)
+    units = sorted({r.video for r in images})
+    if config.split.by in ("video", "folder") and len(units) >= parts:
+        # The figure that counts is that of unseen videos.
+        of_unit = {unit: i % parts for i, unit in enumerate(units)}
+        numbers = [of_unit[r.video] for r in images]
+    else:
+        _, numbers = cross_validation.by_hash(images, parts, config.split.seed)
+    found = []
+    for part in range(min(count, parts)):
+        found.append({r.name for r, n in zip(images, numbers, strict=True) if n == part})
+    return found
+
+
+def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
+    """Trains in rounds. Returns the history, with a score at the end of each, and the seconds."""
+    chosen = experiment.changed(config, train={"steps": ends[-1]})
+    training.prepare(chosen)
+    task = task_table.make(chosen, view)
+    optimizer = updates.adamw(
+        updates.Rounds(chosen.head.learning_rate, ends), chosen.train.weight_decay
+    )
+    optimizer.build(updates.variables_of(task))
+    judged = view.of("test")
+    run = training.Run(
+        task=task,
+        optimizer=optimizer,
+        batch_size=chosen.head.batch_size,
+        digest=storage.digest(["rounds", ends, training.run_digest(chosen, view, judged)]),
+        checkpoint=storage.place(work, training.CHECKPOINT),
+        checkpoint_every=chosen.train.checkpoint_every,
+        logs=str(storage.place(work, "logs")),
+        judged=judged,
+        chooses=False,
+        evaluates=lambda step: step in ends,
+        enough=lambda history: _stands_still(history, task.kind),
+    )
+    batches = training.stream_of(chosen, task, view.of("train", copies=True), ends[-1])
+    result = training.fit(run, batches, steps=ends[-1])
+    return result.history, result.seconds
+
+
+def _stands_still(history: list, kind: TaskKind) -> bool:
+    """Whether two rounds brought nothing: the ones after them cost as much as all before."""
+    errors = [_error([entry], int(entry["step"]), kind) for entry in history]
+    return len(errors) > 2 and min(errors[-2:]) > (1 - GAIN) * min(errors[:-2])
+
+
+def _error(history: list, end: int, kind: TaskKind) -> float:
+    """The error at the end of a round; NaN where it was not reached or could not be judged."""
+    for entry in history:
+        if entry["step"] == end and kind.score in entry:
+            score = float(entry[kind.score])
+            return 1 - score if kind.maximize else score
+    return float("nan")
