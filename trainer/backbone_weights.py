@@ -11,7 +11,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import h5, storage
 from beampose.core.files import is_address
 
 # Where keras.applications keeps its files; a mirror behind a firewall can stand in.
@@ -44,7 +44,7 @@ def is_random(weights: str) -> bool:
 def check(weights: str, published: Published) -> None:
     """Raises ValueError or FileNotFoundError if `weights` cannot name weights of a backbone."""
     if is_random(weights):
-        if not weights.removeprefix("random:").isdigit():
+        if not weights.removeprefix("random:").isdecimal():
             raise ValueError(f"features.weights must be random:SEED. Received: {weights!r}.")
     elif weights == "builtin":
         if published.builtin is None:
@@ -159,6 +159,7 @@ def _load_file(model, path: str) -> None:
     if path.endswith(".npz"):
         _load_npz(model, path)
         return
+    _check(path)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that a file lacks, and leaves them their random weights.
@@ -166,6 +167,20 @@ def _load_file(model, path: str) -> None:
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
+
+
+def _check(path: str) -> None:
+    """Refuses weights that lie in other files, which Keras would read."""
+    try:
+        if path.endswith(".keras"):
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read("model.weights.h5")
+        else:
+            data = path
+        with h5.opened(data) as root:
+            root.check()
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as weights: {error}") from None
 
 
 def _load_npz(model, path: str) -> None:

@@ -67,6 +67,14 @@ def test_weights_from_a_file_have_the_digest_of_their_numbers(network, tmp_path)
     assert backbone.Backbone(NAME, str(path)).digest == network.digest
 
 
+def test_weights_that_lie_in_another_file_are_not_read(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/conv"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/x")
+    with pytest.raises(ValueError, match="cannot be read as weights: .* is a link"):
+        backbone.Backbone(NAME, str(path))
+
+
 def test_a_file_of_another_network_is_refused(tmp_path):
     model = backbone.BACKBONES["mobilenet_v2_0.5"].build()
     path = tmp_path / "other.weights.h5"
