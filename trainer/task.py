@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, files, name_parts, storage
 from beampose.core.infos import DatasetInfo, Figures, Metrics, ModelInfo, Seconds, Uncertainty
 from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
@@ -228,7 +228,7 @@ def _uncertainty(
 def scorer(info: DatasetInfo, backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
     network = backbone.replace("_", "").replace(".", "")
-    return f"DLC_beampose-{network}_{info.project}shuffle1_{step}"
+    return f"DLC_beampose-{network}_{name_parts.safe(info.project)}shuffle1_{step}"
 
 
 def _probe(dataset: "Dataset", frames: "Frames"):

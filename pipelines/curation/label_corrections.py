@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, storage
+from beampose.core.name_parts import safe
 from beampose.formats.deeplabcut import label_edits
 from beampose.formats.deeplabcut.label_edits import Correction
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -105,7 +106,7 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
     after: dict[str, bytes] = {}
     lost: set[Correction] = set()
     for video, wanted in by_video.items():
-        stem = files.join(root, LABELED_DATA, video, f"CollectedData_{scorer}")
+        stem = files.join(root, LABELED_DATA, video, f"CollectedData_{safe(scorer)}")
         there = [stem + suffix for suffix in _EDITS if files.exists(stem + suffix)]
         own = {file: files.read_bytes(file) for file in there}
         missed = set() if own else set(wanted)

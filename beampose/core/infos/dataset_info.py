@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from beampose.core.infos.record import Info, Plain, Record
+from beampose.core.name_parts import Part
 
 
 class Recipe(Record):
@@ -84,7 +85,7 @@ class DatasetInfo(Info):
     individuals: list[str]
     edges: list[list[str]]
     classes: list[str]
-    store: str
+    store: Part
     counts: Counts
     source: Plain = {}
     unique_bodyparts: list[str] = []

@@ -94,7 +94,7 @@ class Videos:
         if video not in self._places:
             name = files.name(filename)
             tried = [files.join(folder, name) for folder in _folders(self._path)]
-            usable = name not in ("", ".", "..")
+            usable = _safe([name])
             found = next((place for place in tried if usable and files.exists(place)), None)
             self._places[video] = found
             if found is None:
@@ -133,7 +133,8 @@ def _folders(path: str) -> list[str]:
 
 
 def _safe(parts: list[str]) -> bool:
-    return not {"", ".", ".."} & set(parts[-2:])
+    plain = not {"", ".", ".."} & set(parts[-2:])
+    return plain and inside.parse(parts[-1]) is None
 
 
 def _backend(value: Any) -> dict[str, Any]:
