@@ -75,9 +75,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     labels, splits = labeled_source.read(config)
     train = splits.count(TRAIN)
     copies = train * config.copies
-    network = embedding_worker.backbone(
-        config.features.backbone, config.features.weights, config.kind.pooled
-    )
+    network = embedding_worker.network(config)
     pixels, reading, unreadable = _probe(labels.items)
     each, cells = _embedding(config, pixels)
     dims = config.pca or network.channels

@@ -15,6 +15,7 @@ class Recipe(Record):
       channels: of the network.
       pca: dimensions kept, 0 = all.
       scale, stride: of maps: of the image before the network; source pixels a cell, scaled.
+      taps: of maps: the set of layers they are read from.
       crop_size: of pooled features: side of the square that images are resized to.
     """
 
@@ -25,6 +26,7 @@ class Recipe(Record):
     pca: int
     scale: float = 1.0
     stride: int = 8
+    taps: str = "expanded"
     crop_size: int = 0
 
 

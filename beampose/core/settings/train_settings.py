@@ -103,7 +103,12 @@ class Features(Section):
 
     backbone: str = setting("resnet50", "The frozen network: docs/accuracy.md.")
     weights: Annotated[str, PATH] = setting(
-        "imagenet", "imagenet, builtin, random:SEED or a file of weights."
+        "imagenet", "imagenet, builtin, package, random:SEED or a file of weights."
+    )
+    taps: Literal["expanded", "narrow"] | None = setting(
+        None,
+        "Layers that maps are read from: inside the expanded blocks or at their narrow ends, a "
+        "sixth of the channels; unset: what suits the backbone.",
     )
     scale: Number = setting(1.0, "Scale of images before they are embedded.", ge=0.05, le=4)
     copies: int | None = setting(
