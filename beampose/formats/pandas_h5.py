@@ -5,6 +5,7 @@ they are read by `beampose.core.h5`, and the few pickled attributes by `unpickle
 """
 
 import io
+from collections import defaultdict, deque
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from beampose.preprocess import unpickle
 
 # Of pickled names: what an attribute of a table of 4,000 columns takes.
 _LONGEST_HEADER = 1 << 18
+# What DeepLabCut calls its table.
+KEY = "df_with_missing"
 
 
 def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]:
-    """Reads the single table of an h5 file, whatever its key.
+    """Reads the single table of an h5 file, whatever its key; of several the one DeepLabCut reads.
 
     Returns:
       columns: one tuple of names a column; index: one tuple of names a row (split at separators);
@@ -29,6 +32,18 @@ def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.
     with h5.opened(data) as file:
         group = _only_table(file)
         return _fixed(group) if group.dataset("table") is None else _appendable(group)
+
+
+def levels(data: bytes) -> list[str]:
+    """Names of the levels of the columns, "" for one without a name.
+
+    Raises:
+      ValueError: as `read`.
+    """
+    with h5.opened(data) as file:
+        group = _only_table(file)
+        table = group.dataset("table") is not None
+        return _appendable_levels(group) if table else _fixed_levels(group)
 
 
 def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
@@ -58,11 +73,41 @@ def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
 
 
 def _only_table(file: h5.Group) -> h5.Group:
-    groups = [group for name in file.names() if (group := file.group(name)) is not None]
-    tables = [group for group in groups if group.attribute("pandas_type") is not None]
+    groups = {name: group for name in file.names() if (group := file.group(name)) is not None}
+    tables = {
+        name: group
+        for name, group in groups.items()
+        if group.attribute("pandas_type") is not None
+    }
+    if len(tables) > 1 and KEY in tables:
+        # The one that DeepLabCut reads and writes.
+        return tables[KEY]
     if len(tables) != 1:
-        raise ValueError(f"must hold one table. Found: {len(tables)}")
-    return tables[0]
+        names = f" ({', '.join(tables)}), none called {KEY}" if tables else ""
+        raise ValueError(f"must hold one table. Found: {len(tables)}{names}")
+    return next(iter(tables.values()))
+
+
+def _appendable_levels(group: h5.Group) -> list[str]:
+    axes = _unpickled(group, "non_index_axes")
+    count = max((len(_names(column)) for column in axes[0][1]), default=0)
+    told = _unpickled(group, "info") if group.attribute("info") is not None else {}
+    told = told.get(1, {}) if isinstance(told, dict) else {}
+    names = told.get("names") if isinstance(told, dict) else None
+    names = list(names) if isinstance(names, (list, tuple)) else []
+    return [str(name or "") for name in names] if len(names) == count else [""] * count
+
+
+def _fixed_levels(group: h5.Group) -> list[str]:
+    if group.dataset("axis0_level0") is None:
+        return [""]
+    found = []
+    for level in range(_count(group, "axis0_nlevels")):
+        part = group.dataset(f"axis0_level{level}")
+        name = None if part is None else part.attribute("name")
+        # Without a name there is a pickled None.
+        found.append("" if name is None or _text(name) == "N." else _text(name))
+    return found
 
 
 def _appendable(group: h5.Group) -> tuple[list, list, np.ndarray]:
@@ -94,13 +139,16 @@ def _joined(
 ) -> np.ndarray:
     """Blocks of columns side by side, in the order of names."""
     values = np.concatenate(blocks, axis=1) if blocks else np.empty((len(index), 0))
-    place: dict[tuple, int] = {}
+    # Columns of one name keep their own order.
+    there: dict[tuple, deque[int]] = defaultdict(deque)
     for number, column in enumerate(columns):
-        place.setdefault(column, number)
-    lost = [name for name in names if name not in place]
-    if lost:
-        raise ValueError(f"holds no values of the column {' '.join(lost[0])!r}")
-    return values[:, [place[name] for name in names]]
+        there[column].append(number)
+    order = []
+    for name in names:
+        if not there[name]:
+            raise ValueError(f"holds no values of the column {' '.join(name)!r}")
+        order.append(there[name].popleft())
+    return values[:, order]
 
 
 def _edit_appendable(group: h5.Group, cells: dict[tuple[int, tuple], float]) -> None:
@@ -177,7 +225,8 @@ def _count(group: h5.Group, name: str) -> int:
 
 def _block(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"values must be numbers. Found: {values.dtype}")
+        found = "pickled objects, which are not read" if values.dtype.kind == "O" else values.dtype
+        raise ValueError(f"values must be numbers: save them as float. Found: {found}")
     if values.size != rows * columns:
         raise ValueError(f"holds {values.size} values for {rows} rows of {columns} columns")
     return values.astype(np.float64).reshape(rows, columns)

@@ -73,7 +73,7 @@ def _metadata(
     """metadata.yaml with this shuffle; those it names already stay."""
     told: dict[str, Any] = {}
     if place.is_file():
-        found = yaml_files.parse(place.read_text(encoding="utf-8"), twice=True)
+        found = yaml_files.parse(place.read_text(encoding="utf-8"), words=True)
         told = dict(found.get("shuffles") or {}) if isinstance(found, dict) else {}
     name = f"{title}-trainset{percent}shuffle{number}"
     if name not in told:
