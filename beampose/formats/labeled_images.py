@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from beampose.core import files, name_parts, storage
 from beampose.formats import kept_files
-from beampose.preprocess import ahead, images, inside
+from beampose.preprocess import ahead, images, inside, missing_images
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -119,7 +119,7 @@ def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
         as_it_is = own and files.suffix(frame.image) == files.suffix(name)
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
     except FileNotFoundError:
-        return f"image missing: no file {frame.image}"
+        return missing_images.what(frame.image)
     except (OSError, ValueError) as error:
         return f"image {error}"
     return data, *pixels.shape[:2]

@@ -56,7 +56,9 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     if not stems:
         problems.append(Problem(WARNING, folder, 0, "", "has no CollectedData file: no labels"))
         return None
-    own = [wanted] if wanted in stems else _with_columns_of(scorer, found, reading)
+    own = [wanted] if wanted in stems else []
+    if not own and reading.others:
+        own = _with_columns_of(scorer, found, reading)
     if len(own) != 1:
         what = f"scorer mismatch: config.yaml says {scorer!r}, the folder has {', '.join(stems)}"
         problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
