@@ -75,9 +75,7 @@ def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
 def _only_table(file: h5.Group) -> h5.Group:
     groups = {name: group for name in file.names() if (group := file.group(name)) is not None}
     tables = {
-        name: group
-        for name, group in groups.items()
-        if group.attribute("pandas_type") is not None
+        name: group for name, group in groups.items() if group.attribute("pandas_type") is not None
     }
     if len(tables) > 1 and KEY in tables:
         # The one that DeepLabCut reads and writes.
