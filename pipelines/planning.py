@@ -79,9 +79,7 @@ def plan(config: Config, prices: str | None) -> Plan:
     config = recipe.resolved(config, recipe.of_head(config, facts, recipe.cell_of(config)))
     train = splits.count(TRAIN)
     copies = train * config.copies
-    network = embedding_worker.backbone(
-        config.features.backbone, config.weights, config.kind.pooled
-    )
+    network = embedding_worker.network(config)
     pixels, reading, unreadable = _probe(labels.items)
     each, cells = _embedding(config, pixels)
     dims = config.pca or network.channels

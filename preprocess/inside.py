@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 
 import cachetools
 import cv2
-import h5py
 import numpy as np
 from cachetools import FIFOCache, LRUCache
 
-from beampose.core import files
-from beampose.preprocess import h5, videos
+from beampose.core import files, h5
+from beampose.preprocess import videos
 from beampose.preprocess.recent import Recent
 
 _ADDRESS = re.compile(r"(.+)#(?:frame=(\d{1,12})|image=([^#]+)/(\d{1,12}))")
@@ -88,28 +87,30 @@ def stored(place: Place) -> tuple[bytes | np.ndarray, bool]:
       ValueError: not h5, or it holds no such image.
     """
     with h5.opened(place.file) as file:
-        dataset = h5.dataset(file, place.dataset)
-        if dataset is None or not dataset.ndim or place.number >= len(dataset):
+        dataset = file.dataset(place.dataset)
+        if dataset is None or not dataset.shape or place.number >= dataset.shape[0]:
             name = files.name(place.file)
             raise ValueError(f"{name} holds no image {place.number} in {place.dataset!r}")
-        if int(np.prod(dataset.shape[1:])) > h5.MAX_BYTES:
-            raise ValueError(f"{place.dataset} claims an image of the shape {dataset.shape[1:]}")
-        if text(dataset.attrs.get("format", "hdf5")) == "hdf5":
-            return _channels_last(np.asarray(dataset[place.number])), False
-        data = np.asarray(dataset[place.number]).astype(np.int8).tobytes()
+        row = np.asarray(dataset.row(place.number))
+        if text(dataset.attribute("format", "hdf5")) == "hdf5":
+            return _channels_last(row), False
+        if row.dtype not in (np.int8, np.uint8):
+            raise ValueError(f"{place.dataset} holds {row.dtype} in place of an image's bytes")
         # Rows of one length are filled up with zeros, with which no image file ends.
-        return data.rstrip(b"\0") if dataset.ndim > 1 else data, _blue_first(file, dataset)
+        data = row.tobytes()
+        return data.rstrip(b"\0") if len(dataset.shape) > 1 else data, _blue_first(file, dataset)
 
 
 def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _blue_first(file: h5py.File, dataset: h5py.Dataset) -> bool:
-    if "channel_order" in dataset.attrs:
-        return text(dataset.attrs["channel_order"]).upper() == "BGR"
-    metadata = h5.group(file, "metadata")
-    version = 0 if metadata is None else metadata.attrs.get("format_id", 0)
+def _blue_first(file: h5.Group, dataset: h5.Dataset) -> bool:
+    order = dataset.attribute("channel_order")
+    if order is not None:
+        return text(order).upper() == "BGR"
+    metadata = file.group("metadata")
+    version = 0 if metadata is None else metadata.attribute("format_id", 0)
     return float(version) < _SAYS_ORDER
 
 

@@ -47,9 +47,10 @@ def assign(
         elif len(held_out) == len(ranks):
             held_out.remove(max(ranks, key=ranks.__getitem__))
     elif 0 < test < 1 and ranks:
+        other = "split.by: image, or " if len({item.name for item in items}) > 1 else ""
         raise ValueError(
             f"split.by is {by}, but there is only one {by} ({next(iter(ranks))}), which cannot be "
-            "split. Use split.by: image."
+            f"split. Use {other}split.test: 0, which holds nothing out."
         )
     return [TEST if group in held_out else TRAIN for group in groups]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import images
+from beampose.preprocess import images, missing_images
 from beampose.preprocess.labels import (
     ERROR,
     TEST,
@@ -42,6 +42,13 @@ class Inspection(NamedTuple):
     width: int = 0
 
 
+class Report(NamedTuple):
+    """Problems of a source, and which of its items can be used, bool (items,)."""
+
+    problems: list[Problem]
+    usable: list[bool]
+
+
 def inspect(
     item: LabeledFrame | LabeledCrop, bodyparts: Sequence[str], *, once: bool = False
 ) -> tuple[Inspection, np.ndarray | None]:
@@ -57,7 +64,7 @@ def inspect(
     try:
         pixels, orientation = images.load(item.image, once=once)
     except FileNotFoundError:
-        return Inspection(item, (problem(ERROR, f"image missing: no file {item.image}"),)), None
+        return Inspection(item, (problem(ERROR, missing_images.what(item.image)),)), None
     except OSError as error:
         return Inspection(item, (problem(ERROR, f"image cannot be read: {error}"),)), None
     except ValueError as error:
@@ -83,8 +90,11 @@ def outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def report(
     labels: Labels, splits: Sequence[str], progress: Callable[[Iterable], Iterable] = iter
-) -> list[Problem]:
-    """Every problem of a source: of its files, rows, images, classes and split."""
+) -> Report:
+    """Every problem of a source: of its files, rows, images, classes and split.
+
+    Missing images of a label file are one problem, with what is there instead.
+    """
     readers = images.readers((item.image for item in labels.items), 4)
     with ThreadPoolExecutor(readers) as pool:
         inspected = pool.map(
@@ -92,12 +102,42 @@ def report(
         )
         inspections = list(progress(inspected))
     found = [*labels.problems]
-    for inspection in inspections:
-        found += inspection.problems
-    found += _duplicates(inspections, splits)
+    of_images = [problem for inspection in inspections for problem in inspection.problems]
+    found += missing_images.together(of_images, len(inspections))
+    lost = _duplicates(inspections, splits)
+    found += lost.values()
+    usable = [bool(one.digest) and i not in lost for i, one in enumerate(inspections)]
+    if not any(problem.level == ERROR for problem in found):
+        found += _nothing(labels, splits, usable)
+    found += _unlabeled(labels, usable)
     if labels.classes:
         found += _imbalance(labels, splits)
-    return found
+    return Report(found, usable)
+
+
+def _nothing(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) -> list[Problem]:
+    """Says that there is nothing to train on."""
+    if not labels.items or any(
+        use and own == TRAIN for use, own in zip(usable, splits, strict=True)
+    ):
+        return []
+    what = f"none of {len(labels.items)} labeled images can be used"
+    if any(usable):
+        what = "no image to train on can be used: all that can are in the split test"
+    return [Problem(ERROR, labels.items[0].file, 0, "", what)]
+
+
+def _unlabeled(labels: Labels, usable: Sequence[bool]) -> list[Problem]:
+    """Says which bodyparts nobody labeled."""
+    frames = zip(labels.items, usable, strict=True)
+    kept = [one.keypoints for one, use in frames if use and isinstance(one, LabeledFrame)]
+    if not kept:
+        return []
+    labeled = np.any([np.isfinite(one).all(-1).any(0) for one in kept], axis=0)
+    names = [name for name, any_ in zip(labels.bodyparts, labeled, strict=True) if not any_]
+    what = "bodypart {!r} is not labeled in any image: it cannot be learned"
+    file = labels.items[0].file
+    return [Problem(WARNING, file, 0, "", what.format(name)) for name in names]
 
 
 def choose(inspections: Sequence[Inspection]) -> int:
@@ -152,19 +192,20 @@ def _inside(
     return LabeledFrame(**changed), notes
 
 
-def _duplicates(inspections: Sequence[Inspection], splits: Sequence[str]) -> list[Problem]:
+def _duplicates(inspections: Sequence[Inspection], splits: Sequence[str]) -> dict[int, Problem]:
+    """Items that are not used since another has their pixels."""
     groups: dict[str, list[int]] = defaultdict(list)
     for i, inspection in enumerate(inspections):
         if inspection.digest:
             groups[inspection.digest].append(i)
-    found = []
+    found = {}
     for group in groups.values():
         kept = group[choose([inspections[i] for i in group])]
-        found += [
-            duplicate_problem(inspections[i], inspections[kept], splits[i], splits[kept])
+        found |= {
+            i: duplicate_problem(inspections[i], inspections[kept], splits[i], splits[kept])
             for i in group
             if i != kept
-        ]
+        }
     return found
 
 

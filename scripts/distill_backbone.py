@@ -139,19 +139,19 @@ class Distillation:
     def __init__(self, arguments: argparse.Namespace, pictures: list[bytes]):
         import keras
 
-        from beampose.trainer import backbone_weights, compact
-        from beampose.trainer.backbone import BACKBONES
+        from beampose.trainer import backbone_weights, compact, networks
 
         keras.utils.set_random_seed(arguments.seed)
         self.arguments = arguments
         self.held = pictures[::HELD_OUT]
         self.pictures = [p for i, p in enumerate(pictures) if i % HELD_OUT]
-        spec = BACKBONES[arguments.teacher]
+        spec = networks.spec(arguments.teacher)
         model = spec.build()
         backbone_weights.load(model, arguments.teacher_weights, spec.published)
         self.digest = backbone_weights.digest(model)
-        taps = sorted([*MORE_TAPS.get(arguments.teacher, ()), *spec.taps], key=lambda tap: tap[1])
-        outputs = [model.get_layer(name).output for name, _ in taps] + [model.output]
+        known = [*MORE_TAPS.get(arguments.teacher, ()), *spec.taps[networks.EXPANDED]]
+        taps = sorted(known, key=lambda tap: tap[1])
+        outputs = [networks.tapped(model, name) for name, _ in taps] + [model.output]
         self.teacher = keras.Model(model.input, outputs)
         self.teacher.trainable = False
         self.teacher_scale = spec.scale

@@ -263,6 +263,17 @@ def test_a_question_for_a_task_is_found(text):
     assert asks_for_a_task(text)
 
 
+def test_h5_files_are_read_by_one_module():
+    opens = re.compile(r"h5py\.File\(|HDFStore\(|read_hdf\(|tables\.open_file\(")
+    found = {
+        name
+        for name, file in modules().items()
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if opens.search(line) and '"w"' not in line
+    }
+    assert found == {"beampose.core.h5"}
+
+
 def test_no_file_writes_tf_keras():
     attribute = "tf" + ".keras"
     assert not [f for f in modules().values() if attribute in f.read_text(encoding="utf-8")]

@@ -3,75 +3,21 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from beampose.trainer import backbone_weights, compact
+from beampose.trainer import backbone_weights, networks
 
 STRIDE = 8
 # Map sizes are even numbers of cells, as DeepLabCut's are: the stride-16 tap then fits exactly.
 _CELL_PAIR = 2 * STRIDE
 
 
-class Spec(NamedTuple):
-    """Specification of a backbone. `taps` are layers at stride 4, 8 or 16, in channel order."""
-
-    build: Callable
-    taps: tuple[tuple[str, int], ...]
-    scale: str
-    published: backbone_weights.Published
-
-
-def _mobilenet(alpha: float) -> Spec:
-    def build():
-        # Keras warns that a free input shape has no ImageNet twin; weights are loaded by us.
-        return keras.applications.MobileNetV2(
-            alpha=alpha, include_top=False, weights=None, input_shape=(None, None, 3)
-        )
-
-    taps = (("block_3_expand_relu", 4), ("block_6_expand_relu", 8), ("block_13_expand_relu", 16))
-    file = f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5"
-    return Spec(build, taps, "signed", backbone_weights.Published(imagenet=file))
-
-
-def _resnet(depth: int, last: str, md5: str) -> Spec:
-    def build():
-        make = {50: keras.applications.ResNet50, 101: keras.applications.ResNet101}[depth]
-        return make(include_top=False, weights=None, input_shape=(None, None, 3))
-
-    taps = (("conv3_block4_out", 8), (last, 16))
-    file = f"resnet/resnet{depth}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    return Spec(build, taps, "caffe", backbone_weights.Published(imagenet=file, md5=md5))
-
-
-def _compact() -> Spec:
-    taps = (("stage4", 4), ("stage8", 8), ("stage16", 16))
-    published = backbone_weights.Published(builtin="resnet_compact.npz")
-    return Spec(compact.build, taps, "signed", published)
-
-
-BACKBONES = {
-    "resnet50": _resnet(50, "conv4_block6_out", "4d473c1dd8becc155b73f8504c6f6626"),
-    "resnet101": _resnet(101, "conv4_block23_out", "88cf7a10940856eca736dc7b7e228a21"),
-    "mobilenet_v2_0.35": _mobilenet(0.35),
-    "mobilenet_v2_0.5": _mobilenet(0.5),
-    "mobilenet_v2_0.75": _mobilenet(0.75),
-    "mobilenet_v2_1.0": _mobilenet(1.0),
-    compact.NAME: _compact(),
-}
-
-
-def check(name: str, weights: str) -> None:
+def check(name: str, weights: str, taps: str | None = None) -> None:
     """Raises ValueError or FileNotFoundError if this backbone cannot be built, before it is."""
-    if name not in BACKBONES:
-        raise ValueError(
-            f"features.backbone must be one of {', '.join(BACKBONES)}. Received: {name!r}."
-        )
-    backbone_weights.check(weights, BACKBONES[name].published)
+    networks.taps_name(name, taps)
+    backbone_weights.check(weights, networks.spec(name).published)
 
 
 def grid(height: int, width: int, scale: float) -> tuple[int, int]:
@@ -85,32 +31,36 @@ class Backbone(tf.Module):
     """A network cut at its taps; frozen, until `unfreeze`.
 
     Args:
-      name: a key of `BACKBONES`.
+      name: a key of `beampose.trainer.networks.BACKBONES`.
       weights: see `beampose.trainer.backbone_weights.load`.
       pooled: False for maps at stride 8, True for one vector an image (the pooled last stage).
+      taps: of maps: see `beampose.trainer.networks.taps_name`.
 
     Attributes:
+      taps: their name; None if pooled.
       channels: of the map or vector.
       digest: of the weights, sha256 in hex.
       network: the Keras model.
     """
 
-    def __init__(self, name: str, weights: str, *, pooled: bool = False):
+    def __init__(self, name: str, weights: str, *, pooled: bool = False, taps: str | None = None):
         super().__init__()
-        check(name, weights)
-        spec = BACKBONES[name]
+        check(name, weights, taps)
+        spec = networks.spec(name)
         model = spec.build()
         backbone_weights.load(model, weights, spec.published)
         self.id = name
         self.weights = weights
         self.pooled = pooled
         self.digest = backbone_weights.digest(model)
-        self._strides = () if pooled else tuple(stride for _, stride in spec.taps)
+        self.taps = None if pooled else networks.taps_name(name, taps)
+        layers = () if self.taps is None else spec.taps[self.taps]
+        self._strides = tuple(stride for _, stride in layers)
         self._scaling = spec.scale
-        taps = [model.output] if pooled else [model.get_layer(tap).output for tap, _ in spec.taps]
-        self.network = keras.Model(model.input, taps)
+        outputs = [networks.tapped(model, tap) for tap, _ in layers] or [model.output]
+        self.network = keras.Model(model.input, outputs)
         self.network.trainable = False
-        widths = [int(tap.shape[-1]) for tap in taps]
+        widths = [int(output.shape[-1]) for output in outputs]
         self.channels = (
             widths[0]
             if pooled
@@ -136,7 +86,7 @@ class Backbone(tf.Module):
         outputs = self.network(scaled(images, self._scaling), training=False)
         maps = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         if self.pooled:
-            return tf.reduce_mean(maps[0], axis=(1, 2))
+            return tf.reduce_mean(maps[0], axis=(1, 2)) if len(maps[0].shape) == 4 else maps[0]
         joined = [_at_stride_8(m, s) for m, s in zip(maps, self._strides, strict=True)]
         return tf.concat(joined, axis=-1)
 
@@ -163,9 +113,13 @@ def resize(frames: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -
 
 
 def scaled(images: tf.Tensor, scaling: str) -> tf.Tensor:
-    """RGB 0 to 255 to what a network was trained with: a `Spec.scale`."""
+    """RGB 0 to 255 to what a network was trained with: a `networks.Spec.scale`."""
     if scaling == "signed":
         return images / 127.5 - 1.0
+    if scaling == "standard":
+        # Means and standard deviations of ImageNet's RGB in 0..1.
+        means, deviations = tf.constant([0.485, 0.456, 0.406]), tf.constant([0.229, 0.224, 0.225])
+        return (images / 255.0 - means) / deviations
     # ImageNet means of the BGR weights that keras.applications took over from Caffe.
     return images[..., ::-1] - tf.constant([103.939, 116.779, 123.68])
 

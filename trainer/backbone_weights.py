@@ -1,4 +1,4 @@
-"""Backbone weights by name: download with a digest, a file, a bucket, or a seed."""
+"""Backbone weights by name: download with a digest, a package, a file, a bucket, or a seed."""
 
 import hashlib
 import os
@@ -11,8 +11,11 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import h5, storage
 from beampose.core.files import is_address
+from beampose.core.names import NAMED_WEIGHTS
+from beampose.trainer import packaged_weights
+from beampose.trainer.packaged_weights import Packaged
 
 # Where keras.applications keeps its files; a mirror behind a firewall can stand in.
 MIRROR = "BEAMPOSE_WEIGHTS_URL"
@@ -28,13 +31,20 @@ class Published(NamedTuple):
 
     Attributes:
       imagenet: file below `HOME`, None if there are none.
-      md5: of that file, if its publisher names it.
+      checksum: of that file, MD5 or SHA-256 in hex, if its publisher names it.
       builtin: file below `BUILTIN`, None if there are none.
+      package: of the Python registry that holds them, None if there is none.
     """
 
     imagenet: str | None = None
-    md5: str | None = None
+    checksum: str | None = None
     builtin: str | None = None
+    package: Packaged | None = None
+
+    def names(self) -> list[str]:
+        """Values of `features.weights` that stand for them."""
+        known = zip(NAMED_WEIGHTS, (self.imagenet, self.builtin, self.package), strict=True)
+        return [name for name, there in known if there]
 
 
 def is_random(weights: str) -> bool:
@@ -44,20 +54,17 @@ def is_random(weights: str) -> bool:
 def check(weights: str, published: Published) -> None:
     """Raises ValueError or FileNotFoundError if `weights` cannot name weights of a backbone."""
     if is_random(weights):
-        if not weights.removeprefix("random:").isdigit():
+        if not weights.removeprefix("random:").isdecimal():
             raise ValueError(f"features.weights must be random:SEED. Received: {weights!r}.")
-    elif weights == "builtin":
-        if published.builtin is None:
+    elif weights in NAMED_WEIGHTS:
+        if weights not in published.names():
+            others = ", ".join([*published.names(), "a path"])
             raise ValueError(
-                "features.weights: builtin belongs to features.backbone: resnet_compact, whose "
-                "weights ship with the package. Use imagenet, a path, or random:SEED here."
+                f"features.weights: {weights} is not available for this backbone. Use {others}, or "
+                "random:SEED."
             )
-    elif weights == "imagenet":
-        if published.imagenet is None:
-            raise ValueError(
-                "features.weights: imagenet is not available for this backbone. Use builtin, a "
-                "path, or random:SEED."
-            )
+        if published.package and weights == "package":
+            packaged_weights.check(published.package)
     elif not is_address(weights):
         if Path(weights).suffix not in (".h5", ".keras", ".npz"):
             raise ValueError(
@@ -71,18 +78,20 @@ def load(model, weights: str, published: Published) -> None:
     """Fills a Keras model.
 
     Args:
-      weights: `imagenet`, `builtin`, `random:SEED`, a path or an address.
-      published: the weights behind the first two names.
+      weights: `imagenet`, `builtin`, `package`, `random:SEED`, a path or an address.
+      published: the weights behind the first three names.
 
     Raises:
-      OSError: the download failed; the text says what to do instead.
+      OSError: the download failed, or the package is missing; the text says what to do.
       ValueError: the file does not fit the model.
     """
     check(weights, published)
     if is_random(weights):
         _randomize(model, int(weights.removeprefix("random:")))
     elif weights == "imagenet":
-        _load_file(model, _download(str(published.imagenet), published.md5))
+        _load_file(model, _download(str(published.imagenet), published.checksum))
+    elif published.package and weights == "package":
+        packaged_weights.load(model, published.package)
     elif weights == "builtin":
         _load_file(model, str(BUILTIN / str(published.builtin)))
     elif is_address(weights):
@@ -128,6 +137,10 @@ def _calibrate(model, rng: np.random.Generator) -> None:
     """
     import keras
 
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            # What it drops is drawn anew, and a seed names its weights. Nothing here trains by it.
+            layer.rate = 0.0
     layers = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -159,6 +172,7 @@ def _load_file(model, path: str) -> None:
     if path.endswith(".npz"):
         _load_npz(model, path)
         return
+    _check(path)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that a file lacks, and leaves them their random weights.
@@ -166,6 +180,20 @@ def _load_file(model, path: str) -> None:
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
+
+
+def _check(path: str) -> None:
+    """Refuses weights that lie in other files, which Keras would read."""
+    try:
+        if path.endswith(".keras"):
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read("model.weights.h5")
+        else:
+            data = path
+        with h5.opened(data) as root:
+            root.check()
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as weights: {error}") from None
 
 
 def _load_npz(model, path: str) -> None:
@@ -181,7 +209,7 @@ def _load_npz(model, path: str) -> None:
         raise ValueError(f"{path} does not fit backbone {model.name}: {len(arrays)} extra arrays.")
 
 
-def _download(file: str, md5: str | None) -> str:
+def _download(file: str, checksum: str | None) -> str:
     import keras
 
     cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -194,8 +222,7 @@ def _download(file: str, md5: str | None) -> str:
             origin,
             cache_subdir="models",
             cache_dir=str(cache),
-            file_hash=md5,
-            hash_algorithm="md5",
+            file_hash=checksum,
         )
     except Exception as error:  # Keras raises bare Exception here, and ValueError for the hash.
         raise OSError(

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.infos import Recipe
+from beampose.trainer import networks
 from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
 
 TRANSFORM = "transform"
@@ -15,6 +16,9 @@ FEATURES = "features"
 def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> Recipe:
     """Recipe of a store: all that determines the features of an image, apart from its pixels."""
     shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
+    # Recipes from before there was a choice name no taps, and keep their digests.
+    if backbone.taps not in (None, networks.EXPANDED):
+        shape["taps"] = backbone.taps
     return Recipe(
         backbone=backbone.id,
         weights_digest=backbone.digest,
@@ -98,7 +102,8 @@ def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:
     Raises:
       ValueError: the store was made with other weights.
     """
-    backbone = Backbone(recipe.backbone, weights, pooled=recipe.pooled)
+    taps = None if recipe.pooled else recipe.taps
+    backbone = Backbone(recipe.backbone, weights, pooled=recipe.pooled, taps=taps)
     if backbone.digest != recipe.weights_digest:
         raise ValueError(
             f"The store was made with weights {recipe.weights_digest[:12]}, but "

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beampose.core import __version__
+from beampose.core import __version__, name_parts
 from beampose.core.infos import DatasetInfo, Figures, Metrics, ModelInfo, Seconds, Uncertainty
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
@@ -135,7 +135,7 @@ def info(made: Made, uncertainty: Uncertainty | None, skew: float | None) -> Mod
 def scorer(info: DatasetInfo, backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
     network = backbone.replace("_", "").replace(".", "")
-    return f"DLC_beampose-{network}_{info.project}shuffle1_{step}"
+    return f"DLC_beampose-{network}_{name_parts.safe(info.project)}shuffle1_{step}"
 
 
 def _kept_by(made: Made) -> str:

@@ -1,12 +1,17 @@
 """Paths and bucket addresses alike, as strings: what they are called and what lies there."""
 
 import errno
+import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast
 
 import fsspec
 
 from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+
+_BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "memory")
+# What `beampose.preprocess.inside` takes for an image inside another file.
+_INSIDE = re.compile(r"#(frame|image)=")
 
 
 def open_file(path: str, mode: str = "rb", **options):
@@ -67,6 +72,12 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
+def is_in_storage(path: str) -> bool:
+    """Returns True for a local path and for an address in a bucket; web addresses are neither."""
+    protocol, mark, _ = path.partition("://")
+    return not mark or protocol.lower() in _BUCKETS
+
+
 def is_absolute(path: str) -> bool:
     return is_address(path) or Path(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
@@ -106,12 +117,20 @@ def suffix(path: str) -> str:
     return PurePosixPath(name(path)).suffix.lower()
 
 
+def names_inside(path: str) -> bool:
+    """Returns True for what would be taken for an image inside another file."""
+    return bool(_INSIDE.search(path))
+
+
 def parts(path: str) -> tuple[str, ...]:
     """The parts of a relative path written on Windows or elsewhere.
 
     Raises:
-      ValueError: the path is absolute or leaves its folder; label files must not reach outside.
+      ValueError: the path is absolute or leaves its folder, or it is the address of an image inside
+        another file; label files must not reach outside, nor open what is no image.
     """
+    if names_inside(path):
+        raise ValueError(f"{path!r} must name an image file, not one inside another file")
     found = PureWindowsPath(path.strip())
     if found.drive or found.root or ".." in found.parts:
         raise ValueError(f"{path!r} must stay inside the project folder")

@@ -1,4 +1,4 @@
-"""Names of the files that more than one module writes or reads."""
+"""Names of files and of weights that more than one module writes or reads."""
 
 # Of every artefact: what it is, and that it is whole.
 INFO, COMPLETED = "info.json", "COMPLETED"
@@ -15,3 +15,5 @@ FOLDS, CURVE = "folds.json", "curve.json"
 FAILURES = "failures.jsonl"
 # Of an experiment.
 REPORT, PLAN = "report.html", "plan.json"
+# Weights that `features.weights` names instead of a file; there is also random:SEED.
+NAMED_WEIGHTS = ("imagenet", "builtin", "package")

@@ -1,5 +1,6 @@
 """The one reader of YAML: plain values only, no key twice, nothing that grows once spelled out."""
 
+import re
 from typing import Any
 
 import yaml
@@ -22,6 +23,34 @@ class _Once(yaml.SafeLoader):
                     raise yaml.MarkedYAMLError(None, None, problem, key.start_mark)
                 seen.add((key.tag, key.value))
         return node
+
+
+class _Words(_Once):
+    """YAML 1.2, as DeepLabCut's reader takes it: `NO`, `on`, `yes` and `12:30` are words."""
+
+    yaml_implicit_resolvers = {}
+
+    def construct_int(self, node: yaml.ScalarNode) -> int:
+        text = str(self.construct_scalar(node)).replace("_", "")
+        return int(text, 0) if text.lstrip("+-")[:2].lower() in ("0o", "0x", "0b") else int(text)
+
+
+for _tag, _pattern, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", "~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("int", "[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("merge", "<<", "<"),
+):
+    _Words.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+_Words.add_constructor("tag:yaml.org,2002:int", _Words.construct_int)
 
 
 def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> dict[str, Any]:
@@ -49,20 +78,20 @@ def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> 
     return values
 
 
-def parse(text: str | bytes, *, twice: bool = False) -> Any:
+def parse(text: str | bytes, *, words: bool = False) -> Any:
     """The value a YAML text stands for.
 
     Anchors let a kilobyte stand for gigabytes once anything walks it or prints it, so values are
     counted as they would be spelled out.
 
     Args:
-      twice: takes the last value of a key that is there twice: what other programs wrote.
+      words: takes `on`, `off`, `yes` and `no` for words, as YAML 1.2 and DeepLabCut do.
 
     Raises:
       ValueError: not YAML, a key twice, too deep, or too large once spelled out.
     """
     try:
-        value = yaml.load(text, yaml.SafeLoader if twice else _Once)  # noqa: S506  Both are safe.
+        value = yaml.load(text, _Words if words else _Once)  # noqa: S506  Both are safe.
         if _count(value, {}) > _MOST_VALUES:
             raise ValueError("it holds too many values once its anchors are spelled out")
     except RecursionError:

@@ -97,7 +97,12 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
                 what = f"must be `uri,label`. Received: {','.join(row)!r}"
                 problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
                 continue
-            found.append((file, reader.line_num, spelled(cells[0]), cells[1].lower()))
+            uri = spelled(cells[0])
+            if "::" in uri or not files.is_in_storage(uri) or files.names_inside(uri):
+                what = "must be a path or an address in a bucket, such as gs://; it is not read"
+                problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
+                continue
+            found.append((file, reader.line_num, uri, cells[1].lower()))
     except csv.Error as error:
         what = f"cannot be read from here on: {error}. Is a quote not closed?"
         problems.append(Problem(ERROR, file, reader.line_num, "", what))

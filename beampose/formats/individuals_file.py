@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import h5, storage
 from beampose.core.infos import PredictionInfo
-from beampose.preprocess import h5
 
 # Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
 ENDING = "_individuals.hdf5"
@@ -100,11 +99,11 @@ class Individuals:
       described_by: what descriptors are of: bodyparts, and `CROP` if animals were cut out.
     """
 
-    def __init__(self, file: h5py.File, name: str):
+    def __init__(self, file: h5.Group, name: str):
         self._file = file
         self.head = _head(file, name)
         missing = {"single"} if not self.head.unique else set()
-        missing |= {"crops"} if "crops" not in file else set()
+        missing |= {"crops"} if file.dataset("crops") is None else set()
         there = [key for key in _AXES if key not in missing]
         shapes = {key: self._dataset(key, name).shape for key in there}
         self.count = shapes["frames"][0]
@@ -140,7 +139,7 @@ class Individuals:
         """All frames of an array: of `frames`, `keypoints`, or `single`."""
         if name == "single" and not self.head.unique:
             return np.zeros((self.count, 0, 3), np.float32)
-        return self._dataset(name)[:]
+        return self._dataset(name).values()
 
     def described(self, rows: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Descriptors of some individuals, float16 (n, described_by, dims), and which of them are
@@ -165,11 +164,11 @@ class Individuals:
         return found, there
 
     def _sliced(self, name: str, start: int) -> np.ndarray:
-        return self._dataset(name)[start : start + SLICE]
+        return self._dataset(name).rows(start, start + SLICE)
 
-    def _dataset(self, key: str, name: str = "") -> h5py.Dataset:
-        found = h5.dataset(self._file, key)
-        if found is None or found.ndim != _AXES[key]:
+    def _dataset(self, key: str, name: str = "") -> h5.Dataset:
+        found = self._file.dataset(key)
+        if found is None or len(found.shape) != _AXES[key]:
             raise ValueError(f"{name} has no array {key!r}: predict the video again.")
         return found
 
@@ -201,9 +200,9 @@ def read(stem: storage.Address) -> Iterator[Individuals]:
         yield Individuals(file, path)
 
 
-def _head(file: h5py.File, name: str) -> Head:
+def _head(file: h5.Group, name: str) -> Head:
     try:
-        found: dict[str, Any] = json.loads(str(file.attrs["head"]))
+        found: dict[str, Any] = json.loads(str(file.attribute("head")))
         if found.pop("format") != FORMAT:
             raise ValueError("of another version of beampose")
         return Head(**found)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from beampose.core import files, storage
+from beampose.core import files, name_parts, storage
 from beampose.formats import kept_files
-from beampose.preprocess import ahead, images, inside
+from beampose.preprocess import ahead, images, inside, missing_images
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -94,7 +94,7 @@ def _named(
             what = f"cannot be a file of the folder {frame.video!r}; not written"
             problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
             continue
-        video = video.lstrip(".") or "video"
+        video, name = name_parts.safe(video), name_parts.safe_file(name)
         video += "_frames" if video.endswith(_DRAWINGS) else ""
         other = taken.setdefault((video, name), frame)
         if other is not frame:
@@ -119,7 +119,7 @@ def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
         as_it_is = own and files.suffix(frame.image) == files.suffix(name)
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
     except FileNotFoundError:
-        return f"image missing: no file {frame.image}"
+        return missing_images.what(frame.image)
     except (OSError, ValueError) as error:
         return f"image {error}"
     return data, *pixels.shape[:2]

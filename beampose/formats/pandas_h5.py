@@ -1,20 +1,26 @@
 """Reads the two layouts in which pandas stores a table in h5, without running what the file says.
 
 pandas and PyTables unpickle attributes of any file they open. Label files come from strangers, so
-they are read with h5py, and the few pickled attributes with `beampose.preprocess.unpickle`.
+they are read by `beampose.core.h5`, and the few pickled attributes by `unpickle`.
 """
 
 import io
-from typing import Any, cast
+from collections import defaultdict, deque
+from typing import Any
 
-import h5py
 import numpy as np
 
+from beampose.core import h5
 from beampose.preprocess import unpickle
+
+# Of pickled names: what an attribute of a table of 4,000 columns takes.
+_LONGEST_HEADER = 1 << 18
+# What DeepLabCut calls its table.
+KEY = "df_with_missing"
 
 
 def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.ndarray]:
-    """Reads the single table of an h5 file, whatever its key.
+    """Reads the single table of an h5 file, whatever its key; of several the one DeepLabCut reads.
 
     Returns:
       columns: one tuple of names a column; index: one tuple of names a row (split at separators);
@@ -23,16 +29,21 @@ def read(data: bytes) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], np.
     Raises:
       ValueError: not an h5 file, no table or several, or a layout that would need unpickling.
     """
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            group = _only_table(file)
-            if "table" in group:
-                return _appendable(group)
-            return _fixed(group)
-    except ValueError:
-        raise
-    except Exception as error:  # Damaged bytes raise many types, such as IndexError.
-        raise ValueError(f"cannot be read as h5: {error}. A csv beside it would be used") from None
+    with h5.opened(data) as file:
+        group = _only_table(file)
+        return _fixed(group) if group.dataset("table") is None else _appendable(group)
+
+
+def levels(data: bytes) -> list[str]:
+    """Names of the levels of the columns, "" for one without a name.
+
+    Raises:
+      ValueError: as `read`.
+    """
+    with h5.opened(data) as file:
+        group = _only_table(file)
+        table = group.dataset("table") is not None
+        return _appendable_levels(group) if table else _fixed_levels(group)
 
 
 def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
@@ -49,82 +60,131 @@ def edit(data: bytes, cells: dict[tuple[int, int], float]) -> bytes:
         values[place] = value
     named = {(row, columns[column]): value for (row, column), value in cells.items()}
     stream = io.BytesIO(data)
-    with h5py.File(stream, "r+") as file:
+    with h5.edited(stream) as file:
         group = _only_table(file)
-        if "table" in group:
-            _edit_appendable(group, named)
-        else:
+        if group.dataset("table") is None:
             _edit_fixed(group, named)
+        else:
+            _edit_appendable(group, named)
     changed = stream.getvalue()
     if not np.array_equal(read(changed)[2], values, equal_nan=True):
         raise ValueError("could not be changed in place")
     return changed
 
 
-def _only_table(file: h5py.File) -> h5py.Group:
-    groups = [v for v in file.values() if isinstance(v, h5py.Group) and "pandas_type" in v.attrs]
-    if len(groups) != 1:
-        raise ValueError(f"must hold one table. Found: {len(groups)}")
-    return groups[0]
+def _only_table(file: h5.Group) -> h5.Group:
+    groups = {name: group for name in file.names() if (group := file.group(name)) is not None}
+    tables = {
+        name: group for name, group in groups.items() if group.attribute("pandas_type") is not None
+    }
+    if len(tables) > 1 and KEY in tables:
+        # The one that DeepLabCut reads and writes.
+        return tables[KEY]
+    if len(tables) != 1:
+        names = f" ({', '.join(tables)}), none called {KEY}" if tables else ""
+        raise ValueError(f"must hold one table. Found: {len(tables)}{names}")
+    return next(iter(tables.values()))
 
 
-def _appendable(group: h5py.Group) -> tuple[list, list, np.ndarray]:
-    axes = unpickle.loads(_bytes(group.attrs["non_index_axes"]))
+def _appendable_levels(group: h5.Group) -> list[str]:
+    axes = _unpickled(group, "non_index_axes")
+    count = max((len(_names(column)) for column in axes[0][1]), default=0)
+    told = _unpickled(group, "info") if group.attribute("info") is not None else {}
+    told = told.get(1, {}) if isinstance(told, dict) else {}
+    names = told.get("names") if isinstance(told, dict) else None
+    names = list(names) if isinstance(names, (list, tuple)) else []
+    return [str(name or "") for name in names] if len(names) == count else [""] * count
+
+
+def _fixed_levels(group: h5.Group) -> list[str]:
+    if group.dataset("axis0_level0") is None:
+        return [""]
+    found = []
+    for level in range(_count(group, "axis0_nlevels")):
+        part = group.dataset(f"axis0_level{level}")
+        name = None if part is None else part.attribute("name")
+        # Without a name there is a pickled None.
+        found.append("" if name is None or _text(name) == "N." else _text(name))
+    return found
+
+
+def _appendable(group: h5.Group) -> tuple[list, list, np.ndarray]:
+    axes = _unpickled(group, "non_index_axes")
     names = [_names(column) for column in axes[0][1]]
-    table = _values(group, "table")
+    table = group.values("table")
     index = [_split(_text(value)) for value in table["index"]]
     columns, blocks = [], []
-    for field in table.dtype.names:
-        if not field.startswith("values_block_"):
-            continue
-        kinds = unpickle.loads(_bytes(group["table"].attrs[f"{field}_kind"]))
-        columns += [_names(kind) for kind in kinds]
-        blocks.append(_floats(table[field]).reshape(len(index), -1))
-    values = np.concatenate(blocks, axis=1) if blocks else np.empty((len(index), 0))
-    order = [columns.index(name) for name in names]
-    return names, index, values[:, order]
+    for field, kinds in _fields(group, table):
+        columns += kinds
+        blocks.append(_block(table[field], len(index), len(kinds)))
+    return names, index, _joined(names, index, columns, blocks)
 
 
-def _fixed(group: h5py.Group) -> tuple[list, list, np.ndarray]:
+def _fixed(group: h5.Group) -> tuple[list, list, np.ndarray]:
     names = _axis(group, "axis0")
-    index = [part for row in _axis(group, "axis1") for part in [_join(row)]]
+    index = [_join(row) for row in _axis(group, "axis1")]
     columns, blocks = [], []
     for block in range(_count(group, "nblocks")):
-        columns += _axis(group, f"block{block}_items")
-        values = _values(group, f"block{block}_values")
-        blocks.append(_floats(values).reshape(len(index), -1))
+        items = _axis(group, f"block{block}_items")
+        columns += items
+        values = group.values(f"block{block}_values")
+        blocks.append(_block(values, len(index), len(items)))
+    return names, index, _joined(names, index, columns, blocks)
+
+
+def _joined(
+    names: list[tuple], index: list, columns: list[tuple], blocks: list[np.ndarray]
+) -> np.ndarray:
+    """Blocks of columns side by side, in the order of names."""
     values = np.concatenate(blocks, axis=1) if blocks else np.empty((len(index), 0))
-    order = [columns.index(name) for name in names]
-    return names, index, values[:, order]
+    # Columns of one name keep their own order.
+    there: dict[tuple, deque[int]] = defaultdict(deque)
+    for number, column in enumerate(columns):
+        there[column].append(number)
+    order = []
+    for name in names:
+        if not there[name]:
+            raise ValueError(f"holds no values of the column {' '.join(name)!r}")
+        order.append(there[name].popleft())
+    return values[:, order]
 
 
-def _edit_appendable(group: h5py.Group, cells: dict[tuple[int, tuple], float]) -> None:
-    table = _values(group, "table")
-    for field in table.dtype.names:
-        if field.startswith("values_block_"):
-            kinds = unpickle.loads(_bytes(group["table"].attrs[f"{field}_kind"]))
-            _put(table[field].reshape(len(table), -1), [_names(kind) for kind in kinds], cells)
-            # Only this field: h5py would cut the last letter off the names in the index, which
-            # PyTables pads with zeros.
-            cast(h5py.Dataset, group["table"])[field] = table[field]
+def _edit_appendable(group: h5.Group, cells: dict[tuple[int, tuple], float]) -> None:
+    table = group.values("table")
+    for field, kinds in _fields(group, table):
+        _put(table[field].reshape(len(table), -1), kinds, cells)
+        # Only this field: h5py would cut the last letter off the names in the index, which
+        # PyTables pads with zeros.
+        _dataset(group, "table").put(table[field], field)
 
 
-def _edit_fixed(group: h5py.Group, cells: dict[tuple[int, tuple], float]) -> None:
+def _edit_fixed(group: h5.Group, cells: dict[tuple[int, tuple], float]) -> None:
     for block in range(_count(group, "nblocks")):
-        values = _values(group, f"block{block}_values")
+        values = group.values(f"block{block}_values")
         _put(values, _axis(group, f"block{block}_items"), cells)
-        cast(h5py.Dataset, group[f"block{block}_values"])[...] = values
+        _dataset(group, f"block{block}_values").put(values)
 
 
 def _put(values: np.ndarray, names: list[tuple], cells: dict[tuple[int, tuple], float]) -> None:
     """Changes a view of a block, whose columns have these names."""
+    place = {name: number for number, name in reversed([*enumerate(names)])}
     for (row, name), value in cells.items():
-        if name in names:
-            values[row, names.index(name)] = value
+        if name in place:
+            values[row, place[name]] = value
 
 
-def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
-    if f"{name}_level0" not in group:
+def _fields(group: h5.Group, table: np.ndarray) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Each field of an appendable table that holds values, and the names of its columns."""
+    about = _dataset(group, "table")
+    return [
+        (field, [_names(kind) for kind in _unpickled(about, f"{field}_kind")])
+        for field in table.dtype.names or ()
+        if field.startswith("values_block_")
+    ]
+
+
+def _axis(group: h5.Group, name: str) -> list[tuple[str, ...]]:
+    if group.dataset(f"{name}_level0") is None:
         return [(_text(value),) for value in _array(group, name)]
     levels = []
     for level in range(_count(group, f"{name}_nlevels")):
@@ -134,25 +194,40 @@ def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
     return list(zip(*levels, strict=True))
 
 
-def _array(group: h5py.Group, name: str) -> np.ndarray:
-    array = _values(group, name)
-    if array.dtype.kind == "O":
+def _array(group: h5.Group, name: str) -> np.ndarray:
+    found = group.dataset(name)
+    if found is not None and found.dtype.kind == "O":
         raise ValueError(f"{name} is stored as pickled objects, which are not read")
-    return array
+    return group.values(name)
 
 
-def _values(group: h5py.Group, name: str) -> Any:
-    return cast(h5py.Dataset, group[name])[()]
+def _dataset(group: h5.Group, name: str) -> h5.Dataset:
+    found = group.dataset(name)
+    assert found is not None  # Its values were read.
+    return found
 
 
-def _count(group: h5py.Group, name: str) -> int:
-    return int(cast(Any, group.attrs[name]))
+def _unpickled(owner: h5.Group | h5.Dataset, name: str) -> Any:
+    data = owner.attribute(name)
+    if not isinstance(data, bytes) or len(data) > _LONGEST_HEADER:
+        raise ValueError(f"its header {name} is missing or too long")
+    return unpickle.loads(data)
 
 
-def _floats(values: np.ndarray) -> np.ndarray:
+def _count(group: h5.Group, name: str) -> int:
+    found = group.attribute(name)
+    if not isinstance(found, (int, np.integer)):
+        raise ValueError(f"its header {name} is not a number")
+    return int(found)
+
+
+def _block(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"values must be numbers. Found: {values.dtype}")
-    return values.astype(np.float64)
+        found = "pickled objects, which are not read" if values.dtype.kind == "O" else values.dtype
+        raise ValueError(f"values must be numbers: save them as float. Found: {found}")
+    if values.size != rows * columns:
+        raise ValueError(f"holds {values.size} values for {rows} rows of {columns} columns")
+    return values.astype(np.float64).reshape(rows, columns)
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -169,7 +244,3 @@ def _join(row: tuple[str, ...]) -> tuple[str, ...]:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _bytes(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else bytes(value)

@@ -19,7 +19,7 @@ class Embedding:
     """Frames to vectors, in fixed batches.
 
     Args:
-      backbone: see `beampose.trainer.backbone.BACKBONES`.
+      backbone: see `beampose.trainer.networks.BACKBONES`.
       weights: see `beampose.trainer.backbone_weights.load`.
       scale: frames are resized by this first.
 

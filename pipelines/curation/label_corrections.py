@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, storage
+from beampose.core.name_parts import safe
 from beampose.formats.deeplabcut import label_edits
 from beampose.formats.deeplabcut.label_edits import Correction
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -105,14 +106,14 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
     after: dict[str, bytes] = {}
     lost: set[Correction] = set()
     for video, wanted in by_video.items():
-        stem = files.join(root, LABELED_DATA, video, f"CollectedData_{scorer}")
+        stem = files.join(root, LABELED_DATA, video, f"CollectedData_{safe(scorer)}")
         there = [stem + suffix for suffix in _EDITS if files.exists(stem + suffix)]
         own = {file: files.read_bytes(file) for file in there}
         missed = set() if own else set(wanted)
-        missed.update(*(_edit(file, data, wanted).lost for file, data in own.items()))
+        missed.update(*(_edit(file, data, wanted, scorer).lost for file, data in own.items()))
         lost |= missed
         kept = [one for one in wanted if one not in missed]
-        changed = {file: _edit(file, data, kept).data for file, data in own.items()}
+        changed = {file: _edit(file, data, kept, scorer).data for file, data in own.items()}
         after |= {file: data for file, data in changed.items() if data != own[file]}
         before |= {file: own[file] for file in after if file in own}
     backup = _write(before, after, root) if after else ""
@@ -137,9 +138,9 @@ def _write(before: dict[str, bytes], after: dict[str, bytes], root: str) -> str:
     return backup
 
 
-def _edit(file: str, data: bytes, wanted: list[Correction]) -> label_edits.Edited:
+def _edit(file: str, data: bytes, wanted: list[Correction], scorer: str) -> label_edits.Edited:
     try:
-        return _EDITS[files.suffix(file)](data, wanted)
+        return _EDITS[files.suffix(file)](data, wanted, scorer)
     except ValueError as error:
         raise ValueError(f"{file} {error}. No label was changed.") from None
 

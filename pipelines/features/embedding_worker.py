@@ -27,6 +27,7 @@ class ModelSpec(NamedTuple):
     backbone: str
     weights: str
     pooled: bool
+    taps: str | None
     transform: str | None
     scale: float
     crop_size: int
@@ -63,6 +64,7 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
         features.backbone,
         config.weights,
         config.kind.pooled,
+        features.taps,
         transform,
         config.scale,
         features.crop_size,
@@ -70,12 +72,18 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
 
 
 @functools.lru_cache(maxsize=1)
-def backbone(name: str, weights: str, pooled: bool):
+def backbone(name: str, weights: str, pooled: bool, taps: str | None):
     """The frozen network; kept, because on one machine the launcher and the worker both need it."""
     import_tensorflow()
     from beampose.trainer.backbone import Backbone
 
-    return Backbone(name, weights, pooled=pooled)
+    return Backbone(name, weights, pooled=pooled, taps=taps)
+
+
+def network(config: Config):
+    """The frozen network of an experiment."""
+    features = config.features
+    return backbone(features.backbone, config.weights, config.kind.pooled, features.taps)
 
 
 def recipe(config: Config, network) -> Recipe:
@@ -88,7 +96,7 @@ def recipe(config: Config, network) -> Recipe:
 
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
-    network = backbone(spec.backbone, spec.weights, spec.pooled)
+    network = backbone(spec.backbone, spec.weights, spec.pooled, spec.taps)
     from beampose.trainer.embed import Embedder
 
     return Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)

@@ -204,8 +204,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
     It is learned in this process whatever the runner: a bounded sample takes seconds here, and a
     job on other machines minutes to begin.
     """
-    features = config.features
-    backbone = embedding_worker.backbone(features.backbone, config.weights, config.kind.pooled)
+    backbone = embedding_worker.network(config)
     recipe = embedding_worker.recipe(config, backbone)
     recipe_id = embed.recipe_id(recipe)
     folder = join(config.store, recipe_id)

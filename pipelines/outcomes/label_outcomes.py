@@ -8,6 +8,9 @@ from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
 from beampose.preprocess.labels import ERROR, TEST, WARNING, Labels, Problem
 
+# Equal problems of a file that still are a line each.
+_ALONE = 3
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Checked(Outcome):
@@ -17,11 +20,13 @@ class Checked(Outcome):
       labels: of the source.
       splits: train or test, of each labeled image.
       problems: of the files, rows and images; each has level, file, row, image, what.
+      usable: of each labeled image whether it can be used.
     """
 
     labels: Labels
     splits: list[str]
     problems: list[Problem]
+    usable: list[bool]
 
     @property
     def errors(self) -> int:
@@ -34,13 +39,16 @@ class Checked(Outcome):
 
     @property
     def passed(self) -> bool:
-        return bool(self.labels.items) and not self.errors
+        return any(self.usable) and not self.errors
 
     def lines(self) -> Iterator[str]:
         yield from problem_lines(self.problems)
-        held_out = self.splits.count(TEST)
+        used = [own for own, use in zip(self.splits, self.usable, strict=True) if use]
+        held_out = used.count(TEST)
+        some = f" of {len(self.splits)}" if len(used) < len(self.splits) else ""
+        can = " can be used" if some else ""
         yield (
-            f"{len(self.splits)} labeled images ({len(self.splits) - held_out} train, {held_out} "
+            f"{len(used)}{some} labeled images{can} ({len(used) - held_out} train, {held_out} "
             f"test): {self.errors} errors, {self.warnings} warnings."
         )
 
@@ -59,21 +67,43 @@ def check(config: Config, progress: Callable[..., Iterable]) -> Checked:
     from beampose.preprocess import validate
 
     labels, splits = labeled_source.read(config, even_if_empty=True)
-    problems = validate.report(
+    problems, usable = validate.report(
         labels, splits, lambda items: progress(items, len(labels.items), "images")
     )
-    return Checked(labels, splits, problems)
+    if not labels.items and not any(problem.level == ERROR for problem in problems):
+        problems.append(Problem(ERROR, config.source.path, 0, "", "holds no labels"))
+    return Checked(labels, splits, problems, usable)
 
 
 def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
-    """A line a problem, in columns, the errors first."""
+    """A line a problem, in columns, the errors first.
+
+    Where many rows of a file have the same, they are one line.
+    """
     if not problems:
         return
-    columns = zip(*map(_cells, problems), strict=True)
-    widths = [max(len(str(cell)) for cell in column) for column in columns]
-    for problem in _sorted(problems):
-        level, place, image, what = _cells(problem)
+    cells = [_together(alike) for alike in _alike(problems)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    for level, place, image, what in cells:
         yield f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}"
+
+
+def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
+    """Problems of one file in the same words, if they are many; else each alone."""
+    groups: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in _sorted(problems):
+        groups.setdefault((problem.level, problem.file, problem.what), []).append(problem)
+    for group in groups.values():
+        yield from [group] if len(group) > _ALONE else ([one] for one in group)
+
+
+def _together(alike: list[Problem]) -> tuple[str, str, str, str]:
+    level, place, image, what = _cells(alike[0])
+    if len(alike) == 1:
+        return level, place, image, what
+    rows = [problem.row for problem in alike]
+    place = f"{alike[0].file}:{rows[0]}-{rows[-1]}" if rows[0] else alike[0].file
+    return level, place, f"{image} ...", f"{what} ({len(alike)} rows)"
 
 
 def _sorted(problems: Sequence[Problem]) -> list[Problem]:

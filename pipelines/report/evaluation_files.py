@@ -9,6 +9,7 @@ from upath import UPath
 
 from beampose.core import __version__, files, storage
 from beampose.core.infos import EvaluationInfo, Figures, FoldsInfo, ModelInfo
+from beampose.core.name_parts import safe
 from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
 from beampose.core.settings.experiment import Config, Train, to_dict
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
@@ -32,7 +33,7 @@ def write(result: Evaluation, config: Config) -> UPath:
     with storage.replacing_folder(folder / "images") as drawn:
         for rank, i in enumerate(worst_frames.worst(result)[: config.render.images], 1):
             record = result.records[i]
-            stem = f"{rank:03d}-{record.split}-{files.stem(record.name)}"
+            stem = f"{rank:03d}-{record.split}-{safe(files.stem(record.name))}"
             entry = {"name": record.name, "split": record.split, **worst_frames.facts(result, i)}
             pictures = worst_frames.pictures(result, i, config)
             for kind, image in pictures.items():

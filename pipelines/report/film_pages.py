@@ -1,5 +1,6 @@
 """The videos of a report: what was found in each, some frames, where the bodyparts are."""
 
+import glob
 from typing import Any
 
 from upath import UPath
@@ -30,7 +31,9 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
     """Videos with points."""
     found = []
     scorer = info.dlc_scorer
-    for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
+    for file in sorted(
+        storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
+    ):
         summary = storage.read_info(file, PredictionInfo)
         stem = file.with_suffix("")
         keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
@@ -62,7 +65,9 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
     """Videos with tracks; those that were not tracked say so."""
     found = []
     scorer = info.dlc_scorer
-    for file in sorted(storage.place(config.predictions).rglob(f"*{scorer}.json"), key=str):
+    for file in sorted(
+        storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
+    ):
         predicted = storage.read_info(file, PredictionInfo)
         one = result_files.of_video(config, predicted.name, predicted.video)
         said: dict[str, Any] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from beampose import formats
 from beampose.core import files
-from beampose.formats.deeplabcut import collected_data
+from beampose.formats.deeplabcut import collected_data, columns
 from beampose.preprocess import inside
 from beampose.preprocess.labels import SINGLE, LabeledFrame
 
@@ -52,7 +52,10 @@ def read(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
 
 def _of_table(path: str, bodyparts: Sequence[str]) -> Truth:
     table, _ = collected_data.read(path, several=True)
-    place = {(one, part, coord): i for i, (_, one, part, coord) in enumerate(table.columns)}
+    try:
+        place = columns.places(table.columns)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}.") from None
     animals = [one for one in dict.fromkeys(c[1] for c in table.columns) if one != SINGLE]
     keypoints = np.full((len(table.names), len(animals), len(bodyparts), 2), np.nan)
     for i, one in enumerate(animals):

@@ -5,6 +5,7 @@ import argparse
 from beampose.core.names import REJECTS
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
+from beampose.preprocess import missing_images
 from beampose.preprocess.labels import Problem
 
 
@@ -59,7 +60,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
         progress=lambda items: arguments.progress(items, len(labels.items), "images"),
     )
     problems = [*labels.problems, *written.problems]
-    _print_problems(problems)
+    _print_problems(missing_images.together(problems, len(labels.items)))
     rejects = storage.place(to, REJECTS)
     if problems or rejects.is_file():
         storage.write_text(rejects, "".join(json.dumps(p._asdict()) + "\n" for p in problems))
@@ -93,7 +94,8 @@ def export_labels(arguments: argparse.Namespace) -> int:
     )
     if exported.remark:
         print(exported.remark)
-    _print_problems([*labels.problems, *exported.problems])
+    problems = [*labels.problems, *exported.problems]
+    _print_problems(missing_images.together(problems, len(labels.items)))
     _print_written(to, exported.images, len(labels.items), exported.changed)
     return 0
 

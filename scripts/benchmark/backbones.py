@@ -49,13 +49,14 @@ def main() -> int:
 def measure(arguments, name: str, weights: str, which: str, folder: str):
     """One result a seed of training; the features are made once."""
     from beampose.core.infos import Figures
+    from beampose.core.names import NAMED_WEIGHTS
     from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.training import train
 
     values = sets.values(arguments.data, which, f"{folder}/{which}")
-    if not weights.startswith("random:") and weights not in ("builtin", "imagenet"):
+    if not weights.startswith("random:") and weights not in NAMED_WEIGHTS:
         weights = str(Path(weights).absolute())
     values["features"] |= {"backbone": name, "weights": weights, "copies": 0}
     values["train"]["steps"] = arguments.steps

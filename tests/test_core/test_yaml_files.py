@@ -34,8 +34,15 @@ def test_a_key_that_is_there_twice_is_refused_with_its_line(tmp_path):
         yaml_files.read(file, "config")
 
 
-def test_of_a_key_twice_in_a_file_of_another_program_the_last_counts():
-    assert yaml_files.parse("x: 1\nx: 2\n", twice=True) == {"x": 2}
+def test_words_that_older_yaml_takes_for_truth_are_words_in_files_of_deeplabcut():
+    text = "scorer: NO\nparts: [on, off, yes, ~, 12:30, 1e3, 010, 0o17, .5, true]\n"
+    parts = ["on", "off", "yes", None, "12:30", 1000.0, 10, 15, 0.5, True]
+    assert yaml_files.parse(text, words=True) == {"scorer": "NO", "parts": parts}
+
+
+def test_a_key_twice_is_refused_in_files_of_deeplabcut_too():
+    with pytest.raises(ValueError, match="'x' is there twice"):
+        yaml_files.parse("x: 1\nx: 2\n", words=True)
 
 
 def test_a_mapping_may_change_keys_of_one_that_it_takes_over(tmp_path):

@@ -219,8 +219,9 @@ def test_a_real_label_file_that_names_missing_images(shared_data, tmp_path, caps
     config.write_text(f"task: pose\nsource: {{format: deeplabcut, path: {root}}}\noutput: out\n")
     assert cli.main(["check", str(config), "--html"]) == 1
     text = said(capsys)
-    assert text.count("image missing") == 15
-    assert "20 labeled images" in text
+    assert text.count("image missing") == 1 and "(15 of 20 labeled images)" in text
+    assert "5 of 20 labeled images can be used" in text
     assert cli.main(["import-labels", str(root), "--to", str(tmp_path / "made")]) == 0
     text = said(capsys)
-    assert text.count("image missing") == 15 and "5 of 20 labeled images" in text
+    assert "(15 of 20 labeled images)" in text and "5 of 20 labeled images" in text
+    assert (tmp_path / "made/rejects.jsonl").read_text().count("image missing") == 15

@@ -29,7 +29,7 @@ def expected():
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_csv_keeps_all_its_other_cells(names, end, mark):
     text = fakes.csv_text(names, fakes.points(3)).replace("\n", end)
-    data, lost = label_edits.edit_csv(mark + text.encode(), [MOVE, AWAY])
+    data, lost = label_edits.edit_csv(mark + text.encode(), [MOVE, AWAY], fakes.SCORER)
     assert not lost
     assert data.startswith(mark) and data.count(end.encode()) == 6
     rows = [list(csv.reader(io.StringIO(one))) for one in (text, data.decode("utf-8-sig"))]
@@ -57,7 +57,7 @@ def test_an_h5_keeps_its_layout_and_attributes(tmp_path, layout):
     kind = "table" if layout == "table" else "fixed"
     frame.to_hdf(file, key="df_with_missing", format=kind, mode="w")
     before = file.read_bytes()
-    data, lost = label_edits.edit_h5(before, [MOVE, AWAY])
+    data, lost = label_edits.edit_h5(before, [MOVE, AWAY], fakes.SCORER)
     assert not lost
     np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), expected())
     file.write_bytes(data)
@@ -86,20 +86,49 @@ def test_an_h5_keeps_its_layout_and_attributes(tmp_path, layout):
 )
 def test_a_label_that_is_not_what_was_judged_stays(tmp_path, wrong):
     text = fakes.csv_text(NAMES, fakes.points(3)).encode()
-    assert label_edits.edit_csv(text, [wrong]) == (text, {wrong})
+    assert label_edits.edit_csv(text, [wrong], fakes.SCORER) == (text, {wrong})
     file = tmp_path / "labels.h5"
     fakes.table(NAMES, fakes.points(3)).to_hdf(file, key="df_with_missing", mode="w")
-    data, lost = label_edits.edit_h5(file.read_bytes(), [wrong])
+    data, lost = label_edits.edit_h5(file.read_bytes(), [wrong], fakes.SCORER)
     assert lost == {wrong}
     np.testing.assert_array_equal(pandas_h5.read(data)[2].reshape(3, 3, 2), fakes.points(3))
+
+
+@pytest.mark.parametrize("layout", ["csv", "table"])
+def test_of_two_scorers_only_the_one_asked_for_is_changed(tmp_path, layout):
+    pandas = pytest.importorskip("pandas")
+    ann = fakes.table(NAMES, fakes.points(3))
+    both = pandas.concat([ann.rename(columns={fakes.SCORER: "Bob"}, level=0), ann], axis=1)
+    file = tmp_path / "labels"
+    if layout == "csv":
+        both.to_csv(file)
+        data, lost = label_edits.edit_csv(file.read_bytes(), [MOVE, AWAY], fakes.SCORER)
+        found = pandas.read_csv(io.BytesIO(data), header=[0, 1, 2], index_col=0).to_numpy()
+    else:
+        both.to_hdf(file, key="df_with_missing", format="table", mode="w")
+        data, lost = label_edits.edit_h5(file.read_bytes(), [MOVE, AWAY], fakes.SCORER)
+        found = pandas_h5.read(data)[2]
+    assert not lost
+    np.testing.assert_array_equal(found.reshape(3, 2, 3, 2)[:, 0], fakes.points(3))
+    np.testing.assert_array_equal(found.reshape(3, 2, 3, 2)[:, 1], expected())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_csv_keeps_its_separator_its_decimal_commas_and_its_encoding(encoding):
+    text = fakes.csv_text(NAMES, fakes.points(3)).replace(",", ";").replace(".png", "~")
+    text = text.replace(".", ",").replace("~", ".png").replace("ear", "Öhrchen")
+    move = MOVE._replace(bodypart="Öhrchen")
+    data, lost = label_edits.edit_csv(text.encode(encoding), [move], fakes.SCORER)
+    assert not lost
+    assert data.decode(encoding) == text.replace("22,5;17,25", "1,5;2,25")
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\xfe"])
 def test_what_is_no_label_file_is_refused(data):
     with pytest.raises(ValueError):
-        label_edits.edit_csv(data, [MOVE])
+        label_edits.edit_csv(data, [MOVE], fakes.SCORER)
     with pytest.raises(ValueError):
-        label_edits.edit_h5(data, [MOVE])
+        label_edits.edit_h5(data, [MOVE], fakes.SCORER)
 
 
 def test_real_label_files_can_be_edited(shared_data):
@@ -107,5 +136,5 @@ def test_real_label_files_can_be_edited(shared_data):
     for suffix, edit in ((".csv", label_edits.edit_csv), (".h5", label_edits.edit_h5)):
         data = (folder / f"CollectedData_Pranav{suffix}").read_bytes()
         one = Correction("labeled-data/m4s1/img0000.png", "snout", (21.521, 265.428), (1.0, 2.0))
-        changed, lost = edit(data, [one])
+        changed, lost = edit(data, [one], "Pranav")
         assert not lost and changed != data

@@ -1,4 +1,5 @@
 import pickle
+import time
 
 import fakes
 import numpy as np
@@ -114,3 +115,41 @@ def test_a_broken_header_of_pandas_is_refused():
         assert broken != data
         with pytest.raises(ValueError, match="pickle"):
             unpickle.loads(broken)
+
+
+def doubled(times):
+    """A tuple of itself, again and again: a byte or two double what it stands for."""
+    return b"\x80\x04K\x01" + b"2\x86" * times + b"."
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (doubled(40), "far more than it holds"),
+        (b"\x80\x04K\x01" + b"\x85" * 5000 + b".", "more than 50 deep"),
+        # Lists that hold themselves.
+        (pickle.dumps((lambda own: own.append(own) or own)([]), 4), "far more than it holds|deep"),
+        # A name with the largest number: as much room as a machine has.
+        (b"\x80\x02]r\xff\xff\xff\x7fz", "not a readable pickle"),
+        (b"\x80\x05\x96" + (1 << 36).to_bytes(8, "little") + b"ab.", "more bytes than it has"),
+        (b"\x80\x02X\x01\x00\x00\x00\xff.", "not a readable pickle: invalid start byte"),
+        (b"I4\xff\n.", "not a readable pickle"),
+    ],
+)
+def test_a_pickle_that_stands_for_more_than_it_holds_is_refused_at_once(data, what):
+    before = time.process_time()
+    with pytest.raises(ValueError, match=what):
+        unpickle.loads(data)
+    assert time.process_time() - before < 1
+
+
+def test_the_same_bytes_are_not_copied_into_array_after_array():
+    one = pickle.dumps(np.zeros(100_000, np.uint8), 2)
+    assert unpickle.loads(one).shape == (100_000,)
+    state = b"(K\x01K\x05\x85cnumpy\ndtype\nX\x02\x00\x00\x00u1K\x00K\x01\x87R\x89h\x01t"
+    array = b"cnumpy.core.multiarray\n_reconstruct\n)R" + state.replace(
+        b"K\x05\x85", b"J" + (1 << 20).to_bytes(4, "little") + b"\x85"
+    )
+    data = b"\x80\x03B" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20) + b"q\x01]"
+    with pytest.raises(ValueError, match="builds far more than it holds"):
+        unpickle.loads(data + (array + b"ba") * 300 + b".")

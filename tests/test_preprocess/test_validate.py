@@ -131,7 +131,7 @@ def test_report_begins_with_the_problems_of_the_source(tmp_path):
     own = Problem(ERROR, "p/l.csv", 5, "x", "not a number")
     item = frame(tmp_path / "absent.png")
     labels = Labels(items=(item,), bodyparts=fakes.BODYPARTS, problems=(own,))
-    found = validate.report(labels, [TRAIN])
+    found = validate.report(labels, [TRAIN]).problems
     assert found[0] == own
     assert "image missing" in found[1].what
     assert len(found) == 2
@@ -149,7 +149,7 @@ def test_report_shows_its_progress_image_by_image(tmp_path):
             seen.append(inspection.item.name)
             yield inspection
 
-    assert validate.report(labels, [TRAIN] * 3, progress) == []
+    assert validate.report(labels, [TRAIN] * 3, progress).problems == []
     assert seen == ["0.png", "1.png", "2.png"]
 
 
@@ -158,7 +158,7 @@ def test_the_same_pixels_in_another_format_are_a_duplicate(tmp_path):
     other = frame(written(tmp_path / "b.tif", 0, fakes.encode(fakes.pixels(0), "TIFF")), row=7)
     third = frame(written(tmp_path / "c.png", 1))
     labels = Labels(items=(first, other, third), bodyparts=fakes.BODYPARTS)
-    (problem,) = validate.report(labels, [TRAIN] * 3)
+    (problem,) = validate.report(labels, [TRAIN] * 3).problems
     assert problem[:4] == (WARNING, "p/l.csv", 7, "b.tif")
     assert "same pixels as a.png (l.csv row 4)" in problem.what
 
@@ -166,7 +166,9 @@ def test_the_same_pixels_in_another_format_are_a_duplicate(tmp_path):
 def test_two_rows_of_one_image_with_other_labels_are_an_error(tmp_path):
     path = written(tmp_path / "a.png", 0)
     items = (frame(path), frame(path, [[1, 1], [2, 2], [3, 3]], row=5))
-    (problem,) = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 2)
+    (problem,) = validate.report(
+        Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 2
+    ).problems
     assert problem.level == ERROR
     assert problem.row == 5
     assert "duplicate row" in problem.what
@@ -176,7 +178,7 @@ def test_two_rows_of_one_image_with_other_labels_are_an_error(tmp_path):
 @pytest.mark.parametrize("splits", [[TRAIN, TEST], [TEST, TRAIN]])
 def test_one_image_in_train_and_test_is_an_error(tmp_path, splits):
     items = (frame(written(tmp_path / "a.png", 0)), frame(written(tmp_path / "b.png", 0)))
-    (problem,) = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), splits)
+    (problem,) = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), splits).problems
     assert (problem.level, problem.image) == (ERROR, "b.png")
     assert "same image in train and test" in problem.what
 
@@ -197,13 +199,14 @@ def test_of_copies_without_rows_the_first_by_name_stays(tmp_path):
 def test_of_three_copies_two_are_told(tmp_path):
     items = tuple(frame(written(tmp_path / f"{name}.png", 0)) for name in "abc")
     labels = Labels(items=items, bodyparts=fakes.BODYPARTS)
-    assert [p.image for p in validate.report(labels, [TRAIN] * 3)] == ["b.png", "c.png"]
+    assert [p.image for p in validate.report(labels, [TRAIN] * 3).problems] == ["b.png", "c.png"]
 
 
 def test_images_that_cannot_be_used_are_no_duplicates_of_each_other(tmp_path):
     items = tuple(frame(tmp_path / f"absent{i}.png") for i in range(3))
-    found = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 3)
-    assert ["image missing" in problem.what for problem in found] == [True] * 3
+    found = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 3).problems
+    (problem,) = found
+    assert "absent0.png, and 2 more (all 3 labeled images)" in problem.what
 
 
 def test_a_crop_needs_no_keypoints(tmp_path):
@@ -215,21 +218,21 @@ def test_a_crop_needs_no_keypoints(tmp_path):
 def test_copies_of_a_crop_with_other_classes_are_an_error(tmp_path):
     items = (crop(written(tmp_path / "a.png", 0), 0), crop(written(tmp_path / "b.png", 0), 1))
     labels = Labels(items=items, classes=("positive", "negative"))
-    (problem,) = validate.report(labels, [TRAIN] * 2)
+    (problem,) = validate.report(labels, [TRAIN] * 2).problems
     assert problem.level == ERROR
     assert "their labels differ" in problem.what
 
 
 @pytest.mark.parametrize(("positives", "told"), [(1, True), (2, False)])
 def test_a_class_below_a_fifth_of_the_other_is_imbalance(tmp_path, positives, told):
-    found = validate.report(many_crops(tmp_path, positives, 9), [TRAIN] * (positives + 9))
+    found = validate.report(many_crops(tmp_path, positives, 9), [TRAIN] * (positives + 9)).problems
     assert [(p.level, "class imbalance" in p.what) for p in found] == [(WARNING, True)] * told
 
 
 @pytest.mark.parametrize(("side", "level"), [(TRAIN, ERROR), (TEST, WARNING)])
 def test_an_empty_class_is_an_error_in_train_and_a_warning_in_test(tmp_path, side, level):
     other = TEST if side == TRAIN else TRAIN
-    found = validate.report(many_crops(tmp_path, 2, 3), [other, other, side, side, other])
+    found = validate.report(many_crops(tmp_path, 2, 3), [other, other, side, side, other]).problems
     (problem,) = found
     assert problem.level == level
     assert problem.what.startswith(f"{side}: a class is empty (0 positive, 2 negative)")
@@ -240,3 +243,76 @@ def test_a_frame_changed_by_inspection_keeps_all_else(tmp_path):
     changed = validate.inspect(item, fakes.BODYPARTS)[0].item
     kept = [field.name for field in dataclasses.fields(item) if field.name != "keypoints"]
     assert [getattr(changed, name) for name in kept] == [getattr(item, name) for name in kept]
+
+
+def test_labels_without_any_point_are_an_error(tmp_path):
+    nothing = np.full((3, 2), np.nan)
+    items = tuple(frame(written(tmp_path / f"{i}.png", i), nothing) for i in range(2))
+    problems, usable = validate.report(Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 2)
+    assert usable == [False, False]
+    assert "none of 2 labeled images can be used" in [p.what for p in problems if p.level == ERROR]
+
+
+def test_labels_that_leave_nothing_to_train_on_are_an_error(tmp_path):
+    items = (
+        frame(written(tmp_path / "a.png", 0)),
+        frame(written(tmp_path / "b.png", 1), np.full((3, 2), np.nan)),
+    )
+    labels = Labels(items=items, bodyparts=fakes.BODYPARTS)
+    problems, usable = validate.report(labels, [TEST, TRAIN])
+    assert usable == [True, False]
+    assert "no image to train on" in next(p.what for p in problems if p.level == ERROR)
+
+
+def test_a_bodypart_that_nobody_labeled_is_told(tmp_path):
+    item = frame(written(tmp_path / "a.png", 0), [[1, 1], [np.nan, np.nan], [3, 3]])
+    problems = validate.report(Labels(items=(item,), bodyparts=fakes.BODYPARTS), [TRAIN]).problems
+    assert [p.what for p in problems] == [
+        "bodypart 'ear' is not labeled in any image: it cannot be learned"
+    ]
+
+
+def test_copies_that_are_not_used_are_not_counted(tmp_path):
+    items = tuple(frame(written(tmp_path / f"{name}.png", 0)) for name in "abc")
+    labels = Labels(items=items, bodyparts=fakes.BODYPARTS)
+    assert validate.report(labels, [TRAIN] * 3).usable == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("IMG7.PNG", "names differ in upper and lower case (wanted img7.png, there is IMG7.PNG)"),
+        ("img7.jpg", "suffix is another one (wanted img7.png, there is img7.jpg)"),
+        ("day1/img7.png", "folder is another one (wanted img7.png, there is day1/img7.png)"),
+    ],
+)
+def test_a_missing_image_has_a_hint_at_what_is_there(tmp_path, there, said):
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).touch()
+    items = tuple(frame(tmp_path / f"img{i}.png", row=i) for i in range(7, 9))
+    (problem,) = validate.report(
+        Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 2
+    ).problems
+    assert (problem.row, problem.image) == (7, "img7.png")
+    assert said in problem.what
+
+
+def test_composed_letters_are_told_from_others(tmp_path):
+    import unicodedata
+
+    name = "für.png"
+    (tmp_path / unicodedata.normalize("NFD", name)).touch()
+    item = frame(tmp_path / unicodedata.normalize("NFC", name))
+    (problem,) = validate.report(Labels(items=(item,), bodyparts=fakes.BODYPARTS), [TRAIN]).problems
+    assert "letters are composed in another way" in problem.what
+
+
+def test_seven_hundred_missing_images_are_one_line(tmp_path):
+    items = tuple(frame(tmp_path / f"{i}.png", row=i) for i in range(1, 708))
+    items += (frame(written(tmp_path / "there.png", 0)),)
+    problems, usable = validate.report(
+        Labels(items=items, bodyparts=fakes.BODYPARTS), [TRAIN] * 708
+    )
+    (problem,) = problems
+    assert "1.png, and 706 more (707 of 708 labeled images)" in problem.what
+    assert sum(usable) == 1

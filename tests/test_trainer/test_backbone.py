@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 
 from beampose.preprocess import images
-from beampose.trainer import backbone, backbone_weights, embed
+from beampose.trainer import backbone, backbone_weights, embed, networks
 
 NAME = "mobilenet_v2_0.35"
 
@@ -60,15 +60,23 @@ def test_a_seed_names_its_weights(network):
 
 
 def test_weights_from_a_file_have_the_digest_of_their_numbers(network, tmp_path):
-    model = backbone.BACKBONES[NAME].build()
+    model = networks.BACKBONES[NAME].build()
     backbone_weights.load(model, "random:0", backbone_weights.Published())
     path = tmp_path / "mine.weights.h5"
     model.save_weights(path)
     assert backbone.Backbone(NAME, str(path)).digest == network.digest
 
 
+def test_weights_that_lie_in_another_file_are_not_read(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/conv"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/x")
+    with pytest.raises(ValueError, match="cannot be read as weights: .* is a link"):
+        backbone.Backbone(NAME, str(path))
+
+
 def test_a_file_of_another_network_is_refused(tmp_path):
-    model = backbone.BACKBONES["mobilenet_v2_0.5"].build()
+    model = networks.BACKBONES["mobilenet_v2_0.5"].build()
     path = tmp_path / "other.weights.h5"
     model.save_weights(path)
     with pytest.raises(ValueError, match="does not fit backbone"):
@@ -98,9 +106,9 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def test_imagenet_weights_are_downloaded_once(mirror, network):
-    model = backbone.BACKBONES[NAME].build()
+    model = networks.BACKBONES[NAME].build()
     backbone_weights.load(model, "random:0", backbone_weights.Published())
-    served = mirror / str(backbone.BACKBONES[NAME].published.imagenet)
+    served = mirror / str(networks.BACKBONES[NAME].published.imagenet)
     with h5py.File(served, "w") as file:
         # The layout keras.applications serves.
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
@@ -114,7 +122,7 @@ def test_a_download_with_another_checksum_is_refused(mirror):
     promised = hashlib.md5(b"promised").hexdigest()
     with pytest.raises(OSError, match="could not be downloaded"):
         backbone_weights.load(
-            None, "imagenet", backbone_weights.Published(imagenet="file.h5", md5=promised)
+            None, "imagenet", backbone_weights.Published(imagenet="file.h5", checksum=promised)
         )
 
 

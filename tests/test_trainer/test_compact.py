@@ -72,7 +72,7 @@ def test_a_pickle_in_a_weight_file_is_not_run(tmp_path):
     ("name", "wanted", "message"),
     [
         (NAME, "imagenet", "imagenet is not available for this backbone"),
-        ("resnet50", "builtin", "belongs to features.backbone: resnet_compact"),
+        ("resnet50", "builtin", "builtin is not available for this backbone. Use imagenet, a path"),
     ],
 )
 def test_weights_that_do_not_exist_are_named(name, wanted, message):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from beampose.core.infos.record import Info, Plain, Record
+from beampose.core.name_parts import Part
 
 
 class Recipe(Record):
@@ -14,6 +15,7 @@ class Recipe(Record):
       channels: of the network.
       pca: dimensions kept, 0 = all.
       scale, stride: of maps: of the image before the network; source pixels a cell, scaled.
+      taps: of maps: the set of layers they are read from.
       crop_size: of pooled features: side of the square that images are resized to.
     """
 
@@ -24,6 +26,7 @@ class Recipe(Record):
     pca: int
     scale: float = 1.0
     stride: int = 8
+    taps: str = "expanded"
     crop_size: int = 0
 
 
@@ -92,7 +95,7 @@ class DatasetInfo(Info):
     individuals: list[str]
     edges: list[list[str]]
     classes: list[str]
-    store: str
+    store: Part
     counts: Counts
     source: Plain = {}
     unique_bodyparts: list[str] = []

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from beampose.core.infos.dataset_info import Chosen, Recipe
 from beampose.core.infos.record import Info, Plain, Record
+from beampose.core.name_parts import Part
 
 
 class Assembly(Record):
@@ -92,8 +93,8 @@ class ModelInfo(Info):
     classes: list[str]
     project: str
     split: dict[str, int]
-    dlc_scorer: str
-    store: str
+    dlc_scorer: Part
+    store: Part
     recipe: Recipe
     weights: str
     transform_digest: str

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from beampose.core import format_names, storage, task_kinds, yaml_files
 from beampose.core.files import is_address, join
+from beampose.core.names import NAMED_WEIGHTS
 from beampose.core.settings.animal_settings import Reid, Track
 from beampose.core.settings.section import (
     PATH,
@@ -47,7 +48,7 @@ __all__ = [
 
 
 # Weights that come with a backbone and need no download.
-PACKAGED = {"resnet_compact": "builtin"}
+PACKAGED = {"resnet_compact": "builtin", "efficientnet_lite0": "package"}
 
 
 class HeadSettings(typing.NamedTuple):
@@ -107,6 +108,11 @@ class Config(Section):
                 f"{self.task!r}: {formats}."
             )
         self._check_other_task()
+        if self.features.taps is not None and self.kind.pooled:
+            raise ValueError(
+                "features.taps says where maps are read from, and crops have none: remove it. "
+                f"Received: {self.features.taps!r}."
+            )
         if self.train.mode == "finetune" and not self.features.frames:
             raise ValueError(
                 "train.mode: finetune learns from frames, which the feature job keeps when told "
@@ -240,7 +246,7 @@ def with_absolute_paths(values: dict[str, Any], path: storage.Address) -> dict[s
     found = absolute(Config, values, resolve)
     features = values.get("features")
     weights = features.get("weights") if isinstance(features, dict) else None
-    if weights in ("imagenet", "builtin") or str(weights).startswith("random:"):
+    if weights in NAMED_WEIGHTS or str(weights).startswith("random:"):
         found["features"]["weights"] = weights
     return found
 

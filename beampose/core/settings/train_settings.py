@@ -108,8 +108,13 @@ class Features(Section):
     backbone: str = setting("resnet_compact", "The frozen network: docs/accuracy.md.")
     weights: Annotated[str | None, PATH] = setting(
         None,
-        "imagenet, builtin, random:SEED or a file of weights; unset: those that come with the "
-        "backbone, else imagenet.",
+        "imagenet, builtin, package, random:SEED or a file of weights; unset: those that come with "
+        "the backbone, else imagenet.",
+    )
+    taps: Literal["expanded", "narrow"] | None = setting(
+        None,
+        "Layers that maps are read from: inside the expanded blocks or at their narrow ends, a "
+        "sixth of the channels; unset: what suits the backbone.",
     )
     scale: Scale | None = setting(
         None, "Scale of images before they are embedded; unset: chosen by the size of the animals."

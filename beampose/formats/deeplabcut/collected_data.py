@@ -1,69 +1,151 @@
 """CollectedData files, where DeepLabCut keeps labels: h5 or csv, of one animal or several."""
 
-import csv
-import io
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files
-from beampose.formats import pandas_h5
+from beampose.core import files, texts
+from beampose.formats import spreadsheets
+from beampose.formats.deeplabcut import columns
+from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 from beampose.preprocess.labels import ERROR, WARNING, Problem
 
-LEVELS = ("scorer", "bodyparts", "coords")
-LEVELS_OF_SEVERAL = ("scorer", "individuals", "bodyparts", "coords")
+_SHOWN = 3
 
 
 class Table(NamedTuple):
     """A CollectedData file.
 
     Attributes:
-      columns: (scorer, individual, bodypart, coord) of each; the individual is "" in a file of one.
+      columns: the name of each, by all levels.
       names, rows: of each image, and its place in the file.
       values: float64 (images, columns).
     """
 
     file: str
-    columns: list[tuple[str, str, str, str]]
+    columns: list[Column]
     names: list[str]
     rows: list[int]
     values: np.ndarray
 
 
-def find(folder: str, scorer: str, problems: list[Problem], *, several: bool) -> Table | None:
-    """The label file of a folder: h5 as DeepLabCut reads it, csv where there is no readable h5.
+class Reading(NamedTuple):
+    """How label files of a project are read.
 
-    Args:
+    Attributes:
       several: whether the project is one of several animals, whose files name individuals.
+      encoding: of the project's config, which its csv files may have too.
+      others: whose labels are read besides, so that columns of theirs are no problem.
     """
-    found = {
-        files.name(child): child
-        for child in files.children(folder)
-        if files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
-    }
+
+    several: bool
+    encoding: str | None = None
+    others: Collection[str] = ()
+
+
+def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) -> Table | None:
+    """The labels of a scorer in a folder: h5 as DeepLabCut reads it, csv where there is none.
+
+    Only the scorer's columns are returned. Where the file of this name holds no columns of this
+    scorer but those of one other, these are taken, with a warning.
+    """
+    found = {files.name(child): child for child in files.children(folder) if _is_table(child)}
     stems = sorted({files.stem(name) for name in found})
     wanted = f"CollectedData_{scorer}"
     if not stems:
         problems.append(Problem(WARNING, folder, 0, "", "has no CollectedData file: no labels"))
         return None
-    if wanted not in stems:
+    own = [wanted] if wanted in stems else []
+    if not own and reading.others:
+        own = _with_columns_of(scorer, found, reading)
+    if len(own) != 1:
         what = f"scorer mismatch: config.yaml says {scorer!r}, the folder has {', '.join(stems)}"
         problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
         return None
+    table = _either(found, own[0], problems, reading)
+    return None if table is None else _of_scorer(table, scorer, problems, reading)
+
+
+def _is_table(child: str) -> bool:
+    return files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
+
+
+def _with_columns_of(scorer: str, found: dict[str, str], reading: Reading) -> list[str]:
+    """Stems of the files that hold columns of somebody they are not named after."""
+    stems = set()
+    for name, file in found.items():
+        try:
+            table = _read(file, reading, [])
+        except ValueError:
+            # Whoever reads this file for its own scorer is told.
+            continue
+        if scorer in columns.scorers(table.columns):
+            stems.add(files.stem(name))
+    return sorted(stems)
+
+
+def _either(
+    found: dict[str, str], stem: str, problems: list[Problem], reading: Reading
+) -> Table | None:
+    """The table of the h5, or of the csv if that cannot be read; both are compared."""
     tables: dict[str, Table] = {}
-    for suffix, reader in ((".h5", _read_h5), (".csv", _read_csv)):
-        file = found.get(wanted + suffix)
+    for suffix in (".h5", ".csv"):
+        file = found.get(stem + suffix)
         if file is None:
             continue
         try:
-            tables[suffix] = reader(file, several, problems)
+            tables[suffix] = _read(file, reading, problems)
         except ValueError as error:
-            level = WARNING if suffix == ".h5" and f"{wanted}.csv" in found else ERROR
+            level = WARNING if suffix == ".h5" and f"{stem}.csv" in found else ERROR
             problems.append(Problem(level, file, 0, "", str(error)))
     if len(tables) == 2 and not _agree(tables[".h5"], tables[".csv"]):
         what = "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does"
         problems.append(Problem(WARNING, tables[".csv"].file, 0, "", what))
     return tables.get(".h5", tables.get(".csv"))
+
+
+def _of_scorer(
+    table: Table, scorer: str, problems: list[Problem], reading: Reading
+) -> Table | None:
+    """The columns of a scorer; others' are told."""
+    try:
+        owner = columns.owner(table.columns, scorer)
+    except ValueError as error:
+        problems.append(Problem(ERROR, table.file, 0, "", str(error)))
+        return None
+    if owner != scorer:
+        what = f"scorer mismatch: columns are by {owner or '(nobody)'}, config says {scorer}"
+        problems.append(Problem(WARNING, table.file, 0, "", what))
+    own = [i for i, column in enumerate(table.columns) if column.scorer in (owner, "")]
+    others = [name for name in columns.scorers(table.columns) if name not in (owner, "")]
+    _tell_others(table, scorer, [name for name in others if name not in reading.others], problems)
+    chosen = [table.columns[i] for i in own]
+    return table._replace(columns=chosen, values=table.values[:, own])
+
+
+def _tell_others(table: Table, scorer: str, others: list[str], problems: list[Problem]) -> None:
+    """Says whose columns are not used, and which images are lost by it."""
+    if not others:
+        return
+    named = ", ".join(others)
+    what = f"labels by {scorer} were asked for; not used are those by {named}, which it has too"
+    problems.append(Problem(WARNING, table.file, 0, "", what))
+    foreign = [column.scorer in others for column in table.columns]
+    missing = np.isnan(table.values)
+    only = missing[:, np.logical_not(foreign)].all(1) & ~missing[:, foreign].all(1)
+    names = [files.name(table.names[i]) for i in np.flatnonzero(only)]
+    if names:
+        what = (
+            f"{len(names)} of {len(table.names)} images are labeled only by {named}, not by "
+            f"{scorer} ({_listed(names)}): set source.scorer to [{scorer}, {named}] to use both"
+        )
+        problems.append(Problem(ERROR, table.file, 0, "", what))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
@@ -76,9 +158,8 @@ def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
     if not files.exists(file):
         raise FileNotFoundError(f"No file {file}.")
     problems: list[Problem] = []
-    reader = _read_h5 if files.suffix(file) == ".h5" else _read_csv
     try:
-        return reader(file, several, problems), problems
+        return _read(file, Reading(several), problems), problems
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 
@@ -91,92 +172,101 @@ def images(folder: str) -> set[str]:
     """
     found: set[str] = set()
     for file in files.children(folder) if files.is_folder(folder) else ():
-        if not files.name(file).startswith("CollectedData_"):
+        if not _is_table(file):
             continue
         try:
             if files.suffix(file) == ".h5":
-                names = ["/".join(parts) for parts in pandas_h5.read(files.read_bytes(file))[1]]
-            elif files.suffix(file) == ".csv":
-                names = _csv_names(files.read_bytes(file).decode("utf-8-sig", "replace"))
+                names = columns.read_h5(files.read_bytes(file))[1]
             else:
-                continue
-        except (ValueError, csv.Error) as error:
+                # Names are compared with files, and strange letters in them do not match any.
+                told = header(texts.decode(files.read_bytes(file), texts.WINDOWS))
+                names = [_name(row, told.width) for row in told.body]
+        except ValueError as error:
             raise ValueError(f"{file} cannot be read: {error}") from None
         found |= {files.name(name) for name in names}
     return found
 
 
-def _csv_names(text: str) -> list[str]:
-    lines = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    heads = [row[0].strip() for row in lines[:4]]
-    if "coords" not in heads or "bodyparts" not in heads:
-        raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
-    width = index_width(lines[heads.index("bodyparts")])
-    return ["/".join(row[:width]) for row in lines[heads.index("coords") + 1 :]]
+class Header(NamedTuple):
+    """The header of a csv.
+
+    Attributes:
+      columns: their names.
+      width: how many cells of a row name the image.
+      separator: what stands between cells.
+      body: the rows after the header.
+    """
+
+    columns: list[Column]
+    width: int
+    separator: str
+    body: list[spreadsheets.Row]
 
 
-def _read_h5(file: str, several: bool, problems: list[Problem]) -> Table:
-    columns, index, values = pandas_h5.read(files.read_bytes(file))
-    levels = LEVELS_OF_SEVERAL if several else LEVELS
-    if any(len(column) != len(levels) for column in columns):
-        raise ValueError(f"must have the column levels {', '.join(levels)}, and no others")
-    names = ["/".join(parts) for parts in index]
-    rows = list(range(1, len(names) + 1))
-    return Table(file, [_column(c) for c in columns], names, rows, values)
+def header(text: str, *, several: bool | None = None) -> Header:
+    """The header of a CollectedData csv, whose levels stand in any order.
 
+    Args:
+      several: whether it must name individuals; None if it may or may not.
 
-def _read_csv(file: str, several: bool, problems: list[Problem]) -> Table:
-    text = files.read_bytes(file).decode("utf-8-sig", "replace")
-    reader = csv.reader(io.StringIO(text))
-    try:
-        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise ValueError(f"cannot be read: {error}. Is a quote not closed?") from None
-    levels = LEVELS_OF_SEVERAL if several else LEVELS
-    heads = tuple(row[0].strip() for _, row in lines[: len(levels)])
-    if "individuals" in heads and not several:
+    Raises:
+      ValueError: it is no such file.
+    """
+    rows, separator = spreadsheets.read(text, lambda first: bool(_heads(first)))
+    heads = _heads([row.cells for row in rows[:4]])
+    if "individuals" in heads and several is False:
         raise ValueError("has a row of individuals: it belongs to a project with several animals")
-    if heads != levels:
-        raise ValueError(f"must begin with rows {', '.join(levels)}. Found: {list(heads)}")
-    header = [row for _, row in lines[: len(levels)]]
-    width = index_width(header[1])
-    columns = list(zip(*[[cell.strip() for cell in row[width:]] for row in header], strict=False))
+    wanted = LEVELS_OF_SEVERAL if several or "individuals" in heads else LEVELS
+    if sorted(heads) != sorted(wanted):
+        found = [row.cells[0].strip()[:40] for row in rows[: len(wanted)]]
+        raise ValueError(
+            f"must begin with rows {', '.join(wanted)}, with cells parted by commas, semicolons "
+            f"or tabs. Found: {found}"
+        )
+    cells = [row.cells for row in rows[: len(heads)]]
+    width = min(index_width(row) for row in cells)
+    named = columns.header([(h, row[width:]) for h, row in zip(heads, cells, strict=True)])
+    found = columns.named(named, heads, several="individuals" in heads)
+    return Header(found, width, separator, rows[len(heads) :])
+
+
+def _name(row: spreadsheets.Row, width: int) -> str:
+    return "/".join(cell.strip() for cell in row.cells[:width])
+
+
+def _heads(rows: list[list[str]]) -> list[str]:
+    """Levels of the columns, from the first cells of the first rows."""
+    heads = [row[0].strip() for row in rows]
+    known = [head for head in heads if head in LEVELS_OF_SEVERAL]
+    count = 4 if "individuals" in known else 3
+    return heads[:count] if sorted(known[:count]) == sorted(heads[:count]) else []
+
+
+def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
+    data = files.read_bytes(file)
+    if files.suffix(file) == ".h5":
+        found, names, values = columns.read_h5(data, several=reading.several)
+        return Table(file, found, names, list(range(1, len(names) + 1)), values)
+    told = header(texts.decode(data, reading.encoding), several=reading.several)
     names, rows, values = [], [], []
-    for number, row in lines[len(levels) :]:
-        name = "/".join(cell.strip() for cell in row[:width])
+    for row in told.body:
+        name = _name(row, told.width)
         try:
-            values.append(_numbers(row[width:], len(columns)))
+            values.append(_numbers(row.cells[told.width :], len(told.columns), told.separator))
         except ValueError as error:
-            problems.append(Problem(ERROR, file, number, name, f"{error}; the row is not used"))
+            problems.append(Problem(ERROR, file, row.number, name, f"{error}; the row is not used"))
             continue
         names.append(name)
-        rows.append(number)
-    numbers = np.array(values).reshape(len(names), len(columns))
-    return Table(file, [_column(c) for c in columns], names, rows, numbers)
+        rows.append(row.number)
+    numbers = np.array(values).reshape(len(names), len(told.columns))
+    return Table(file, told.columns, names, rows, numbers)
 
 
-def _column(names: tuple[str, ...]) -> tuple[str, str, str, str]:
-    scorer, *individual, bodypart, coord = names
-    return scorer, individual[0] if individual else "", bodypart, coord
-
-
-def _numbers(cells: list[str], count: int) -> list[float]:
+def _numbers(cells: list[str], count: int, separator: str) -> list[float]:
     if len(cells) > count and any(cell.strip() for cell in cells[count:]):
         raise ValueError(f"has {len(cells)} values for {count} columns")
-    cells = [cell.strip() for cell in cells[:count]] + [""] * (count - len(cells))
-    try:
-        return [float(cell) if cell else np.nan for cell in cells]
-    except ValueError:
-        bad = next(cell for cell in cells if cell and not _is_number(cell))
-        raise ValueError(f"holds {bad!r}, which is not a number") from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    cells = cells[:count] + [""] * (count - len(cells))
+    return [spreadsheets.number(cell, separator) for cell in cells]
 
 
 def _agree(first: Table, second: Table) -> bool:

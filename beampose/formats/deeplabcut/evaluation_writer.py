@@ -15,6 +15,7 @@ from upath import UPath
 
 from beampose.core import files, storage
 from beampose.core.infos import ModelInfo
+from beampose.core.name_parts import safe
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer, project_config
 
@@ -57,7 +58,7 @@ def write(result: Judged, config: Config, info: ModelInfo, folder: UPath) -> UPa
     scorer, shuffle, steps = named.group(), *map(int, named.groups())
     percent = int(100 * round(float(result.train.mean()), 2))
     iteration = storage.place(folder, FOLDER, f"iteration-{_iteration(config.source.path)}")
-    place = iteration / f"{info.project}-trainset{percent}shuffle{shuffle}"
+    place = iteration / f"{safe(info.project)}-trainset{percent}shuffle{shuffle}"
     names = [tuple(name.split("/")[-3:]) for name in result.images]
     table = prediction_writer.table(result.predicted, scorer, list(result.bodyparts))
     table.index = pd.MultiIndex.from_tuples(names)

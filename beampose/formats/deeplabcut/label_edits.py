@@ -1,13 +1,16 @@
 """Corrected coordinates into DeepLabCut's label files: nothing else in them changes."""
 
+import codecs
 import csv
 import io
 from typing import NamedTuple
 
 import numpy as np
 
-from beampose.formats import pandas_h5
-from beampose.formats.deeplabcut import collected_data
+from beampose.core import texts
+from beampose.formats import pandas_h5, spreadsheets
+from beampose.formats.deeplabcut import collected_data, columns
+from beampose.formats.deeplabcut.columns import Column
 
 # A label is the one that was judged if it still is at the same place, in pixels.
 SAME = 0.01
@@ -37,21 +40,24 @@ class Edited(NamedTuple):
     lost: set[Correction]
 
 
-def edit_csv(data: bytes, corrections: list[Correction]) -> Edited:
-    """Changes cells of a CollectedData csv; all others keep their text.
+def edit_csv(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
+    """Changes cells of a scorer in a CollectedData csv; all others keep their text.
 
     Raises:
       ValueError: it is no such file.
     """
-    text = data.decode("utf-8-sig", "strict")
+    # Windows-1252 is what `collected_data` may have read.
+    encoding = texts.encoding(data) or texts.WINDOWS
+    text = texts.decode(data, encoding)
     # A file of Windows keeps its ends of lines.
     end = "\r\n" if "\r\n" in text else "\n"
-    rows = list(csv.reader(io.StringIO(text)))
+    header = collected_data.header(text, several=False)
+    width, separator = header.width, header.separator
+    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
     full = [row for row in rows if any(cell.strip() for cell in row)]
-    if [row[0].strip() for row in full[:3]] != ["scorer", "bodyparts", "coords"]:
-        raise ValueError("must begin with rows scorer, bodyparts, coords")
-    width = collected_data.index_width(full[1])
-    places = _places([(row[1].strip(), row[2].strip()) for row in zip(*full[:3], strict=False)])
+    places = {
+        part: (width + x, width + y) for part, (x, y) in _places(header.columns, scorer).items()
+    }
     lost = set(corrections)
     for row in full[3:]:
         name = "/".join(cell.strip() for cell in row[:width])
@@ -59,35 +65,34 @@ def edit_csv(data: bytes, corrections: list[Correction]) -> Edited:
             pair = places.get(one.bodypart)
             if not pair or not _same_image(name, one.image):
                 continue
-            found = _numbers(row, pair)
+            found = _numbers(row, pair, separator)
             if _is(found, one.old):
                 row += [""] * (max(pair) + 1 - len(row))
                 for column, value in zip(pair, one.new, strict=True):
-                    row[column] = "" if np.isnan(value) else repr(float(value))
+                    cell = "" if np.isnan(value) else repr(float(value))
+                    row[column] = cell if separator == "," else cell.replace(".", ",")
             if _is(found, one.old) or _is(found, one.new):
                 lost.discard(one)
     stream = io.StringIO()
-    csv.writer(stream, lineterminator=end).writerows(rows)
-    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    return Edited(mark + stream.getvalue().encode(), lost)
+    csv.writer(stream, lineterminator=end, delimiter=separator).writerows(rows)
+    marked = encoding != texts.UTF8 or data.startswith(codecs.BOM_UTF8)
+    return Edited(stream.getvalue().encode(encoding if marked else "utf-8"), lost)
 
 
-def edit_h5(data: bytes, corrections: list[Correction]) -> Edited:
-    """Changes numbers of a CollectedData h5 in their places.
+def edit_h5(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
+    """Changes numbers of a scorer in a CollectedData h5 in their places.
 
     Raises:
       ValueError: it is no such file.
     """
-    columns, index, values = pandas_h5.read(data)
-    if any(len(column) != 3 for column in columns):
-        raise ValueError("must have the column levels scorer, bodyparts, coords, and no others")
-    places = _places([column[1:] for column in columns])
+    named, names, values = columns.read_h5(data, several=False)
+    places = _places(named, scorer)
     cells: dict[tuple[int, int], float] = {}
     lost = set(corrections)
-    for number, parts in enumerate(index):
+    for number, name in enumerate(names):
         for one in corrections:
             pair = places.get(one.bodypart)
-            if not pair or not _same_image("/".join(parts), one.image):
+            if not pair or not _same_image(name, one.image):
                 continue
             found = values[number, list(pair)]
             if _is(found, one.old):
@@ -97,24 +102,23 @@ def edit_h5(data: bytes, corrections: list[Correction]) -> Edited:
     return Edited(pandas_h5.edit(data, cells), lost)
 
 
-def _places(columns: list[tuple[str, ...]]) -> dict[str, tuple[int, int]]:
+def _places(named: list[Column], scorer: str) -> dict[str, tuple[int, int]]:
     """Columns of x and y of each bodypart."""
-    found: dict[str, dict[str, int]] = {}
-    for number, (bodypart, coord) in enumerate(columns):
-        found.setdefault(bodypart, {}).setdefault(coord, number)
-    return {name: (at["x"], at["y"]) for name, at in found.items() if "x" in at and "y" in at}
+    there = columns.places(named, columns.owner(named, scorer))
+    parts = dict.fromkeys(part for _, part, _ in there)
+    pairs = {part: (there.get(("", part, "x")), there.get(("", part, "y"))) for part in parts}
+    return {part: (x, y) for part, (x, y) in pairs.items() if x is not None and y is not None}
 
 
 def _same_image(name: str, other: str) -> bool:
     return collected_data.image_name(name) == collected_data.image_name(other)
 
 
-def _numbers(row: list[str], pair: tuple[int, int]) -> list[float]:
+def _numbers(row: list[str], pair: tuple[int, int], separator: str) -> list[float]:
     found = []
     for column in pair:
-        cell = row[column].strip() if column < len(row) else ""
         try:
-            found.append(float(cell) if cell else np.nan)
+            found.append(spreadsheets.number(row[column] if column < len(row) else "", separator))
         except ValueError:
             # A cell that is no number is no label.
             found.append(np.nan)

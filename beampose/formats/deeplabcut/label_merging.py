@@ -7,8 +7,9 @@ import pandas as pd
 from upath import UPath
 
 from beampose.formats import kept_files
-from beampose.formats.deeplabcut import collected_data
-from beampose.formats.deeplabcut.collected_data import Table
+from beampose.formats.deeplabcut import collected_data, columns
+from beampose.formats.deeplabcut.collected_data import Reading, Table
+from beampose.formats.deeplabcut.columns import LEVELS
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.preprocess.labels import Problem
 
@@ -27,7 +28,7 @@ def merge(frame: pd.DataFrame, folder: UPath, *, overwrite: bool) -> pd.DataFram
       ValueError: labels would be lost, or those that are there cannot be read.
     """
     scorer = str(frame.columns[0][0])
-    several = frame.columns.nlevels > len(collected_data.LEVELS)
+    several = frame.columns.nlevels > len(LEVELS)
     there = _there(folder, scorer, several=several, overwrite=overwrite)
     if there is None:
         return frame
@@ -54,7 +55,7 @@ def _there(folder: UPath, scorer: str, *, several: bool, overwrite: bool) -> Tab
     if not any((folder / f"{stem.name}{suffix}").is_file() for suffix in (".h5", ".csv")):
         return None
     problems: list[Problem] = []
-    found = collected_data.find(str(folder), scorer, problems, several=several)
+    found = collected_data.find(str(folder), scorer, problems, Reading(several))
     if problems and not overwrite:
         raise ValueError(
             f"{problems[0].file}: {problems[0].what}; nothing was written. Repair it; or "
@@ -65,7 +66,10 @@ def _there(folder: UPath, scorer: str, *, several: bool, overwrite: bool) -> Tab
 
 def _aligned(there: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """A table with the columns of another one, rows (labeled-data, video, image)."""
-    place = {column[1:]: i for i, column in enumerate(there.columns)}
+    try:
+        place = columns.places(there.columns)
+    except ValueError as error:
+        raise ValueError(f"{there.file} {error}; nothing was written.") from None
     wanted = [(c[1] if len(c) > 3 else "", c[-2], c[-1]) for c in frame.columns]
     if set(place) != set(wanted):
         raise ValueError(

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from beampose.core import files, storage
-from beampose.formats import pandas_h5
-from beampose.formats.deeplabcut.prediction_tables import COORDS, LEVELS, LEVELS_OF_SEVERAL
+from beampose.formats.deeplabcut import columns
+from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL
+from beampose.formats.deeplabcut.prediction_tables import COORDS
 from beampose.formats.deeplabcut.prediction_writer import KEY
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 
@@ -31,30 +32,33 @@ def read(file: str, points: Points) -> dict[str, np.ndarray]:
     """
     if not files.exists(file):
         return {}
-    columns, index, values = pandas_h5.read(files.read_bytes(file))
-    place = {column[1:]: i for i, column in enumerate(columns)}
-    wanted = [(*([owner] if owner else []), part, c) for owner, part in points for c in COORDS]
+    try:
+        named, names, values = columns.read_h5(files.read_bytes(file))
+        place = columns.places(named)
+    except ValueError as error:
+        raise ValueError(f"{file} {error}: move it away first") from None
+    wanted = [(*point, coord) for point in points for coord in COORDS]
     if set(wanted) != set(place):
         raise ValueError(
             f"{file} has other bodyparts or individuals than the predictions: merge it in "
             "DeepLabCut or move it away first"
         )
-    ordered = values[:, [place[name] for name in wanted]].reshape(len(index), len(points), 3)
-    return {files.name("/".join(row)): one for row, one in zip(index, ordered, strict=True)}
+    ordered = values[:, [place[name] for name in wanted]].reshape(len(names), len(points), 3)
+    return {files.name(name): one for name, one in zip(names, ordered, strict=True)}
 
 
 def write(file: str, labels: dict[str, np.ndarray], points: Points, scorer: str) -> None:
     """Writes the h5 and the csv: rows (labeled-data, video, image), x, y, likelihood a point."""
     several = any(owner for owner, _ in points)
-    columns = [
+    header = [
         (scorer, *([owner] if several else []), part, c) for owner, part in points for c in COORDS
     ]
     names = sorted(labels)
     video = files.name(files.parent(file))
     frame = pd.DataFrame(
-        np.array([labels[name].ravel() for name in names]).reshape(len(names), len(columns)),
+        np.array([labels[name].ravel() for name in names]).reshape(len(names), len(header)),
         index=pd.MultiIndex.from_tuples([(LABELED_DATA, video, name) for name in names]),
-        columns=pd.MultiIndex.from_tuples(columns, names=LEVELS_OF_SEVERAL if several else LEVELS),
+        columns=pd.MultiIndex.from_tuples(header, names=LEVELS_OF_SEVERAL if several else LEVELS),
     )
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch, "labels.h5")

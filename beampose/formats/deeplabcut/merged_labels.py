@@ -4,18 +4,14 @@ DeepLabCut v1 names images `<video>/<image>`, dlc-cloudml has one more folder in
 file `collected-data-<scorer>`. Images lie in the folders of the videos beside the file.
 """
 
-import csv
-import io
-
 import numpy as np
 
 from beampose.core import files
-from beampose.formats import pandas_h5
+from beampose.formats.deeplabcut import collected_data, columns
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
 _PREFIXES = ("CollectedData_", "collected-data-")
-_LEVELS = ["scorer", "bodyparts", "coords"]
 
 
 def find(folder: str) -> list[str]:
@@ -37,15 +33,14 @@ def read(found: list[str], *, bodyparts: list[str] | None = None) -> Labels:
             f"There are several label files ({', '.join(stems)}). Put the others elsewhere."
         )
     file = sorted(found, key=lambda one: files.suffix(one) != ".h5")[0]
+    table, problems = collected_data.read(file, several=False)
+    names, values = table.names, table.values
+    parts = bodyparts or list(dict.fromkeys(c.bodypart for c in table.columns if c.bodypart))
     try:
-        columns, names, values = _h5(file) if files.suffix(file) == ".h5" else _csv(file)
+        places = {key[1:]: column for key, column in columns.places(table.columns).items()}
     except ValueError as error:
-        raise ValueError(f"{file} {error}") from None
-    if any(len(column) != 3 for column in columns):
-        raise ValueError(f"{file} must have the column levels {', '.join(_LEVELS)}.")
-    parts = bodyparts or list(dict.fromkeys(part for _, part, _ in columns))
-    places = {(part, coord): i for i, (_, part, coord) in enumerate(columns)}
-    problems = [
+        raise ValueError(f"{file} {error}.") from None
+    problems += [
         Problem(WARNING, file, 0, "", f"has no columns of {part!r}; taken as not labeled")
         for part in parts
         if (part, "x") not in places or (part, "y") not in places
@@ -55,7 +50,7 @@ def read(found: list[str], *, bodyparts: list[str] | None = None) -> Labels:
     points = padded[:, order].reshape(len(names), 1, len(parts), 2)
     points[np.isnan(points).any(axis=-1)] = np.nan
     frames = []
-    for row, (name, keypoints) in enumerate(zip(names, points, strict=True), 1):
+    for row, name, keypoints in zip(table.rows, names, points, strict=True):
         try:
             *_, video, image = files.parts(name)
         except ValueError:
@@ -76,7 +71,7 @@ def read(found: list[str], *, bodyparts: list[str] | None = None) -> Labels:
         items=tuple(frames),
         bodyparts=tuple(parts),
         individuals=(INDIVIDUAL,),
-        scorer=columns[0][0] if columns else "",
+        scorer=next(iter(columns.scorers(table.columns)), ""),
         project=files.name(files.parent(file)).removeprefix("data-"),
         problems=tuple(problems),
     )
@@ -84,25 +79,3 @@ def read(found: list[str], *, bodyparts: list[str] | None = None) -> Labels:
 
 def _is_table(name: str) -> bool:
     return name.startswith(_PREFIXES) and files.suffix(name) in (".h5", ".csv")
-
-
-def _h5(file: str) -> tuple[list[tuple[str, ...]], list[str], np.ndarray]:
-    columns, index, values = pandas_h5.read(files.read_bytes(file))
-    return columns, ["/".join(parts) for parts in index], values
-
-
-def _csv(file: str) -> tuple[list[tuple[str, ...]], list[str], np.ndarray]:
-    text = files.read_bytes(file).decode("utf-8-sig", "replace")
-    try:
-        lines = [row for row in csv.reader(io.StringIO(text)) if any(row)]
-    except csv.Error as error:
-        raise ValueError(f"cannot be read: {error}") from None
-    if [row[0] for row in lines[:3]] != _LEVELS:
-        raise ValueError(f"must begin with rows {', '.join(_LEVELS)}")
-    columns = list(zip(*(row[1:] for row in lines[:3]), strict=False))
-    try:
-        rows = [[float(cell) if cell else np.nan for cell in row[1:]] for row in lines[3:]]
-        values = np.array(rows, np.float64).reshape(len(rows), len(columns))
-    except ValueError:
-        raise ValueError("has a row with too few or too many values, or one of words") from None
-    return columns, [row[0] for row in lines[3:]], values

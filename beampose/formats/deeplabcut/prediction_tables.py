@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from beampose.core import files, storage
-from beampose.formats import pandas_h5
-from beampose.formats.deeplabcut import prediction_writer
+from beampose.formats.deeplabcut import columns, prediction_writer
+from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 
 COORDS = ("x", "y", "likelihood")
-LEVELS = ("scorer", "bodyparts", "coords")
-LEVELS_OF_SEVERAL = ("scorer", "individuals", "bodyparts", "coords")
 
 
 class Table(NamedTuple):
@@ -76,8 +74,9 @@ def read(file: str) -> Table:
     if not files.exists(file):
         raise FileNotFoundError(f"No file {file}.")
     try:
-        columns, rows, values = _h5(file) if files.suffix(file) == ".h5" else _csv(file)
-        return _table(file, columns, rows, values)
+        h5 = files.suffix(file) == ".h5"
+        named, rows, values = columns.read_h5(files.read_bytes(file)) if h5 else _csv(file)
+        return _table(file, named, rows, values)
     except (ValueError, IndexError) as error:
         raise ValueError(f"{file} holds no predictions in DeepLabCut's layout: {error}") from None
 
@@ -85,51 +84,46 @@ def read(file: str) -> Table:
 def write(table: Table, stem: storage.Address) -> None:
     """Writes `<stem>.h5` and `<stem>.csv` with the columns DeepLabCut has."""
     several = table.individuals != [""]
-    columns = [
+    header = [
         (table.scorer, *([individual] if several else []), bodypart, coord)
         for individual, bodypart in table.points
         for coord in COORDS
     ]
     frame = pd.DataFrame(
-        table.values.reshape(len(table.rows), len(columns)).astype(np.float64),
-        columns=pd.MultiIndex.from_tuples(columns, names=LEVELS_OF_SEVERAL if several else LEVELS),
+        table.values.reshape(len(table.rows), len(header)).astype(np.float64),
+        columns=pd.MultiIndex.from_tuples(header, names=LEVELS_OF_SEVERAL if several else LEVELS),
         index=table.rows,
     )
     prediction_writer.write(frame, stem)
 
 
-def _h5(file: str) -> tuple[list[tuple[str, ...]], list[str], np.ndarray]:
-    columns, index, values = pandas_h5.read(files.read_bytes(file))
-    return columns, ["/".join(parts) for parts in index], values
-
-
-def _csv(file: str) -> tuple[list[tuple[str, ...]], list[str], np.ndarray]:
+def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
     with storage.place(file).open("rb") as stream:
         lines = [stream.readline().split(b",")[0].strip().decode("utf-8-sig") for _ in range(4)]
-    levels = LEVELS_OF_SEVERAL if "individuals" in lines else LEVELS
-    if tuple(lines[: len(levels)]) != levels:
-        raise ValueError(f"must begin with rows {', '.join(levels)}")
+    levels = lines if "individuals" in lines else lines[: len(LEVELS)]
+    if sorted(levels) not in (sorted(LEVELS), sorted(LEVELS_OF_SEVERAL)):
+        raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
     with storage.place(file).open("rb") as stream:
-        header = pd.read_csv(stream, header=None, nrows=len(levels), index_col=0, dtype=str)
-    columns = [tuple(map(str, column)) for column in header.to_numpy().T]
+        # Names such as NA and None are names.
+        header = pd.read_csv(
+            stream, header=None, nrows=len(levels), index_col=0, dtype=str, na_filter=False
+        )
+    named = columns.named([tuple(map(str, column)) for column in header.to_numpy().T], levels)
     with storage.place(file).open("rb") as stream:
         body = pd.read_csv(stream, header=None, skiprows=len(levels), index_col=0, dtype={0: str})
-    return columns, [str(row) for row in body.index], body.to_numpy(np.float64)
+    return named, [str(row) for row in body.index], body.to_numpy(np.float64)
 
 
-def _table(file: str, columns: list[tuple[str, ...]], rows: list[str], values: np.ndarray) -> Table:
-    if any(len(column) not in (3, 4) for column in columns):
-        raise ValueError(f"columns must have the levels {', '.join(LEVELS)}")
-    scorers = {column[0] for column in columns}
-    named = [(column[1] if len(column) == 4 else "", *column[-2:]) for column in columns]
-    points = tuple(dict.fromkeys((individual, bodypart) for individual, bodypart, _ in named))
-    place = {name: i for i, name in enumerate(named)}
+def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) -> Table:
+    place = columns.places(named)
+    points = tuple(dict.fromkeys((individual, bodypart) for individual, bodypart, _ in place))
     wanted = [(*point, coord) for point in points for coord in COORDS]
-    if len(scorers) != 1 or set(wanted) != set(named) or len(named) != len(place):
+    scorers = columns.scorers(named)
+    if len(scorers) != 1 or set(wanted) != set(place):
         raise ValueError("every bodypart must have the columns x, y, likelihood, of one scorer")
     ordered = values[:, [place[name] for name in wanted]].reshape(len(rows), len(points), 3)
     numbers = all(row.isdecimal() for row in rows)
     index = np.array([int(row) for row in rows] if numbers else rows)
     if numbers and (np.diff(index) <= 0).any():
         raise ValueError("frame numbers must increase")
-    return Table(file, scorers.pop(), points, index, ordered)
+    return Table(file, scorers[0], points, index, ordered)

@@ -203,7 +203,7 @@ def _section(lines: list[str]) -> tuple[int, int]:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        values = yaml_files.parse(text, twice=True)
+        values = yaml_files.parse(text, words=True)
     except ValueError as error:
         raise ValueError(f"is not YAML: {error}") from None
     if not isinstance(values, dict):

@@ -7,13 +7,14 @@ A project of several animals (`multianimalproject: true`) names individuals. Its
 those of the scene, belong to an individual `single`, in DeepLabCut's files and in `Labels` alike.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, yaml_files
-from beampose.formats.deeplabcut import collected_data
-from beampose.formats.deeplabcut.collected_data import Table
+from beampose.core import files, texts, yaml_files
+from beampose.formats.deeplabcut import collected_data, columns, near_names
+from beampose.formats.deeplabcut.collected_data import Reading, Table
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 LABELED_DATA = "labeled-data"
@@ -29,6 +30,7 @@ class Names(NamedTuple):
       individuals: with `single` as the last where there are unique bodyparts.
       bodyparts, unique: all, and which of them belong to the scene.
       several: whether it is a project of several animals.
+      configured: all bodyparts of the config, also those that are not asked for.
     """
 
     scorer: str
@@ -36,15 +38,23 @@ class Names(NamedTuple):
     bodyparts: tuple[str, ...]
     unique: tuple[str, ...]
     several: bool
+    configured: tuple[str, ...]
 
 
-def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = None) -> Labels:
+def read(
+    path: str,
+    *,
+    scorer: str | None = None,
+    bodyparts: list[str] | None = None,
+    others: Collection[str] = (),
+) -> Labels:
     """Reads a project.
 
     Args:
       path: the project folder or its config.yaml.
       scorer: whose labels; the config's scorer if None.
       bodyparts: names and order; the config's if None.
+      others: whose labels are read besides, so that columns of theirs are no problem.
 
     Raises:
       FileNotFoundError: no config.yaml or no labeled-data.
@@ -52,13 +62,14 @@ def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = 
     """
     root = files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
     file = path if root != path else files.join(root, "config.yaml")
-    config = _config(file)
-    names = _names(config, file, scorer, bodyparts)
-    folders = _label_folders(root)
     problems: list[Problem] = []
+    config, encoding = _config(file, problems)
+    names = _names(config, file, scorer, bodyparts)
+    reading = Reading(names.several, encoding, others)
+    folders = _label_folders(root)
     frames: list[LabeledFrame] = []
     for folder in folders:
-        table = collected_data.find(folder, names.scorer, problems, several=names.several)
+        table = collected_data.find(folder, names.scorer, problems, reading)
         if table is not None:
             frames += _frames(table, folder, names, problems)
     return Labels(
@@ -73,16 +84,26 @@ def read(path: str, *, scorer: str | None = None, bodyparts: list[str] | None = 
     )
 
 
-def _config(file: str) -> dict[str, Any]:
+def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
+    """The values of a config and its encoding."""
     if not files.exists(file):
         raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
+    data = files.read_bytes(file)
+    encoding = texts.encoding(data) or texts.WINDOWS
     try:
-        config = yaml_files.parse(files.read_bytes(file).decode("utf-8", "replace"), twice=True)
+        text = texts.decode(data, encoding)
+    except ValueError as error:
+        raise ValueError(f"{file} {error}.") from None
+    if encoding == texts.WINDOWS:
+        what = "is not UTF-8: read as Windows-1252, with the csv files of the project"
+        problems.append(Problem(WARNING, file, 0, "", what))
+    try:
+        config = yaml_files.parse(text, words=True)
     except ValueError as error:
         raise ValueError(f"{file} is not YAML: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{file} must hold keys and values.")
-    return config
+    return config, encoding
 
 
 def _names(
@@ -92,7 +113,9 @@ def _names(
     several = bool(config.get("multianimalproject")) or config.get("bodyparts") == MULTI
     if not several:
         chosen = bodyparts or _listed(config, "bodyparts", file)
-        return Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several)
+        known = config.get("bodyparts")
+        all_of = tuple(map(str, known)) if isinstance(known, list) else tuple(chosen)
+        return Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several, all_of)
     individuals = _listed(config, "individuals", file)
     if SINGLE in individuals:
         raise ValueError(
@@ -107,7 +130,7 @@ def _names(
     chosen = bodyparts or [*common, *unique]
     of_scene = tuple(name for name in chosen if name in unique)
     slots = (*individuals, SINGLE) if of_scene else tuple(individuals)
-    return Names(scorer, slots, tuple(chosen), of_scene, several)
+    return Names(scorer, slots, tuple(chosen), of_scene, several, (*common, *unique))
 
 
 def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
@@ -153,6 +176,8 @@ def _edges(
 
 def _frames(table: Table, folder: str, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
     places = _places(table, names, problems)
+    if places is None:
+        return []
     frames = []
     for name, row, values in zip(table.names, table.rows, table.values, strict=True):
         try:
@@ -191,39 +216,47 @@ def _called(names: Names, individual: int, bodypart: int) -> str:
     return f"{names.bodyparts[bodypart]} of {names.individuals[individual]}"
 
 
-def _places(table: Table, names: Names, problems: list[Problem]) -> dict[tuple[int, int, int], int]:
-    """Finds the column of each coordinate, (individual, bodypart, axis), by name."""
+def _places(
+    table: Table, names: Names, problems: list[Problem]
+) -> dict[tuple[int, int, int], int] | None:
+    """Finds the column of each coordinate, (individual, bodypart, axis), by name.
 
-    def warn(what: str) -> None:
-        problems.append(Problem(WARNING, table.file, 0, "", what))
-
-    places: dict[tuple[int, int, int], int] = {}
-    for column, (_, individual, bodypart, coord) in enumerate(table.columns):
+    None if the table cannot be used; every column that is not used has a line.
+    """
+    try:
+        there = columns.places(table.columns)
+    except ValueError as error:
+        problems.append(Problem(ERROR, table.file, 0, "", f"{error}; the file is not used"))
+        return None
+    wanted = {
         # Labels of one animal name no individual.
-        owner = individual if names.several else INDIVIDUAL
-        if owner in names.individuals and bodypart in names.bodyparts and coord in ("x", "y"):
-            slot = names.individuals.index(owner)
-            places[slot, names.bodyparts.index(bodypart), "xy".index(coord)] = column
-    others = sorted({scorer for scorer, *_ in table.columns} - {names.scorer})
-    if others:
-        warn(f"scorer mismatch: columns are by {', '.join(others)}, config says {names.scorer}")
-    for name in sorted({_unknown(names, *column[1:3]) for column in table.columns} - {""}):
-        warn(f"unknown {name}: not in config.yaml; its labels are not used")
-    for i, j in _expected(names):
-        if (i, j, 0) not in places or (i, j, 1) not in places:
-            of = f" of {names.individuals[i]!r}" if names.several else ""
-            missing = f"bodypart {names.bodyparts[j]!r}{of} of config.yaml"
-            warn(f"{missing} has no columns here; taken as not labeled")
-            places.pop((i, j, 0), None)
-            places.pop((i, j, 1), None)
-    return places
+        (names.individuals[i] if names.several else "", names.bodyparts[j]): (i, j)
+        for i, j in _expected(names)
+    }
+    places = {
+        (*wanted[owner, part], "xy".index(coord)): column
+        for (owner, part, coord), column in there.items()
+        if (owner, part) in wanted and coord in ("x", "y")
+    }
+    found = {place[:2] for place in places if (*place[:2], 1 - place[2]) in places}
+    lost = [name for name, place in wanted.items() if place not in found]
+    extra = {
+        (owner, part): _count(table, column)
+        for (owner, part, coord), column in there.items()
+        if (owner, part) not in wanted and coord in ("x", "y")
+    }
+    individuals = names.individuals if names.several else ()
+    expected = near_names.Expected(individuals, names.configured, names.bodyparts)
+    problems += near_names.problems(table.file, lost, extra, expected, nothing=not found)
+    nameless = [i for i, column in enumerate(table.columns) if not any(column)]
+    if any(_count(table, i) for i in nameless):
+        what = f"{len(nameless)} columns without a name hold numbers, which are not used"
+        problems.append(Problem(WARNING, table.file, 0, "", what))
+    return {place: column for place, column in places.items() if place[:2] in found}
 
 
-def _unknown(names: Names, individual: str, bodypart: str) -> str:
-    """Describes the part of a column's name that the config does not have."""
-    if names.several and individual not in (*names.individuals, SINGLE):
-        return f"individual {individual!r}"
-    return "" if bodypart in names.bodyparts else f"bodypart {bodypart!r}"
+def _count(table: Table, column: int) -> int:
+    return int(np.isfinite(table.values[:, column]).sum())
 
 
 def _expected(names: Names) -> list[tuple[int, int]]:

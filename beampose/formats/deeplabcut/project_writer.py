@@ -14,6 +14,7 @@ import pandas as pd
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.name_parts import safe
 from beampose.formats import kept_files, labeled_images
 from beampose.formats.deeplabcut import config_writer, label_merging
 from beampose.formats.deeplabcut.prediction_writer import KEY
@@ -25,7 +26,6 @@ LEVELS = ["scorer", "individuals", "bodyparts", "coords"]
 MULTI = "MULTI!"
 CONFIG = "config.yaml"
 _NAMED = re.compile(r"(.*?)([A-Z][a-z]{2}\d{1,2})")
-_UNSAFE = re.compile(r"[^\w-]+")
 
 
 class Written(NamedTuple):
@@ -61,7 +61,7 @@ def write(
     """
     root = storage.place(folder)
     existing = config_writer.read(root / CONFIG)
-    scorer = _safe(scorer or existing.get("scorer") or labels.scorer or "imported")
+    scorer = safe(scorer or str(existing.get("scorer") or "") or labels.scorer or "imported")
     problems = _fits(existing, labels, scorer, root)
     if merge:
         # Before any picture is written.
@@ -225,7 +225,7 @@ def _config(labels: Labels, scorer: str, root: UPath, fraction: float) -> dict[s
     names = _names(labels)
     parts = {**names, "bodyparts": MULTI} if several else names
     return {
-        "Task": _safe(named.group(1) if named else "") or _safe(root.name.split("-")[0]),
+        "Task": safe(named.group(1) if named else root.name.split("-")[0]),
         "scorer": scorer,
         "date": named.group(2) if named else f"{today:%b}{today.day}",
         "multianimalproject": several,
@@ -254,8 +254,3 @@ def _config(labels: Labels, scorer: str, root: UPath, fraction: float) -> dict[s
         "corner2move2": [50, 50],
         "move2corner": True,
     }
-
-
-def _safe(name: str) -> str:
-    """A word that can be part of a file name."""
-    return _UNSAFE.sub("", name)

@@ -19,7 +19,9 @@ def read(
     if scorer is None or isinstance(scorer, str):
         return project_labels.read(path, scorer=scorer, bodyparts=bodyparts)
     return scorers.read(
-        lambda name: project_labels.read(path, scorer=name, bodyparts=bodyparts),
+        lambda name: project_labels.read(
+            path, scorer=name, bodyparts=bodyparts, others=[one for one in scorer if one != name]
+        ),
         scorer,
         way=combine,
         where=path,

@@ -9,6 +9,7 @@ import yaml
 from upath import UPath
 
 from beampose.core import yaml_files
+from beampose.core.name_parts import safe
 from beampose.formats import kept_files
 from beampose.formats.deeplabcut import project_writer
 from beampose.formats.deeplabcut.project_writer import Written
@@ -37,8 +38,10 @@ def write(
       ValueError: another shuffle of this number is there, and `overwrite` is not set.
     """
     config = written.config
-    title = f"{config['Task']}{config['date']}"
-    iteration = f"iteration-{int(config.get('iteration') or 0)}"
+    task = safe(str(config.get("Task") or "project"))
+    title = task + safe(str(config["date"])) if config.get("date") else task
+    told = config.get("iteration")
+    iteration = f"iteration-{told if type(told) is int else 0}"
     folder = written.folder / "training-datasets" / iteration / f"UnaugmentedDataSet_{title}"
     # As DeepLabCut merges: by folder, then by image.
     found = sorted(written.pictures, key=lambda one: (one.video, one.name))
@@ -46,15 +49,15 @@ def write(
     train, test = np.flatnonzero(sides), np.flatnonzero(~sides)
     fraction = round(len(train) / len(found), 2)
     percent = int(100 * fraction)
-    stem = f"Documentation_data-{config['Task']}_{percent}shuffle{number}.pickle"
+    stem = f"Documentation_data-{task}_{percent}shuffle{number}.pickle"
     record = _records if project_writer.is_several(labels) else _record
     data = [told for i in train if (told := record(found[i], labels)) is not None]
     pickled = pickle.dumps([data, train, test, fraction], protocol=4)
-    scorer = str(config["scorer"])
+    scorer = str(config.get("scorer") or "")
     merged = project_writer.table(labels, found, scorer)
     files = [
         kept_files.File(folder / stem, pickled),
-        *project_writer.table_files(merged, folder / f"CollectedData_{scorer}"),
+        *project_writer.table_files(merged, folder / f"CollectedData_{safe(scorer)}"),
         _metadata(folder / "metadata.yaml", title, percent, fraction, number),
     ]
     if not overwrite:
@@ -70,7 +73,7 @@ def _metadata(
     """metadata.yaml with this shuffle; those it names already stay."""
     told: dict[str, Any] = {}
     if place.is_file():
-        found = yaml_files.parse(place.read_text(encoding="utf-8"), twice=True)
+        found = yaml_files.parse(place.read_text(encoding="utf-8"), words=True)
         told = dict(found.get("shuffles") or {}) if isinstance(found, dict) else {}
     name = f"{title}-trainset{percent}shuffle{number}"
     if name not in told:

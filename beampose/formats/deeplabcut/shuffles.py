@@ -123,7 +123,7 @@ def _shared(metadata: str, found: list[Shuffle]) -> list[Shuffle]:
     """Shuffles whose own file is gone, by another one that metadata.yaml says is split alike."""
     try:
         text = files.read_bytes(metadata).decode("utf-8", "replace")
-        told = yaml_files.parse(text, twice=True)
+        told = yaml_files.parse(text, words=True)
         entries = {
             int(entry.get("index", _number(name))): entry["split"]
             for name, entry in (told.get("shuffles") or {}).items()

@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, h5
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange
 from beampose.formats.label_format import LabelFormat
 from beampose.formats.sleap.slp_videos import Videos, distinct
-from beampose.preprocess import h5, inside
+from beampose.preprocess import inside
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
 USER, PREDICTED = 0, 1
@@ -120,11 +119,12 @@ def _addressed(found: Sequence[Found], videos: Videos):
             yield one, image, name, video
 
 
-def _skeletons(file: h5py.File) -> list[Skeleton]:
-    metadata = h5.group(file, "metadata")
-    if metadata is None or "json" not in metadata.attrs:
+def _skeletons(file: h5.Group) -> list[Skeleton]:
+    metadata = file.group("metadata")
+    said = metadata and metadata.attribute("json")
+    if said is None:
         raise ValueError("is not a SLEAP file: it holds no metadata")
-    told = _json(metadata.attrs["json"], "metadata")
+    told = _json(said, "metadata")
     try:
         names = [str(node["name"]) for node in told["nodes"]]
         found = [_skeleton(one, names) for one in told["skeletons"]]
@@ -153,17 +153,18 @@ def _skeleton(told: dict[str, Any], names: list[str]) -> Skeleton:
     return Skeleton(nodes, [(names[a], names[b]) for _, a, b in sorted(edges)])
 
 
-def _tables(file: h5py.File) -> Tables:
-    found = {name: h5.values(file, name) for name in _FIELDS}
+def _tables(file: h5.Group) -> Tables:
+    found = {name: file.values(name) for name in _FIELDS}
     for name, fields in _FIELDS.items():
         missing = set(fields) - set(found[name].dtype.names or ())
         if missing:
             raise ValueError(f"its table {name} lacks {', '.join(sorted(missing))}")
-    version = float(file["metadata"].attrs.get("format_id", 1.0))
+    metadata = file.group("metadata")
+    version = float(metadata.attribute("format_id", 1.0)) if metadata else 1.0
     shift = 0.0 if version >= _CENTRED else 0.5
     tracks = []
-    if h5.dataset(file, "tracks_json") is not None:
-        told = [_json(one, "tracks_json") for one in h5.values(file, "tracks_json").ravel()]
+    if file.dataset("tracks_json") is not None:
+        told = [_json(one, "tracks_json") for one in file.values("tracks_json").ravel()]
         tracks = [str(one[1] if isinstance(one, list) and len(one) > 1 else one) for one in told]
     points = (_points(found["points"], shift), _points(found["pred_points"], shift))
     return Tables(found["frames"], found["instances"], points, distinct(tracks))

@@ -4,10 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
-import h5py
-
-from beampose.core import files
-from beampose.preprocess import h5, inside
+from beampose.core import files, h5
+from beampose.preprocess import inside
 from beampose.preprocess.labels import ERROR, Problem
 
 VIDEOS = "videos"
@@ -24,9 +22,9 @@ class Videos:
       ValueError: the list of videos cannot be read.
     """
 
-    def __init__(self, file: h5py.File, path: str, problems: list[Problem]):
+    def __init__(self, file: h5.Group, path: str, problems: list[Problem]):
         self._file, self._path, self._problems = file, path, problems
-        self._told = [_backend(one) for one in h5.values(file, "videos_json").ravel()]
+        self._told = [_backend(one) for one in file.values("videos_json").ravel()]
         self._names = distinct([self._stem(i) for i in range(len(self._told))])
         self._rows: dict[int, dict[int, int]] = {}
         self._places: dict[int, str | None] = {}
@@ -51,7 +49,7 @@ class Videos:
         if isinstance(names, list):
             return self._listed(video, index, names)
         dataset = str(told.get("dataset") or "")
-        if dataset and h5.dataset(self._file, dataset) is not None:
+        if dataset and self._file.dataset(dataset) is not None:
             return self._embedded(video, index, dataset)
         place = self._place(video, str(told.get("filename") or ""))
         if place is None:
@@ -63,8 +61,8 @@ class Videos:
     def _embedded(self, video: int, index: int, dataset: str) -> str | None:
         if video not in self._rows:
             numbers = f"{dataset.rpartition('/')[0]}/frame_numbers"
-            known = h5.dataset(self._file, numbers) is not None
-            found = h5.values(self._file, numbers).ravel().tolist() if known else []
+            known = self._file.dataset(numbers) is not None
+            found = self._file.values(numbers).ravel().tolist() if known else []
             self._rows[video] = {int(number): row for row, number in enumerate(found)}
         rows = self._rows[video]
         row = rows.get(index) if rows else index
@@ -96,7 +94,7 @@ class Videos:
         if video not in self._places:
             name = files.name(filename)
             tried = [files.join(folder, name) for folder in _folders(self._path)]
-            usable = name not in ("", ".", "..")
+            usable = _safe([name])
             found = next((place for place in tried if usable and files.exists(place)), None)
             self._places[video] = found
             if found is None:
@@ -119,9 +117,10 @@ class Videos:
         filename = str(told.get("filename") or "")
         group = str(told.get("dataset") or "").rpartition("/")[0]
         if filename in ("", ".") or filename.endswith(".slp"):
-            source = h5.group(self._file, f"{group}/source_video") if group else None
-            if source is not None and "json" in source.attrs:
-                filename = str(_backend(source.attrs["json"]).get("filename") or "")
+            source = self._file.group(f"{group}/source_video") if group else None
+            said = source and source.attribute("json")
+            if said is not None:
+                filename = str(_backend(said).get("filename") or "")
         stem = files.stem(filename)
         return stem if stem not in ("", ".", "..") else f"video{video}"
 
@@ -134,7 +133,8 @@ def _folders(path: str) -> list[str]:
 
 
 def _safe(parts: list[str]) -> bool:
-    return not {"", ".", ".."} & set(parts[-2:])
+    plain = not {"", ".", ".."} & set(parts[-2:])
+    return plain and inside.parse(parts[-1]) is None
 
 
 def _backend(value: Any) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def test_the_scorer_asked_for_replaces_that_of_the_config(root):
 
 
 def test_columns_by_another_scorer_are_told_and_used(root):
-    edit(root, "scorer,Ann,Ann", "scorer,Bob,Bob")
+    edit(root, ",Ann", ",Bob")
     labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert ["columns are by Bob, config says Ann" in what for what in whats(labels)] == [True]

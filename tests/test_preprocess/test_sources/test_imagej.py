@@ -223,10 +223,9 @@ def test_two_converted_label_files_are_not_guessed_at(tmp_path):
         imagej_reader.read(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", "scorer,A\nbodyparts,n\ncoords,x\nv/i.png,elf\n"])
-def test_a_converted_label_file_that_is_none_is_refused(tmp_path, text):
-    (tmp_path / "CollectedData_Ann.csv").write_text(text)
-    with pytest.raises(ValueError, match="CollectedData_Ann.csv (must begin|has a row)"):
+def test_a_converted_label_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "CollectedData_Ann.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="CollectedData_Ann.csv: must begin"):
         imagej_reader.read(str(tmp_path))
 
 

@@ -1,0 +1,55 @@
+"""Text files from strangers: their encoding is known, or they are refused; no letter is lost."""
+
+import unicodedata
+
+UTF8 = "utf-8-sig"
+WINDOWS = "cp1252"
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def encoding(data: bytes) -> str | None:
+    """The encoding of a text if its bytes say so: UTF-8, or UTF-16 by its mark; else None."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return name
+    try:
+        data.decode(UTF8)
+    except UnicodeDecodeError:
+        return None
+    return UTF8
+
+
+def looks_western(data: bytes) -> bool:
+    """Returns True if a text makes sense as Windows-1252: what is not ASCII are letters.
+
+    Bytes of a Chinese, Japanese or Cyrillic code page become signs among letters by it.
+    """
+    try:
+        text = data.decode(WINDOWS)
+    except UnicodeDecodeError:
+        return False
+    return all(unicodedata.category(sign)[0] == "L" for sign in text if sign > "\x7f")
+
+
+def decode(data: bytes, also: str | None = None) -> str:
+    """The text of a file.
+
+    Args:
+      also: an encoding that may be taken if the bytes are not UTF-8, such as that of a file beside
+        it, written by the same program.
+
+    Raises:
+      ValueError: neither; the text says which line and what to do.
+    """
+    known = encoding(data)
+    if known is None and also and (also != WINDOWS or looks_western(data)):
+        known = also
+    try:
+        return data.decode(known or UTF8)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = data[error.start : error.start + 1].hex()
+        raise ValueError(
+            f"is not UTF-8 (line {line} has the byte 0x{found}), so its letters are not known: "
+            "save it again as UTF-8 (spreadsheet programs call it 'CSV UTF-8')"
+        ) from None
