@@ -16,9 +16,9 @@ task: pose
 source: {format: deeplabcut, path: project}
 split: {by: image, test: 0.3, seed: 0}
 features: {backbone: mobilenet_v2_0.35, weights: "random:0", copies: 0, pca: 16,
-  batch_size: 4}
-train: {steps: 30, batch_size: 4, hidden: 16, layers: 1, window: 8, evaluate_every: 10,
-  checkpoint_every: 10}
+  batch_size: 4, scale: 1.0}
+train: {steps: 30, batch_size: 4, learning_rate: 0.002, hidden: 16, layers: 1, window: 8,
+  pos_dist_thresh: 17, evaluate_every: 10, checkpoint_every: 10}
 predict: {pcutoff: 0.0, batch_size: 4, chunk: 7}
 render: {images: 5}
 output: out
@@ -102,7 +102,7 @@ def crops_settings():
     return (
         text.replace("{by: image, test: 0.3, seed: 0}", "{by: folder}")
         .replace("pca: 16", "crop_size: 64")
-        .replace("train: {", "train: {learning_rate: 0.01, ")
+        .replace("learning_rate: 0.002", "learning_rate: 0.01")
     )
 
 

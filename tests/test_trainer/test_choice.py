@@ -1,0 +1,200 @@
+"""The recipe that labels choose, the number of steps, and what is said about a model."""
+
+import numpy as np
+import pytest
+
+from beampose.core.infos import Chosen, Figures
+from beampose.core.settings import experiment
+from beampose.core.task_kinds import CROPS, POSE
+from beampose.trainer import advice, label_facts, recipe, steps
+from beampose.trainer.schema import LabelRecord
+
+OPEN = {
+    "task": "pose",
+    "source": {"format": "deeplabcut", "path": "project"},
+    "output": "out",
+}
+MOUSE = np.array([[0.0, 0.0], [0.0, 12.0], [0.0, -12.0], [90.0, 0.0]])
+
+
+def config(**sections):
+    return experiment.from_dict(experiment.Config, {**OPEN, **sections})
+
+
+def turned(animal, degrees):
+    """An animal turned by each of some angles: (angles, 1, bodyparts, 2)."""
+    turn = np.deg2rad(degrees)
+    rows = np.stack([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return np.einsum("ijn,pj->npi", rows, animal)[:, None] + 200
+
+
+def facts(keypoints, size=(480, 640)):
+    return label_facts.facts(keypoints, ["film"] * len(keypoints), [size[0]], [size[1]])
+
+
+def test_facts_measure_animals_in_pixels_and_skip_what_is_not_labeled():
+    points = turned(MOUSE, np.zeros(5))
+    points[0, 0, 1] = np.nan
+    found = facts(points)
+    assert found.extent == pytest.approx(np.hypot(90, 24))
+    assert found.closest == pytest.approx(12)
+    assert (found.images, found.bodyparts, found.individuals) == (5, 4, 1)
+
+
+@pytest.mark.parametrize(
+    "degrees, rotation",
+    [
+        (np.linspace(0, 340, 18), 180.0),
+        (np.linspace(-8, 8, 18), 25.0),
+        # An animal that is seen from the side faces left or right.
+        (np.tile([2.0, 182.0], 9), 25.0),
+    ],
+)
+def test_animals_in_all_directions_are_turned_fully_and_others_are_not(degrees, rotation):
+    chosen = recipe.of_features(config(), facts(turned(MOUSE, degrees)))
+    assert chosen["features.rotation"].value == rotation
+
+
+def test_one_labeled_bodypart_is_enough_for_a_recipe():
+    points = turned(MOUSE, np.zeros(9))
+    points[:, :, 1:] = np.nan
+    found = facts(points)
+    every = {**recipe.of_features(config(), found), **recipe.of_head(config(), found, 8.0)}
+    assert all(np.isfinite(one.value) for one in every.values())
+
+
+def test_small_animals_get_a_larger_scale_and_large_images_a_smaller_one():
+    small, large = facts(turned(MOUSE / 2, np.zeros(9))), facts(turned(MOUSE * 8, np.zeros(9)))
+    scale = "features.scale"
+    chosen = [recipe.of_features(config(), one)[scale].value for one in (small, large)]
+    assert chosen[0] > chosen[1]
+    huge = facts(turned(MOUSE, np.zeros(9)), (4000, 6000))
+    value = recipe.of_features(config(), huge)[scale].value
+    assert value**2 * 24e6 <= recipe.MOST_PIXELS or value == recipe.SCALES[0]
+
+
+def test_what_a_config_sets_is_obeyed():
+    given = config(features={"scale": 0.8}, train={"window": 0})
+    found = facts(turned(MOUSE, np.zeros(9)))
+    every = {**recipe.of_features(given, found), **recipe.of_head(given, found, 8.0)}
+    assert "features.scale" not in every and "train.window" not in every
+    made = recipe.resolved(given, {**every, "features.scale": Chosen(value=2.0, why="")})
+    assert (made.features.scale, made.train.window) == (0.8, 0)
+
+
+def test_a_few_labels_more_keep_the_scale_that_images_were_embedded_with():
+    before = {"features.scale": Chosen(value=1.4, why="then")}
+    near = recipe.lasting({"features.scale": Chosen(value=1.0, why="now")}, before)
+    far = recipe.lasting({"features.scale": Chosen(value=0.5, why="now")}, before)
+    assert near["features.scale"].value == 1.4 and "as before" in near["features.scale"].why
+    assert far["features.scale"].value == 0.5
+
+
+@pytest.mark.parametrize(
+    "errors, expected",
+    [
+        ([20.0, 10.0, 6.0, 4.0], 900),
+        ([20.0, 10.0, 6.0, 5.95], 400),
+        ([5.0, 5.2, 6.0, 7.0], 100),
+        ([20.0, 10.0, np.nan, np.nan], 200),
+        ([np.nan] * 4, 900),
+    ],
+)
+def test_training_ends_where_images_that_are_not_learned_improve_no_more(errors, expected):
+    rounds = list(zip([100, 200, 400, 800], errors, strict=True))
+    found, why = steps.decide(rounds, 900)
+    assert found == expected, why
+
+
+def test_rounds_double_what_was_trained():
+    assert steps.round_ends(800) == [100, 200, 400, 800]
+    assert steps.round_ends(1)[-1] > 1
+
+
+def record(number, keypoints=None, video="film", label=-1, split="train"):
+    points = np.empty((0, 0, 2)) if keypoints is None else keypoints
+    return LabelRecord(
+        key=str(number),
+        name=f"img{number}",
+        image_uri="",
+        video=video,
+        file="",
+        row=number,
+        split=split,
+        height=480,
+        width=640,
+        copy=0,
+        keypoints=points,
+        label=label,
+    )
+
+
+def said(train, test, *, animal=MOUSE, count=30, others="other", radius=8.0):
+    """What is said of a model with these errors."""
+    points = turned(animal, np.linspace(0, 300, count))
+    return " ".join(
+        advice.sentences(
+            advice.Trained(
+                POSE,
+                ["snout", "left", "right", "tail"],
+                Figures(**{"images": count, "points": 99, "share_above_pcutoff": 1.0, **train}),
+                Figures(**{"images": 9, "points": 30, "share_above_pcutoff": 1.0, **test}),
+                [record(i, one) for i, one in enumerate(points)],
+                [record(i, one, video=others) for i, one in enumerate(points[:9])],
+                radius,
+                0.6,
+            )
+        )
+    )
+
+
+def test_nothing_is_said_of_a_good_model():
+    assert said({"mean_error_px": 1.5}, {"mean_error_px": 2.0}) == ""
+
+
+@pytest.mark.parametrize(
+    "sentence, arguments",
+    [
+        ("Underfit", ({"mean_error_px": 31.0}, {"mean_error_px": 40.0})),
+        ("Overfit", ({"mean_error_px": 1.0}, {"mean_error_px": 9.0})),
+        (
+            "keeps only 35%",
+            ({"mean_error_px": 1.0}, {"mean_error_px": 2.0, "share_above_pcutoff": 0.35}),
+        ),
+    ],
+)
+def test_a_doubtful_model_has_a_sentence_with_a_remedy(sentence, arguments):
+    text = said(*arguments)
+    assert sentence in text
+    assert any(word in text for word in ("raise", "lower", "Label"))
+
+
+def test_labels_that_cannot_teach_have_a_sentence():
+    good = {"mean_error_px": 1.0}, {"mean_error_px": 1.2}
+    assert "Only 5 labeled images" in said(*good, count=5)
+    assert "of the films it learned from" in said(*good, others="film")
+    near = MOUSE.copy()
+    near[1] = [0.0, 1.0]
+    assert "snout and left are 1.0 px apart" in said(*good, animal=near)
+    lacking = MOUSE.copy()
+    lacking[3] = np.nan
+    assert "no image to learn from has a label of tail" in said(*good, animal=lacking).lower()
+
+
+def test_few_crops_and_a_classifier_that_learned_nothing_have_a_sentence():
+    learned = [record(i, label=int(i > 24)) for i in range(30)]
+    text = " ".join(
+        advice.sentences(
+            advice.Trained(
+                CROPS,
+                ["bird", "none"],
+                Figures(accuracy=0.85),
+                Figures(accuracy=0.8),
+                learned,
+                learned[:3],
+                17.0,
+                0.6,
+            )
+        )
+    )
+    assert "Underfit" in text and "none (5)" in text
