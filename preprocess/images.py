@@ -15,11 +15,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from beampose.core import files
-from beampose.preprocess import inside
+from beampose.preprocess import inside, pixel_limit
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
-# Below 178,956,970, where Pillow itself refuses.
-MAX_PIXELS = 170_000_000
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 _ORIENTATION_TAG = 0x0112
@@ -32,7 +30,7 @@ def decode(data: bytes) -> np.ndarray:
     """Decodes JPEG, PNG, TIFF or BMP to uint8 (height, width, 3), RGB.
 
     Raises:
-      ValueError: the bytes are not a whole image, or hold more than `MAX_PIXELS` pixels.
+      ValueError: the bytes are not a whole image, or hold too many pixels for this machine.
     """
     return read(data)[0]
 
@@ -44,8 +42,7 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
     """
     try:
         with _open(data) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"has {image.width}x{image.height} pixels, above {MAX_PIXELS:,}")
+            pixel_limit.check(image.width, image.height)
             image.load()
             return _rgb(image), _orientation(image)
     except UnidentifiedImageError:

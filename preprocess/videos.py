@@ -12,9 +12,40 @@ import av
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import ahead
+from beampose.preprocess import ahead, pixel_limit
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+# FFmpeg's names of the containers that are read. Others name files or addresses to be played
+# (playlists, scripts of joins, streams), or record this machine's screen.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "avi",
+    "matroska,webm",
+    "mpegts",
+    "mpeg",
+    "asf",
+    "flv",
+    "ogg",
+    "mxf",
+    "dv",
+    "nut",
+    "ivf",
+    "rm",
+    "gif",
+    "apng",
+    "yuv4mpegpipe",
+    # Pictures in a row, without a container.
+    "h264",
+    "hevc",
+    "m4v",
+    "mpegvideo",
+    "mjpeg",
+    "obu",
+)
+# Of a path alone: FFmpeg would take `http:`, `concat:` and others for orders.
+_OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
+# How files that name others begin.
+_LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
 _PROBED = 40
 # How many frames before a range decoding begins, tried in turn until its first frame appears:
@@ -79,7 +110,9 @@ def index(path: str) -> Video:
             tick, declared = float(stream.time_base or 0), stream.frames
         first = _first_frames(path)
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be read as a video: {error.strerror}.") from None
+        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
+    except pixel_limit.TooLarge as error:
+        raise ValueError(f"{path} {error}.") from None
     # A cut without encoding leaves frames before the cut in the file, marked to be dropped.
     times = [pts for pts, dropped in packets if not dropped]
     if not times or not first:
@@ -97,6 +130,18 @@ def index(path: str) -> Video:
     height, width = first[0][1]
     kept = ordered if trusted else ()
     return Video(path, width, height, fps, len(times), kept, tick, declared)
+
+
+def _why(path: str, error: av.FFmpegError) -> str:
+    try:
+        with files.open_file(path) as file:
+            if file.read(100).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
+                return "it names other files to be played; give those"
+    except OSError:
+        pass
+    # What FFmpeg says of a container that is not in the list.
+    unknown = isinstance(error, av.ArgumentError)
+    return "it has none of the formats that are read" if unknown else str(error.strerror)
 
 
 def window(video: Video, start: int, stop: int) -> Video:
@@ -157,7 +202,7 @@ def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     """Timestamp and height, width of the first frames."""
     found = []
     with _opened(path) as container:
-        container.streams.video[0].thread_type = "AUTO"
+        _set_up(container)
         for frame in _frames(container):
             turned = abs(_rotation(frame)) % 180 == 90
             size = (frame.width, frame.height) if turned else (frame.height, frame.width)
@@ -198,8 +243,7 @@ def _decode_from(
         end = video.times[stop - 1 - video.first]
     try:
         with _opened(video.path) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
+            stream = _set_up(container)
             if origin:
                 # The first packet may say which encoder to make allowance for: 4:4:4 H.264 of old
                 # x264 decodes to noise without it (openfield's m3v1mp4.mp4).
@@ -230,8 +274,23 @@ def _decode_from(
 def _opened(path: str) -> Iterator[Any]:
     """A container of a path or an address; of an address only the parts that are used are read."""
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(files.open_file(path)) if files.is_address(path) else path
-        yield stack.enter_context(av.open(source))
+        if not files.is_in_storage(path):
+            raise ValueError(f"{path} is a web address: download it first.")
+        if files.is_address(path):
+            source: Any = stack.enter_context(files.open_file(path))
+        else:
+            source = f"file:{path}"
+        yield stack.enter_context(av.open(source, options=dict(_OPTIONS)))
+
+
+def _set_up(container: Any) -> Any:
+    """The stream whose frames are decoded, by threads, within the limit of pixels."""
+    stream = container.streams.video[0]
+    pixel_limit.check(stream.width, stream.height)
+    stream.thread_type = "AUTO"
+    # A stream may change its size on the way, too.
+    stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels())}
+    return stream
 
 
 def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:

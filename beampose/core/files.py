@@ -1,27 +1,34 @@
 """Paths and bucket addresses alike, as strings: what they are called and what lies there."""
 
 import errno
+import os
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
 
-_BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "memory")
+_BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
 # What `beampose.preprocess.inside` takes for an image inside another file.
 _INSIDE = re.compile(r"#(frame|image)=")
 
 
 def open_file(path: str, mode: str = "rb", **options):
     """Opens a local path or an address such as gs://bucket/name."""
+    if not is_address(path):
+        return open(path, mode, **options)
     return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
 
 
 def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a path, and the path there."""
-    return fsspec.core.url_to_fs(path)
+    if is_address(path):
+        return fsspec.core.url_to_fs(path)
+    # fsspec takes `a::b`, `data:x` and `~x` for more than names.
+    return LocalFileSystem(), LocalFileSystem._strip_protocol(os.path.abspath(path))
 
 
 def read_bytes(path: str) -> bytes:
@@ -45,26 +52,26 @@ def why(error: BaseException) -> str:
 
 
 def exists(path: str) -> bool:
-    system, inner = fsspec.core.url_to_fs(path)
-    return system.exists(inner)
+    found, inner = system(path)
+    return found.exists(inner)
 
 
 def is_folder(path: str) -> bool:
-    system, inner = fsspec.core.url_to_fs(path)
-    return system.isdir(inner)
+    found, inner = system(path)
+    return found.isdir(inner)
 
 
 def size(path: str) -> int:
     """Bytes of a file."""
-    system, inner = fsspec.core.url_to_fs(path)
-    return int(system.size(inner))
+    found, inner = system(path)
+    return int(found.size(inner))
 
 
 def matching(pattern: str) -> list[str]:
     """Full addresses of files that a glob means, sorted."""
-    system, _ = fsspec.core.url_to_fs(pattern)
-    found = cast(list[str], system.glob(pattern))
-    return sorted(system.unstrip_protocol(one) if is_address(pattern) else one for one in found)
+    where, inner = system(pattern)
+    found = cast(list[str], where.glob(inner))
+    return sorted(where.unstrip_protocol(one) if is_address(pattern) else one for one in found)
 
 
 def is_address(path: str) -> bool:
@@ -88,8 +95,8 @@ def absolute(path: str) -> str:
 
 def children(folder: str) -> list[str]:
     """Full addresses of what a folder holds, sorted by name."""
-    system, inner = fsspec.core.url_to_fs(folder)
-    found = system.ls(inner, detail=False)
+    where, inner = system(folder)
+    found = where.ls(inner, detail=False)
     return sorted(join(folder, name(entry)) for entry in found if name(entry))
 
 
@@ -131,6 +138,8 @@ def parts(path: str) -> tuple[str, ...]:
     """
     if names_inside(path):
         raise ValueError(f"{path!r} must name an image file, not one inside another file")
+    if "\0" in path:
+        raise ValueError(f"{path!r} holds a zero byte, which no name of a file may")
     found = PureWindowsPath(path.strip())
     if found.drive or found.root or ".." in found.parts:
         raise ValueError(f"{path!r} must stay inside the project folder")

@@ -15,11 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, machine
 
-# What is read at once: no more than this, nor than so many times the size of the file, but always
-# as much as the floor. Labels of many images with few points in them pack 30:1.
-MAX_BYTES = 1 << 32
+# What is read at once: no more than a quarter of the memory, nor than so many times the size of
+# the file, but always as much as the floor. Labels with few points in them pack 30:1.
 _RATIO = 64
 _FLOOR = 1 << 24
 _LONGEST_ATTRIBUTE = 1 << 24
@@ -60,7 +59,7 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
         size = stream.seek(0, 2)
         stream.seek(0)
         with h5py.File(stream, mode) as file:
-            yield Group(file, max(_FLOOR, min(MAX_BYTES, _RATIO * size)))
+            yield Group(file, max(_FLOOR, min(machine.memory() // 4, _RATIO * size)))
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} holds text that cannot be read: {error.reason}") from None
     except ValueError:

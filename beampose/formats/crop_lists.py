@@ -1,17 +1,43 @@
-"""DeepMeerkat's lists of crops: csv without a header, `uri,label`, and the classes in dict.txt."""
+"""DeepMeerkat's lists of crops: csv of `uri,label`, and the classes in dict.txt.
 
-import csv
-import io
+DeepMeerkat's have no header; one that other programs write is known by its words.
+"""
 
-from beampose.core import files
+from beampose.core import files, texts
+from beampose.formats import spreadsheets
 from beampose.formats.label_format import LabelFormat
-from beampose.preprocess import split
+from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
 from beampose.preprocess.labels import ERROR, TEST, TRAIN, LabeledCrop, Labels, Problem
 
 # The names DeepMeerkat's CreateDocs gives its two lists.
 DECLARED = {"trainingdata.csv": TRAIN, "testingdata.csv": TEST}
 DICTIONARY = "dict.txt"
+# How headers of such lists call their columns.
+_URI = {
+    "uri",
+    "image_uri",
+    "image",
+    "images",
+    "image_path",
+    "path",
+    "file",
+    "filepath",
+    "file_path",
+}
+_URI |= {
+    "file_path",
+    "filename",
+    "file_name",
+    "name",
+    "img",
+    "img_path",
+    "url",
+    "crop",
+    "id",
+    "image_name",
+}
+_LABEL = {"label", "labels", "class", "classes", "class_name", "category", "target", "species"}
 
 
 def read(path: str) -> Labels:
@@ -32,7 +58,9 @@ def read(path: str) -> Labels:
         sorted({label for *_, label in rows}, key=lambda label: (label != "positive", label))
     )
     if len(classes) < 2:
-        raise ValueError(f"{path} must name at least two classes. Found: {', '.join(classes)}.")
+        why = f" {problems[0].file}:{problems[0].row} {problems[0].what}." if problems else ""
+        found = ", ".join(classes) or "none"
+        raise ValueError(f"{path} must name at least two classes. Found: {found}.{why}")
     items = []
     for file, number, uri, label in rows:
         if label not in classes:
@@ -79,34 +107,53 @@ def _dictionary(folder: str) -> tuple[str, ...]:
     for place in (folder, files.parent(folder)):
         file = files.join(place, DICTIONARY)
         if files.exists(file):
-            lines = files.read_bytes(file).decode("utf-8-sig", "replace").split("\n")
+            try:
+                lines = texts.decode(files.read_bytes(file)).split("\n")
+            except ValueError as error:
+                raise ValueError(f"{file} {error}.") from None
             return tuple(line.strip().lower() for line in lines if line.strip())
     return ()
 
 
 def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]:
-    text = files.read_bytes(file).decode("utf-8-sig", "replace")
-    found = []
-    reader = csv.reader(io.StringIO(text))
     try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if len(cells) != 2 or not all(cells):
-                what = f"must be `uri,label`. Received: {','.join(row)!r}"
-                problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
-                continue
-            uri = spelled(cells[0])
-            if "::" in uri or not files.is_in_storage(uri) or files.names_inside(uri):
-                what = "must be a path or an address in a bucket, such as gs://; it is not read"
-                problems.append(Problem(ERROR, file, reader.line_num, cells[0], what))
-                continue
-            found.append((file, reader.line_num, uri, cells[1].lower()))
-    except csv.Error as error:
-        what = f"cannot be read from here on: {error}. Is a quote not closed?"
-        problems.append(Problem(ERROR, file, reader.line_num, "", what))
+        text = texts.decode(files.read_bytes(file))
+    except ValueError as error:
+        raise ValueError(f"{file} {error}.") from None
+    try:
+        rows = spreadsheets.read(text, _begins).rows
+    except ValueError as error:
+        rows, what = spreadsheets.until_broken(text), f"{error}; it is read up to there"
+        problems.append(Problem(ERROR, file, len(rows) + 1, "", what))
+    uri, label = _order(rows[0].cells) if rows else (0, 1)
+    header = bool(rows) and _is_header(rows[0].cells)
+    found = []
+    for number, row in rows[header:]:
+        cells = [cell.strip() for cell in row]
+        if len(cells) != 2 or not all(cells):
+            what = f"must be `uri,label`. Received: {','.join(row)!r}"
+            problems.append(Problem(ERROR, file, number, cells[0], what))
+            continue
+        found.append((file, number, spelled(cells[uri]), cells[label].lower()))
     return found
+
+
+def _begins(rows: list[list[str]]) -> bool:
+    return bool(rows) and all(len(row) == 2 and all(cell.strip() for cell in row) for row in rows)
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Returns True for names of columns, in words that no image has."""
+    words = [cell.strip().lower() for cell in cells]
+    plain = not any(files.suffix(word) in images.SUFFIXES for word in words)
+    return plain and bool({*words} & _URI) and bool({*words} & _LABEL)
+
+
+def _order(cells: list[str]) -> tuple[int, int]:
+    """Columns of the image and of the class, which a header may name in another order."""
+    words = [cell.strip().lower() for cell in cells]
+    turned = len(words) == 2 and words[0] in _LABEL and words[1] in _URI
+    return (1, 0) if turned else (0, 1)
 
 
 def spelled(uri: str) -> str:

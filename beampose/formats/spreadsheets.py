@@ -1,5 +1,6 @@
 """csv files that went through a spreadsheet program: separators, decimal commas, words for none."""
 
+import contextlib
 import csv
 import io
 import math
@@ -46,6 +47,15 @@ def read(text: str, begins: Callable[[list[list[str]]], bool]) -> Sheet:
     if begins([row.cells for row in first.rows[:4]]):
         return first
     return next((s for s in sheets if begins([row.cells for row in s.rows[:4]])), first)
+
+
+def until_broken(text: str, separator: str = ",") -> list[Row]:
+    """The rows before the one that cannot be read."""
+    rows: list[Row] = []
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    with contextlib.suppress(csv.Error):
+        rows.extend(Row(reader.line_num, row) for row in reader if any(map(str.strip, row)))
+    return rows
 
 
 def number(cell: str, separator: str = ",") -> float:

@@ -122,7 +122,7 @@ def write(source: Source, number: int, folder: str) -> bool:
 def enter(root: str, video: Video, crop: tuple[int, int, int, int], *, chosen: bool) -> None:
     """Names the video in the project's config.yaml, where it is not."""
     file = files.join(root, project_config.CONFIG)
-    text = files.read_bytes(file).decode("utf-8")
+    text, encoding = project_config.read(file)
     known = project_config.crop_of(text, video.path)
     if chosen and known not in (None, crop):
         raise ValueError(
@@ -134,4 +134,4 @@ def enter(root: str, video: Video, crop: tuple[int, int, int, int], *, chosen: b
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     if changed != text:
-        storage.write_text(file, changed)
+        storage.write_bytes(file, project_config.encoded(changed, encoding))

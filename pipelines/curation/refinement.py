@@ -64,7 +64,7 @@ def run(
         raise FileNotFoundError(
             f"No DeepLabCut project: {file} does not exist. `beampose extract-frames` makes one."
         )
-    text = files.read_bytes(file).decode("utf-8", "replace")
+    text, _ = project_config.read(file)
     found, failures = result_files.tables(config, paths)
     done = []
     for one in found:

@@ -123,7 +123,7 @@ def _project(root: str, arguments: argparse.Namespace) -> str:
     if files.exists(file):
         if arguments.bodyparts or arguments.scorer:
             raise ValueError(f"{file} exists: change its bodyparts and its scorer there.")
-        return files.read_bytes(file).decode("utf-8")
+        return project_config.read(file)[0]
     names = (arguments.bodyparts or "").split(",")
     text = project_config.create(root, scorer=arguments.scorer or "", bodyparts=names)
     storage.write_text(file, text)

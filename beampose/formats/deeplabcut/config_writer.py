@@ -45,13 +45,13 @@ def with_videos(
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=10_000)
         return kept_files.File(place, text.encode())
     # A person's file: no other line changes.
-    text = place.read_text(encoding="utf-8")
+    text, encoding = project_config.read(str(place))
     for path, crop in added.items():
         try:
             text = project_config.add_video(text, path, crop)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
-    return kept_files.File(place, text.encode())
+    return kept_files.File(place, project_config.encoded(text, encoding))
 
 
 def _video(picture: Picture, video: str, root: UPath) -> str:

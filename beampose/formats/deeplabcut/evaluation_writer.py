@@ -103,6 +103,6 @@ def _iteration(source: str) -> int:
     named = files.suffix(source) in (".yaml", ".yml")
     file = source if named else files.join(source, project_config.CONFIG)
     try:
-        return project_config.iteration(files.read_bytes(file).decode("utf-8", "replace"))
+        return project_config.iteration(project_config.read(file)[0])
     except (OSError, ValueError):
         return 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from beampose.core import files, yaml_files
+from beampose.core import files, texts, yaml_files
 
 SECTION = "video_sets"
 CONFIG = "config.yaml"
@@ -91,6 +91,26 @@ def create(
         *_DEFAULTS,
     ]
     return "\n\n".join(f"# {title}\n{_dump(values)}".rstrip() for title, values in parts) + "\n"
+
+
+def read(file: str) -> tuple[str, str]:
+    """The text of a config.yaml and its encoding: UTF-8, or Windows-1252 where that makes sense.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: its letters are not known; the text names the file.
+    """
+    data = files.read_bytes(file)
+    encoding = texts.encoding(data) or texts.WINDOWS
+    try:
+        return texts.decode(data, encoding), encoding
+    except ValueError as error:
+        raise ValueError(f"{file} {error}.") from None
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """The bytes of a text that was read in an encoding; without a mark if it is UTF-8."""
+    return text.encode("utf-8" if encoding == texts.UTF8 else encoding)
 
 
 def settings(text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files, texts, yaml_files
-from beampose.formats.deeplabcut import collected_data, columns, near_names
+from beampose.formats.deeplabcut import collected_data, columns, near_names, project_config
 from beampose.formats.deeplabcut.collected_data import Reading, Table
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
@@ -88,12 +88,7 @@ def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
     """The values of a config and its encoding."""
     if not files.exists(file):
         raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
-    data = files.read_bytes(file)
-    encoding = texts.encoding(data) or texts.WINDOWS
-    try:
-        text = texts.decode(data, encoding)
-    except ValueError as error:
-        raise ValueError(f"{file} {error}.") from None
+    text, encoding = project_config.read(file)
     if encoding == texts.WINDOWS:
         what = "is not UTF-8: read as Windows-1252, with the csv files of the project"
         problems.append(Problem(WARNING, file, 0, "", what))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, yaml_files
+from beampose.core import files, texts, yaml_files
 from beampose.formats import pandas_h5
 from beampose.preprocess import unpickle
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
@@ -122,8 +122,7 @@ def _shuffles(folder: str) -> list[Shuffle]:
 def _shared(metadata: str, found: list[Shuffle]) -> list[Shuffle]:
     """Shuffles whose own file is gone, by another one that metadata.yaml says is split alike."""
     try:
-        text = files.read_bytes(metadata).decode("utf-8", "replace")
-        told = yaml_files.parse(text, words=True)
+        told = yaml_files.parse(texts.decode(files.read_bytes(metadata)), words=True)
         entries = {
             int(entry.get("index", _number(name))): entry["split"]
             for name, entry in (told.get("shuffles") or {}).items()
@@ -155,7 +154,7 @@ def _merged(folder: str) -> list[tuple[str, ...]] | None:
                 index = pandas_h5.read(files.read_bytes(file))[1]
                 return [_key("/".join(parts)) for parts in index]
             if files.suffix(file) == ".csv":
-                return _csv_rows(files.read_bytes(file).decode("utf-8-sig", "replace"))
+                return _csv_rows(texts.decode(files.read_bytes(file), texts.WINDOWS))
         except ValueError:
             continue
     return None

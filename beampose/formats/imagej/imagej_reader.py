@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, texts
+from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import merged_labels
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
 from beampose.formats.imagej import myconfig
@@ -122,7 +123,9 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
 
 def _table(file: str, problems: list[Problem]) -> Table | None:
     """A table with the columns X and Y; another csv is none, and is told of."""
-    text = files.read_bytes(file).decode("utf-8-sig", "replace")
+    # Letters of another code page stand in headers that are not read, such as µm².
+    data = files.read_bytes(file)
+    text = data.decode(texts.encoding(data) or texts.UTF8, "replace")
     head = text.split("\n", 1)[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head else ","
     columns = [cell.strip().lower() for cell in head.split(delimiter)]
@@ -139,7 +142,7 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
             if not any(cell.strip() for cell in row):
                 continue
             try:
-                told = _click(row, columns)
+                told = _click(row, columns, delimiter)
             except ValueError as error:
                 problems.append(Problem(ERROR, file, reader.line_num, "", f"{error}; not used"))
                 continue
@@ -153,7 +156,7 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
     return Table(file, np.array(points, np.float64).reshape(-1, 2), slices, rows, first)
 
 
-def _click(row: list[str], columns: list[str]) -> tuple[float, float, int, int]:
+def _click(row: list[str], columns: list[str], separator: str) -> tuple[float, float, int, int]:
     """x, y, slice and running number of a row.
 
     Raises:
@@ -161,8 +164,9 @@ def _click(row: list[str], columns: list[str]) -> tuple[float, float, int, int]:
     """
     cells: dict[str, str] = {n: c.strip() for n, c in zip(columns, row, strict=False)}
     try:
-        x, y = float(cells["x"]), float(cells["y"])
-        number = int(float(cells.get("slice") or 0))
+        x, y = (spreadsheets.number(cells[name], separator) for name in ("x", "y"))
+        slice_ = spreadsheets.number(cells.get("slice", ""), separator)
+        number = 0 if np.isnan(slice_) else int(slice_)
         running = cells.get("", "")
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError

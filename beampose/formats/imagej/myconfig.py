@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from beampose.core import files
+from beampose.core import files, texts
 
 NAME = "myconfig.py"
 _MAX_BYTES = 1 << 20
@@ -27,7 +27,11 @@ def read(path: str) -> dict[str, Any]:
     """
     if files.size(path) > _MAX_BYTES:
         raise ValueError(f"{path} has more than {_MAX_BYTES:,} bytes: not a configuration.")
-    text = files.read_bytes(path).decode("utf-8-sig", "replace")
+    try:
+        # Of Python 2, whose editors wrote what Windows did.
+        text = texts.decode(files.read_bytes(path), texts.WINDOWS)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}.") from None
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -132,3 +132,29 @@ def test_an_absent_list_is_not_found(folder, name):
 
 def test_the_format_is_called_csv(folder):
     assert len(formats.read("csv", str(folder)).items) == 5
+
+
+@pytest.mark.parametrize("cut", [",", ";", "\t"])
+@pytest.mark.parametrize("header", ["", "image,label", "Label,File_Name", "URI,class"])
+def test_a_header_and_other_separators_are_understood(folder, cut, header):
+    rows = [row.split(",") for row in (header, "a.jpg,positive", "b.jpg,negative") if row]
+    rows = [row[::-1] if header.startswith("Label") and row[0] != "Label" else row for row in rows]
+    (folder / "list.csv").write_text("\n".join(cut.join(row) for row in rows))
+    (folder / "dict.txt").unlink()
+    labels = crop_lists.read(str(folder / "list.csv"))
+    assert labels.classes == ("positive", "negative")
+    assert [(item.name, item.label) for item in labels.items] == [("a.jpg", 0), ("b.jpg", 1)]
+    assert labels.problems == ()
+
+
+def test_a_list_in_another_encoding_is_refused_with_its_line(folder):
+    (folder / "list.csv").write_bytes("a.jpg,bär\nb.jpg,reh\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"list.csv is not UTF-8 \(line 1"):
+        crop_lists.read(str(folder / "list.csv"))
+
+
+def test_rows_of_three_cells_are_named(folder):
+    (folder / "dict.txt").unlink()
+    (folder / "list.csv").write_text("a.jpg,positive,0.5\n")
+    with pytest.raises(ValueError, match="Found: none. .*list.csv:1 must be `uri,label`"):
+        crop_lists.read(str(folder / "list.csv"))

@@ -379,3 +379,93 @@ def test_the_first_real_keypoint_is_the_one_clicked(shared_data):
     item = project_labels.read(str(shared_data / "openfield-Pranav-2018-10-30")).items[0]
     assert item.name == "labeled-data/m4s1/img0000.png"
     np.testing.assert_allclose(item.keypoints[0, 0], [21.521, 265.428], atol=1e-3)
+
+
+def german(text: str) -> str:
+    """The text as a German spreadsheet program saves it."""
+    rows = [row.split(",") for row in text.splitlines()]
+    return "\r\n".join(";".join([r[0], *(c.replace(".", ",") for c in r[1:])]) for r in rows)
+
+
+@pytest.mark.parametrize("cut", [";", "\t"])
+def test_decimal_commas_are_read_where_another_separator_stands(root, cut):
+    text = german((root / CSV).read_text()).replace(";", cut)
+    (root / CSV).write_text(text)
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert labels.problems == ()
+
+
+@pytest.mark.parametrize("nothing", ["NA", "N/A", "None", "nan", "NULL", "#N/A", "<NA>", " "])
+def test_words_for_no_number_are_not_labeled(root, nothing):
+    edit(root, ",,", f",{nothing},{nothing}")
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert labels.problems == ()
+
+
+@pytest.mark.parametrize("odd", ["1_0", "0x10", "1e99999", "1.234,5", "infinity"])
+def test_what_only_python_or_nobody_takes_for_a_number_is_none(root, odd):
+    edit(root, "11.25", f'"{odd}"')
+    (problem,) = project_labels.read(str(root)).problems
+    assert f"holds {odd!r}, which is not a number" in problem.what
+
+
+def letters(root, config: str, csv: str):
+    edit(root, "ear", "Öhrchen", "config.yaml")
+    edit(root, "ear", "Öhrchen")
+    for file, encoding in (("config.yaml", config), (CSV, csv)):
+        (root / file).write_bytes((root / file).read_text("utf-8").encode(encoding))
+    return project_labels.read(str(root))
+
+
+@pytest.mark.parametrize("csv", ["utf-8", "utf-8-sig", "utf-16"])
+def test_letters_are_read_in_every_encoding_that_says_itself(root, csv):
+    labels = letters(root, "utf-8", csv)
+    assert labels.bodyparts == ("nose", "Öhrchen", "tail")
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert labels.problems == ()
+
+
+@pytest.mark.parametrize("csv", ["utf-8", "cp1252"])
+def test_a_config_of_windows_vouches_for_its_csv_files(root, csv):
+    labels = letters(root, "cp1252", csv)
+    assert labels.bodyparts == ("nose", "Öhrchen", "tail")
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert whats(labels) == [
+        "is not UTF-8: read as Windows-1252, with the csv files of the project"
+    ]
+
+
+def test_a_csv_of_windows_beside_a_config_in_utf_8_is_refused(root):
+    labels = letters(root, "utf-8", "cp1252")
+    assert labels.items == ()
+    (problem,) = labels.problems
+    assert problem.level == ERROR
+    assert "is not UTF-8 (line 2 has the byte 0xd6)" in problem.what
+
+
+@pytest.mark.parametrize(("letter", "encoding"), [("鼻子", "gbk"), ("耳", "shift-jis")])
+def test_a_config_of_another_code_page_is_refused(root, letter, encoding):
+    edit(root, "ear", letter, "config.yaml")
+    (root / "config.yaml").write_bytes((root / "config.yaml").read_text("utf-8").encode(encoding))
+    with pytest.raises(ValueError, match="config.yaml is not UTF-8"):
+        project_labels.read(str(root))
+
+
+def test_words_are_names_as_deeplabcut_reads_them(tmp_path):
+    root = fakes.project(tmp_path, config={"bodyparts": ["on", "off", "no"], "scorer": "NO"})
+    text = (root / "config.yaml").read_text().replace("'", "")
+    (root / "config.yaml").write_text(text)
+    table = fakes.csv_text(NAMES, fakes.points(), scorer="NO", bodyparts=["on", "off", "no"])
+    (root / "labeled-data/cam1/CollectedData_NO.csv").write_text(table)
+    labels = project_labels.read(str(root))
+    assert (labels.scorer, labels.bodyparts) == ("NO", ("on", "off", "no"))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+
+
+def test_a_key_that_is_there_twice_is_refused(root):
+    with (root / "config.yaml").open("a") as file:
+        file.write("bodyparts: [nose]\n")
+    with pytest.raises(ValueError, match="'bodyparts' is there twice"):
+        project_labels.read(str(root))
