@@ -20,14 +20,16 @@ from beampose.trainer.label_facts import LabelFacts
 # for which every image would have to be embedded again.
 SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
-SPACING, MOST_PIXELS = 18.0, 700_000
+SPACING, MOST_PIXELS = 17.0, 700_000
+# Animals of fewer scaled pixels cannot be told from their surroundings; their images may be larger.
+LEAST_EXTENT, TINY_PIXELS = 40.0, 2_500_000
 # Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
 TURNING = 0.05
 # Images and copies that a store of an experiment should hold, and copies of an image.
-STORED, COPIES = 800, (2, 8)
+STORED, COPIES = 400, (2, 8)
 # Cells within this share of the distance between neighbouring bodyparts count as one, at least so
 # many cells and at most.
-NEAR, CELLS = 0.9, (1.1, 2.2)
+NEAR, CELLS = 1.0, (1.1, 2.15)
 WINDOW = 16
 LEARNING_RATE = 0.004
 POOLED_BATCH, MAP_BATCH = 64, 8
@@ -130,18 +132,18 @@ def _open(config: Config, found: Mapping[str, Chosen]) -> dict[str, Chosen]:
 
 
 def _scale(facts: LabelFacts) -> Chosen:
-    """The least scale at which neighbouring bodyparts are apart, and images are not too large."""
+    """1, or more where bodyparts are close together, or less where images are large."""
     pixels = facts.height * facts.width
     fits = [s for s in SCALES if s * s * pixels <= MOST_PIXELS] or [SCALES[0]]
+    size = f"images are {facts.width:.0f}x{facts.height:.0f}"
     if not np.isfinite(facts.spacing):
-        value = min(max(fits), 1.0)
-        return Chosen(value=value, why="no animal has two labeled bodyparts")
-    apart = [s for s in fits if s * facts.spacing >= SPACING]
+        return Chosen(value=min(max(fits), 1.0), why=f"{size}; no animal has two labeled bodyparts")
+    if facts.extent * max(fits) < LEAST_EXTENT:
+        fits = [s for s in SCALES if s * s * pixels <= TINY_PIXELS] or fits
+        size += f" and animals of {facts.extent:.0f} px"
+    apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
-    why = f"neighbouring bodyparts are {facts.spacing:.0f} px apart"
-    if not apart:
-        why += f" and images are {facts.width:.0f}x{facts.height:.0f}"
-    return Chosen(value=value, why=why)
+    return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
 
 
 def _copies(facts: LabelFacts) -> Chosen:

@@ -25,7 +25,7 @@ class TaskKind:
       pooled: whether the features of an image are one vector, not a map.
       sections: of a config, that apply only to it.
       predict: settings of `predict` that apply only to it.
-      pca, copies, layers: what these settings are where a config leaves them out.
+      backbone, pca, copies, layers: what these settings are where a config leaves them out.
       score: held-out figure that decides which weights are kept.
       maximize: whether a higher score is better.
       score_words: names the score, with its unit.
@@ -44,6 +44,7 @@ class TaskKind:
     pooled: bool
     sections: tuple[str, ...]
     predict: tuple[str, ...]
+    backbone: str
     pca: int
     copies: int
     layers: int
@@ -81,6 +82,7 @@ POSE = TaskKind(
     pooled=False,
     sections=("track", "reid"),
     predict=("crop", "size", "dynamic", "also"),
+    backbone="resnet_compact",
     pca=64,
     copies=2,
     layers=3,
@@ -113,6 +115,7 @@ CROPS = TaskKind(
     pooled=True,
     sections=("boxes", "keep"),
     predict=(),
+    backbone="efficientnet_lite0",
     pca=0,
     copies=0,
     layers=1,

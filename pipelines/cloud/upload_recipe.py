@@ -30,10 +30,9 @@ MOST = {
 }
 TASK_OF = {"deeplabcut": POSE.setting, "crops": CROPS.setting}
 _OF_THE_UPLOAD = ("task", "output", "source.path", "source.format", "predict.videos")
-_COMPACT = {"backbone": "resnet_compact", "weights": "builtin"}
 _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
-    POSE.setting: {"features": _COMPACT},
-    CROPS.setting: {"features": {**_COMPACT, "batch_size": 32}},
+    POSE.setting: {},
+    CROPS.setting: {"features": {"batch_size": 32}},
 }
 
 

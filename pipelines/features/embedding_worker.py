@@ -61,7 +61,7 @@ RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
 def model_spec(config: Config, transform: str | None) -> ModelSpec:
     features = config.features
     return ModelSpec(
-        features.backbone,
+        config.backbone,
         config.weights,
         config.kind.pooled,
         features.taps,
@@ -82,8 +82,7 @@ def backbone(name: str, weights: str, pooled: bool, taps: str | None):
 
 def network(config: Config):
     """The frozen network of an experiment."""
-    features = config.features
-    return backbone(features.backbone, config.weights, config.kind.pooled, features.taps)
+    return backbone(config.backbone, config.weights, config.kind.pooled, config.features.taps)
 
 
 def recipe(config: Config, network) -> Recipe:

@@ -148,9 +148,14 @@ class Config(Section):
         return self.kind.pca if self.features.pca is None else self.features.pca
 
     @property
+    def backbone(self) -> str:
+        """Name of the frozen network."""
+        return self.features.backbone or self.kind.backbone
+
+    @property
     def weights(self) -> str:
         """Weights of the backbone: those that come with it unless the file names others."""
-        return self.features.weights or PACKAGED.get(self.features.backbone, "imagenet")
+        return self.features.weights or PACKAGED.get(self.backbone, "imagenet")
 
     @property
     def scale(self) -> float:

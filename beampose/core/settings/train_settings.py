@@ -105,7 +105,11 @@ class Split(Section):
 class Features(Section):
     """Features of an image, and the ranges of its augmented copies."""
 
-    backbone: str = setting("resnet_compact", "The frozen network: docs/accuracy.md.")
+    backbone: str | None = setting(
+        None,
+        "The frozen network: docs/accuracy.md; unset: resnet_compact for pose, efficientnet_lite0 "
+        "for crops.",
+    )
     weights: Annotated[str | None, PATH] = setting(
         None,
         "imagenet, builtin, package, random:SEED or a file of weights; unset: those that come with "
