@@ -73,11 +73,7 @@ def metrics(made: Made) -> Metrics:
         test=measured["test"],
         kept_step=made.result.kept_step,
         kept_by=_kept_by(made),
-        seconds=Seconds(
-            features=dataset.info.seconds,
-            choice=round(made.choice.seconds, 2),
-            train=round((made.before or made.result).seconds, 2),
-        ),
+        seconds=_seconds(made),
         backbone=store.recipe.backbone,
         weights=store.weights,
         weights_digest=store.recipe.weights_digest,
@@ -136,6 +132,14 @@ def scorer(info: DatasetInfo, backbone: str, step: int) -> str:
     """DeepLabCut's name for what made the coordinates."""
     network = backbone.replace("_", "").replace(".", "")
     return f"DLC_beampose-{network}_{name_parts.safe(info.project)}shuffle1_{step}"
+
+
+def _seconds(made: Made) -> Seconds:
+    trained = round((made.before or made.result).seconds, 2)
+    found = Seconds(features=made.dataset.info.seconds, train=trained)
+    if made.choice.rounds:
+        found = found.replace(choice=round(made.choice.seconds, 2))
+    return found
 
 
 def _kept_by(made: Made) -> str:

@@ -18,24 +18,31 @@ from beampose.core.settings import experiment
 from beampose.pipelines import cli
 from beampose.pipelines.predict import prediction_job
 from beampose.pipelines.report import evaluation_files
-from beampose.trainer import cross_validation, sweeps, task, training
+from beampose.trainer import choice, cross_validation, sweeps, task, training
 from beampose.trainer.batches import groups, order
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 
 
-def run_again(settings, folder, **train):
-    """Trains on the same dataset, without an export; gives the held-out metrics and the history."""
+def run_again(settings, folder, held_out=0, **train):
+    """Trains on the same dataset, without an export; gives the held-out metrics and the history.
+
+    The first `held_out` training images choose and are not learned from.
+    """
     changed = experiment.from_dict(
         experiment.Config,
         {**experiment.to_dict(settings), "train": {**experiment.to_dict(settings.train), **train}},
     )
     dataset = Dataset(changed.dataset, changed.store, cache_mb=64)
     result = training.train(
-        changed, dataset, checkpoints=str(folder / "checkpoints"), logs=str(folder / "logs")
+        changed,
+        dataset,
+        checkpoints=str(folder / "checkpoints"),
+        logs=str(folder / "logs"),
+        held_out=dataset.of("train")[:held_out],
     )
-    held_out = dataset.of("test")
-    return result.task.judge.measure(held_out, result.task.predict(held_out, 4)), result.history
+    test = dataset.of("test")
+    return result.task.judge.measure(test, result.task.predict(test, 4)), result.history
 
 
 def losses(history):
@@ -301,11 +308,43 @@ def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
     assert (table.to_numpy() >= 0).all()
 
 
+@pytest.mark.parametrize("name", ["pose", "crops"])
+def test_no_choice_reads_the_test_split(trained, tmp_path, name):
+    """Other labels of the test split, and the model stays what it is to the last bit."""
+    loaded = trained[name]
+    open_ = {"steps": None, "budget": 0.2, "window": None, "learning_rate": None}
+    found = []
+    for number in range(2):
+        dataset = Dataset(loaded.dataset, loaded.store, cache_mb=64)
+        if number:
+            dataset.records = [
+                r._replace(keypoints=r.keypoints[..., ::-1] * 0.3, label=1 - abs(r.label))
+                if r.split == "test"
+                else r
+                for r in dataset.records
+            ]
+        for train in (open_, {**open_, "patience": 1, "evaluate_every": 10}):
+            config = experiment.changed(loaded, train=train)
+            folder = tmp_path / f"{number}-{len(train)}"
+            chosen = choice.choose(config, dataset, work=str(folder))
+            made = task._trained(
+                chosen,
+                dataset,
+                task.default_folders(experiment.changed(config, output=str(folder)))._replace(
+                    dataset=loaded.dataset
+                ),
+            )
+            found.append([v.numpy() for v in made.result.task.head.variables])
+            assert chosen.config.train.steps is not None
+    for first, second in zip(found[:2], found[2:], strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 def test_training_ends_early_when_the_held_out_score_stands_still(trained, tmp_path):
     stuck = {"learning_rate": 1e-9, "steps": 1000, "evaluate_every": 5, "patience": 2}
-    measured, history = run_again(trained["pose"], tmp_path, **stuck)
+    measured, history = run_again(trained["pose"], tmp_path, held_out=3, **stuck)
     assert len(history) < 50
-    again, same = run_again(trained["pose"], tmp_path, **stuck)
+    again, same = run_again(trained["pose"], tmp_path, held_out=3, **stuck)
     assert same == history and again == measured
 
 
@@ -330,8 +369,8 @@ def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path
     assert "--set train.learning_rate=0.003" in printed
     found = storage.read_json(tmp_path / "out/sweep/sweep.json")["trials"]
     assert [t["settings"]["train.learning_rate"] for t in found] == [0.003, 0.00001]
-    metrics = storage.read_json(tmp_path / "out/model/metrics.json")
-    assert metrics["test"]["mean_error_px"] == pytest.approx(found[0]["score"])
+    scored = storage.read_json(tmp_path / "out/sweep/sweep.json")["scored_by"]
+    assert scored == "a fifth of the training split"
     assert "learning_rate=0.003" in (tmp_path / "out/sweep/sweep.svg").read_text()
     again = cli.main(["sweep", str(file), *words, "--folds", "2"])
     assert again == 0

@@ -66,10 +66,10 @@ class Figures(Record):
 
 
 class Seconds(Record):
-    """That the steps took; `choice` is the training that chose the recipe."""
+    """That the steps took; `choice` is training that chose the steps, if any did."""
 
     features: float = 0.0
-    choice: float = 0.0
+    choice: float | None = None
     train: float = 0.0
     finetune: float | None = None
     folds: float = 0.0
