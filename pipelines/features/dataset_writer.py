@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 from apache_beam import pvalue
+from pydantic import JsonValue
 
 from beampose.core import __version__, storage, tfrecords
 from beampose.core.infos import Counts, DatasetInfo
@@ -87,6 +88,12 @@ def _write_rejects(rejects: list[dict], folder: str) -> int:
     return len(rejects)
 
 
+def _source(config: Config) -> dict[str, JsonValue]:
+    second = config.split.test_from
+    source = {"format": config.source.format, "path": config.source.path}
+    return {**source, "test_from": second} if second else {**source}
+
+
 def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> Counts:
     """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
 
@@ -117,7 +124,7 @@ def finish(config: Config, labels: Labels, recipe_id: str, seconds: float) -> Co
     info = DatasetInfo(
         made_by=f"beampose {__version__} features",
         task=config.task,
-        source={"format": config.source.format, "path": config.source.path},
+        source=_source(config),
         bodyparts=list(labels.bodyparts),
         individuals=list(labels.individuals),
         unique_bodyparts=list(labels.unique_bodyparts),
