@@ -70,9 +70,10 @@ def _is_experiment(path: str) -> bool:
     if files.suffix(path) not in (".yaml", ".yml"):
         return False
     try:
-        return "source" in yaml_files.parse(files.read_bytes(path), twice=True)
-    except (TypeError, ValueError):
+        values = yaml_files.parse(files.read_bytes(path), words=True)
+    except ValueError:
         return False
+    return isinstance(values, dict) and "source" in values
 
 
 def _refuse_none(labels: Labels, path: str) -> None:
