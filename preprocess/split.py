@@ -47,11 +47,7 @@ def assign(
         elif len(held_out) == len(ranks):
             held_out.remove(max(ranks, key=ranks.__getitem__))
     elif 0 < test < 1 and ranks:
-        other = "split.by: image, or " if len({item.name for item in items}) > 1 else ""
-        raise ValueError(
-            f"split.by is {by}, but there is only one {by} ({next(iter(ranks))}), which cannot be "
-            f"split. Use {other}split.test: 0, which holds nothing out."
-        )
+        raise ValueError(_only_one(items, by, next(iter(ranks))))
     return [TEST if group in held_out else TRAIN for group in groups]
 
 
@@ -65,7 +61,53 @@ def _blocks(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], test: float) 
         numbers.sort(key=lambda i: natural(items[i].name))
         for i in numbers[len(numbers) - round(test * len(numbers)) :]:
             splits[i] = TEST
+    if 0 < test < 1 and len(set(splits)) == 1:
+        if len({item.name for item in items}) == 1:
+            raise ValueError(_only_one(items, "block", items[0].name))
+        # So few images a video that all fell on one side: the longest one gives its last (first).
+        longest = max(videos.values(), key=len)
+        i, other = (longest[-1], TEST) if splits[0] == TRAIN else (longest[0], TRAIN)
+        splits[i] = other
     return splits
+
+
+def _only_one(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], by: str, name: str) -> str:
+    """The words for a split of one thing."""
+    if len({item.name for item in items}) == 1:
+        return (
+            f"Only one image is labeled ({items[0].name}), so that none can be held out. Set "
+            "split.test: 0 to train without a test set, or label more."
+        )
+    return (
+        f"split.by is {by}, but there is only one {by} ({name}), which cannot be split. Use "
+        "split.by: image, or split.test: 0 to train without a test set."
+    )
+
+
+def named(
+    items: Sequence[LabeledFrame] | Sequence[LabeledCrop], videos: Sequence[str]
+) -> list[str]:
+    """The split of each item: named videos are the test set.
+
+    Args:
+      videos: as the labels name them; the names of video files do as well.
+
+    Raises:
+      ValueError: there is no such video, or none is left to train on.
+    """
+    known = {item.video for item in items}
+    held_out = {video if video in known else files.stem(video) for video in videos}
+    if unknown := sorted(held_out - known):
+        raise ValueError(
+            f"split.videos: no image is labeled of {', '.join(unknown)}. Labeled videos: "
+            f"{', '.join(sorted(known, key=natural))}."
+        )
+    if held_out == known:
+        raise ValueError(
+            f"split.videos names all labeled videos ({', '.join(sorted(known, key=natural))}): "
+            "none is left to train on."
+        )
+    return [TEST if item.video in held_out else TRAIN for item in items]
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -1,5 +1,7 @@
 """Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from beampose.core import storage
@@ -15,7 +17,9 @@ FEATURES = "features"
 
 def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> Recipe:
     """Recipe of a store: all that determines the features of an image, apart from its pixels."""
-    shape = {"crop_size": crop_size} if backbone.pooled else {"scale": scale, "stride": STRIDE}
+    shape: dict[str, Any] = {"crop_size": crop_size}
+    if not backbone.pooled:
+        shape = {"scale": scale, "stride": STRIDE}
     # Recipes from before there was a choice name no taps, and keep their digests.
     if backbone.taps not in (None, networks.EXPANDED):
         shape["taps"] = backbone.taps

@@ -16,7 +16,7 @@ from beampose.formats import crop_folders
 OWN_FILE = "beampose.yaml"
 OWN_SECTIONS = ("train", "split", "features")
 # Paths and memory are those of the machine that trains.
-REFUSED = ("features.weights", "split.from", "train.cache_mb")
+REFUSED = ("features.weights", "split.from", "split.test_from", "train.cache_mb")
 # A zip may ask for more than the template, but not for days of somebody else's machine.
 MOST = {
     "train.steps": 20_000,

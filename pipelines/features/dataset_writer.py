@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 from apache_beam import pvalue
+from pydantic import JsonValue
 
 from beampose.core import __version__, storage, tfrecords
 from beampose.core.infos import Chosen, Counts, DatasetInfo
@@ -87,6 +88,12 @@ def _write_rejects(rejects: list[dict], folder: str) -> int:
     return len(rejects)
 
 
+def _source(config: Config) -> dict[str, JsonValue]:
+    second = config.split.test_from
+    source = {"format": config.source.format, "path": config.source.path}
+    return {**source, "test_from": second} if second else {**source}
+
+
 def finish(
     config: Config, labels: Labels, recipe_id: str, seconds: float, chosen: dict[str, Chosen]
 ) -> Counts:
@@ -122,7 +129,7 @@ def finish(
     info = DatasetInfo(
         made_by=f"beampose {__version__} features",
         task=config.task,
-        source={"format": config.source.format, "path": config.source.path},
+        source=_source(config),
         bodyparts=list(labels.bodyparts),
         individuals=list(labels.individuals),
         unique_bodyparts=list(labels.unique_bodyparts),

@@ -1,6 +1,7 @@
 """Labeled images to a store of features and a dataset of labels; this file only wires."""
 
 import dataclasses
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from beampose.preprocess.labels import TRAIN, Labels
 from beampose.trainer import embed
 from beampose.trainer.feature_store import Index
 
+LOG = logging.getLogger(__name__)
 # Labels that travel together to be checked: enough to keep a worker's reading threads busy.
 CHECKED_TOGETHER = 32
 
@@ -76,6 +78,8 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     labels, splits = labeled_source.read(config)
+    for note in labeled_source.notes(labels):
+        LOG.warning("%s: %s", note.file, note.what)
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
     storage.begin(config.dataset)
     target = open_store(config, labels, splits)

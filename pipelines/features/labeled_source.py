@@ -1,32 +1,88 @@
 """The labels of an experiment and the split of each, as its config says."""
 
+import dataclasses
+
 from beampose import formats
-from beampose.core.settings.experiment import Config
+from beampose.core import files, yaml_files
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config, Source
 from beampose.formats.deeplabcut import shuffles
-from beampose.preprocess import split
-from beampose.preprocess.labels import Labels
+from beampose.preprocess import second_project, split
+from beampose.preprocess.labels import Labels, Problem
 
 
 def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[str]]:
-    """Labels of the source and the split of each.
+    """Labels of the source, and of a project to test with if there is one, and the split of each.
 
     Raises:
-      OSError, ValueError: the source cannot be read or split, or holds no labels.
+      OSError, ValueError: a source cannot be read or split, or holds no labels.
     """
-    settings = config.source
-    labels = formats.read(
-        settings.format,
-        settings.path,
-        task=config.task,
-        scorer=settings.scorer,
-        bodyparts=settings.bodyparts,
-        combine=settings.combine,
+    labels = _labels(config.source, config.task)
+    if not even_if_empty:
+        _refuse_none(labels, config.source.path)
+    settings = config.split
+    if settings.test_from:
+        second = _tested(settings.test_from, config)
+        if not even_if_empty:
+            _refuse_none(second, settings.test_from)
+        return second_project.joined(labels, second, settings.test_from)
+    if not labels.items:
+        return labels, []
+    if settings.from_:
+        found = shuffles.read(labels.items, settings.from_, settings.shuffle)
+        problems = (*labels.problems, *found.notes)
+        return dataclasses.replace(labels, problems=problems), found.sides
+    if settings.videos:
+        return labels, split.named(labels.items, settings.videos)
+    by, test, seed = settings.by, settings.test, settings.seed
+    return labels, split.assign(labels.items, by=by, test=test, seed=seed)
+
+
+def _labels(source: Source, task: str) -> Labels:
+    return formats.read(
+        source.format,
+        source.path,
+        task=task,
+        scorer=source.scorer,
+        bodyparts=source.bodyparts,
+        combine=source.combine,
     )
-    if not labels.items and not even_if_empty:
+
+
+def _tested(path: str, config: Config) -> Labels:
+    """Labels of the project to test with: of an experiment file, or of what lies at a path."""
+    if not files.exists(path):
+        raise FileNotFoundError(f"split.test_from: {path} does not exist.")
+    if _is_experiment(path):
+        other = experiment.load(path)
+        if other.task != config.task:
+            raise ValueError(f"split.test_from: {path} is for task {other.task!r}.")
+        return _labels(other.source, config.task)
+    format = formats.guess(path)
+    if formats.find(format).task != config.task:
+        # Folders of crops do not show what they are.
+        format = config.source.format
+    return formats.read(format, path, task=config.task)
+
+
+def _is_experiment(path: str) -> bool:
+    """Returns True for an experiment file; DeepLabCut's config.yaml names no source."""
+    if files.suffix(path) not in (".yaml", ".yml"):
+        return False
+    try:
+        values = yaml_files.parse(files.read_bytes(path), words=True)
+    except ValueError:
+        return False
+    return isinstance(values, dict) and "source" in values
+
+
+def _refuse_none(labels: Labels, path: str) -> None:
+    if not labels.items:
         first = labels.problems[0] if labels.problems else None
         why = f" {first.file}: {first.what}." if first else ""
-        raise ValueError(f"{settings.path} holds no labels.{why} `beampose check` lists all.")
-    if config.split.from_:
-        return labels, shuffles.read(labels.items, config.split.from_, config.split.shuffle)
-    by = config.split
-    return labels, split.assign(labels.items, by=by.by, test=by.test, seed=by.seed)
+        raise ValueError(f"{path} holds no labels.{why} `beampose check` lists all.")
+
+
+def notes(labels: Labels) -> list[Problem]:
+    """What is to be said of their split, of which every line begins with the setting."""
+    return [problem for problem in labels.problems if problem.what.startswith("split.")]

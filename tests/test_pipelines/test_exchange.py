@@ -230,7 +230,7 @@ def test_an_exported_shuffle_is_read_as_the_same_split(tmp_path, capsys):
     from beampose.pipelines.features import labeled_source
 
     labels, splits = labeled_source.read(experiment.load(config))
-    assert shuffles.read(labels.items, str(to)) == splits
+    assert shuffles.read(labels.items, str(to)).sides == splits
     assert TEST in splits
     before = files_of(to)
     assert cli.main(words) == 0

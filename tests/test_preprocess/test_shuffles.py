@@ -29,12 +29,12 @@ def test_a_shuffle_is_read_in_the_order_of_names(tmp_path, protocol):
     path = shuffle(tmp_path / "d.pickle", [2, 1], [0], protocol)
     frames = [frame("b", 0), frame("a", 7), frame("a", 1)]
     # Sorted by name: a/001, a/007, b/000.
-    assert shuffles.read(frames, path) == [TRAIN, TRAIN, TEST]
+    assert shuffles.read(frames, path).sides == [TRAIN, TRAIN, TEST]
 
 
 def test_padding_in_a_shuffle_is_no_row(tmp_path):
     path = shuffle(tmp_path / "d.pickle", [0, -1, -1], [1, 2, -1])
-    assert shuffles.read(FRAMES[:3], path) == [TRAIN, TEST, TEST]
+    assert shuffles.read(FRAMES[:3], path).sides == [TRAIN, TEST, TEST]
 
 
 def test_a_shuffle_of_more_frames_is_refused(tmp_path):
@@ -43,10 +43,79 @@ def test_a_shuffle_of_more_frames_is_refused(tmp_path):
         shuffles.read(FRAMES[:3], path)
 
 
-def test_a_shuffle_that_leaves_a_frame_out_is_refused(tmp_path):
+def test_rows_of_more_frames_than_are_split_mean_nothing_without_names(tmp_path):
     path = shuffle(tmp_path / "d.pickle", [0], [2])
-    with pytest.raises(ValueError, match="1 frames, such as labeled-data/a/img001.png"):
+    with pytest.raises(ValueError, match="other frames than these.*CollectedData.*copy it there"):
         shuffles.read(FRAMES[:3], path)
+
+
+def merged(folder, frames):
+    names = [frame.name.replace("/", ",") for frame in frames]
+    text = fakes.csv_text(names, np.zeros((len(names), 3, 2)))
+    (folder / "CollectedData_Ann.csv").write_text(text)
+
+
+def images(*frames):
+    """What a shuffle says of training images, as DeepLabCut names them from version 2.2 on."""
+    return [{"image": tuple(frame.name.split("/")), "size": [3, 4, 6]} for frame in frames]
+
+
+def test_frames_that_were_labeled_after_a_shuffle_are_trained_on_and_said(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [2, 0], [1])
+    merged(tmp_path, [FRAMES[0], FRAMES[2], FRAMES[4]])
+    found = shuffles.read(FRAMES, path)
+    assert found.sides == [TRAIN, TRAIN, TEST, TRAIN, TRAIN, TRAIN]
+    (note,) = found.notes
+    assert note.file == path and note.level == "warning"
+    assert "3 frames, such as labeled-data/a/img001.png, are not in this shuffle" in note.what
+    assert "they go to training" in note.what
+
+
+def test_frames_that_lost_their_labels_are_said(tmp_path):
+    path = shuffle(tmp_path / "d.pickle", [2, 0], [1])
+    merged(tmp_path, FRAMES[:3])
+    found = shuffles.read(FRAMES[1:3], path)
+    assert found.sides == [TEST, TRAIN]
+    assert "1 frames of this shuffle, such as a/img000.png, have no labels" in found.notes[0].what
+
+
+def rewritten(folder, now, then, train, test):
+    """A shuffle of the frames `then`, beside merged labels that were written again since."""
+    listed = images(*[FRAMES[then[row]] for row in train])
+    path = folder / "d.pickle"
+    shuffle(path, [], [], rest=[listed, np.array(train), np.array(test), 0.7])
+    if now is not None:
+        merged(folder, [FRAMES[i] for i in now])
+    return str(path)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_rows_are_found_again_by_the_training_images(beside, tmp_path):
+    # Frames 1, 3 and 4 were there then, and 3 was the test; now there are 0 and 5, too.
+    now = [0, 1, 3, 4, 5]
+    path = rewritten(tmp_path, now if beside else None, [1, 3, 4], [2, 0], [1])
+    found = shuffles.read([FRAMES[i] for i in now], path)
+    assert found.sides == [TRAIN, TRAIN, TEST, TRAIN, TRAIN]
+    assert "2 frames, such as labeled-data/a/img000.png" in found.notes[0].what
+
+
+def test_a_test_frame_that_cannot_be_told_from_new_ones_is_an_error(tmp_path):
+    path = rewritten(tmp_path, range(6), [1, 3, 4], [2, 0], [1])
+    with pytest.raises(ValueError, match=r"1 test frames among these 2.*a/img002.png, b/img000"):
+        shuffles.read(FRAMES, path)
+
+
+def test_rows_of_other_frames_are_an_error_and_not_a_wrong_split(tmp_path):
+    path = rewritten(tmp_path, [0, 1, 2], [3, 4, 5], [0, 1], [2])
+    with pytest.raises(ValueError, match="rows for other frames.*choose a newer shuffle"):
+        shuffles.read(FRAMES[:3], path)
+
+
+def test_frames_that_a_shuffle_leaves_out_are_trained_on_and_said(tmp_path):
+    path = rewritten(tmp_path, range(6), range(6), [0, 1, 5], [3])
+    found = shuffles.read(FRAMES, path)
+    assert found.sides == [TRAIN, TRAIN, TRAIN, TEST, TRAIN, TRAIN]
+    assert "2 frames, such as labeled-data/a/img002.png" in found.notes[0].what
 
 
 def test_another_pickle_is_refused(tmp_path):
@@ -92,14 +161,14 @@ def test_rows_are_those_of_the_merged_labels_where_they_are(training_set, suffix
     else:
         rows = [tuple(n.split("/")) for n in names] if cut == "," else names
         fakes.table(rows, fakes.points()).to_hdf(training_set / "CollectedData_Ann.h5", key="a")
-    found = shuffles.read(FRAMES[:3], str(training_set), 1)
+    found = shuffles.read(FRAMES[:3], str(training_set), 1).sides
     assert found == [TEST, TRAIN, TRAIN]
 
 
 def test_frames_without_merged_labels_are_sorted_by_folder_and_then_by_image(tmp_path):
     path = shuffle(tmp_path / "d.pickle", [0], [1])
     # As text, "a-b/" would come before "a/".
-    found = shuffles.read([frame("a-b", 0), frame("a", 0)], path)
+    found = shuffles.read([frame("a-b", 0), frame("a", 0)], path).sides
     assert found == [TEST, TRAIN]
 
 
@@ -107,12 +176,12 @@ def test_frames_without_merged_labels_are_sorted_by_folder_and_then_by_image(tmp
 def test_a_shuffle_is_found_by_its_number(training_set, above):
     (training_set / "metadata.yaml").write_text(METADATA)
     place = str((training_set / above).resolve())
-    assert shuffles.read(FRAMES[:3], place, 2) == [TEST, TRAIN, TRAIN]
+    assert shuffles.read(FRAMES[:3], place, 2).sides == [TEST, TRAIN, TRAIN]
 
 
 def test_a_shuffle_without_its_file_is_that_of_the_same_split(training_set):
     (training_set / "metadata.yaml").write_text(METADATA)
-    assert shuffles.read(FRAMES[:3], str(training_set), 5) == [TEST, TRAIN, TRAIN]
+    assert shuffles.read(FRAMES[:3], str(training_set), 5).sides == [TEST, TRAIN, TRAIN]
 
 
 def test_one_of_several_shuffles_must_be_named(training_set):

@@ -119,3 +119,31 @@ def test_blocks_hold_out_the_last_images_of_each_video_in_natural_order():
         "031.png",
     ]
     assert found[5:].count(TEST) == 6 * 20
+
+
+@pytest.mark.parametrize("by", ["image", "video", "folder", "block"])
+def test_one_labeled_frame_advises_to_test_on_none(by):
+    with pytest.raises(ValueError, match="Only one image is labeled .*Set split.test: 0"):
+        split.assign([frame("a", 0)], by=by, test=0.2, seed=0)
+    assert split.assign([frame("a", 0)], by=by, test=0, seed=0) == [TRAIN]
+
+
+def test_blocks_of_few_images_hold_out_at_least_one():
+    frames = [frame("a", 1), frame("b", 10), frame("b", 9)]
+    assert split.assign(frames, by="block", test=0.2, seed=0) == [TRAIN, TEST, TRAIN]
+    assert split.assign(frames, by="block", test=0.9, seed=0).count(TRAIN) == 1
+
+
+def test_named_videos_are_the_test_set():
+    found = split.named(FRAMES, ["b", "e.mp4"])
+    assert {f.video for f, side in zip(FRAMES, found, strict=True) if side == TEST} == {"b", "e"}
+
+
+def test_a_named_video_without_labels_is_an_error_that_lists_those_there_are():
+    with pytest.raises(ValueError, match="labeled of g, x. Labeled videos: a, b, c, d, e, f"):
+        split.named(FRAMES, ["x.avi", "g", "a"])
+
+
+def test_some_video_is_left_to_train_on():
+    with pytest.raises(ValueError, match="names all labeled videos .a, b."):
+        split.named(FRAMES[:100], ["a", "b"])

@@ -83,6 +83,14 @@ class Split(Section):
     )
     test: Share = setting(0.2, "Share of the images that is held out.")
     seed: int = setting(0, "Seed of the random choice.")
+    videos: list[str] | None = setting(
+        None, "With `by: video`, the videos that are the test set, by name.", min_length=1
+    )
+    test_from: Annotated[str | None, PATH] = setting(
+        None,
+        "A second project whose labels are the test set: its folder or file, or the experiment "
+        "file that names it. All of the source is trained on.",
+    )
     from_: Annotated[str | None, PATH] = setting(
         None,
         "A DeepLabCut shuffle whose split is used: its Documentation_data file, or the "
@@ -99,7 +107,29 @@ class Split(Section):
             raise ValueError(
                 "split.shuffle is the number of a shuffle in split.from, which is unset."
             )
+        if self.videos is not None and self.by != "video":
+            raise ValueError(
+                f"split.videos names videos to test on: set split.by: video. Received: {self.by!r}."
+            )
+        self._check_one_way()
         return self
+
+    def _check_one_way(self) -> None:
+        """Refuses settings that have no effect, because another one says all of the split."""
+        ways = {"test_from": self.test_from, "from": self.from_, "videos": self.videos}
+        chosen = next((name for name, value in ways.items() if value is not None), None)
+        fields = type(self).model_fields
+        others = {name: value for name, value in ways.items() if name != chosen}
+        if chosen != "from":
+            others["test"] = None if self.test == fields["test"].default else self.test
+        if chosen == "test_from":
+            others["by"] = None if self.by == fields["by"].default else self.by
+        left = next((name for name, value in others.items() if value is not None), None)
+        if chosen and left:
+            raise ValueError(
+                f"split.{chosen} says which images are the test set, so that split.{left} has no "
+                f"effect: remove one of them. Received: {others[left]!r}."
+            )
 
 
 class Features(Section):

@@ -3,20 +3,35 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from beampose.core import files, texts, yaml_files
 from beampose.formats import pandas_h5
+from beampose.formats.deeplabcut import shuffle_rows
+from beampose.formats.deeplabcut.shuffle_rows import Rows
 from beampose.preprocess import unpickle
-from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
+from beampose.preprocess.labels import (
+    TRAIN,
+    WARNING,
+    LabeledCrop,
+    LabeledFrame,
+    Problem,
+)
 
 METADATA = "metadata.yaml"
 _DOCUMENTATION = re.compile(r"Documentation_data-(.+)_(\d+)shuffle(\d+)\.pickle")
 _SHUFFLE = re.compile(r"(.+)-trainset(\d+)shuffle(\d+)")
 _MAX_BYTES = 1 << 28
+
+
+class Sides(NamedTuple):
+    """The split of each frame, and what is to be said of it."""
+
+    sides: list[str]
+    notes: list[Problem]
 
 
 class Shuffle(NamedTuple):
@@ -28,11 +43,12 @@ class Shuffle(NamedTuple):
 
 def read(
     items: Sequence[LabeledFrame] | Sequence[LabeledCrop], path: str, number: int | None = None
-) -> list[str]:
+) -> Sides:
     """The split of each frame.
 
     Row numbers of a shuffle count the rows of the merged CollectedData beside it; where that is
-    gone, the frames sorted as DeepLabCut merges its folders: by video, then by image.
+    gone, the frames sorted as DeepLabCut merges its folders: by video, then by image. Frames that
+    were labeled since, which the merged labels do not have, are trained on.
 
     Args:
       path: a Documentation_data pickle; or a training set, its metadata.yaml or its project.
@@ -43,27 +59,55 @@ def read(
       ValueError: not a shuffle, several, or one that was made of other frames.
     """
     file = _file(path, number)
+    content = _content(file)
+    rows = _merged(files.parent(file))
+    keys = [_key(item.name) for item in items]
+    try:
+        order = sorted(keys) if rows is None else rows
+        found = shuffle_rows.sides(content, order, of_its_day=rows is not None)
+    except ValueError as error:
+        raise ValueError(f"{file} {error} {_remedy(rows is None)}") from None
+    new = [item.name for item, key in zip(items, keys, strict=True) if key not in found]
+    gone = sorted("/".join(key) for key in set(found) - set(keys))
+    return Sides([found.get(key, TRAIN) for key in keys], list(_notes(file, new, gone)))
+
+
+def _content(file: str) -> Rows:
     if files.size(file) > _MAX_BYTES:
         raise ValueError(f"{file} has more than {_MAX_BYTES:,} bytes: not a shuffle.")
     data = unpickle.loads(files.read_bytes(file))
-    if not isinstance(data, list) or len(data) != 4:
+    if not isinstance(data, list) or len(data) != 4 or not isinstance(data[0], list):
         raise ValueError(f"{file} is not a DeepLabCut Documentation_data pickle.")
     try:
         # -1 only fills up.
         train, test = ([int(i) for i in np.ravel(rows) if i >= 0] for rows in data[1:3])
     except (TypeError, ValueError):
         raise ValueError(f"{file} holds row numbers that are not numbers.") from None
-    rows = _merged(files.parent(file))
-    keys = [_key(item.name) for item in items]
-    order = rows if rows is not None else sorted(keys)
-    last = max([*train, *test], default=-1)
-    if last >= len(order):
-        raise ValueError(f"{file} splits more frames than there are: row {last} of {len(order)}.")
-    named = {order[row]: TRAIN for row in train} | {order[row]: TEST for row in test}
-    left = [item.name for item, key in zip(items, keys, strict=True) if key not in named]
-    if left:
-        raise ValueError(f"{file} gives no split for {len(left)} frames, such as {left[0]}.")
-    return [named[key] for key in keys]
+    listed = [one.get("image") for one in data[0] if isinstance(one, dict)]
+    names = [one if isinstance(one, str) else "/".join(map(str, one or ())) for one in listed]
+    images = [_key(name) for name in names]
+    return Rows(train, test, images if all(len(image) == 2 for image in images) else [])
+
+
+def _notes(file: str, new: Sequence[str], gone: Sequence[str]) -> Iterator[Problem]:
+    if new:
+        what = (
+            f"split.from: {len(new)} frames, such as {new[0]}, are not in this shuffle, as those "
+            "that are labeled after it was made: they go to training"
+        )
+        yield Problem(WARNING, file, 0, "", what)
+    if gone:
+        what = f"split.from: {len(gone)} frames of this shuffle, such as {gone[0]}, have no labels"
+        yield Problem(WARNING, file, 0, "", what)
+
+
+def _remedy(unmerged: bool) -> str:
+    if unmerged:
+        return (
+            "The merged CollectedData that says which rows are which frames is not beside it: "
+            "copy it there from the training set, or leave split.from out."
+        )
+    return "The merged CollectedData beside it is of another day: choose a newer shuffle."
 
 
 def _key(name: str) -> tuple[str, ...]:
