@@ -9,7 +9,7 @@ import pytest
 from beampose.core import files, name_parts
 from beampose.core.infos import ModelInfo
 from beampose.formats.deeplabcut import project_labels, projects
-from beampose.trainer import task
+from beampose.trainer import model_records
 
 EVIL = [
     "../../outside",
@@ -90,8 +90,8 @@ def test_the_names_of_a_model_from_elsewhere_are_parts_of_paths():
 
 def test_the_scorer_of_a_model_holds_no_path():
     info = fake_infos.dataset().replace(project="../../reach/Jan1")
-    assert "/" not in task.scorer(info, "resnet50", 100)
-    assert task.scorer(info.replace(project="reachJan1"), "resnet50", 100) == (
+    assert "/" not in model_records.scorer(info, "resnet50", 100)
+    assert model_records.scorer(info.replace(project="reachJan1"), "resnet50", 100) == (
         "DLC_beampose-resnet50_reachJan1shuffle1_100"
     )
 
