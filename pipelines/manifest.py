@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import videos
+from beampose.preprocess import images, videos
 from beampose.preprocess.videos import Video
 
 LISTS = (".csv", ".txt")
@@ -92,6 +92,11 @@ def index(path: str) -> Video:
     """
     if not files.exists(path):
         raise ValueError(f"No file {path}.")
+    if (count := images.pages(path)) > 1:
+        raise ValueError(
+            f"{path} is a stack of {count} images, of which only the first would be read: make a "
+            "video of it, such as by File > Save As > AVI in ImageJ."
+        )
     return videos.index(path)
 
 
