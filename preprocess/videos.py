@@ -100,9 +100,9 @@ def index(path: str) -> Video:
       ValueError: not a video, or one without frames; the text names the file.
     """
     try:
-        # Before anything else is read: a file that changes meanwhile is found out by it.
-        fingerprint = fingerprints.of_file(path)
         with _opened(path) as container:
+            # Before anything else is read: a file that changes meanwhile is found out by it.
+            fingerprint = fingerprints.of_file(path)
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]

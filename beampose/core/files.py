@@ -39,11 +39,11 @@ def read_bytes(path: str) -> bytes:
 
 def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """Bytes of a file from a first to before a last one, piece after piece."""
-    system, inner = fsspec.core.url_to_fs(path)
     if is_address(path):
+        system, inner = fsspec.core.url_to_fs(path)
         yield from (system.cat_file(inner, start=start, end=end) for start, end in spans)
         return
-    with open(inner, "rb") as stream:
+    with open(path, "rb") as stream:
         for start, end in spans:
             stream.seek(start)
             yield stream.read(end - start)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from beampose.core import files
-from beampose.preprocess import inside
 
 # More parts than a path has: the file is where its whole path says.
 _EXACT = 1 << 16
@@ -93,7 +92,7 @@ def parts(told: str, suffixes: Container[str]) -> list[str]:
     # What leads out of a folder, or to a drive, says nothing of where the file is now.
     outer = [i for i, part in enumerate(found) if part == ".." or re.fullmatch("[A-Za-z]:", part)]
     # The name of a place inside a file is none of a file.
-    wrong = "\0" in told or inside.parse(told) is not None
+    wrong = "\0" in told or files.names_inside(told)
     return [] if wrong else found[outer[-1] + 1 if outer else 0 :]
 
 
