@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from beampose.core import files, storage
+from beampose.core import files, fingerprints, storage
 from beampose.core.files import is_address
 from beampose.preprocess import images, inside
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
@@ -41,14 +41,17 @@ def put_images(items: Sequence, folder: str) -> list[LabeledFrame | LabeledCrop]
 
 
 def put_videos(paths: Sequence[str], folder: str) -> list[str]:
-    """Addresses of videos; those of this machine are put into a folder, under their names."""
+    """Addresses of videos; those of this machine are put into a folder, under their names.
+
+    A film that was changed is another one: it is sent again.
+    """
     found = []
     for path in paths:
         if is_address(path):
             found.append(path)
             continue
         size = Path(path).stat().st_size
-        code = hashlib.sha256(f"{Path(path).absolute()}\n{size}".encode()).hexdigest()[:12]
+        code = fingerprints.of_file(path)[:12]
         target = storage.place(folder, code, Path(path).name)
         if not target.is_file() or target.stat().st_size != size:
             LOG.info("Sending %s (%.0f MB) to %s", path, size / 1e6, target)

@@ -1,15 +1,13 @@
 """Paths, folders, globs and lists to videos, and videos to ranges of frames."""
 
 import glob
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import videos
+from beampose.preprocess import images, videos
 from beampose.preprocess.videos import Video
 
 LISTS = (".csv", ".txt")
@@ -52,9 +50,9 @@ class Sample(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """Videos that can be read, with their names, and failures (path, reason) of the others."""
+    """Videos that can be read, and failures (path, reason) of the others."""
 
-    videos: list[tuple[str, Video]]
+    videos: list[Video]
     failures: list[tuple[str, str]]
 
 
@@ -86,20 +84,6 @@ def expand(paths: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(files.absolute(path) for path in found))
 
 
-def named(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """(name, path) of videos; names differ where the files are named alike."""
-    found = []
-    stems = Counter(files.stem(path) for path in paths)
-    for path in paths:
-        name = files.stem(path)
-        if stems[name] > 1:
-            # Two cameras often name their films alike: each gets a folder of its own.
-            code = hashlib.sha256(path.encode()).hexdigest()[:6]
-            name = f"{files.name(files.parent(path))}-{code}/{name}"
-        found.append((name, path))
-    return found
-
-
 def index(path: str) -> Video:
     """Counts the frames of a video.
 
@@ -108,15 +92,20 @@ def index(path: str) -> Video:
     """
     if not files.exists(path):
         raise ValueError(f"No file {path}.")
+    if (count := images.pages(path)) > 1:
+        raise ValueError(
+            f"{path} is a stack of {count} images, of which only the first would be read: make a "
+            "video of it, such as by File > Save As > AVI in ImageJ."
+        )
     return videos.index(path)
 
 
 def read(paths: Sequence[str]) -> Manifest:
     """Indexes videos; a broken one is a failure and the others continue."""
     good, failures = [], []
-    for name, path in named(paths):
+    for path in paths:
         try:
-            good.append((name, index(path)))
+            good.append(index(path))
         except ValueError as error:
             failures.append((path, str(error)))
     return Manifest(good, failures)

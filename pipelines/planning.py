@@ -161,7 +161,7 @@ def _frames(config: Config) -> int:
         paths = manifest.expand(config.predict.videos)
     except FileNotFoundError:
         return 0
-    return sum(video.count for _, video in manifest.read(paths).videos)
+    return sum(video.count for video in manifest.read(paths).videos)
 
 
 def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:

@@ -6,10 +6,12 @@ and the EXIF orientation is NOT applied: coordinates belong to the pixels as sto
 models decode with the same rule.
 """
 
+import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -18,6 +20,8 @@ from beampose.core import files
 from beampose.preprocess import inside, pixel_limit
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+# Of files that may hold several images, page after page.
+STACKS = (".tif", ".tiff")
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 _ORIENTATION_TAG = 0x0112
@@ -40,17 +44,8 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
 
     One call for both, because where a PNG holds its EXIF is known only after decoding.
     """
-    try:
-        with _open(data) as image:
-            pixel_limit.check(image.width, image.height)
-            image.load()
-            return _rgb(image), _orientation(image)
-    except UnidentifiedImageError:
-        raise ValueError("is not an image of a known format") from None
-    except ValueError:
-        raise
-    except Exception as error:  # Damaged bytes raise many types, such as struct.error.
-        raise ValueError(f"cannot be decoded: {error}") from None
+    with _refused(), _open(io.BytesIO(data)) as image:
+        return _loaded(image), _orientation(image)
 
 
 def load(address: str, *, once: bool = False) -> tuple[np.ndarray, int]:
@@ -66,6 +61,8 @@ def load(address: str, *, once: bool = False) -> tuple[np.ndarray, int]:
     place = inside.parse(address)
     if place is None:
         return read(files.read_bytes(address))
+    if not place.dataset and files.suffix(place.file) in STACKS:
+        return _page(place), 1
     if not place.dataset:
         return inside.frame(place, once=once), 1
     found, blue_first = inside.stored(place)
@@ -79,8 +76,9 @@ def readers(addresses: Iterable[str], most: int) -> int:
     One where they are frames of videos: a decoder has threads of its own, and if a later frame is
     asked for first, it must go back.
     """
-    places = map(inside.parse, addresses)
-    return 1 if any(place and not place.dataset for place in places) else most
+    places = [place for address in addresses if (place := inside.parse(address))]
+    films = [p for p in places if not p.dataset and files.suffix(p.file) not in STACKS]
+    return 1 if films else most
 
 
 def encoded(address: str) -> bytes:
@@ -112,8 +110,49 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _open(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=_FORMATS)
+def pages(path: str) -> int:
+    """Number of pages of a TIFF file; 1 of other images and of what is none."""
+    if files.suffix(path) not in STACKS:
+        return 1
+    try:
+        with files.open_file(path) as stream, _open(stream) as image:
+            return getattr(image, "n_frames", 1)
+    except Exception:  # As in `_refused`: whoever reads it is told why it cannot be read.
+        return 1
+
+
+def _page(place: inside.Place) -> np.ndarray:
+    """A page of a stack, which is a video to SLEAP and ImageJ; pages count from 0."""
+    with _refused(), files.open_file(place.file) as stream, _open(stream) as image:
+        count = getattr(image, "n_frames", 1)
+        if place.number >= count:
+            name = f"page {place.number} of {files.name(place.file)}"
+            raise ValueError(f"cannot be read: {name}: it has {count} pages")
+        image.seek(place.number)
+        return _loaded(image)
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """What Pillow raises as a ValueError."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise ValueError("is not an image of a known format") from None
+    except (FileNotFoundError, ValueError):
+        raise
+    except Exception as error:  # Damaged bytes raise many types, such as struct.error.
+        raise ValueError(f"cannot be decoded: {error}") from None
+
+
+def _loaded(image: Image.Image) -> np.ndarray:
+    pixel_limit.check(image.width, image.height)
+    image.load()
+    return _rgb(image)
+
+
+def _open(stream: IO[bytes]) -> Image.Image:
+    return Image.open(stream, formats=_FORMATS)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, fingerprints
 from beampose.preprocess import ahead, pixel_limit
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
@@ -70,6 +70,7 @@ class Video(NamedTuple):
       tick: seconds of one unit of `times`.
       declared: frames by the file's own header, 0 if it does not say.
       first: number of the frame that `times` begins with, see `window`.
+      fingerprint: of the content, see `core.fingerprints`.
     """
 
     path: str
@@ -81,6 +82,7 @@ class Video(NamedTuple):
     tick: float = 0.0
     declared: int = 0
     first: int = 0
+    fingerprint: str = ""
 
 
 class Frame(NamedTuple):
@@ -99,6 +101,8 @@ def index(path: str) -> Video:
     """
     try:
         with _opened(path) as container:
+            # Before anything else is read: a file that changes meanwhile is found out by it.
+            fingerprint = fingerprints.of_file(path)
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
@@ -129,7 +133,9 @@ def index(path: str) -> Video:
     )
     height, width = first[0][1]
     kept = ordered if trusted else ()
-    return Video(path, width, height, fps, len(times), kept, tick, declared)
+    return Video(
+        path, width, height, fps, len(times), kept, tick, declared, fingerprint=fingerprint
+    )
 
 
 def _why(path: str, error: av.FFmpegError) -> str:

@@ -28,7 +28,16 @@ PARTS = {
     "public": {"core", "preprocess", "formats", "trainer", "pipelines"},
 }
 # Each folder of pipelines, or module that stands directly there, and the others it may import.
-GROUND = {"beam_options", "beam_runner", "inputs", "manifest", "outcome", "search_spec"}
+GROUND = {
+    "beam_options",
+    "beam_runner",
+    "film_names",
+    "inputs",
+    "manifest",
+    "outcome",
+    "search_spec",
+}
+NAMED = {"film_names", "manifest"}
 RESULTS = {"results"}
 TRACKING = {"tracking", *RESULTS}
 FILMS = {"films", *TRACKING}
@@ -38,17 +47,18 @@ PIPELINES = {
     "beam_runner": set(),
     "causes": set(),
     "beam_options": {"beam_runner"},
+    "film_names": set(),
     "inputs": set(),
     "manifest": set(),
     "outcome": set(),
     "search_spec": set(),
     "features": GROUND,
-    "results": {"manifest"},
+    "results": NAMED,
     "tracking": {"manifest", *RESULTS},
-    "films": {"manifest", *TRACKING},
+    "films": {*NAMED, *TRACKING},
     "predict": {*GROUND, *FILMS},
-    "report": FILMS,
-    "curation": {"manifest", *PREDICT, *REPORT},
+    "report": {"film_names", *FILMS},
+    "curation": {*NAMED, *PREDICT, *REPORT},
     "planning": {"features", "manifest"},
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
     "outcomes": {"outcome", *PREDICT, *REPORT, "features"},
@@ -64,6 +74,7 @@ LIGHT = (
     "beampose.core",
     "beampose.preprocess",
     "beampose.formats",
+    "beampose.pipelines.film_names",
     "beampose.pipelines.films",
     "beampose.pipelines.manifest",
     "beampose.pipelines.report",

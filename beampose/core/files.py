@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast
 
@@ -34,6 +35,18 @@ def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
 def read_bytes(path: str) -> bytes:
     with open_file(path) as file:
         return file.read()
+
+
+def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """Bytes of a file from a first to before a last one, piece after piece."""
+    if is_address(path):
+        system, inner = fsspec.core.url_to_fs(path)
+        yield from (system.cat_file(inner, start=start, end=end) for start, end in spans)
+        return
+    with open(path, "rb") as stream:
+        for start, end in spans:
+            stream.seek(start)
+            yield stream.read(end - start)
 
 
 def why(error: BaseException) -> str:

@@ -11,6 +11,8 @@ HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 EVALUATION = "evaluation"
 LABELS_CSV = "labels.csv"
 FOLDS, CURVE = "folds.json", "curve.json"
+# Of a folder of frames, crops or plots: the film they are from.
+FILM = "film.json"
 # Of predictions: frames without a result, one a line.
 FAILURES = "failures.jsonl"
 # Of an experiment.

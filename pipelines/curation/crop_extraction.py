@@ -5,7 +5,9 @@ and crops that have been moved are not made again.
 """
 
 import csv
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,17 +15,22 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import files, storage
-from beampose.pipelines import manifest
+from beampose.pipelines import film_names, manifest
+from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.manifest import Range, Sample
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.frame_reader import split
 from beampose.preprocess import images
 from beampose.preprocess.cut import RULE_FILE, Rule
+from beampose.preprocess.split import video_of_crop
 from beampose.preprocess.videos import Video
 
 LIST = "origin.csv"
 WORK = ".extracted"
-COLUMNS = ("crop", "video", "frame", "box", "x", "y", "width", "height", "detector")
+COLUMNS = (
+    *("crop", "video", "frame", "box", "x", "y", "width", "height", "detector"),
+    "video_fingerprint",
+)
 # Decoded frames ahead of the search.
 AHEAD = 16
 
@@ -70,23 +77,57 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
     _claim(wanted)
     crops: dict[str, int] = {}
     failures: list[tuple[str, str]] = []
-    for name, path in manifest.named(manifest.expand(paths)):
-        flat = name.replace("/", "-")
+    for film in film_names.assign(manifest.expand(paths), CropFilms(wanted.folder)):
         try:
-            video = manifest.index(path)
-            wanted.candidates.check(video)
-            frames = manifest.chosen(video, wanted.sample)
-            if not len(frames):
-                raise ValueError(f"{path}: no frame is chosen.")
-            lead = wanted.candidates.lead
-            stretches = manifest.stretches(flat, video, frames, wanted.chunk, lead)
-            for stretch in progress(stretches, len(stretches), flat):
-                _extract(wanted, stretch)
-            crops[path] = sum(len(_rows(_done(wanted, part))) for s in stretches for part in s)
+            crops[film.path] = _film(wanted, film, progress)
         except (ValueError, OSError) as error:
-            failures.append((path, str(error)))
+            failures.append((film.path, str(error)))
     _write_list(wanted)
     return Extracted(crops, failures)
+
+
+class CropFilms:
+    """Names in a folder of crops; see `film_names.Known`.
+
+    Which film they are of lies beside the rows of its ranges; before November 2026 only the paths
+    in `origin.csv` said so.
+    """
+
+    def __init__(self, folder: str):
+        self._work = storage.place(folder, WORK)
+        self._before: dict[str, set[str]] = {}
+        list_ = storage.place(folder, LIST)
+        for row in _rows(list_) if list_.is_file() else ():
+            if len(row) > 1 and row[0] != COLUMNS[0]:
+                self._before.setdefault(video_of_crop(row[0]), set()).add(row[1])
+
+    def owners(self, name: str) -> list[Owner]:
+        before = sorted(self._before.get(name, ()))
+        return film_names.recorded(self._work / name) or [Owner(p, by_path=True) for p in before]
+
+    def names(self, path: str) -> list[str]:
+        stem = files.stem(path)
+        # Films of one name in one call were called after their paths before November 2026.
+        code = hashlib.sha256(path.encode()).hexdigest()[:6]
+        suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}")
+        there = [one.name for one in self._work.iterdir()] if self._work.is_dir() else []
+        before = f"{files.name(files.parent(path))}-{code}-{stem}"
+        return [stem, before, *filter(suffixed.fullmatch, there)]
+
+
+def _film(wanted: Extraction, film: Film, progress: Callable[..., Iterable]) -> int:
+    """Crops of a film; returns how many there are."""
+    video = manifest.index(film.path)
+    wanted.candidates.check(video)
+    frames = manifest.chosen(video, wanted.sample)
+    if not len(frames):
+        raise ValueError(f"{film.path}: no frame is chosen.")
+    lead = wanted.candidates.lead
+    stretches = manifest.stretches(film.name, video, frames, wanted.chunk, lead)
+    film_names.record(storage.place(wanted.folder, WORK, film.name), film)
+    for stretch in progress(stretches, len(stretches), film.name):
+        _extract(wanted, stretch)
+    return sum(len(_rows(_done(wanted, part))) for s in stretches for part in s)
 
 
 def _claim(wanted: Extraction) -> None:
@@ -131,22 +172,23 @@ def _write_crops(
             images.encode_jpeg(np.ascontiguousarray(crop), quality=95),
         )
         said = "" if np.isnan(sure) else f"{sure:.4f}"
-        rows.append((name, part.video.path, number, box, *place.tolist(), said))
+        about = (part.video.path, number, box, *place.tolist(), said, part.video.fingerprint)
+        rows.append((name, *about))
     return rows
 
 
 def _done(wanted: Extraction, part: Range) -> UPath:
     """The rows of a range; of another video or file of boxes it is another file."""
     video: Video = part.video
-    identity = [
-        video.path,
-        files.size(video.path),
-        video.count,
-        wanted.candidates.digest(video.path),
-    ]
-    code = storage.digest(identity)[:12]
-    name = f"{part.name}-{code}-{part.start:09d}.csv"
-    return storage.place(wanted.folder, WORK, name)
+    boxes = wanted.candidates.digest(video.path)
+
+    def file(*film: object) -> UPath:
+        code = storage.digest([*film, video.count, boxes])[:12]
+        return storage.place(wanted.folder, WORK, f"{part.name}-{code}-{part.start:09d}.csv")
+
+    # How it was called before November 2026.
+    before = file(video.path, files.size(video.path))
+    return before if before.is_file() else file(video.fingerprint)
 
 
 def _write_rows(file: UPath, rows: Iterable[Sequence]) -> None:
@@ -167,6 +209,7 @@ def _write_list(wanted: Extraction) -> None:
     def rows() -> Iterable[Sequence]:
         yield COLUMNS
         for file in storage.whole(storage.place(wanted.folder, WORK), "*.csv"):
-            yield from _rows(file)
+            # Rows of before November 2026 lack the fingerprint.
+            yield from ([*row, *[""] * (len(COLUMNS) - len(row))] for row in _rows(file))
 
     _write_rows(storage.place(wanted.folder, LIST), rows())

@@ -13,10 +13,11 @@ from beampose.core.infos import PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.formats import deepmeerkat, detection_table
 from beampose.formats.detection_table import Detections
-from beampose.pipelines import manifest
+from beampose.pipelines import film_names, manifest
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
+from beampose.pipelines.results.result_names import Predictions
 from beampose.preprocess import videos
 from beampose.preprocess.videos import Video
 
@@ -35,15 +36,19 @@ def predicted(folder: str, paths: Sequence[str]) -> tuple[list[Predicted], list[
 
     Raises:
       FileNotFoundError: none of the videos was predicted.
+      ValueError: a video is not there, and several may be meant.
     """
     found, without = [], []
-    for name, path in manifest.named(manifest.expand(paths)):
-        stem = storage.place(folder, f"{name}{LABEL}")
+    for film in film_names.assign(manifest.expand(paths), Predictions(folder, LABEL)):
+        if film.problem:
+            raise ValueError(f"{film.path} {film.problem}.")
+        stem = storage.place(folder, f"{film.name}{LABEL}")
         file = stem.with_name(stem.name + TABLE)
         if not file.is_file():
-            without.append(path)
+            without.append(film.path)
             continue
-        found.append(Predicted(name, stem, manifest.index(path), detection_table.read(file)))
+        table = detection_table.read(file)
+        found.append(Predicted(film.name, stem, manifest.index(film.path), table))
     if not found:
         raise FileNotFoundError(f"{without[0]} has no detections. Run `beampose predict` first.")
     return found, without

@@ -7,10 +7,12 @@ import numpy as np
 
 from beampose.core import files
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.pipelines import film_names
 from beampose.pipelines.curation import frame_files
 from beampose.pipelines.curation.frame_files import Embed, Progress
+from beampose.pipelines.curation.project_films import ProjectFilms
+from beampose.pipelines.film_names import Film
 from beampose.preprocess import images, select, videos
-from beampose.preprocess.videos import Video
 
 METHODS = ("uniform", "kmeans", "features")
 CLUSTERS = ("kmeans", "core-set")
@@ -88,19 +90,13 @@ def run(
     """
     settings.check()
     done, failures = [], []
-    taken: dict[str, str] = {}
-    for path in paths:
-        name = files.stem(path)
+    for film in film_names.assign(paths, ProjectFilms(root)):
         try:
-            if taken.setdefault(name, path) != path:
-                raise ValueError(
-                    f"has the name of {taken[name]}; a project keeps frames by the video's name"
-                )
-            if not files.exists(path):
+            if not film.fingerprint:
                 raise ValueError("there is no such file")
-            found, vectors = _video(videos.index(path), root, settings, known, progress)
+            found, vectors = _video(film, root, settings, known, progress)
         except (OSError, ValueError) as error:
-            failures.append((path, files.why(error)))
+            failures.append((film.path, files.why(error)))
             continue
         if known is not None and len(vectors):
             shown = [known.labeled, vectors] if len(known.labeled) else [vectors]
@@ -125,15 +121,16 @@ def shown(root: str) -> list[str]:
 
 
 def _video(
-    video: Video, root: str, settings: Settings, known: Known | None, progress: Progress
+    film: Film, root: str, settings: Settings, known: Known | None, progress: Progress
 ) -> tuple[Extracted, np.ndarray]:
     """Extracts from one video. Also the vectors of what was written, for the next ones."""
+    video = videos.index(film.path)
     first, last = select.span(video.count, settings.start, settings.stop, video.fps)
     crop = frame_files.checked_crop(settings.crop, video)
-    folder = files.join(root, LABELED_DATA, files.stem(video.path))
+    folder = files.join(root, LABELED_DATA, film.name)
     had = frame_files.numbers(folder)
     frame_files.check_size(had, crop)
-    frame_files.enter(root, video, crop, chosen=settings.crop is not None)
+    frame_files.enter(root, film, crop, chosen=settings.crop is not None)
     wanted = max(settings.count - len(had), 0)
     rng = np.random.default_rng([settings.seed, video.count, len(had)])
     picked: list[int] = []

@@ -6,6 +6,9 @@ import numpy as np
 
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import project_config
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.pipelines import film_names
+from beampose.pipelines.film_names import Film
 from beampose.preprocess import ahead, images, select, videos
 from beampose.preprocess.videos import Video
 
@@ -119,19 +122,20 @@ def write(source: Source, number: int, folder: str) -> bool:
     return True
 
 
-def enter(root: str, video: Video, crop: tuple[int, int, int, int], *, chosen: bool) -> None:
-    """Names the video in the project's config.yaml, where it is not."""
+def enter(root: str, film: Film, crop: tuple[int, int, int, int], *, chosen: bool) -> None:
+    """Names the film in the project's config.yaml, where it is not, and beside its frames."""
     file = files.join(root, project_config.CONFIG)
     text, encoding = project_config.read(file)
-    known = project_config.crop_of(text, video.path)
+    known = project_config.crop_of(text, film.entry)
     if chosen and known not in (None, crop):
         raise ValueError(
             f"has another crop in {file}: {', '.join(map(str, known or ()))}. Give that one with "
             "--crop, or change it there"
         )
     try:
-        changed = project_config.add_video(text, files.absolute(video.path), crop)
+        changed = project_config.add_video(text, files.absolute(film.entry), crop)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     if changed != text:
         storage.write_bytes(file, project_config.encoded(changed, encoding))
+    film_names.record(storage.place(root, LABELED_DATA, film.name), film)

@@ -15,10 +15,13 @@ from beampose.formats.deeplabcut import (
 )
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.pipelines import film_names
 from beampose.pipelines.curation import frame_files, outlier_frames
 from beampose.pipelines.curation.frame_extraction import MOST
 from beampose.pipelines.curation.frame_files import Progress
 from beampose.pipelines.curation.outlier_frames import Suspects
+from beampose.pipelines.curation.project_films import ProjectFilms
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.results import result_files
 from beampose.pipelines.results.result_files import Found
 from beampose.preprocess import select, videos
@@ -66,20 +69,26 @@ def run(
         )
     text, _ = project_config.read(file)
     found, failures = result_files.tables(config, paths)
+    films = film_names.assign([one.video for one in found if one.video], ProjectFilms(root))
+    by_path = {film.path: film for film in films}
     done = []
     for one in found:
         try:
             if not one.video:
                 raise ValueError("is not a video: frames are taken from videos. Name the video")
-            if not files.exists(one.video):
+            if not by_path[one.video].fingerprint:
                 raise ValueError("there is no such file")
-            done.append(_video(config.outliers, one, root, text, progress))
+            source = (one, by_path[one.video])
+            done.append(_video(config.outliers, source, root, text, progress))
         except (OSError, ValueError) as error:
             failures.append((one.video or one.given, files.why(error)))
     return done, failures
 
 
-def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progress) -> Refined:
+def _video(
+    settings: Outliers, source: tuple[Found, Film], root: str, text: str, progress: Progress
+) -> Refined:
+    one, film = source
     read = prediction_tables.read(one.table())
     unknown = sorted(set(read.bodyparts) - set(project_config.bodyparts(text)))
     if unknown:
@@ -87,9 +96,9 @@ def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progr
     video = videos.index(one.video)
     if len(read.frames) and read.frames[-1] >= video.count:
         raise ValueError(f"has {video.count} frames, its predictions have others")
-    folder = files.join(root, LABELED_DATA, files.stem(one.video))
-    crop = _crop(folder, video, text)
-    source = frame_files.Source(video, crop, progress)
+    folder = files.join(root, LABELED_DATA, film.name)
+    crop = _crop(folder, video, project_config.crop_of(text, film.entry))
+    frames = frame_files.Source(video, crop, progress)
     file = machine_labels.file_of(folder, project_config.iteration(text))
     labels = machine_labels.read(file, read.points)
     human = {frame_files.number(name) for name in collected_data.images(folder)}
@@ -100,14 +109,14 @@ def _video(settings: Outliers, one: Found, root: str, text: str, progress: Progr
     wanted = max(count - len(machines - human), 0)
     suspects = _suspects(settings, one, read, count)
     free = suspects.rows[~np.isin(read.frames[suspects.rows], had)]
-    picked = _pick(settings, suspects, free, wanted, read, source)
+    picked = _pick(settings, suspects, free, wanted, read, frames)
     shift = np.array([crop[0], crop[2], 0.0]) - [*result_files.offset(one), 0.0]
     name = {row: select.frame_name(int(read.frames[row]), video.count) for row in picked}
     new = {name[row]: read.values[row] - shift for row in picked}
     if picked:
-        frame_files.enter(root, video, crop, chosen=False)
+        frame_files.enter(root, film, crop, chosen=False)
         machine_labels.write(file, {**labels, **new}, read.points, read.scorer)
-    remarks = _write_frames(source, file, {**labels, **new}, read, human)
+    remarks = _write_frames(frames, file, {**labels, **new}, read, human)
     if not wanted:
         remarks.append(
             f"{count} frames to correct are in this iteration already; raise "
@@ -198,15 +207,14 @@ def _write_frames(
     return [f"{', '.join(lost)} cannot be decoded and is left out"]
 
 
-def _crop(folder: str, video: Video, text: str) -> tuple[int, int, int, int]:
-    """Part of the video that the folder's frames show: all of it, or the crop in config.yaml.
+def _crop(folder: str, video: Video, told: tuple[int, ...] | None) -> tuple[int, int, int, int]:
+    """Part of the video that the folder's frames show: all of it, or what config.yaml told.
 
     Raises:
       ValueError: they have another size.
     """
     whole = frame_files.checked_crop(None, video)
     had = frame_files.numbers(folder)
-    told = project_config.crop_of(text, video.path)
     if had and told is not None and told != whole:
         try:
             frame_files.check_size(had, whole)

@@ -15,8 +15,9 @@ from beampose.formats import detection_table
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.films import drawing, drawn_boxes, film_writer
-from beampose.pipelines.results import result_files
+from beampose.pipelines.results import result_files, result_names
 from beampose.pipelines.results.result_files import Found
 from beampose.preprocess import videos
 from beampose.preprocess.labels import SINGLE
@@ -58,7 +59,8 @@ def run(
     film_writer.encoder(config.render.codec)
     info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
     if info and not task_kinds.of_info(info).points:
-        return _run_crops(config, manifest.read(manifest.expand(paths)), progress)
+        films = result_names.of_experiment(config, manifest.expand(paths))
+        return _each_of_crops(config, films, progress)
     filtered = filtered or config.render.filtered
     return result_files.each(config, paths, lambda one: _video(config, one, progress, filtered))
 
@@ -114,34 +116,39 @@ def labeled_frames(
         yield image
 
 
-def _run_crops(
-    config: Config, listed: manifest.Manifest, progress: Callable[..., Iterable]
+def _each_of_crops(
+    config: Config, films: Sequence[Film], progress: Callable[..., Iterable]
 ) -> tuple[list[UPath], list[tuple[str, str]]]:
-    done, failures = [], list(listed.failures)
-    for name, video in listed.videos:
-        stem = f"{config.predictions}/{name}_crops"
-        if not storage.place(f"{stem}.parquet").is_file():
-            failures.append((video.path, "has no predictions. Run `beampose predict` first."))
-            continue
-        part = storage.read_json(f"{stem}_megadetector.json")["images"][0]
-        numbers = np.array(part["frames_processed"], np.int64)
-        if not len(numbers) or numbers[-1] >= video.count:
-            why = f"has {video.count} frames, its predictions have others. Predict it again."
-            failures.append((video.path, why))
-            continue
+    done, failures = [], []
+    for film in films:
         try:
-            numbers = numbers[_part(config.render, numbers, video)]
-        except ValueError as error:
-            failures.append((video.path, files.why(error)))
-            continue
-        found = detection_table.read(f"{stem}.parquet")
-        frames = drawn_boxes.labeled_frames(video, found, pcutoff(config), numbers)
-        target = storage.place(f"{stem}_labeled.mp4")
-        shown = progress(frames, len(numbers), name)
-        fps = film_writer.rate(video.fps, numbers)
-        film_writer.write(target, shown, fps=fps, codec=config.render.codec)
-        done.append(target)
+            if film.problem:
+                raise ValueError(film.problem)
+            done.append(_crops(config, film, progress))
+        except (OSError, ValueError) as error:
+            failures.append((film.path, files.why(error)))
     return done, failures
+
+
+def _crops(config: Config, film: Film, progress: Callable[..., Iterable]) -> UPath:
+    video = manifest.index(film.path)
+    stem = f"{config.predictions}/{film.name}{result_names.CROPS}"
+    if not storage.place(f"{stem}.parquet").is_file():
+        raise ValueError("has no predictions. Run `beampose predict` first.")
+    part = storage.read_json(f"{stem}_megadetector.json")["images"][0]
+    numbers = np.array(part["frames_processed"], np.int64)
+    if not len(numbers) or numbers[-1] >= video.count:
+        raise ValueError(
+            f"has {video.count} frames, its predictions have others. Predict it again."
+        )
+    numbers = numbers[_part(config.render, numbers, video)]
+    found = detection_table.read(f"{stem}.parquet")
+    frames = drawn_boxes.labeled_frames(video, found, pcutoff(config), numbers)
+    target = storage.place(f"{stem}_labeled.mp4")
+    shown = progress(frames, len(numbers), film.name)
+    fps = film_writer.rate(video.fps, numbers)
+    film_writer.write(target, shown, fps=fps, codec=config.render.codec)
+    return target
 
 
 def _part(render: Render, frames: np.ndarray, video: videos.Video) -> slice:

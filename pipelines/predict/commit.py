@@ -10,15 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, files, fingerprints, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
 from beampose.preprocess.videos import Video
 
 WORK = ".ranges"
 REFUSED = ".refused"
+CHANGING = (
+    "changed while it was predicted, or is still being written: nothing of it is kept. Predict it "
+    "when it is complete."
+)
 
 
 class Output(NamedTuple):
@@ -50,8 +55,7 @@ def range_file(output: Output, part: Range) -> UPath:
     """File of a range's results; another model, setting or video gives another file."""
     video = part.video
     identity = [
-        video.path,
-        files.size(video.path),
+        video.fingerprint,
         video.count,
         output.model_digest,
         output.settings_digest(video.path),
@@ -89,14 +93,14 @@ def stem_of(summary: UPath) -> UPath:
     return summary.with_suffix("")
 
 
-def finished(output: Output, name: str, path: str) -> bool:
+def finished(output: Output, film: Film) -> bool:
     """Returns True if a video has its files, made by this model with these settings.
 
     Raises:
       ValueError: they are there from another model or other settings, and may not be replaced.
     """
-    file = summary_file(output, name)
-    if not file.is_file():
+    file, path = summary_file(output, film.name), film.path
+    if not film.fingerprint or not file.is_file():
         return False
     try:
         summary = storage.read_info(file, PredictionInfo)
@@ -104,6 +108,10 @@ def finished(output: Output, name: str, path: str) -> bool:
         if output.overwrite:
             return False
         raise
+    known = summary.video_fingerprint
+    # Of a film that has changed, which only happens where what is there may be replaced.
+    if known and known != film.fingerprint:
+        return False
     same_model = summary.model_digest == output.model_digest
     same_settings = summary.settings_digest == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
@@ -115,7 +123,7 @@ def finished(output: Output, name: str, path: str) -> bool:
     return (
         same_model
         and same_settings
-        and summary.video_bytes == files.size(path)
+        and bool(known or summary.video_bytes == files.size(path))
         and all(_with(stem_of(file), ending).is_file() for ending in output.predictor.endings)
     )
 
@@ -162,8 +170,18 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     for ending in output.predictor.endings:
         storage.settle(_with(stem, ending))
     storage.write_info(summary_file(output, name), summary)
-    storage.remove(range_file(output, parts[0]).parent)
+    forget_ranges(output, parts)
     return summary
+
+
+def forget_ranges(output: Output, parts: Sequence[Range]) -> None:
+    """Takes the results of a video's ranges away."""
+    storage.remove(range_file(output, parts[0]).parent)
+
+
+def changed(video: Video) -> bool:
+    """Returns True if a file no longer holds what was read from it."""
+    return not files.exists(video.path) or fingerprints.of_file(video.path) != video.fingerprint
 
 
 def _summary(
@@ -178,6 +196,7 @@ def _summary(
         made_by=f"beampose {__version__} predict",
         video=video.path,
         video_bytes=files.size(video.path),
+        video_fingerprint=video.fingerprint,
         name=name,
         frames_by_header=video.declared or None,
         frames_by_packets=video.count,

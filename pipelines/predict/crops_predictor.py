@@ -19,6 +19,7 @@ from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.crop_batches import Rows
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
+from beampose.pipelines.results import result_names
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.videos import Frame, Video
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from beampose.pipelines.predict.inference import SavedModelHandler
     from beampose.trainer.frame_predictor import FramePredictor
 
-LABEL = "_crops"
+LABEL = result_names.CROPS
 TABLE, MEGADETECTOR = ".parquet", "_megadetector.json"
 # Of a run, beside the files of its videos.
 ALL_VIDEOS = "megadetector.json"
@@ -108,6 +109,7 @@ class Crops(NamedTuple):
         """Metadata of a table of detections."""
         return {
             "video": video.path,
+            "video_fingerprint": video.fingerprint,
             "fps": video.fps,
             "height": video.height,
             "width": video.width,
@@ -138,6 +140,7 @@ class Crops(NamedTuple):
         folder = folder_of(stem)
         deepmeerkat.write(folder, hits, video.fps)
         parameters = {
+            "video_fingerprint": video.fingerprint,
             **self.candidates.describe(),
             **{k: v for k, v in said.items() if k != "classes"},
             "confidence_threshold": self.threshold,

@@ -12,12 +12,14 @@ from beampose.core.files import join
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner, inputs, manifest
+from beampose.pipelines import beam_options, beam_runner, film_names, inputs, manifest
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import commit, lock, prediction_steps, predictors
 from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
 from beampose.pipelines.predict.view import View
+from beampose.pipelines.results.result_names import Predictions
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -78,7 +80,8 @@ def run(
     """Runs the model on videos, and continues where a killed run stopped.
 
     Args:
-      overwrite: whether predictions of another model or of other settings may be replaced.
+      overwrite: whether predictions may be replaced: those by another model, with other settings,
+        or of what a changed film held before.
 
     Raises:
       OSError, ValueError: there is no model, or no such videos at all, or another run writes to
@@ -94,17 +97,18 @@ def run(
     expanded = manifest.expand(paths)
     if not beam_options.is_local(options):
         expanded = inputs.put_videos(expanded, join(config.output, "videos"))
-    named = manifest.named(expanded)
     predict = config.predict
     sample = Sample(predict.every, predict.fps, predict.start, predict.stop)
     index = prediction_steps.Index(output, sample, view, predict.chunk)
     handler = SavedModelHandler(config.model, predict.batch_size, output.predictor.signature)
     with lock.held(config.predictions):
         commit.forget_refusals(output)
+        known = Predictions(output.folder, output.label)
+        films = film_names.assign(expanded, known, replace=overwrite)
         pipeline = beam.Pipeline(options=options)
-        build(pipeline, named, index, handler, output, beam_options.NetworkOptions.hints(options))
+        build(pipeline, films, index, handler, output, beam_options.NetworkOptions.hints(options))
         counters = beam_runner.finish(pipeline, "predict")
-        summaries, failures = _results(output, named)
+        summaries, failures = _results(output, films)
         _write_failures(output, summaries, failures)
         output.predictor.conclude(output.folder, summaries, failures)
     seconds = time.perf_counter() - began
@@ -116,7 +120,7 @@ def run(
 
 def build(
     pipeline: beam.Pipeline,
-    named: Sequence[tuple[str, str]],
+    films: Sequence[Film],
     index: prediction_steps.Index,
     handler: SavedModelHandler,
     output: commit.Output,
@@ -125,12 +129,12 @@ def build(
     """Wires the steps; names and ranges travel, frames stay inside a step.
 
     Args:
-      named: (name, path) of videos.
+      films: with the names of their results.
       hints: resources of the step that runs the model.
     """
     _ = (
         pipeline
-        | "Videos" >> beam.Create(list(named))
+        | "Videos" >> beam.Create(list(films))
         | "SpreadVideos" >> beam.Reshuffle()
         | "Index" >> beam.ParDo(index)
         | "SpreadRanges" >> beam.Reshuffle()
@@ -163,7 +167,7 @@ def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.O
 
 
 def _results(
-    output: commit.Output, named: Sequence[tuple[str, str]]
+    output: commit.Output, films: Sequence[Film]
 ) -> tuple[list[PredictionInfo], list[tuple[str, str]]]:
     """Summaries and failures: every video is one of them.
 
@@ -171,15 +175,17 @@ def _results(
       RuntimeError: a video is neither.
     """
     summaries, failures = [], []
-    for name, path in named:
-        refused = commit.refusal(output, name)
-        file = commit.summary_file(output, name)
+    for film in films:
+        refused = commit.refusal(output, film.name)
+        file = commit.summary_file(output, film.name)
         if refused is not None:
             failures.append(refused)
         elif file.is_file():
             summaries.append(storage.read_info(file, PredictionInfo))
         else:
-            raise RuntimeError(f"{path} has neither a result nor a reason. Please report this.")
+            raise RuntimeError(
+                f"{film.path} has neither a result nor a reason. Please report this."
+            )
     return summaries, failures
 
 

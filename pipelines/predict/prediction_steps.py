@@ -7,6 +7,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
 from beampose.pipelines import manifest
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
 from beampose.pipelines.predict import commit
 from beampose.pipelines.predict.frame_reader import split
@@ -19,7 +20,7 @@ AHEAD = 3
 
 
 class Index(beam.DoFn):
-    """(name, path) of a video to its stretches of ranges; why not, where that is impossible.
+    """A film to its stretches of ranges; why not, where that is impossible.
 
     A video whose files are there from an earlier run gives none.
     """
@@ -30,19 +31,21 @@ class Index(beam.DoFn):
         self._view = view
         self._chunk = chunk
 
-    def process(self, element: tuple[str, str]) -> Iterator[tuple[Range, ...]]:
-        name, path = element
+    def process(self, film: Film) -> Iterator[tuple[Range, ...]]:
         try:
-            if commit.finished(self._output, name, path):
+            if commit.finished(self._output, film):
                 Metrics.counter("predict", "videos_kept").inc()
                 return
-            yield from self._stretches(name, path)
+            yield from self._stretches(film)
         except (ValueError, OSError) as error:
             Metrics.counter("predict", "videos_failed").inc()
-            commit.refuse(self._output, name, path, str(error))
+            commit.refuse(self._output, film.name, film.path, str(error))
 
-    def _stretches(self, name: str, path: str) -> list[tuple[Range, ...]]:
+    def _stretches(self, film: Film) -> list[tuple[Range, ...]]:
+        path = film.path
         video = manifest.index(path)
+        if video.fingerprint != film.fingerprint:
+            raise ValueError(f"{path} {commit.CHANGING}")
         if problem := self._view.problem(video.height, video.width):
             raise ValueError(f"{path}: {problem}.")
         self._output.predictor.check(video)
@@ -52,7 +55,9 @@ class Index(beam.DoFn):
                 f"{path}: no frame is chosen; predict.start and predict.stop leave "
                 f"nothing of its {video.count} frames."
             )
-        return manifest.stretches(name, video, frames, self._chunk, self._output.predictor.lead)
+        return manifest.stretches(
+            film.name, video, frames, self._chunk, self._output.predictor.lead
+        )
 
 
 class PredictRanges(beam.DoFn):
@@ -99,5 +104,12 @@ class Assemble(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Range]]) -> Iterator[str]:
         name, parts = element[0], list(element[1])
-        commit.assemble(self._output, name, parts[0].video, parts)
+        video = parts[0].video
+        if commit.changed(video):
+            # Its ranges may be of the one content or of the other: none of them is kept.
+            Metrics.counter("predict", "videos_failed").inc()
+            commit.refuse(self._output, name, video.path, f"{video.path} {commit.CHANGING}")
+            commit.forget_ranges(self._output, parts)
+            return
+        commit.assemble(self._output, name, video, parts)
         yield name

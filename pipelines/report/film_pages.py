@@ -5,7 +5,7 @@ from typing import Any
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import files, fingerprints, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables, prediction_writer
@@ -43,12 +43,13 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
         found.append(
             {
                 **summary.plain(),
+                "changed": _changed(summary),
                 "labeled": _below(str(labeled), config) if labeled.is_file() else None,
                 "csv": _below(f"{stem}.csv", config),
                 "stills": _stills(labeled) if labeled.is_file() else [],
                 "sure": [(n, float(s)) for n, s in zip(bodyparts, sure.mean(axis=0), strict=True)],
                 "plot": gallery.show(
-                    f"trajectory-{stem.name.removesuffix(scorer)}",
+                    f"trajectory-{summary.name.replace('/', '-')}",
                     "Where each bodypart is over time; gaps where the model is not sure.",
                     plots.trajectory,
                     keypoints,
@@ -72,6 +73,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
         one = result_files.of_video(config, predicted.name, predicted.video)
         said: dict[str, Any] = {
             **predicted.plain(),
+            "changed": _changed(predicted),
             "labeled": None,
             "stills": [],
             "tracked": False,
@@ -116,15 +118,24 @@ def of_crops(config: Config) -> list[dict[str, Any]]:
         stem = file.with_suffix("")
         labeled = storage.place(f"{stem}_labeled.mp4")
         drawn = labeled.is_file()
+        summary = storage.read_info(file, PredictionInfo)
         found.append(
             {
-                **storage.read_info(file, PredictionInfo).plain(),
+                **summary.plain(),
+                "changed": _changed(summary),
                 "labeled": _below(str(labeled), config) if drawn else None,
                 "folder": _below(str(stem).removesuffix("_crops"), config),
                 "stills": _stills(labeled) if drawn else [],
             }
         )
     return found
+
+
+def _changed(said: PredictionInfo) -> bool:
+    """Returns True if the file of a video is there and holds something else by now."""
+    if not said.video_fingerprint or not files.exists(said.video):
+        return False
+    return fingerprints.of_file(said.video) != said.video_fingerprint
 
 
 def _below(file: str, config: Config) -> str:

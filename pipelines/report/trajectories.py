@@ -10,6 +10,8 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
+from beampose.pipelines import film_names
+from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.report import plots, timeline
 from beampose.pipelines.results import result_files
 from beampose.pipelines.results.result_files import Found
@@ -59,7 +61,7 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
     read = prediction_tables.read(one.table(filtered=filtered))
     if not len(read.rows):
         raise ValueError("has no predicted frame: there is nothing to plot")
-    fps = one.fps()
+    fps, folder = one.fps(), _folder(config, one)
     done = []
     for individual in read.individuals:
         chosen = [i for i, (owner, _) in enumerate(read.points) if owner == individual]
@@ -78,7 +80,6 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
             config.predict.pcutoff,
             fps,
         )
-        folder = storage.place(config.predictions, FOLDER, one.name)
         for name, plot in PLOTS.items():
             with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
                 done += _save(plot(lines), folder, f"{name}{ending}")
@@ -86,9 +87,22 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
         joined = timeline.joins(one.tracks())
         with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
             figure = timeline.identities(read, joined, one.name)
-            folder = storage.place(config.predictions, FOLDER, one.name)
             done += _save(figure, folder, f"identities{result_files.FILTERED if filtered else ''}")
     return done
+
+
+def _folder(config: Config, one: Found) -> UPath:
+    """Folder of the plots; that of a table whose name another one has is told apart by its path."""
+    video, fingerprint = one.film()
+    film = Film(one.name, one.given or video, "" if one.given else fingerprint)
+    above = storage.place(config.predictions, FOLDER)
+    for name in (one.name, f"{one.name}-{storage.digest([film.path, film.fingerprint])[:8]}"):
+        folder = above / name
+        (owner,) = film_names.recorded(folder) or [Owner(film.path, film.fingerprint)]
+        if (owner.fingerprint or owner.video) == (film.fingerprint or film.path):
+            break
+    film_names.record(folder, film)
+    return folder
 
 
 def trajectory(lines: Lines) -> Any:

@@ -38,6 +38,7 @@ def _one(config: Config, one: Found) -> Done:
     result = smoothing.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)
     stem = f"{one.stem}{result_files.FILTERED}"
     prediction_tables.write(read._replace(values=result.values), stem)
+    video, fingerprint = one.film()
     info = FilterInfo(
         made_by=f"beampose {__version__} filter",
         source=file,
@@ -46,6 +47,8 @@ def _one(config: Config, one: Found) -> Done:
         pcutoff=pcutoff,
         rows=len(read.rows),
         points_bridged=result.bridged,
+        video=video,
+        video_fingerprint=fingerprint,
     )
     storage.write_info(f"{stem}.json", info)
     return Done(stem, len(read.rows), result.bridged)

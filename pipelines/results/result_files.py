@@ -11,6 +11,7 @@ from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.pipelines import manifest
+from beampose.pipelines.results import result_names
 from beampose.preprocess import unpickle
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Found(NamedTuple):
       stem: what its files begin with.
       video: its path; empty if a file of predictions was named.
       given: the file that was named.
+      fingerprint: of the video; empty if it is not there, or if a file was named.
       tracked: of tracks, what the files of the predictions begin with that they were made from.
     """
 
@@ -35,6 +37,7 @@ class Found(NamedTuple):
     video: str = ""
     given: str = ""
     tracked: str = ""
+    fingerprint: str = ""
 
     def table(self, *, filtered: bool = False) -> str:
         """The file to read.
@@ -68,6 +71,13 @@ class Found(NamedTuple):
     def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | None:
         """Summary by the verb that made the files; None where DeepLabCut made them."""
         return storage.find_info(f"{self.stem}.json", PredictionInfo, TracksInfo, FilterInfo)
+
+    def film(self) -> tuple[str, str]:
+        """Path and fingerprint of the video, as far as they are known."""
+        said = self.summary()
+        if said is None or not said.video:
+            return self.video, self.fingerprint
+        return self.video or said.video, said.video_fingerprint
 
     def fps(self) -> float:
         """Frames per second of the video; 0 if not known."""
@@ -135,11 +145,14 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
     given = [path for path in paths if is_table(path)]
     videos = manifest.expand([path for path in paths if path not in given])
     found, failures = [], []
-    for name, path in manifest.named(videos):
+    for film in result_names.of_experiment(config, videos):
         try:
-            found.append(of_video(config, name, path))
+            if film.problem:
+                raise ValueError(film.problem)
+            one = of_video(config, film.name, film.path)
+            found.append(one._replace(fingerprint=film.fingerprint))
         except ValueError as error:
-            failures.append((path, str(error)))
+            failures.append((film.path, str(error)))
     for path in given:
         whole = files.absolute(path)
         stem = whole[: -len(files.suffix(path))]

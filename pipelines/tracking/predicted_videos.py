@@ -7,6 +7,7 @@ from beampose.core import storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import manifest
+from beampose.pipelines.results import result_names
 
 T = TypeVar("T")
 
@@ -46,12 +47,14 @@ def each(
             "predictions are its track."
         )
     done, failures = [], []
-    for name, path in manifest.named(manifest.expand(paths)):
+    for film in result_names.of_experiment(config, manifest.expand(paths)):
         try:
-            stem = f"{config.predictions}/{name}{info.dlc_scorer}"
-            done.append(work(_predicted(name, path, stem)))
+            if film.problem:
+                raise ValueError(film.problem)
+            stem = f"{config.predictions}/{film.name}{info.dlc_scorer}"
+            done.append(work(_predicted(film.name, film.path, stem)))
         except (OSError, ValueError) as error:
-            failures.append((path, str(error)))
+            failures.append((film.path, str(error)))
     return done, failures
 
 

@@ -208,6 +208,7 @@ def summary(video: Video, config: Config, found: Detections, made: Tracks) -> Tr
     return TracksInfo(
         made_by=f"beampose {__version__} track",
         video=video.path,
+        video_fingerprint=said.video_fingerprint,
         name=video.name,
         fps=said.fps,
         height=said.height,

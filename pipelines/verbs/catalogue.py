@@ -80,7 +80,7 @@ VIDEOS = Group(
                 PRICES,
                 Option(
                     "--overwrite",
-                    "replace predictions made by another model or with other settings",
+                    "replace those by another model, with other settings or of a changed film",
                     switch=True,
                 ),
             ),

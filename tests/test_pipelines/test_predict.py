@@ -16,6 +16,7 @@ from beampose.pipelines import manifest
 from beampose.pipelines.predict import pose_predictor, prediction_job
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
+from beampose.pipelines.results import result_files
 from beampose.preprocess import videos
 from beampose.trainer.frame_predictor import FramePredictor
 
@@ -196,3 +197,58 @@ def test_ranges_cover_a_video_once_and_one_decoder_reads_those_without_times(fil
     assert cut(video, range(30), 7) == [[end] for end in ends]
     assert cut(video._replace(times=()), range(30), 7) == [ends]
     assert cut(video, range(0, 30, 4), 8) == [[(0, 5)], [(8, 13)], [(16, 21)], [(24, 29)]]
+
+
+def test_two_films_of_one_name_keep_their_own_results_in_two_calls(settings, tmp_path, caplog):
+    films = []
+    for day, count in (("day1", 12), ("day2", 9)):
+        (tmp_path / day).mkdir()
+        films.append(fakes.video(tmp_path / day / "trial.mp4", "libx264", count, gop=5))
+    (first,) = prediction_job.run(settings, films[:1]).videos
+    before = {name: path.read_bytes() for name, path in outputs(settings).items()}
+    (second,) = prediction_job.run(settings, films[1:]).videos
+    assert [first.name, second.name] == ["trial", f"trial-{second.video_fingerprint[:8]}"]
+    assert (first.rows, second.rows) == (12, 9)
+    for name, data in before.items():
+        assert outputs(settings)[name].read_bytes() == data
+    assert f"trial belongs to another film of that name, {films[0]}" in caplog.text
+    both = prediction_job.run(settings, films[::-1])
+    assert (both.kept, [video.rows for video in both.videos]) == (2, [9, 12])
+    found, _ = result_files.tables(settings, films[1:])
+    assert found[0].name == second.name
+
+
+def test_a_film_that_changed_leaves_the_results_of_what_it_was(settings, film, caplog):
+    (first,) = prediction_job.run(settings, [str(film)]).videos
+    fakes.video(film, "libx264", 11, gop=5)
+    (second,) = prediction_job.run(settings, [str(film)]).videos
+    assert (second.name, second.rows) == (f"film-{second.video_fingerprint[:8]}", 11)
+    assert "has changed since film was made of it" in caplog.text
+    assert json.loads(outputs(settings)[f"film{first.scorer}.json"].read_text())["rows"] == 30
+    fakes.video(film, "libx264", 7, gop=5)
+    (third,) = prediction_job.run(settings, [str(film)], overwrite=True).videos
+    assert (third.name, third.rows) == ("film", 7)
+
+
+def test_a_film_that_is_still_being_written_leaves_nothing(settings, film, monkeypatch):
+    infer = pose_predictor.Keypoints.infer
+
+    def write_on(*arguments):
+        with film.open("ab") as stream:
+            stream.write(b"more")
+        return infer(*arguments)
+
+    monkeypatch.setattr(pose_predictor.Keypoints, "infer", write_on)
+    summary = prediction_job.run(settings, [str(film)])
+    assert not summary.videos and "is still being written" in summary.failures[0][1]
+    assert set(outputs(settings)) == {"failures.jsonl"}
+
+
+def test_results_of_before_are_those_of_a_film_of_that_name_and_length(settings, film, caplog):
+    (summary,) = prediction_job.run(settings, [str(film)]).videos
+    file = outputs(settings)[f"film{summary.scorer}.json"]
+    said = json.loads(file.read_text())
+    del said["video_fingerprint"]
+    file.write_text(json.dumps({**said, "video": "/before/film.mp4"}))
+    assert prediction_job.run(settings, [str(film)]).kept == 1
+    assert "was not written down: taken as this one by its name and length" in caplog.text

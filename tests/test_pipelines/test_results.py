@@ -240,7 +240,8 @@ def test_plots_are_drawn_of_every_kind_and_of_films_without_a_sure_point(lab, rn
     assert cli.main(["plot", str(file), "film.mp4", "dark.mp4"]) == 0
     for name in ("film", "dark"):
         found = {f.name for f in (predictions / "plot-poses" / name).iterdir()}
-        assert found == {f"{plot}.{kind}" for plot in trajectories.PLOTS for kind in ("png", "svg")}
+        kinds = {f"{plot}.{kind}" for plot in trajectories.PLOTS for kind in ("png", "svg")}
+        assert found == {*kinds, "film.json"}
         for one in (predictions / "plot-poses" / name).glob("*.svg"):
             assert "nose" in one.read_text()
 

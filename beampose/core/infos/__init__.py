@@ -16,7 +16,13 @@ from beampose.core.infos.figures import (
 )
 from beampose.core.infos.model_info import Assembly, ModelInfo, Uncertainty
 from beampose.core.infos.record import Info, Plain, Record, parse
-from beampose.core.infos.video_info import FilterInfo, PredictionInfo, ReidInfo, TracksInfo
+from beampose.core.infos.video_info import (
+    FilmInfo,
+    FilterInfo,
+    PredictionInfo,
+    ReidInfo,
+    TracksInfo,
+)
 
 __all__ = [
     "Assembly",
@@ -28,6 +34,7 @@ __all__ = [
     "DatasetInfo",
     "EvaluationInfo",
     "Figures",
+    "FilmInfo",
     "FilterInfo",
     "FoldsInfo",
     "Info",

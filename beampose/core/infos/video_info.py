@@ -15,11 +15,29 @@ class Failure(Record):
     why: str
 
 
+class FilmInfo(Info):
+    """Film that the frames, crops or plots of a folder belong to: `film.json`.
+
+    Attributes:
+      fingerprint: of its content, see `core.fingerprints`; empty where a table was named instead.
+      bytes: of its file.
+    """
+
+    NAME: ClassVar[str] = "film"
+    VERB: ClassVar[str] = "extract-frames"
+    KEYS: ClassVar[tuple[str, ...]] = ("video", "fingerprint", "bytes")
+
+    video: str
+    fingerprint: str
+    bytes: int = 0
+
+
 class PredictionInfo(Info):
     """Predictions of a video.
 
     Attributes:
       name: of its files; may have a folder.
+      video_fingerprint: of the content, see `core.fingerprints`; empty before November 2026.
       frames_by_header, frames_by_packets: what the header says and what the file holds.
       frames_differ: in which way the counts disagree; empty if they agree.
       settings, settings_digest: what the results depend on beside the model.
@@ -67,6 +85,7 @@ class PredictionInfo(Info):
     clips: list[str] = []
     clips_left_out: str = ""
     remark: str = ""
+    video_fingerprint: str = ""
 
 
 class TrackJoin(Record):
@@ -138,6 +157,7 @@ class TracksInfo(Info):
     seconds: dict[str, float] = {}
     figures: Plain | None = None
     without: Plain | None = None
+    video_fingerprint: str = ""
 
 
 class HeldOut(Record):
@@ -178,7 +198,10 @@ class ReidInfo(Info):
 
 
 class FilterInfo(Info):
-    """Filtered predictions; `source_digest` is of the table they were made from."""
+    """Filtered predictions; `source_digest` is of the table they were made from.
+
+    `video` and its fingerprint are empty where a table without a summary was filtered.
+    """
 
     NAME: ClassVar[str] = "filter"
     VERB: ClassVar[str] = "filter"
@@ -190,3 +213,5 @@ class FilterInfo(Info):
     pcutoff: float
     rows: int
     points_bridged: int
+    video: str = ""
+    video_fingerprint: str = ""

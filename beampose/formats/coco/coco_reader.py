@@ -1,24 +1,23 @@
 """COCO keypoints: one JSON of images, categories and annotations, one annotation per animal.
 
 Visibility 0 is not labeled. 1, hidden but placed, is a label like 2: DeepLabCut knows no other kind
-and its users place what they infer, too. Images stand relative to the JSON.
+and its users place what they infer, too. A null is not labeled.
 """
 
 import json
-import math
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from beampose.core import files
-from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.formats.coco import coco_images, coco_skeleton
+from beampose.formats.coco.coco_images import Picture, id_of
 from beampose.formats.instances import Instance, arrange
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 # COCO's own largest file of keypoints has 250 MB.
 MAX_BYTES = 1 << 30
-_ROOMS = ("images", LABELED_DATA)
 _HIDDEN = 1
 
 
@@ -34,14 +33,6 @@ class Category(NamedTuple):
     unique: list[str]
 
 
-class Picture(NamedTuple):
-    """An image: its parts as a path, and where its folder of labeled frames is."""
-
-    file_name: str
-    video: str
-    name: str
-
-
 def read(path: str) -> Labels:
     """Reads a file.
 
@@ -51,10 +42,15 @@ def read(path: str) -> Labels:
     """
     told = _told(path)
     problems: list[Problem] = []
-    categories = _categories(told, path)
-    pictures = _pictures(told, path, problems)
+    categories = _categories(told, path, problems)
+    pictures, refused = coco_images.read(told["images"], path, problems)
     bodyparts = list(dict.fromkeys(name for one in categories.values() for name in one.names))
-    animals = _animals(told, categories, pictures, bodyparts, (path, problems))
+    annotations = [
+        one
+        for one in told["annotations"]
+        if not isinstance(one, dict) or id_of(one.get("image_id")) not in refused
+    ]
+    animals = _animals(annotations, categories, pictures, bodyparts, (path, problems))
     unlabeled = len(pictures) - len(animals)
     if unlabeled:
         what = f"{unlabeled} of {len(pictures)} images have no labeled animal; they are not used"
@@ -70,14 +66,12 @@ def read(path: str) -> Labels:
         problems=problems,
         scene=bool(unique),
     )
-    root = _root(path, [pictures[number].file_name for number in animals])
     items = []
     for number, points in zip(animals, keypoints, strict=True):
         one = pictures[number]
-        image = files.join(root, one.file_name)
         items.append(
             LabeledFrame(
-                image=image, name=one.name, video=one.video, file=path, row=0, keypoints=points
+                image=one.image, name=one.name, video=one.video, file=path, row=0, keypoints=points
             )
         )
     return Labels(
@@ -107,7 +101,7 @@ def _told(path: str) -> dict[str, Any]:
     return told
 
 
-def _categories(told: dict[str, Any], path: str) -> dict[Any, Category]:
+def _categories(told: dict[str, Any], path: str, problems: list[Problem]) -> dict[Any, Category]:
     found = {}
     for one in told["categories"]:
         names = one.get("keypoints") if isinstance(one, dict) else None
@@ -116,15 +110,13 @@ def _categories(told: dict[str, Any], path: str) -> dict[Any, Category]:
         names = [str(name) for name in names]
         if len(set(names)) < len(names):
             raise ValueError(f"{path} names a bodypart twice: {', '.join(names)}.")
-        edges = []
-        for pair in one.get("skeleton") or []:
-            # Counted from 1.
-            if _are(pair, int, 2) and all(0 < end <= len(names) for end in pair):
-                edges.append((names[pair[0] - 1], names[pair[1] - 1]))
+        edges, said = coco_skeleton.edges(one.get("skeleton") or [], names)
+        called = one.get("name") or one.get("id")
+        problems += [Problem(WARNING, path, 0, "", f"category {called!r}: {w}") for w in said]
         individuals, unique = _words(one, "individuals"), _words(one, "unique_bodyparts")
         # Only if the scene is the last of them, as everywhere here.
         unique = [n for n in names if n in unique] if individuals[-1:] == [SINGLE] else []
-        found[_key(one.get("id"))] = Category(names, edges, individuals, unique)
+        found[id_of(one.get("id"))] = Category(names, edges, individuals, unique)
     if not found:
         raise ValueError(f"{path} has no category with keypoints: it holds no poses.")
     return found
@@ -135,35 +127,8 @@ def _words(told: dict[str, Any], key: str) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
-def _pictures(told: dict[str, Any], path: str, problems: list[Problem]) -> dict[Any, Picture]:
-    found: dict[Any, Picture] = {}
-    names: set[str] = set()
-    for place, one in enumerate(told["images"], 1):
-        file_name = one.get("file_name") if isinstance(one, dict) else None
-        try:
-            if not isinstance(file_name, str):
-                raise ValueError("has no file_name")
-            parts = files.parts(file_name)
-            if not parts:
-                raise ValueError("has an empty file_name")
-            if _key(one.get("id")) in found:
-                raise ValueError(f"has the id {one.get('id')!r} of another image")
-            folders = parts[1:-1] if parts[0] in _ROOMS else parts[:-1]
-            video = "_".join(folders) or files.stem(path)
-            name = f"{LABELED_DATA}/{video}/{parts[-1]}"
-            if name in names:
-                raise ValueError(f"is named {file_name!r} like another image")
-        except ValueError as error:
-            what = f"image {place} {error}; it is not used"
-            problems.append(Problem(ERROR, path, 0, str(file_name or ""), what))
-            continue
-        names.add(name)
-        found[_key(one.get("id"))] = Picture("/".join(parts), video, name)
-    return found
-
-
 def _animals(
-    told: dict[str, Any],
+    annotations: list[Any],
     categories: dict[Any, Category],
     pictures: dict[Any, Picture],
     bodyparts: list[str],
@@ -173,12 +138,12 @@ def _animals(
     path, problems = sink
     animals: dict[Any, list[Instance]] = defaultdict(list)
     counts: Counter[str] = Counter()
-    for place, one in enumerate(told["annotations"], 1):
+    for place, one in enumerate(annotations, 1):
         try:
             number, instance = _animal(one, categories, pictures, bodyparts, counts)
         except ValueError as error:
             code = one.get("id", place) if isinstance(one, dict) else place
-            image = pictures.get(_key(one.get("image_id"))) if isinstance(one, dict) else None
+            image = pictures.get(id_of(one.get("image_id"))) if isinstance(one, dict) else None
             problems.append(
                 Problem(
                     ERROR,
@@ -205,7 +170,7 @@ def _animal(
 ) -> tuple[Any, Instance | None]:
     if not isinstance(one, dict):
         raise ValueError("is not a section of keys")
-    number, kind = _key(one.get("image_id")), _key(one.get("category_id"))
+    number, kind = id_of(one.get("image_id")), id_of(one.get("category_id"))
     if number not in pictures:
         raise ValueError(f"belongs to image {one.get('image_id')!r}, which is not listed")
     if kind not in categories:
@@ -225,7 +190,7 @@ def _animal(
 
 def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarray:
     """(count, 2) x, y of an annotation, NaN = not labeled."""
-    values = one.get("keypoints")
+    values = _without_nulls(one.get("keypoints"), counts)
     if not _are(values, (int, float), 3 * count):
         raise ValueError(f"must have 3 x {count} keypoints")
     table = np.array(values, np.float64).reshape(-1, 3)
@@ -238,6 +203,19 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarra
     if hidden:
         counts["keypoints are placed but hidden (visibility 1); they are used"] += hidden
     return np.where(labeled[:, None], table[:, :2], np.nan)
+
+
+def _without_nulls(values: Any, counts: Counter[str]) -> Any:
+    """Keypoints in which a point that has a null is not labeled."""
+    if not isinstance(values, list) or None not in values:
+        return values
+    found = list(values)
+    for i in range(0, len(found), 3):
+        if None in found[i : i + 3]:
+            # A point that is not labeled needs no null to say so.
+            counts["keypoints have a null; they are not labeled"] += 1
+            found[i : i + 3] = [0, 0, 0][: len(found) - i]
+    return found
 
 
 def _track(one: dict[str, Any]) -> str:
@@ -255,21 +233,3 @@ def _are(values: Any, kind: Any, count: int) -> bool:
         and all(isinstance(v, kind) and not isinstance(v, bool) for v in values)
         and all(not isinstance(v, int) or abs(v) < 1 << 53 for v in values)
     )
-
-
-def _key(value: Any) -> Any:
-    """Ids are numbers or words; what cannot be one is not an id."""
-    if isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return repr(value)
-
-
-def _root(path: str, names: list[str]) -> str:
-    """The folder the names are relative to: the first in which one of the first few exists."""
-    own = files.parent(path)
-    folders = [own, files.join(own, "images"), files.parent(own)]
-    folders.append(files.join(files.parent(own), "images"))
-    for folder in folders:
-        if any(files.exists(files.join(folder, name)) for name in names[:3]):
-            return folder
-    return own

@@ -151,6 +151,16 @@ def bodyparts(text: str) -> list[str]:
     return [str(name) for names in lists if isinstance(names, list) for name in names]
 
 
+def video_sets(text: str) -> list[str]:
+    """Paths of the videos of a config.yaml, as they stand there.
+
+    Raises:
+      ValueError: the text is no such a file.
+    """
+    known = _parsed(text).get(SECTION)
+    return [str(path) for path in known] if isinstance(known, dict) else []
+
+
 def crop_of(text: str, video: str) -> tuple[int, ...] | None:
     """x1, x2, y1, y2 that a config.yaml gives to a video of this name; None if it gives none."""
     for known, values in (_parsed(text).get(SECTION) or {}).items():

@@ -1,7 +1,7 @@
 """DeepLabCut projects: config.yaml and labeled-data/*/CollectedData_*.h5 or .csv.
 
 Names are trusted, places are not: project_path, the paths in video_sets and the order of columns
-are never used. An image is looked for in the folder of its label file, under its file name.
+are never used. An image lies beside its label file, else where the last parts of its path say.
 
 A project of several animals (`multianimalproject: true`) names individuals. Its unique bodyparts,
 those of the scene, belong to an individual `single`, in DeepLabCut's files and in `Labels` alike.
@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files, texts, yaml_files
-from beampose.formats.deeplabcut import collected_data, columns, near_names, project_config
+from beampose.formats.deeplabcut import (
+    collected_data,
+    columns,
+    near_names,
+    project_config,
+    row_images,
+)
 from beampose.formats.deeplabcut.collected_data import Reading, Table
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
@@ -71,7 +77,7 @@ def read(
     for folder in folders:
         table = collected_data.find(folder, names.scorer, problems, reading)
         if table is not None:
-            frames += _frames(table, folder, names, problems)
+            frames += _frames(table, names, problems)
     return Labels(
         items=tuple(frames),
         bodyparts=names.bodyparts,
@@ -169,15 +175,14 @@ def _edges(
     return tuple(edges)
 
 
-def _frames(table: Table, folder: str, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
+def _frames(table: Table, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
     places = _places(table, names, problems)
     if places is None:
         return []
     frames = []
+    found = row_images.locate(table.names, table.file, problems)
     for name, row, values in zip(table.names, table.rows, table.values, strict=True):
-        try:
-            image = files.parts(name)[-1]
-        except (ValueError, IndexError):
+        if name not in found:
             what = "the image must be named by a path inside the project; the row is not used"
             problems.append(Problem(ERROR, table.file, row, name, what))
             continue
@@ -191,11 +196,12 @@ def _frames(table: Table, folder: str, names: Names, problems: list[Problem]) ->
             what = f"{which} has only one of x and y; taken as not labeled"
             problems.append(Problem(WARNING, table.file, row, name, what))
             keypoints[half] = np.nan
-        video = files.name(folder)
+        image = found[name]
+        video = files.name(files.parent(image))
         frames.append(
             LabeledFrame(
-                image=files.join(folder, image),
-                name=f"{LABELED_DATA}/{video}/{image}",
+                image=image,
+                name=f"{LABELED_DATA}/{video}/{files.name(image)}",
                 video=video,
                 file=table.file,
                 row=row,

@@ -1,8 +1,8 @@
 """SLEAP's labels: `.slp`, whose frames lie in videos, and `.pkg.slp`, which holds their images.
 
-The file is read as tables (h5py), nothing in it runs. Its paths are not trusted: of a video only
-the name counts, and it is looked for near the labels. Labels come before predictions;
-a file with predictions only is read as such, and says so.
+The file is read as tables (h5py), nothing in it runs. Videos and images are found by their whole
+path if they are there, else near the labels by the last parts of it. Labels come before
+predictions; a file with predictions only is read as such, and says so.
 """
 
 import json
@@ -110,13 +110,14 @@ class Found(NamedTuple):
 def _addressed(found: Sequence[Found], videos: Videos):
     """(frame, address, name, video) of each frame whose image is known."""
     width = max([4, *(len(str(one.index)) for one in found)])
-    videos.wanted(Counter(one.video for one in found))
+    videos.wanted([(one.video, one.index) for one in found])
     for one in found:
         image = videos.image(one.video, one.index)
         if image is not None:
             video = videos.name(one.video)
             name = f"{LABELED_DATA}/{video}/img{one.index:0{width}d}.png"
             yield one, image, name, video
+    videos.report()
 
 
 def _skeletons(file: h5.Group) -> list[Skeleton]:

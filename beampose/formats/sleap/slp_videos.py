@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from beampose.core import files, h5
-from beampose.preprocess import inside
+from beampose.formats import named_files
+from beampose.formats.named_files import Found
+from beampose.preprocess import images, inside, videos
 from beampose.preprocess.labels import ERROR, Problem
 
 VIDEOS = "videos"
+_H5 = (".h5", ".hdf5", ".slp")
 
 
 class Videos:
@@ -27,13 +31,26 @@ class Videos:
         self._told = [_backend(one) for one in file.values("videos_json").ravel()]
         self._names = distinct([self._stem(i) for i in range(len(self._told))])
         self._rows: dict[int, dict[int, int]] = {}
-        self._places: dict[int, str | None] = {}
-        self._folders: dict[int, str | None] = {}
-        self._counts: Counter[int] = Counter()
+        self._found: dict[str, Found] = {}
+        self._missing: dict[int, list[str]] = {}
 
-    def wanted(self, counts: Counter[int]) -> None:
-        """Takes the number of labeled frames of each video, which are lost if it is missing."""
-        self._counts = counts
+    def wanted(self, frames: Sequence[tuple[int, int]]) -> None:
+        """Looks for the files that (video, frame) lie in, together: no file may be two of them."""
+        told = [name for i in range(len(self._told)) if (name := self._film(i))]
+        told += [name for video, index in frames if (name := self._listed(video, index))]
+        suffixes = (*videos.SUFFIXES, *images.SUFFIXES, *_H5)
+        folders = _folders(self._path)
+        self._found = named_files.locate(told, folders, suffixes, anywhere=True)
+
+    def report(self) -> None:
+        """Adds a problem for each video whose file, or some of whose images, were not found."""
+        for video, names in self._missing.items():
+            first, *others = dict.fromkeys(names)
+            what = "image" if self._listed_names(video) else "video"
+            more = f", nor {len(others)} others of its list" if others else ""
+            why = self._found[first].why if first else "the file names none"
+            called = f"{what} {first or repr(first)}"
+            self._problem(f"{called} not found{more}: {why}. {len(names)} labels are not used")
 
     def name(self, video: int) -> str:
         """The name of a video's folder of labeled frames."""
@@ -44,19 +61,42 @@ class Videos:
         if not 0 <= video < len(self._told):
             self._problem(f"frame {index} belongs to video {video}, of {len(self._told)}")
             return None
-        told = self._told[video]
-        names = told.get("filenames")
-        if isinstance(names, list):
-            return self._listed(video, index, names)
-        dataset = str(told.get("dataset") or "")
-        if dataset and self._file.dataset(dataset) is not None:
-            return self._embedded(video, index, dataset)
-        place = self._place(video, str(told.get("filename") or ""))
-        if place is None:
+        names = self._listed_names(video)
+        if names and not 0 <= index < len(names):
+            self._problem(f"frame {index} of a list of {len(names)} images")
             return None
-        if dataset and files.suffix(place) in (".h5", ".hdf5", ".slp"):
+        dataset = str(self._told[video].get("dataset") or "")
+        if not names and self._is_embedded(video):
+            return self._embedded(video, index, dataset)
+        name = self._listed(video, index) if names else self._film(video)
+        place = self._found[name].path if name else None
+        if place is None:
+            self._missing.setdefault(video, []).append(name)
+            return None
+        if names:
+            return place
+        if dataset and files.suffix(place) in _H5:
             return inside.image_of(place, dataset.strip("/"), index)
         return inside.frame_of(place, index)
+
+    def _film(self, video: int) -> str:
+        """The path of a video that is one file; empty of others."""
+        if self._listed_names(video) or self._is_embedded(video):
+            return ""
+        return str(self._told[video].get("filename") or "")
+
+    def _is_embedded(self, video: int) -> bool:
+        dataset = str(self._told[video].get("dataset") or "")
+        return bool(dataset) and self._file.dataset(dataset) is not None
+
+    def _listed_names(self, video: int) -> list[Any]:
+        names = self._told[video].get("filenames") if 0 <= video < len(self._told) else None
+        return names if isinstance(names, list) else []
+
+    def _listed(self, video: int, index: int) -> str:
+        """The path of an image of a list; empty where there is none."""
+        names = self._listed_names(video)
+        return str(names[index]) if 0 <= index < len(names) else ""
 
     def _embedded(self, video: int, index: int, dataset: str) -> str | None:
         if video not in self._rows:
@@ -70,40 +110,6 @@ class Videos:
             self._problem(f"frame {index} of {dataset} is labeled, but its image is not embedded")
             return None
         return inside.image_of(self._path, dataset.strip("/"), row)
-
-    def _listed(self, video: int, index: int, names: list[Any]) -> str | None:
-        if index >= len(names):
-            self._problem(f"frame {index} of a list of {len(names)} images")
-            return None
-        parts = str(names[index]).replace("\\", "/").strip("/").split("/")
-        if video not in self._folders:
-            # Their folder, found once by the first image asked for.
-            tried = [
-                files.join(folder, *own)
-                for folder in _folders(self._path)
-                for own in (parts[-2:], parts[-1:])
-            ]
-            found = next((place for place in tried if _safe(parts) and files.exists(place)), None)
-            self._folders[video] = found and files.parent(found)
-            if found is None:
-                self._missing(video, "images such as " + parts[-1], tried)
-        folder = self._folders[video]
-        return None if folder is None or not _safe(parts) else files.join(folder, parts[-1])
-
-    def _place(self, video: int, filename: str) -> str | None:
-        if video not in self._places:
-            name = files.name(filename)
-            tried = [files.join(folder, name) for folder in _folders(self._path)]
-            usable = _safe([name])
-            found = next((place for place in tried if usable and files.exists(place)), None)
-            self._places[video] = found
-            if found is None:
-                self._missing(video, f"video {name or filename!r}", tried)
-        return self._places[video]
-
-    def _missing(self, video: int, what: str, tried: list[str]) -> None:
-        lost = self._counts[video]
-        self._problem(f"{what} not found; tried {', '.join(tried)}. {lost} labels are not used")
 
     def _problem(self, what: str) -> None:
         self._problems.append(Problem(ERROR, self._path, 0, "", what))
@@ -130,11 +136,6 @@ def _folders(path: str) -> list[str]:
     own = files.parent(path)
     above = files.parent(own)
     return [own, files.join(own, VIDEOS), files.join(above, VIDEOS), above]
-
-
-def _safe(parts: list[str]) -> bool:
-    plain = not {"", ".", ".."} & set(parts[-2:])
-    return plain and inside.parse(parts[-1]) is None
 
 
 def _backend(value: Any) -> dict[str, Any]:

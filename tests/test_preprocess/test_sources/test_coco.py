@@ -94,6 +94,67 @@ def test_an_image_out_of_its_folder_is_refused(tmp_path, name):
     assert [p.level for p in labels.problems if p.what.startswith("image 1 ")] == [ERROR]
 
 
+def test_ids_are_compared_as_numbers_and_as_text(tmp_path):
+    animals = [fake_labels.annotation("4", "7", A), fake_labels.annotation(2, 8.0, C)]
+    animals = [{**one, "category_id": code} for one, code in zip(animals, ("1", 1.0), strict=True)]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    assert len(labels.items) == 2 and not labels.problems
+
+
+def test_a_point_with_a_null_is_not_labeled(tmp_path):
+    animal = fake_labels.annotation(4, 7, A)
+    animal["keypoints"] = [None, None, 2, 3.0, 4.0, 2, 5.0, 6.0, None]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
+    nothing = [np.nan, np.nan]
+    np.testing.assert_array_equal(labels.items[0].keypoints[0], [nothing, [3, 4], nothing])
+    assert "2 keypoints have a null; they are not labeled" in whats(labels)
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["C:\\Users\\me\\data\\", "/home/me/data/", "https://example.org/local-files/?d=", "gs://b/"],
+)
+def test_whole_paths_and_addresses_are_found_by_their_last_parts(tmp_path, above):
+    cut = "\\" if "\\" in above else "/"
+    listed = [{"id": 7 + i, "file_name": f"{above}cam1{cut}img{i}.png"} for i in range(2)]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, images=listed)))
+    assert [item.image for item in labels.items] == [f"{tmp_path}/cam1/img{i}.png" for i in (0, 1)]
+    assert {item.video for item in labels.items} == {"labels"}
+    assert not labels.problems
+
+
+def test_whole_paths_of_two_folders_are_two_videos(tmp_path):
+    file = fake_labels.coco(tmp_path)
+    (tmp_path / "cam2").mkdir()
+    (tmp_path / "cam1/img1.png").rename(tmp_path / "cam2/img0.png")
+    names = [f"D:\\lab\\cam{i}\\img0.png" for i in (1, 2)]
+    told = json.loads(file.read_text())
+    told["images"] = [{"id": 7 + i, "file_name": name} for i, name in enumerate(names)]
+    file.write_text(json.dumps(told))
+    labels = coco_reader.read(str(file))
+    assert [item.image for item in labels.items] == [f"{tmp_path}/cam{i}/img0.png" for i in (1, 2)]
+    assert [item.video for item in labels.items] == ["cam1", "cam2"]
+
+
+def test_images_that_are_nowhere_are_one_problem_and_so_are_their_annotations(tmp_path):
+    listed = [{"id": 7 + i, "file_name": f"https://x.org/far/{i}.png"} for i in range(2)]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, images=listed)))
+    (what,) = whats(labels)
+    assert what.startswith("image 1 https://x.org/far/0.png and 1 others are missing")
+    assert "it is an address, which is not fetched" in what
+
+
+def test_one_image_is_not_two_of_its_name(tmp_path):
+    file = fake_labels.coco(tmp_path)
+    (tmp_path / "cam1/img0.png").rename(tmp_path / "img0.png")
+    told = json.loads(file.read_text())
+    told["images"] = [{"id": 7 + i, "file_name": f"day{i}/img0.png"} for i in range(2)]
+    file.write_text(json.dumps(told))
+    labels = coco_reader.read(str(file))
+    assert not labels.items
+    assert all("they agree in the name alone" in what for what in whats(labels))
+
+
 def test_two_images_of_one_name_or_id_are_told(tmp_path):
     listed = [{"id": 7, "file_name": "cam1/img0.png"}] * 2
     listed += [{"id": 8, "file_name": "./cam1/img0.png"}]
@@ -156,6 +217,17 @@ def test_edges_of_bodyparts_that_are_not_there_are_left_out(tmp_path):
     kinds = [category(skeleton=[[0, 1], [2, 3], [3, 4], "ab", [1]])]
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, categories=kinds)))
     assert labels.edges == (("ear", "tail"),)
+    (what,) = [w for w in whats(labels) if "skeleton" in w or "edge" in w]
+    assert "4 edges are no pairs of bodyparts, such as [0, 1]; not drawn" in what
+
+
+def test_a_skeleton_counted_from_0_is_read_so_and_told(tmp_path):
+    kinds = [category(skeleton=[[0, 1], [1, 2], ["nose", "tail"], [9, 1]])]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, categories=kinds)))
+    assert labels.edges == (("nose", "ear"), ("ear", "tail"), ("nose", "tail"))
+    told = [w for w in whats(labels) if "category" in w]
+    assert "its skeleton is counted from 0" in told[0]
+    assert "1 edge is no pair of bodyparts, such as [9, 1]" in told[1]
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):

@@ -469,3 +469,35 @@ def test_a_key_that_is_there_twice_is_refused(root):
         file.write("bodyparts: [nose]\n")
     with pytest.raises(ValueError, match="'bodyparts' is there twice"):
         project_labels.read(str(root))
+
+
+def test_rows_with_whole_paths_are_read_from_beside_their_file(root):
+    (root / CSV).write_text(
+        fakes.csv_text([f"C:\\lab\\reach\\{name}" for name in NAMES], fakes.points())
+    )
+    labels = project_labels.read(str(root))
+    assert [item.image for item in labels.items] == [f"{root}/{name}" for name in NAMES]
+    assert labels.problems == ()
+
+
+def test_an_image_that_is_not_beside_its_row_is_where_the_path_says(root):
+    fakes.label_folder(root, "cam2")
+    (root / NAMES[2]).rename(root / "labeled-data/cam2/img7.png")
+    edit(root, NAMES[2], "labeled-data/cam2/img7.png")
+    labels = project_labels.read(str(root))
+    assert labels.items[2].image == f"{root}/labeled-data/cam2/img7.png"
+    assert labels.items[2].video == "cam2"
+    assert "1 images are not beside it but in the folders of their rows" in whats(labels)[0]
+    # A name alone is not enough.
+    edit(root, "labeled-data/cam2/img7.png", "labeled-data/cam3/img7.png")
+    (found,) = [item for item in project_labels.read(str(root)).items if item.row == 6]
+    assert found.image == f"{root}/labeled-data/cam1/img7.png"
+
+
+def test_rows_of_another_folder_that_is_there_are_told(root):
+    edit(root, "labeled-data/cam1/", "labeled-data/cam0/")
+    assert project_labels.read(str(root)).problems == ()
+    fakes.label_folder(root, "cam0")
+    labels = project_labels.read(str(root))
+    assert [item.image for item in labels.items] == [f"{root}/{name}" for name in NAMES]
+    assert any("its rows say the folder cam0, which is there too" in what for what in whats(labels))

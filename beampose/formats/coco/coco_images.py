@@ -1,0 +1,120 @@
+"""Images that a COCO file names: with paths of any machine or addresses, by ids of any type."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from beampose.core import files
+from beampose.formats import named_files
+from beampose.formats.deeplabcut.project_labels import LABELED_DATA
+from beampose.preprocess import images
+from beampose.preprocess.labels import ERROR, Problem
+
+_ROOMS = ("images", LABELED_DATA)
+
+
+class Picture(NamedTuple):
+    """An image: where it is, and the folder and name of its labeled frame."""
+
+    image: str
+    video: str
+    name: str
+
+
+def read(
+    listed: Sequence[Any], path: str, problems: list[Problem]
+) -> tuple[dict[str, Picture], set[str]]:
+    """Images by id, and the ids of those that cannot be used, of which the problems tell.
+
+    A relative name of a file that is nowhere stays: whoever reads the image tells what is missing.
+    """
+    found: dict[str, Picture] = {}
+    refused: set[str] = set()
+    names: set[str] = set()
+    lost: dict[str, list[tuple[int, str]]] = {}
+    told = [name for one in listed if (name := _file_name(one))]
+    short = _short_parts([name for name in told if _is_whole(name)])
+    places = named_files.locate(told, _folders(path), images.SUFFIXES, anywhere=True)
+    for place, one in enumerate(listed, 1):
+        file_name = _file_name(one)
+        number = id_of(one.get("id")) if isinstance(one, dict) else ""
+        try:
+            picture = _picture(one, short, path)
+            if number in found:
+                raise ValueError(f"has the id {one.get('id')!r} of another image")
+            if picture.name in names:
+                raise ValueError(f"is named {file_name!r} like another image")
+        except ValueError as error:
+            what = f"image {place} {error}; it is not used"
+            problems.append(Problem(ERROR, path, 0, file_name, what))
+            refused.add(number)
+            continue
+        at = places[file_name]
+        if at.path is None and (at.taken or _is_whole(file_name)):
+            lost.setdefault(at.why, []).append((place, file_name))
+            refused.add(number)
+            continue
+        names.add(picture.name)
+        found[number] = picture._replace(image=at.path or picture.image)
+    for why, own in lost.items():
+        place, name = own[0]
+        more = f" and {len(own) - 1} others are" if len(own) > 1 else " is"
+        what = f"image {place} {name}{more} missing and not used: {why}"
+        problems.append(Problem(ERROR, path, 0, name, what))
+    return found, refused - set(found)
+
+
+def id_of(value: Any) -> str:
+    """An id as text: 1, 1.0 and "1" are one; what cannot be an id is none of them."""
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
+        value = int(value.split(".")[0])
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return str(value)
+    return repr(value)
+
+
+def _file_name(one: Any) -> str:
+    name = one.get("file_name") if isinstance(one, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _is_whole(name: str) -> bool:
+    """Returns True for an address or an absolute path, of whatever system."""
+    return files.is_absolute(name) or name.startswith(("\\", "/"))
+
+
+def _picture(one: Any, short: Mapping[str, list[str]], path: str) -> Picture:
+    """An image by its name.
+
+    Raises:
+      ValueError: it has none that could be one.
+    """
+    file_name = one.get("file_name") if isinstance(one, dict) else None
+    if not isinstance(file_name, str):
+        raise ValueError("has no file_name")
+    parts = short[file_name] if _is_whole(file_name) else list(files.parts(file_name))
+    if not parts:
+        raise ValueError("has an empty file_name")
+    folders = parts[1:-1] if parts[0] in _ROOMS else parts[:-1]
+    video = "_".join(folders) or files.stem(path)
+    image = files.join(files.parent(path), *parts)
+    return Picture(image, video, f"{LABELED_DATA}/{video}/{parts[-1]}")
+
+
+def _short_parts(told: Sequence[str]) -> dict[str, list[str]]:
+    """Parts of whole paths below the folder that they all have in common."""
+    whole = {name: named_files.parts(name, images.SUFFIXES) for name in told}
+    above = [found[:-1] for found in whole.values() if found]
+    agree = [len(set(same)) == 1 for same in zip(*above, strict=False)]
+    common = agree.index(False) if False in agree else len(agree)
+    return {name: found[common:] for name, found in whole.items()}
+
+
+def _folders(path: str) -> list[str]:
+    """Folders that names may be relative to."""
+    own = files.parent(path)
+    above = files.parent(own)
+    return [own, files.join(own, "images"), above, files.join(above, "images")]

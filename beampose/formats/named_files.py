@@ -1,0 +1,174 @@
+"""Files that labels name by paths of whatever machine, found where they are now.
+
+Labels travel without their folders: a path says which file is meant by its last parts, so that
+`day1/trial.mp4` and `day2/trial.mp4` stay two. The name alone decides where nothing else is there,
+and never for two.
+"""
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from beampose.core import files
+
+# More parts than a path has: the file is where its whole path says.
+_EXACT = 1 << 16
+
+
+class Found(NamedTuple):
+    """Result of a search.
+
+    Attributes:
+      path: of the file; None if it was not found.
+      why: why not, human-readable.
+      taken: whether a file is there that is, or may be, the one of another path.
+    """
+
+    path: str | None
+    why: str = ""
+    taken: bool = False
+
+
+class _Hit(NamedTuple):
+    path: str
+    agreed: int
+
+
+def locate(
+    told: Iterable[str],
+    folders: Sequence[str],
+    suffixes: Container[str],
+    *,
+    anywhere: bool = False,
+) -> dict[str, Found]:
+    """Files by the paths that labels tell.
+
+    The more of its last parts a path has in common with a file below one of the folders, the sooner
+    it is that one; of as many parts the first folder counts. A file never serves two paths: the one
+    that agrees in more parts keeps it.
+
+    Args:
+      told: paths of any system, absolute or not, or addresses.
+      folders: searched in this order.
+      suffixes: lower case, of the files that may be found.
+      anywhere: an absolute path to a file that is there is taken as it is. Only where whoever
+        starts the search may read what the labels name.
+    """
+    wanted = list(dict.fromkeys(told))
+    look = _Look()
+    hits = {one: _search(one, folders, suffixes, look, anywhere) for one in wanted}
+    users: dict[str, list[str]] = defaultdict(list)
+    for one, hit in hits.items():
+        if hit is not None:
+            users[look.identity(hit.path)].append(one)
+    found: dict[str, Found] = {}
+    for one, hit in hits.items():
+        if hit is None:
+            found[one] = Found(None, _tried(one, folders))
+            continue
+        rivals = [other for other in users[look.identity(hit.path)] if not _same(other, one)]
+        stronger = [other for other in rivals if _agreed(hits[other]) >= hit.agreed]
+        why = _taken(hit, stronger, hits) if stronger else ""
+        found[one] = Found(None, why, taken=True) if stronger else Found(hit.path)
+    return found
+
+
+def parts(told: str, suffixes: Container[str]) -> list[str]:
+    """The parts of a path that may be found below a folder; none if it names no file.
+
+    Of an address whose query holds the path, as Label Studio's `?d=images/1.png`, those too.
+
+    Args:
+      suffixes: lower case; where the path in an address ends.
+    """
+    text = re.sub(r"[?&#=]", "/", unquote(told)) if files.is_address(told) else told
+    found = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
+    while found and files.is_address(told) and files.suffix(found[-1]) not in suffixes:
+        found.pop()
+    # What leads out of a folder, or to a drive, says nothing of where the file is now.
+    outer = [i for i, part in enumerate(found) if part == ".." or re.fullmatch("[A-Za-z]:", part)]
+    # The name of a place inside a file is none of a file.
+    wrong = "\0" in told or files.names_inside(told)
+    return [] if wrong else found[outer[-1] + 1 if outer else 0 :]
+
+
+class _Look:
+    """What is there; a folder of a bucket is listed once."""
+
+    def __init__(self):
+        self._listed = functools.cache(self._names)
+
+    def is_file(self, folder: str, own: Sequence[str]) -> bool:
+        path = files.join(folder, *own)
+        if not files.is_address(path):
+            try:
+                return Path(path).is_file()
+            except (OSError, ValueError):  # A name that is too long, for one.
+                return False
+        return own[-1] in self._listed(files.parent(path))
+
+    @staticmethod
+    def _names(folder: str) -> frozenset[str]:
+        there = files.children(folder) if files.is_folder(folder) else []
+        return frozenset(map(files.name, there))
+
+    @staticmethod
+    def identity(path: str) -> str:
+        return path if files.is_address(path) else str(Path(path).resolve())
+
+
+def _search(
+    told: str, folders: Sequence[str], suffixes: Container[str], look: _Look, anywhere: bool
+) -> _Hit | None:
+    own = parts(told, suffixes)
+    named = own and files.suffix(own[-1]) in suffixes
+    if anywhere and named and Path(told).is_absolute() and Path(told).is_file():
+        return _Hit(told, _EXACT)
+    best = None
+    for folder in folders:
+        for agreed in range(len(own), 0, -1):
+            if look.is_file(folder, own[-agreed:]):
+                # Names of the folder and of those above it may agree as well.
+                whole = agreed + _above(folder, own[:-agreed])
+                if whole > _agreed(best):
+                    best = _Hit(files.join(folder, *own[-agreed:]), whole)
+                break
+    return best
+
+
+def _above(folder: str, rest: Sequence[str]) -> int:
+    """How many names of a folder and those above it agree with what a path has before."""
+    count = 0
+    for one, two in zip(reversed(folder.split("/")), reversed(rest), strict=False):
+        if one != two:
+            break
+        count += 1
+    return count
+
+
+def _agreed(hit: _Hit | None) -> int:
+    return hit.agreed if hit else 0
+
+
+def _same(one: str, other: str) -> bool:
+    """Returns True for one path written in two ways."""
+    return PureWindowsPath(one) == PureWindowsPath(other)
+
+
+def _taken(hit: _Hit, stronger: Sequence[str], hits: Mapping[str, _Hit | None]) -> str:
+    equal = [one for one in stronger if _agreed(hits[one]) == hit.agreed]
+    if len(equal) == len(stronger):
+        return (
+            f"{hit.path} may be it or {equal[0]}: they agree in the name alone. Keep the folders "
+            "of the files as they were"
+        )
+    return f"{hit.path} is {max(stronger, key=lambda one: _agreed(hits[one]))}"
+
+
+def _tried(told: str, folders: Sequence[str]) -> str:
+    what = "it is an address, which is not fetched; " if files.is_address(told) else ""
+    return f"{what}looked in {', '.join(folders)}"

@@ -1,0 +1,221 @@
+"""Names under which films keep results, frames and crops: by one rule for every verb.
+
+They are called after the film's file. Where that name belongs to another film, or to what this one
+held before it was changed, the beginning of the film's fingerprint follows: `trial-1a2b3c4d`.
+A name that a film has already stays its own.
+"""
+
+import hashlib
+import logging
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from beampose.core import files, fingerprints, storage
+from beampose.core.infos import FilmInfo
+from beampose.core.names import FILM
+
+LOG = logging.getLogger(__name__)
+# Digits of the fingerprint in a name; more where those are taken too.
+_DIGITS = (8, 16, 32)
+# How sure it is that a name belongs to a film.
+_OURS, _PROBABLY, _NOT = 2, 1, 0
+
+
+class Film(NamedTuple):
+    """A film and the name of its results.
+
+    Attributes:
+      fingerprint: of its content; empty if the file is not there.
+      problem: why its results cannot be told from those of others; empty if they can.
+    """
+
+    name: str
+    path: str
+    fingerprint: str = ""
+    problem: str = ""
+
+    @property
+    def entry(self) -> str:
+        """The path that a DeepLabCut project knows it by, whose stem is the name."""
+        if files.stem(self.path) == self.name:
+            return self.path
+        return files.join(files.parent(self.path), self.name + files.suffix(self.path))
+
+
+class Owner(NamedTuple):
+    """The film a name belongs to, as far as it was written down.
+
+    Attributes:
+      fingerprint: empty in what was made before November 2026.
+      bytes: of the file; 0 if not known.
+      by_path: only the same path is taken for the same film if there is no fingerprint.
+    """
+
+    video: str
+    fingerprint: str = ""
+    bytes: int = 0
+    by_path: bool = False
+
+
+class Known(Protocol):
+    """The names of a folder: of predictions, of labeled frames, of crops."""
+
+    def owners(self, name: str) -> list[Owner]:
+        """Films whose results have a name; none where it is free."""
+        ...
+
+    def names(self, path: str) -> Iterable[str]:
+        """Names that are there and may be of a film of this path, whichever rule made them."""
+        ...
+
+
+class _Wanted(NamedTuple):
+    path: str
+    fingerprint: str
+    bytes: int
+
+    @property
+    def stem(self) -> str:
+        return files.stem(self.path)
+
+    def names(self) -> Iterator[str]:
+        """Names it may get, the plain one first."""
+        yield self.stem
+        code = self.fingerprint or hashlib.sha256(self.path.encode()).hexdigest()
+        yield from (f"{self.stem}-{code[:digits]}" for digits in _DIGITS)
+
+
+def assign(paths: Sequence[str], known: Known, *, replace: bool = False) -> list[Film]:
+    """Films with their names. Of one content and one stem there is one film, the first.
+
+    What is guessed, and every name that is not the plain one, is told in the log.
+
+    Args:
+      paths: absolute; those that are not there get a name too.
+      replace: a film that was changed takes the name of what it held before.
+    """
+    wanted, taken = _distinct(paths), set[str]()
+    found: dict[str, Film] = {}
+    # Names that are theirs already come first, whatever the order of the films.
+    for sure in (_OURS, _PROBABLY, _NOT):
+        for one in (w for w in wanted if w.path not in found):
+            if sure:
+                film = _claim(one, known, taken, sure) if one.fingerprint else None
+            else:
+                film = None if one.fingerprint else _absent(one, known, taken)
+                film = film or _new(one, known, taken, replace)
+            if film is not None:
+                found[one.path] = film
+                taken.add(_folded(film.name))
+    return [found[one.path] for one in wanted]
+
+
+def record(folder: storage.Address, film: Film) -> None:
+    """Writes down which film the content of a folder is from."""
+    file = storage.place(folder, FILM)
+    before = storage.find_info(file, FilmInfo)
+    if before is None or before.fingerprint != film.fingerprint:
+        size = files.size(film.path) if film.fingerprint and files.exists(film.path) else 0
+        info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size)
+        storage.write_info(file, info)
+
+
+def recorded(folder: storage.Address) -> list[Owner]:
+    """The film a folder's content is from; empty if nobody wrote it down."""
+    said = storage.find_info(storage.place(folder, FILM), FilmInfo)
+    return [] if said is None else [Owner(said.video, said.fingerprint, said.bytes)]
+
+
+def _distinct(paths: Sequence[str]) -> list[_Wanted]:
+    """Films that are there or not, each content of a stem once."""
+    found: dict[tuple[str, str], _Wanted] = {}
+    for path in dict.fromkeys(paths):
+        size = _bytes(path)
+        one = _Wanted(path, fingerprints.of_file(path) if size else "", size)
+        first = found.setdefault((one.stem, one.fingerprint or path), one)
+        if first is not one:
+            _tell(path, f"is the same film as {first.path}, whose results are its own")
+    return list(found.values())
+
+
+def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | None:
+    """A film with a name that is its own, or that probably is; None if there is no such name."""
+    for name in dict.fromkeys([*one.names(), *known.names(one.path)]):
+        owners = known.owners(name)
+        levels = [_level(one, owner) for owner in owners]
+        if _folded(name) in taken or not levels or max(levels) != sure:
+            continue
+        if sure == _PROBABLY and _NOT in levels:
+            continue
+        if sure == _PROBABLY:
+            what = "was not written down: taken as this one by its name and length"
+            _tell(one.path, f"of which film {name} is {what}")
+        return Film(name, one.path, one.fingerprint)
+    return None
+
+
+def _level(one: _Wanted, owner: Owner) -> int:
+    """How sure it is that a film is an owner."""
+    if owner.fingerprint:
+        return _OURS if owner.fingerprint == one.fingerprint else _NOT
+    same_bytes = owner.bytes in (0, one.bytes)
+    if owner.video == one.path:
+        return _PROBABLY if same_bytes else _NOT
+    if owner.bytes in (0, _bytes(owner.video)) and _bytes(owner.video):
+        return _OURS if fingerprints.of_file(owner.video) == one.fingerprint else _NOT
+    return _PROBABLY if same_bytes and not owner.by_path else _NOT
+
+
+def _bytes(path: str) -> int:
+    """Size of a file; 0 if it is not there."""
+    there = path and files.exists(path) and not files.is_folder(path)
+    return files.size(path) if there else 0
+
+
+def _new(one: _Wanted, known: Known, taken: set[str], replace: bool) -> Film:
+    """A film with the first name that is free; or that of what it held before."""
+    others: list[Owner] = []
+    for name in one.names():
+        owners = known.owners(name)
+        changed = any(owner.video == one.path for owner in owners)
+        if _folded(name) not in taken and (not owners or (changed and replace)):
+            if name != one.stem:
+                _tell(one.path, _why(one, others, name))
+            return Film(name, one.path, one.fingerprint)
+        others += owners
+    raise ValueError(f"{one.path}: all names are taken, from {one.stem} on.")
+
+
+def _why(one: _Wanted, others: Sequence[Owner], name: str) -> str:
+    if any(owner.video == one.path for owner in others):
+        return (
+            f"has changed since {one.stem} was made of it, which stays as it is; what is made of "
+            f"it now is called {name}"
+        )
+    other = next((owner.video for owner in others if owner.video), "")
+    by = f", {other}" if other else ""
+    return f"{one.stem} belongs to another film of that name{by}; this one is called {name}"
+
+
+def _absent(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
+    """A film that is not there, with the results of that path, or the only ones of its name."""
+    names = [name for name in known.names(one.path) if _folded(name) not in taken]
+    there = {name: owners for name in names if (owners := known.owners(name))}
+    own = [n for n, owners in there.items() if any(o.video == one.path for o in owners)]
+    if len(own or there) > 1:
+        several = ", ".join(sorted(own or there))
+        problem = f"is not there, and {several} may belong to it. Name the file of one"
+        return Film((own or [*there])[0], one.path, problem=problem)
+    if not own and there:
+        _tell(one.path, f"is not there: {next(iter(there))} is taken for its own, by name")
+    return Film((own or [*there])[0], one.path) if there else None
+
+
+def _folded(name: str) -> str:
+    """A name as file systems compare it that ignore case."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _tell(path: str, what: str) -> None:
+    LOG.warning("NOTE %s: %s", path, what)

@@ -1,0 +1,99 @@
+"""Which films the names in a folder of predictions belong to, by the summaries there."""
+
+import bisect
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+from beampose.core import files, storage, task_kinds
+from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.names import INFO
+from beampose.core.settings.experiment import Config
+from beampose.pipelines.film_names import Film, Owner, assign
+
+CROPS = "_crops"
+# Names of files go on after the film's with DeepLabCut's scorer, or with what crops are called.
+_AFTER = re.compile(r"(DLC|_crops\.json$)")
+
+
+class Predictions:
+    """Names in a folder of predictions; see `film_names.Known`.
+
+    Args:
+      label: of the model's files, after the name. What they say counts before what the files of
+        other models say of a name.
+    """
+
+    def __init__(self, folder: str, label: str = ""):
+        self._folder, self._label = folder, label
+        self._files: dict[str, list[str]] = {}
+
+    def owners(self, name: str) -> list[Owner]:
+        own = f"{name}{self._label}.json"
+        there = self._summaries(name)
+        if self._label and own in there:
+            # A damaged summary is refused, or replaced, where it is read for what it says.
+            return [self._owner(own, name) or Owner("")]
+        return [owner for file in there if (owner := self._owner(file, name))]
+
+    def names(self, path: str) -> list[str]:
+        stem = files.stem(path)
+        # Films of one name in one call had folders of their own before November 2026.
+        code = hashlib.sha256(path.encode()).hexdigest()[:6]
+        before = f"{files.name(files.parent(path))}-{code}/{stem}"
+        suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}")
+        ours = (
+            name
+            for file in self._listed("")
+            for found in _AFTER.finditer(file)
+            if suffixed.fullmatch(name := file[: found.start()])
+        )
+        return list(dict.fromkeys([stem, before, *ours]))
+
+    def _summaries(self, name: str) -> list[str]:
+        folder, _, last = name.rpartition("/")
+        above = f"{folder}/" if folder else ""
+        return [above + file for file in self._of(folder, last)]
+
+    def _of(self, folder: str, name: str) -> Iterator[str]:
+        there = self._listed(folder)
+        for file in there[bisect.bisect_left(there, name) :]:
+            if not file.startswith(name):
+                return
+            if _AFTER.match(file, len(name)):
+                yield file
+
+    def _listed(self, folder: str) -> list[str]:
+        """Names of summaries in a folder, sorted; it is listed once."""
+        if folder not in self._files:
+            place = files.join(self._folder, folder) if folder else self._folder
+            found = files.children(place) if files.is_folder(place) else []
+            self._files[folder] = sorted(
+                files.name(file) for file in found if files.suffix(file) == ".json"
+            )
+        return self._files[folder]
+
+    def _owner(self, file: str, name: str) -> Owner | None:
+        """The film of a summary; None of a file that is none, or of another film."""
+        try:
+            place = storage.place(self._folder, file)
+            said = storage.read_info(place, PredictionInfo, TracksInfo)
+        except (OSError, ValueError):
+            return None
+        if said.name != name:
+            return None
+        size = said.video_bytes if isinstance(said, PredictionInfo) else 0
+        return Owner(said.video, said.video_fingerprint, size)
+
+
+def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:
+    """Films with the names of their predictions by the experiment's model.
+
+    Args:
+      paths: absolute.
+    """
+    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    label = ""
+    if model is not None:
+        label = model.dlc_scorer if task_kinds.of_info(model).points else CROPS
+    return assign(paths, Predictions(config.predictions, label))

@@ -1,0 +1,243 @@
+"""A film is what is in it: whose results, frames and crops are whose, whatever films are called."""
+
+import json
+import logging
+from pathlib import Path
+
+import fakes
+import pytest
+
+from beampose.core import files, fingerprints, storage
+from beampose.pipelines import cli, film_names
+from beampose.pipelines.curation.crop_extraction import CropFilms
+from beampose.pipelines.curation.project_films import ProjectFilms
+from beampose.pipelines.film_names import Film, Owner
+from beampose.pipelines.results.result_names import Predictions
+
+SCORER = "DLC_beampose-x_spotsJan1shuffle1_9"
+
+
+class Names:
+    """Names and their films, as a folder would have them."""
+
+    def __init__(self, **owners):
+        self.known = owners
+
+    def owners(self, name):
+        return self.known.get(name.replace("-", "_"), [])
+
+    def names(self, path):
+        return [name.replace("_", "-") for name in self.known]
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Paths of two films of one name and one length."""
+    found = []
+    for day, byte in (("day1", b"a"), ("day2", b"b")):
+        (tmp_path / day).mkdir()
+        path = tmp_path / day / "cam.avi"
+        path.write_bytes(byte * 1000)
+        found.append(str(path))
+    return found
+
+
+def suffixed(path):
+    return f"{files.stem(path)}-{fingerprints.of_file(path)[:8]}"
+
+
+def owner(path, **values):
+    return Owner(path, fingerprints.of_file(path), files.size(path))._replace(**values)
+
+
+def names(paths, known, **options):
+    return [film.name for film in film_names.assign(paths, known, **options)]
+
+
+def test_a_fingerprint_tells_contents_apart_of_whatever_length_and_place(tmp_path, buckets):
+    data = bytes(range(256)) * ((fingerprints.WHOLE + 5_000) // 256)
+    changed = [data, b"\1" + data[1:], data[:-1] + b"\0", data[:-256], b"", b"\0", data[:1000]]
+    codes = []
+    for i, content in enumerate(changed):
+        (tmp_path / f"{i}.mp4").write_bytes(content)
+        codes.append(fingerprints.of_file(str(tmp_path / f"{i}.mp4")))
+    assert len(set(codes)) == len(changed)
+    storage.write_bytes("gs://lab/film.mp4", data)
+    assert fingerprints.of_file("gs://lab/film.mp4") == codes[0]
+
+
+@pytest.mark.parametrize("extra", [0, 1, 63, 4096, 3 * fingerprints.WHOLE])
+def test_pieces_of_a_file_lie_from_its_first_byte_to_its_last(extra):
+    size = fingerprints.WHOLE + extra
+    spans = fingerprints._spans(size)
+    assert spans[0][0] == 0 and spans[-1][1] == size
+    assert all(start < end for start, end in spans)
+    assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert sum(end - start for start, end in spans) <= fingerprints.WHOLE
+
+
+def test_the_first_film_has_the_plain_name_and_the_next_its_fingerprint(films):
+    assert names(films, Names()) == ["cam", suffixed(films[1])]
+    assert names(films[1:], Names(cam=[owner(films[0])])) == [suffixed(films[1])]
+
+
+def test_a_film_keeps_its_name_in_any_order_and_from_any_place(films, tmp_path):
+    known = Names(cam=[owner(films[1])])
+    assert names(films, known) == [suffixed(films[0]), "cam"]
+    moved = tmp_path / "cam.avi"
+    moved.write_bytes(Path(films[1]).read_bytes())
+    assert names([str(moved)], known) == ["cam"]
+
+
+def test_films_that_differ_in_letters_case_alone_have_names_of_their_own(films, tmp_path):
+    (tmp_path / "CAM.avi").write_bytes(b"c")
+    upper = str(tmp_path / "CAM.avi")
+    assert names([films[0], upper], Names()) == ["cam", suffixed(upper)]
+
+
+def test_one_content_of_one_name_is_one_film_and_that_is_said(films, caplog):
+    Path(films[1]).write_bytes(Path(films[0]).read_bytes())
+    assert names(films, Names()) == ["cam"]
+    assert f"{films[1]}: is the same film as {films[0]}" in caplog.text
+
+
+def test_a_changed_film_leaves_what_it_was_and_is_told(films, caplog):
+    known = Names(cam=[owner(films[0], fingerprint="0" * 32)])
+    assert names(films[:1], known) == [suffixed(films[0])]
+    assert "has changed since cam was made of it" in caplog.text
+    assert names(films[:1], known, replace=True) == ["cam"]
+    # Another film is not replaced: it did not change.
+    assert names(films[1:], known, replace=True) == [suffixed(films[1])]
+
+
+def test_results_without_a_fingerprint_are_taken_by_name_and_length_and_that_is_said(films, caplog):
+    caplog.set_level(logging.WARNING)
+    gone = Owner("/gone/cam.avi", bytes=1000)
+    assert names(films[:1], Names(cam=[gone])) == ["cam"]
+    assert "taken as this one by its name and length" in caplog.text
+    assert names(films[:1], Names(cam=[gone._replace(bytes=999)])) == [suffixed(films[0])]
+    assert names(films[:1], Names(cam=[gone._replace(by_path=True)])) == [suffixed(films[0])]
+    # Where the film they were made of is still there, it is asked.
+    there = Owner(films[0], bytes=1000)
+    assert names(films[1:], Names(cam=[there])) == [suffixed(films[1])]
+    assert names(films, Names(cam=[there])) == ["cam", suffixed(films[1])]
+
+
+def test_a_name_that_looks_like_a_fingerprint_is_another_films(films):
+    taken = {suffixed(films[1]).replace("-", "_"): [Owner("/x/y.avi", "1" * 32, 5)]}
+    longer = f"cam-{fingerprints.of_file(films[1])[:16]}"
+    assert names(films[1:], Names(cam=[owner(films[0])], **taken)) == [longer]
+
+
+def test_a_film_that_is_not_there_has_what_its_path_or_its_name_alone_says(films, caplog):
+    gone, other = owner(films[0], video="/gone/cam.avi"), owner(films[1])
+    two = Names(cam=[gone], cam_0123abcd=[other])
+    assert names(["/gone/cam.avi"], two) == ["cam"]
+    assert names(["/elsewhere/cam.avi"], Names(cam=[gone])) == ["cam"]
+    assert "is not there: cam is taken for its own" in caplog.text
+    (film,) = film_names.assign(["/elsewhere/cam.avi"], two)
+    assert "cam, cam-0123abcd may belong to it" in film.problem
+
+
+def summary(folder, name, path, **values):
+    said = {
+        "kind": "prediction",
+        "video": path,
+        "video_bytes": files.size(path),
+        "video_fingerprint": fingerprints.of_file(path),
+        "name": name,
+        "frames_by_header": 1,
+        "frames_by_packets": 1,
+        "frames_chosen": 1,
+        "frames_decoded": 1,
+        "frames_differ": "",
+        "rows": 1,
+        "failures": [],
+        "fps": 25.0,
+        "height": 2,
+        "width": 2,
+        "model_digest": "m",
+        "settings": {},
+        "settings_digest": "s",
+        "finished": "",
+    }
+    storage.write_json(f"{folder}/{name}{SCORER}.json", {**said, **values})
+
+
+def test_predictions_say_whose_a_name_is_and_the_models_own_files_first(films, tmp_path):
+    folder = str(tmp_path / "predictions")
+    assert names(films[:1], Predictions(folder, SCORER)) == ["cam"]
+    summary(folder, "cam", films[0])
+    known = Predictions(folder, SCORER)
+    assert known.owners("cam") == [owner(films[0])]
+    assert known.owners("ca") == []
+    assert names(films, known) == ["cam", suffixed(films[1])]
+    # A name stays a film's for the next model too.
+    assert names(films[1:], Predictions(folder, "DLC_other")) == [suffixed(films[1])]
+    # Before November 2026 two films of one call had folders after their paths.
+    before = Predictions(folder, SCORER).names(films[1])[1]
+    summary(folder, before, films[1], video_fingerprint="")
+    assert names(films, Predictions(folder, SCORER)) == ["cam", before]
+
+
+def test_a_damaged_summary_frees_no_name_of_another_film(films, tmp_path):
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    (folder / f"cam{SCORER}.json").write_text("{")
+    assert names(films[:1], Predictions(str(folder), SCORER)) == ["cam"]
+    assert Predictions(str(folder), SCORER).owners("cam") == [Owner("")]
+
+
+def test_frames_of_two_films_of_one_name_stay_apart_in_a_project(tmp_path, capsys):
+    films = []
+    for i, day in enumerate(("day1", "day2")):
+        (tmp_path / day).mkdir()
+        films.append(fakes.video(tmp_path / day / "trial.mp4", "libx264", 12 + i))
+    root = str(tmp_path / "p")
+    words = ["--to", root, "--method", "uniform", "--count"]
+    first = [*words, "3", "--scorer", "me", "--bodyparts", "nose"]
+    assert cli.main(["extract-frames", films[0], *first]) == 0
+    own = suffixed(films[1])
+    for _ in range(2):
+        assert cli.main(["extract-frames", films[1], *words, "4"]) == 0
+        assert f"labeled-data/{own}" in capsys.readouterr().out
+    labeled = tmp_path / "p/labeled-data"
+    assert len([*labeled.glob("trial/*.png")]) == 3
+    assert len([*labeled.glob(f"{own}/*.png")]) == 4
+    said = json.loads((labeled / own / "film.json").read_text())
+    assert (said["video"], said["fingerprint"]) == (films[1], fingerprints.of_file(films[1]))
+    # DeepLabCut finds a folder by the stem of a path in video_sets.
+    sets = (tmp_path / "p/config.yaml").read_text()
+    assert f"{tmp_path}/day2/{own}.mp4:" in sets and f"{films[0]}:" in sets
+
+
+def test_a_project_of_before_is_asked_for_the_films_of_its_config(films, tmp_path):
+    root = tmp_path / "p"
+    (root / "labeled-data/cam").mkdir(parents=True)
+    (root / "labeled-data/cam/img1.png").write_bytes(b"x")
+    (root / "config.yaml").write_text(f"video_sets:\n  {films[0]}: {{crop: '0, 1, 0, 1'}}\n")
+    assert names(films, ProjectFilms(str(root))) == ["cam", suffixed(films[1])]
+    (root / "config.yaml").write_text("video_sets:\n  C:\\far\\cam.avi: {crop: '0, 1, 0, 1'}\n")
+    # On another machine the name is all that is known.
+    assert names(films[1:], ProjectFilms(str(root))) == ["cam"]
+
+
+def test_crops_of_before_belong_to_the_paths_in_their_list(films, tmp_path):
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    (folder / "origin.csv").write_text(
+        f"crop,video,frame,box,x,y,width,height,detector\ncam_5_0.jpg,{films[0]},5,0,1,1,2,2,\n"
+    )
+    assert names(films, CropFilms(str(folder))) == ["cam", suffixed(films[1])]
+    Path(films[0]).rename(tmp_path / "moved.avi")
+    assert names(films[1:], CropFilms(str(folder))) == [suffixed(films[1])]
+
+
+def test_what_a_folder_is_from_is_written_down_once(films, tmp_path):
+    film = Film("cam", films[0], fingerprints.of_file(films[0]))
+    film_names.record(tmp_path / "x", film)
+    file = tmp_path / "x/film.json"
+    before = file.stat().st_mtime_ns
+    film_names.record(tmp_path / "x", film._replace(path="/moved/cam.avi"))
+    assert file.stat().st_mtime_ns == before
+    assert film_names.recorded(tmp_path / "x") == [owner(films[0])]
