@@ -41,8 +41,7 @@ def main(argv: list[str]) -> int:
         "\nThe backbone was the small one that ships with the package. With a network at hand, see"
     )
     print("whether ImageNet's ResNet-50 (a download of 94 MB, and slower) does better:")
-    print(f"  beampose run {folder}/pose.yaml --set features.backbone=resnet50 \\")
-    print("      --set features.weights=imagenet")
+    print(f"  beampose run {folder}/pose.yaml --set features.backbone=resnet50")
     return 0
 
 

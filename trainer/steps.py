@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 # One image in so many judges. Parts that judge in turn: crops cost little.
 ONE_IN, POOLED_PARTS = 4, 3
 # Rounds, and the share of the budget that they may take in all; the rest is for the model itself.
-ROUNDS, SHARE = 4, 1 / 3
+ROUNDS, SHARE = 4, 1 / 4
 # An improvement by less than this share is none.
 GAIN = 0.02
 # Fewer images than this cannot judge; then the whole budget is trained.

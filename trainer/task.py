@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "checkpoints": arguments.checkpoint_dir,
             "logs": arguments.log_dir,
         }
-        run(config, folders._replace(**{k: v for k, v in given.items() if v}))
+        metrics = run(config, folders._replace(**{k: v for k, v in given.items() if v}))
+        for line in metrics.warnings:
+            LOG.warning("NOTE: %s", line)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -117,8 +119,6 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
     tuning.report(made.result.task.kind.score, made.result.kept_score, made.result.kept_step)
     info = model_records.info(made, metrics.uncertainty, skew)
     storage.complete(folders.model, info.replace(tensors=export.tensor_names(folders.model)))
-    for line in metrics.warnings:
-        LOG.warning("NOTE: %s", line)
     return metrics
 
 

@@ -28,8 +28,8 @@ class Trained(Outcome):
     metrics: Metrics
 
     def lines(self) -> Iterator[str]:
-        if self.metrics.note:
-            yield f"NOTE: {self.metrics.note}"
+        for line in filter(None, [self.metrics.note, *self.metrics.warnings]):
+            yield f"NOTE: {line}"
         took = self.metrics.seconds
         seconds = f"{took.train:.0f} s of training"
         seconds += f" and {took.finetune:.0f} s of finetuning" if took.finetune is not None else ""

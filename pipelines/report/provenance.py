@@ -31,6 +31,7 @@ def section(
         ("features", _features(recipe)),
         ("transform digest", info.transform_digest),
         ("settings digest", storage.digest(settings)),
+        ("chosen by the data", _chosen(info)),
         ("kept step", f"{metrics.kept_step} ({metrics.kept_by.replace('_px', '')})"),
         ("heads", info.heads),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
@@ -64,6 +65,11 @@ def _features(recipe: Recipe) -> str:
     known = recipe.plain()
     parts = [f"{name} {known[name]}" for name in ("scale", "stride", "pca") if name in known]
     return ", ".join(parts)
+
+
+def _chosen(info: ModelInfo) -> str:
+    """What the config left open, with the reasons."""
+    return "; ".join(f"{key} {one.value:g} ({one.why})" for key, one in info.chosen.items())
 
 
 def _skew(info: ModelInfo) -> str:
