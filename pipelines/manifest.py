@@ -1,15 +1,17 @@
 """Paths, folders, globs and lists to videos, and videos to ranges of frames."""
 
 import glob
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import images, videos
+from beampose.preprocess import images, video_folders, videos
 from beampose.preprocess.videos import Video
 
+LOG = logging.getLogger(__name__)
 LISTS = (".csv", ".txt")
 
 
@@ -59,6 +61,8 @@ class Manifest(NamedTuple):
 def expand(paths: Sequence[str]) -> list[str]:
     """Videos that paths, folders, globs and lists mean, each once, in order.
 
+    What looks like a video in a folder and is not taken is told in the log.
+
     A list is a csv or text file that names one video a row, in its first column; a row `video` or
     `path` at its top is a header. Relative names count from the list.
 
@@ -69,9 +73,12 @@ def expand(paths: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         if files.is_folder(path):
-            inside = [c for c in files.children(path) if files.suffix(c) in videos.SUFFIXES]
+            inside, left = video_folders.read(path)
             if not inside:
-                raise FileNotFoundError(f"{path} holds no video ({', '.join(videos.SUFFIXES)}).")
+                but = f" It holds {left}." if left else f" Known are {', '.join(videos.SUFFIXES)}."
+                raise FileNotFoundError(f"{path} holds no video.{but}")
+            if left:
+                LOG.warning("NOTE %s: %d videos are taken, not %s", path, len(inside), left)
         elif glob.has_magic(path) and not files.exists(path):
             inside = files.matching(path)
             if not inside:

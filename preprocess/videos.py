@@ -14,7 +14,15 @@ import numpy as np
 from beampose.core import files, fingerprints
 from beampose.preprocess import ahead, pixel_limit
 
-SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+# Of files in the containers below.
+SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"),
+    *(".3g2", ".3gp", ".264", ".265", ".apng", ".asf", ".av1", ".avc", ".divx", ".dv", ".f4v"),
+    *(".flv", ".gif", ".h264", ".h265", ".hevc", ".insv", ".ivf", ".lrv", ".m1v", ".m2t"),
+    *(".m2ts", ".m2v", ".mj2", ".mjpeg", ".mjpg", ".mk3d", ".mod", ".mpe", ".mpv", ".mxf"),
+    *(".nut", ".obu", ".ogg", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob"),
+    *(".xvid", ".y4m"),
+)
 # FFmpeg's names of the containers that are read. Others name files or addresses to be played
 # (playlists, scripts of joins, streams), or record this machine's screen.
 _CONTAINERS = (

@@ -113,6 +113,23 @@ def children(folder: str) -> list[str]:
     return sorted(join(folder, name(entry)) for entry in found if name(entry))
 
 
+def below(folder: str, depth: int, most: int) -> list[str]:
+    """Full addresses of files in a folder and the folders in it, `most` of them at most.
+
+    Args:
+      depth: of folders; 1 is the folder alone.
+    """
+    system, inner = fsspec.core.url_to_fs(folder)
+    found: list[str] = []
+    start = len(inner.rstrip("/")) + 1
+    for place, _, names in system.walk(inner, maxdepth=depth):
+        above = [part for part in [str(place)[start:]] if part]
+        found += [join(folder, *above, name) for name in names if name]
+        if len(found) >= most:
+            break
+    return sorted(found[:most])
+
+
 def join(folder: str, *parts: str) -> str:
     """Joins with forward slashes."""
     return "/".join([folder.rstrip("/\\"), *parts])

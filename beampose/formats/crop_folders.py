@@ -15,7 +15,12 @@ SPLITS = {
     "train": TRAIN,
     "testing": TEST,
     "test": TEST,
+    # Held-out images, to Keras and Roboflow: never trained on.
+    "val": TEST,
+    "valid": TEST,
+    "validation": TEST,
 }
+_HELD_OUT = ("testing", "test")
 # What an experiment leaves in its `output`, but `train`, which may hold crops and no other images.
 OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
 CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
@@ -33,8 +38,14 @@ def read(path: str) -> Labels:
         raise FileNotFoundError(f"No crop folder {path}.")
     problems: list[Problem] = []
     found: list[tuple[str, str, str | None]] = []
+    problems += _stray(path)
     for folder in _folders(path):
         declared = SPLITS.get(files.name(folder).lower())
+        if declared:
+            problems += _stray(folder)
+        if declared == TEST and files.name(folder).lower() not in _HELD_OUT:
+            what = "is read as held-out images, as Testing would be"
+            problems.append(Problem(WARNING, folder, 0, "", what))
         for class_folder in _folders(folder) if declared else [folder]:
             found += [
                 (image, class_of(class_folder), declared)
@@ -63,6 +74,15 @@ def read(path: str) -> Labels:
         rule=rule_of(path),
         problems=tuple(problems),
     )
+
+
+def _stray(folder: str) -> list[Problem]:
+    """A problem for images that lie beside the folders of classes, not in them."""
+    lost = [child for child in files.children(folder) if files.suffix(child) in images.SUFFIXES]
+    if not lost:
+        return []
+    what = f"{len(lost)} images lie in no folder of a class and are not read, such as"
+    return [Problem(WARNING, folder, 0, "", f"{what} {files.name(lost[0])}")]
 
 
 def _folders(path: str) -> list[str]:

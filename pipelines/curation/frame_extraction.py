@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.formats.deeplabcut import label_folders
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
 from beampose.pipelines.curation import frame_files
@@ -113,8 +114,7 @@ def shown(root: str) -> list[str]:
     return [
         image
         for child in files.children(folder)
-        # DeepLabCut's check_labels writes drawings into <video>_labeled.
-        if files.is_folder(child) and not files.name(child).endswith("_labeled")
+        if files.is_folder(child) and not label_folders.is_of_drawings(child)
         for image in files.children(child)
         if files.suffix(image) in images.SUFFIXES
     ]

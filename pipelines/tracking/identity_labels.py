@@ -1,5 +1,6 @@
 """Identities of animals in a video's labeled frames, against which tracks are measured."""
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose import formats
-from beampose.core import files
+from beampose.core import files, fingerprints
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.preprocess import inside
-from beampose.preprocess.labels import SINGLE, LabeledFrame
+from beampose.preprocess.labels import SINGLE, LabeledCrop, LabeledFrame
 
+LOG = logging.getLogger(__name__)
 _NUMBER = re.compile(r"(\d+)(?:\.\w+)?$")
 
 
@@ -70,16 +72,45 @@ def _of_source(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
     labels = formats.read(formats.guess(path), path)
     animals = [i for i, one in enumerate(labels.individuals) if one != SINGLE]
     frames, found = [], []
+    chosen = _same_film({_film(item) for item in labels.items}, video, path)
     for item in labels.items:
         assert isinstance(item, LabeledFrame)
         place = inside.parse(item.image)
-        where = place.file if place else item.video
-        if files.stem(where) != files.stem(video):
+        if _film(item) != chosen:
             continue
         frames.append(place.number if place and not place.dataset else _frame(item.name, path))
         found.append(_ordered(item.keypoints[animals], labels.bodyparts, bodyparts))
     shape = (len(frames), len(animals), len(bodyparts), 2)
     return Truth(np.array(frames, np.int64), np.array(found, float).reshape(shape))
+
+
+def _film(item: LabeledFrame | LabeledCrop) -> str:
+    """File of the video that an image is of, or the video's name where there is no such file."""
+    place = inside.parse(item.image)
+    return place.file if place and not place.dataset else item.video
+
+
+def _same_film(labeled: set[str], video: str, path: str) -> str:
+    """The labeled film that is the video: the one with its content, else the only one of its name.
+
+    Raises:
+      ValueError: several have its name, and none its content.
+    """
+    named = sorted(one for one in labeled if files.stem(one) == files.stem(video))
+    if not named or not files.exists(video):
+        return named[0] if len(named) == 1 else ""
+    code = fingerprints.of_file(video)
+    same = [one for one in named if files.exists(one) and fingerprints.of_file(one) == code]
+    if not same and len(named) == 1:
+        if files.exists(named[0]):
+            LOG.warning("NOTE %s: labels are of %s, which has its name alone", video, named[0])
+        return named[0]
+    if not same:
+        raise ValueError(
+            f"{path} labels {' and '.join(named)}, and none of them is {video}. Put the film where "
+            "the labels find it."
+        )
+    return same[0]
 
 
 def _ordered(keypoints: np.ndarray, has: Sequence[str], wanted: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import fake_labels
 import fakes
 import pytest
 
@@ -13,6 +14,7 @@ from beampose.pipelines.curation.crop_extraction import CropFilms
 from beampose.pipelines.curation.project_films import ProjectFilms
 from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.results.result_names import Predictions
+from beampose.pipelines.tracking import identity_labels
 
 SCORER = "DLC_beampose-x_spotsJan1shuffle1_9"
 
@@ -231,6 +233,25 @@ def test_crops_of_before_belong_to_the_paths_in_their_list(films, tmp_path):
     assert names(films, CropFilms(str(folder))) == ["cam", suffixed(films[1])]
     Path(films[0]).rename(tmp_path / "moved.avi")
     assert names(films[1:], CropFilms(str(folder))) == [suffixed(films[1])]
+
+
+def test_labels_of_two_films_of_one_name_measure_their_own(tmp_path, caplog):
+    paths = []
+    for i, day in enumerate(("day1", "day2")):
+        (tmp_path / day).mkdir()
+        paths.append(fakes.video(tmp_path / day / "trial.mp4", "mpeg4", 6 + i))
+    pair = [(0, 0, fakes.points()[0]), (0, 1, fakes.points()[2])]
+    slp = fake_labels.slp(
+        tmp_path / "labels.slp",
+        [(0, 1, pair), (1, 4, pair)],
+        videos=[{"filename": path} for path in paths],
+        tracks=["she", "he"],
+    )
+    found = [identity_labels.read(str(slp), path, fakes.BODYPARTS).frames for path in paths]
+    assert [frames.tolist() for frames in found] == [[1], [4]]
+    other = fakes.video(tmp_path / "trial.mp4", "mpeg4", 3)
+    with pytest.raises(ValueError, match=r"day2/trial.mp4, and none of them is .*/trial.mp4"):
+        identity_labels.read(str(slp), other, fakes.BODYPARTS)
 
 
 def test_what_a_folder_is_from_is_written_down_once(films, tmp_path):

@@ -179,6 +179,9 @@ def _animal(
     if one.get("iscrowd"):
         counts["annotations of crowds are not used"] += 1
         return number, None
+    if one.get("keypoints") in (None, []):
+        counts["annotations have no keypoints, as boxes have none; they are not used"] += 1
+        return number, None
     names = categories[kind].names
     keypoints = np.full((len(bodyparts), 2), np.nan)
     keypoints[[bodyparts.index(name) for name in names]] = _labeled(one, len(names), counts)

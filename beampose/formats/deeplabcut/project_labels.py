@@ -16,6 +16,7 @@ from beampose.core import files, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
     columns,
+    label_folders,
     near_names,
     project_config,
     row_images,
@@ -73,6 +74,7 @@ def read(
     names = _names(config, file, scorer, bodyparts)
     reading = Reading(names.several, encoding, others)
     folders = _label_folders(root)
+    problems += label_folders.passed_over(files.join(root, LABELED_DATA), folders)
     frames: list[LabeledFrame] = []
     for folder in folders:
         table = collected_data.find(folder, names.scorer, problems, reading)
@@ -157,8 +159,7 @@ def _label_folders(root: str) -> list[str]:
         for child in files.children(labeled)
         if files.is_folder(child)
         and not files.name(child).startswith(".")
-        # DeepLabCut's check_labels writes drawings into <video>_labeled.
-        and not files.name(child).endswith("_labeled")
+        and not label_folders.is_of_drawings(child)
     ]
 
 

@@ -116,7 +116,12 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
         return
     for child in children:
         name = files.name(child)
-        plain = not name.startswith(_NOT_READ) and not name.endswith(_DRAWINGS)
+        # A video may be called so, too; drawings lie beside the folder that they are of.
+        drawn = any(
+            name.endswith(ending) and files.join(root, name.removesuffix(ending)) in children
+            for ending in _DRAWINGS
+        )
+        plain = not name.startswith(_NOT_READ) and not drawn
         if plain and child not in found and not files.suffix(child) and files.is_folder(child):
             yield from _folders(child, problems, depth - 1)
 

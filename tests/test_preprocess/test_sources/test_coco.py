@@ -70,7 +70,6 @@ def test_crowds_are_not_used(tmp_path):
         ({"keypoints": [1, float("nan"), 2] * 3}, "a labeled keypoint that is not a number"),
         ({"keypoints": [1, "2", 2] * 3}, "must have 3 x 3 keypoints"),
         ({"keypoints": [1, 10**400, 2] * 3}, "must have 3 x 3 keypoints"),
-        ({"keypoints": None}, "must have 3 x 3 keypoints"),
         ({"image_id": 99}, "belongs to image 99, which is not listed"),
         ({"image_id": [1]}, "belongs to image [1], which is not listed"),
     ],
@@ -99,6 +98,16 @@ def test_ids_are_compared_as_numbers_and_as_text(tmp_path):
     animals = [{**one, "category_id": code} for one, code in zip(animals, ("1", 1.0), strict=True)]
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert len(labels.items) == 2 and not labels.problems
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_an_annotation_without_keypoints_is_counted(tmp_path, nothing):
+    animals = [fake_labels.annotation(i, 7 + i, A) for i in range(2)]
+    animals[0]["keypoints"] = nothing
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    assert len(labels.items) == 1
+    assert any(what.startswith("1 annotations have no keypoints") for what in whats(labels))
+    assert {problem.level for problem in labels.problems} == {WARNING}
 
 
 def test_a_point_with_a_null_is_not_labeled(tmp_path):

@@ -135,3 +135,22 @@ def test_real_crops_have_their_known_counts(shared_data, name, expected):
     found = counts(formats.read("crops", str(shared_data / name)))
     sides = [(split, label) for split in (TRAIN, TEST) for label in ("positive", "negative")]
     assert tuple(found[side] for side in sides) == expected
+
+
+@pytest.mark.parametrize("name", ["val", "Valid", "validation"])
+def test_folders_of_validation_are_held_out_and_told(tmp_path, name):
+    root = fakes.crops(tmp_path, {**WHOLE, f"{name}/Positive": 2, f"{name}/Negative": 1})
+    labels = crop_folders.read(str(root))
+    assert counts(labels)[TEST, "positive"] == 3
+    (problem,) = labels.problems
+    assert (problem.file, problem.level) == (f"{root}/{name}", WARNING)
+    assert "is read as held-out images" in problem.what
+
+
+def test_images_beside_the_folders_of_classes_are_told(tmp_path):
+    root = fakes.crops(tmp_path, {**WHOLE, ".": 2, "Training": 1})
+    labels = crop_folders.read(str(root))
+    assert len(labels.items) == 8
+    assert [problem.what.split(",")[0] for problem in labels.problems] == [
+        f"{count} images lie in no folder of a class and are not read" for count in (2, 1)
+    ]

@@ -501,3 +501,26 @@ def test_rows_of_another_folder_that_is_there_are_told(root):
     labels = project_labels.read(str(root))
     assert [item.image for item in labels.items] == [f"{root}/{name}" for name in NAMES]
     assert any("its rows say the folder cam0, which is there too" in what for what in whats(labels))
+
+
+def test_labels_of_a_video_that_is_called_as_drawings_are_read(root):
+    (root / "labeled-data/cam1").rename(root / "labeled-data/trial_labeled")
+    drawings = fakes.label_folder(root, "cam2_labeled")
+    (drawings / "img0.png").write_bytes(fakes.encode(fakes.pixels(1)))
+    labels = project_labels.read(str(root))
+    assert [item.video for item in labels.items] == ["trial_labeled"] * 3
+    assert labels.problems == ()
+
+
+@pytest.mark.parametrize(
+    "place", ["CollectedData.csv", "labeled-data/x.h5", "labeled-data/group/cam3/x.csv"]
+)
+def test_label_files_that_lie_elsewhere_are_told(root, place):
+    file = root / place.replace("/x.", f"/CollectedData_{fakes.SCORER}.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes((root / CSV).read_bytes())
+    labels = project_labels.read(str(root))
+    assert len(labels.items) == 3
+    inner = file.relative_to(root).as_posix()
+    what = "1 label files lie in no folder of a video and are not read, such as"
+    assert f"{what} {inner}" in whats(labels)

@@ -1,0 +1,93 @@
+"""Folders of videos are never taken in part without a word."""
+
+import logging
+import shutil
+
+import fakes
+import pytest
+
+from beampose.core import files, storage
+from beampose.pipelines import manifest
+from beampose.preprocess import video_folders, videos
+
+
+def put(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+
+
+def names(paths, root):
+    return [path.removeprefix(f"{root}/") for path in paths]
+
+
+def test_every_suffix_of_a_film_is_taken(tmp_path):
+    kinds = [
+        "mp4",
+        "MTS",
+        "ts",
+        "m2ts",
+        "asf",
+        "flv",
+        "ogv",
+        "h264",
+        "3gp",
+        "gif",
+        "vob",
+        "mxf",
+        "hevc",
+        "mkv",
+    ]
+    put(tmp_path, *(f"{kind}.{kind}" for kind in kinds), "notes.txt", "trial.csv")
+    inside = video_folders.read(str(tmp_path))
+    assert sorted(names(inside.taken, tmp_path)) == sorted(f"{kind}.{kind}" for kind in kinds)
+    assert inside.left == ""
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("mpeg2video", "ts"), ("mpeg2video", "m2ts"), ("wmv2", "asf"), ("flv", "flv")]
+    + [("libx264", "h264"), ("mpeg4", "3gp"), ("gif", "gif"), ("mpeg2video", "vob")],
+)
+def test_a_film_of_such_a_suffix_is_read(tmp_path, codec, suffix):
+    path = fakes.video(
+        tmp_path / f"film.{suffix}", codec, 6, pix_fmt="rgb8" if codec == "gif" else None
+    )
+    video = videos.index(path)
+    assert [fakes.number(frame.pixels) for frame in videos.read(video, 0, video.count)] == [
+        *range(6)
+    ]
+
+
+def test_what_is_not_taken_is_told(tmp_path, caplog):
+    put(tmp_path, "a.mp4", "._a.mp4", "b.wtv", "day1/c.mp4", "day2/deep/d.TS", ".trash/e.mp4")
+    put(tmp_path, "day2/notes.txt")
+    caplog.set_level(logging.WARNING)
+    assert names(manifest.expand([str(tmp_path)]), tmp_path) == ["a.mp4"]
+    assert "1 videos are taken, not 1 file (b.wtv) of formats that cannot be read" in caplog.text
+    assert "1 file (._a.mp4) that macOS wrote" in caplog.text
+    assert "2 videos in folders of it (day1, day2/deep)" in caplog.text
+
+
+def test_a_folder_of_folders_says_where_its_videos_are(tmp_path):
+    put(tmp_path, "day1/c.mp4")
+    with pytest.raises(FileNotFoundError, match=r"1 video in folders of it \(day1\)"):
+        manifest.expand([str(tmp_path)])
+    shutil.rmtree(tmp_path / "day1")
+    with pytest.raises(FileNotFoundError, match="holds no video. Known are .mp4, "):
+        manifest.expand([str(tmp_path)])
+
+
+def test_folders_in_a_bucket_are_looked_through(buckets):
+    for name in ("a.mp4", "day1/b.mp4"):
+        storage.write_bytes(f"gs://lab/films/{name}", b"x")
+    inside = video_folders.read("gs://lab/films")
+    assert inside.taken == ["gs://lab/films/a.mp4"]
+    assert "1 video in folders of it (day1)" in inside.left
+
+
+def test_no_more_files_are_looked_through_than_allowed(tmp_path):
+    put(tmp_path, *(f"{i}/{j}.mp4" for i in range(4) for j in range(5)))
+    assert len(files.below(str(tmp_path), 2, 7)) == 7
+    assert len(files.below(str(tmp_path), 2, 100)) == 20
+    assert files.below(str(tmp_path), 1, 100) == []
