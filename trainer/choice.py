@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import storage, task_kinds
+from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ChoiceInfo, Chosen, Round
 from beampose.core.settings.experiment import Config
 from beampose.trainer import label_facts, recipe
@@ -16,6 +16,8 @@ from beampose.trainer.schema import LabelRecord
 
 LOG = logging.getLogger(__name__)
 CHOICE = "choice.json"
+# Below the output of an experiment: where its training leaves its state.
+WORK = "train/checkpoints"
 
 
 class Choice(NamedTuple):
@@ -61,6 +63,16 @@ def choose(config: Config, dataset: Dataset, *, work: str) -> Choice:
     found = _steps(config, dataset, work)
     chosen["train.steps"] = Chosen(value=found.steps, why=found.why)
     return Choice(recipe.resolved(config, chosen), chosen, found.seconds, found.rounds)
+
+
+def of_experiment(config: Config) -> tuple[Dataset, Config]:
+    """The dataset of an experiment, and the experiment with the recipe its model is trained by.
+
+    Raises:
+      FileNotFoundError: there is no dataset.
+    """
+    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    return dataset, choose(config, dataset, work=files.join(config.output, WORK)).config
 
 
 def facts_of(records: list[LabelRecord]) -> LabelFacts | None:

@@ -173,7 +173,7 @@ def finetune(
         lambda step: task.views(records, step),
         steps=settings.finetune_steps,
         strategy=strategy,
-        judge_start=bool(held_out),
+        judge_start=True,
     )
     if strategy.num_replicas_in_sync == 1:
         return result

@@ -5,8 +5,7 @@ import numpy as np
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation.suspects import Evidence
-from beampose.trainer import cross_validation
-from beampose.trainer.dataset import Dataset
+from beampose.trainer import choice, cross_validation
 
 
 def gather(config: Config, *, folds: int) -> Evidence:
@@ -18,7 +17,7 @@ def gather(config: Config, *, folds: int) -> Evidence:
       FileNotFoundError: there is no dataset.
       ValueError: fewer images than folds, or labels of several animals.
     """
-    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
+    dataset, config = choice.of_experiment(config)
     if len(dataset.info.individuals) > 1:
         raise ValueError(
             "beampose audit judges labels of one animal a frame, these name "

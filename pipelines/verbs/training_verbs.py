@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beampose.core import files, storage
 from beampose.core.infos import CurveInfo
@@ -10,9 +10,6 @@ from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import told
-
-if TYPE_CHECKING:
-    from beampose.trainer.dataset import Dataset
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -65,11 +62,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     from beampose.pipelines.report import evaluation_files
-    from beampose.trainer import cross_validation
+    from beampose.trainer import choice, cross_validation
 
     if arguments.folds is not None and arguments.by is not None:
         raise ValueError("--folds and --by are two ways to make folds: give one.")
-    dataset, config = _chosen(config)
+    dataset, config = choice.of_experiment(config)
     result = cross_validation.cross_validate(
         config,
         dataset,
@@ -83,21 +80,11 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(config: Config) -> "tuple[Dataset, Config]":
-    """The dataset, and the experiment with the recipe that its model is trained by."""
-    from beampose.trainer import choice, task
-    from beampose.trainer.dataset import Dataset
-
-    dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
-    work = task.default_folders(config).checkpoints
-    return dataset, choice.choose(config, dataset, work=work).config
-
-
 def _learning_curve(config: Config, sizes: int) -> int:
     from beampose.pipelines.report import curve_files
-    from beampose.trainer import learning_curve
+    from beampose.trainer import choice, learning_curve
 
-    dataset, config = _chosen(config)
+    dataset, config = choice.of_experiment(config)
     work = files.join(config.output, "train", "curve")
     result = learning_curve.learning_curve(config, dataset, sizes=sizes, work=work)
     file = curve_files.write(result, config, dataset.info)

@@ -48,11 +48,10 @@ def main() -> int:
 
 def measure(arguments, name: str, weights: str, which: str, folder: str):
     """One result a seed of training; the features are made once."""
-    from beampose.core.infos import Figures
     from beampose.core.names import NAMED_WEIGHTS
     from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
-    from beampose.trainer.dataset import Dataset
+    from beampose.trainer import choice
     from beampose.trainer.training import train
 
     values = sets.values(arguments.data, which, f"{folder}/{which}")
@@ -66,11 +65,12 @@ def measure(arguments, name: str, weights: str, which: str, folder: str):
     for seed in arguments.seeds:
         values["train"]["seed"] = seed
         chosen = experiment.from_dict(experiment.Config, values)
-        dataset = Dataset(chosen.dataset, chosen.store, cache_mb=chosen.train.cache_mb)
+        dataset, chosen = choice.of_experiment(chosen)
         place = f"{folder}/train-{which}-{name}-{seed}"
         result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
-        # The last step, not the best: nothing is chosen by the images that judge.
-        test = result.last or Figures()
+        held_out = dataset.of("test")
+        found = result.task.predict(held_out, chosen.head.batch_size)
+        test = result.task.judge.measure(held_out, found)
         figures = ("mean_error_px", "median_error_px", "share_found", "mAP", "accuracy")
         yield {
             "seed": seed,

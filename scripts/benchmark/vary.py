@@ -59,7 +59,7 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
     from beampose.core import storage
     from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
-    from beampose.trainer.dataset import Dataset
+    from beampose.trainer import choice
     from beampose.trainer.training import train
 
     values = sets.values(data, which, f"{folder}/{which}")
@@ -69,11 +69,9 @@ def measure(data: str, which: str, settings: dict, folder: str) -> dict:
         values[section] = {**values[section], name: value}
     chosen = experiment.from_dict(experiment.Config, values)
     embedded = feature_job.run(chosen).embedded
-    dataset = Dataset(chosen.dataset, chosen.store, cache_mb=chosen.train.cache_mb)
+    dataset, chosen = choice.of_experiment(chosen)
     place = f"{folder}/train/{storage.digest([which, settings, os.getpid()])[:16]}"
-    result = train(
-        chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs", choose=False
-    )
+    result = train(chosen, dataset, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
     test = dataset.of("test")
     found = result.task.judge.measure(test, result.task.predict(test, 8))
     figures = ("mean_error_px", "median_error_px", "accuracy")

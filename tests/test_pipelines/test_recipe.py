@@ -30,7 +30,7 @@ def test_a_zip_may_change_its_training_and_what_the_operator_sets_holds(tmp_path
         sets=["train.hidden=11"],
     )
     train = config.train
-    assert (train.steps, train.hidden, train.seed, train.window) == (7, 11, 3, 16)
+    assert (train.steps, train.hidden, train.seed, train.window) == (7, 11, 3, None)
     assert (config.split.by, config.features.copies) == ("video", 1)
     assert config.source.max_rejects == 0.1
     assert config.source.path == str(tmp_path / "p")

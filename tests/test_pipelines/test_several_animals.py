@@ -9,7 +9,7 @@ from beampose.core.infos import ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
-from beampose.trainer import assemble, cross_validation, export, training
+from beampose.trainer import assemble, cross_validation, export, step_time
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 from beampose.trainer.tasks import task_table
@@ -20,7 +20,8 @@ task: pose
 source: {format: deeplabcut, path: project}
 split: {by: image, test: 0.3, seed: 0}
 features: {backbone: mobilenet_v2_0.35, weights: "random:0", copies: 0, pca: 16, batch_size: 4}
-train: {steps: 5, batch_size: 4, hidden: 16, layers: 1, window: 8, identity: true}
+train: {steps: 5, batch_size: 4, learning_rate: 0.002, hidden: 16, layers: 1, window: 8,
+  pos_dist_thresh: 17, identity: true}
 predict: {pcutoff: 0.0, videos: [film.mp4]}
 render: {images: 3}
 output: out
@@ -126,5 +127,5 @@ def test_the_loss_has_a_part_for_everything_that_is_learned(settings):
 
 
 def test_a_plan_times_the_head_of_several(settings):
-    took = training.seconds_a_step(settings, dims=16, names=3, side=8, individuals=2)
+    took = step_time.seconds_a_step(settings, dims=16, names=3, side=8, individuals=2)
     assert 0 < took < 5
