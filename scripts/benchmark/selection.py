@@ -100,11 +100,11 @@ def main() -> int:
 def measure(arguments, values) -> dict:
     from beampose.core.settings import experiment
     from beampose.pipelines.features import feature_job
-    from beampose.trainer.dataset import Dataset
+    from beampose.trainer import choice
 
     loaded = experiment.from_dict(experiment.Config, values)
     feature_job.run(loaded)
-    dataset = Dataset(loaded.dataset, loaded.store, cache_mb=loaded.train.cache_mb)
+    dataset, loaded = choice.of_experiment(loaded)
     pool = Pool(dataset.of("train"))
     errors: dict[str, list[float]] = {name: [] for name in arguments.methods}
     began = time.perf_counter()
