@@ -72,6 +72,11 @@ def test_overrides_go_through_the_same_checks(file):
     assert loaded.split.from_ is not None and loaded.split.from_.endswith("/x.pickle")
 
 
+@pytest.mark.parametrize("name", ["imagenet", "builtin", "package", "random:7"])
+def test_names_of_weights_are_no_paths(file, name):
+    assert experiment.load(file, [f"features.weights={name}"]).features.weights == name
+
+
 def test_a_missing_setting_is_named(file):
     file.write_text("task: pose\noutput: out\n")
     with pytest.raises(ValueError, match="'source' is missing"):
