@@ -77,8 +77,12 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
     _claim(wanted)
     crops: dict[str, int] = {}
     failures: list[tuple[str, str]] = []
-    for film in film_names.assign(manifest.expand(paths), CropFilms(wanted.folder)):
+    films = film_names.assign(manifest.expand(paths), CropFilms(wanted.folder))
+    unsure = wanted.candidates.unsure([film.path for film in films])
+    for film in films:
         try:
+            if film.path in unsure:
+                raise ValueError(unsure[film.path])
             crops[film.path] = _film(wanted, film, progress)
         except (ValueError, OSError) as error:
             failures.append((film.path, str(error)))
