@@ -139,5 +139,5 @@ def test_what_is_no_finite_number_is_refused(file, value):
 
 @pytest.mark.parametrize("value", ["true", "1.5", "'1'", "1e3", "null"])
 def test_a_whole_number_is_not_guessed_from_other_values(file, value):
-    with pytest.raises(ValueError, match="train.batch_size must be a whole number"):
-        experiment.load(file, [f"train.batch_size={value}"])
+    with pytest.raises(ValueError, match="train.hidden must be a whole number"):
+        experiment.load(file, [f"train.hidden={value}"])
