@@ -7,11 +7,14 @@ Tables that other programs define (DeepLabCut's) hold names as they are.
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 # Tabulators and ends of lines are skipped before a cell is looked at.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MARK = "'"
+# Of pandas' ways to read numbers, the one that does not end the process over an absurd exponent;
+# it reads every number as it was written, too.
+EXACT: Literal["round_trip"] = "round_trip"
 
 
 def inert(value: Any) -> Any:

@@ -72,7 +72,13 @@ def _table(file: UPath, split: str) -> Any:
     words = {name: str for name in ("image", "bodypart", "individual", "label", "predicted")}
     with file.open("rb") as stream:
         # A bodypart may be called NA.
-        table = pd.read_csv(stream, dtype=words, keep_default_na=False, na_values=_EMPTY)  # pyright: ignore[reportArgumentType]
+        table = pd.read_csv(
+            stream,
+            dtype=words,
+            keep_default_na=False,
+            na_values=_EMPTY,
+            float_precision=csv_cells.EXACT,
+        )  # pyright: ignore[reportArgumentType]
     for name in words.keys() & set(table.columns):
         table[name] = table[name].map(csv_cells.plain)
     return table[table["split"] == split]
