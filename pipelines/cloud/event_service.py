@@ -173,8 +173,10 @@ def serve(service: Service, port: int, host: str = "0.0.0.0"):  # noqa: S104
         port=port,
         threads=_THREADS,
         max_request_body_size=_LONGEST_BODY,
-        # A client that sends half a body must not hold a connection for ever.
-        channel_timeout=60,
+        # A client that sends half a body must not hold a connection for long, nor many of them all.
+        channel_timeout=20,
+        cleanup_interval=5,
+        connection_limit=1000,
         ident=None,
     )
 
