@@ -1,5 +1,6 @@
 """Plan of an experiment before anything is spent: images, bytes, seconds, money."""
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -149,8 +150,9 @@ def read_prices(path: str) -> dict[str, Any]:
     """A price table. Raises ValueError naming what it lacks."""
     table = yaml_files.read(path, "price table")
     for key in PRICES:
-        if not isinstance(table.get(key), (int, float)):
-            raise ValueError(f"{path} must hold a number for {key}.")
+        price = table.get(key)
+        if type(price) not in (int, float) or not 0 <= price < math.inf:
+            raise ValueError(f"{path} must hold a number of 0 or more for {key}.")
     return table
 
 

@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from cloud.storage import Storage
 # Storage that is not there would be asked for at Google's, and credentials at a metadata server.
 os.environ["STORAGE_EMULATOR_HOST"] = "http://localhost:1"
 os.environ["NO_GCE_CHECK"] = "true"
+# Models that tests make are not noted in anybody's home.
+os.environ.setdefault("BEAMPOSE_HOME", tempfile.gettempdir() + "/beampose-tests-home")
 
 
 @pytest.fixture(scope="session")

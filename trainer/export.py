@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from beampose.core import storage
+from beampose.core import made_here, storage
+from beampose.core.names import SAVED_MODEL
 from beampose.trainer.tasks.contract import ExportedModel
 from beampose.trainer.tasks.exported import BYTES
 
-SAVED_MODEL = "saved_model"
 LEGACY = "legacy"
 
 
@@ -38,6 +38,7 @@ def save(model: ExportedModel, folder: str) -> None:
     root = _Saved(model)
     with storage.replacing_folder(storage.place(folder, SAVED_MODEL)) as temporary:
         tf.saved_model.save(root, str(temporary), signatures=model.signatures())
+        made_here.remember(temporary)
     if scores := model.legacy():
         _save_legacy(scores, folder)
 

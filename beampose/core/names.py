@@ -6,6 +6,7 @@ INFO, COMPLETED = "info.json", "COMPLETED"
 REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
+SAVED_MODEL = "saved_model"
 HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 # Of an evaluation: every label with its prediction, and the figures of cross validation.
 EVALUATION = "evaluation"

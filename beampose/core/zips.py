@@ -41,8 +41,8 @@ class Limits(NamedTuple):
     Attributes:
       bytes: of all members, unpacked.
       files: members, folders too.
-      ratio: unpacked to packed bytes of a member above 10 MB. Deflate reaches 1032, images and
-        tables of labels stay below 100.
+      ratio: unpacked bytes to those of the zip, of a member above 10 MB and of all together.
+        Deflate reaches 1032, images and tables of labels stay below 100.
     """
 
     bytes: int = 8_000_000_000
@@ -62,6 +62,7 @@ def unpack(zip_path: str | os.PathLike, target: str | os.PathLike, limits: Limit
     """
     root = Path(target)
     root.mkdir(parents=True, exist_ok=True)
+    size = os.path.getsize(zip_path)
     left = limits.bytes
     try:
         # The end record says how long the list of members is, and zipfile would read it whole.
@@ -69,7 +70,7 @@ def unpack(zip_path: str | os.PathLike, target: str | os.PathLike, limits: Limit
             _Reader(io.FileIO(zip_path), 400 * limits.files + (1 << 16)) as stream,
             zipfile.ZipFile(stream) as archive,
         ):
-            for member, parts in _checked(archive.infolist(), limits):
+            for member, parts in _checked(archive.infolist(), size, limits):
                 if SHADOWS not in parts:
                     left -= _write(archive, member, root.joinpath(*parts), left)
     except _BROKEN as error:
@@ -90,7 +91,7 @@ class _Reader(io.BufferedReader):
 
 
 def _checked(
-    members: list[zipfile.ZipInfo], limits: Limits
+    members: list[zipfile.ZipInfo], size: int, limits: Limits
 ) -> list[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
     """The members and the parts of their paths, after all that can be known before reading."""
     if len(members) > limits.files:
@@ -111,6 +112,10 @@ def _checked(
             raise ValueError(f"member {_shown(member)} is there twice")
         seen.add(parts)
         checked.append((member, parts))
+    if declared > max(_RATIO_MATTERS_FROM, limits.ratio * size):
+        raise ValueError(
+            f"is {declared:,} bytes unpacked, more than {limits.ratio:g} times its own {size:,}"
+        )
     return checked
 
 

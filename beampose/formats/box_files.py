@@ -1,5 +1,7 @@
 """Candidate boxes from files: MegaDetector's JSON, DeepMeerkat's annotations.csv."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ from beampose.formats import deepmeerkat, megadetector
 VIDEO = "{video}"
 MEGADETECTOR = ".json"
 DEEPMEERKAT = ".csv"
+# Folders above a video that folders of boxes may be called like.
+_ABOVE = 3
 
 
 class Boxes(NamedTuple):
@@ -60,22 +64,68 @@ class FileBoxes(NamedTuple):
         Raises:
           ValueError: there is none.
         """
-        stem = files.stem(video)
-        if VIDEO in self.path:
-            tried = [self.path.replace(VIDEO, stem)]
-        elif files.is_folder(self.path):
-            tried = [
-                files.join(self.path, f"{stem}.json"),
-                files.join(self.path, f"{stem}.csv"),
-                files.join(self.path, stem, "annotations.csv"),
-                files.join(self.path, stem, "megadetector_results.json"),
-            ]
-        else:
-            tried = [self.path]
+        tried = [path for _, path in self._tried(video)]
         for path in tried:
             if files.exists(path):
                 return path
         raise ValueError(f"{video} has no file of boxes. Looked for: {', '.join(tried)}.")
+
+    def unsure(self, videos: Sequence[str]) -> dict[str, str]:
+        """Videos whose boxes are, or may as well be, those of another of them; and why.
+
+        A file or an entry serves one video: the one whose path agrees with it in more parts.
+        """
+        users: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for video in videos:
+            try:
+                source, agreed = self._origin(video)
+            except (OSError, ValueError):
+                continue  # Told where its boxes are read.
+            users[source].append((agreed, video))
+        found = {}
+        for source, own in users.items():
+            most = max(agreed for agreed, _ in own)
+            best = [video for agreed, video in own if agreed == most]
+            for _, video in own if len(own) > 1 else ():
+                other = next(one for one in [*best, *(v for _, v in own)] if one != video)
+                if best != [video]:
+                    found[video] = (
+                        f"the boxes of {source} are, or may as well be, of {other}: put those of "
+                        "each into a folder called as that of the film"
+                    )
+        return found
+
+    def _origin(self, video: str) -> tuple[str, int]:
+        """The file, or the entry of a file, with the boxes of a video; parts of paths that agree.
+
+        Raises: as `file_of`.
+        """
+        for agreed, path in self._tried(video):
+            if files.exists(path):
+                if files.suffix(path) != MEGADETECTOR:
+                    return path, agreed
+                entry, parts = megadetector.entry_of(path, video)
+                return f"{path}: {entry}", agreed + parts
+        raise ValueError(f"{video} has no file of boxes.")
+
+    def _tried(self, video: str) -> Iterator[tuple[int, str]]:
+        """Files that may hold the boxes of a video, and parts of its folder that they agree in.
+
+        In a folder that holds folders called as those of the videos, these come first.
+        """
+        stem, above = files.stem(video), files.parent(video).split("/")
+        if VIDEO in self.path:
+            yield 0, self.path.replace(VIDEO, stem)
+            return
+        if not files.is_folder(self.path):
+            yield 0, self.path
+            return
+        for agreed in range(min(_ABOVE, len(above)), -1, -1):
+            folder = files.join(self.path, *above[len(above) - agreed :])
+            yield agreed, files.join(folder, f"{stem}.json")
+            yield agreed, files.join(folder, f"{stem}.csv")
+            yield agreed, files.join(folder, stem, "annotations.csv")
+            yield agreed, files.join(folder, stem, "megadetector_results.json")
 
     def read(self, video: str) -> Boxes:
         """The boxes of a video.

@@ -3,7 +3,7 @@
 DeepMeerkat's have no header; one that other programs write is known by its words.
 """
 
-from beampose.core import files, texts
+from beampose.core import csv_cells, files, texts
 from beampose.formats import spreadsheets
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -134,7 +134,12 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
             what = f"must be `uri,label`. Received: {','.join(row)!r}"
             problems.append(Problem(ERROR, file, number, cells[0], what))
             continue
-        found.append((file, number, spelled(cells[uri]), cells[label].lower()))
+        address = spelled(cells[uri])
+        if "::" in address or not files.is_in_storage(address) or files.names_inside(address):
+            what = "must be a path or an address in a bucket, such as gs://; it is not read"
+            problems.append(Problem(ERROR, file, number, cells[uri], what))
+            continue
+        found.append((file, number, address, cells[label].lower()))
     return found
 
 
@@ -158,7 +163,7 @@ def _order(cells: list[str]) -> tuple[int, int]:
 
 def spelled(uri: str) -> str:
     """An address as names of crops have it, on any system."""
-    return uri.replace("\\", "/")
+    return csv_cells.plain(uri).replace("\\", "/")
 
 
 def _absolute(uri: str) -> bool:

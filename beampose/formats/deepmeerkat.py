@@ -9,7 +9,7 @@ import functools
 import io
 from typing import Any
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.formats.detection_table import BoxRow, Detections
 
 ANNOTATIONS, PARAMETERS = "annotations.csv", "parameters.csv"
@@ -25,7 +25,9 @@ def write(folder: storage.Address, found: Detections, fps: float) -> None:
             frame = int(found.frames[i])
             label = found.classes[found.labels[i]]
             place = (x, y, height, width)
-            rows.writerow((frame + 1, clock(frame, fps), *place, label, f"{tops[i]:.4f}"))
+            rows.writerow(
+                (frame + 1, clock(frame, fps), *place, csv_cells.inert(label), f"{tops[i]:.4f}")
+            )
 
 
 def write_parameters(folder: storage.Address, video: str, values: dict[str, Any]) -> None:
@@ -90,5 +92,6 @@ def read(path: str, size: int) -> list[BoxRow]:
         except (KeyError, ValueError) as error:
             what = f"must be frame, x, y, h, w as numbers ({error}). Received: {','.join(cells)}"
             raise ValueError(f"{path}:{reader.line_num} {what}.") from None
-        found.append((frame, x, y, width, height, score, row.get("label", "")))
+        label = csv_cells.plain(row.get("label", ""))
+        found.append((frame, x, y, width, height, score, label))
     return found

@@ -134,7 +134,20 @@ def relative(path: str, base: str) -> str:
 
 
 def read(path: str, video: str) -> list[BoxRow]:
-    """The boxes of the entry of a file whose path agrees with a video's the longest.
+    """The boxes of a video.
+
+    Raises:
+      ValueError: as `entry_of`, or the entry says that the video failed.
+    """
+    name, _ = entry_of(path, video)
+    found = _entries(path, files.size(path))[name]
+    if isinstance(found, str):
+        raise ValueError(f"{path} says that {files.name(video)} failed: {found}.")
+    return found
+
+
+def entry_of(path: str, video: str) -> tuple[str, int]:
+    """The entry of a file whose path agrees with a video's the longest, and in how many parts.
 
     Raises:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
@@ -159,10 +172,8 @@ def read(path: str, video: str) -> list[BoxRow]:
             f"{path} holds several videos that may be {video}: {ranked[0][1]} and {ranked[1][1]}. "
             "Keep the folders of the videos as they were, or give a file for each."
         )
-    found = entries[ranked[0][1]]
-    if isinstance(found, str):
-        raise ValueError(f"{path} says that {parts[-1]} failed: {found}.")
-    return found
+    agreed, name = ranked[0]
+    return name, agreed
 
 
 @functools.lru_cache(maxsize=4)

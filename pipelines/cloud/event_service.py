@@ -10,6 +10,7 @@ Answers, and what Pub/Sub, which carries the events, makes of them:
 """
 
 import logging
+import math
 import os
 import re
 import signal
@@ -172,8 +173,10 @@ def serve(service: Service, port: int, host: str = "0.0.0.0"):  # noqa: S104
         port=port,
         threads=_THREADS,
         max_request_body_size=_LONGEST_BODY,
-        # A client that sends half a body must not hold a connection for ever.
-        channel_timeout=60,
+        # A client that sends half a body must not hold a connection for long, nor many of them all.
+        channel_timeout=20,
+        cleanup_interval=5,
+        connection_limit=1000,
         ident=None,
     )
 
@@ -182,7 +185,8 @@ def from_environment(environment: Mapping[str, str]) -> Service:
     """The service as its environment says.
 
     `BEAMPOSE_BUCKET`, `BEAMPOSE_PREFIX` and `BEAMPOSE_MODELS` are the arguments of `Service`,
-    `BEAMPOSE_CONFIG` is a template and `BEAMPOSE_SET` settings with spaces between.
+    `BEAMPOSE_CONFIG` is a template, `BEAMPOSE_SET` settings with spaces between, `BEAMPOSE_HOURS`
+    the longest time for one upload.
 
     Raises:
       OSError, ValueError: the template or a setting is wrong.
@@ -191,11 +195,22 @@ def from_environment(environment: Mapping[str, str]) -> Service:
     sets = tuple(environment.get("BEAMPOSE_SET", "").split())
     upload_recipe.check(template, sets)
     return Service(
-        upload_run.Settings(template=template, sets=sets),
+        upload_run.Settings(template=template, sets=sets, hours=_hours(environment)),
         bucket=environment.get("BEAMPOSE_BUCKET") or None,
         prefix=environment.get("BEAMPOSE_PREFIX", ""),
         models=environment.get("BEAMPOSE_MODELS") or None,
     )
+
+
+def _hours(environment: Mapping[str, str]) -> float:
+    told = environment.get("BEAMPOSE_HOURS") or "12"
+    try:
+        hours = float(told)
+    except ValueError:
+        hours = math.nan
+    if not 0 < hours < math.inf:
+        raise ValueError(f"BEAMPOSE_HOURS must be a number above 0. Received: {told!r}.")
+    return hours
 
 
 def main() -> int:

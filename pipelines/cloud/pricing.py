@@ -1,5 +1,6 @@
 """Cost of a plan on Google Cloud, step by step, from a dated table; refuses what costs too much."""
 
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -83,15 +84,17 @@ def _dataflow(
     step: str, core_seconds: float, wanted: float, cloud: Cloud, table: dict[str, Any]
 ) -> Cost:
     settings = cloud.dataflow
-    machine = _entry(table, "dataflow", "machines", settings.machine_type)
+    vcpu, gb = (
+        _number(table, "dataflow", "machines", settings.machine_type, key) for key in ("vcpu", "gb")
+    )
     workers = max(1, min(settings.max_workers, round(wanted)))
-    hours = core_seconds / 3600 / (workers * machine["vcpu"]) + table["start_minutes"] / 60
-    rate = machine["vcpu"] * table["vcpu_hour"] + machine["gb"] * table["gb_hour"]
+    hours = core_seconds / 3600 / (workers * vcpu) + table["start_minutes"] / 60
+    rate = vcpu * table["vcpu_hour"] + gb * table["gb_hour"]
     if settings.flexrs:
         rate *= _number(table, "dataflow", "flexrs_factor")
     rate += settings.disk_gb * _number(table, "dataflow", "disk_gb_hour", "standard")
     if settings.accelerator:
-        gpu = _entry(table, "dataflow", "accelerators", settings.accelerator)
+        gpu = _number(table, "dataflow", "accelerators", settings.accelerator)
         rate += gpu * settings.accelerator_count
     what = f"{workers} x {settings.machine_type} on Dataflow"
     return Cost(step, what, hours, workers * hours * rate)
@@ -100,9 +103,9 @@ def _dataflow(
 def _training(seconds: float, cloud: Cloud, table: dict[str, Any], trials: int) -> Cost:
     settings = cloud.vertex
     hours = trials * (seconds / 3600 + TRAINING_START / 60)
-    rate = _entry(table, "vertex", "machines", settings.machine_type)["hour"]
+    rate = _number(table, "vertex", "machines", settings.machine_type, "hour")
     if settings.accelerator:
-        gpu = _entry(table, "vertex", "accelerators", settings.accelerator)
+        gpu = _number(table, "vertex", "accelerators", settings.accelerator)
         rate += gpu * settings.accelerator_count
     if settings.spot:
         rate *= _number(table, "vertex", "spot_factor")
@@ -123,4 +126,7 @@ def _entry(table: dict[str, Any], *path: str) -> Any:
 
 
 def _number(table: dict[str, Any], *path: str) -> float:
-    return float(_entry(table, *path))
+    found = _entry(table, *path)
+    if type(found) not in (int, float) or not 0 <= found < math.inf:
+        raise ValueError(f"The price table must hold a number of 0 or more for {'.'.join(path)}.")
+    return float(found)

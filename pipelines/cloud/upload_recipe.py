@@ -1,5 +1,6 @@
 """The experiment of an upload: defaults, under a template, under what the zip may say of itself."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,25 +10,54 @@ import yaml
 
 from beampose.core import task_kinds, yaml_files
 from beampose.core.settings import experiment
-from beampose.core.settings.experiment import Config
+from beampose.core.settings.experiment import Config, Features, Split, Train
 from beampose.core.task_kinds import CROPS, POSE
 from beampose.formats import crop_folders
 
 OWN_FILE = "beampose.yaml"
 OWN_SECTIONS = ("train", "split", "features")
-# Paths and memory are those of the machine that trains.
-REFUSED = ("features.weights", "split.from", "split.test_from", "train.cache_mb")
-# A zip may ask for more than the template, but not for days of somebody else's machine.
-MOST = {
-    "train.steps": 20_000,
-    "train.budget": 600,
-    "train.batch_size": 256,
-    "train.hidden": 512,
-    "train.folds": 10,
-    "features.copies": 64,
-    "features.batch_size": 64,
-    "features.scale": 2.0,
+# What a zip may set freely, because it costs nothing.
+FREE = frozenset(
+    {
+        *(f"split.{key}" for key in ("by", "test", "seed", "videos")),
+        *(f"features.{key}" for key in ("rotation", "zoom", "translation", "contrast", "blur")),
+        *(
+            f"train.{key}"
+            for key in (
+                *("learning_rate", "seed", "originals", "plausible", "patience", "dropout"),
+                *("weight_decay", "pos_dist_thresh", "locref_stdev", "locref_weight"),
+                *("paf_width", "paf_weight", "identity"),
+            )
+        ),
+    }
+)
+# What costs time or memory, and the smallest and largest value: the template's own where it has
+# one, these where it says nothing.
+COSTLY: dict[str, tuple[float, float]] = {
+    "train.steps": (1, 20_000),
+    "train.budget": (1, 600),
+    "train.batch_size": (1, 256),
+    "train.hidden": (1, 512),
+    "train.layers": (0, 4),
+    "train.window": (1, 64),
+    "train.folds": (0, 10),
+    "train.evaluate_every": (1, 100_000),
+    "train.checkpoint_every": (1, 100_000),
+    "train.peaks": (1, 50),
+    "train.edges": (1, 91),
+    "features.copies": (0, 64),
+    "features.batch_size": (1, 64),
+    "features.scale": (0.05, 2.0),
+    "features.pca": (1, 256),
+    "features.crop_size": (32, 448),
 }
+# Of these, less costs more; of those, 0 means all there is.
+_RARER = ("train.evaluate_every", "train.checkpoint_every")
+_KEYS = {
+    section: {field.alias or name for name, field in kind.model_fields.items()}
+    for section, kind in (("train", Train), ("split", Split), ("features", Features))
+}
+_ZERO_IS_ALL = ("train.window", "features.pca")
 TASK_OF = {"deeplabcut": POSE.setting, "crops": CROPS.setting}
 _OF_THE_UPLOAD = ("task", "output", "source.path", "source.format", "predict.videos")
 _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -52,10 +82,11 @@ def write(
     """
     format, path = project
     task = TASK_OF[format]
-    values = _merged(_defaults(task, path), _template(template, task))
+    allowed = _template(template, task)
+    values = _merged(_defaults(task, path), allowed)
     own = Path(path, OWN_FILE)
     if own.is_file():
-        values = _merged(values, _own(own))
+        values = _merged(values, _own(own, allowed))
     if format == "deeplabcut":
         # Refused here if it would not fit into memory once read.
         yaml_files.read(Path(path, "config.yaml"), "config file", most_bytes=1_000_000)
@@ -109,11 +140,11 @@ def _template(template: str | None, task: str) -> dict[str, Any]:
     return values
 
 
-def _own(file: Path) -> dict[str, Any]:
+def _own(file: Path, template: dict[str, Any]) -> dict[str, Any]:
     """Settings inside a zip, if it may have any.
 
     Raises:
-      ValueError: it names a path or another section, or asks for too much.
+      ValueError: it sets what only the operator may, or asks for more than the template allows.
     """
     values = yaml_files.read(file, OWN_FILE, most_bytes=20_000)
     for section, settings in values.items():
@@ -123,20 +154,42 @@ def _own(file: Path) -> dict[str, Any]:
                 f"Received: {str(section)[:50]!r}. The rest is set where it is trained."
             )
         for key, value in settings.items():
-            name = f"{section}.{key}"
-            if name in REFUSED:
+            name = f"{section}.{str(key)[:50]}"
+            if name in COSTLY:
+                known = template.get(section)
+                _check_cost(name, value, known.get(key) if isinstance(known, dict) else None)
+            elif key in _KEYS[section] and name not in FREE:
                 raise ValueError(f"{OWN_FILE} may not set {name}: it is set where it is trained.")
-            if name in MOST and _number(value) > MOST[name]:
-                raise ValueError(f"{OWN_FILE}: {name} may be up to {MOST[name]:g} here.")
     return values
 
 
-def _number(value: Any) -> float:
-    """A setting as the config will take it, 1e3 in quotes too; what is none is refused there."""
+def _check_cost(name: str, value: Any, told: Any) -> None:
+    """Refuses a value that costs more than what a template tells, or than what is usual here."""
+    if value is None:
+        return
+    low, high = COSTLY[name]
+    if _finite(told):
+        limit = float(told)
+        if name in _RARER:
+            low, high = limit, max(high, limit)
+        elif not limit and name in _ZERO_IS_ALL:
+            low = 0
+        else:
+            low, high = min(low, limit), min(high, limit)
+    # NaN is neither more nor less than anything.
+    if not (_finite(value) and low <= float(value) <= high):
+        raise ValueError(
+            f"{OWN_FILE}: {name} must be a number from {low:g} to {high:g} here. "
+            f"Received: {str(value)[:50]!r}."
+        )
+
+
+def _finite(value: Any) -> bool:
+    """Whether a setting is a number as the config will take it, 1e3 in quotes too."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        return 0.0
+        return not isinstance(value, bool) and math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

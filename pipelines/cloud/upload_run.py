@@ -19,7 +19,7 @@ from upath import UPath
 from beampose.core import storage, zips
 from beampose.core.settings.experiment import Config
 from beampose.formats import project_search
-from beampose.pipelines.cloud import publish, upload_recipe, upload_status
+from beampose.pipelines.cloud import publish, upload_child, upload_recipe, upload_status
 from beampose.pipelines.cloud.publish import Again, Result
 from beampose.pipelines.cloud.upload_status import Journal, Status
 
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     worked: bool
 
 
-def run(config: Config, stage: Callable[[str], Any]) -> Result:
+def train_and_report(config: Config, stage: Callable[[str], Any]) -> Result:
     """Features, training, evaluation and report, as `beampose run` does them."""
     from beampose.pipelines.features import feature_job
     from beampose.pipelines.report import evaluation_files, report_page
@@ -84,7 +84,9 @@ class Settings:
       limits: of a zip.
       silent_seconds: an attempt without a sign of life for so long is taken over.
       attempts: how many handlers may die of one upload before it has failed.
-      run: what makes `publish.PUBLISHED` in the config's output.
+      hours: that the work on an upload may take.
+      run: what makes `publish.PUBLISHED` in the config's output; None: `train_and_report`, in a
+        process of its own.
     """
 
     template: str | None = None
@@ -92,7 +94,8 @@ class Settings:
     limits: zips.Limits = zips.Limits()
     silent_seconds: float = 600.0
     attempts: int = 3
-    run: Callable[[Config, Callable[[str], Any]], Result] = run
+    hours: float = 12.0
+    run: Callable[[Config, Callable[[str], Any]], Result] | None = None
 
 
 def name_of(file: str) -> str | None:
@@ -220,6 +223,8 @@ def _make(
         raise ValueError(f"{upload.name}.zip {error}") from error
     archive.unlink()
     config = upload_recipe.write(work, project, output, settings.template, settings.sets)
+    if settings.run is None:
+        return upload_child.run(config, stage, seconds=3600 * settings.hours)
     return settings.run(config, stage)
 
 

@@ -1,11 +1,10 @@
 """Writes the classes a person left marked into folders or lists of crops, and the way back."""
 
-import csv
 import datetime
 import io
 from collections.abc import Callable, Sequence
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.formats import crop_classes
 from beampose.formats.crop_classes import Reclass
 from beampose.pipelines.curation import label_corrections
@@ -83,7 +82,7 @@ WRITERS: dict[str, Callable[[Sequence[Reclass], str, str], Applied]] = {
 def _undo(moves: list[crop_classes.Move], backups: str, found: Sequence[Reclass]) -> str:
     names = {one.image.replace("\\", "/"): one for one in found}
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv_cells.Writer(text)
     writer.writerow(_NEEDED)
     for one in moves:
         parts = files.parts(one.image)

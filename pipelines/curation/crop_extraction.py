@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.manifest import Range, Sample
@@ -77,8 +77,12 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
     _claim(wanted)
     crops: dict[str, int] = {}
     failures: list[tuple[str, str]] = []
-    for film in film_names.assign(manifest.expand(paths), CropFilms(wanted.folder)):
+    films = film_names.assign(manifest.expand(paths), CropFilms(wanted.folder))
+    unsure = wanted.candidates.unsure([film.path for film in films])
+    for film in films:
         try:
+            if film.path in unsure:
+                raise ValueError(unsure[film.path])
             crops[film.path] = _film(wanted, film, progress)
         except (ValueError, OSError) as error:
             failures.append((film.path, str(error)))
@@ -196,11 +200,12 @@ def _write_rows(file: UPath, rows: Iterable[Sequence]) -> None:
         storage.replacing(file) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as stream,
     ):
-        csv.writer(stream, lineterminator="\n").writerows(rows)
+        csv_cells.Writer(stream, lineterminator="\n").writerows(rows)
 
 
 def _rows(file: UPath) -> list[list[str]]:
-    return list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [[csv_cells.plain(cell) for cell in row] for row in csv.reader(lines)]
 
 
 def _write_list(wanted: Extraction) -> None:

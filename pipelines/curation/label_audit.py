@@ -1,6 +1,5 @@
 """Labels most likely to be wrong, written as a page and a csv."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +7,7 @@ import cv2
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, csv_cells, files, storage
 from beampose.core.infos import AuditInfo, DatasetInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation import suspects
@@ -81,7 +80,7 @@ def write(
     listed = [one for one in found if one.score >= scores.listed]
     target = folder / PROPOSALS
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv_cells.Writer(stream)
         writer.writerow(COLUMNS if config.kind.points else CROP_COLUMNS)
         for rank, one in enumerate(listed, 1):
             writer.writerows(rows(evidence, one, rank))

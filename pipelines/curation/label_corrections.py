@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.core.name_parts import safe
 from beampose.formats.deeplabcut import label_edits
 from beampose.formats.deeplabcut.label_edits import Correction
@@ -76,7 +76,7 @@ def marked(
             mark = (row["apply"] or "").strip().lower()
             if mark == YES:
                 # A short row has cells that are None.
-                told = {name: row[name] or "" for name in needed}
+                told = {name: csv_cells.plain(row[name] or "") for name in needed}
                 yield told, f"{path} row {table.line_num}"
             elif mark not in ("", NO):
                 raise ValueError(

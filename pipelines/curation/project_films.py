@@ -1,12 +1,66 @@
 """Which films the folders of labeled frames of a DeepLabCut project belong to."""
 
+import dataclasses
 import re
+from collections.abc import Sequence
 
 from beampose.core import files
 from beampose.formats.deeplabcut import project_config
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
-from beampose.pipelines.film_names import Owner
+from beampose.pipelines.film_names import Film, Owner
+from beampose.preprocess import inside
+from beampose.preprocess.labels import Labels
+
+
+def named(labels: Labels, root: str) -> tuple[Labels, list[Film]]:
+    """Labels whose frames of films go to the folders that the films have in a project.
+
+    Args:
+      root: the project's folder, which may be empty.
+    """
+    paths = sorted({path for item in labels.items if (path := _film_of(item.image))})
+    there = files.exists(files.join(root, project_config.CONFIG))
+    films = film_names.assign(paths, ProjectFilms(root) if there else _Nothing())
+    names = {film.path: film.name for film in films if film.fingerprint}
+    # Folders called trial_2, of films that were imported before November 2026, stay theirs.
+    before = {
+        item.video
+        for item in labels.items
+        if re.fullmatch(rf"{re.escape(files.stem(_film_of(item.image)))}_\d+", item.video)
+        and files.is_folder(files.join(root, LABELED_DATA, item.video))
+    }
+    items = tuple(
+        dataclasses.replace(item, video=names.get(_film_of(item.image), item.video))
+        if item.video not in before
+        else item
+        for item in labels.items
+    )
+    return dataclasses.replace(labels, items=items), films
+
+
+def record(films: Sequence[Film], root: str) -> None:
+    """Writes down beside the frames of films which film they are from."""
+    for film in films:
+        folder = files.join(root, LABELED_DATA, film.name)
+        if film.fingerprint and files.is_folder(folder):
+            film_names.record(folder, film)
+
+
+def _film_of(image: str) -> str:
+    """The film that an image is a frame of; empty if it is none."""
+    place = inside.parse(image)
+    return place.file if place and not place.dataset else ""
+
+
+class _Nothing:
+    """Names where no project is yet."""
+
+    def owners(self, name: str) -> list[Owner]:
+        return []
+
+    def names(self, path: str) -> list[str]:
+        return []
 
 
 class ProjectFilms:

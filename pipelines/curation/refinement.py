@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.core.settings.experiment import Config, Outliers
 from beampose.formats.deeplabcut import (
     collected_data,
@@ -151,7 +151,7 @@ def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
     if not place.is_file():
         return None
     with place.open("rb") as stream:
-        found = pd.read_csv(stream, index_col=0)
+        found = pd.read_csv(stream, index_col=0, float_precision=csv_cells.EXACT)
     names = [read.points[i][1] for i in chosen]
     if not set(names) <= set(found.columns) or not np.array_equal(found.index, read.frames):
         raise ValueError(f"{file} has other frames or bodyparts. Predict the video again")

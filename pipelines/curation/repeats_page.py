@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import csv_cells, storage
 from beampose.formats.detection_table import Detections
 from beampose.pipelines.curation.sorting_page import inert
 from beampose.pipelines.report import pages
@@ -146,7 +146,7 @@ def read_dismissed(file: storage.Address) -> dict[str, set[tuple[int, int]]]:
             continue
         try:
             video, frame, box = row
-            found.setdefault(video, set()).add((int(frame), int(box)))
+            found.setdefault(csv_cells.plain(video), set()).add((int(frame), int(box)))
         except ValueError:
             raise ValueError(
                 f"{file}:{rows.line_num} must be a video, a frame and a box. Received: "

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,10 @@ class Candidates(NamedTuple):
                     f"{video.path}: boxes.roi {[x1, x2, y1, y2]} does not fit frames of "
                     f"{video.width}x{video.height}."
                 )
+
+    def unsure(self, paths: Sequence[str]) -> dict[str, str]:
+        """Videos whose boxes may be those of another of them, and why."""
+        return {} if self.motion is not None else self._file.unsure(paths)
 
     def digest(self, path: str) -> str:
         """Of the file of boxes of a video; nothing for motion."""

@@ -16,7 +16,7 @@ from beampose.pipelines import beam_options, beam_runner, film_names, inputs, ma
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
-from beampose.pipelines.predict import commit, lock, prediction_steps, predictors
+from beampose.pipelines.predict import candidates, commit, lock, prediction_steps, predictors
 from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results.result_names import Predictions
@@ -105,8 +105,13 @@ def run(
         commit.forget_refusals(output)
         known = Predictions(output.folder, output.label)
         films = film_names.assign(expanded, known, replace=overwrite)
+        unsure = candidates.of_config(config.boxes).unsure([film.path for film in films])
+        for film in films:
+            if film.path in unsure:
+                commit.refuse(output, film.name, film.path, unsure[film.path])
         pipeline = beam.Pipeline(options=options)
-        build(pipeline, films, index, handler, output, beam_options.NetworkOptions.hints(options))
+        sure = [film for film in films if film.path not in unsure]
+        build(pipeline, sure, index, handler, output, beam_options.NetworkOptions.hints(options))
         counters = beam_runner.finish(pipeline, "predict")
         summaries, failures = _results(output, films)
         _write_failures(output, summaries, failures)

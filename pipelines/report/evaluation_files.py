@@ -1,13 +1,12 @@
 """Files of `evaluate`: a table, a csv of every label, drawn images, worst first."""
 
-import csv
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, csv_cells, files, storage
 from beampose.core.infos import EvaluationInfo, Figures, FoldsInfo, ModelInfo
 from beampose.core.name_parts import safe
 from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
@@ -27,7 +26,7 @@ def write(result: Evaluation, config: Config) -> UPath:
     folder = storage.begin(storage.place(config.output, EVALUATION))
     target = folder / LABELS_CSV
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv_cells.Writer(stream)
         writer.writerows(_pose_rows(result) if result.kind.points else _crop_rows(result))
     shown = []
     with storage.replacing_folder(folder / "images") as drawn:
@@ -80,7 +79,7 @@ def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
     target = folder / "folds.csv"
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         rows = _pose_rows(shown) if config.kind.points else _crop_rows(shown)
-        csv.writer(stream).writerows(rows)
+        csv_cells.Writer(stream).writerows(rows)
     info = FoldsInfo(
         made_by=f"beampose {__version__} evaluate",
         of=settings_of(to_dict(config), store),

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
+from beampose.core import csv_cells
+
 
 class Points(NamedTuple):
     """Points of images of a split that are labeled, answered, or both.
@@ -70,7 +72,15 @@ def _table(file: UPath, split: str) -> Any:
     words = {name: str for name in ("image", "bodypart", "individual", "label", "predicted")}
     with file.open("rb") as stream:
         # A bodypart may be called NA.
-        table = pd.read_csv(stream, dtype=words, keep_default_na=False, na_values=_EMPTY)  # pyright: ignore[reportArgumentType]
+        table = pd.read_csv(
+            stream,
+            dtype=words,
+            keep_default_na=False,
+            na_values=_EMPTY,
+            float_precision=csv_cells.EXACT,
+        )  # pyright: ignore[reportArgumentType]
+    for name in words.keys() & set(table.columns):
+        table[name] = table[name].map(csv_cells.plain)
     return table[table["split"] == split]
 
 

@@ -63,7 +63,9 @@ def _evaluated(config: Config) -> str:
 
 def _features(recipe: Recipe) -> str:
     known = recipe.plain()
-    parts = [f"{name} {known[name]}" for name in ("scale", "stride", "pca") if name in known]
+    parts = [
+        f"{name} {known[name]}" for name in ("scale", "stride", "taps", "pca") if name in known
+    ]
     return ", ".join(parts)
 
 

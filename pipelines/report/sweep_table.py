@@ -1,10 +1,8 @@
 """Files of `sweep`: a table of all combinations, best first, and a plot."""
 
-import csv
-
 from upath import UPath
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, csv_cells, storage
 from beampose.core.infos import SweepInfo
 from beampose.core.infos.figures import TrialFigures
 from beampose.core.settings.experiment import Config
@@ -20,7 +18,7 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
     unit = trials[0].unit
     target = folder / "sweep.csv"
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv_cells.Writer(stream)
         writer.writerow([*trials[0].settings, unit, "seconds", "failure"])
         for trial in trials:
             score = "" if trial.score is None else f"{trial.score:.4f}"

@@ -20,6 +20,9 @@ def beam_job(
     """The experiment and the Beam options of a job: with --cloud, in the bucket and on Dataflow."""
     settings = cloud_of(arguments)
     if settings is None:
+        for name in ("budget", "prices"):
+            if getattr(arguments, name, None) is not None:
+                raise ValueError(f"--{name} applies to a job on Google Cloud: give --cloud, too.")
         yield config, arguments.beam
         return
     import tempfile
@@ -50,7 +53,9 @@ def check_budget(
 
     table = planning.read_prices(command_line.price_table(arguments))
     found = pricing.costs(planning.plan(config, None), cloud, table, trials=trials)
-    if step in found:
+    if step not in found:
+        print(f"{step}: what it costs cannot be estimated, so no limit is checked.")
+    else:
         print(pricing.describe({step: found[step]}, table))
         pricing.check([found[step]], limit)
 

@@ -1,12 +1,12 @@
 """All verbs and their options, in the groups that `beampose --help` shows."""
 
 from beampose.pipelines.verbs.labels_group import LABELS
-from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, positive
+from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive
 
 # Points of a learning curve, if no number is given.
 CURVE_SIZES = 4
 
-BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=float)
+BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=amount)
 PRICES = Option("--prices", "price table; default: list prices of us-central1", "FILE")
 FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
 IDENTITIES = Option(
@@ -242,8 +242,15 @@ CLOUD = Group(
                     "--every",
                     "time between two checks; default: 10",
                     "SECONDS",
-                    type=float,
+                    type=amount,
                     default=10.0,
+                ),
+                Option(
+                    "--hours",
+                    "longest time for one zip; default: 12",
+                    "HOURS",
+                    type=amount,
+                    default=12.0,
                 ),
                 Option("--config", "an experiment whose settings apply to all", "TEMPLATE"),
             ),

@@ -93,10 +93,15 @@ def watch(arguments: argparse.Namespace) -> int:
     """Makes models of the zips that land in a folder. With --once, 1 if one has no model."""
     from beampose.pipelines.cloud import upload_recipe, upload_run, upload_watch
 
-    if not arguments.every > 0:
-        raise ValueError(f"--every must be above 0 seconds. Received: {arguments.every:g}.")
+    for name in ("every", "hours"):
+        if not getattr(arguments, name) > 0:
+            raise ValueError(f"--{name} must be above 0. Received: {getattr(arguments, name):g}.")
+    if not arguments.folder.strip():
+        raise ValueError("watch needs a folder, or a bucket such as gs://lab. Received: ''.")
     upload_recipe.check(arguments.config, arguments.set)
-    settings = upload_run.Settings(template=arguments.config, sets=tuple(arguments.set))
+    settings = upload_run.Settings(
+        template=arguments.config, sets=tuple(arguments.set), hours=arguments.hours
+    )
     watch = upload_watch.Watch(arguments.folder, arguments.models, settings)
     if arguments.once:
         return upload_watch.once(watch, arguments.every)

@@ -37,6 +37,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
     from beampose import formats
     from beampose.core import files, storage
     from beampose.formats.deeplabcut import project_writer
+    from beampose.pipelines.curation import project_films
 
     path = files.absolute(arguments.source)
     labels = formats.read(
@@ -51,6 +52,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
         _print_problems(list(labels.problems))
         raise ValueError(f"{path} holds no labels that can be used.")
     to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
+    labels, films = project_films.named(labels, to)
     written = project_writer.write(
         labels,
         to,
@@ -59,6 +61,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
         merge=True,
         progress=lambda items: arguments.progress(items, len(labels.items), "images"),
     )
+    project_films.record(films, to)
     problems = [*labels.problems, *written.problems]
     _print_problems(missing_images.together(problems, len(labels.items)))
     rejects = storage.place(to, REJECTS)

@@ -1,9 +1,12 @@
 """Verbs on videos."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from beampose.core import files, task_kinds
+from beampose.core import files, made_here, storage, task_kinds
 from beampose.core.infos import ModelInfo
+from beampose.core.names import SAVED_MODEL
 from beampose.core.settings.experiment import changed
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
@@ -16,12 +19,20 @@ def predict(arguments: argparse.Namespace) -> int:
 
     config = command_line.config(arguments)
     paths = command_line.videos(arguments, config)
+    _warn_of_a_stranger(config.model)
     # The estimate covers these videos, wherever they are named.
     config = changed(config, predict={"videos": list(paths)})
     with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
         summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
     beam_jobs.print_counters(arguments, summary.counters)
     return told(summary)
+
+
+def _warn_of_a_stranger(model: str) -> None:
+    """Says that a local model was not made on this machine; `predict` runs it all the same."""
+    place = storage.place(model, SAVED_MODEL)
+    if storage.is_local(place) and place.is_dir() and not made_here.knows(Path(str(place))):
+        print(f"warning: {place} {made_here.WARNING}", file=sys.stderr)
 
 
 def render(arguments: argparse.Namespace) -> int:

@@ -72,6 +72,11 @@ def test_overrides_go_through_the_same_checks(file):
     assert loaded.split.from_ is not None and loaded.split.from_.endswith("/x.pickle")
 
 
+@pytest.mark.parametrize("name", ["imagenet", "builtin", "package", "random:7"])
+def test_names_of_weights_are_no_paths(file, name):
+    assert experiment.load(file, [f"features.weights={name}"]).features.weights == name
+
+
 def test_a_missing_setting_is_named(file):
     file.write_text("task: pose\noutput: out\n")
     with pytest.raises(ValueError, match="'source' is missing"):
@@ -134,5 +139,5 @@ def test_what_is_no_finite_number_is_refused(file, value):
 
 @pytest.mark.parametrize("value", ["true", "1.5", "'1'", "1e3", "null"])
 def test_a_whole_number_is_not_guessed_from_other_values(file, value):
-    with pytest.raises(ValueError, match="train.batch_size must be a whole number"):
-        experiment.load(file, [f"train.batch_size={value}"])
+    with pytest.raises(ValueError, match="train.hidden must be a whole number"):
+        experiment.load(file, [f"train.hidden={value}"])

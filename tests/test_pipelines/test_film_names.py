@@ -213,6 +213,29 @@ def test_frames_of_two_films_of_one_name_stay_apart_in_a_project(tmp_path, capsy
     assert f"{tmp_path}/day2/{own}.mp4:" in sets and f"{films[0]}:" in sets
 
 
+def test_imported_frames_of_two_films_of_one_name_stay_apart(tmp_path):
+    paths = []
+    for i, day in enumerate(("day1", "day2")):
+        (tmp_path / day).mkdir()
+        paths.append(fakes.video(tmp_path / day / "trial.mp4", "mpeg4", 6 + i))
+        frames = [(0, 2 + i, [(0, -1, fakes.points()[0])])]
+        fake_labels.slp(tmp_path / day / "l.slp", frames, videos=[{"filename": paths[i]}])
+    root = tmp_path / "p"
+    for _ in range(2):
+        for day in ("day1", "day2"):
+            words = ["import-labels", str(tmp_path / day / "l.slp"), "--to", str(root)]
+            assert cli.main([*words, "--scorer", "me"]) == 0
+    own = suffixed(paths[1])
+    images = sorted(p.relative_to(root / "labeled-data") for p in root.rglob("*.png"))
+    assert {str(image) for image in images} == {f"{own}/img0003.png", "trial/img0002.png"}
+    assert [*ProjectFilms(str(root)).owners(own)] == [owner(paths[1])]
+    assert f"{tmp_path}/day2/{own}.mp4:" in (root / "config.yaml").read_text()
+    # The frames that are chosen next go to where the labels are.
+    words = ["--to", str(root), "--method", "uniform", "--count", "3"]
+    assert cli.main(["extract-frames", paths[1], *words]) == 0
+    assert len([*(root / "labeled-data" / own).glob("*.png")]) == 3
+
+
 def test_a_project_of_before_is_asked_for_the_films_of_its_config(films, tmp_path):
     root = tmp_path / "p"
     (root / "labeled-data/cam").mkdir(parents=True)

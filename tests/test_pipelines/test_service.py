@@ -33,7 +33,12 @@ def serving():
         server = event_service.serve(event_service.Service(settings, **options), 0, "127.0.0.1")
         servers[server] = threading.Thread(target=server.run, daemon=True)
         servers[server].start()
-        return lambda **how: post(server.effective_port, **how)
+
+        def send(**how):
+            return post(server.effective_port, **how)
+
+        send.port = server.effective_port
+        return send
 
     yield start
     for server, thread in servers.items():
@@ -146,6 +151,44 @@ def test_a_service_takes_events_of_its_bucket_and_prefix_alone(serving, buckets,
 def test_what_is_no_event_is_refused(serving, buckets, body, headers, code):
     assert serving()(body=body, headers=headers)[0] == code
     assert buckets.names() == []
+
+
+def raw(port, data):
+    """The first line of the answer to some bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(data)
+        return connection.recv(4096).split(b"\r\n")[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x00\xff\x01garbage\r\n\r\n", 400),
+        (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 300_000 + b"\r\n\r\n", 431),
+        (b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\na", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
+def test_what_is_hardly_http_is_answered(serving, data, code):
+    assert raw(serving().port, data).split()[1] == str(code)
+
+
+def test_clients_that_send_half_a_body_keep_nobody_else_waiting(serving):
+    send, threads = serving(), threading.active_count()
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab"
+    slow = [socket.create_connection(("127.0.0.1", send.port), timeout=20) for _ in range(150)]
+    for connection in slow:
+        connection.sendall(half)
+    assert send(body="{", headers=binary())[0] == 400
+    assert threading.active_count() <= threads
+    for connection in slow:
+        connection.close()
 
 
 @pytest.mark.parametrize("what", BROKEN)

@@ -127,6 +127,13 @@ def test_a_large_member_may_not_be_packed_too_well(tmp_path):
         zips.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**9))
 
 
+def test_small_members_that_are_packed_too_well_together_are_refused(tmp_path):
+    file = make(tmp_path / "a.zip", [(f"{i}.png", bytes(5_000_000)) for i in range(4)])
+    with pytest.raises(ValueError, match="20,000,000 bytes unpacked, more than 100 times"):
+        zips.unpack(file, tmp_path / "out", LIMITS._replace(bytes=10**9))
+    assert everything_below(tmp_path / "out") == []
+
+
 def lie(file, *, size=None, packed=None):
     """Changes what both headers of a zip's one member say of its sizes."""
     data = bytearray(file.read_bytes())

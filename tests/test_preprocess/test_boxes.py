@@ -161,6 +161,30 @@ def test_unusable_detections_name_their_place(tmp_path, wrong, message):
     assert "images[0]" in str(error.value)
 
 
+def test_boxes_of_one_film_are_not_another_films_of_its_name(tmp_path):
+    entries = [{"file": "day1/a.mp4", "detections": [detection(1)]}]
+    whole = FileBoxes(megadetector(tmp_path, entries))
+    films = ["/films/day1/a.mp4", "/films/day2/a.mp4", "/films/day2/b.mp4"]
+    assert whole.unsure(films[:1]) == {} and whole.unsure(films[1:]) == {}
+    assert list(whole.unsure(films)) == films[1:2]
+    what = f"the boxes of {tmp_path}/md.json: day1/a.mp4 are, or may as well be, of {films[0]}"
+    assert whole.unsure(films)[films[1]].startswith(what)
+
+
+def test_files_of_boxes_in_folders_called_as_the_films_come_first(tmp_path):
+    folder = tmp_path / "boxes"
+    films = ["/films/day1/a.mp4", "/films/day2/a.mp4"]
+    for place in ("", "day2/"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / f"{place}a.csv").write_text(f"{HEADERS[0]}\n1,0:00:00,1,2,3,4,motion,\n")
+    boxes = FileBoxes(str(folder))
+    assert [boxes.file_of(film) for film in films] == [f"{folder}/a.csv", f"{folder}/day2/a.csv"]
+    assert boxes.unsure(films) == {}
+    (folder / "day2/a.csv").unlink()
+    assert list(boxes.unsure(films)) == films
+    assert f"{folder}/a.csv are, or may as well be, of {films[1]}" in boxes.unsure(films)[films[0]]
+
+
 HEADERS = ("Frame,Clock,x,y,h,w,label,score", "frame,clock,x,y,h,w,label,score")
 
 

@@ -30,6 +30,11 @@ LITE, MOBILENET = efficientnet_lite.NAME, "mobilenet_v2_0.35"
 LITE_DIGEST = "cedb2735"
 
 
+def slow(*values):
+    """A case of a network that Keras builds: it takes seconds."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @functools.cache
 def network(name, taps=None, pooled=False):
     return backbone.Backbone(name, "random:0", pooled=pooled, taps=taps)
@@ -42,9 +47,9 @@ def network(name, taps=None, pooled=False):
         (LITE, "expanded", 6 * (4 * 24 + 40 + 112)),
         (MOBILENET, None, 4 * 48 + 96 + 192),
         (MOBILENET, "narrow", 4 * 8 + 16 + 32),
-        ("efficientnet_v2_b0", None, 4 * 32 + 48 + 112),
-        ("efficientnet_v2_b0", "expanded", 4 * 128 + 192 + 672),
-        ("convnext_tiny", None, 4 * 96 + 192 + 384),
+        slow("efficientnet_v2_b0", None, 4 * 32 + 48 + 112),
+        slow("efficientnet_v2_b0", "expanded", 4 * 128 + 192 + 672),
+        slow("convnext_tiny", None, 4 * 96 + 192 + 384),
     ],
 )
 def test_maps_join_the_taps_at_stride_eight(name, taps, channels):
@@ -56,7 +61,8 @@ def test_maps_join_the_taps_at_stride_eight(name, taps, channels):
 
 
 @pytest.mark.parametrize(
-    ("name", "channels"), [(LITE, 1280), ("efficientnet_v2_b0", 1280), ("convnext_tiny", 768)]
+    ("name", "channels"),
+    [(LITE, 1280), slow("efficientnet_v2_b0", 1280), slow("convnext_tiny", 768)],
 )
 def test_pooled_features_are_the_last_stage(name, channels):
     found = network(name, pooled=True)
@@ -195,11 +201,7 @@ def test_files_of_keras_applications_fit(name, tmp_path):
     assert networks.spec(name).published.names() == ["imagenet"]
 
 
-EXPORTED = [
-    pytest.param(LITE, id=LITE),
-    pytest.param("efficientnet_v2_b0", id="efficientnet_v2_b0", marks=pytest.mark.slow),
-    pytest.param("convnext_tiny", id="convnext_tiny", marks=pytest.mark.slow),
-]
+EXPORTED = [LITE, slow("efficientnet_v2_b0"), slow("convnext_tiny")]
 FRAME = np.random.default_rng(1).integers(0, 255, (70, 90, 3)).astype(np.uint8)
 
 

@@ -82,7 +82,7 @@ class Split(Section):
         "image", "Unit that is held out together."
     )
     test: Share = setting(0.2, "Share of the images that is held out.")
-    seed: int = setting(0, "Seed of the random choice.")
+    seed: int = setting(0, "Seed of the random choice.", ge=0, le=2**32 - 1)
     videos: list[str] | None = setting(
         None, "With `by: video`, the videos that are the test set, by name.", min_length=1
     )
@@ -208,7 +208,7 @@ class Train(Section):
     learning_rate: Annotated[Positive | None, Formerly(0.002)] = setting(
         None, "Highest learning rate of the head; unset: 0.004."
     )
-    seed: int = setting(0, "Seed of weights, batches and augmentation.")
+    seed: int = setting(0, "Seed of weights, batches and augmentation.", ge=0, le=2**32 - 1)
     hidden: Count = setting(64, "Channels of the head's inner layers.")
     layers: int | None = setting(
         None,

@@ -57,6 +57,11 @@ def with_videos(
 def _video(picture: Picture, video: str, root: UPath) -> str:
     """The video a folder's frames were read from; else where DeepLabCut would keep it."""
     place = inside.parse(picture.frame.image)
-    if place is not None and not place.dataset and files.stem(place.file) == video:
-        return files.absolute(place.file)
+    if place is not None and not place.dataset:
+        path, stem = files.absolute(place.file), files.stem(place.file)
+        if stem == video:
+            return path
+        if video.startswith(f"{stem}-"):
+            # Another film has the name alone: see `pipelines.film_names`.
+            return files.join(files.parent(path), video + files.suffix(path))
     return str(root / "videos" / f"{video}.mp4")

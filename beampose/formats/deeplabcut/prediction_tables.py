@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 
@@ -110,11 +110,28 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
         )
     named = columns.named([tuple(map(str, column)) for column in header.to_numpy().T], levels)
     with storage.place(file).open("rb") as stream:
-        body = pd.read_csv(stream, header=None, skiprows=len(levels), index_col=0, dtype={0: str})
+        body = pd.read_csv(
+            stream,
+            header=None,
+            skiprows=len(levels),
+            index_col=0,
+            dtype={0: str},
+            float_precision=csv_cells.EXACT,
+        )
+    wrong = [str(kind) for kind in body.dtypes if kind.kind not in "fiu"]
+    if wrong:
+        bad = next(cell for cell in body.to_numpy().ravel() if not _is_number(cell))
+        raise ValueError(f"holds {str(bad)[:50]!r}, which is not a number")
     return named, [str(row) for row in body.index], body.to_numpy(np.float64)
 
 
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool)
+
+
 def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) -> Table:
+    if np.isinf(values).any():
+        raise ValueError("holds a number that is infinite")
     place = columns.places(named)
     points = tuple(dict.fromkeys((individual, bodypart) for individual, bodypart, _ in place))
     wanted = [(*point, coord) for point in points for coord in COORDS]

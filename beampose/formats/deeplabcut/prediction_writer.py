@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import csv_cells, storage
 
 KEY = "df_with_missing"
 
@@ -52,7 +52,7 @@ def write_h5(frame: pd.DataFrame, file: Path, key: str) -> None:
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
     with storage.place(file).with_suffix(".csv").open("rb") as stream:
-        frame = pd.read_csv(stream, header=[0, 1, 2], index_col=0)
+        frame = pd.read_csv(stream, header=[0, 1, 2], index_col=0, float_precision=csv_cells.EXACT)
     frame.columns.names = ["scorer", "bodyparts", "coords"]
     return frame
 

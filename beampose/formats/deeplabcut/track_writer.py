@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import storage
+from beampose.core import csv_cells, storage
 from beampose.formats.deeplabcut import pickle_writer, prediction_writer
 from beampose.formats.deeplabcut.project_writer import LEVELS
 from beampose.preprocess.labels import SINGLE
@@ -82,7 +82,9 @@ def write(frame: pd.DataFrame, stem: storage.Address, *, method: str = "ellipse"
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
     with storage.place(file).with_suffix(".csv").open("rb") as stream:
-        frame = pd.read_csv(stream, header=[0, 1, 2, 3], index_col=0)
+        frame = pd.read_csv(
+            stream, header=[0, 1, 2, 3], index_col=0, float_precision=csv_cells.EXACT
+        )
     frame.columns.names = LEVELS
     return frame.astype(np.float64)
 

@@ -158,3 +158,15 @@ def test_rows_of_three_cells_are_named(folder):
     (folder / "list.csv").write_text("a.jpg,positive,0.5\n")
     with pytest.raises(ValueError, match="Found: none. .*list.csv:1 must be `uri,label`"):
         crop_lists.read(str(folder / "list.csv"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://127.0.0.1/a.png", "simplecache::gs://b/a.png", "a::b.png", "film.m3u8#frame=3"],
+)
+def test_a_list_names_files_and_buckets_and_nothing_else(tmp_path, uri):
+    (tmp_path / "a.csv").write_text(f"a.png,positive\nb.png,negative\n{uri},positive\n")
+    labels = crop_lists.read(str(tmp_path / "a.csv"))
+    assert [crop.name for crop in labels.items] == ["a.png", "b.png"]
+    (problem,) = labels.problems
+    assert (problem.row, "an address in a bucket" in problem.what) == (3, True)

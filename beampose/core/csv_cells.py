@@ -1,0 +1,55 @@
+"""Cells of tables that people open in spreadsheets: names of strangers are never formulas.
+
+A spreadsheet runs a cell that begins with = + - or @. Text that does, and is no number, gets an
+apostrophe before it, which a spreadsheet takes for "this is text"; our own readers take it away.
+Tables that other programs define (DeepLabCut's) hold names as they are.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+# Tabulators and ends of lines are skipped before a cell is looked at.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_MARK = "'"
+# Of pandas' ways to read numbers, the one that does not end the process over an absurd exponent;
+# it reads every number as it was written, too.
+EXACT: Literal["round_trip"] = "round_trip"
+
+
+def inert(value: Any) -> Any:
+    """A cell that is no formula; numbers, also as text, stay as they are."""
+    if not isinstance(value, str) or not _begins_formula(value) or _is_number(value):
+        return value
+    return _MARK + value
+
+
+def plain(text: str) -> str:
+    """The text that `inert` was given."""
+    return text[1:] if text.startswith(_MARK) and _begins_formula(text) else text
+
+
+class Writer:
+    """As csv.writer, with inert cells."""
+
+    def __init__(self, stream: Any, **options: Any):
+        self._writer = csv.writer(stream, **options)
+
+    def writerow(self, row: Iterable[Any]) -> None:
+        self._writer.writerow([inert(cell) for cell in row])
+
+    def writerows(self, rows: Iterable[Sequence[Any]]) -> None:
+        for row in rows:
+            self.writerow(row)
+
+
+def _begins_formula(text: str) -> bool:
+    return text.lstrip(_MARK).startswith(_FORMULA)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
