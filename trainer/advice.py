@@ -113,7 +113,7 @@ def _underfit(model: Trained, animals: np.ndarray, spacing: float) -> Iterator[s
 
 
 def _mean_place(animals: np.ndarray) -> np.ndarray:
-    known = np.isfinite(animals).all(axis=-1)
+    known = np.asarray(np.isfinite(animals).all(axis=-1))
     count = np.maximum(known.sum(axis=0), 1)[:, None]
     return np.where(known[..., None], animals, 0).sum(axis=0) / count
 
@@ -137,8 +137,8 @@ def _too_close(model: Trained, animals: np.ndarray) -> Iterator[str]:
 
 
 def _unlabeled(model: Trained, truth: np.ndarray) -> Iterator[str]:
-    seen = np.isfinite(truth).all(axis=-1).any(axis=(0, 1))
-    lacking = [name for name, one in zip(model.names, seen, strict=True) if not one]
+    seen = np.isfinite(truth).all(axis=-1).reshape(-1, truth.shape[2])
+    lacking = [name for i, name in enumerate(model.names) if not seen[:, i].any()]
     if lacking:
         shown = ", ".join(lacking[:5]) + (" …" if len(lacking) > 5 else "")
         yield (

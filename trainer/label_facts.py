@@ -64,7 +64,7 @@ def facts(
         individuals=individuals,
         height=float(np.median(heights)),
         width=float(np.median(widths)),
-        extent=_median([np.linalg.norm(np.ptp(_known(one), axis=0)) for one in animals]),
+        extent=_median([float(np.linalg.norm(np.ptp(_known(one), axis=0))) for one in animals]),
         spacing=_median(near),
         closest=float(np.nanmin(near)) if np.isfinite(near).any() else float("nan"),
         turning=turning(animals),

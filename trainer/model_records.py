@@ -50,11 +50,6 @@ def metrics(made: Made) -> Metrics:
         for split, found in records.items()
     }
     store = dataset.store_info
-    values = {}
-    if task.kind.summary:
-        values = dict(measured["test"].plain())
-    if store.weights.startswith("random:"):
-        values["note"] = advice.RANDOM_NOTE
     found = Metrics(
         split={split: len(found) for split, found in records.items()},
         warnings=advice.sentences(
@@ -77,8 +72,11 @@ def metrics(made: Made) -> Metrics:
         backbone=store.recipe.backbone,
         weights=store.weights,
         weights_digest=store.recipe.weights_digest,
-        **values,
     )
+    if task.kind.summary:
+        found = found.replace(**measured["test"].plain())
+    if store.weights.startswith("random:"):
+        found = found.replace(note=advice.RANDOM_NOTE)
     if made.before:
         found = _finetuned(made, found)
     if made.judged:

@@ -109,7 +109,7 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
     LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
     metrics = model_records.metrics(made)
     storage.write_info(storage.place(folders.model, METRICS), metrics)
-    histories = {HISTORY: made.result.history}
+    histories: dict[str, list] = {HISTORY: made.result.history}
     if made.before:
         histories["history_before_finetune.json"] = made.before.history
     if made.judged:

@@ -77,7 +77,7 @@ def is_folder(path: str) -> bool:
 def size(path: str) -> int:
     """Bytes of a file."""
     found, inner = system(path)
-    return int(found.size(inner))
+    return int(found.size(inner) or 0)
 
 
 def matching(pattern: str) -> list[str]:

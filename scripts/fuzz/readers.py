@@ -16,8 +16,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import fake_labels  # noqa: E402
-import fakes  # noqa: E402
+import fake_labels  # noqa: E402  # pyright: ignore[reportMissingImports]
+import fakes  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from beampose.core import files, storage, yaml_files, zips  # noqa: E402
 from beampose.core.infos import DatasetInfo, ModelInfo, PredictionInfo  # noqa: E402

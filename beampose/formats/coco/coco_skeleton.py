@@ -31,7 +31,7 @@ def _ends(pair: Any, names: Sequence[str], first: int) -> tuple[str, str] | None
         return pair[0], pair[1]
     if not _is_pair(pair, int) or not all(first <= end < first + len(names) for end in pair):
         return None
-    return names[pair[0] - first], names[pair[1] - first]
+    return str(names[pair[0] - first]), str(names[pair[1] - first])
 
 
 def _is_pair(pair: Any, kind: type) -> bool:
