@@ -63,6 +63,7 @@ def test_there_are_sixty_kinds():
     assert len(hostile.KINDS) >= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", hostile.KINDS)
 def test_a_hostile_upload_reads_writes_and_stops_nothing_else(tmp_path, kind, monkeypatch):
     lab, secret = tmp_path / "lab", tmp_path / "secret.txt"
