@@ -1,6 +1,7 @@
 """Command line: `beampose VERB CONFIG`. A verb's code is imported when the verb runs."""
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -8,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from beampose.core import __version__
+from beampose.core import __version__, leftovers
 from beampose.pipelines import verbs
 from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
@@ -16,6 +17,10 @@ from beampose.trainer.quiet import import_tensorflow
 EPILOG = (
     "Options after -- go to Apache Beam, such as -- --runner=DataflowRunner --region=us-central1"
 )
+
+
+# What a shell says of a program whose reader went away.
+_ENDED_BY_READER = 141
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,7 +90,27 @@ def _filled(text: str, first: str = "", later: str = "") -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb and returns its exit code: 2 after a message about a mistake."""
+    """Runs a verb and returns its exit code: 2 after a message about a mistake.
+
+    As a command, its temporary files have a folder that is removed at its end.
+    """
+    with contextlib.ExitStack() as stack:
+        if argv is None:
+            with contextlib.suppress(OSError):
+                stack.enter_context(leftovers.own_folder())
+        try:
+            code = _run(argv)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            # Whoever read what is printed has seen enough, such as `head`. Python would say so at
+            # its end once more.
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _ENDED_BY_READER
+
+
+def _run(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     beam_words: list[str] = []
     if "--" in words:
@@ -105,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to continue.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise
     except ModuleNotFoundError as error:
         if arguments.debug:
             raise

@@ -168,8 +168,8 @@ def _level(one: _Wanted, owner: Owner) -> int:
 
 
 def _bytes(path: str) -> int:
-    """Size of a file; 0 if it is not there."""
-    there = path and files.exists(path) and not files.is_folder(path)
+    """Size of a file; 0 if it is not there, or is an address that nobody opens."""
+    there = path and files.is_in_storage(path) and files.exists(path) and not files.is_folder(path)
     return files.size(path) if there else 0
 
 

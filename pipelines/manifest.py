@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import images, video_folders, videos
+from beampose.preprocess import images, media_folders, videos
 from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def expand(paths: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         if files.is_folder(path):
-            inside, left = video_folders.read(path)
+            inside, left = media_folders.read(path, media_folders.VIDEOS)
             if not inside:
                 but = f" It holds {left}." if left else f" Known are {', '.join(videos.SUFFIXES)}."
                 raise FileNotFoundError(f"{path} holds no video.{but}")

@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from cloud.storage import Storage
 
+from beampose.core import leftovers
+
 # Storage that is not there would be asked for at Google's, and credentials at a metadata server.
 os.environ["STORAGE_EMULATOR_HOST"] = "http://localhost:1"
 os.environ["NO_GCE_CHECK"] = "true"
+# What libraries leave in the temporary folder goes with the tests; pytest keeps its own beside it.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+_SCRATCH = leftovers.own_folder()
+_SCRATCH.__enter__()
 # Models that tests make are not noted in anybody's home.
-os.environ.setdefault("BEAMPOSE_HOME", tempfile.gettempdir() + "/beampose-tests-home")
+os.environ.setdefault("BEAMPOSE_HOME", tempfile.gettempdir() + "/home")
 
 
 @pytest.fixture(scope="session")

@@ -138,5 +138,5 @@ def exists(folder: str) -> bool:
 
 
 def _load(folder: str):
-    with storage.local(folder) as copy:
+    with storage.without_wildcards(folder) as copy:
         return tf.saved_model.load(str(copy))

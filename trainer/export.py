@@ -37,7 +37,8 @@ def save(model: ExportedModel, folder: str) -> None:
     """
     root = _Saved(model)
     with storage.replacing_folder(storage.place(folder, SAVED_MODEL)) as temporary:
-        tf.saved_model.save(root, str(temporary), signatures=model.signatures())
+        with storage.without_wildcards(temporary) as plain:
+            tf.saved_model.save(root, str(plain), signatures=model.signatures())
         made_here.remember(temporary)
     if scores := model.legacy():
         _save_legacy(scores, folder)
@@ -76,11 +77,12 @@ def _save_legacy(scores: Callable, folder: str) -> None:
         )
         with storage.replacing_folder(storage.place(folder, LEGACY)) as temporary:
             # The builder wants to make the folder itself.
-            builder = v1.saved_model.Builder(str(temporary / LEGACY))
-            builder.add_meta_graph_and_variables(
-                session, [v1.saved_model.tag_constants.SERVING], {"serving_default": signature}
-            )
-            builder.save()
+            with storage.without_wildcards(temporary) as plain:
+                builder = v1.saved_model.Builder(str(plain / LEGACY))
+                builder.add_meta_graph_and_variables(
+                    session, [v1.saved_model.tag_constants.SERVING], {"serving_default": signature}
+                )
+                builder.save()
             for made in (temporary / LEGACY).iterdir():
                 made.rename(temporary / made.name)
             (temporary / LEGACY).rmdir()
@@ -112,7 +114,7 @@ def load(folder: str):
     Raises:
       ValueError: it is not whole.
     """
-    with storage.local(storage.place(folder, SAVED_MODEL)) as copy:
+    with storage.without_wildcards(storage.place(folder, SAVED_MODEL)) as copy:
         try:
             return tf.saved_model.load(str(copy))
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:

@@ -4,6 +4,7 @@ Paths and bucket addresses (gs://bucket/folder) alike; the trainer reaches stora
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,10 +17,15 @@ from typing import Any
 
 from upath import UPath
 
-from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+from beampose.core import (
+    buckets,  # noqa: F401  Sets up gs:// addresses.
+    leftovers,
+)
 from beampose.core.infos.record import Info, Kind, parse
 from beampose.core.names import COMPLETED, INFO
 
+_WILDCARDS = frozenset("*?[]\\") if os.name != "nt" else frozenset("*?[]")
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
 # Files that say that those beside them are there.
 _LAST = ("saved_model.pb", COMPLETED)
 
@@ -53,13 +59,15 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
             target.fs.put_file(str(temporary), target.path)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    leftovers.clear(Path(str(target.parent)))
     handle, name = tempfile.mkstemp(
-        dir=str(target.parent), prefix=f".{target.stem}-", suffix=target.suffix
+        dir=str(target.parent), prefix=leftovers.prefix(target.stem), suffix=target.suffix
     )
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with _naming(target):
+            yield temporary
         temporary.chmod(0o644)
         if durable:
             _sync(temporary)
@@ -86,9 +94,11 @@ def replacing_folder(path: Address) -> Iterator[Path]:
             upload(temporary, target)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=f".{target.name}-"))
+    leftovers.clear(Path(str(target.parent)))
+    temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=leftovers.prefix(target.name)))
     try:
-        yield temporary
+        with _naming(target):
+            yield temporary
         temporary.chmod(0o755)
         remove(target)
         temporary.rename(str(target))
@@ -107,6 +117,42 @@ def local(path: Address) -> Iterator[Path]:
         copy = Path(folder, source.name)
         download(source, copy)
         yield copy
+
+
+@contextlib.contextmanager
+def without_wildcards(path: Address) -> Iterator[Path]:
+    """As `local`, by a path without wildcards: TensorFlow takes names of its files for patterns."""
+    with local(path) as found:
+        if not _WILDCARDS & set(str(found.absolute())):
+            yield found
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            plain = Path(folder, "model")
+            linked = _linked(plain, found.absolute())
+            yield plain
+            if not linked:
+                shutil.copytree(plain, found, dirs_exist_ok=True)
+
+
+def _linked(link: Path, folder: Path) -> bool:
+    """Makes a link to a folder; a copy, and False, where Windows forbids links."""
+    try:
+        link.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        shutil.copytree(folder, link)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _naming(target: UPath) -> Iterator[None]:
+    """Says which file could not be written, where the system does not: a full disk names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_DISKS or error.filename is not None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
 
 
 def scratch(owner: object) -> Path:

@@ -8,7 +8,7 @@ from beampose.formats import spreadsheets
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
-from beampose.preprocess.labels import ERROR, TEST, TRAIN, LabeledCrop, Labels, Problem
+from beampose.preprocess.labels import ERROR, TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
 
 # The names DeepMeerkat's CreateDocs gives its two lists.
 DECLARED = {"trainingdata.csv": TRAIN, "testingdata.csv": TEST}
@@ -52,7 +52,7 @@ def read(path: str) -> Labels:
     """
     lists = paths(path)
     declared_classes = _dictionary(files.parent(lists[0]))
-    problems: list[Problem] = []
+    problems = _passed_over(path, lists)
     rows = [row for file in lists for row in _rows(file, problems)]
     classes = declared_classes or tuple(
         sorted({label for *_, label in rows}, key=lambda label: (label != "positive", label))
@@ -80,6 +80,24 @@ def read(path: str) -> Labels:
         )
     rule = rule_of(files.parent(lists[0]))
     return Labels(items=tuple(items), classes=classes, rule=rule, problems=tuple(problems))
+
+
+def _passed_over(path: str, lists: list[str]) -> list[Problem]:
+    """A problem for each csv of two columns beside the lists of a folder, which may be one too."""
+    found = []
+    for child in files.children(path) if files.is_folder(path) else ():
+        if files.suffix(child) != ".csv" or child in lists:
+            continue
+        with files.open_file(child) as stream:
+            first = stream.readline(10_000).decode("utf-8", "replace")
+        if len(first.split(",")) == 2:
+            what = f"looks like a list of crops and is not read: lists are called {_names()}"
+            found.append(Problem(WARNING, child, 0, "", what))
+    return found
+
+
+def _names() -> str:
+    return " and ".join(DECLARED)
 
 
 def paths(path: str) -> list[str]:

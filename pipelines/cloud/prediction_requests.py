@@ -7,6 +7,7 @@ is for models in the registry that other programs call too.
 import base64
 import binascii
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,10 +15,16 @@ import numpy as np
 
 from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ModelInfo
+from beampose.preprocess import media_folders
 from beampose.trainer import export
 
 KINDS = ("jsonl", "file-list", "tf-record")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+# The exported model decodes no TIFF.
+_IMAGES = media_folders.IMAGES._replace(
+    suffixes=SUFFIXES, others=(*media_folders.IMAGES.others, ".tif", ".tiff")
+)
+LOG = logging.getLogger(__name__)
 # A request of the service holds at most this, and by default 64 lines make one.
 REQUEST_BYTES = 1_500_000
 TRIED_AT_ONCE = 8
@@ -40,7 +47,9 @@ def images(paths: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         if files.is_folder(path):
-            inside = [c for c in files.children(path) if files.suffix(c) in SUFFIXES]
+            inside, left = media_folders.read(path, _IMAGES)
+            if left:
+                LOG.warning("NOTE %s: %d images are taken, not %s", path, len(inside), left)
         elif files.exists(path):
             inside = [path]
         else:

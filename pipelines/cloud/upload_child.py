@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from beampose.core import storage
+from beampose.core import leftovers, storage
 from beampose.core.settings.experiment import Config, from_dict, to_dict
 from beampose.pipelines.cloud import publish
 from beampose.pipelines.cloud.publish import Result
@@ -141,4 +141,6 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with leftovers.own_folder():
+        ended = main()
+    sys.exit(ended)

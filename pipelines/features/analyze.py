@@ -86,7 +86,7 @@ def digest(folder: str, channels: int) -> str:
     import tensorflow as tf
 
     probe = np.random.default_rng(0).standard_normal((64, channels)).astype(np.float32)
-    with storage.local(folder) as copy:
+    with storage.without_wildcards(folder) as copy:
         graph = tf.saved_model.load(str(copy))
     answer = graph.transform_fn({CELLS: tf.constant(probe)})[FEATURES]
     return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4").data).hexdigest()
@@ -96,7 +96,7 @@ def dims(folder: str) -> int:
     """Length of the vectors a transform graph gives."""
     import tensorflow as tf
 
-    with storage.local(folder) as copy:
+    with storage.without_wildcards(folder) as copy:
         graph = tf.saved_model.load(str(copy))
     return int(graph.transform_fn.structured_outputs[FEATURES].shape[-1])
 

@@ -1,6 +1,7 @@
 """Which films the names in a folder of predictions belong to, by the summaries there."""
 
 import bisect
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ class Predictions:
     def __init__(self, folder: str, label: str = ""):
         self._folder, self._label = folder, label
         self._files: dict[str, list[str]] = {}
+        self._read = functools.cache(self._summary)
 
     def owners(self, name: str) -> list[Owner]:
         own = f"{name}{self._label}.json"
@@ -41,13 +43,10 @@ class Predictions:
         # Films of one name in one call had folders of their own before November 2026.
         code = hashlib.sha256(path.encode()).hexdigest()[:6]
         before = f"{files.name(files.parent(path))}-{code}/{stem}"
-        suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}")
-        ours = (
-            name
-            for file in self._listed("")
-            for found in _AFTER.finditer(file)
-            if suffixed.fullmatch(name := file[: found.start()])
-        )
+        suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}(?={_AFTER.pattern})")
+        ours = [
+            found[0] for file in self._beginning("", f"{stem}-") if (found := suffixed.match(file))
+        ]
         return list(dict.fromkeys([stem, before, *ours]))
 
     def _summaries(self, name: str) -> list[str]:
@@ -56,12 +55,16 @@ class Predictions:
         return [above + file for file in self._of(folder, last)]
 
     def _of(self, folder: str, name: str) -> Iterator[str]:
-        there = self._listed(folder)
-        for file in there[bisect.bisect_left(there, name) :]:
-            if not file.startswith(name):
-                return
+        for file in self._beginning(folder, name):
             if _AFTER.match(file, len(name)):
                 yield file
+
+    def _beginning(self, folder: str, start: str) -> Iterator[str]:
+        there = self._listed(folder)
+        for i in range(bisect.bisect_left(there, start), len(there)):
+            if not there[i].startswith(start):
+                return
+            yield there[i]
 
     def _listed(self, folder: str) -> list[str]:
         """Names of summaries in a folder, sorted; it is listed once."""
@@ -75,15 +78,18 @@ class Predictions:
 
     def _owner(self, file: str, name: str) -> Owner | None:
         """The film of a summary; None of a file that is none, or of another film."""
-        try:
-            place = storage.place(self._folder, file)
-            said = storage.read_info(place, PredictionInfo, TracksInfo)
-        except (OSError, ValueError):
-            return None
-        if said.name != name:
+        said = self._read(file)
+        if said is None or said.name != name:
             return None
         size = said.video_bytes if isinstance(said, PredictionInfo) else 0
         return Owner(said.video, said.video_fingerprint, size)
+
+    def _summary(self, file: str) -> PredictionInfo | TracksInfo | None:
+        try:
+            place = storage.place(self._folder, file)
+            return storage.read_info(place, PredictionInfo, TracksInfo)
+        except (OSError, ValueError):
+            return None
 
 
 def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:

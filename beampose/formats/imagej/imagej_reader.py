@@ -112,6 +112,9 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
         if tables:
             order = sorted(found, key=lambda image: natural(files.name(image)))
             yield Folder(root, order, tables)
+        else:
+            what = f"{len(found)} images have no table with columns X and Y beside them; not read"
+            problems.append(Problem(WARNING, root, 0, files.name(found[0]), what))
     if not depth:
         return
     for child in children:

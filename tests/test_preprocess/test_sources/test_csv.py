@@ -1,3 +1,4 @@
+import fakes
 import pytest
 
 from beampose import formats
@@ -170,3 +171,15 @@ def test_a_list_names_files_and_buckets_and_nothing_else(tmp_path, uri):
     assert [crop.name for crop in labels.items] == ["a.png", "b.png"]
     (problem,) = labels.problems
     assert (problem.row, "an address in a bucket" in problem.what) == (3, True)
+
+
+def test_a_list_of_another_name_in_a_folder_of_lists_is_told(tmp_path):
+    fakes.crops(tmp_path, {"a": 1, "b": 1})
+    rows = "a/bird_0_0.jpg,positive\nb/bird_0_0.jpg,negative\n"
+    (tmp_path / "trainingdata.csv").write_text(rows)
+    (tmp_path / "valdata.csv").write_text(rows)
+    (tmp_path / "origin.csv").write_text("crop,video,frame\n")
+    labels = formats.read("csv", str(tmp_path))
+    (problem,) = labels.problems
+    assert problem.file == f"{tmp_path}/valdata.csv"
+    assert "looks like a list of crops and is not read" in problem.what

@@ -236,3 +236,12 @@ def test_real_labels_version_1_converted_equal_the_tables(shared_data):
     np.testing.assert_array_equal(keypoints(one), keypoints(other))
     assert [item.name for item in one.items] == [item.name for item in other.items]
     assert (other.bodyparts, other.scorer) == (one.bodyparts, "Mackenzie")
+
+
+def test_images_without_a_table_are_told(tmp_path):
+    fake_labels.imagej(tmp_path)
+    (tmp_path / "cam2").mkdir()
+    (tmp_path / "cam2/img1.png").write_bytes(fakes.encode(fakes.pixels(1)))
+    labels = formats.read("imagej", str(tmp_path), bodyparts=list(fakes.BODYPARTS))
+    (problem,) = [one for one in labels.problems if "no table" in one.what]
+    assert (problem.file, problem.image) == (f"{tmp_path}/cam2", "img1.png")

@@ -8,7 +8,8 @@ import pytest
 
 from beampose.core import files, storage
 from beampose.pipelines import manifest
-from beampose.preprocess import video_folders, videos
+from beampose.preprocess import media_folders, videos
+from beampose.preprocess.media_folders import IMAGES, VIDEOS
 
 
 def put(root, *names):
@@ -39,7 +40,7 @@ def test_every_suffix_of_a_film_is_taken(tmp_path):
         "mkv",
     ]
     put(tmp_path, *(f"{kind}.{kind}" for kind in kinds), "notes.txt", "trial.csv")
-    inside = video_folders.read(str(tmp_path))
+    inside = media_folders.read(str(tmp_path), VIDEOS)
     assert sorted(names(inside.taken, tmp_path)) == sorted(f"{kind}.{kind}" for kind in kinds)
     assert inside.left == ""
 
@@ -78,10 +79,18 @@ def test_a_folder_of_folders_says_where_its_videos_are(tmp_path):
         manifest.expand([str(tmp_path)])
 
 
+def test_images_of_a_folder_are_not_taken_in_part_either(tmp_path):
+    put(tmp_path, "a.PNG", "b.heic", "c.webp", "notes.txt", "more/d.jpg")
+    inside = media_folders.read(str(tmp_path), IMAGES)
+    assert names(inside.taken, tmp_path) == ["a.PNG"]
+    assert "2 files (b.heic, c.webp) of formats that cannot be read" in inside.left
+    assert "1 image in folders of it (more)" in inside.left
+
+
 def test_folders_in_a_bucket_are_looked_through(buckets):
     for name in ("a.mp4", "day1/b.mp4"):
         storage.write_bytes(f"gs://lab/films/{name}", b"x")
-    inside = video_folders.read("gs://lab/films")
+    inside = media_folders.read("gs://lab/films", VIDEOS)
     assert inside.taken == ["gs://lab/films/a.mp4"]
     assert "1 video in folders of it (day1)" in inside.left
 

@@ -1,0 +1,91 @@
+"""Temporary files go with their process; what a kill leaves goes with the next one.
+
+Beside what it replaces, a temporary is `.<name>-<machine>-<process>-<letters>`. Whoever writes into
+that folder next takes away those of processes of this machine that have ended.
+"""
+
+import atexit
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}(\.[^.]*)?")
+_looked_at: set[str] = set()
+
+
+def _machine() -> str:
+    """This machine and its list of processes: containers have lists of their own."""
+    try:
+        processes = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        processes = ""
+    return hashlib.sha256(f"{platform.node()} {processes}".encode()).hexdigest()[:8]
+
+
+_MACHINE = _machine()
+
+
+def prefix(name: str) -> str:
+    """How the name of a temporary begins that shall become `name`."""
+    return f".{name}-{_MACHINE}-{os.getpid()}-"
+
+
+def clear(folder: Path) -> None:
+    """Takes away what ended processes left in a folder; once in a process, as folders are long."""
+    if str(folder) in _looked_at:
+        return
+    _looked_at.add(str(folder))
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = _NAME.fullmatch(entry.name)
+            if found and found[1] == _MACHINE and _has_ended(int(found[2])):
+                _remove(Path(entry.path))
+
+
+@contextlib.contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for all temporary files of this process and its children, removed at its end.
+
+    Libraries leave behind what they put into the machine's folder (Beam one a pipeline, TensorFlow
+    one a function). Of commands that were killed the folders are removed at the next one.
+    """
+    common = Path(tempfile.gettempdir())
+    clear(common)
+    folder = Path(tempfile.mkdtemp(prefix=prefix("beampose"), dir=common))
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    # Libraries write at their own end, too.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        tempfile.tempdir = before[0]
+        os.environ.pop("TMPDIR")
+        if before[1] is not None:
+            os.environ["TMPDIR"] = before[1]
+
+
+def _has_ended(process: int) -> bool:
+    if os.name == "nt":  # Asking Windows this way would end it.
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""Videos or images of a folder, and words for what looks like one in it and is not taken."""
+
+from typing import NamedTuple
+
+from beampose.core import files
+from beampose.preprocess import images, videos
+
+
+class Kind(NamedTuple):
+    """Kind of files that are taken from a folder.
+
+    Attributes:
+      word: for one of them.
+      suffixes: of those that can be read.
+      others: suffixes of those that cannot.
+      better: the suffix to convert these to.
+    """
+
+    word: str
+    suffixes: tuple[str, ...]
+    others: tuple[str, ...]
+    better: str
+
+
+VIDEOS = Kind(
+    "video",
+    videos.SUFFIXES,
+    (
+        *(".amv", ".arf", ".avs", ".bik", ".braw", ".cine", ".dav", ".dvr-ms", ".m3u", ".m3u8"),
+        *(".mpd", ".mp4v", ".mve", ".nsv", ".r3d", ".raw", ".roq", ".seq", ".smk", ".swf", ".vpj"),
+        *(".webp", ".wtv", ".xesc", ".yuv"),
+    ),
+    ".mp4",
+)
+IMAGES = Kind(
+    "image",
+    images.SUFFIXES,
+    (
+        *(".arw", ".avif", ".cr2", ".cr3", ".dng", ".exr", ".gif", ".heic", ".heif", ".j2k"),
+        *(".jfif", ".jp2", ".jpe", ".jxl", ".nef", ".orf", ".pbm", ".pgm", ".pnm", ".ppm"),
+        *(".raf", ".raw", ".rw2", ".tga", ".webp"),
+    ),
+    ".png",
+)
+# Depth of folders and number of files that are looked through for what is not taken.
+_DEPTH = 4
+_MOST = 10_000
+_SHOWN = 3
+
+
+class Inside(NamedTuple):
+    """Content of a folder.
+
+    Attributes:
+      taken: files that lie in it, sorted by name.
+      left: human-readable, on what is not taken; empty if that is nothing.
+    """
+
+    taken: list[str]
+    left: str
+
+
+def read(folder: str, kind: Kind) -> Inside:
+    """Files of a kind in a folder; those of the folders in it are counted and not taken."""
+    taken, shadows, others = [], [], []
+    for child in files.children(folder):
+        suffix = files.suffix(child)
+        if suffix in kind.suffixes and files.name(child).startswith("._"):
+            # What a Mac leaves beside a file on other disks; it has the file's suffix.
+            shadows.append(child)
+        elif suffix in kind.suffixes and not files.is_folder(child):
+            taken.append(child)
+        elif suffix in kind.others:
+            others.append(child)
+    said = []
+    if others:
+        said.append(f"{_some(others)} of formats that cannot be read: convert to {kind.better}")
+    if shadows:
+        said.append(f"{_some(shadows)} that macOS wrote beside others")
+    if below := _below(folder, kind):
+        said.append(below)
+    return Inside(taken, "; ".join(said))
+
+
+def _below(folder: str, kind: Kind) -> str:
+    """Words for files of a kind in the folders of a folder, none of them hidden."""
+    start = len(folder.rstrip("/")) + 1
+    inner = [path[start:] for path in files.below(folder, _DEPTH, _MOST)]
+    found = [
+        path
+        for path in inner
+        if "/" in path and files.suffix(path) in kind.suffixes and not _is_hidden(path)
+    ]
+    if not found:
+        return ""
+    places = sorted({files.parent(path) for path in found})
+    shown = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+    several = "s" if len(found) > 1 else ""
+    glob = f"{folder.rstrip('/')}/*/*{kind.better}"
+    what = f"{len(found)} {kind.word}{several} in folders of it ({shown})"
+    return f"{what}: name those folders, or a glob such as {glob}"
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
+
+
+def _some(paths: list[str]) -> str:
+    shown = ", ".join(files.name(path) for path in paths[:_SHOWN])
+    more = ", …" if len(paths) > _SHOWN else ""
+    return f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({shown}{more})"

@@ -1,0 +1,102 @@
+"""What temporary files leave behind, and names that TensorFlow would take for patterns."""
+
+import errno
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from beampose.core import files, leftovers, storage
+from beampose.pipelines import cli
+
+KILLED = """
+import os, signal, sys
+from beampose.core import storage
+with storage.replacing_folder(sys.argv[1] + "/plots") as folder, \\
+        storage.replacing(sys.argv[1] + "/shard-0.tfrecord"):
+    (folder / "a.png").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows does not tell which processes ended")
+
+
+@posix
+def test_what_a_kill_leaves_is_cleared_by_the_next_run(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)])
+    assert sorted(path.name.split("-")[0] for path in tmp_path.iterdir()) == [".plots", ".shard"]
+    (tmp_path / ".of-somebody-else").write_text("stays")
+    leftovers._looked_at.discard(str(tmp_path))
+    storage.write_text(tmp_path / "report.html", "x")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".of-somebody-else", "report.html"]
+
+
+@posix
+def test_what_another_process_is_writing_stays(tmp_path):
+    with storage.replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        leftovers._looked_at.discard(str(tmp_path))
+        storage.write_text(tmp_path / "b.txt", "x")
+        assert temporary.is_file()
+
+
+def test_temporary_files_of_a_process_go_with_it():
+    before = tempfile.gettempdir()
+    with leftovers.own_folder() as folder:
+        Path(tempfile.mkdtemp(prefix="beam-pipeline-temp"), "a").write_text("left")
+        assert tempfile.gettempdir() == os.environ["TMPDIR"] == str(folder)
+    assert not folder.exists()
+    assert tempfile.gettempdir() == before
+
+
+@posix
+def test_the_command_leaves_nothing_in_the_temporary_folder(tmp_path):
+    (tmp_path / "t").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "t")}
+    words = [sys.executable, "-c", "from beampose.pipelines import cli; cli.main()", "--version"]
+    subprocess.run(words, env=environment, capture_output=True)
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["lab [old]", "a*b", "what?", "a::b", "[0-9]", "a\\b"])
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_a_folder_of_any_name_is_reached_without_wildcards(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    with storage.without_wildcards(folder) as plain:
+        assert not {*"*?[]\\"} & set(str(plain))
+        (plain / "a").write_text("1")
+    assert (folder / "a").read_text() == "1"
+    assert files.matching(f"{files.parent(str(folder))}/*") == [str(folder)] or "\\" in name
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path, folder):
+    writing = storage.replacing_folder if folder else storage.replacing
+    with pytest.raises(OSError, match="No space") as error, writing(tmp_path / "store"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(tmp_path / "store") in files.why(error.value)
+    assert "make room" in files.why(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly():
+    out, into = os.pipe()
+    os.close(out)
+    text = (
+        "import sys\nfrom beampose.pipelines import cli, verbs\n"
+        "class Chatty:\n"
+        "    beam = tensorflow = False\n    name = 'check'\n"
+        "    def run(self, arguments):\n"
+        "        [print('x' * 1000) for _ in range(1000)]\n        return 0\n"
+        "verbs.VERBS['check'] = Chatty()\n"
+        "ns = __import__('argparse').Namespace(verb='check', debug=False)\n"
+        "cli.parser = lambda: type('P', (), {'parse_args': lambda self, w: ns})()\n"
+        "sys.exit(cli.main(['check']))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", text], stdout=into, stderr=subprocess.PIPE)
+    os.close(into)
+    assert (ran.returncode, ran.stderr) == (cli._ENDED_BY_READER, b"")
