@@ -11,7 +11,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from beampose.core import h5, storage
+from beampose.core import storage
 from beampose.core.files import is_address
 from beampose.core.names import NAMED_WEIGHTS
 from beampose.trainer import packaged_weights
@@ -184,6 +184,8 @@ def _load_file(model, path: str) -> None:
 
 def _check(path: str) -> None:
     """Refuses weights that lie in other files, which Keras would read."""
+    from beampose.core import h5
+
     try:
         if path.endswith(".keras"):
             with zipfile.ZipFile(path) as archive:

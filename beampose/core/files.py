@@ -29,7 +29,7 @@ def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     if is_address(path):
         return fsspec.core.url_to_fs(path)
     # fsspec takes `a::b`, `data:x` and `~x` for more than names.
-    return LocalFileSystem(), LocalFileSystem._strip_protocol(os.path.abspath(path))
+    return LocalFileSystem(), Path(os.path.abspath(path)).as_posix()
 
 
 def read_bytes(path: str) -> bytes:

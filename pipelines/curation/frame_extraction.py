@@ -93,7 +93,7 @@ def run(
     done, failures = [], []
     for film in film_names.assign(paths, ProjectFilms(root)):
         try:
-            if not film.fingerprint:
+            if not film.fingerprint and not files.exists(film.path):
                 raise ValueError("there is no such file")
             found, vectors = _video(film, root, settings, known, progress)
         except (OSError, ValueError) as error:

@@ -76,7 +76,7 @@ def run(
         try:
             if not one.video:
                 raise ValueError("is not a video: frames are taken from videos. Name the video")
-            if not by_path[one.video].fingerprint:
+            if not by_path[one.video].fingerprint and not files.exists(one.video):
                 raise ValueError("there is no such file")
             source = (one, by_path[one.video])
             done.append(_video(config.outliers, source, root, text, progress))

@@ -28,12 +28,14 @@ class Trained(Outcome):
     metrics: Metrics
 
     def lines(self) -> Iterator[str]:
-        for line in filter(None, [self.metrics.note, *self.metrics.warnings]):
-            yield f"NOTE: {line}"
+        if self.metrics.note:
+            yield f"NOTE: {self.metrics.note}"
         took = self.metrics.seconds
         seconds = f"{took.train:.0f} s of training"
         seconds += f" and {took.finetune:.0f} s of finetuning" if took.finetune is not None else ""
         yield f"train: {_headline(self.metrics.test)}{seconds}. {self.model}"
+        for line in self.metrics.warnings:
+            yield f"NOTE: {line}"
 
     def tables(self) -> Iterator[Rows]:
         yield _figures({"test": self.metrics.test, "train": self.metrics.train})

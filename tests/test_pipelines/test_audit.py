@@ -41,9 +41,9 @@ def test_an_audit_ranks_labels_and_embeds_nothing_and_a_marked_row_is_applied(au
     out = capsys.readouterr().out
     assert "labels are suspicious" in out
     page = (audited.parent / "out/audit/audit.html").read_text()
-    assert page.count("<figure") == 5
-    assert "http" not in page[page.index("<main>") :]
     rows = corrections(audited)
+    assert page.count("<figure") == min(len(rows), 5) > 0
+    assert "http" not in page[page.index("<main>") :]
     assert [float(row["score"]) for row in rows] == sorted(
         (float(row["score"]) for row in rows), reverse=True
     )

@@ -70,7 +70,7 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
         (["features", "{file}", "--set", "features.weights=no.h5"], "no file"),
         (
             ["features", "{file}", "--set", "features.weights=builtin"],
-            "belongs to features.backbone: resnet_compact",
+            "weights: builtin is not available for this backbone",
         ),
         (["features", "{file}", "--set", "features.weights=random:x"], "must be random:SEED"),
         (["features", "{file}", "--set", "source.path=nowhere"], "No DeepLabCut project"),

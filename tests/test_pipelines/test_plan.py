@@ -52,4 +52,4 @@ def test_a_price_table_that_lacks_something_is_named(pose_file, tmp_path, capsys
     file = tmp_path / "prices.yaml"
     file.write_text("vcpu_hour: 0.05\n")
     assert cli.main(["plan", str(pose_file), "--prices", str(file)]) == 2
-    assert "must hold a number for gb_hour" in capsys.readouterr().err
+    assert "must hold a number of 0 or more for gb_hour" in capsys.readouterr().err

@@ -112,6 +112,7 @@ def test_worst_images_come_with_their_name_and_error(judged):
     sizes = [one["worst"]["error_px"] for one in first]
     assert sizes == sorted(sizes, reverse=True)
     assert Path(loaded.output, "evaluation", first[0]["near"]).is_file()
+    text = text[text.index('id="worst"') :]
     assert text.index(f"{sizes[0]:.2f}\u00a0px</b>") < text.index(f"{sizes[-1]:.2f}\u00a0px</b>")
     assert first[0]["name"] in text
     _, loaded = judged["crops"]

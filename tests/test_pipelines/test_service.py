@@ -267,6 +267,7 @@ def test_the_service_runs_by_itself_and_ends_when_told_to(tmp_path):
     assert "Did you mean" in done.stderr
 
 
+@pytest.mark.slow
 def test_crops_in_a_bucket_become_a_model_for_real(serving, buckets, tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     file = zipped(write_crops(tmp_path / "birds", 4), tmp_path / "birds.zip", "data/birds/")

@@ -108,6 +108,7 @@ def test_cross_validation_judges_every_animal(settings, tmp_path):
     assert set(found.radius.radius_px) == {*fakes.BODYPARTS, "door"}
 
 
+@pytest.mark.slow
 def test_the_doors_of_cross_validation_and_sweeps_open(ran, capsys):
     assert cli.main(["evaluate", str(ran), "--folds", "2"]) == 0
     assert "mAP" in capsys.readouterr().out

@@ -126,6 +126,7 @@ def test_ctrl_c_ends_a_watch_without_a_traceback(tmp_path, capsys, monkeypatch):
     assert "Stopped" in captured.err
 
 
+@pytest.mark.slow
 def test_watch_trains_a_project_for_real(tmp_path, capsys, buckets):
     lab = tmp_path / "lab"
     zipped(write_project(tmp_path / "p"), lab / "incoming/spots.zip", "home/ann/spots/")

@@ -132,7 +132,7 @@ def test_a_head_is_the_same_run_whatever_comes_after_it(tmp_path):
     file.write_text(FILE)
     words = ["train.finetune_steps=7", "train.finetune_window=64", "train.precision=mixed_float16"]
     digests = {
-        run_digest(loaded, Nothing(), True)
+        run_digest(loaded, Nothing())
         for loaded in (
             experiment.load(file),
             experiment.load(file, words),
