@@ -151,8 +151,9 @@ def read_prices(path: str) -> dict[str, Any]:
     table = yaml_files.read(path, "price table")
     for key in PRICES:
         price = table.get(key)
-        number = isinstance(price, (int, float)) and not isinstance(price, bool)
-        if not number or not 0 <= price < math.inf:
+        if isinstance(price, bool) or not isinstance(price, (int, float)):
+            price = math.nan
+        if not 0 <= price < math.inf:
             raise ValueError(f"{path} must hold a number of 0 or more for {key}.")
     return table
 
