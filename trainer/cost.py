@@ -13,7 +13,7 @@ from beampose.core.task_kinds import TaskKind
 MOST, FEWEST = 20_000, 50
 # Seconds of a step beside its arithmetic, operations a second of the convolutions of two cores, and
 # seconds for each cell, pair of bodyparts and animal of the target of a part affinity field.
-STEP, SPEED, FIELD = 0.002, 48e9, 6e-8
+STEP, SPEED, FIELD = 0.002, 42e9, 6e-8
 
 
 def of_step(
