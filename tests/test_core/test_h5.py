@@ -183,6 +183,7 @@ def test_a_file_is_checked_down_to_its_last_group_for_other_readers(path, make):
         root.check()
 
 
+@pytest.mark.slow
 def test_a_group_that_holds_itself_does_not_keep_a_check_busy(path):
     with h5py.File(path, "w") as file:
         file["again"] = file["/"]

@@ -354,6 +354,7 @@ def test_an_ensemble_needs_folds(trained, train):
         experiment.from_dict(experiment.Train, train)
 
 
+@pytest.mark.slow
 def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path, capsys):
     loaded = trained["pose"]
     file = tmp_path / "pose.yaml"
