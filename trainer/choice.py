@@ -8,6 +8,7 @@ import numpy as np
 
 from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ChoiceInfo, Chosen, Round
+from beampose.core.names import CHECKPOINTS
 from beampose.core.settings.experiment import Config
 from beampose.trainer import label_facts, recipe
 from beampose.trainer.dataset import Dataset
@@ -16,8 +17,6 @@ from beampose.trainer.schema import LabelRecord
 
 LOG = logging.getLogger(__name__)
 CHOICE = "choice.json"
-# Below the output of an experiment: where its training leaves its state.
-WORK = "train/checkpoints"
 
 
 class Choice(NamedTuple):
@@ -72,7 +71,7 @@ def of_experiment(config: Config) -> tuple[Dataset, Config]:
       FileNotFoundError: there is no dataset.
     """
     dataset = Dataset(config.dataset, config.store, cache_mb=config.train.cache_mb)
-    return dataset, choose(config, dataset, work=files.join(config.output, WORK)).config
+    return dataset, choose(config, dataset, work=files.join(config.output, CHECKPOINTS)).config
 
 
 def facts_of(records: list[LabelRecord]) -> LabelFacts | None:

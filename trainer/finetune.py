@@ -149,7 +149,7 @@ def finetune(
             # Small gradients of half precision would become 0.
             optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
         optimizer.build(updates.variables_of(task))
-    every = settings.evaluate_every or max(-(-settings.finetune_steps // training.EVALUATIONS), 1)
+    every = training.evaluate_every(settings, settings.finetune_steps)
     run = training.Run(
         task=task,
         optimizer=optimizer,

@@ -4,14 +4,12 @@ Heads are trained on a part of the training split in rounds, each as long as all
 at the end of a round the rate has fallen to 0 and the other part judges. The test split has no say.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from beampose.core import storage, task_kinds
-from beampose.core.infos import Chosen
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.core.task_kinds import TaskKind
@@ -20,7 +18,6 @@ from beampose.trainer.dataset import Dataset
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 
-LOG = logging.getLogger(__name__)
 # One image in so many judges. Parts that judge in turn: crops cost little.
 ONE_IN, POOLED_PARTS = 4, 3
 # Rounds, and the share of the budget that they may take in all; the rest is for the model itself.
@@ -48,10 +45,6 @@ class Search(NamedTuple):
     rounds: list[tuple[int, float]]
     judges: int
     seconds: float
-
-    @property
-    def chosen(self) -> Chosen:
-        return Chosen(value=self.steps, why=self.why)
 
 
 def search(config: Config, dataset: Dataset, *, work: str) -> Search:

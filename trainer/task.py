@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from beampose.core import __version__, files, storage
 from beampose.core.infos import Metrics
-from beampose.core.names import FOLDS_HISTORY, HISTORY, METRICS
+from beampose.core.names import CHECKPOINTS, FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
 from beampose.trainer import tuning
 from beampose.trainer.quiet import import_tensorflow
@@ -81,7 +81,7 @@ def default_folders(config: experiment.Config) -> Folders:
         dataset=config.dataset,
         stores=config.store,
         model=config.model,
-        checkpoints=files.join(config.output, "train", "checkpoints"),
+        checkpoints=files.join(config.output, CHECKPOINTS),
         logs=files.join(config.output, "train", "logs"),
     )
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from upath import UPath
 
 from beampose.core import storage, task_kinds
-from beampose.core.settings.experiment import Config
+from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer import heads, updates
 from beampose.trainer.batches import groups, stream
@@ -111,7 +111,7 @@ def train(
         updates.cosine(config.head.learning_rate, steps), settings.weight_decay
     )
     optimizer.build(updates.variables_of(task))
-    every = settings.evaluate_every or max(-(-steps // EVALUATIONS), 1)
+    every = evaluate_every(settings, steps)
     run = Run(
         task=task,
         optimizer=optimizer,
@@ -126,6 +126,11 @@ def train(
         enough=lambda history: bool(held_out) and given_up(history, task, settings.patience),
     )
     return fit(run, stream_of(config, task, records, steps), steps=steps)
+
+
+def evaluate_every(settings: Train, steps: int) -> int:
+    """Steps between two evaluations of a training of so many."""
+    return settings.evaluate_every or max(-(-steps // EVALUATIONS), 1)
 
 
 def prepare(config: Config) -> None:

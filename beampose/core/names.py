@@ -16,7 +16,7 @@ FOLDS, CURVE = "folds.json", "curve.json"
 FILM = "film.json"
 # Of predictions: frames without a result, one a line.
 FAILURES = "failures.jsonl"
-# Of an experiment.
-REPORT, PLAN = "report.html", "plan.json"
+# Of an experiment; the last one holds the state of its training.
+REPORT, PLAN, CHECKPOINTS = "report.html", "plan.json", "train/checkpoints"
 # Weights that `features.weights` names instead of a file; there is also random:SEED.
 NAMED_WEIGHTS = ("imagenet", "builtin", "package")
