@@ -63,9 +63,11 @@ class Dataset:
         self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:
+            shards = self._index.missing
+            gone = f" {len(shards)} shards are missing, such as {shards[0]}." if shards else ""
             raise ValueError(
-                f"{self.store} lacks the features of {len(missing)} images, such as {missing[0]}. "
-                "Run `beampose features` again."
+                f"{self.store} lacks the features of {len(missing)} images, such as {missing[0]}."
+                f"{gone} Run `beampose features` again: it embeds what is missing."
             )
         keys = {r.key for r in self.records}
         fits = self._index.bytes_of(keys) <= cache_mb * 2**20

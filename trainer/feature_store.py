@@ -1,6 +1,6 @@
 """Reads stored records by key: one index per shard, one seek per record, nothing held in memory."""
 
-import json
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -12,6 +12,9 @@ from beampose.trainer import schema
 
 SHARDS = "shards"
 SUFFIX = ".tfrecord"
+# Beside a shard in which a reader found damage; the feature job looks at it first.
+DAMAGED = ".damaged"
+_REPAIR = "Run `beampose features` again: it embeds again what is lost"
 
 Record = TypeVar("Record")
 
@@ -28,7 +31,10 @@ class Records(Generic[Record]):
     """The keys of the records of some shards and their places.
 
     Every shard has a JSON file beside it that lists its records; it is written after the shard, so
-    a shard without one does not count.
+    a shard without one does not count. Nor do the records of one that is missing.
+
+    Attributes:
+      missing: shards that are not there, or whose list of records cannot be read.
 
     Args:
       folder: of the shards.
@@ -41,11 +47,17 @@ class Records(Generic[Record]):
         self._parse = parse
         self._places: dict[str, Place] = {}
         self._copies: Path | None = None
+        self.missing: list[str] = []
+        there = {file.name for file in storage.whole(folder, f"*{SUFFIX}")}
         for file in storage.whole(folder, pattern):
-            entry = json.loads(file.read_text(encoding="utf-8"))
-            shard = str(file.with_suffix(SUFFIX))
-            for key, offset, size in entry["records"]:
-                self._places.setdefault(key, Place(shard, offset, size))
+            shard = file.with_suffix(SUFFIX)
+            try:
+                if shard.name not in there:
+                    raise ValueError
+                for key, offset, size in storage.read_json(file)["records"]:
+                    self._places.setdefault(key, Place(str(shard), offset, size))
+            except (KeyError, TypeError, ValueError):
+                self.missing.append(str(shard))
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
@@ -71,16 +83,17 @@ class Records(Generic[Record]):
         if key not in self._places:
             raise KeyError(f"{self.folder} has no record for key {key}.")
         shard, offset, size = self._places[key]
-        with self._local(shard).open("rb") as file:
-            file.seek(offset)
-            length, _ = tfrecords.HEADER.unpack(file.read(tfrecords.HEADER.size))
-            data = file.read(length)
         try:
-            found, record = self._parse(data) if length == size else ("", None)
+            with self._local(shard).open("rb") as file:
+                found, record = self._parse(tfrecords.record_at(file, offset, size))
+            if found != key:
+                raise ValueError("another record stands there")
+        except FileNotFoundError:
+            raise ValueError(f"{shard} is missing. {_REPAIR}.") from None
         except ValueError as error:
-            raise ValueError(f"{shard} is damaged at byte {offset}: {error}") from error
-        if found != key or record is None:
-            raise ValueError(f"{shard} is damaged at byte {offset}: another record stands there.")
+            with contextlib.suppress(OSError):
+                storage.write_text(storage.place(shard).with_suffix(DAMAGED), str(error))
+            raise ValueError(f"{shard} is damaged at byte {offset}: {error}. {_REPAIR}.") from error
         return record
 
     def _local(self, shard: str) -> Path:

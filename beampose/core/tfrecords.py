@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
@@ -63,19 +63,42 @@ def read(file: Path) -> Iterator[bytes]:
       ValueError: a record is cut off or its checksum is wrong.
     """
     with file.open("rb") as stream:
-        while header := stream.read(HEADER.size):
-            start = stream.tell() - len(header)
-            if len(header) < HEADER.size:
-                raise ValueError(f"the record at byte {start} is cut off")
-            length, checksum = HEADER.unpack(header)
-            if checksum != _checksum(header[:8]):
-                raise ValueError(f"the length at byte {start} has a wrong checksum")
-            payload, footer = stream.read(length), stream.read(_FOOTER.size)
-            if len(footer) < _FOOTER.size:
-                raise ValueError(f"the record at byte {start} is cut off")
-            if _FOOTER.unpack(footer)[0] != _checksum(payload):
-                raise ValueError(f"the record at byte {start} has a wrong checksum")
-            yield payload
+        end = stream.seek(0, 2)
+        start = stream.seek(0)
+        while start < end:
+            yield _payload(stream, start)
+            start = stream.tell()
+
+
+def record_at(stream: BinaryIO, start: int, size: int) -> bytes:
+    """The payload of one record.
+
+    Args:
+      start: its first byte in the file.
+      size: bytes that the payload must have.
+
+    Raises:
+      ValueError: it is cut off, has another size, or its checksum is wrong.
+    """
+    stream.seek(start)
+    return _payload(stream, start, size)
+
+
+def _payload(stream: BinaryIO, start: int, size: int | None = None) -> bytes:
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        raise ValueError(f"the record at byte {start} is cut off")
+    length, checksum = HEADER.unpack(header)
+    if checksum != _checksum(header[:8]):
+        raise ValueError(f"the length at byte {start} has a wrong checksum")
+    if size not in (None, length):
+        raise ValueError(f"the record at byte {start} has {length} bytes, not {size}")
+    payload, footer = stream.read(length), stream.read(_FOOTER.size)
+    if len(footer) < _FOOTER.size:
+        raise ValueError(f"the record at byte {start} is cut off")
+    if _FOOTER.unpack(footer)[0] != _checksum(payload):
+        raise ValueError(f"the record at byte {start} has a wrong checksum")
+    return payload
 
 
 def _checksum(data: bytes) -> int:

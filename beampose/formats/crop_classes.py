@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from beampose.core import files
-from beampose.formats import crop_folders, crop_lists
+from beampose.formats import crop_folders, crop_lists, spreadsheets
 from beampose.formats.crop_lists import spelled
 from beampose.preprocess import images
 
@@ -119,9 +119,12 @@ def _rewritten(data: bytes, wanted: dict[str, Reclass], lost: dict[Reclass, str]
 
 def _cells(line: str) -> list[str] | None:
     """Address and class of a line; None for other lines."""
-    try:
-        row = next(csv.reader(io.StringIO(line)), [])
-    except csv.Error:
-        return None
-    cells = [cell.strip() for cell in row]
-    return cells if len(cells) == 2 and all(cells) else None
+    for separator in spreadsheets.SEPARATORS:
+        try:
+            row = next(csv.reader(io.StringIO(line), delimiter=separator), [])
+        except csv.Error:
+            continue
+        cells = [cell.strip() for cell in row]
+        if len(cells) == 2 and all(cells):
+            return cells
+    return None

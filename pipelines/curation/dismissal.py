@@ -16,6 +16,7 @@ from beampose.formats.detection_table import Detections
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
+from beampose.pipelines.predict import commit
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
 from beampose.pipelines.results.result_names import Predictions
 from beampose.preprocess import videos
@@ -113,7 +114,8 @@ def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     detection_table.write(one.stem.with_name(one.stem.name + TABLE), table, about)
     said = crops.publish(one.stem, one.video, seen, table)
     summary = storage.read_info(summary_file, PredictionInfo)
-    storage.write_info(summary_file, summary.replace(**said))
+    sums = commit.sums(one.stem, crops.endings)
+    storage.write_info(summary_file, summary.replace(**said, sums=sums))
     return said
 
 

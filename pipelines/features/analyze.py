@@ -86,19 +86,25 @@ def digest(folder: str, channels: int) -> str:
     import tensorflow as tf
 
     probe = np.random.default_rng(0).standard_normal((64, channels)).astype(np.float32)
-    with storage.without_wildcards(folder) as copy:
-        graph = tf.saved_model.load(str(copy))
+    graph = _loaded(folder)
     answer = graph.transform_fn({CELLS: tf.constant(probe)})[FEATURES]
     return hashlib.sha256(np.ascontiguousarray(answer.numpy(), "<f4").data).hexdigest()
 
 
 def dims(folder: str) -> int:
     """Length of the vectors a transform graph gives."""
+    return int(_loaded(folder).transform_fn.structured_outputs[FEATURES].shape[-1])
+
+
+def _loaded(folder: str):
+    """A transform graph. Raises OSError or ValueError if it is damaged."""
     import tensorflow as tf
 
     with storage.without_wildcards(folder) as copy:
-        graph = tf.saved_model.load(str(copy))
-    return int(graph.transform_fn.structured_outputs[FEATURES].shape[-1])
+        try:
+            return tf.saved_model.load(str(copy))
+        except tf.errors.OpError as error:
+            raise ValueError(f"it cannot be loaded: {error.message}") from None
 
 
 class SampleCells(beam.DoFn):

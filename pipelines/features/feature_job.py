@@ -21,12 +21,15 @@ from beampose.pipelines.features import (
     feature_steps,
     kept_frames,
     labeled_source,
+    shard_repair,
     store_writer,
 )
 from beampose.pipelines.outcome import Outcome
 from beampose.preprocess.labels import TRAIN, Labels
-from beampose.trainer import embed
-from beampose.trainer.feature_store import Index
+from beampose.trainer import embed, schema
+from beampose.trainer.dataset import read_labels
+from beampose.trainer.encoded_frames import FRAMES
+from beampose.trainer.feature_store import SHARDS, Index
 
 LOG = logging.getLogger(__name__)
 # Labels that travel together to be checked: enough to keep a worker's reading threads busy.
@@ -45,6 +48,7 @@ class Summary(Outcome):
       counters: the job's own, by name.
       dataset: its folder.
       chosen: by setting, what the labels chose.
+      repaired: what was damaged before and was made again, human-readable.
     """
 
     images: int
@@ -55,8 +59,11 @@ class Summary(Outcome):
     counters: dict[str, int]
     dataset: str
     chosen: dict[str, Chosen] = dataclasses.field(default_factory=dict)
+    repaired: Sequence[str] = ()
 
     def lines(self) -> Iterator[str]:
+        for line in self.repaired:
+            yield f"features: {line}; made again"
         if self.chosen:
             told = (f"{key} {one.value:g} ({one.why})" for key, one in self.chosen.items())
             yield f"chosen by the labels: {', '.join(told)}"
@@ -81,8 +88,9 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     for note in labeled_source.notes(labels):
         LOG.warning("%s: %s", note.file, note.what)
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
-    storage.begin(config.dataset)
     target = open_store(config, labels, splits)
+    repaired = [str(one) for one in _mend(config, target)]
+    storage.begin(config.dataset)
     if not beam_options.is_local(options):
         images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
@@ -123,6 +131,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         counters,
         config.dataset,
         chosen,
+        repaired,
     )
 
 
@@ -226,11 +235,28 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
         )
         storage.begin(folder)
         store_writer.adopt_transform(folder, learned)
-    return Target(
-        folder,
-        recipe_id,
-        recipe,
-        config.weights,
-        analyze.dims(transform),
-        analyze.digest(transform, backbone.channels),
+    try:
+        dims, digest = analyze.dims(transform), analyze.digest(transform, backbone.channels)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{transform} is damaged, and all features of {folder} depend on it: delete {folder} "
+            f"and run `beampose features` again ({str(error).splitlines()[0]})."
+        ) from None
+    return Target(folder, recipe_id, recipe, config.weights, dims, digest)
+
+
+def _mend(config: Config, target: Target) -> Iterator[shard_repair.Damage]:
+    """Takes out of the store, and of the frames kept, what is damaged of this dataset's."""
+    shards = storage.whole(join(target.folder, SHARDS), "*.json")
+    try:
+        keys = {record.key for record in read_labels(config.dataset)}
+    except ValueError:
+        # A damaged label file does not tell what is needed: everything is looked at.
+        keys = set(Index(target.folder).keys())
+    features = shard_repair.check(
+        schema.parse_features, dims=target.dims, pooled=target.recipe.pooled
     )
+    frames = shard_repair.check(lambda data: (schema.parse_frame(data).key, None))
+    yield from shard_repair.mend(shards, features, keys)
+    kept = storage.whole(config.dataset, f"{FRAMES}-*.json")
+    yield from shard_repair.mend(kept, frames, keys)

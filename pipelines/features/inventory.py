@@ -1,5 +1,6 @@
 """Inventory of the stores in a folder: content, checksums, and features that no dataset uses."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -9,13 +10,15 @@ from upath import UPath
 from beampose.core import storage
 from beampose.core.infos import DatasetInfo, Shard, StoreInfo
 from beampose.core.names import COMPLETED, INFO
-from beampose.pipelines.features import store_writer
-from beampose.trainer import embed, feature_store
+from beampose.pipelines.features import shard_repair, store_writer
+from beampose.trainer import embed, feature_store, schema
 from beampose.trainer.dataset import read_labels
 from beampose.trainer.feature_store import Index
 
 # Files without an index may belong to a writer at work; older ones are what a killed one left.
 LEFT_AFTER_SECONDS = 3600
+_REPAIR = "Run `beampose features` again: it embeds again what is lost"
+_ANEW = "Delete {} and run `beampose features` again: all features depend on it"
 
 
 class Holding(NamedTuple):
@@ -79,19 +82,22 @@ def verify(
     for holding in listed(stores, own):
         folder = holding.folder
         if not (folder / COMPLETED).is_file():
-            yield f"{folder} was not finished: run `beampose features` again"
+            yield f"{folder} was not finished. Run `beampose features` again"
         shards = storage.whole(folder / feature_store.SHARDS, "*.json")
         manifest = {shard.file: shard for shard in holding.info.shards}
+        info = holding.info
+        check = shard_repair.check(schema.parse_features, dims=info.dims, pooled=info.recipe.pooled)
         for file in progress(shards, len(shards), "shards"):
             name = f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}"
-            yield from _verify_shard(file, manifest.pop(name, None))
+            yield from _verify_shard(file, manifest.pop(name, None), check)
         for name in manifest:
-            yield f"{folder / name} is in the manifest of {INFO} but not on disk"
+            yield f"{folder / name} is in the manifest of {INFO} but not on disk. {_REPAIR}"
         yield from _verify_transform(folder, holding.info)
         for dataset, keys in holding.datasets.items():
             lacking = sum(key not in holding.index for key in keys)
             if lacking:
-                yield f"{dataset} refers to {lacking} features {folder} lacks"
+                what = f"{dataset} refers to {lacking} features {folder} lacks"
+                yield f"{what}. Run `beampose features` of that experiment again"
 
 
 def prune(stores: str, own: str, *, dry: bool) -> Pruned:
@@ -160,16 +166,14 @@ def _holding(folder: UPath, own: str) -> Holding:
     return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
-def _verify_shard(file: UPath, listed: Shard | None) -> Iterator[str]:
-    shard = file.with_suffix(feature_store.SUFFIX)
-    entry = storage.read_json(file)
-    if not shard.is_file():
-        yield f"{shard} is missing, {file.name} lists {len(entry['records'])} features in it"
-        return
-    if shard.stat().st_size != entry["bytes"] or store_writer.sha256(shard) != entry["sha256"]:
-        yield f"{shard} is damaged: its checksum is not the one it was written with"
-    elif listed is not None and listed.sha256 != entry["sha256"]:
-        yield f"{file} and {INFO} name different checksums"
+def _verify_shard(file: UPath, listed: Shard | None, check: shard_repair.Check) -> Iterator[str]:
+    damage = shard_repair.examine(file, check)
+    if damage is not None:
+        with contextlib.suppress(OSError):
+            storage.write_text(file.with_suffix(feature_store.DAMAGED), damage.why)
+        yield f"{damage}. {_REPAIR}"
+    elif listed is not None and listed.sha256 != storage.read_json(file)["sha256"]:
+        yield f"{file} and {INFO} name different checksums. {_REPAIR}"
 
 
 def _verify_transform(folder: UPath, info: StoreInfo) -> Iterator[str]:
@@ -178,10 +182,11 @@ def _verify_transform(folder: UPath, info: StoreInfo) -> Iterator[str]:
     try:
         found = analyze.digest(str(folder / embed.TRANSFORM), info.recipe.channels)
     except (OSError, ValueError) as error:
-        yield f"{folder / embed.TRANSFORM} cannot be loaded: {error}"
+        yield f"{folder / embed.TRANSFORM} cannot be loaded: {error}. {_ANEW.format(folder)}"
         return
     if found != info.transform_digest:
-        yield f"{folder / embed.TRANSFORM} is not the transform its features were made with"
+        what = f"{folder / embed.TRANSFORM} is not the transform its features were made with"
+        yield f"{what}. {_ANEW.format(folder)}"
 
 
 def _left_behind(folder: UPath) -> Iterator[UPath]:
@@ -189,6 +194,7 @@ def _left_behind(folder: UPath) -> Iterator[UPath]:
     now = time.time()
     shards = folder / feature_store.SHARDS
     found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{feature_store.SUFFIX}")}
+    found |= {*shards.glob(f"*{feature_store.DAMAGED}")}
     for path in sorted(found, key=str):
         if not path.is_file() or now - path.stat().st_mtime < LEFT_AFTER_SECONDS:
             continue

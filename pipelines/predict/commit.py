@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 import zipfile
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, files, fingerprints, storage
+from beampose.core import __version__, checksums, files, fingerprints, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.film_names import Film
@@ -18,6 +19,7 @@ from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
 from beampose.preprocess.videos import Video
 
+LOG = logging.getLogger(__name__)
 WORK = ".ranges"
 REFUSED = ".refused"
 CHANGING = (
@@ -104,10 +106,13 @@ def finished(output: Output, film: Film) -> bool:
         return False
     try:
         summary = storage.read_info(file, PredictionInfo)
-    except ValueError:
+    except ValueError as error:
         if output.overwrite:
             return False
-        raise
+        raise ValueError(
+            f"{error} What made the predictions beside it is not known: give --overwrite to "
+            "replace them, or set another `output` to keep them."
+        ) from None
     known = summary.video_fingerprint
     # Of a film that has changed, which only happens where what is there may be replaced.
     if known and known != film.fingerprint:
@@ -120,12 +125,27 @@ def finished(output: Output, film: Film) -> bool:
             f"{path} has predictions made {what} ({file}). Give --overwrite to replace them, or "
             "set another `output` to keep them."
         )
-    return (
-        same_model
-        and same_settings
-        and bool(known or summary.video_bytes == files.size(path))
-        and all(_with(stem_of(file), ending).is_file() for ending in output.predictor.endings)
-    )
+    if not (same_model and same_settings):
+        return False
+    if not known and summary.video_bytes != files.size(path):
+        return False
+    wrong = _damage(stem_of(file), output.predictor.endings, summary.sums)
+    if wrong:
+        LOG.warning("%s: %s; it is predicted again", path, wrong)
+    return not wrong
+
+
+def _damage(stem: UPath, endings: Sequence[str], known: dict[str, str]) -> str:
+    """Which file of a video is not there or not what was written; empty if none."""
+    for ending in endings:
+        file = _with(stem, ending)
+        if not file.is_file():
+            return f"{file} is missing"
+        # Versions before kept no checksums.
+        expected = known.get(ending)
+        if not file.stat().st_size or (expected and checksums.of_file(file) != expected):
+            return f"{file} is damaged or was changed"
+    return ""
 
 
 def refuse(output: Output, name: str, path: str, why: str) -> None:
@@ -169,6 +189,7 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     summary = _summary(output, name, video, frames, failures).replace(**said)
     for ending in output.predictor.endings:
         storage.settle(_with(stem, ending))
+    summary = summary.replace(sums=sums(stem, output.predictor.endings))
     storage.write_info(summary_file(output, name), summary)
     forget_ranges(output, parts)
     return summary
@@ -182,6 +203,11 @@ def forget_ranges(output: Output, parts: Sequence[Range]) -> None:
 def changed(video: Video) -> bool:
     """Returns True if a file no longer holds what was read from it."""
     return not files.exists(video.path) or fingerprints.of_file(video.path) != video.fingerprint
+
+
+def sums(stem: UPath, endings: Sequence[str]) -> dict[str, str]:
+    """Checksums of a video's files, by their endings."""
+    return {ending: checksums.of_file(_with(stem, ending)) for ending in endings}
 
 
 def _summary(

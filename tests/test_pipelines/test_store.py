@@ -61,14 +61,23 @@ def test_damage_is_found_and_named(sharing):
     data[len(data) // 2] ^= 1
     shard.write_bytes(bytes(data))
     (found,) = problems(sharing)
-    assert f"{shard} is damaged" in found
+    assert f"{shard} is damaged" in found and "Run `beampose features` again" in found
+    repaired = feature_job.run(sharing)
+    assert (repaired.embedded, len(repaired.repaired)) == (1, 1)
+    assert problems(sharing) == []
+    (holding,) = stores_of(sharing)
+    shard = max(
+        (holding.folder / "shards").glob("*.tfrecord"), key=lambda file: file.stat().st_size
+    )
     shard.unlink()
     (found,) = problems(sharing)
     assert f"{shard} is missing" in found
     shard.with_suffix(".json").unlink()
     found = problems(sharing)
     assert "not on disk" in found[0]
-    assert any(f"{sharing.dataset} refers to 12 features" in line for line in found)
+    assert any(f"{sharing.dataset} refers to 11 features" in line for line in found)
+    assert feature_job.run(sharing).embedded == 11
+    assert problems(sharing) == []
 
 
 def test_a_transform_of_another_store_is_found(sharing):

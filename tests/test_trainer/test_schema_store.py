@@ -178,6 +178,42 @@ def test_a_damaged_shard_is_named(tmp_path):
         feature_store.Index(str(tmp_path)).read("a")
 
 
+def test_a_flipped_bit_of_a_value_is_noticed(tmp_path):
+    fill(tmp_path, 0, ["a", "b"])
+    (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
+    data = bytearray(shard.read_bytes())
+    data[60] ^= 1
+    shard.write_bytes(data)
+    index = feature_store.Index(str(tmp_path))
+    with pytest.raises(ValueError, match="wrong checksum. Run `beampose features` again"):
+        index.read("a")
+    assert index.read("b").shape == (2, 3, 4)
+    assert shard.with_suffix(feature_store.DAMAGED).is_file()
+
+
+@pytest.mark.parametrize("left", [0, 5, 40])
+def test_a_shard_cut_short_is_named(tmp_path, left):
+    fill(tmp_path, 0, ["a", "b"])
+    (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
+    shard.write_bytes(shard.read_bytes()[:left])
+    with pytest.raises(ValueError, match=f"{shard.name} is damaged at byte 0: .* is cut off"):
+        feature_store.Index(str(tmp_path)).read("a")
+
+
+@pytest.mark.parametrize("index", [None, "", "[1]", '{"records": [[1, 2]]}', "{"])
+def test_records_of_a_missing_shard_or_of_a_broken_list_do_not_count(tmp_path, index):
+    fill(tmp_path, 0, ["a"])
+    fill(tmp_path, 1, ["b"])
+    shard = next((tmp_path / feature_store.SHARDS).glob("00001*.tfrecord"))
+    if index is None:
+        shard.unlink()
+    else:
+        shard.with_suffix(".json").write_text(index)
+    found = feature_store.Index(str(tmp_path))
+    assert list(found.keys()) == ["a"]
+    assert found.missing == [str(shard)]
+
+
 def test_the_index_says_what_the_shard_weighs(tmp_path):
     fill(tmp_path, 0, ["a", "b"])
     (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")

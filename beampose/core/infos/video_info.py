@@ -46,6 +46,7 @@ class PredictionInfo(Info):
       rows_without_result: frames in which nothing was found.
       boxes, hits, frames_with_hits, dismissed, return_rate, classes, clips: of crops.
       remark: on what may make the results worse.
+      sums: checksums of its files, by their endings, to notice those that were damaged.
     """
 
     NAME: ClassVar[str] = "prediction"
@@ -86,6 +87,7 @@ class PredictionInfo(Info):
     clips_left_out: str = ""
     remark: str = ""
     video_fingerprint: str = ""
+    sums: dict[str, str] = {}
 
 
 class TrackJoin(Record):
