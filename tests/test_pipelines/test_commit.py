@@ -1,0 +1,96 @@
+"""When a video counts as predicted: its files are there, and they are those that were written."""
+
+import pytest
+
+from beampose.core import storage
+from beampose.core.infos import PredictionInfo
+from beampose.pipelines.predict import commit
+
+
+class Poses:
+    """A predictor as `commit` sees it."""
+
+    endings = (".h5", ".csv")
+
+    def depends(self, path: str):
+        return None
+
+
+@pytest.fixture
+def output(tmp_path):
+    return commit.Output(str(tmp_path / "predictions"), "DLC_x", "model", {"every": 1}, Poses())  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def film(tmp_path):
+    file = tmp_path / "film.mp4"
+    file.write_bytes(b"a film")
+    return str(file)
+
+
+def write(output, film: str, *, sums: bool = True):
+    """The files and the summary of a predicted film; returns the stem."""
+    summary = commit.summary_file(output, "film")
+    stem = commit.stem_of(summary)
+    for ending in Poses.endings:
+        storage.write_text(stem.with_name(stem.name + ending), f"content of {ending}")
+    info = PredictionInfo(
+        made_by="test",
+        video=film,
+        video_bytes=6,
+        name="film",
+        frames_by_header=None,
+        frames_by_packets=1,
+        frames_chosen=1,
+        frames_decoded=1,
+        frames_differ="",
+        rows=1,
+        failures=[],
+        fps=None,
+        height=1,
+        width=1,
+        model_digest="model",
+        settings={"every": 1},
+        settings_digest=output.settings_digest(film),
+        finished="",
+        sums=commit.sums(stem, Poses.endings) if sums else {},
+    )
+    storage.write_info(summary, info)
+    return stem
+
+
+def test_a_predicted_film_is_finished(output, film):
+    assert not commit.finished(output, "film", film)
+    write(output, film)
+    assert commit.finished(output, "film", film)
+
+
+@pytest.mark.parametrize("ending", Poses.endings)
+@pytest.mark.parametrize("content", [None, "", "content of .h4", "cont"])
+def test_damaged_or_missing_files_do_not_count_as_finished(output, film, caplog, ending, content):
+    stem = write(output, film)
+    file = stem.with_name(stem.name + ending)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    assert not commit.finished(output, "film", film)
+    assert str(file) in caplog.text and "it is predicted again" in caplog.text
+
+
+@pytest.mark.parametrize(("content", "finished"), [("anything", True), ("", False)])
+def test_files_of_an_older_version_count_as_long_as_they_hold_something(
+    output, film, content, finished
+):
+    stem = write(output, film, sums=False)
+    stem.with_name(stem.name + ".csv").write_text(content)
+    assert commit.finished(output, "film", film) == finished
+
+
+def test_a_damaged_summary_is_named_with_what_to_do(output, film):
+    stem = write(output, film)
+    summary = stem.with_name(f"{stem.name}.json")
+    summary.write_text("{")
+    with pytest.raises(ValueError, match=r"is not JSON.*--overwrite"):
+        commit.finished(output, "film", film)
+    assert not commit.finished(output._replace(overwrite=True), "film", film)
