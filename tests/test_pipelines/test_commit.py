@@ -2,8 +2,9 @@
 
 import pytest
 
-from beampose.core import storage
+from beampose.core import fingerprints, storage
 from beampose.core.infos import PredictionInfo
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.predict import commit
 
 
@@ -26,6 +27,10 @@ def film(tmp_path):
     file = tmp_path / "film.mp4"
     file.write_bytes(b"a film")
     return str(file)
+
+
+def named(film: str) -> Film:
+    return Film("film", film, fingerprints.of_file(film))
 
 
 def write(output, film: str, *, sums: bool = True):
@@ -60,9 +65,9 @@ def write(output, film: str, *, sums: bool = True):
 
 
 def test_a_predicted_film_is_finished(output, film):
-    assert not commit.finished(output, "film", film)
+    assert not commit.finished(output, named(film))
     write(output, film)
-    assert commit.finished(output, "film", film)
+    assert commit.finished(output, named(film))
 
 
 @pytest.mark.parametrize("ending", Poses.endings)
@@ -74,7 +79,7 @@ def test_damaged_or_missing_files_do_not_count_as_finished(output, film, caplog,
         file.unlink()
     else:
         file.write_text(content)
-    assert not commit.finished(output, "film", film)
+    assert not commit.finished(output, named(film))
     assert str(file) in caplog.text and "it is predicted again" in caplog.text
 
 
@@ -84,7 +89,7 @@ def test_files_of_an_older_version_count_as_long_as_they_hold_something(
 ):
     stem = write(output, film, sums=False)
     stem.with_name(stem.name + ".csv").write_text(content)
-    assert commit.finished(output, "film", film) == finished
+    assert commit.finished(output, named(film)) == finished
 
 
 def test_a_damaged_summary_is_named_with_what_to_do(output, film):
@@ -92,5 +97,5 @@ def test_a_damaged_summary_is_named_with_what_to_do(output, film):
     summary = stem.with_name(f"{stem.name}.json")
     summary.write_text("{")
     with pytest.raises(ValueError, match=r"is not JSON.*--overwrite"):
-        commit.finished(output, "film", film)
-    assert not commit.finished(output._replace(overwrite=True), "film", film)
+        commit.finished(output, named(film))
+    assert not commit.finished(output._replace(overwrite=True), named(film))
