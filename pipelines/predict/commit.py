@@ -35,6 +35,7 @@ class Output(NamedTuple):
       folder: the predictions artefact.
       label: the part of file names that follows the video's name.
       model_digest: of the SavedModel.
+      former_digest: by which versions before named the same files.
       settings: everything else the results depend on, plain values.
       predictor: what is made of frames.
       overwrite: whether files of another model or of other settings may be replaced.
@@ -46,6 +47,7 @@ class Output(NamedTuple):
     settings: dict[str, Any]
     predictor: Predictor
     overwrite: bool = False
+    former_digest: str = ""
 
     def settings_digest(self, path: str) -> str:
         """Of the settings, and of what else the results of a video depend on."""
@@ -117,7 +119,7 @@ def finished(output: Output, film: Film) -> bool:
     # Of a film that has changed, which only happens where what is there may be replaced.
     if known and known != film.fingerprint:
         return False
-    same_model = summary.model_digest == output.model_digest
+    same_model = summary.model_digest in (output.model_digest, output.former_digest)
     same_settings = summary.settings_digest == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
         what = "with other settings" if same_model else "by another model"

@@ -1,15 +1,13 @@
 """Runs a SavedModel on frames: by its signatures, in fixed batches."""
 
-import functools
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from apache_beam.utils import shared
 
-from beampose.core import storage
 from beampose.trainer import frame_predictor
 from beampose.trainer.frame_predictor import FramePredictor
+from beampose.trainer.model_digest import model_digest
 
 
 class SavedModelHandler:
@@ -41,25 +39,3 @@ class SavedModelHandler:
         """The model of this process, loaded once."""
         tag = f"{self._folder}:{model_digest(self._folder)}:{self._signature}"
         return handle.acquire(self.load_model, tag=tag)
-
-
-@functools.lru_cache(maxsize=8)
-def _digest(folder: str, stamp: tuple) -> str:
-    code = hashlib.sha256()
-    for name, _, _ in stamp:
-        code.update(name.encode())
-        code.update(storage.place(folder, name).read_bytes())
-    return code.hexdigest()
-
-
-def model_digest(folder: str) -> str:
-    """sha256 of a SavedModel's graph and variables: results of another model are not reused."""
-    root = storage.place(folder, "saved_model")
-    paths = sorted((path for path in root.rglob("*") if path.is_file()), key=str)
-    # The fingerprint file holds a random number; it says nothing about the answers.
-    stamp = tuple(
-        (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime)
-        for path in paths
-        if path.name != "fingerprint.pb"
-    )
-    return _digest(str(root), stamp)

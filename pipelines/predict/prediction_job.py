@@ -17,9 +17,10 @@ from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import candidates, commit, lock, prediction_steps, predictors
-from beampose.pipelines.predict.inference import SavedModelHandler, model_digest
+from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results.result_names import Predictions
+from beampose.trainer.model_digest import file_digest, model_digest
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -164,6 +165,7 @@ def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.O
         folder=config.predictions,
         label=found.label,
         model_digest=digest,
+        former_digest=file_digest(config.model),
         settings=found.settings,
         predictor=found.predictor,
         overwrite=overwrite,
