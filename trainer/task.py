@@ -89,11 +89,21 @@ def default_folders(config: experiment.Config) -> Folders:
 def run(config: experiment.Config, folders: Folders) -> Metrics:
     """Chooses the recipe, trains, evaluates, exports and verifies. Returns what it wrote."""
     import_tensorflow()
-    from beampose.trainer import choice, export, model_records
+    from beampose.trainer import choice, export, finished_training, model_records
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames
+    from beampose.trainer.model_digest import model_digest
 
     dataset = Dataset(folders.dataset, folders.stores, cache_mb=config.train.cache_mb)
+    asked = finished_training.asked(config, dataset.info)
+    finished = None if tuning.is_trial() else finished_training.metrics_of(folders.model, asked)
+    if finished:
+        LOG.info(
+            "%s is trained on these labels and features by these settings already: nothing to do. "
+            "Another train.seed trains another one.",
+            folders.model,
+        )
+        return finished
     chosen = choice.choose(config, dataset, work=folders.checkpoints)
     for line in chosen.lines():
         LOG.info("%s", line)
@@ -118,7 +128,12 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
         storage.write_json(storage.place(folders.model, name), history)
     tuning.report(made.result.task.kind.score, made.result.kept_score, made.result.kept_step)
     info = model_records.info(made, metrics.uncertainty, skew)
-    storage.complete(folders.model, info.replace(tensors=export.tensor_names(folders.model)))
+    info = info.replace(
+        tensors=export.tensor_names(folders.model),
+        digest=model_digest(folders.model),
+        asked=asked,
+    )
+    storage.complete(folders.model, info)
     return metrics
 
 

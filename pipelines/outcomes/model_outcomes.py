@@ -1,13 +1,15 @@
 """A trained model, its evaluation and its report."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from beampose.core.infos import Figures, Metrics
+from beampose.core import storage
+from beampose.core.infos import EvaluationInfo, Figures, Metrics, ModelInfo
+from beampose.core.names import EVALUATION, INFO, LABELS_CSV, REPORT
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
 
@@ -22,10 +24,12 @@ class Trained(Outcome):
     Attributes:
       model: its folder, for `beampose.load_model`.
       metrics: as in its metrics.json.
+      dropped: what told of the model before, and was removed.
     """
 
     model: str
     metrics: Metrics
+    dropped: Sequence[str] = ()
 
     def lines(self) -> Iterator[str]:
         if self.metrics.note:
@@ -36,6 +40,8 @@ class Trained(Outcome):
         yield f"train: {_headline(self.metrics.test)}{seconds}. {self.model}"
         for line in self.metrics.warnings:
             yield f"NOTE: {line}"
+        if self.dropped:
+            yield f"Removed, since they were of the model before: {', '.join(self.dropped)}"
 
     def tables(self) -> Iterator[Rows]:
         yield _figures({"test": self.metrics.test, "train": self.metrics.train})
@@ -103,7 +109,40 @@ def train(config: Config) -> Trained:
     """
     from beampose.trainer import task
 
-    return Trained(config.model, task.run(config, task.default_folders(config)))
+    metrics = task.run(config, task.default_folders(config))
+    return Trained(config.model, metrics, _drop_evaluation(config))
+
+
+def _drop_evaluation(config: Config) -> list[str]:
+    """Takes away the evaluation, the report and the plots of another model than the present one.
+
+    Cross validation and the learning curve stay: they say themselves which labels and settings
+    they belong to.
+    """
+    from beampose.pipelines.report import gallery
+
+    digest = storage.require(config.model, ModelInfo).digest
+    folder = storage.place(config.output, EVALUATION)
+    try:
+        evaluated = storage.find_info(folder / INFO, EvaluationInfo)
+    except ValueError:
+        # Damaged, or of a newer version: not known to be of this model.
+        evaluated = None
+    there = (folder / INFO).is_file()
+    if not there or (evaluated and evaluated.model == digest):
+        return []
+    storage.begin(folder)
+    dropped = []
+    files = (folder / INFO, folder / LABELS_CSV, storage.place(config.output, REPORT))
+    for file in files:
+        if file.is_file():
+            file.unlink()
+            dropped.append(str(file))
+    for inner in (folder / "images", storage.place(config.output, gallery.FOLDER)):
+        if inner.is_dir():
+            storage.remove(inner)
+            dropped.append(str(inner))
+    return dropped
 
 
 def evaluate(config: Config) -> Evaluated:

@@ -7,7 +7,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import __version__, csv_cells, files, storage
-from beampose.core.infos import EvaluationInfo, Figures, FoldsInfo, ModelInfo
+from beampose.core.infos import DatasetInfo, EvaluationInfo, Figures, FoldsInfo, ModelInfo
 from beampose.core.name_parts import safe
 from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
 from beampose.core.settings.experiment import Config, Train, to_dict
@@ -45,7 +45,10 @@ def write(result: Evaluation, config: Config) -> UPath:
     if result.kind.points and model:
         evaluation_writer.write(_judged(result), config, model, folder)
     info = EvaluationInfo(
-        made_by=f"beampose {__version__} evaluate", metrics=result.metrics, images=shown
+        made_by=f"beampose {__version__} evaluate",
+        metrics=result.metrics,
+        images=shown,
+        model=model.digest if model else "",
     )
     storage.complete(folder, info)
     return target
@@ -67,7 +70,7 @@ def settings_of(config: Mapping[str, Any], store: str) -> str:
     return storage.digest([outcome(settings, HEAD, ANIMALS), store])
 
 
-def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
+def write_folds(result: CrossValidation, config: Config, dataset: DatasetInfo) -> UPath:
     """Writes `<output>/evaluation/folds.csv`, every prediction, and folds.json, the figures."""
     folder = storage.place(config.output, EVALUATION)
     records = [
@@ -82,7 +85,8 @@ def write_folds(result: CrossValidation, config: Config, store: str) -> UPath:
         csv_cells.Writer(stream).writerows(rows)
     info = FoldsInfo(
         made_by=f"beampose {__version__} evaluate",
-        of=settings_of(to_dict(config), store),
+        of=settings_of(to_dict(config), dataset.store),
+        labels=dataset.labels_digest,
         by=result.by,
         folds=dict(zip(result.names, result.by_fold, strict=True)),
         all=result.metrics,

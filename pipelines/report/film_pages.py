@@ -21,7 +21,7 @@ STILLS = 4
 def section(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str, Any]]:
     """Section on each predicted video."""
     if config.kind.pooled:
-        return of_crops(config)
+        return of_crops(config, info)
     if info.assembly:
         return of_animals(config, info, gallery)
     return of_pose(config, info, gallery)
@@ -44,6 +44,7 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
             {
                 **summary.plain(),
                 "changed": _changed(summary),
+                "of_another_model": _of_another_model(summary, info),
                 "labeled": _below(str(labeled), config) if labeled.is_file() else None,
                 "csv": _below(f"{stem}.csv", config),
                 "stills": _stills(labeled) if labeled.is_file() else [],
@@ -74,6 +75,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
         said: dict[str, Any] = {
             **predicted.plain(),
             "changed": _changed(predicted),
+            "of_another_model": _of_another_model(predicted, info),
             "labeled": None,
             "stills": [],
             "tracked": False,
@@ -111,7 +113,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
     return found
 
 
-def of_crops(config: Config) -> list[dict[str, Any]]:
+def of_crops(config: Config, info: ModelInfo) -> list[dict[str, Any]]:
     """Videos with boxes."""
     found = []
     for file in sorted(storage.place(config.predictions).rglob("*_crops.json"), key=str):
@@ -123,6 +125,7 @@ def of_crops(config: Config) -> list[dict[str, Any]]:
             {
                 **summary.plain(),
                 "changed": _changed(summary),
+                "of_another_model": _of_another_model(summary, info),
                 "labeled": _below(str(labeled), config) if drawn else None,
                 "folder": _below(str(stem).removesuffix("_crops"), config),
                 "stills": _stills(labeled) if drawn else [],
@@ -136,6 +139,11 @@ def _changed(said: PredictionInfo) -> bool:
     if not said.video_fingerprint or not files.exists(said.video):
         return False
     return fingerprints.of_file(said.video) != said.video_fingerprint
+
+
+def _of_another_model(said: PredictionInfo, info: ModelInfo) -> bool:
+    """Returns True if a video was predicted by another model; False too if that is not known."""
+    return bool(info.digest) and said.model_digest != info.digest
 
 
 def _below(file: str, config: Config) -> str:

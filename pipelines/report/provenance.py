@@ -23,6 +23,7 @@ def section(
         ("labels and features", f"{dataset.made_by}{_when(config.dataset)}"),
         ("model", f"{info.made_by}{_when(config.model)}"),
         ("evaluation", _evaluated(config)),
+        ("model digest", info.digest),
         ("labels", f"{dataset.source['format']}, digest {dataset.labels_digest[:_SHOWN]}"),
         ("network", f"{recipe.backbone}, weights {info.weights}"),
         ("weights digest", recipe.weights_digest),

@@ -58,6 +58,7 @@ def write(config: Config) -> UPath:
 
     Raises:
       FileNotFoundError: there is no finished model or evaluation.
+      ValueError: the evaluation is of another model.
     """
     run = _Run(config)
     with storage.replacing_folder(storage.place(config.output, gallery.FOLDER)) as folder:
@@ -77,7 +78,7 @@ class _Run:
         self.info = storage.require(config.model, ModelInfo)
         self.dataset = storage.require(config.dataset, DatasetInfo)
         self.folder = storage.place(config.output, EVALUATION)
-        self.drawn = storage.require(self.folder, EvaluationInfo).images
+        self.drawn = self._evaluation().images
         self.metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
         self.records = [r for r in read_labels(config.dataset) if r.copy == 0]
         self.folds = self._folds()
@@ -218,6 +219,16 @@ class _Run:
             return label_overview.uri(worst_frames.fitted(pixels, SIDE), 82)
         return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
+    def _evaluation(self) -> EvaluationInfo:
+        """The evaluation, which must be of the model that is there now."""
+        found = storage.require(self.folder, EvaluationInfo)
+        if found.model != self.info.digest:
+            raise ValueError(
+                f"{self.folder} is the evaluation of another model than {self.config.model}, which "
+                "was trained since. Run `beampose evaluate` again, then `beampose report`."
+            )
+        return found
+
     def _folds(self) -> FoldsInfo | None:
         """The last cross validation, if it was of the settings and features the model has."""
         if self.info.mode == "finetune":
@@ -225,7 +236,9 @@ class _Run:
             return None
         found = storage.find_info(self.folder / FOLDS, FoldsInfo)
         of = evaluation_files.settings_of(self.info.config, self.info.store)
-        return found if found and found.of == of else None
+        if found is None or found.of != of or found.labels not in ("", self.dataset.labels_digest):
+            return None
+        return found
 
     def _plan_and_truth(self) -> list[tuple[str, str, str]]:
         """Estimates of `beampose plan`, if it was run, beside the measured values."""

@@ -3,8 +3,9 @@
 from upath import UPath
 
 from beampose.core import __version__, csv_cells, storage
-from beampose.core.infos import SweepInfo
+from beampose.core.infos import DatasetInfo, SweepInfo
 from beampose.core.infos.figures import TrialFigures
+from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import evaluation_files, plots
 from beampose.trainer.outcomes import Trial
@@ -25,7 +26,10 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             seconds = f"{trial.seconds:.1f}"
             writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
     scored_by = f"{folds} folds" if folds else "a fifth of the training split"
+    dataset = storage.find_info(storage.place(config.dataset, INFO), DatasetInfo)
     info = SweepInfo(
+        labels=dataset.labels_digest if dataset else "",
+        store=dataset.store if dataset else "",
         made_by=f"beampose {__version__} sweep",
         unit=unit,
         scored_by=scored_by,

@@ -74,7 +74,7 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
         by_video=arguments.by == "video",
         work=files.join(config.output, "train", "folds"),
     )
-    file = evaluation_files.write_folds(result, config, dataset.info.store)
+    file = evaluation_files.write_folds(result, config, dataset.info)
     print(evaluation_files.folds_table(result))
     print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
     return 0

@@ -240,7 +240,7 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     )
     np.testing.assert_array_equal(again.predicted, result.predicted)
     target = experiment.changed(loaded, output=str(tmp_path / "out"))
-    file = evaluation_files.write_folds(result, target, dataset.info.store)
+    file = evaluation_files.write_folds(result, target, dataset.info)
     lines = file.read_text().splitlines()
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)

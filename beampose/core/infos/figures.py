@@ -175,7 +175,11 @@ class DrawnImage(Record):
 
 
 class EvaluationInfo(Info):
-    """Figures by split, and the images that were drawn, worst first."""
+    """Figures by split, and the images that were drawn, worst first.
+
+    Attributes:
+      model: digest of the model, as in its info; empty in versions before.
+    """
 
     NAME: ClassVar[str] = "evaluation"
     VERB: ClassVar[str] = "evaluate"
@@ -183,6 +187,7 @@ class EvaluationInfo(Info):
 
     metrics: dict[str, Figures]
     images: list[DrawnImage]
+    model: str = ""
 
 
 class FoldsInfo(Info):
@@ -190,6 +195,7 @@ class FoldsInfo(Info):
 
     Attributes:
       of: names the settings and features that it judges.
+      labels: digest of the labels; empty in versions before.
       by: image or video.
       folds: figures by the name of the fold.
       all: of all predictions together.
@@ -206,6 +212,7 @@ class FoldsInfo(Info):
     all: Figures
     uncertainty: Plain = {}
     seconds: float
+    labels: str = ""
 
 
 class Fall(Record):
@@ -262,7 +269,11 @@ class TrialFigures(Record):
 
 
 class SweepInfo(Info):
-    """Combinations of settings, best first, and what they are scored by."""
+    """Combinations of settings, best first, and what they are scored by.
+
+    Attributes:
+      labels, store: digest of the labels, and the features, that they were tried on.
+    """
 
     NAME: ClassVar[str] = "sweep"
     VERB: ClassVar[str] = "sweep"
@@ -271,6 +282,8 @@ class SweepInfo(Info):
     unit: str
     scored_by: str
     trials: list[TrialFigures]
+    labels: str = ""
+    store: str = ""
 
 
 class AuditInfo(Info):

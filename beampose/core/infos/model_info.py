@@ -81,6 +81,8 @@ class ModelInfo(Info):
       chosen: what the data chose of the settings, by name.
       config: the experiment's settings, with what was chosen.
       tensors: by signature, the names of inputs and outputs in the graph.
+      digest: names the SavedModel by its weights and graph.
+      asked: names the labels, features and settings that it was trained on.
     """
 
     NAME: ClassVar[str] = "model"
@@ -111,6 +113,8 @@ class ModelInfo(Info):
     config: Plain
     versions: dict[str, str] = {}
     tensors: dict[str, dict[str, dict[str, str]]] = {}
+    digest: str = ""
+    asked: str = ""
 
     @property
     def settings(self) -> Settings:
