@@ -53,7 +53,7 @@ def _stamp(root: UPath) -> tuple[tuple[str, int, float], ...]:
 def _digest(root: str, stamp: tuple[tuple[str, int, float], ...]) -> str:
     from tensorflow.core.protobuf import saved_model_pb2
 
-    with storage.local(root) as copy:
+    with storage.without_wildcards(root) as copy:
         data = (copy / "saved_model.pb").read_bytes()
         graphs = saved_model_pb2.SavedModel.FromString(data).meta_graphs
         code = hashlib.sha256()
