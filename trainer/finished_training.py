@@ -17,9 +17,12 @@ def asked(config: Config, dataset: DatasetInfo) -> str:
     settings = outcome(config.train, HEAD, ANIMALS, FINETUNING, VIEWS)
     names = ("task", "bodyparts", "unique_bodyparts", "individuals", "edges", "classes")
     names += ("scorer", "project", "store", "labels_digest", "split")
-    settings |= {name: getattr(config.train, name) for name in ("mode", "folds", "ensemble")}
+    settings |= {
+        name: getattr(config.train, name) for name in ("mode", "folds", "ensemble", "budget")
+    }
     about = [getattr(dataset, name) for name in names]
-    return storage.digest([__version__, settings, config.split.seed, config.predict.pcutoff, about])
+    split = [config.split.seed, config.split.by]
+    return storage.digest([__version__, settings, *split, config.predict.pcutoff, about])
 
 
 def metrics_of(folder: str, asked: str) -> Metrics | None:

@@ -245,7 +245,7 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     each = 3 if kind == "pose" else 1
     assert len(lines) == 1 + each * len(result.records)
     assert "all" in evaluation_files.folds_table(result)
-    names = {"of", "by", "folds", "all", "uncertainty", "seconds"}
+    names = {"of", "labels", "by", "folds", "all", "uncertainty", "seconds"}
     assert names | {"kind", "format", "made_by"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
