@@ -7,12 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, texts
+from beampose.formats import spreadsheets
 from beampose.preprocess import images, media_folders, videos
 from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
 LISTS = (".csv", ".txt")
+# Names of a list's first column.
+_HEADERS = frozenset(
+    ("video", "videos", "film", "path", "file", "filename", "file_name", "name", "uri")
+)
 
 
 class Range(NamedTuple):
@@ -63,8 +68,8 @@ def expand(paths: Sequence[str]) -> list[str]:
 
     What looks like a video in a folder and is not taken is told in the log.
 
-    A list is a csv or text file that names one video a row, in its first column; a row `video` or
-    `path` at its top is a header. Relative names count from the list.
+    A list is a csv or text file that names one video a row, in its first column, which a header
+    may call so. Relative names count from the list.
 
     Raises:
       FileNotFoundError: a glob, a folder or a list without videos.
@@ -187,16 +192,18 @@ def seconds(video: Video) -> np.ndarray:
 
 def _listed(path: str) -> list[str]:
     try:
-        with files.open_file(path) as stream:
-            lines = stream.read().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a list of videos: {error}.") from error
-    import csv
-
-    rows = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
-    if rows and rows[0].lower() in ("video", "path"):
-        rows = rows[1:]
-    if not rows:
+        rows = spreadsheets.read(texts.decode(files.read_bytes(path)), _begins).rows
+    except ValueError as error:
+        raise ValueError(f"{path} is not a list of videos: {error}.") from None
+    found = [row.cells[0].strip() for row in rows if row.cells[0].strip()]
+    if found and found[0].lower() in _HEADERS:
+        found = found[1:]
+    if not found:
         raise FileNotFoundError(f"{path} lists no video.")
     base = files.parent(path)
-    return [row if files.is_absolute(row) else files.join(base, row) for row in rows]
+    return [name if files.is_absolute(name) else files.join(base, name) for name in found]
+
+
+def _begins(rows: list[list[str]]) -> bool:
+    """Returns True if a video stands in the first column."""
+    return any(files.suffix(row[0].strip()) in videos.SUFFIXES for row in rows)

@@ -6,14 +6,16 @@ finds the video by the row source_video of parameters.csv, which must be a local
 
 import csv
 import functools
-import io
+import math
 from typing import Any
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import csv_cells, files, storage, texts
+from beampose.formats import spreadsheets
 from beampose.formats.detection_table import BoxRow, Detections
 
 ANNOTATIONS, PARAMETERS = "annotations.csv", "parameters.csv"
 HEADER = ("frame", "clock", "x", "y", "h", "w", "label", "score")
+_NEEDED = ("frame", "x", "y", "h", "w")
 
 
 def write(folder: storage.Address, found: Detections, fps: float) -> None:
@@ -70,28 +72,27 @@ def read(path: str, size: int) -> list[BoxRow]:
     Raises:
       ValueError: it is no such file, or a row cannot be read.
     """
-    text = files.read_bytes(path).decode("utf-8-sig", "replace")
-    reader = csv.reader(io.StringIO(text))
-    header = [cell.strip().lower() for cell in next(reader, [])]
-    if not {"frame", "x", "y", "h", "w"} <= set(header):
-        raise ValueError(
-            f"{path} is not an annotations.csv of DeepMeerkat: its first row must name frame, x, "
-            f"y, h and w. Received: {','.join(header)}."
-        )
+    try:
+        text = texts.decode(files.read_bytes(path), texts.WINDOWS)
+        rows, separator = spreadsheets.named(text, _NEEDED)
+    except ValueError as error:
+        raise ValueError(f"{path} is not an annotations.csv of DeepMeerkat: {error}.") from None
     found = []
-    for cells in reader:
-        row = dict(zip(header, (c.strip() for c in cells), strict=False))
-        if not any(row.values()):
-            continue
+    for line, row in rows:
         try:
-            frame = int(row["frame"]) - 1
-            x, y, height, width = (float(row[name]) for name in ("x", "y", "h", "w"))
-            score = float(row.get("score") or "nan")
+            frame = spreadsheets.whole(row["frame"], separator) - 1
+            numbers = (spreadsheets.number(row[name], separator) for name in ("x", "y", "w", "h"))
+            x, y, width, height = numbers
+            score = spreadsheets.number(row.get("score", ""), separator)
             if frame < 0:
                 raise ValueError("frames count from 1")
+            if not all(map(math.isfinite, (x, y, width, height))):
+                raise ValueError("a number is missing")
         except (KeyError, ValueError) as error:
-            what = f"must be frame, x, y, h, w as numbers ({error}). Received: {','.join(cells)}"
-            raise ValueError(f"{path}:{reader.line_num} {what}.") from None
-        label = csv_cells.plain(row.get("label", ""))
+            why = f"{error} is missing" if isinstance(error, KeyError) else error
+            what = f"must be frame, x, y, h, w as numbers ({why})"
+            received = separator.join(row.values())
+            raise ValueError(f"{path}:{line} {what}. Received: {received}.") from None
+        label = csv_cells.plain(row.get("label", "").strip())
         found.append((frame, x, y, width, height, score, label))
     return found

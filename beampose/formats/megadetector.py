@@ -3,15 +3,17 @@
 https://lila.science/megadetector-output-format
 """
 
+import contextlib
 import functools
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, files, storage, texts
+from beampose.formats import spreadsheets
 from beampose.formats.detection_table import BoxRow, Detections
 
 VERSION = "1.6"
@@ -134,16 +136,27 @@ def relative(path: str, base: str) -> str:
 
 
 def read(path: str, video: str) -> list[BoxRow]:
-    """The boxes of a video.
+    """The boxes of a video. Entries of other films, and of photos, are not looked into.
 
     Raises:
-      ValueError: as `entry_of`, or the entry says that the video failed.
+      ValueError: as `entry_of`, or the entry says that the video failed, or cannot be read.
     """
     name, _ = entry_of(path, video)
-    found = _entries(path, files.size(path))[name]
-    if isinstance(found, str):
-        raise ValueError(f"{path} says that {files.name(video)} failed: {found}.")
-    return found
+    categories, entries = _contents(path, files.size(path))
+    rows: list[BoxRow] = []
+    failures = []
+    for image in entries[name]:
+        if image.value.get("failure"):
+            failures.append(str(image.value["failure"]))
+            continue
+        where = f"{path}: images[{image.number}]"
+        detections = image.value.get("detections") or []
+        if not isinstance(detections, list):
+            raise ValueError(f"{where}: detections must be a list. Received: {detections!r}.")
+        rows += (_row(detection, image.frame, categories, where) for detection in detections)
+    if failures and len(failures) == len(entries[name]):
+        raise ValueError(f"{path} says that {files.name(video)} failed: {failures[0]}.")
+    return rows
 
 
 def entry_of(path: str, video: str) -> tuple[str, int]:
@@ -152,7 +165,7 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
     Raises:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
     """
-    entries = _entries(path, files.size(path))
+    entries = _contents(path, files.size(path)).entries
     parts = video.replace("\\", "/").lower().split("/")
 
     def agreement(name: str) -> int:
@@ -176,38 +189,46 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
     return name, agreed
 
 
+class _Image(NamedTuple):
+    """An entry: its place in the list, and its frame where it is a frame of a film."""
+
+    number: int
+    value: dict[str, Any]
+    frame: int | None
+
+
+class _Contents(NamedTuple):
+    """Names of categories, and the entries of a file by the film or photo they are of."""
+
+    categories: dict[str, str]
+    entries: dict[str, list[_Image]]
+
+
 @functools.lru_cache(maxsize=4)
-def _entries(path: str, size: int) -> dict[str, list[BoxRow] | str]:
-    """Boxes by video, or why it failed. Kept, since every range of every video asks.
+def _contents(path: str, size: int) -> _Contents:
+    """Kept, since every range of every video asks.
 
     Args:
       size: bytes of the file; another size is another file.
     """
     try:
-        values = json.loads(files.read_bytes(path))
+        values = json.loads(texts.decode(files.read_bytes(path)))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from None
+    try:
         names = {str(k): str(v) for k, v in values["detection_categories"].items()}
         images = list(values["images"])
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from error
     except (TypeError, KeyError, AttributeError):
         raise ValueError(
             f"{path} is not MegaDetector's JSON: it needs images and detection_categories."
         ) from None
-    found: dict[str, list[BoxRow] | str] = {}
+    found: dict[str, list[_Image]] = {}
     for number, image in enumerate(images):
-        where = f"{path}: images[{number}]"
         if not isinstance(image, dict) or not isinstance(image.get("file"), str):
-            raise ValueError(f"{where} must name its file.")
+            raise ValueError(f"{path}: images[{number}] must name its file.")
         name, frame = _video_and_frame(image["file"])
-        if image.get("failure"):
-            found.setdefault(name, str(image["failure"]))
-            continue
-        rows = found.get(name)
-        if not isinstance(rows, list):
-            rows = found[name] = []
-        for detection in image.get("detections") or []:
-            rows.append(_row(detection, frame, names, where))
-    return found
+        found.setdefault(name, []).append(_Image(number, image, frame))
+    return _Contents(names, found)
 
 
 def _video_and_frame(name: str) -> tuple[str, int | None]:
@@ -216,12 +237,19 @@ def _video_and_frame(name: str) -> tuple[str, int | None]:
     return (files.parent(name), int(frame.group(1))) if frame else (name, None)
 
 
+def _frame_number(value: Any) -> int:
+    """A frame, which some programs write as text or with a point."""
+    with contextlib.suppress(ValueError):
+        if (found := spreadsheets.whole(value)) >= 0:
+            return found
+    raise ValueError("frame_number must be a whole number from 0 on")
+
+
 def _row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
     try:
         x, y, width, height = (float(v) for v in detection["bbox"])
         number = detection.get("frame_number") if frame is None else frame
-        if not isinstance(number, int) or number < 0:
-            raise ValueError("frame_number must be a whole number from 0 on")
+        number = _frame_number(number)
         if not all(-0.01 <= v <= 1.01 for v in (x, y, width, height)):
             # DeepMeerkat 3 writes pixels here, rounded from shares: nothing can be made of them.
             raise ValueError("bbox must be fractions of the frame, from 0 to 1")

@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 SEPARATORS = (",", ";", "\t")
@@ -32,6 +32,16 @@ class Sheet(NamedTuple):
     separator: str
 
 
+class NamedRow(NamedTuple):
+    """A line below a header: cells by the column's name in lowercase letters.
+
+    A short line lacks the last columns. `number` is that of the line.
+    """
+
+    number: int
+    cells: dict[str, str]
+
+
 def read(text: str, begins: Callable[[list[list[str]]], bool]) -> Sheet:
     """The rows of a csv.
 
@@ -47,6 +57,35 @@ def read(text: str, begins: Callable[[list[list[str]]], bool]) -> Sheet:
     if begins([row.cells for row in first.rows[:4]]):
         return first
     return next((s for s in sheets if begins([row.cells for row in s.rows[:4]])), first)
+
+
+def named(text: str, needed: Collection[str]) -> tuple[list[NamedRow], str]:
+    """The rows of a csv whose first row names its columns, and its separator.
+
+    Args:
+      needed: columns that must be there, in lowercase letters.
+
+    Raises:
+      ValueError: as `read`, or columns are missing; the text names them.
+    """
+
+    def begins(rows: list[list[str]]) -> bool:
+        return bool(rows) and {*needed} <= {*_names(rows[0])}
+
+    rows, separator = read(text, begins)
+    header = _names(rows[0].cells) if rows else []
+    if missing := [name for name in needed if name not in header]:
+        found = separator.join(header)[:200] or "nothing"
+        raise ValueError(
+            f"lacks the columns {', '.join(missing)}: its first row must name them, parted by "
+            f"commas, semicolons or tabs. Received: {found}"
+        )
+    body = [NamedRow(row.number, dict(zip(header, row.cells, strict=False))) for row in rows[1:]]
+    return body, separator
+
+
+def _names(cells: list[str]) -> list[str]:
+    return [cell.strip().lower() for cell in cells]
 
 
 def until_broken(text: str, separator: str = ",") -> list[Row]:
@@ -74,6 +113,18 @@ def number(cell: str, separator: str = ",") -> float:
     if not _NUMBER.fullmatch(cell):
         raise ValueError(f"holds {cell!r}, which is not a number")
     return float(cell)
+
+
+def whole(value: object, separator: str = ",") -> int:
+    """A number without a fraction, as programs write it: 5, 5.0, "5" or "5.0".
+
+    Raises:
+      ValueError: it is none.
+    """
+    found = number(value, separator) if isinstance(value, str) else value
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or found != found // 1:
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(found)
 
 
 def _rows(text: str, separator: str) -> list[Row]:

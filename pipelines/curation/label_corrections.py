@@ -1,16 +1,15 @@
 """Writes the corrections a person left marked into a DeepLabCut project, after a backup."""
 
-import csv
 import datetime
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import csv_cells, files, storage, texts
 from beampose.core.name_parts import safe
+from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import label_edits
 from beampose.formats.deeplabcut.label_edits import Correction
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -60,30 +59,21 @@ def marked(
     """
     if not files.exists(path):
         raise FileNotFoundError(f"No file {path}.")
-    text = files.read_bytes(path).decode("utf-8-sig", "replace")
-    # Spreadsheets of some countries write semicolons.
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    table = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    missing = [name for name in needed if name not in (table.fieldnames or ())]
-    if missing:
+    try:
+        text = texts.decode(files.read_bytes(path), texts.WINDOWS)
+        rows, _ = spreadsheets.named(text, needed)
+    except ValueError as error:
         raise ValueError(
             f"{path} must have the columns {', '.join(columns)}, as `beampose audit` writes for "
-            f"this experiment. Missing: {', '.join(missing)}."
-        )
-    try:
-        for row in table:
-            mark = (row["apply"] or "").strip().lower()
-            if mark == YES:
-                # A short row has cells that are None.
-                told = {name: csv_cells.plain(row[name] or "") for name in needed}
-                yield told, f"{path} row {table.line_num}"
-            elif mark not in ("", NO):
-                raise ValueError(
-                    f"{path} row {table.line_num}: apply must be {YES} or {NO}. Received: {mark!r}."
-                )
-    except csv.Error as error:
-        raise ValueError(f"{path} row {table.line_num} cannot be read: {error}.") from None
+            f"this experiment. It {error}."
+        ) from None
+    for line, row in rows:
+        mark = row.get("apply", "").strip().lower()
+        if mark == YES:
+            # A short row lacks cells.
+            yield {n: csv_cells.plain(row.get(n, "")) for n in needed}, f"{path} row {line}"
+        elif mark not in ("", NO):
+            raise ValueError(f"{path} row {line}: apply must be {YES} or {NO}. Received: {mark!r}.")
 
 
 def apply(found: list[Correction], root: str, scorer: str) -> Applied:
@@ -148,21 +138,21 @@ def _edit(file: str, data: bytes, wanted: list[Correction], scorer: str) -> labe
 def _correction(row: dict[str, str], place: str) -> Correction:
     numbers = {}
     for name in ("x", "y", "new_x", "new_y"):
-        cell = (row[name] or "").strip().replace(",", ".")
+        cell = row[name].strip()
         try:
-            numbers[name] = float(cell) if cell else np.nan
+            numbers[name] = spreadsheets.number(cell, ";")
         except ValueError:
             raise ValueError(f"{place}: {name} must be a number. Received: {cell!r}.") from None
     old, new = (numbers["x"], numbers["y"]), (numbers["new_x"], numbers["new_y"])
     if np.isnan(new).any() != np.isnan(new).all() or np.isinf(new).any() or min(new) < 0:
         raise ValueError(
             f"{place}: new_x and new_y must be a point in the image, or both empty to remove the "
-            f"label away. Received: {new[0]:g}, {new[1]:g}."
+            f"label. Received: {new[0]:g}, {new[1]:g}."
         )
-    image = (row["image"] or "").strip()
+    image = row["image"].strip()
     try:
         if len(files.parts(image)) < 2:
             raise ValueError("must name its video and the image")
     except ValueError as error:
         raise ValueError(f"{place}: {error}.") from None
-    return Correction(image, (row["bodypart"] or "").strip(), old, new)
+    return Correction(image, row["bodypart"].strip(), old, new)

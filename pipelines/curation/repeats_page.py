@@ -5,14 +5,14 @@ names every detection, and holds when groups are made otherwise.
 """
 
 import base64
-import csv
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, storage
+from beampose.core import csv_cells, storage, texts
+from beampose.formats import spreadsheets
 from beampose.formats.detection_table import Detections
 from beampose.pipelines.curation.sorting_page import inert
 from beampose.pipelines.report import pages
@@ -132,25 +132,20 @@ def read_dismissed(file: storage.Address) -> dict[str, set[tuple[int, int]]]:
     place = storage.place(file)
     if not place.is_file():
         raise FileNotFoundError(f"No file {file}.")
-    lines = place.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    rows = csv.reader(lines)
-    header = next(rows, [])
-    if header != COLUMNS:
-        raise ValueError(
-            f"{file} must begin with {','.join(COLUMNS)}, as {PAGE} saves it. Received: "
-            f"{','.join(header)}."
-        )
+    try:
+        text = texts.decode(place.read_bytes(), texts.WINDOWS)
+        rows, separator = spreadsheets.named(text, COLUMNS)
+    except ValueError as error:
+        raise ValueError(f"{file} is not the csv that {PAGE} saves: it {error}.") from None
     found: dict[str, set[tuple[int, int]]] = {}
-    for row in rows:
-        if not row:
-            continue
+    for line, row in rows:
         try:
-            video, frame, box = row
-            found.setdefault(csv_cells.plain(video), set()).add((int(frame), int(box)))
-        except ValueError:
+            frame, box = (spreadsheets.whole(row[name], separator) for name in COLUMNS[1:])
+            found.setdefault(csv_cells.plain(row[COLUMNS[0]]), set()).add((frame, box))
+        except (KeyError, ValueError):
+            received = json.dumps(separator.join(row.values()))
             raise ValueError(
-                f"{file}:{rows.line_num} must be a video, a frame and a box. Received: "
-                f"{json.dumps(','.join(row))}."
+                f"{file}:{line} must be a video, a frame and a box. Received: {received}."
             ) from None
     return found
 

@@ -184,7 +184,10 @@ def test_the_saved_csv_dismisses_what_it_names_and_nothing_else(tmp_path):
     assert not repeats_page.dismiss(gone, set()).dismissed.any()
     with pytest.raises(ValueError, match="no box 1 in frame 3"):
         repeats_page.dismiss(found, {(3, 1)})
-    for text, message in (("frame\n", "must begin with"), ("video,frame,box\na,x,0\n", ":2 must")):
+    for text, message in (
+        ("frame\n", "lacks the columns video, box"),
+        ("video,frame,box\na,x,0\n", ":2 must"),
+    ):
         file.write_text(text)
         with pytest.raises(ValueError, match=message):
             repeats_page.read_dismissed(file)

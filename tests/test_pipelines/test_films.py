@@ -235,6 +235,8 @@ def test_a_list_of_videos_is_read_from_where_it_stands(film, tmp_path):
     (tmp_path / "list.csv").write_text('video,remark\nfilm.mp4,"a, b"\n\n')
     (tmp_path / "list.txt").write_text(f"{film}\n")
     assert manifest.expand([str(tmp_path / "list.csv"), str(tmp_path / "list.txt")]) == [film]
+    (tmp_path / "semicolons.csv").write_bytes("Filename;Tag\r\nfilm.mp4;ü\r\n".encode("utf-16"))
+    assert manifest.expand([str(tmp_path / "semicolons.csv")]) == [film]
     (tmp_path / "none.csv").write_text("video\n")
     with pytest.raises(FileNotFoundError, match="lists no video"):
         manifest.expand([str(tmp_path / "none.csv")])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scene
 
+from beampose.formats import deepmeerkat
 from beampose.formats.box_files import FileBoxes
 from beampose.preprocess import cut, motion
 from beampose.preprocess.cut import Rule
@@ -161,6 +162,30 @@ def test_unusable_detections_name_their_place(tmp_path, wrong, message):
     assert "images[0]" in str(error.value)
 
 
+@pytest.mark.parametrize("number", [5.0, "5", "5.0", " 5 "])
+def test_a_frame_number_is_one_however_it_is_spelled(tmp_path, number):
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [detection(number)]}])
+    assert FileBoxes(path).read("a.mp4").frames.tolist() == [5]
+
+
+@pytest.mark.parametrize("number", [5.5, "5.5", True, -1, "", "five", float("nan"), None, [5]])
+def test_what_is_no_whole_number_is_no_frame(tmp_path, number):
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [detection(number)]}])
+    with pytest.raises(ValueError, match="frame_number must be a whole number"):
+        FileBoxes(path).read("a.mp4")
+
+
+def test_photos_and_damaged_entries_of_other_films_do_not_stop_a_film(tmp_path):
+    photo = {"file": "day1/a.jpg", "detections": [{**detection(0), "frame_number": None}]}
+    broken = {"file": "day1/b.mp4", "detections": [{"bbox": [5, 5, 5, 5]}, "x"]}
+    path = megadetector(
+        tmp_path, [photo, broken, {"file": "day1/a.mp4", "detections": [detection(3)]}]
+    )
+    assert FileBoxes(path).read("a.mp4").frames.tolist() == [3]
+    with pytest.raises(ValueError, match=r"images\[1\]"):
+        FileBoxes(path).read("b.mp4")
+
+
 def test_boxes_of_one_film_are_not_another_films_of_its_name(tmp_path):
     entries = [{"file": "day1/a.mp4", "detections": [detection(1)]}]
     whole = FileBoxes(megadetector(tmp_path, entries))
@@ -202,3 +227,18 @@ def test_deepmeerkats_rows_count_frames_from_1_and_give_height_first(tmp_path, h
     pattern = f"{tmp_path}/{{video}}/annotations.csv"
     with pytest.raises(ValueError, match=r"annotations\.csv:2 .*count from 1"):
         FileBoxes(pattern).read("a.mp4")
+
+
+def test_deepmeerkats_table_may_come_from_a_spreadsheet(tmp_path):
+    text = "Frame;Clock;X;Y;H;W;Label;Score\n6,0;0:00:00;64,5;48,0;72;96;Öhr;0,5\n"
+    for encoding in ("utf-8", "cp1252", "utf-16"):
+        file = tmp_path / f"{encoding}.csv"
+        file.write_bytes(text.encode(encoding))
+        (row,) = deepmeerkat.read(str(file), 1)
+        assert row == (5, 64.5, 48.0, 96.0, 72.0, 0.5, "Öhr")
+    (tmp_path / "x.csv").write_text("frame,x,y,h,w\n6,1,2,3\n")
+    with pytest.raises(ValueError, match=r"x\.csv:2 must be .*'w' is missing"):
+        deepmeerkat.read(str(tmp_path / "x.csv"), 1)
+    (tmp_path / "y.csv").write_text("a,b\n")
+    with pytest.raises(ValueError, match="lacks the columns frame, x, y, h, w.* Received: a,b"):
+        deepmeerkat.read(str(tmp_path / "y.csv"), 1)
