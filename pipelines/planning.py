@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage, yaml_files
+from beampose.core import storage, task_kinds, yaml_files
 from beampose.core.files import join
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
@@ -203,21 +203,34 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
 
 def _train_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:
     """Of the search for the number of steps, if they are not set, and of all heads."""
-    from beampose.trainer import cost
     from beampose.trainer.step_time import seconds_a_step
 
     side = max(int(np.sqrt(cells)), 1)
     names, individuals = len(labels.bodyparts or labels.classes), len(labels.individuals)
     window = min(config.train.window or side, side)
     each = seconds_a_step(config, dims=dims, names=names, side=window, individuals=individuals)
-    steps, heads = config.train.steps, config.heads
-    if steps is None:
-        nominal = cost.of_step(
-            config, config.kind, dims=dims, names=names, cells=cells, individuals=individuals
-        )
-        # One head and the search share the budget; heads of folds take at most as many steps.
-        steps = cost.affordable(config, nominal)
-    return heads * START["train"] + heads * steps * each
+    steps = config.train.steps or _affordable(config, dims, labels, cells)
+    return config.heads * (START["train"] + steps * each)
+
+
+def _affordable(config: Config, dims: int, labels: Labels, cells: int) -> int:
+    """Steps of one head and the search, which share the budget; heads of folds take no more."""
+    from beampose.trainer import cost, graph
+
+    names, individuals = len(labels.bodyparts or labels.classes), len(labels.individuals)
+    kind = task_kinds.of_names(config.task, individuals)
+    shared = names - len(labels.unique_bodyparts)
+    edges = graph.most_edges(shared, len(labels.edges), config.train.edges) if kind.several else 0
+    nominal = cost.of_step(
+        config,
+        kind,
+        dims=dims,
+        names=names,
+        cells=cells,
+        individuals=individuals or 1,
+        edges=edges,
+    )
+    return cost.affordable(config, nominal)
 
 
 def _dataflow(total: int, each: float, table: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,20 @@ def choose(
     return _array(chosen + rest[: max(count - len(chosen), 0)])
 
 
+def most_edges(bodyparts: int, skeleton: int, most: int) -> int:
+    """At most so many edges does `choose` give.
+
+    Args:
+      bodyparts: number of those that every animal has.
+      skeleton: number of pairs a person drew.
+      most: as above.
+    """
+    every = bodyparts * (bodyparts - 1) // 2
+    if every <= most:
+        return every
+    return max(min(most, skeleton or EDGES_A_BODYPART * bodyparts), bodyparts - 1)
+
+
 def _length(keypoints: np.ndarray, a: int, b: int) -> float:
     """Median distance over the share of animals that show both."""
     distance = np.linalg.norm(keypoints[:, a] - keypoints[:, b], axis=-1)

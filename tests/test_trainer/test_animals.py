@@ -174,6 +174,16 @@ def test_few_bodyparts_make_a_complete_graph_and_many_the_skeleton_joined():
     assert chain.tolist() == [[i, i + 1] for i in range(5)]
 
 
+@pytest.mark.parametrize(
+    "parts, drawn, most", [(6, 0, 15), (6, 3, 6), (6, 0, 5), (3, 0, 1), (9, 12, 20)]
+)
+def test_a_graph_has_no_more_edges_than_a_plan_counts(parts, drawn, most):
+    points = np.random.default_rng(0).normal(size=(4, parts, 2))
+    skeleton = [(a, b) for a in range(parts) for b in range(a)][:drawn]
+    edges = graph.choose(points, range(parts), skeleton, most=most)
+    assert len(edges) <= graph.most_edges(parts, drawn, most)
+
+
 def test_an_edge_that_says_nothing_counts_nothing():
     outputs = [answered(TRUTH[:2]) for _ in range(12)]
     for one in outputs:

@@ -3,6 +3,7 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -82,10 +83,16 @@ class MapTask(HeadTask[PoseBatch]):
         return tf.function(answer, input_signature=[maps.features, maps.cell, maps.inside])
 
     def _answers(self, answer: Callable, records: Sequence[LabelRecord], batch_size: int):
-        """What the compiled function says of each batch of whole maps."""
-        for start in range(0, len(records), batch_size):
-            batch = self.dataset.pose_batch(records[start : start + batch_size])
-            yield answer(batch.features, batch.cell, batch.inside)
+        """What the compiled function says of each batch of whole maps.
+
+        Images of one size go together: padding would reach into a map through the convolutions, and
+        a film has none.
+        """
+        for _, run in itertools.groupby(records, key=lambda r: (r.width, r.height)):
+            alike = list(run)
+            for start in range(0, len(alike), batch_size):
+                batch = self.dataset.pose_batch(alike[start : start + batch_size])
+                yield answer(batch.features, batch.cell, batch.inside)
 
 
 def said(
