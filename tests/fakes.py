@@ -10,6 +10,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from beampose.trainer.schema import LabelRecord
+
 SCORER = "Ann"
 BODYPARTS = ("nose", "ear", "tail")
 # Not square, so that swapped axes show.
@@ -223,3 +225,23 @@ def video(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return str(path)
+
+
+def label_record(
+    number: int, keypoints: np.ndarray | None = None, *, video: str = "film", label: int = -1
+) -> LabelRecord:
+    """A label of a training split: keypoints (individuals, bodyparts, 2) or a class."""
+    return LabelRecord(
+        key=str(number),
+        name=f"img{number}",
+        image_uri="",
+        video=video,
+        file="",
+        row=number,
+        split="train",
+        height=480,
+        width=640,
+        copy=0,
+        keypoints=np.empty((0, 0, 2)) if keypoints is None else keypoints,
+        label=label,
+    )

@@ -149,7 +149,6 @@ def finetune(
             # Small gradients of half precision would become 0.
             optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
         optimizer.build(updates.variables_of(task))
-    every = training.evaluate_every(settings, settings.finetune_steps)
     run = training.Run(
         task=task,
         optimizer=optimizer,
@@ -158,11 +157,12 @@ def finetune(
         checkpoint=storage.place(checkpoints, CHECKPOINT),
         checkpoint_every=settings.checkpoint_every,
         logs=logs,
-        judged=held_out or dataset.of("test"),
-        chooses=bool(held_out),
-        evaluates=lambda step: step % every == 0,
-        enough=lambda history: (
-            bool(held_out) and training.given_up(history, task, settings.patience)
+        judging=training.judging(
+            task,
+            settings,
+            settings.finetune_steps,
+            held_out or dataset.of("test"),
+            bool(held_out),
         ),
     )
     names = {r.name for r in held_out}

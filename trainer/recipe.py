@@ -44,7 +44,7 @@ def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
     if facts is None:
         found = {
             "features.copies": Chosen(value=0, why="crops are learned as they are"),
-            "features.rotation": Chosen(value=25.0, why="the usual"),
+            "features.rotation": Chosen(value=25.0, why="crops have no copies"),
         }
     else:
         found = {
@@ -65,13 +65,13 @@ def of_head(config: Config, facts: LabelFacts | None, cell: float) -> dict[str, 
     rate = Chosen(value=LEARNING_RATE, why="the best on most sets, docs/accuracy.md")
     if facts is None:
         found = {
-            "train.batch_size": Chosen(value=POOLED_BATCH, why="crops cost little"),
+            "train.batch_size": Chosen(value=POOLED_BATCH, why="a crop is one vector"),
             "train.window": Chosen(value=0, why="crops have no maps"),
             "train.pos_dist_thresh": Chosen(value=17.0, why="crops have no bodyparts"),
         }
     else:
         found = {
-            "train.batch_size": Chosen(value=MAP_BATCH, why="the usual"),
+            "train.batch_size": Chosen(value=MAP_BATCH, why="a window has many cells"),
             "train.window": Chosen(value=WINDOW, why="small windows and many steps pay"),
             "train.pos_dist_thresh": _radius(facts, cell),
         }

@@ -159,10 +159,12 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
         checkpoint=storage.place(work, training.CHECKPOINT),
         checkpoint_every=chosen.train.checkpoint_every,
         logs=str(storage.place(work, "logs")),
-        judged=judged,
-        chooses=False,
-        evaluates=lambda step: step in ends,
-        enough=lambda history: _stands_still(history, task.kind),
+        judging=training.Judging(
+            judged,
+            chooses=False,
+            after=lambda step: step in ends,
+            enough=lambda history: _stands_still(history, task.kind),
+        ),
     )
     batches = training.stream_of(chosen, task, view.of("train", copies=True), ends[-1])
     result = training.fit(run, batches, steps=ends[-1])

@@ -48,6 +48,23 @@ class Result(NamedTuple):
     kept_score: float | None = None
 
 
+class Judging(NamedTuple):
+    """Evaluations during a training.
+
+    Attributes:
+      images: whose score stands in the history.
+      chooses: the weights with the best score are kept, not those of the last step. Never true
+        where `images` is the test split, which only measures.
+      after: says of a step whether an evaluation follows it; one always follows the last.
+      enough: says of a history whether training ends here.
+    """
+
+    images: Sequence[LabelRecord]
+    chooses: bool
+    after: Callable[[int], bool]
+    enough: Callable[[list[Entry]], bool]
+
+
 class Run(NamedTuple):
     """A training, apart from its batches.
 
@@ -59,11 +76,7 @@ class Run(NamedTuple):
       checkpoint: file of its state.
       checkpoint_every: steps.
       logs: folder for TensorBoard.
-      judged: images whose score stands in the history.
-      chooses: the weights with the best score are kept, not those of the last step. Never true
-        where `judged` is the test split, which only measures.
-      evaluates: says of a step whether an evaluation follows it; one always follows the last.
-      enough: says of a history whether training ends here.
+      judging: when, by which images, and what follows from it.
     """
 
     task: Trainable
@@ -73,10 +86,7 @@ class Run(NamedTuple):
     checkpoint: UPath
     checkpoint_every: int
     logs: str
-    judged: Sequence[LabelRecord]
-    chooses: bool
-    evaluates: Callable[[int], bool]
-    enough: Callable[[list[Entry]], bool]
+    judging: Judging
 
 
 def train(
@@ -111,7 +121,6 @@ def train(
         updates.cosine(config.head.learning_rate, steps), settings.weight_decay
     )
     optimizer.build(updates.variables_of(task))
-    every = evaluate_every(settings, steps)
     run = Run(
         task=task,
         optimizer=optimizer,
@@ -120,17 +129,22 @@ def train(
         checkpoint=storage.place(checkpoints, CHECKPOINT),
         checkpoint_every=settings.checkpoint_every,
         logs=logs,
-        judged=held_out or dataset.of("test"),
-        chooses=bool(held_out),
-        evaluates=lambda step: step % every == 0,
-        enough=lambda history: bool(held_out) and given_up(history, task, settings.patience),
+        judging=judging(task, settings, steps, held_out or dataset.of("test"), bool(held_out)),
     )
     return fit(run, stream_of(config, task, records, steps), steps=steps)
 
 
-def evaluate_every(settings: Train, steps: int) -> int:
-    """Steps between two evaluations of a training of so many."""
-    return settings.evaluate_every or max(-(-steps // EVALUATIONS), 1)
+def judging(
+    task: Trainable, settings: Train, steps: int, images: Sequence[LabelRecord], chooses: bool
+) -> Judging:
+    """Evaluations at equal distances; where they choose, training ends after `train.patience`."""
+    every = settings.evaluate_every or max(-(-steps // EVALUATIONS), 1)
+    return Judging(
+        images,
+        chooses,
+        lambda step: step % every == 0,
+        lambda history: chooses and given_up(history, task, settings.patience),
+    )
 
 
 def prepare(config: Config) -> None:
@@ -184,16 +198,16 @@ def fit(
     step = updates.update(run.task, run.optimizer, strategy)
     board = Board(run.logs)
     began = time.perf_counter()
-    for batch in () if run.enough(state.history) else batches(state.step):
+    for batch in () if run.judging.enough(state.history) else batches(state.step):
         total, parts = step(batch)
         state.step += 1
         done = state.step == steps
-        if done or run.evaluates(state.step):
+        if done or run.judging.after(state.step):
             _check_finite(float(total), state.step)
             state.seconds += time.perf_counter() - began
             _evaluate(run, state, {"loss": total, **parts})
             board.write(state.step, state.history[-1])
-            done = done or run.enough(state.history)
+            done = done or run.judging.enough(state.history)
             began = time.perf_counter()
         if done or state.step % run.checkpoint_every == 0:
             state.seconds += time.perf_counter() - began
@@ -205,7 +219,7 @@ def fit(
     state.restore_best()
     run.task.finish()
     score = None if np.isnan(state.best_score) else state.best_score
-    held_out = run.judged if run.chooses else ()
+    held_out = run.judging.images if run.judging.chooses else ()
     return Result(run.task, state.history, state.best_step, state.seconds, held_out, score)
 
 
@@ -238,15 +252,15 @@ def _evaluate(run: Run, state: State, losses: dict) -> None:
     entry |= {name: float(value) for name, value in losses.items()}
     score = None
     try:
-        if run.judged:
-            measured = task.judge.measure(run.judged, task.predict(run.judged, run.batch_size))
+        if images := run.judging.images:
+            measured = task.judge.measure(images, task.predict(images, run.batch_size))
             score = measured[task.kind.score]
             if score is not None:
                 entry[task.kind.score] = score
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
         LOG.warning("Evaluation at step %d failed (%s); training continues.", state.step, error)
-    if not run.chooses:
+    if not run.judging.chooses:
         state.keep(float("nan") if score is None else score)
     elif score is not None and not task.kind.sign * (score - state.best_score) <= 0:
         state.keep(score)

@@ -1,5 +1,6 @@
 """The recipe that labels choose, the number of steps, and what is said about a model."""
 
+import fakes
 import numpy as np
 import pytest
 
@@ -7,7 +8,6 @@ from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
 from beampose.core.task_kinds import CROPS, POSE
 from beampose.trainer import advice, label_facts, recipe, steps
-from beampose.trainer.schema import LabelRecord
 
 OPEN = {
     "task": "pose",
@@ -111,24 +111,6 @@ def test_rounds_double_what_was_trained():
     assert steps.round_ends(1)[-1] > 1
 
 
-def record(number, keypoints=None, video="film", label=-1, split="train"):
-    points = np.empty((0, 0, 2)) if keypoints is None else keypoints
-    return LabelRecord(
-        key=str(number),
-        name=f"img{number}",
-        image_uri="",
-        video=video,
-        file="",
-        row=number,
-        split=split,
-        height=480,
-        width=640,
-        copy=0,
-        keypoints=points,
-        label=label,
-    )
-
-
 def said(train, test, *, animal=MOUSE, count=30, others="other", radius=8.0):
     """What is said of a model with these errors."""
     points = turned(animal, np.linspace(0, 300, count))
@@ -139,8 +121,8 @@ def said(train, test, *, animal=MOUSE, count=30, others="other", radius=8.0):
                 ["snout", "left", "right", "tail"],
                 Figures(**{"images": count, "points": 99, "share_above_pcutoff": 1.0, **train}),
                 Figures(**{"images": 9, "points": 30, "share_above_pcutoff": 1.0, **test}),
-                [record(i, one) for i, one in enumerate(points)],
-                [record(i, one, video=others) for i, one in enumerate(points[:9])],
+                [fakes.label_record(i, one) for i, one in enumerate(points)],
+                [fakes.label_record(i, one, video=others) for i, one in enumerate(points[:9])],
                 radius,
                 0.6,
             )
@@ -182,7 +164,7 @@ def test_labels_that_cannot_teach_have_a_sentence():
 
 
 def test_few_crops_and_a_classifier_that_learned_nothing_have_a_sentence():
-    learned = [record(i, label=int(i > 24)) for i in range(30)]
+    learned = [fakes.label_record(i, label=int(i > 24)) for i in range(30)]
     text = " ".join(
         advice.sentences(
             advice.Trained(

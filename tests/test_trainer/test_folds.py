@@ -1,31 +1,14 @@
 """Folds and radii: every image held out once, and radii that cover what they promise."""
 
+import fakes
 import numpy as np
 import pytest
 
 from beampose.trainer import cross_validation
-from beampose.trainer.schema import LabelRecord
-
-
-def record(number, video="v"):
-    return LabelRecord(
-        key=str(number),
-        name=f"img{number}",
-        image_uri="",
-        video=video,
-        file="",
-        row=number,
-        split="train",
-        height=8,
-        width=8,
-        copy=0,
-        keypoints=np.zeros((1, 1, 2)),
-        label=-1,
-    )
 
 
 def test_folds_are_equal_and_the_same_in_any_order():
-    records = [record(i) for i in range(23)]
+    records = [fakes.label_record(i) for i in range(23)]
     names, numbers = cross_validation.by_hash(records, 5, 0)
     assert names == ["1", "2", "3", "4", "5"]
     assert sorted(numbers.count(k) for k in range(5)) == [4, 4, 5, 5, 5]
@@ -36,15 +19,17 @@ def test_folds_are_equal_and_the_same_in_any_order():
 @pytest.mark.parametrize("count", [1, 24])
 def test_too_few_or_too_many_folds_are_refused(count):
     with pytest.raises(ValueError, match="must be from 2 to 23"):
-        cross_validation.by_hash([record(i) for i in range(23)], count, 0)
+        cross_validation.by_hash([fakes.label_record(i) for i in range(23)], count, 0)
 
 
 def test_each_video_is_a_fold():
-    names, numbers = cross_validation.by_videos([record(i, "ab"[i % 2]) for i in range(6)], 0, 0)
+    names, numbers = cross_validation.by_videos(
+        [fakes.label_record(i, video="ab"[i % 2]) for i in range(6)], 0, 0
+    )
     assert names == ["a", "b"]
     assert numbers == [0, 1, 0, 1, 0, 1]
     with pytest.raises(ValueError, match="two videos or more"):
-        cross_validation.by_videos([record(0)], 0, 0)
+        cross_validation.by_videos([fakes.label_record(0)], 0, 0)
 
 
 def test_the_radius_is_the_conformal_quantile():
