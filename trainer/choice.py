@@ -100,7 +100,7 @@ def _steps(config: Config, dataset: Dataset, work: str) -> ChoiceInfo:
 
     file = storage.place(work, CHOICE)
     of = storage.digest(
-        [training.run_digest(config, dataset), config.train.budget, config.split.by]
+        [steps.RULES, training.run_digest(config, dataset), config.train.budget, config.split.by]
     )
     if file.is_file():
         try:

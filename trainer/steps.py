@@ -22,6 +22,8 @@ from beampose.trainer.tasks import task_table
 ONE_IN, POOLED_PARTS = 4, 3
 # Rounds, and the share of the budget that they may take in all; the rest is for the model itself.
 ROUNDS, SHARE = 4, 1 / 4
+# Rises when the same labels and settings would get another number of steps.
+RULES = 2
 # An improvement by less than this share is none.
 GAIN = 0.02
 # Fewer images than this cannot judge; then the whole budget is trained.
@@ -69,7 +71,7 @@ def search(config: Config, dataset: Dataset, *, work: str) -> Search:
         view = cross_validation.resplit(learned, names)
         folder = storage.place(work, f"steps-{number}")
         history, took = _rounds(config, view, ends, str(folder))
-        errors.append([_error(history, end, kind) for end in ends])
+        errors.append([error_of(history, end, kind) for end in ends])
         seconds += took
     rounds = list(zip(ends, np.mean(errors, axis=0).tolist(), strict=True))
     used = ends[-1] * len(judging)
@@ -155,7 +157,7 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
         task=task,
         optimizer=optimizer,
         batch_size=chosen.head.batch_size,
-        digest=storage.digest(["rounds", ends, training.run_digest(chosen, view, judged)]),
+        digest=storage.digest(["rounds", RULES, ends, training.run_digest(chosen, view, judged)]),
         checkpoint=storage.place(work, training.CHECKPOINT),
         checkpoint_every=chosen.train.checkpoint_every,
         logs=str(storage.place(work, "logs")),
@@ -173,14 +175,14 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
 
 def _stands_still(history: list, kind: TaskKind) -> bool:
     """Whether two rounds brought nothing: the ones after them cost as much as all before."""
-    errors = [_error([entry], int(entry["step"]), kind) for entry in history]
+    errors = [error_of([entry], int(entry["step"]), kind) for entry in history]
     return len(errors) > 2 and min(errors[-2:]) > (1 - GAIN) * min(errors[:-2])
 
 
-def _error(history: list, end: int, kind: TaskKind) -> float:
+def error_of(history: list, end: int, kind: TaskKind) -> float:
     """The error at the end of a round; NaN where it was not reached or could not be judged."""
     for entry in history:
         if entry["step"] == end and kind.score in entry:
-            score = float(entry[kind.score])
+            score = float(np.mean([entry[name] for name in kind.search if name in entry]))
             return 1 - score if kind.maximize else score
     return float("nan")

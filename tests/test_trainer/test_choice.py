@@ -6,7 +6,7 @@ import pytest
 
 from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
-from beampose.core.task_kinds import CROPS, POSE
+from beampose.core.task_kinds import ANIMALS, CROPS, POSE
 from beampose.trainer import advice, label_facts, recipe, steps
 
 OPEN = {
@@ -104,6 +104,15 @@ def test_training_ends_where_images_that_are_not_learned_improve_no_more(errors,
     rounds = list(zip([100, 200, 400, 800], errors, strict=True))
     found, why = steps.decide(rounds, 900)
     assert found == expected, why
+
+
+def test_steps_of_several_animals_go_on_while_points_that_count_already_become_exact():
+    history = [
+        {"step": step, "oks_f1": 0.96, "mAP": score}
+        for step, score in ((100, 0.6), (200, 0.75), (400, 0.85))
+    ]
+    found = [(entry["step"], steps.error_of(history, entry["step"], ANIMALS)) for entry in history]
+    assert steps.decide(found, 900)[0] == 900
 
 
 def test_rounds_double_what_was_trained():
