@@ -255,9 +255,9 @@ def _evaluate(run: Run, state: State, losses: dict) -> None:
         if images := run.judging.images:
             measured = task.judge.measure(images, task.predict(images, run.batch_size))
             score = measured[task.kind.score]
-            entry |= {
-                name: measured[name] for name in task.kind.search if measured[name] is not None
-            }
+            for name in task.kind.search:
+                if (figure := measured[name]) is not None:
+                    entry[name] = figure
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
         LOG.warning("Evaluation at step %d failed (%s); training continues.", state.step, error)
