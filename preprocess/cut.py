@@ -1,11 +1,10 @@
 """The one rule by which a crop is cut around a box, in training and in prediction alike."""
 
-import json
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, json_files
 
 # Beside the crops that were cut by it.
 RULE_FILE = "crops.json"
@@ -88,8 +87,5 @@ def rule_of(folder: str) -> Rule | None:
     for place in (folder, files.parent(folder)):
         path = files.join(place, RULE_FILE)
         if files.exists(path):
-            try:
-                return from_values(json.loads(files.read_bytes(path)), path)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise ValueError(f"{path} is not JSON: {error}.") from error
+            return from_values(json_files.parse(files.read_bytes(path), path), path)
     return None

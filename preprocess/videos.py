@@ -93,6 +93,10 @@ class Video(NamedTuple):
     fingerprint: str = ""
 
 
+class _NoDecoder(ValueError):
+    """FFmpeg has no decoder for a stream."""
+
+
 class Frame(NamedTuple):
     """A frame's number, and its pixels (uint8 height, width, 3, RGB) or None and the reason."""
 
@@ -123,7 +127,7 @@ def index(path: str) -> Video:
         first = _first_frames(path)
     except av.FFmpegError as error:
         raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
-    except pixel_limit.TooLarge as error:
+    except (pixel_limit.TooLarge, _NoDecoder) as error:
         raise ValueError(f"{path} {error}.") from None
     # A cut without encoding leaves frames before the cut in the file, marked to be dropped.
     times = [pts for pts, dropped in packets if not dropped]
@@ -294,12 +298,16 @@ def _opened(path: str) -> Iterator[Any]:
             source: Any = stack.enter_context(files.open_file(path))
         else:
             source = f"file:{path}"
-        yield stack.enter_context(av.open(source, options=dict(_OPTIONS)))
+        # Titles and the like are not read: they may be of any encoding.
+        found = av.open(source, options=dict(_OPTIONS), metadata_errors="replace")
+        yield stack.enter_context(found)
 
 
 def _set_up(container: Any) -> Any:
     """The stream whose frames are decoded, by threads, within the limit of pixels."""
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise _NoDecoder("holds a video stream of an encoding that is not read")
     pixel_limit.check(stream.width, stream.height)
     stream.thread_type = "AUTO"
     # A stream may change its size on the way, too.

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import json_files, storage
 
 LOG = logging.getLogger(__name__)
 # One of a training's history: numbers by name, and maybe why an evaluation failed.
@@ -78,7 +78,7 @@ class State:
         """Takes up the run the file belongs to; False if it is another run's, or damaged."""
         try:
             with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
-                facts = json.loads(str(saved["facts"]))
+                facts = json_files.record(str(saved["facts"]), "facts", "run")
                 if facts.pop("run") != run:
                     LOG.info("%s belongs to other settings or labels: training starts again.", file)
                     return False

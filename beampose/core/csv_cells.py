@@ -1,4 +1,4 @@
-"""Cells of tables that people open in spreadsheets: names of strangers are never formulas.
+"""Rows and cells of tables that people open in spreadsheets: names of strangers are no formulas.
 
 A spreadsheet runs a cell that begins with = + - or @. Text that does, and is no number, gets an
 apostrophe before it, which a spreadsheet takes for "this is text"; our own readers take it away.
@@ -6,7 +6,8 @@ Tables that other programs define (DeepLabCut's) hold names as they are.
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 # Tabulators and ends of lines are skipped before a cell is looked at.
@@ -27,6 +28,28 @@ def inert(value: Any) -> Any:
 def plain(text: str) -> str:
     """The text that `inert` was given."""
     return text[1:] if text.startswith(_MARK) and _begins_formula(text) else text
+
+
+class Rows(Iterator[list[str]]):
+    """The rows of a csv, as csv.reader gives them; lines may end as on any system.
+
+    Raises ValueError where a row cannot be read; the text says which line.
+    """
+
+    def __init__(self, text: str, separator: str = ","):
+        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+    @property
+    def line(self) -> int:
+        """Number of the line that the last row ended with, from 1."""
+        return self._reader.line_num
+
+    def __next__(self) -> list[str]:
+        try:
+            return next(self._reader)
+        except csv.Error as error:
+            what = f"cannot be read in line {self.line}: {error}. Is a quote not closed?"
+            raise ValueError(what) from None
 
 
 class Writer:

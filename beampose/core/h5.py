@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from beampose.core import files, machine
+from beampose.core import files, h5_heaps, machine
 
 # What is read at once: no more than a quarter of the memory, nor than so many times the size of
 # the file, but always as much as the floor. Labels with few points in them pack 30:1.
@@ -58,7 +58,7 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
     try:
         size = stream.seek(0, 2)
         stream.seek(0)
-        with h5py.File(stream, mode) as file:
+        with h5py.File(h5_heaps.Guarded(stream), mode) as file:
             yield Group(file, max(_FLOOR, min(machine.memory() // 4, _RATIO * size)))
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} holds text that cannot be read: {error.reason}") from None

@@ -19,6 +19,7 @@ from upath import UPath
 
 from beampose.core import (
     buckets,  # noqa: F401  Sets up gs:// addresses.
+    json_files,
     leftovers,
 )
 from beampose.core.infos.record import Info, Kind, parse
@@ -233,12 +234,17 @@ def write_json(path: Address, value: Any) -> None:
     write_text(path, _text(value))
 
 
-def read_json(path: Address) -> Any:
-    """Reads JSON. Raises ValueError naming the file if it is not JSON."""
-    try:
-        return json.loads(place(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+def read_json(path: Address, *keys: str) -> Any:
+    """Reads JSON.
+
+    Args:
+      keys: which it must have; it is an object then.
+
+    Raises:
+      ValueError: it is something else; the text names the file.
+    """
+    data = place(path).read_bytes()
+    return json_files.record(data, path, *keys) if keys else json_files.parse(data, path)
 
 
 def whole(folder: Address, pattern: str) -> list[UPath]:

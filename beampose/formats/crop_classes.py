@@ -1,11 +1,10 @@
 """Corrected classes of crops, written where the labels stand: in folders' names, in lists."""
 
-import csv
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.core import files
+from beampose.core import csv_cells, files
 from beampose.formats import crop_folders, crop_lists, spreadsheets
 from beampose.formats.crop_lists import spelled
 from beampose.preprocess import images
@@ -97,7 +96,8 @@ def edited(
 
 def _rewritten(data: bytes, wanted: dict[str, Reclass], lost: dict[Reclass, str]) -> bytes:
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    lines = data[len(mark) :].decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    text = data[len(mark) :].decode("utf-8", "surrogateescape")
+    lines = list(io.StringIO(text, newline=""))
     spelling = {}
     for line in lines:
         cells = _cells(line)
@@ -121,8 +121,8 @@ def _cells(line: str) -> list[str] | None:
     """Address and class of a line; None for other lines."""
     for separator in spreadsheets.SEPARATORS:
         try:
-            row = next(csv.reader(io.StringIO(line), delimiter=separator), [])
-        except csv.Error:
+            row = next(csv_cells.Rows(line, separator), [])
+        except ValueError:
             continue
         cells = [cell.strip() for cell in row]
         if len(cells) == 2 and all(cells):

@@ -97,7 +97,6 @@ def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> No
         columns.update(spread)
     columns["dismissed"] = found.dismissed
     texts = {"label": pa.string()}
-    texts = {"label": pa.string()}
     table = pa.table({name: pa.array(v, texts.get(name)) for name, v in columns.items()})
     dims = found.embedding.shape[1]
     if dims:

@@ -3,12 +3,12 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from beampose.core import h5, storage
+from beampose.core import h5, json_files, storage
 from beampose.core.infos import PredictionInfo
 
 # Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
@@ -202,7 +202,7 @@ def read(stem: storage.Address) -> Iterator[Individuals]:
 
 def _head(file: h5.Group, name: str) -> Head:
     try:
-        found: dict[str, Any] = json.loads(str(file.attribute("head")))
+        found = json_files.record(str(file.attribute("head")), "its head", "format")
         if found.pop("format") != FORMAT:
             raise ValueError("of another version of beampose")
         return Head(**found)

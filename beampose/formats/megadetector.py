@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, files, storage, texts
+from beampose.core import __version__, files, json_files, storage
 from beampose.formats import spreadsheets
 from beampose.formats.detection_table import BoxRow, Detections
 
@@ -20,6 +20,8 @@ VERSION = "1.6"
 ANIMAL = "1"
 # Digits of coordinates and confidences: a pixel of a frame of 10,000.
 DIGITS = 4
+# Letters of a detection that an error shows.
+_SHOWN = 300
 _FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
 
 
@@ -106,13 +108,13 @@ def join(
     Args:
       failures: paths of videos, and why they failed.
     """
-    names = [storage.read_json(part)["images"][0]["file"] for part in parts]
+    names = [_images(part)[0]["file"] for part in parts]
     base = common_folder([*names, *(path for path, _ in failures)])
     with storage.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(head)[:-1] + ', "images": [')
         between = "\n"
         for part in parts:
-            for image in storage.read_json(part)["images"]:
+            for image in _images(part):
                 image["file"] = relative(image["file"], base)
                 stream.write(between + json.dumps(image))
                 between = ",\n"
@@ -120,6 +122,23 @@ def join(
             stream.write(between + json.dumps(failed(relative(path, base), why)))
             between = ",\n"
         stream.write("\n]}\n")
+
+
+def own_part(file: storage.Address) -> dict[str, Any]:
+    """The only entry of a video's own file, as `write` wrote it.
+
+    Raises:
+      ValueError: it is another file.
+    """
+    return _images(file)[0]
+
+
+def _images(file: storage.Address) -> list[dict[str, Any]]:
+    images = storage.read_json(file, "images")["images"]
+    needed = ("file", "frames_processed")
+    if not isinstance(images, list) or not images:
+        raise ValueError(f"{file} lists no video.")
+    return [json_files.checked(one, file, *needed) for one in images]
 
 
 def common_folder(paths: Sequence[str]) -> str:
@@ -211,10 +230,7 @@ def _contents(path: str, size: int) -> _Contents:
     Args:
       size: bytes of the file; another size is another file.
     """
-    try:
-        values = json.loads(texts.decode(files.read_bytes(path)))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from None
+    values = json_files.parse(files.read_bytes(path), path)
     try:
         names = {str(k): str(v) for k, v in values["detection_categories"].items()}
         images = list(values["images"])
@@ -255,6 +271,7 @@ def _row(detection: Any, frame: int | None, names: dict[str, str], where: str) -
             raise ValueError("bbox must be fractions of the frame, from 0 to 1")
         category = str(detection["category"])
         score = float(detection["conf"])
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f"{where}: a detection cannot be read, {error}: {detection!r}.") from None
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        told = repr(detection)[:_SHOWN]
+        raise ValueError(f"{where}: a detection cannot be read, {error}: {told}.") from None
     return number, x, y, width, height, score, names.get(category, category)

@@ -1,12 +1,12 @@
 """csv files that went through a spreadsheet program: separators, decimal commas, words for none."""
 
 import contextlib
-import csv
-import io
 import math
 import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple
+
+from beampose.core import csv_cells
 
 SEPARATORS = (",", ";", "\t")
 # What programs write where there is no number, in capitals: those that pandas reads as NaN.
@@ -14,6 +14,8 @@ _NONE = frozenset(
     ("", "NA", "N/A", "#N/A", "#N/A N/A", "#NA", "<NA>", "NAN", "-NAN", "NULL", "NONE", "NIL")
     + ("-1.#IND", "1.#IND", "-1.#QNAN", "1.#QNAN")
 )
+# Beyond it floats miss whole numbers.
+_MOST = 1 << 53
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 _COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,4})?")
 
@@ -91,9 +93,9 @@ def _names(cells: list[str]) -> list[str]:
 def until_broken(text: str, separator: str = ",") -> list[Row]:
     """The rows before the one that cannot be read."""
     rows: list[Row] = []
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    with contextlib.suppress(csv.Error):
-        rows.extend(Row(reader.line_num, row) for row in reader if any(map(str.strip, row)))
+    reader = csv_cells.Rows(text, separator)
+    with contextlib.suppress(ValueError):
+        rows.extend(Row(reader.line, row) for row in reader if any(map(str.strip, row)))
     return rows
 
 
@@ -123,13 +125,17 @@ def whole(value: object, separator: str = ",") -> int:
     """
     found = number(value, separator) if isinstance(value, str) else value
     if isinstance(found, bool) or not isinstance(found, (int, float)) or found != found // 1:
-        raise ValueError(f"{value!r} is not a whole number")
+        raise ValueError(f"{_short(value)} is not a whole number")
+    if abs(found) > _MOST:
+        raise ValueError(f"{_short(value)} is no number of anything")
     return int(found)
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def _rows(text: str, separator: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    try:
-        return [Row(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise ValueError(f"cannot be read: {error}. Is a quote not closed?") from None
+    reader = csv_cells.Rows(text, separator)
+    return [Row(reader.line, row) for row in reader if any(cell.strip() for cell in row)]

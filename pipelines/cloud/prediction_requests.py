@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage, task_kinds
+from beampose.core import files, json_files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.preprocess import media_folders
 from beampose.trainer import export
@@ -188,7 +188,7 @@ def _listed(line: str) -> tuple[str, bytes] | str:
 
 def _parsed(line: str) -> tuple[str, bytes] | str:
     try:
-        value = json.loads(line)
+        value = json_files.record(line, "it")
         if set(value) != {"key", "image_bytes"} or set(value["image_bytes"]) != {"b64"}:
             return 'must be {"key": …, "image_bytes": {"b64": …}}'
         return str(value["key"]), base64.b64decode(value["image_bytes"]["b64"], validate=True)

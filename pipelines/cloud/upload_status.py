@@ -60,12 +60,16 @@ def now() -> str:
 
 
 def read(folder: UPath) -> Status | None:
-    """The status of a run; None if there is none."""
+    """The status of a run; None if there is none, or something else stands in its file."""
+    known = {field.name: field.default for field in dataclasses.fields(Status)}
+    needed = [name for name, default in known.items() if default is dataclasses.MISSING]
     try:
-        values = storage.read_json(folder / FILE)
+        values = storage.read_json(folder / FILE, *needed)
     except FileNotFoundError:
         return None
-    known = {field.name for field in dataclasses.fields(Status)}
+    except ValueError as error:
+        LOG.warning("%s is taken for unwritten", error)
+        return None
     return Status(**{key: value for key, value in values.items() if key in known})
 
 
@@ -93,19 +97,23 @@ def _claim(folder: UPath, attempt: int) -> UPath:
 
 
 def _given_up(folder: UPath, attempt: int, silent_seconds: float) -> bool:
-    found = read(folder)
-    if found and found.attempt == attempt:
-        return found.state == INTERRUPTED or _age(found.updated) > silent_seconds
-    file = _claim(folder, attempt)
+    found, file = read(folder), _claim(folder, attempt)
     try:
-        return _age(storage.read_json(file)["claimed"]) > silent_seconds
+        if found and found.attempt == attempt:
+            return found.state == INTERRUPTED or _age(found.updated) > silent_seconds
+        return _age(storage.read_json(file, "claimed")["claimed"]) > silent_seconds
     except ValueError:
         # On a disk, a claim is there before its text is.
         return datetime.datetime.now().timestamp() - file.stat().st_mtime > silent_seconds
 
 
 def _age(time: str) -> float:
-    moment = datetime.datetime.fromisoformat(time)
+    try:
+        moment = datetime.datetime.fromisoformat(time)
+    except TypeError:
+        raise ValueError(f"{time!r} is no time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
     return (datetime.datetime.now(datetime.timezone.utc) - moment).total_seconds()
 
 

@@ -4,7 +4,6 @@ Crops of a range of frames are done when its rows are there, so that a killed ru
 and crops that have been moved are not made again.
 """
 
-import csv
 import hashlib
 import json
 import re
@@ -204,8 +203,8 @@ def _write_rows(file: UPath, rows: Iterable[Sequence]) -> None:
 
 
 def _rows(file: UPath) -> list[list[str]]:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return [[csv_cells.plain(cell) for cell in row] for row in csv.reader(lines)]
+    text = file.read_bytes().decode("utf-8")
+    return [[csv_cells.plain(cell) for cell in row] for row in csv_cells.Rows(text)]
 
 
 def _write_list(wanted: Extraction) -> None:

@@ -1,17 +1,16 @@
 """Repeated detections of an experiment's videos: the page, and what a person decided on it."""
 
 import functools
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import json_files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.names import FAILURES
-from beampose.formats import deepmeerkat, detection_table
+from beampose.formats import deepmeerkat, detection_table, megadetector
 from beampose.formats.detection_table import Detections
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.curation import repeats_page
@@ -108,8 +107,8 @@ def apply(
 
 def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     summary_file = one.stem.with_name(f"{one.stem.name}.json")
-    part = storage.read_json(one.stem.with_name(one.stem.name + MEGADETECTOR))
-    seen = np.array(part["images"][0]["frames_processed"], np.int64)
+    part = megadetector.own_part(one.stem.with_name(one.stem.name + MEGADETECTOR))
+    seen = np.array(part["frames_processed"], np.int64)
     about = crops.about(one.video, len(seen))
     detection_table.write(one.stem.with_name(one.stem.name + TABLE), table, about)
     said = crops.publish(one.stem, one.video, seen, table)
@@ -124,7 +123,8 @@ def _failures(folder: str) -> list[tuple[str, str]]:
     file = storage.place(folder, FAILURES)
     if not file.is_file():
         return []
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    needed = ("video", "why", "frame")
+    lines = json_files.lines(file.read_text(encoding="utf-8"), file, *needed)
     return [(line["video"], line["why"]) for line in lines if line["frame"] is None]
 
 

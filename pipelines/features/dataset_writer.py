@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 from pydantic import JsonValue
 
-from beampose.core import __version__, storage, tfrecords
+from beampose.core import __version__, json_files, storage, tfrecords
 from beampose.core.infos import Chosen, Counts, DatasetInfo
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
@@ -106,9 +106,9 @@ def finish(
       ValueError: more than `source.max_rejects` of the labels cannot be used, or all of them.
     """
     folder = storage.place(config.dataset)
-    lines = (folder / REJECTS).read_text(encoding="utf-8").splitlines()
+    lines = (folder / REJECTS).read_text(encoding="utf-8")
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
-    rejects += [json.loads(line) for line in lines]
+    rejects += json_files.lines(lines, folder / REJECTS)
     _write_rejects(_sorted_rejects(rejects), config.dataset)
     records = list(read_labels(config.dataset))
     originals = [r for r in records if r.copy == 0]

@@ -151,7 +151,7 @@ def line(holding: Holding) -> str:
 def _holding(folder: UPath, own: str) -> Holding:
     datasets, lost = {}, []
     notes = storage.whole(folder / store_writer.USERS, "*.json")
-    users = {storage.read_json(note)["dataset"] for note in notes}
+    users = {storage.read_json(note, "dataset")["dataset"] for note in notes}
     if storage.place(own).is_dir():
         users.add(store_writer.address(own))
     for dataset in sorted(users):
@@ -172,7 +172,7 @@ def _verify_shard(file: UPath, listed: Shard | None, check: shard_repair.Check) 
         with contextlib.suppress(OSError):
             storage.write_text(file.with_suffix(feature_store.DAMAGED), damage.why)
         yield f"{damage}. {_REPAIR}"
-    elif listed is not None and listed.sha256 != storage.read_json(file)["sha256"]:
+    elif listed is not None and listed.sha256 != shard_repair.entry_of(file)["sha256"]:
         yield f"{file} and {INFO} name different checksums. {_REPAIR}"
 
 
@@ -206,7 +206,7 @@ def _rewrite(holding: Holding, unused: set[str]) -> None:
     folder = str(holding.folder)
     storage.begin(folder)
     for file in storage.whole(holding.folder / feature_store.SHARDS, "*.json"):
-        keys = [key for key, _, _ in storage.read_json(file)["records"]]
+        keys = [key for key, _, _ in shard_repair.entry_of(file)["records"]]
         kept = [key for key in keys if key not in unused]
         if len(kept) == len(keys):
             continue

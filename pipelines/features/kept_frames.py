@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from beampose.core import storage
-from beampose.pipelines.features import embedding_worker, feature_steps, store_writer
+from beampose.pipelines.features import embedding_worker, feature_steps, shard_repair, store_writer
 from beampose.preprocess import ahead, images, inside
 from beampose.preprocess.labels import Problem
 from beampose.trainer import embed, schema
@@ -127,7 +127,7 @@ def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, int]:
     """
     keys = {r.key for r in records if r.copy == 0}
     for file in storage.whole(folder, f"{FRAMES}-*.json"):
-        if not keys & {key for key, _, _ in storage.read_json(file)["records"]}:
+        if not keys & {key for key, _, _ in shard_repair.entry_of(file)["records"]}:
             file.unlink()
             file.with_suffix(SUFFIX).unlink(missing_ok=True)
     frames = Frames(folder)

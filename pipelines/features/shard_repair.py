@@ -1,6 +1,5 @@
 """Finds rotten records in shards, and takes them out, so that the feature job makes them again."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -59,7 +58,7 @@ def check(
 def examine(index: UPath, check: Check) -> Damage | None:
     """What is wrong with a shard; every byte is read. None if nothing is."""
     try:
-        entry = _entry(index)
+        entry = entry_of(index)
     except (OSError, ValueError) as error:
         return Damage(index, f"cannot be used, since its index is damaged ({error})", [], [])
     keys = [key for key, _, _ in entry["records"]]
@@ -89,7 +88,7 @@ def repair(damage: Damage) -> None:
     """Takes what is lost out of a shard; what is sound is written anew before it is removed."""
     shard = damage.index.with_suffix(SUFFIX)
     if damage.kept:
-        entry = _entry(damage.index)
+        entry = entry_of(damage.index)
         kept = set(damage.kept)
         with storage.local(shard) as copy, copy.open("rb") as stream:
             payloads = (
@@ -122,19 +121,19 @@ def _suspicious(index: UPath, keys: set[str]) -> bool:
     if not shard.is_file() or shard.with_suffix(DAMAGED).is_file():
         return True
     try:
-        here = {key for key, _, _ in _entry(index)["records"]}
+        here = {key for key, _, _ in entry_of(index)["records"]}
     except (OSError, ValueError):
         return True
     return storage.is_local(shard) and bool(keys & here)
 
 
-def _entry(index: UPath) -> dict[str, Any]:
+def entry_of(index: UPath) -> dict[str, Any]:
     """The index of a shard.
 
     Raises:
       ValueError: it is damaged.
     """
-    entry = json.loads(index.read_text(encoding="utf-8"))
+    entry = storage.read_json(index, "records", "bytes", "sha256")
     try:
         for key, offset, size in entry["records"]:
             if not (isinstance(key, str) and type(offset) is type(size) is int):

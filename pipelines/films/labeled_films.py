@@ -11,7 +11,7 @@ from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
-from beampose.formats import detection_table
+from beampose.formats import detection_table, megadetector
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
@@ -135,7 +135,7 @@ def _crops(config: Config, film: Film, progress: Callable[..., Iterable]) -> UPa
     stem = f"{config.predictions}/{film.name}{result_names.CROPS}"
     if not storage.place(f"{stem}.parquet").is_file():
         raise ValueError("has no predictions. Run `beampose predict` first.")
-    part = storage.read_json(f"{stem}_megadetector.json")["images"][0]
+    part = megadetector.own_part(f"{stem}_megadetector.json")
     numbers = np.array(part["frames_processed"], np.int64)
     if not len(numbers) or numbers[-1] >= video.count:
         raise ValueError(

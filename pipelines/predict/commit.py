@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, checksums, files, fingerprints, storage
+from beampose.core import __version__, checksums, files, fingerprints, json_files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.film_names import Film
@@ -82,9 +82,10 @@ def load_range(file: UPath) -> Result | None:
     """Loads what `save_range` kept, or returns None if nothing is usable."""
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
-            failures = [(int(i), str(why)) for i, why in json.loads(str(saved["failures"]))]
+            told = json_files.parse(str(saved["failures"]), "failures")
+            failures = [(int(i), str(why)) for i, why in told]
             return Result({n: saved[n] for n in saved.files if n != "failures"}, failures)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 
@@ -160,7 +161,7 @@ def refusal(output: Output, name: str) -> tuple[str, str] | None:
     file = _refusal(output, name)
     if not file.is_file():
         return None
-    found = storage.read_json(file)
+    found = storage.read_json(file, "video", "why")
     return found["video"], found["why"]
 
 

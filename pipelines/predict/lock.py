@@ -58,7 +58,7 @@ def _on_disk(file: UPath) -> Iterator[None]:
 def _in_bucket(file: UPath) -> Iterator[None]:
     me = f"{platform.node()} {os.getpid()} {time.time_ns()}"
     if not storage.create_text(file, _claim(me)):
-        if time.time() - float(storage.read_json(file)["renewed"]) < VOID_AFTER:
+        if time.time() - _renewed(file) < VOID_AFTER:
             raise _busy(file)
         LOG.info("The run that wrote to %s ended without releasing it; this one continues.", file)
         storage.write_text(file, _claim(me))
@@ -76,6 +76,14 @@ def _in_bucket(file: UPath) -> Iterator[None]:
         ended.set()
         thread.join()
         file.unlink(missing_ok=True)
+
+
+def _renewed(file: UPath) -> float:
+    """When a run said last that it is at work; never, if that cannot be read."""
+    try:
+        return float(storage.read_json(file, "renewed")["renewed"])
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _claim(me: str) -> str:

@@ -1,14 +1,13 @@
 """One report.html of a run: its data, its errors, how sure to be of them. Needs no network."""
 
 import base64
-import json
 from collections import Counter
 from typing import Any
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage, task_kinds
+from beampose.core import json_files, storage, task_kinds
 from beampose.core.infos import (
     DatasetInfo,
     EvaluationInfo,
@@ -270,7 +269,7 @@ class _Run:
 
     def _rejects(self) -> list[dict[str, Any]]:
         file = storage.place(self.config.dataset, REJECTS)
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return json_files.lines(file.read_text(encoding="utf-8"), file)
 
     def _json(self, file: UPath) -> Any:
         return storage.read_json(file) if file.is_file() else None

@@ -1,57 +1,67 @@
-"""All readers of strangers' files, each with files to begin from. Nothing here is written twice."""
+"""All readers of strangers' files, each with files to begin from; those of our own: `own_files`."""
 
 import io
 import json
 import pickle
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import fake_labels  # pyright: ignore[reportMissingImports]
+import fakes  # pyright: ignore[reportMissingImports]
 import numpy as np
+import own_files
 import pandas as pd
 import yaml
+from reader import Reader
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-import fake_labels  # noqa: E402  # pyright: ignore[reportMissingImports]
-import fakes  # noqa: E402  # pyright: ignore[reportMissingImports]
-
-from beampose.core import files, storage, yaml_files, zips  # noqa: E402
-from beampose.core.infos import DatasetInfo, ModelInfo, PredictionInfo  # noqa: E402
-from beampose.core.settings import experiment  # noqa: E402
-from beampose.formats import (  # noqa: E402
+from beampose.core import yaml_files, zips
+from beampose.core.settings import experiment
+from beampose.formats import (
+    box_files,
+    crop_classes,
     crop_lists,
     deepmeerkat,
     individuals_file,
     megadetector,
     pandas_h5,
 )
-from beampose.formats.coco import coco_reader  # noqa: E402
-from beampose.formats.deeplabcut import (  # noqa: E402
+from beampose.formats.coco import coco_reader
+from beampose.formats.deeplabcut import (
     collected_data,
+    label_edits,
+    machine_labels,
+    merged_labels,
     prediction_tables,
     project_config,
     project_labels,
+    shuffles,
 )
-from beampose.formats.imagej import imagej_reader, myconfig  # noqa: E402
-from beampose.formats.sleap import slp_reader  # noqa: E402
-from beampose.pipelines import planning, search_spec  # noqa: E402
-from beampose.pipelines.cloud import cloud_settings, event_service, upload_recipe  # noqa: E402
-from beampose.pipelines.curation import crop_corrections, label_corrections, repeats_page  # noqa: E402
-from beampose.preprocess import images, inside, unpickle, videos  # noqa: E402
+from beampose.formats.deeplabcut.label_edits import Correction
+from beampose.formats.imagej import imagej_reader, myconfig
+from beampose.formats.sleap import slp_reader
+from beampose.pipelines import manifest, planning, search_spec
+from beampose.pipelines.cloud import (
+    cloud_settings,
+    event_service,
+    upload_recipe,
+    upload_run,
+)
+from beampose.pipelines.curation import (
+    crop_corrections,
+    label_corrections,
+    project_films,
+    repeats_page,
+)
+from beampose.pipelines.results import result_files
+from beampose.pipelines.tracking import identity_labels
+from beampose.preprocess import images, inside, unpickle, videos
+from beampose.preprocess.labels import LabeledFrame
 
+FILMS = [("mp4", "libx264"), ("avi", "mpeg4"), ("mkv", "mjpeg"), ("webm", "libvpx"),
+         ("ts", "mpeg2video"), ("mpg", "mpeg1video")]  # fmt: skip
 NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
-
-
-class Reader(NamedTuple):
-    """A reader: the name its file has, files to begin from, and how it is called with a path."""
-
-    file: str
-    seeds: list[bytes]
-    read: Callable[[Path], Any]
 
 
 def _h5(layout: str, folder: Path) -> bytes:
@@ -129,8 +139,83 @@ def _imagej(path: Path) -> Any:
     return imagej_reader.read(str(path.parent))
 
 
-def _info(kind: type) -> Callable[[Path], Any]:
-    return lambda path: storage.read_info(path, kind)
+def _boxes(path: Path) -> None:
+    megadetector._contents.cache_clear()
+    deepmeerkat.read.cache_clear()
+    boxes = box_files.FileBoxes(str(path))
+    boxes.unsure(["film.mp4", "other.mp4"])
+    boxes.read("film.mp4").of(1, 40, 60)
+
+
+def _shuffle(name: str, more: dict[str, bytes]) -> Callable[[Path], Any]:
+    """The split of a training set, of which one file is damaged."""
+
+    def read(path: Path) -> Any:
+        folder = path.parent / "set"
+        folder.mkdir(exist_ok=True)
+        for other, data in more.items():
+            (folder / other).write_bytes(data)
+        path.rename(folder / name)
+        return shuffles.read(collected(NAMES), str(folder), 1)
+
+    return read
+
+
+def collected(names: list[str]) -> list[LabeledFrame]:
+    """Frames without files."""
+    points = fakes.points()[:1]
+    return [
+        LabeledFrame(image=name, name=name, video="cam1", file="f", row=i, keypoints=points)
+        for i, name in enumerate(names)
+    ]
+
+
+def _config(path: Path) -> None:
+    text, encoding = project_config.read(str(path))
+    project_config.video_sets(text)
+    project_config.crop_of(text, "a.mp4")
+    project_config.encoded(project_config.add_video(text, "new.mp4", (0, 10, 0, 10)), encoding)
+    project_films.ProjectFilms(str(path.parent)).owners("a")
+
+
+def _merged(path: Path) -> Any:
+    return merged_labels.read([str(path)])
+
+
+def _machine(path: Path) -> Any:
+    return machine_labels.read(str(path), [("", part) for part in ("nose", "tail")])
+
+
+def _edited(path: Path) -> None:
+    wanted = Correction(NAMES[0], "nose", tuple(fakes.points()[0, 0]), (1.0, 2.0))
+    label_edits.edit_csv(path.read_bytes(), [wanted], fakes.SCORER)
+
+
+def _reclassed(path: Path) -> None:
+    crop_classes.edited(str(path), [crop_classes.Reclass("a.png", "positive", "negative")])
+
+
+def _meta(path: Path) -> Any:
+    return result_files.offset(result_files.Found("a", str(path).removesuffix("_meta.pickle")))
+
+
+def _list(path: Path) -> None:
+    manifest.read(manifest.expand([str(path)]))
+
+
+def _identities(path: Path) -> Any:
+    return identity_labels.read(str(path), "film.mp4", list(fakes.BODYPARTS))
+
+
+def _answers(path: Path) -> None:
+    """A request as bytes of HTTP, to the event service itself."""
+    head, _, body = path.read_bytes().partition(b"\r\n\r\n")
+    lines = [line.partition(b": ") for line in head.split(b"\r\n")[1:]]
+    told = {name.decode("latin-1"): value.decode("latin-1") for name, _, value in lines}
+    service = event_service.Service(upload_run.Settings(), bucket="nobody")
+    answer = service.answer(told, body)
+    if answer.status >= 500:
+        raise AssertionError(answer)
 
 
 def _embedded(path: Path) -> Any:
@@ -138,7 +223,7 @@ def _embedded(path: Path) -> Any:
 
 
 def _film(folder: Path, suffix: str, codec: str) -> bytes:
-    return Path(fakes.video(folder / f"film.{suffix}", codec, 3)).read_bytes()
+    return Path(fakes.video(folder / f"film.{suffix}", codec, 12)).read_bytes()
 
 
 def _frames(path: Path) -> None:
@@ -168,6 +253,9 @@ def readers(folder: Path) -> dict[str, Reader]:
     config = (folder / "project/config.yaml").read_bytes()
     fake_labels.coco(folder / "coco")
     coco = (folder / "coco/labels.json").read_bytes()
+    animals = fakes.animals(folder / "animals", np.ones((2, 3, 4, 2)) * 7)
+    several = (animals / "labeled-data/cam1/CollectedData_Ann.csv").read_bytes()
+    several_config = (animals / "config.yaml").read_bytes()
     documentation = [[{"image": ("a", "b"), "size": np.array([3, 4])}], np.arange(3), [-1], 0.9]
     index = pd.MultiIndex.from_product([["s"], ["nose"], ["x", "y"]])
     own = {"task": "pose", "source": {"format": "deeplabcut", "path": "p"}, "output": "o"}
@@ -182,17 +270,22 @@ def readers(folder: Path) -> dict[str, Reader]:
     }  # fmt: skip
     deepmeerkat_csv = b"frame,clock,x,y,h,w,label,score\n1,0:00:00,1,2,3,4,positive,0.9\n"
     spec = {"trials": 3, "parameters": {"train.steps": {"values": [1, 2]}}}
-    predicted = {"kind": "prediction", "format": 1, "scorer": "s", "frames": 3, "video": "a.mp4"}
-    model = {"kind": "model", "format": 1, "task": "pose", "bodyparts": ["a"], "config": {}}
-    dataset = {"kind": "dataset", "format": 1, "task": "pose", "store": "s", "counts": {}}
     clicks = fake_labels.imagej_table(fakes.points()[:, 0]).encode()
     pixels = fakes.pixels(1)
     pictures = [fakes.encode(pixels, kind) for kind in ("PNG", "JPEG", "TIFF", "BMP")]
     event = {"bucket": "lab", "name": "incoming/a.zip", "generation": "1"}
     headers = {"ce-type": event_service.FINALIZED, "ce-id": "1", "ce-specversion": "1.0",
                "ce-source": "x", "Content-Type": "application/json"}  # fmt: skip
+    split = [[{"image": f"labeled-data/cam1/img{i}.png"} for i in (0, 2)],
+             np.array([0, 2]), np.array([1]), 0.66]  # fmt: skip
+    documented = "Documentation_data-reach_66shuffle1.pickle"
+    merged = {"CollectedData_Ann.csv": labels_csv}
+    metadata = _yaml({"shuffles": {"reach-trainset66shuffle1": {"index": 1, "split": 1}}})
+    meta = {"data": {"cropping": True, "cropping_parameters": [1, 2, 3, 4]}}
+    http = b"\r\n".join(f"{name}: {value}".encode() for name, value in headers.items())
+    request = b"POST / HTTP/1.1\r\n" + http + b"\r\n\r\n" + _json(event)
     pickles = [pickle.dumps(one, protocol) for one in (documentation, index) for protocol in (2, 4)]
-    return {
+    return own_files.readers(folder) | {
         "h5": Reader("a.h5", [table, fixed], lambda p: pandas_h5.read(p.read_bytes())),
         "edit": Reader(
             "a.h5", [table, fixed], lambda p: pandas_h5.edit(p.read_bytes(), {(0, 0): 1.0})
@@ -225,14 +318,8 @@ def readers(folder: Path) -> dict[str, Reader]:
         "crops list": Reader(
             "a.csv", [b"a.png,positive\nb.png,negative\n"], lambda p: crop_lists.read(str(p))
         ),
-        "megadetector": Reader(
-            "a.json", [_json(boxes)], lambda p: megadetector.read(str(p), "film.mp4")
-        ),
-        "deepmeerkat": Reader(
-            "annotations.csv",
-            [deepmeerkat_csv],
-            lambda p: deepmeerkat.read.__wrapped__(str(p), files.size(str(p))),
-        ),
+        "megadetector": Reader("a.json", [_json(boxes)], _boxes),
+        "deepmeerkat": Reader("annotations.csv", [deepmeerkat_csv], _boxes),
         "experiment": Reader("a.yaml", [_yaml(own)], lambda p: experiment.load(p)),
         "own settings": Reader(
             "beampose.yaml",
@@ -242,7 +329,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "yaml": Reader("a.yaml", [config], lambda p: yaml_files.read(p, "file")),
         "cloud": Reader(
             "cloud.yaml",
-            [_yaml({"project": "lab", "region": "us-central1", "bucket": "gs://lab"})],
+            [_yaml({"project": "my-lab-123", "region": "us-central1", "bucket": "gs://lab"})],
             lambda p: cloud_settings.load(str(p)),
         ),
         "spec": Reader("a.yaml", [_yaml(spec)], lambda p: search_spec.read(str(p))),
@@ -256,15 +343,40 @@ def readers(folder: Path) -> dict[str, Reader]:
         "dismissed": Reader(
             "a.csv", [b"video,frame,box\na.mp4,1,0\n"], lambda p: repeats_page.read_dismissed(p)
         ),
-        "model info": Reader("info.json", [_json(model)], _info(ModelInfo)),
-        "dataset info": Reader("info.json", [_json(dataset)], _info(DatasetInfo)),
-        "prediction info": Reader("a.json", [_json(predicted)], _info(PredictionInfo)),
-        "image": Reader("a.png", pictures, lambda p: images.decode(p.read_bytes())),
-        "film": Reader(
-            "a.mp4",
-            [_film(folder, "mp4", "libx264"), _film(folder, "avi", "mpeg4")],
-            _frames,
+        "shuffle": Reader(
+            "a",
+            [pickle.dumps(split, protocol) for protocol in (2, 4)],
+            _shuffle(documented, merged),
         ),
+        "shuffle metadata": Reader(
+            "a",
+            [metadata],
+            _shuffle(shuffles.METADATA, {documented: pickle.dumps(split, 2), **merged}),
+        ),
+        "shuffle rows": Reader(
+            "a",
+            [labels_csv],
+            _shuffle("CollectedData_Ann.csv", {documented: pickle.dumps(split, 2)}),
+        ),
+        "video sets": Reader("config.yaml", [config], _config),
+        "labels of several": Reader(
+            "CollectedData_Ann.csv",
+            [several],
+            lambda p: collected_data.read(str(p), several=True),
+        ),
+        "project of several": Reader("config.yaml", [several_config], _project),
+        "merged labels": Reader("CollectedData_Ann.csv", [labels_csv], _merged),
+        "machine labels": Reader("machinelabels-iter0.h5", [predicted_h5], _machine),
+        "edited csv": Reader("CollectedData_Ann.csv", [labels_csv], _edited),
+        "edited list": Reader("a.csv", [b"a.png,positive\nb.png,negative\n"], _reclassed),
+        "identities csv": Reader("a.csv", [several], _identities),
+        "identities slp": Reader("a.slp", [_slp(folder)], _identities),
+        "meta pickle": Reader("a_meta.pickle", [pickle.dumps(meta, 4)], _meta),
+        "list of videos": Reader("a.csv", [b"video,what\na.mp4,1\nb.avi,2\n"], _list),
+        "http": Reader("a", [request], _answers),
+        "image": Reader("a.png", pictures, lambda p: images.decode(p.read_bytes())),
+        "pages": Reader("a.tif", pictures, lambda p: (images.pages(str(p)), images.load(str(p)))),
+        "film": Reader("a.mp4", [_film(folder, *one) for one in FILMS], _frames),
         "zip": Reader("a.zip", [_zip()], _unpack),
         "event": Reader(
             "a.json",

@@ -4,13 +4,12 @@ Visibility 0 is not labeled. 1, hidden but placed, is a label like 2: DeepLabCut
 and its users place what they infer, too. A null is not labeled.
 """
 
-import json
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, json_files
 from beampose.formats.coco import coco_images, coco_skeleton
 from beampose.formats.coco.coco_images import Picture, id_of
 from beampose.formats.instances import Instance, arrange
@@ -91,10 +90,7 @@ def _told(path: str) -> dict[str, Any]:
         raise FileNotFoundError(f"No COCO file {path}.")
     if files.size(path) > MAX_BYTES:
         raise ValueError(f"{path} has {files.size(path):,} bytes, above {MAX_BYTES:,}.")
-    try:
-        told = json.loads(files.read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    told = json_files.parse(files.read_bytes(path), path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(told, dict) or not isinstance(told.get(key), list):
             raise ValueError(f"{path} is not COCO: it must hold a list of {key}.")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import texts
+from beampose.core import csv_cells, texts
 from beampose.formats import pandas_h5, spreadsheets
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.formats.deeplabcut.columns import Column
@@ -50,10 +50,10 @@ def edit_csv(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
     encoding = texts.encoding(data) or texts.WINDOWS
     text = texts.decode(data, encoding)
     # A file of Windows keeps its ends of lines.
-    end = "\r\n" if "\r\n" in text else "\n"
+    end = next((end for end in ("\r\n", "\n", "\r") if end in text), "\n")
     header = collected_data.header(text, several=False)
     width, separator = header.width, header.separator
-    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    rows = list(csv_cells.Rows(text, separator))
     full = [row for row in rows if any(cell.strip() for cell in row)]
     places = {
         part: (width + x, width + y) for part, (x, y) in _places(header.columns, scorer).items()

@@ -1,14 +1,12 @@
 """The train and test images of an existing DeepLabCut shuffle, so that errors can be compared."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, texts, yaml_files
+from beampose.core import csv_cells, files, texts, yaml_files
 from beampose.formats import pandas_h5
 from beampose.formats.deeplabcut import shuffle_rows
 from beampose.formats.deeplabcut.shuffle_rows import Rows
@@ -205,10 +203,7 @@ def _merged(folder: str) -> list[tuple[str, ...]] | None:
 
 
 def _csv_rows(text: str) -> list[tuple[str, ...]]:
-    try:
-        lines = [row for row in csv.reader(io.StringIO(text)) if any(row)]
-    except csv.Error as error:
-        raise ValueError(str(error)) from None
+    lines = [row for row in csv_cells.Rows(text) if any(row)]
     heads = [row[0] for row in lines[:4]]
     if "coords" not in heads:
         raise ValueError("no row coords")

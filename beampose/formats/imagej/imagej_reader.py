@@ -5,14 +5,13 @@ bodyparts. `Slice` counts the images from 1 in natural order of their names. A c
 corner means "not visible".
 """
 
-import csv
-import io
+import re
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, texts
+from beampose.core import csv_cells, files, texts
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import merged_labels
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
@@ -134,7 +133,7 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
     # Letters of another code page stand in headers that are not read, such as µm².
     data = files.read_bytes(file)
     text = data.decode(texts.encoding(data) or texts.UTF8, "replace")
-    head = text.split("\n", 1)[0]
+    head = re.split("[\r\n]", text, maxsplit=1)[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head else ","
     columns = [cell.strip().lower() for cell in head.split(delimiter)]
     missing = [name for name in ("x", "y") if name not in columns]
@@ -143,24 +142,24 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
         problems.append(Problem(ERROR, file, 1, "", what))
         return None
     points, slices, rows, first = [], [], [], 0
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    reader = csv_cells.Rows(text, delimiter)
     try:
-        next(reader)
+        next(reader, None)
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
             try:
                 told = _click(row, columns, delimiter)
             except ValueError as error:
-                problems.append(Problem(ERROR, file, reader.line_num, "", f"{error}; not used"))
+                problems.append(Problem(ERROR, file, reader.line, "", f"{error}; not used"))
                 continue
             points.append(told[:2])
             slices.append(told[2])
-            rows.append(reader.line_num)
+            rows.append(reader.line)
             first = first or told[3]
-    except csv.Error as error:
-        what = f"cannot be read from here on: {error}"
-        problems.append(Problem(ERROR, file, reader.line_num, "", what))
+    except ValueError as error:
+        what = f"{error}; nor is what follows"
+        problems.append(Problem(ERROR, file, reader.line, "", what))
     return Table(file, np.array(points, np.float64).reshape(-1, 2), slices, rows, first)
 
 

@@ -5,14 +5,13 @@ path if they are there, else near the labels by the last parts of it. Labels com
 predictions; a file with predictions only is read as such, and says so.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, h5
+from beampose.core import files, h5, json_files
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange
 from beampose.formats.label_format import LabelFormat
@@ -229,10 +228,7 @@ def _slice(points: np.ndarray, one: np.void, count: int) -> np.ndarray:
 
 
 def _json(value: Any, what: str) -> Any:
-    try:
-        return json.loads(inside.text(value))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its {what} is not JSON: {error}") from None
+    return json_files.parse(inside.text(value), f"its {what}")
 
 
 FORMAT = LabelFormat(name="sleap", read=read, recognizes=lambda path: files.suffix(path) == ".slp")

@@ -1,11 +1,10 @@
 """Finds the frames of a SLEAP file: in its own images, in videos or image files near it."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from beampose.core import files, h5
+from beampose.core import files, h5, json_files
 from beampose.formats import named_files
 from beampose.formats.named_files import Found
 from beampose.preprocess import images, inside, videos
@@ -139,12 +138,7 @@ def _folders(path: str) -> list[str]:
 
 
 def _backend(value: Any) -> dict[str, Any]:
-    try:
-        told = json.loads(inside.text(value))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its list of videos is not JSON: {error}") from None
-    if not isinstance(told, dict):
-        raise ValueError("its list of videos must hold keys and values")
+    told = json_files.record(inside.text(value), "its list of videos")
     backend = told.get("backend")
     return {**told, **backend} if isinstance(backend, dict) else told
 
