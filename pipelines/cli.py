@@ -50,9 +50,7 @@ def _add_arguments(verb: Verb, parser: argparse.ArgumentParser) -> None:
     if first := verb.positional:
         parser.add_argument(first.name, help=first.help, nargs=first.nargs)
     if verb.videos:
-        parser.add_argument(
-            "videos", nargs="*", help="videos, folders or globs; default: predict.videos"
-        )
+        parser.add_argument("videos", nargs="*", help=verb.videos)
     if verb.settings:
         parser.add_argument(
             "--set",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from beampose.core.infos import ReidInfo, TracksInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import OfVideos, Rows, failed
+from beampose.pipelines.results import result_names
 
 if TYPE_CHECKING:
     from beampose.pipelines.tracking.track_videos import TrackFile
@@ -110,6 +111,15 @@ def chosen(videos: Sequence[str], config: Config) -> Sequence[str]:
     if not (videos or config.predict.videos):
         raise ValueError("No videos: name some after the config, or set predict.videos.")
     return videos or config.predict.videos
+
+
+def predicted(videos: Sequence[str], config: Config) -> Sequence[str]:
+    """The videos that were named, else those of the experiment, else all that were predicted.
+
+    Raises:
+      ValueError: there are none.
+    """
+    return videos or config.predict.videos or result_names.predicted(config) or chosen((), config)
 
 
 def render(

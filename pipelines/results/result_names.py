@@ -2,9 +2,12 @@
 
 import bisect
 import functools
+import glob
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+
+from upath import UPath
 
 from beampose.core import files, storage, task_kinds
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
@@ -85,11 +88,21 @@ class Predictions:
         return Owner(said.video, said.video_fingerprint, size)
 
     def _summary(self, file: str) -> PredictionInfo | TracksInfo | None:
-        try:
-            place = storage.place(self._folder, file)
-            return storage.read_info(place, PredictionInfo, TracksInfo)
-        except (OSError, ValueError):
-            return None
+        return _read_summary(storage.place(self._folder, file))
+
+
+def predicted(config: Config) -> list[str]:
+    """Videos that the experiment's model has predicted, by the summaries of its predictions."""
+    folder = storage.place(config.predictions)
+    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    if model is None or not folder.is_dir():
+        return []
+    found = set()
+    for file in folder.rglob(f"*{glob.escape(_label(model))}.json"):
+        said = _read_summary(file)
+        if isinstance(said, PredictionInfo):
+            found.add(said.video)
+    return sorted(found)
 
 
 def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:
@@ -99,7 +112,17 @@ def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:
       paths: absolute.
     """
     model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
-    label = ""
-    if model is not None:
-        label = model.dlc_scorer if task_kinds.of_info(model).points else CROPS
+    label = "" if model is None else _label(model)
     return assign(paths, Predictions(config.predictions, label))
+
+
+def _label(model: ModelInfo) -> str:
+    return model.dlc_scorer if task_kinds.of_info(model).points else CROPS
+
+
+def _read_summary(file: UPath) -> PredictionInfo | TracksInfo | None:
+    """What a file says of a video; None if it is none."""
+    try:
+        return storage.read_info(file, PredictionInfo, TracksInfo)
+    except (OSError, ValueError):
+        return None

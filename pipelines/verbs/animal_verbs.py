@@ -21,6 +21,6 @@ def reid(arguments: argparse.Namespace) -> int:
 
 def _tracks(arguments: argparse.Namespace, step: Callable[..., Outcome]) -> int:
     config = command_line.config(arguments)
-    paths = command_line.videos(arguments, config)
+    paths = command_line.predicted(arguments, config)
     made = step(config, paths, arguments.progress, labels=arguments.labels, slp=arguments.slp)
     return told(made)

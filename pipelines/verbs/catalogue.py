@@ -3,6 +3,8 @@
 from beampose.pipelines.verbs.labels_group import LABELS
 from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive
 
+NAMED = "videos, folders or globs; default: predict.videos"
+PREDICTED = f"{NAMED}, else all that were predicted"
 # Points of a learning curve, if no number is given.
 CURVE_SIZES = 4
 
@@ -84,7 +86,7 @@ VIDEOS = Group(
                     switch=True,
                 ),
             ),
-            videos=True,
+            videos=NAMED,
             beam=True,
             cloud=True,
         ),
@@ -100,7 +102,7 @@ VIDEOS = Group(
                     switch=True,
                 ),
             ),
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
     ),
@@ -114,7 +116,7 @@ ANIMALS = Group(
             "animal_verbs.track",
             "join the predicted animals into tracks through each video",
             (IDENTITIES, SLP),
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
         Verb(
@@ -122,7 +124,7 @@ ANIMALS = Group(
             "animal_verbs.reid",
             "learn to tell the animals apart by appearance and make tracks with it",
             (IDENTITIES, SLP),
-            videos=True,
+            videos=PREDICTED,
         ),
     ),
 )
@@ -134,7 +136,7 @@ RESULTS = Group(
             "filter",
             "result_verbs.filter_",
             "smooth the predictions and bridge short gaps",
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
         Verb(
@@ -142,7 +144,7 @@ RESULTS = Group(
             "result_verbs.plot",
             "plot trajectories, coordinates over time, likelihoods and jumps",
             (FILTERED,),
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
         Verb(
@@ -150,7 +152,7 @@ RESULTS = Group(
             "result_verbs.outliers",
             "write badly predicted frames into a DeepLabCut project to be corrected",
             (Option("--to", "project with a config.yaml", "PROJECT", required=True),),
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
         Verb(
@@ -163,7 +165,7 @@ RESULTS = Group(
                     "--at-least", "frames in a group; default: 10", "N", type=positive, default=10
                 ),
             ),
-            videos=True,
+            videos=PREDICTED,
             tensorflow=False,
         ),
         Verb(
@@ -182,7 +184,7 @@ EXPERIMENT = Group(
             "run",
             "run_verb.run",
             "run features, train, evaluate, predict, track, render and report in one go",
-            videos=True,
+            videos=NAMED,
             beam=True,
         ),
         Verb(

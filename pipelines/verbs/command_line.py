@@ -16,6 +16,11 @@ def videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
     return video_outcomes.chosen(arguments.videos, config)
 
 
+def predicted(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
+    """Videos whose predictions are meant; all that there are where none is named."""
+    return video_outcomes.predicted(arguments.videos, config)
+
+
 def price_table(arguments: argparse.Namespace) -> str:
     from beampose.pipelines import planning
 

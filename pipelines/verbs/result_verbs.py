@@ -10,13 +10,13 @@ from beampose.pipelines.verbs.printed import report_failures, told
 def filter_(arguments: argparse.Namespace) -> int:
     """Smooths predictions. 1 if those of a video could not be."""
     config = command_line.config(arguments)
-    return told(video_outcomes.smooth(config, command_line.videos(arguments, config)))
+    return told(video_outcomes.smooth(config, command_line.predicted(arguments, config)))
 
 
 def plot(arguments: argparse.Namespace) -> int:
     """Plots predictions. 1 if those of a video could not be."""
     config = command_line.config(arguments)
-    paths = command_line.videos(arguments, config)
+    paths = command_line.predicted(arguments, config)
     return told(video_outcomes.plot(config, paths, filtered=arguments.filtered))
 
 
@@ -25,7 +25,7 @@ def outliers(arguments: argparse.Namespace) -> int:
     from beampose.pipelines.curation import refinement
 
     config = command_line.config(arguments)
-    paths = command_line.videos(arguments, config)
+    paths = command_line.predicted(arguments, config)
     done, failures = refinement.run(config, paths, arguments.to, arguments.progress)
     for one in done:
         known = f", {one.known} are in the project" if one.known else ""

@@ -57,7 +57,7 @@ class Verb:
       positional: the argument it works on, if any.
       actions: words, one of which precedes the positional argument.
       settings: takes --set, as all verbs that read an experiment do.
-      videos: takes videos after the config.
+      videos: help of the videos that it takes after the config; empty: it takes none.
       beam: runs a Beam job, and takes Beam options after --.
       cloud: takes --cloud.
       tensorflow: imports TensorFlow.
@@ -70,7 +70,7 @@ class Verb:
     positional: Positional | None = CONFIG
     actions: tuple[str, ...] = ()
     settings: bool = True
-    videos: bool = False
+    videos: str = ""
     beam: bool = False
     cloud: bool = False
     tensorflow: bool = True

@@ -41,7 +41,7 @@ def render(arguments: argparse.Namespace) -> int:
     return told(
         video_outcomes.render(
             config,
-            command_line.videos(arguments, config),
+            command_line.predicted(arguments, config),
             arguments.progress,
             filtered=arguments.filtered,
             detections=arguments.detections,
@@ -102,7 +102,9 @@ def repeats(arguments: argparse.Namespace) -> int:
     if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
     crops = crops_predictor.of_experiment(config, info)
-    every, without = dismissal.predicted(config.predictions, command_line.videos(arguments, config))
+    every, without = dismissal.predicted(
+        config.predictions, command_line.predicted(arguments, config)
+    )
     for path in without:
         print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
     if arguments.dismiss:

@@ -4,15 +4,19 @@ import json
 import logging
 from pathlib import Path
 
+import fake_infos
 import fake_labels
 import fakes
 import pytest
 
 from beampose.core import files, fingerprints, storage
+from beampose.core.names import INFO
+from beampose.core.settings import experiment
 from beampose.pipelines import cli, film_names
 from beampose.pipelines.curation.crop_extraction import CropFilms
 from beampose.pipelines.curation.project_films import ProjectFilms
 from beampose.pipelines.film_names import Film, Owner
+from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.results.result_names import Predictions
 from beampose.pipelines.tracking import identity_labels
 
@@ -180,6 +184,33 @@ def test_predictions_say_whose_a_name_is_and_the_models_own_files_first(films, t
     before = Predictions(folder, SCORER).names(films[1])[1]
     summary(folder, before, films[1], video_fingerprint="")
     assert names(films, Predictions(folder, SCORER)) == ["cam", before]
+
+
+def test_verbs_on_results_find_the_films_that_the_model_has_predicted(films, tmp_path):
+    loaded = experiment.from_dict(
+        experiment.Config,
+        {
+            "task": "pose",
+            "source": {"format": "deeplabcut", "path": "p"},
+            "output": str(tmp_path / "out"),
+        },
+    )
+    assert videos_meant(loaded) == "No videos"
+    storage.write_info(storage.place(loaded.model, INFO), fake_infos.model(dlc_scorer=SCORER))
+    summary(loaded.predictions, "cam", films[0])
+    summary(loaded.predictions, "sub/cam", films[1])
+    damaged = storage.place(loaded.predictions, f"other{SCORER}.json")
+    damaged.write_text("{")
+    storage.place(loaded.predictions, "camDLC_of_another_model.json").write_text("{}")
+    assert videos_meant(loaded) == sorted(films[:2])
+    assert video_outcomes.predicted([films[1]], loaded) == [films[1]]
+
+
+def videos_meant(loaded):
+    try:
+        return video_outcomes.predicted([], loaded)
+    except ValueError as error:
+        return str(error).split(":")[0]
 
 
 def test_a_damaged_summary_frees_no_name_of_another_film(films, tmp_path):
