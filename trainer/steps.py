@@ -1,7 +1,10 @@
-"""How many steps a head trains: until images it does not learn from no longer improve.
+"""How many steps a head trains: as images that it does not learn from say.
 
 Heads are trained on a part of the training split in rounds, each as long as all before together;
 at the end of a round the rate has fallen to 0 and the other part judges. The test split has no say.
+A head on maps trains as long as the budget allows unless that makes it worse: what longer training
+gains on the common poses is smaller than the noise of a few hard ones. One on vectors stops where
+it no longer gains, since it is soon overfit.
 """
 
 from collections.abc import Sequence
@@ -12,9 +15,9 @@ import numpy as np
 from beampose.core import storage, task_kinds
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
-from beampose.core.task_kinds import TaskKind
 from beampose.trainer import cost, cross_validation, training, updates
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.judging import Judge
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 
@@ -24,8 +27,13 @@ ONE_IN, POOLED_PARTS = 4, 3
 ROUNDS, SHARE = 4, 1 / 4
 # Rises when the same labels and settings would get another number of steps.
 RULES = 2
-# An improvement by less than this share is none.
-GAIN = 0.02
+# An improvement by less than this share is none; and this share, over the root of the number of
+# images that judge, is noise.
+GAIN, NOISE = 0.02, 0.5
+# A point farther off than so many `train.pos_dist_thresh` is wrong, no matter how far.
+WRONG = 2.0
+# What a history calls the error by which steps are chosen.
+ERROR = "bounded_error"
 # Fewer images than this cannot judge; then the whole budget is trained.
 LEAST = 8
 
@@ -36,8 +44,8 @@ class Search(NamedTuple):
     Attributes:
       steps: of the training.
       why: in a few words.
-      rounds: number of steps and error of the judging images, pixels or 1 less the score; NaN where
-        there was nothing to judge.
+      rounds: number of steps and error of the judging images, see `bounded`; NaN where there was
+        nothing to judge.
       judges: images that judged.
       seconds: of training for it.
     """
@@ -71,12 +79,12 @@ def search(config: Config, dataset: Dataset, *, work: str) -> Search:
         view = cross_validation.resplit(learned, names)
         folder = storage.place(work, f"steps-{number}")
         history, took = _rounds(config, view, ends, str(folder))
-        errors.append([error_of(history, end, kind) for end in ends])
+        errors.append([_error(history, end) for end in ends])
         seconds += took
     rounds = list(zip(ends, np.mean(errors, axis=0).tolist(), strict=True))
-    used = ends[-1] * len(judging)
-    steps, why = decide(rounds, total - used)
-    return Search(steps, why, rounds, sum(len(names) for names in judging), seconds)
+    rest, judges = total - ends[-1] * len(judging), sum(len(names) for names in judging)
+    steps, why = first_best(rounds, rest) if kind.pooled else last_good(rounds, rest, judges)
+    return Search(steps, why, rounds, judges, seconds)
 
 
 def round_ends(most: int) -> list[int]:
@@ -86,22 +94,63 @@ def round_ends(most: int) -> list[int]:
     return sorted(set(ends))
 
 
-def decide(rounds: Sequence[tuple[int, float]], rest: int) -> tuple[int, str]:
-    """The steps to train all images for, and why.
+def first_best(rounds: Sequence[tuple[int, float]], rest: int) -> tuple[int, str]:
+    """The fewest steps that no others beat, and why.
 
     Args:
       rounds: steps and error of each.
       rest: steps that the budget still allows.
     """
-    errors = np.array([error for _, error in rounds])
-    if not np.isfinite(errors).any():
+    good = _as_good(rounds, GAIN)
+    if not good:
         return max(rest, cost.FEWEST), "the whole budget: nothing could be judged"
-    best = np.nanmin(errors)
-    first = next(i for i, error in enumerate(errors) if error <= best * (1 + GAIN))
-    steps = rounds[first][0]
-    if first == len(rounds) - 1:
+    steps = rounds[good[0]][0]
+    if good[0] == len(rounds) - 1:
         return max(rest, steps), "the whole budget: held-out images still improved"
     return steps, f"held-out images improve no more after {steps}"
+
+
+def last_good(rounds: Sequence[tuple[int, float]], rest: int, judges: int) -> tuple[int, str]:
+    """The most steps that make held-out images no worse, and why.
+
+    Args:
+      rounds, rest: as above.
+      judges: images that judged.
+    """
+    good = _as_good(rounds, NOISE / max(judges, 1) ** 0.5)
+    if not good:
+        return max(rest, cost.FEWEST), "the whole budget: nothing could be judged"
+    steps = rounds[good[-1]][0]
+    if good[-1] == len(rounds) - 1:
+        return max(rest, steps), "the whole budget: held-out images did not get worse"
+    return steps, f"held-out images get worse after {steps}"
+
+
+def _as_good(rounds: Sequence[tuple[int, float]], share: float) -> list[int]:
+    """Rounds whose error is the least, or more by this share at most."""
+    errors = np.array([error for _, error in rounds])
+    if not np.isfinite(errors).any():
+        return []
+    return np.flatnonzero(errors <= np.nanmin(errors) * (1 + share)).tolist()
+
+
+def bounded(
+    judge: Judge, records: Sequence[LabelRecord], predicted: np.ndarray, bound: float
+) -> float:
+    """Mean error of labels, none more than `bound`: a few far-off points decide nothing.
+
+    Args:
+      bound: source pixels, for points; also the error of one that is not found.
+
+    Returns:
+      Source pixels, or the share of wrong classes; NaN if nothing is labeled.
+    """
+    errors = judge.errors(records, predicted)
+    if records[0].keypoints.size:
+        known = np.concatenate([r.keypoints for r in records])
+        labeled = np.isfinite(known).all(axis=-1).reshape(errors.shape)
+        errors = np.where(labeled, np.fmin(errors, bound), np.nan)
+    return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 
 def _affordable(config: Config, dataset: Dataset) -> int:
@@ -152,7 +201,7 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
         updates.Rounds(chosen.head.learning_rate, ends), chosen.train.weight_decay
     )
     optimizer.build(updates.variables_of(task))
-    judged = view.of("test")
+    judged, bound = view.of("test"), WRONG * chosen.head.pos_dist_thresh
     run = training.Run(
         task=task,
         optimizer=optimizer,
@@ -165,7 +214,8 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
             judged,
             chooses=False,
             after=lambda step: step in ends,
-            enough=lambda history: _stands_still(history, task.kind),
+            enough=lambda history: task.kind.pooled and _stands_still(history),
+            also=lambda predicted: {ERROR: bounded(task.judge, judged, predicted, bound)},
         ),
     )
     batches = training.stream_of(chosen, task, view.of("train", copies=True), ends[-1])
@@ -173,16 +223,13 @@ def _rounds(config: Config, view: Dataset, ends: list[int], work: str):
     return result.history, result.seconds
 
 
-def _stands_still(history: list, kind: TaskKind) -> bool:
+def _stands_still(history: list) -> bool:
     """Whether two rounds brought nothing: the ones after them cost as much as all before."""
-    errors = [error_of([entry], int(entry["step"]), kind) for entry in history]
+    errors = [entry.get(ERROR, float("nan")) for entry in history]
     return len(errors) > 2 and min(errors[-2:]) > (1 - GAIN) * min(errors[:-2])
 
 
-def error_of(history: list, end: int, kind: TaskKind) -> float:
+def _error(history: list, end: int) -> float:
     """The error at the end of a round; NaN where it was not reached or could not be judged."""
-    for entry in history:
-        if entry["step"] == end and kind.score in entry:
-            score = float(np.mean([entry[name] for name in kind.search if name in entry]))
-            return 1 - score if kind.maximize else score
-    return float("nan")
+    found = [entry[ERROR] for entry in history if entry["step"] == end and ERROR in entry]
+    return float(found[0]) if found else float("nan")

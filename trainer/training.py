@@ -57,12 +57,14 @@ class Judging(NamedTuple):
         where `images` is the test split, which only measures.
       after: says of a step whether an evaluation follows it; one always follows the last.
       enough: says of a history whether training ends here.
+      also: more figures of predictions of the images, by name, for the history.
     """
 
     images: Sequence[LabelRecord]
     chooses: bool
     after: Callable[[int], bool]
     enough: Callable[[list[Entry]], bool]
+    also: Callable[[np.ndarray], dict[str, float]] = lambda _: {}
 
 
 class Run(NamedTuple):
@@ -253,11 +255,11 @@ def _evaluate(run: Run, state: State, losses: dict) -> None:
     score = None
     try:
         if images := run.judging.images:
-            measured = task.judge.measure(images, task.predict(images, run.batch_size))
-            score = measured[task.kind.score]
-            for name in task.kind.search:
-                if (figure := measured[name]) is not None:
-                    entry[name] = figure
+            predicted = task.predict(images, run.batch_size)
+            score = task.judge.measure(images, predicted)[task.kind.score]
+            entry |= run.judging.also(predicted)
+            if score is not None:
+                entry[task.kind.score] = score
     except (ValueError, ArithmeticError, tf.errors.OpError) as error:
         entry["evaluation_failed"] = f"{type(error).__name__}: {error}"
         LOG.warning("Evaluation at step %d failed (%s); training continues.", state.step, error)

@@ -29,7 +29,6 @@ class TaskKind:
       score: held-out figure that decides which weights are kept.
       maximize: whether a higher score is better.
       score_words: names the score, with its unit.
-      search: figures by which the number of steps is chosen: the score, and what it does not see.
       goal: held-out figure that a search over settings goes by.
       error: of one label, in a learning curve: see `outcomes.Curve`.
       figures: held-out ones that a terminal shows.
@@ -52,7 +51,6 @@ class TaskKind:
     score: str
     maximize: bool
     score_words: str
-    search: tuple[str, ...]
     goal: str
     error: str
     figures: tuple[str, ...]
@@ -91,7 +89,6 @@ POSE = TaskKind(
     score="mean_error_px",
     maximize=False,
     score_words="mean error (px)",
-    search=("mean_error_px",),
     goal="mean_error_px",
     error="px",
     figures=("mean_error_px", "median_error_px", "mean_error_px_pcutoff"),
@@ -99,7 +96,6 @@ POSE = TaskKind(
     summary=False,
 )
 # mAP stays 0 for long and jumps; the score of several animals, which picks the weights, does not.
-# But to it a point that is nearly right is right, so both have a say in the number of steps.
 ANIMALS = dataclasses.replace(
     POSE,
     name="animals",
@@ -107,7 +103,6 @@ ANIMALS = dataclasses.replace(
     score="oks_f1",
     maximize=True,
     score_words="OKS, F1",
-    search=("oks_f1", "mAP"),
     error="missed",
     figures=(*POSE.figures, "mAP", "mAR"),
 )
@@ -127,7 +122,6 @@ CROPS = TaskKind(
     score="accuracy",
     maximize=True,
     score_words="accuracy",
-    search=("accuracy",),
     goal="accuracy",
     error="wrong",
     figures=("accuracy", "precision", "recall", "auc"),

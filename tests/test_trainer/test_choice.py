@@ -6,8 +6,8 @@ import pytest
 
 from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
-from beampose.core.task_kinds import ANIMALS, CROPS, POSE
-from beampose.trainer import advice, label_facts, recipe, steps
+from beampose.core.task_kinds import CROPS, POSE
+from beampose.trainer import advice, judging, label_facts, recipe, steps
 
 OPEN = {
     "task": "pose",
@@ -100,19 +100,46 @@ def test_a_few_labels_more_keep_the_scale_that_images_were_embedded_with():
         ([np.nan] * 4, 900),
     ],
 )
-def test_training_ends_where_images_that_are_not_learned_improve_no_more(errors, expected):
+def test_crops_are_trained_until_images_that_are_not_learned_improve_no_more(errors, expected):
     rounds = list(zip([100, 200, 400, 800], errors, strict=True))
-    found, why = steps.decide(rounds, 900)
+    found, why = steps.first_best(rounds, 900)
     assert found == expected, why
 
 
-def test_steps_of_several_animals_go_on_while_points_that_count_already_become_exact():
-    history = [
-        {"step": step, "oks_f1": 0.96, "mAP": score}
-        for step, score in ((100, 0.6), (200, 0.75), (400, 0.85))
-    ]
-    found = [(entry["step"], steps.error_of(history, entry["step"], ANIMALS)) for entry in history]
-    assert steps.decide(found, 900)[0] == 900
+@pytest.mark.parametrize(
+    "errors, judges, expected",
+    [
+        ([20.0, 10.0, 6.0, 4.0], 100, 900),
+        ([20.0, 10.0, 6.0, 6.2], 100, 900),
+        ([20.0, 10.0, 6.0, 6.8], 10, 900),
+        ([20.0, 10.0, 6.0, 8.0], 100, 400),
+        ([5.0, 6.2, 7.0, 9.0], 10, 100),
+        ([20.0, 10.0, np.nan, np.nan], 10, 200),
+        ([np.nan] * 4, 10, 900),
+    ],
+)
+def test_keypoints_are_trained_for_long_unless_held_out_images_get_worse(errors, judges, expected):
+    rounds = list(zip([100, 200, 400, 800], errors, strict=True))
+    found, why = steps.last_good(rounds, 900, judges)
+    assert found == expected, why
+
+
+def test_a_point_far_off_counts_no_more_than_one_that_is_not_found():
+    truth = np.array([[[0.0, 0.0], [50.0, 0.0], [np.nan, np.nan]]])
+    records = [fakes.label_record(i, truth) for i in range(2)]
+    found = np.array([[[3.0, 4.0, 1.0], [950.0, 0.0, 1.0], [7.0, 7.0, 1.0]]] * 2)
+    judge = judging.Points(["snout", "tail", "ear"], 0.6)
+    assert steps.bounded(judge, records, found, 35.0) == pytest.approx((5 + 35) / 2)
+    found[1, 1] = np.nan
+    assert steps.bounded(judge, records, found, 35.0) == pytest.approx((5 + 35) / 2)
+    nothing = [fakes.label_record(i, np.full_like(truth, np.nan)) for i in range(2)]
+    assert np.isnan(steps.bounded(judge, nothing, found, 35.0))
+
+
+def test_wrong_classes_are_counted():
+    records = [fakes.label_record(i, label=i % 2) for i in range(4)]
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]])
+    assert steps.bounded(judging.Classes(["a", "b"]), records, scores, 0.0) == 0.25
 
 
 def test_rounds_double_what_was_trained():
