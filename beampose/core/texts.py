@@ -4,11 +4,19 @@ import unicodedata
 
 UTF8 = "utf-8-sig"
 WINDOWS = "cp1252"
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+# That of UTF-32 begins as that of UTF-16 does.
+_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+# Bytes looked at for zeros, of which a text in UTF-8 has none.
+_BEGINNING = 256
 
 
 def encoding(data: bytes) -> str | None:
-    """The encoding of a text if its bytes say so: UTF-8, or UTF-16 by its mark; else None."""
+    """The encoding of a text if its bytes say so: UTF-8, or that of its mark; else None."""
     for mark, name in _MARKS.items():
         if data.startswith(mark):
             return name
@@ -42,6 +50,11 @@ def decode(data: bytes, also: str | None = None) -> str:
       ValueError: neither; the text says which line and what to do.
     """
     known = encoding(data)
+    if known == UTF8 and data[:_BEGINNING].count(0) > len(data[:_BEGINNING]) // 4:
+        raise ValueError(
+            "is no text, or one in UTF-16 without the mark that says so: save it again as UTF-8 "
+            "(spreadsheet programs call it 'CSV UTF-8')"
+        )
     if known is None and also and (also != WINDOWS or looks_western(data)):
         known = also
     try:

@@ -19,6 +19,9 @@ _MOST = 1 << 53
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 _COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,4})?")
 
+# A first line by which Excel is told the separator.
+_HINT = re.compile(r'"?sep=.?"?\s*$', re.IGNORECASE | re.MULTILINE)
+
 
 class Row(NamedTuple):
     """A line that is not empty. `number` counts from 1, as in an editor."""
@@ -138,4 +141,5 @@ def _short(value: object) -> str:
 
 def _rows(text: str, separator: str) -> list[Row]:
     reader = csv_cells.Rows(text, separator)
-    return [Row(reader.line, row) for row in reader if any(cell.strip() for cell in row)]
+    rows = [Row(reader.line, row) for row in reader if any(cell.strip() for cell in row)]
+    return rows[1:] if rows and _HINT.match(text) else rows

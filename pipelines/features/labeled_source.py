@@ -8,23 +8,53 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
 from beampose.formats.deeplabcut import shuffles
 from beampose.preprocess import second_project, split
-from beampose.preprocess.labels import Labels, Problem
+from beampose.preprocess.labels import ERROR, TRAIN, Labels, Problem
 
 
-def read(config: Config, *, even_if_empty: bool = False) -> tuple[Labels, list[str]]:
+def read(config: Config) -> tuple[Labels, list[str]]:
     """Labels of the source, and of a project to test with if there is one, and the split of each.
 
     Raises:
       OSError, ValueError: a source cannot be read or split, or holds no labels.
     """
     labels = _labels(config.source, config.task)
-    if not even_if_empty:
-        _refuse_none(labels, config.source.path)
+    _refuse_none(labels, config.source.path)
+    second = None
+    if config.split.test_from:
+        second = _tested(config.split.test_from, config)
+        _refuse_none(second, config.split.test_from)
+    try:
+        return _split(labels, second, config)
+    except ValueError as error:
+        if not labels.problems:
+            raise
+        # What is left may be so little because of them.
+        count = len(labels.problems)
+        more = f"The labels have {count} problems, too: `beampose check` lists them."
+        raise ValueError(f"{error} {more}") from None
+
+
+def read_all(config: Config) -> tuple[Labels, list[str]]:
+    """As `read`; a source that is empty or cannot be split is a problem of the labels.
+
+    Where it cannot be split, every image is for training.
+
+    Raises:
+      OSError, ValueError: a source cannot be read.
+    """
+    labels = _labels(config.source, config.task)
+    second = _tested(config.split.test_from, config) if config.split.test_from else None
+    try:
+        return _split(labels, second, config)
+    except ValueError as error:
+        problem = Problem(ERROR, config.source.path, 0, "", str(error))
+        labels = dataclasses.replace(labels, problems=(*labels.problems, problem))
+        return labels, [TRAIN] * len(labels.items)
+
+
+def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Labels, list[str]]:
     settings = config.split
-    if settings.test_from:
-        second = _tested(settings.test_from, config)
-        if not even_if_empty:
-            _refuse_none(second, settings.test_from)
+    if second is not None:
         return second_project.joined(labels, second, settings.test_from)
     if not labels.items:
         return labels, []

@@ -61,12 +61,12 @@ def check(config: Config, progress: Callable[..., Iterable]) -> Checked:
     """Reads the labels and every image.
 
     Raises:
-      OSError, ValueError: the source cannot be read or split.
+      OSError, ValueError: the source cannot be read.
     """
     from beampose.pipelines.features import labeled_source
     from beampose.preprocess import validate
 
-    labels, splits = labeled_source.read(config, even_if_empty=True)
+    labels, splits = labeled_source.read_all(config)
     problems, usable = validate.report(
         labels, splits, lambda items: progress(items, len(labels.items), "images")
     )

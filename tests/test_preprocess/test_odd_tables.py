@@ -1,11 +1,13 @@
-"""Numbers in tables of predictions that are no numbers."""
+"""Tables that other programs saved: separators, encodings, numbers that are no numbers."""
 
 import subprocess
 import sys
 
+import fakes
+import numpy as np
 import pytest
 
-from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut import prediction_tables, project_labels
 
 HEAD = "scorer,s,s,s\nbodyparts,n,n,n\ncoords,x,y,likelihood\n"
 
@@ -36,3 +38,67 @@ def test_numbers_are_read_as_they_were_written(tmp_path):
     file.write_text(f"{HEAD}0,0.1234567890123456,,1e-30\n1,2,3,.9\n")
     values = prediction_tables.read(str(file)).values
     assert values[0, 0].tolist()[::2] == [0.1234567890123456, 1e-30]
+
+
+def _read(root, data):
+    file = root / f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
+    file.write_bytes(data)
+    return project_labels.read(str(root))
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-32"),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("\n", "\r\n\r\n").encode(),
+        lambda text: b"sep=;\r\n" + text.replace(",", ";").encode(),
+        lambda text: b'"sep=\t"\n' + text.replace(",", "\t").encode(),
+        lambda text: text.replace("scorer", "Scorer").replace("coords", "COORDS").encode(),
+        lambda text: text.replace(",x,y", ",X,Y").encode(),
+        lambda text: text.replace("\n", ",,\n").encode(),
+    ],
+)
+def test_labels_are_the_same_however_a_program_saved_them(tmp_path, spelled):
+    root = fakes.project(tmp_path / "p")
+    wanted = project_labels.read(str(root)).items
+    text = fakes.csv_text([item.name for item in wanted], fakes.points())
+    found = _read(root, spelled(text))
+    assert found.problems == ()
+    for one, two in zip(found.items, wanted, strict=True):
+        assert one.name == two.name
+        np.testing.assert_array_equal(one.keypoints, two.keypoints)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "told"),
+    [
+        (lambda text: text.encode("utf-16-le"), "UTF-16 without the mark"),
+        (lambda text: text.replace(",", "|").encode(), "parted by commas, semicolons or tabs"),
+        (lambda text: text.replace("ear", "Öhr").encode("mac_roman"), "is not UTF-8"),
+        (lambda text: b"", "must begin with rows scorer"),
+        (lambda text: text.replace("x,y\n", "x,z\n").encode(), "tail has a column x only"),
+    ],
+)
+def test_a_table_that_cannot_be_read_for_sure_says_why(tmp_path, spelled, told):
+    root = fakes.project(tmp_path / "p")
+    names = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
+    found = _read(root, spelled(fakes.csv_text(names, fakes.points())))
+    assert any(told in problem.what for problem in found.problems), found.problems
+
+
+def test_labels_of_one_animal_and_of_several_are_told_apart(tmp_path):
+    several = {
+        "multianimalproject": True,
+        "individuals": ["a"],
+        "multianimalbodyparts": list(fakes.BODYPARTS),
+    }
+    one = project_labels.read(str(fakes.project(tmp_path / "one", config=several)))
+    assert "was labeled as a project of one animal" in one.problems[0].what
+    root = fakes.animals(tmp_path / "two", np.ones((3, 3, 4, 2)))
+    config = (root / "config.yaml").read_text().replace("multianimalproject: true", "")
+    (root / "config.yaml").write_text(config.replace("MULTI!", str(list(fakes.BODYPARTS))))
+    two = project_labels.read(str(root))
+    assert "does not say multianimalproject: true" in two.problems[0].what

@@ -215,8 +215,16 @@ def header(text: str, *, several: bool | None = None) -> Header:
     rows, separator = spreadsheets.read(text, lambda first: bool(_heads(first)))
     heads = _heads([row.cells for row in rows[:4]])
     if "individuals" in heads and several is False:
-        raise ValueError("has a row of individuals: it belongs to a project with several animals")
+        raise ValueError(
+            "has a row of individuals: it belongs to a project of several animals, and "
+            "config.yaml does not say multianimalproject: true"
+        )
     wanted = LEVELS_OF_SEVERAL if several or "individuals" in heads else LEVELS
+    if several and sorted(heads) == sorted(LEVELS):
+        raise ValueError(
+            "has no row of individuals, and config.yaml says multianimalproject: true: it was "
+            "labeled as a project of one animal. DeepLabCut's convert2_maDLC converts its labels"
+        )
     if sorted(heads) != sorted(wanted):
         found = [row.cells[0].strip()[:40] for row in rows[: len(wanted)]]
         raise ValueError(
@@ -236,7 +244,7 @@ def _name(row: spreadsheets.Row, width: int) -> str:
 
 def _heads(rows: list[list[str]]) -> list[str]:
     """Levels of the columns, from the first cells of the first rows."""
-    heads = [row[0].strip() for row in rows]
+    heads = [row[0].strip().lower() for row in rows]
     known = [head for head in heads if head in LEVELS_OF_SEVERAL]
     count = 4 if "individuals" in known else 3
     return heads[:count] if sorted(known[:count]) == sorted(heads[:count]) else []

@@ -71,10 +71,15 @@ def named(
             column[at["scorer"]],
             column[at["individuals"]] if several else "",
             column[at["bodyparts"]],
-            column[at["coords"]],
+            _coord(column[at["coords"]]),
         )
         for column in columns
     ]
+
+
+def _coord(name: str) -> str:
+    """x or y in small letters."""
+    return name.lower() if name in ("X", "Y") else name
 
 
 def header(rows: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:

@@ -49,7 +49,7 @@ def edit_csv(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
     # Windows-1252 is what `collected_data` may have read.
     encoding = texts.encoding(data) or texts.WINDOWS
     text = texts.decode(data, encoding)
-    # A file of Windows keeps its ends of lines.
+    # A file of Windows or of an old Mac keeps its ends of lines.
     end = next((end for end in ("\r\n", "\n", "\r") if end in text), "\n")
     header = collected_data.header(text, several=False)
     width, separator = header.width, header.separator

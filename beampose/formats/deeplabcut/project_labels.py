@@ -241,7 +241,11 @@ def _places(
         if (owner, part) in wanted and coord in ("x", "y")
     }
     found = {place[:2] for place in places if (*place[:2], 1 - place[2]) in places}
-    lost = [name for name, place in wanted.items() if place not in found]
+    halves = {place[:2]: "xy"[place[2]] for place in places if place[:2] not in found}
+    for (i, j), axis in halves.items():
+        what = f"{_called(names, i, j)} has a column {axis} only; taken as not labeled"
+        problems.append(Problem(WARNING, table.file, 0, "", what))
+    lost = [name for name, place in wanted.items() if place not in found and place not in halves]
     extra = {
         (owner, part): _count(table, column)
         for (owner, part, coord), column in there.items()

@@ -77,7 +77,9 @@ def test_labels_of_one_animal_in_a_project_of_several_are_refused(tmp_path):
     (root / CSV).write_text(fakes.csv_text(["labeled-data/cam1/img0.png"], fakes.points(1)))
     labels = project_labels.read(str(root))
     assert labels.items == ()
-    assert [(p.level, "scorer, individuals" in p.what) for p in labels.problems] == [(ERROR, True)]
+    assert [(p.level, "no row of individuals" in p.what) for p in labels.problems] == [
+        (ERROR, True)
+    ]
 
 
 @pytest.mark.parametrize(
