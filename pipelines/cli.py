@@ -122,6 +122,7 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments.beam = beam_words
     arguments.progress = progress
     try:
+        verb.settle(arguments)
         if verb.tensorflow and not arguments.debug:
             import_tensorflow()
         return verb.run(arguments)

@@ -26,7 +26,8 @@ def cross_validate(
     """Trains one head for each fold; nothing is embedded. All settings of the head are set.
 
     All heads take the settings of the config and their last step: nothing is chosen by the images
-    that judge. An augmented copy is on the side of its image.
+    that judge. An augmented copy is on the side of its image. Images of a second project
+    (`split.test_from`) are in no fold: they are there to be tested with only.
 
     Args:
       folds: their number; with `by_video` each video is one and this is not used.
@@ -37,6 +38,7 @@ def cross_validate(
     """
     from beampose.trainer.training import train
 
+    dataset = own_part(dataset)
     records = sorted((r for r in dataset.records if r.copy == 0), key=lambda r: r.name)
     names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split.seed)
     predicted: np.ndarray | None = None
@@ -115,6 +117,16 @@ def resplit(dataset: Dataset, held_out: Iterable[str]) -> Dataset:
         r._replace(split="test" if r.name in held else "train") for r in dataset.records
     ]
     return view
+
+
+def own_part(dataset: Dataset) -> Dataset:
+    """The dataset without the images of a second project, which are never learned from."""
+    second = dataset.info.source.get("test_from")
+    if not second:
+        return dataset
+    own = training_part(dataset)
+    LOG.info("The images of %s (split.test_from) are in no fold.", second)
+    return own
 
 
 def training_part(dataset: Dataset) -> Dataset:

@@ -1,7 +1,7 @@
 """All verbs and their options, in the groups that `beampose --help` shows."""
 
 from beampose.pipelines.verbs.labels_group import LABELS
-from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive
+from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive, several
 
 NAMED = "videos, folders or globs; default: predict.videos"
 PREDICTED = f"{NAMED}, else all that were predicted"
@@ -39,13 +39,15 @@ TRAINING = Group(
             "training_verbs.evaluate",
             "measure and draw the model's errors on the labeled images, or cross validate",
             (
-                Option("--folds", "train K heads, each without 1/K of the images", "K", type=int),
+                Option(
+                    "--folds", "train K heads, each without 1/K of the images", "K", type=several
+                ),
                 Option("--by", "leave out one video at a time", choices=("video",)),
                 Option(
                     "--curve",
                     "train K heads (default 4) on all labels, half, a quarter, …",
                     "K",
-                    type=int,
+                    type=positive,
                     nargs="?",
                     const=CURVE_SIZES,
                 ),
@@ -56,7 +58,7 @@ TRAINING = Group(
             "training_verbs.sweep",
             "train all combinations of --set train.KEY=A,B,C and keep the best as the model",
             (
-                Option("--folds", "score by cross validation", "K", type=int),
+                Option("--folds", "score by cross validation", "K", type=several),
                 Option("--spec", "settings to search: configs/search.yaml", "FILE"),
             ),
         ),
@@ -64,7 +66,14 @@ TRAINING = Group(
             "store",
             "training_verbs.store",
             "list the stores, verify their checksums, or remove features that no dataset uses",
-            (Option("--dry-run", "prune: only say what would be removed", switch=True),),
+            (
+                Option(
+                    "--dry-run",
+                    "prune: only say what would be removed",
+                    switch=True,
+                    only_with="action prune",
+                ),
+            ),
             actions=("ls", "verify", "prune"),
         ),
     ),
@@ -162,7 +171,12 @@ RESULTS = Group(
             (
                 Option("--dismiss", "the csv that repeats.html saved", "FILE"),
                 Option(
-                    "--at-least", "frames in a group; default: 10", "N", type=positive, default=10
+                    "--at-least",
+                    "frames in a group; default: 10",
+                    "N",
+                    type=positive,
+                    default=10,
+                    not_with="--dismiss",
                 ),
             ),
             videos=PREDICTED,

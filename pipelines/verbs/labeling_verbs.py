@@ -19,8 +19,6 @@ def audit(arguments: argparse.Namespace) -> int:
     config = command_line.config(arguments)
     if arguments.apply is not None:
         return _apply(arguments.apply, config)
-    if arguments.top < 1:
-        raise ValueError(f"--top must be 1 or more. Received: {arguments.top}.")
     evidence = label_evidence.gather(config, folds=arguments.folds)
     found = label_audit.suspicions(evidence)
     page, table, listed = label_audit.write(

@@ -1,6 +1,15 @@
 """Verbs that read, write, choose and check labels, and their options."""
 
-from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, rectangle, words
+from beampose.pipelines.verbs.verb import (
+    Group,
+    Option,
+    Positional,
+    Verb,
+    positive,
+    rectangle,
+    several,
+    words,
+)
 
 TO = Option("--to", "folder to write", "FOLDER", required=True)
 SCORER = Option("--scorer", "scorer to write; default: the labels' own", "NAME")
@@ -41,6 +50,7 @@ LABELS = Group(
                     "--combine",
                     "how labels of several scorers become one",
                     choices=("mean", "first"),
+                    only_with="--labels-by",
                 ),
                 SCORER,
                 OVERWRITE,
@@ -66,8 +76,21 @@ LABELS = Group(
             "labeling_verbs.audit",
             "rank the labels most likely to be wrong, or apply corrections to them",
             (
-                Option("--folds", "heads to train; default: 5", "K", type=int, default=5),
-                Option("--top", "labels on the page; default: 60", type=int, default=60),
+                Option(
+                    "--folds",
+                    "heads to train; default: 5",
+                    "K",
+                    type=several,
+                    default=5,
+                    not_with="--apply",
+                ),
+                Option(
+                    "--top",
+                    "labels on the page; default: 60",
+                    type=positive,
+                    default=60,
+                    not_with="--apply",
+                ),
                 Option("--apply", "write the rows marked yes into the labels", "FILE"),
             ),
         ),
@@ -90,18 +113,42 @@ LABELS = Group(
                     "others (the default)",
                     choices=("kmeans", "core-set"),
                     default="core-set",
+                    only_with="--method features",
                 ),
-                Option("--count", "frames per video; default: the project's, or 20", type=int),
+                Option("--count", "frames per video; default: the project's, or 20", type=positive),
                 Option("--start", "a fraction of the video, or seconds above 1", type=float),
                 Option("--stop", "a fraction of the video, or seconds above 1", type=float),
                 Option("--crop", "part of each frame to use", "X1,X2,Y1,Y2", type=rectangle),
-                Option("--every", "consider only every Nth frame", "N", type=int, default=0),
+                Option(
+                    "--every",
+                    "consider only every Nth frame",
+                    "N",
+                    type=int,
+                    default=0,
+                    not_with="--method uniform",
+                ),
                 Option("--seed", "another seed chooses other frames", type=int, default=0),
                 Option("--bodyparts", "bodyparts of a new project", "A,B,…"),
                 Option("--scorer", "scorer of a new project: who labels", "NAME"),
-                Option("--backbone", "features: the network", default="resnet_compact"),
-                Option("--weights", "features: its weights", default="builtin"),
-                Option("--scale", "features: scale of its input", type=float, default=0.5),
+                Option(
+                    "--backbone",
+                    "features: the network",
+                    default="resnet_compact",
+                    only_with="--method features",
+                ),
+                Option(
+                    "--weights",
+                    "features: its weights",
+                    default="builtin",
+                    only_with="--method features",
+                ),
+                Option(
+                    "--scale",
+                    "features: scale of its input",
+                    type=float,
+                    default=0.5,
+                    only_with="--method features",
+                ),
             ),
             positional=Positional("videos", "videos, folders or globs", "+"),
             settings=False,

@@ -19,10 +19,13 @@ class Positional:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a verb; all fields but `switch` are argparse's.
+    """An option of a verb; all other fields are argparse's.
 
     Attributes:
       switch: takes no value and is False unless given.
+      only_with: option without which this one has no effect, perhaps with the value it must have,
+        such as `--method features`.
+      not_with: option with which this one has no effect, likewise.
     """
 
     flag: str
@@ -35,12 +38,35 @@ class Option:
     nargs: str | None = None
     const: Any = None
     switch: bool = False
+    only_with: str | None = None
+    not_with: str | None = None
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         given = {key: value for key, value in vars(self).items() if value is not None}
+        for own in ("only_with", "not_with", "default"):
+            given.pop(own, None)
         if given.pop("switch"):
             given["action"] = "store_true"
         parser.add_argument(given.pop("flag"), **given)
+
+    def is_given(self, arguments: argparse.Namespace) -> bool:
+        """Returns True if the option stands in the command; also before defaults are set."""
+        return _value(self.flag, arguments) not in (None, False)
+
+
+def _attribute(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _value(flag: str, arguments: argparse.Namespace) -> Any:
+    return getattr(arguments, _attribute(flag), None)
+
+
+def _holds(condition: str, arguments: argparse.Namespace) -> bool:
+    """Returns True if an option is given, or has the value that follows it."""
+    flag, _, wanted = condition.partition(" ")
+    value = _value(flag, arguments)
+    return str(value) == wanted if wanted else value not in (None, False)
 
 
 CONFIG = Positional("config", "the experiment's YAML file")
@@ -75,6 +101,28 @@ class Verb:
     cloud: bool = False
     tensorflow: bool = True
 
+    def settle(self, arguments: argparse.Namespace) -> None:
+        """Sets the defaults of options that were not given.
+
+        Raises:
+          ValueError: an option was given that has no effect beside the others.
+        """
+        given = [option for option in self.options if option.is_given(arguments)]
+        for option in self.options:
+            if option not in given and option.default is not None:
+                setattr(arguments, _attribute(option.flag), option.default)
+        for option in given:
+            if option.only_with and not _holds(option.only_with, arguments):
+                other = option.only_with.removeprefix("action ")
+                raise ValueError(
+                    f"{option.flag} has an effect only with {other}: add that, or remove "
+                    f"{option.flag}."
+                )
+            if option.not_with and _holds(option.not_with, arguments):
+                raise ValueError(
+                    f"{option.flag} has no effect with {option.not_with}: remove one of them."
+                )
+
     def run(self, arguments: argparse.Namespace) -> int:
         """Runs the verb and returns its exit code."""
         module, function = self.code.split(".")
@@ -94,11 +142,20 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
+def positive(text: str, least: int = 1) -> int:
+    """A whole number of 1 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not {text!r}")
     return number
+
+
+def several(text: str) -> int:
+    """A whole number of 2 or more."""
+    return positive(text, 2)
 
 
 def amount(text: str) -> float:

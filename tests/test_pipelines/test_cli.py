@@ -90,6 +90,52 @@ def test_unknown_verbs_flags_and_beam_options_of_verbs_without_beam_are_errors(p
         assert stop.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "extract-frames a.mp4 --to p --backbone resnet50",
+        "extract-frames a.mp4 --to p --cluster kmeans",
+        "extract-frames a.mp4 --to p --method uniform --every 2",
+        "import-labels a --to p --combine mean",
+        "audit a.yaml --apply a.csv --top 5",
+        "audit a.yaml --apply a.csv --folds 3",
+        "store ls a.yaml --dry-run",
+        "repeats a.yaml --dismiss a.csv --at-least 3",
+        "features a.yaml --prices a.yaml",
+        "predict a.yaml a.mp4 --budget 3",
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(pose_file, words, capsys):
+    text = words.replace("a.yaml", str(pose_file))
+    assert cli.main(text.split()) == 2
+    flag = [word for word in words.split() if word.startswith("--")][-1]
+    said = capsys.readouterr().err
+    assert flag in said and ("only with" in said or "no effect" in said or "applies to" in said)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e999", "x", ""])
+@pytest.mark.parametrize("words", ["features a.yaml --budget", "watch in --every"])
+def test_an_amount_is_a_number(words, value, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(f"{words}={value}".split(" "))
+    assert "must be a number of 0 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["", "  "])
+def test_watch_needs_a_folder(folder, capsys):
+    assert cli.main(["watch", folder, "--once"]) == 2
+    assert "watch needs a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["evaluate a --folds 1", "sweep a --folds 0", "evaluate a --curve -1"]
+)
+def test_counts_that_mean_nothing_are_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(words.split())
+    assert "must be a whole number of" in capsys.readouterr().err
+
+
 def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
     fakes.video(tmp_path / "film.mp4", "libx264", 12)
     assert cli.main(["run", str(pose_file), str(tmp_path / "film.mp4")]) == 0

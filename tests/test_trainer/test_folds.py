@@ -1,10 +1,14 @@
 """Folds and radii: every image held out once, and radii that cover what they promise."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import fakes
 import numpy as np
 import pytest
 
 from beampose.trainer import cross_validation
+from beampose.trainer.dataset import Dataset
 
 
 def test_folds_are_equal_and_the_same_in_any_order():
@@ -20,6 +24,14 @@ def test_folds_are_equal_and_the_same_in_any_order():
 def test_too_few_or_too_many_folds_are_refused(count):
     with pytest.raises(ValueError, match="must be from 2 to 23"):
         cross_validation.by_hash([fakes.label_record(i) for i in range(23)], count, 0)
+
+
+@pytest.mark.parametrize("second", [None, "other/project"])
+def test_images_of_a_second_project_are_in_no_fold(second):
+    records = [fakes.label_record(i)._replace(split="test" if i > 3 else "train") for i in range(6)]
+    info = SimpleNamespace(source={"path": "p"} | ({"test_from": second} if second else {}))
+    own = cross_validation.own_part(cast(Dataset, SimpleNamespace(records=records, info=info)))
+    assert len(own.records) == (4 if second else 6)
 
 
 def test_each_video_is_a_fold():

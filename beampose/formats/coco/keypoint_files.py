@@ -1,5 +1,6 @@
 """COCO's keypoints as a label format."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from beampose.core import files, storage
@@ -13,11 +14,12 @@ def write(
     splits: Sequence[str],
     to: storage.Address,
     *,
-    scorer: str | None = None,  # COCO's files name none.
+    scorer: str | None = None,
     overwrite: bool = False,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Exported:
-    """Writes labels and images, see `coco_writer.write`."""
+    """Writes labels and images, see `coco_writer.write`; the scorer is their contributor."""
+    labels = dataclasses.replace(labels, scorer=scorer or labels.scorer)
     found = coco_writer.write(labels, splits, to, overwrite=overwrite, progress=progress)
     return Exported(len(found.pictures), found.written, found.problems)
 
