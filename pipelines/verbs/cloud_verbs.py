@@ -14,7 +14,14 @@ from beampose.pipelines.verbs import beam_jobs, command_line, printed
 def submit(arguments: argparse.Namespace) -> int:
     """Trains on Vertex AI, follows the log, registers the model. 1 if the job failed."""
     from beampose.pipelines import search_spec
-    from beampose.pipelines.cloud import cloud_settings, credentials, staging, vertex
+    from beampose.pipelines.cloud import (
+        cloud_settings,
+        credentials,
+        staging,
+        vertex_jobs,
+        vertex_models,
+        vertex_services,
+    )
 
     config = command_line.config(arguments)
     spec = None if arguments.spec is None else search_spec.read(arguments.spec)
@@ -24,25 +31,25 @@ def submit(arguments: argparse.Namespace) -> int:
     moved = staging.config(config, cloud)
     if staging.dataset(config, moved):
         print(f"submit: the dataset and its store were copied to {moved.output}")
-    services = vertex.Services(cloud, found)
-    job = vertex.submit(services, moved, spec)
-    print(f"submit: {job.display_name} {vertex.page(job, cloud)}")
+    services = vertex_services.Services(cloud, found)
+    job = vertex_jobs.submit(services, moved, spec)
+    print(f"submit: {job.display_name} {vertex_jobs.page(job, cloud)}")
     if arguments.no_wait:
         print(f"It continues by itself; its model will be in {job.output}. Not registered.")
         return 0
     try:
-        done = vertex.follow(services, job, print)
+        done = vertex_jobs.follow(services, job, print)
     except RuntimeError as error:
         print(f"FAILED {error}", file=sys.stderr)
         return 1
     if spec is not None:
-        chosen, value, trial = vertex.best(done, spec)
-        vertex.adopt(job, trial, moved)
+        chosen, value, trial = vertex_jobs.best(done, spec)
+        vertex_jobs.adopt(job, trial, moved)
         words = "  ".join(f"{key}={one}" for key, one in chosen.items())
         print(f"submit: trial {trial} is the best: {config.kind.goal} {value:.4g} {words}")
     metrics = storage.read_info(storage.place(moved.model, METRICS), Metrics)
     print(model_outcomes.Trained(moved.model, metrics))
-    name, version = vertex.register(services, moved, _alias(job.display_name))
+    name, version = vertex_models.register(services, moved, _alias(job.display_name))
     print(f"submit: registered as {name} version {version}")
     return 0
 
@@ -73,12 +80,18 @@ def requests(arguments: argparse.Namespace) -> int:
 def _send_requests(
     arguments: argparse.Namespace, config: Config, file: str, batch_size: int
 ) -> int:
-    from beampose.pipelines.cloud import cloud_settings, credentials, staging, vertex
+    from beampose.pipelines.cloud import (
+        cloud_settings,
+        credentials,
+        staging,
+        vertex_models,
+        vertex_services,
+    )
 
     cloud = cloud_settings.load(arguments.cloud)
     found = credentials.find(stand_in=cloud_settings.is_stand_in(cloud.vertex.endpoint))
-    services = vertex.Services(cloud, found)
-    name, target = vertex.batch_predict(
+    services = vertex_services.Services(cloud, found)
+    name, target = vertex_models.batch_predict(
         services,
         staging.config(config, cloud),
         file=file,

@@ -10,7 +10,7 @@ import yaml
 from cloud.vertex import Vertex
 
 from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import prediction_requests, vertex
+from beampose.pipelines.cloud import prediction_requests, vertex_models
 
 
 @pytest.fixture
@@ -98,6 +98,6 @@ def test_a_batch_prediction_of_the_registered_model_is_started(
 
 
 def test_a_served_model_stands_in_a_folder_with_a_number(trained, tmp_path):
-    vertex.serving_layout(trained["pose"].model, str(tmp_path / "spots"), 3)
+    vertex_models.serving_layout(trained["pose"].model, str(tmp_path / "spots"), 3)
     loaded = tf.saved_model.load(str(tmp_path / "spots/3"))
     assert "serving_default" in loaded.signatures

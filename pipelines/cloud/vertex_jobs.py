@@ -1,0 +1,168 @@
+"""Training on Vertex AI: jobs are sent, followed to their end, and their model is taken."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from beampose.core import storage
+from beampose.core.files import join
+from beampose.core.infos import DatasetInfo
+from beampose.core.settings.experiment import Config, to_dict
+from beampose.pipelines import search_spec
+from beampose.pipelines.cloud import code_wheel, vertex_requests
+from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
+from beampose.pipelines.cloud.vertex_services import Services
+
+POLL_SECONDS = 15.0
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
+
+
+class Submission(NamedTuple):
+    """A job and where its model will be."""
+
+    kind: str
+    name: str
+    display_name: str
+    output: str
+
+
+def job_name(config: Config) -> str:
+    """Human-readable name made of an experiment and a time."""
+    name = storage.place(config.output).name
+    return f"beampose-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def submit(services: Services, config: Config, spec: search_spec.Spec | None) -> Submission:
+    """Sends the wheel and the experiment to the bucket and starts the job.
+
+    Raises:
+      OSError: there is no dataset, or a service refused.
+    """
+    cloud = services.cloud
+    storage.require(config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml")
+    name = job_name(config)
+    base = join(config.output, "jobs", name)
+    wheel = code_wheel.build(storage.scratch(services))
+    package = join(base, wheel.name)
+    storage.place(package).write_bytes(wheel.read_bytes())
+    storage.write_text(join(base, "config.yaml"), yaml.safe_dump(to_dict(config)))
+    job = vertex_requests.custom_job(
+        config, cloud, name=name, package=package, digest=code_wheel.sha256(wheel), base=base
+    )
+    api = services.api
+    if spec is None:
+        made = services.call(
+            services.jobs.create_custom_job,
+            parent=services.parent,
+            custom_job=api.CustomJob(job),
+        )
+        return Submission("custom_job", made.name, name, config.output)
+    job["job_spec"]["base_output_directory"] = {"output_uri_prefix": base}
+    made = services.call(
+        services.jobs.create_hyperparameter_tuning_job,
+        parent=services.parent,
+        hyperparameter_tuning_job=api.HyperparameterTuningJob(
+            vertex_requests.study(job, spec, config.kind)
+        ),
+    )
+    return Submission("hyperparameter_tuning_job", made.name, name, base)
+
+
+def page(submission: Submission, cloud: Cloud) -> str:
+    """The job's page."""
+    number = submission.name.rpartition("/")[2]
+    kind = "training" if submission.kind == "custom_job" else "hyperparameter-tuning-jobs"
+    return (
+        f"https://console.cloud.google.com/vertex-ai/locations/{cloud.region}/{kind}/{number}"
+        f"?project={cloud.project}"
+    )
+
+
+def follow(services: Services, submission: Submission, say: Callable[[str], None]) -> Any:
+    """Waits for the end of a job and says its log meanwhile. Returns the job.
+
+    Raises:
+      RuntimeError: it ended otherwise than well.
+      OSError: the service could not be asked.
+    """
+    get = getattr(services.jobs, f"get_{submission.kind}")
+    seen: set[str] = set()
+    state = ""
+    while True:
+        job = services.call(get, name=submission.name)
+        if job.state.name != state:
+            state = job.state.name
+            say(f"{submission.display_name}: {state.removeprefix('JOB_STATE_').lower()}")
+        for line in _log(services, submission, seen):
+            say(line)
+        if state.removeprefix("JOB_STATE_") in ENDED:
+            break
+        time.sleep(POLL_SECONDS if not is_stand_in(services.cloud.vertex.endpoint) else 0.2)
+    if state != "JOB_STATE_SUCCEEDED":
+        why = f": {job.error.message}" if job.error.message else ""
+        raise RuntimeError(
+            f"{submission.display_name} ended as {state}{why}. Its log: "
+            f"{page(submission, services.cloud)}"
+        )
+    return job
+
+
+def best(job: Any, spec: search_spec.Spec) -> tuple[dict[str, Any], float, str]:
+    """Settings, figure and number of the best trial of a study.
+
+    Raises:
+      RuntimeError: no trial has a figure.
+    """
+    goal = job.study_spec.metrics[0].goal.name
+    scored = [
+        (trial.final_measurement.metrics[0].value, trial)
+        for trial in job.trials
+        if trial.final_measurement and trial.final_measurement.metrics
+    ]
+    if not scored:
+        raise RuntimeError(f"{job.display_name}: none of {len(job.trials)} trials has a figure.")
+    # Of equal figures the first trial wins, as in a search on one machine.
+    scored.sort(key=lambda one: (one[0] if goal == "MINIMIZE" else -one[0], int(one[1].id)))
+    value, trial = scored[0]
+    chosen = {p.parameter_id: p.value for p in trial.parameters}
+    return {name: chosen[name] for name in spec.parameters}, value, trial.id
+
+
+def adopt(submission: Submission, trial: str, config: Config) -> None:
+    """Makes the model of a trial the experiment's."""
+    with storage.local(join(submission.output, trial, "model")) as copy:
+        storage.begin(config.model)
+        storage.upload(copy, config.model)
+
+
+def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator[str]:
+    """Lines of a job's log that were not said yet; none where the log cannot be read."""
+    from google.auth.transport.requests import AuthorizedSession
+    from requests import RequestException, Session
+
+    number = submission.name.rpartition("/")[2]
+    endpoint = services.cloud.vertex.endpoint
+    stand_in = is_stand_in(endpoint)
+    session = Session() if stand_in else AuthorizedSession(services.credentials)
+    address = f"{endpoint if stand_in else 'https://logging.googleapis.com'}/v2/entries:list"
+    body = {
+        "resourceNames": [f"projects/{services.cloud.project}"],
+        "filter": f'resource.type="ml_job" resource.labels.job_id="{number}"',
+        "orderBy": "timestamp desc",
+        "pageSize": 200,
+    }
+    try:
+        with session:
+            answer = session.post(address, json=body, timeout=20)
+        entries = answer.json().get("entries", []) if answer.ok else []
+    except (RequestException, ValueError):
+        return
+    for entry in reversed(entries):
+        key = entry.get("insertId") or json.dumps(entry, sort_keys=True)
+        if key not in seen:
+            seen.add(key)
+            text = entry.get("textPayload") or entry.get("jsonPayload", {}).get("message", "")
+            yield from (line for line in str(text).splitlines() if line.strip())

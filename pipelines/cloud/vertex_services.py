@@ -1,0 +1,58 @@
+"""The services of Vertex AI in a region, and what they answer when they refuse."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from beampose.pipelines.cloud.cloud_settings import Cloud
+
+
+class Services:
+    """The clients of a region, which speak HTTP so that a proxy or a stand-in can serve them."""
+
+    def __init__(self, cloud: Cloud, credentials: Any):
+        from google.cloud import aiplatform_v1 as api
+
+        self.cloud = cloud
+        self.api = api
+        self.credentials = credentials
+        self.parent = f"projects/{cloud.project}/locations/{cloud.region}"
+        endpoint = cloud.vertex.endpoint or f"{cloud.region}-aiplatform.googleapis.com"
+        known = {"credentials": credentials, "transport": "rest"}
+        known["client_options"] = {"api_endpoint": endpoint}
+        self.jobs = api.JobServiceClient(**known)
+        self.models = api.ModelServiceClient(**known)
+
+    def call(self, method: Callable, **request: Any) -> Any:
+        """Calls the service.
+
+        Raises:
+          OSError: the service refused or could not be reached; the text is human-readable.
+        """
+        from google.api_core import exceptions
+
+        try:
+            return method(request=request, timeout=60)
+        except exceptions.GoogleAPICallError as error:
+            raise OSError(_refusal(error, self.cloud)) from None
+        except exceptions.RetryError as error:
+            raise OSError(f"Vertex AI could not be reached: {error.cause or error}") from None
+        except OSError as error:
+            raise OSError(f"Vertex AI could not be reached: {_first_line(error)}") from None
+
+
+def _refusal(error: Any, cloud: Cloud) -> str:
+    text = _first_line(error)
+    hints = {
+        401: "Sign in again with `gcloud auth application-default login`.",
+        403: f"The account needs roles/aiplatform.user in {cloud.project}: docs/cloud.md.",
+        404: f"Look at project ({cloud.project}) and region ({cloud.region}) in the settings.",
+        429: f"A quota of {cloud.project} in {cloud.region} is used up: ask for more, or another "
+        "region or machine.",
+    }
+    return f"Vertex AI refused: {text} {hints.get(int(error.code or 0), '')}".rstrip()
+
+
+def _first_line(error: Exception) -> str:
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    return re.sub(r"\s+", " ", str(text).strip().splitlines()[0])[:300]
