@@ -29,7 +29,6 @@ class TaskKind:
       score: held-out figure that decides which weights are kept.
       maximize: whether a higher score is better.
       score_words: names the score, with its unit.
-      goal: held-out figure that a search over settings goes by.
       error: of one label, in a learning curve: see `outcomes.Curve`.
       figures: held-out ones that a terminal shows.
       unit: of a difference between two predictions.
@@ -51,7 +50,6 @@ class TaskKind:
     score: str
     maximize: bool
     score_words: str
-    goal: str
     error: str
     figures: tuple[str, ...]
     unit: str
@@ -66,11 +64,6 @@ class TaskKind:
     def sign(self) -> float:
         """1 if a higher score is better, else -1."""
         return 1.0 if self.maximize else -1.0
-
-    @property
-    def goal_words(self) -> str:
-        """Direction of a search: maximize or minimize."""
-        return "minimize" if self.goal.endswith("_px") else "maximize"
 
 
 POSE = TaskKind(
@@ -89,7 +82,6 @@ POSE = TaskKind(
     score="mean_error_px",
     maximize=False,
     score_words="mean error (px)",
-    goal="mean_error_px",
     error="px",
     figures=("mean_error_px", "median_error_px", "mean_error_px_pcutoff"),
     unit="px",
@@ -122,7 +114,6 @@ CROPS = TaskKind(
     score="accuracy",
     maximize=True,
     score_words="accuracy",
-    goal="accuracy",
     error="wrong",
     figures=("accuracy", "precision", "recall", "auc"),
     unit="in probability",

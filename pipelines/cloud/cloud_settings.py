@@ -17,7 +17,17 @@ REGIONS = (  # noqa: SIM905  A list of 41 lines otherwise.
     "northamerica-northeast2 southamerica-east1 southamerica-west1 us-central1 us-east1 us-east4 "
     "us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
 ).split()
-LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
+# Series of machines that each GPU comes with, on both services; the first is the usual one.
+SERIES = {
+    "NVIDIA_TESLA_T4": ("n1",),
+    "NVIDIA_TESLA_V100": ("n1",),
+    "NVIDIA_TESLA_P100": ("n1",),
+    "NVIDIA_L4": ("g2",),
+    "NVIDIA_TESLA_A100": ("a2",),
+    "NVIDIA_A100_80GB": ("a2",),
+    "NVIDIA_H100_80GB": ("a3",),
+}
 _IMAGE = r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"
 
 
@@ -28,13 +38,31 @@ def _region(value: str) -> str:
 
 
 def _labels(value: dict[str, str]) -> dict[str, str]:
-    for word in (*value, *filter(None, value.values())):
-        if not LABEL.fullmatch(word):
+    for word in value:
+        if not LABEL_KEY.fullmatch(word):
             raise ValueError(
                 "must be words of lowercase letters, digits, - and _ that begin with a letter, "
                 f"which {word!r} does not"
             )
+    for word in value.values():
+        if not LABEL_VALUE.fullmatch(word):
+            raise ValueError(
+                "must have values of at most 63 lowercase letters, digits, - and _, which "
+                f"{word!r} is not"
+            )
     return value
+
+
+def _fits(section: str, machine_type: str, accelerator: str | None) -> None:
+    """Raises ValueError if a GPU does not come with a machine."""
+    # A custom machine without a series is an n1.
+    series = machine_type.partition("-")[0].replace("custom", "n1")
+    if accelerator is not None and series not in SERIES[accelerator]:
+        wanted = " or ".join(SERIES[accelerator])
+        raise ValueError(
+            f"{section}.accelerator {accelerator} comes only with {wanted} machines, not with "
+            f"{section}.machine_type {machine_type}: change one of them."
+        )
 
 
 def _texts(value: object) -> object:
@@ -87,6 +115,7 @@ class Dataflow(Section):
                 "dataflow.flexrs and dataflow.accelerator cannot be used together: FlexRS has no "
                 "GPUs for single steps. Drop one of them."
             )
+        _fits("dataflow", self.machine_type, self.accelerator)
         return self
 
 
@@ -109,7 +138,18 @@ class Vertex(Section):
         pattern=_IMAGE,
         examples=["host/path/name:tag"],
     )
+    network: str | None = setting(
+        None,
+        "A network that is peered with Vertex AI; unset: trainings are in none.",
+        pattern=r"^projects/\d+/global/networks/[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        examples=["projects/123456789/global/networks/default"],
+    )
     endpoint: Endpoint = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Vertex":
+        _fits("vertex", self.machine_type, self.accelerator)
+        return self
 
 
 class Cloud(Section):
@@ -143,8 +183,8 @@ class Cloud(Section):
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         examples=["name@my-project.iam.gserviceaccount.com"],
     )
-    network: str | None = setting(None, "Of the workers; unset: the project's default.")
-    subnetwork: str | None = setting(None, "Of the workers.")
+    network: str | None = setting(None, "Of Dataflow's workers; unset: the project's default.")
+    subnetwork: str | None = setting(None, "Of Dataflow's workers.")
     public_ips: bool = setting(True, "Whether workers have public addresses.")
     labels: Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_labels)] = Field(
         default_factory=dict, description="Labels of jobs and models, as bills show them."
@@ -154,6 +194,15 @@ class Cloud(Section):
     )
     dataflow: Dataflow = Field(default_factory=Dataflow)
     vertex: Vertex = Field(default_factory=Vertex)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Cloud":
+        if self.vertex.tensorboard and not self.service_account:
+            raise ValueError(
+                "vertex.tensorboard needs a service_account, as which the job writes its curves: "
+                "set it, or drop vertex.tensorboard."
+            )
+        return self
 
     @property
     def root(self) -> str:

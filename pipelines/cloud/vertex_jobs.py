@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.files import join
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings.experiment import Config, to_dict
@@ -42,7 +42,7 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
       OSError: there is no dataset, or a service refused.
     """
     cloud = services.cloud
-    storage.require(config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml")
+    dataset = storage.require(config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml")
     name = job_name(config)
     base = join(config.output, "jobs", name)
     wheel = code_wheel.build(storage.scratch(services))
@@ -61,12 +61,11 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
         )
         return Submission("custom_job", made.name, name, config.output)
     job["job_spec"]["base_output_directory"] = {"output_uri_prefix": base}
+    study = vertex_requests.study(job, spec, task_kinds.of_info(dataset))
     made = services.call(
         services.jobs.create_hyperparameter_tuning_job,
         parent=services.parent,
-        hyperparameter_tuning_job=api.HyperparameterTuningJob(
-            vertex_requests.study(job, spec, config.kind)
-        ),
+        hyperparameter_tuning_job=api.HyperparameterTuningJob(study),
     )
     return Submission("hyperparameter_tuning_job", made.name, name, base)
 

@@ -1,6 +1,9 @@
 """Vertex AI's registry of models, and predictions by what is registered."""
 
+import json
+import re
 import shutil
+import unicodedata
 from typing import Any
 
 from beampose.core import storage
@@ -9,13 +12,40 @@ from beampose.core.infos import Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.cloud import prediction_requests
+from beampose.pipelines.cloud.cloud_settings import Cloud
 from beampose.pipelines.cloud.vertex_jobs import job_name
 from beampose.pipelines.cloud.vertex_services import Services
 from beampose.pipelines.report import model_card
 from beampose.trainer.export import SAVED_MODEL
 
+UPLOAD_SECONDS = 600
+# Less than the registry's 128, for what may come before.
+ALIAS_LENGTH = 100
 
-def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
+
+def alias(name: str) -> str:
+    """A version alias made of a name: letters, digits and - as the registry takes them."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    # The end tells jobs apart: it is the time.
+    kept = words[-ALIAS_LENGTH:].strip("-")
+    return kept if kept[:1].isalpha() else f"model-{kept}".strip("-")
+
+
+def image_warning(cloud: Cloud) -> str:
+    """Why the service will not register a model with this image; empty if it may."""
+    image = cloud.vertex.serving_image
+    host = image.partition("/")[0]
+    if host.endswith("-docker.pkg.dev") or host == "gcr.io" or host.endswith(".gcr.io"):
+        return ""
+    return (
+        f"vertex.serving_image {image} is in neither Artifact Registry nor Container Registry, and "
+        "Vertex AI takes no other: the model will be trained but not registered. Copy the image "
+        f"into a repository of {cloud.project} (docs/cloud.md) and name it there."
+    )
+
+
+def register(services: Services, config: Config, version_alias: str) -> tuple[str, str]:
     """Registers the experiment's model, as a new version of the model of that name, with a card.
 
     Returns:
@@ -28,17 +58,15 @@ def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
     metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
     text = model_card.text(info, metrics)
     storage.write_text(join(config.model, "model_card.md"), text)
-    artifact = join(config.output, "serving", alias)
+    artifact = join(config.output, "serving", version_alias)
     serving_layout(config.model, artifact, 1)
     name = storage.place(config.output).name
-    known = services.call(
-        services.models.list_models, parent=services.parent, filter=f'display_name="{name}"'
-    )
+    known = services.call(services.models.list_models, parent=services.parent, filter=_named(name))
     parent = next((model.name for model in known), None)
     model = {
         "display_name": name,
         "artifact_uri": artifact,
-        "version_aliases": [alias],
+        "version_aliases": [version_alias],
         "version_description": _summary(metrics),
         "description": text[:2000],
         "labels": {**services.cloud.labels, "task": config.task},
@@ -53,7 +81,8 @@ def register(services: Services, config: Config, alias: str) -> tuple[str, str]:
     request: dict[str, Any] = {"parent": services.parent, "model": services.api.Model(model)}
     if parent:
         request["parent_model"] = parent
-    done = services.call(services.models.upload_model, **request).result(timeout=600)
+    operation = services.call(services.models.upload_model, **request)
+    done = services.outcome(operation, seconds=UPLOAD_SECONDS)
     return done.model, done.model_version_id
 
 
@@ -70,9 +99,7 @@ def batch_predict(
       OSError: the service refused.
     """
     name = storage.place(config.output).name
-    known = services.call(
-        services.models.list_models, parent=services.parent, filter=f'display_name="{name}"'
-    )
+    known = services.call(services.models.list_models, parent=services.parent, filter=_named(name))
     model = next((one.name for one in known), None)
     if model is None:
         raise FileNotFoundError(
@@ -110,6 +137,11 @@ def serving_layout(model: str, target: str, version: int) -> None:
         else:
             storage.remove(final)
             storage.upload(copy, final)
+
+
+def _named(name: str) -> str:
+    """A filter of resources by the name people see."""
+    return f"display_name={json.dumps(name, ensure_ascii=False)}"
 
 
 def _summary(metrics: Metrics) -> str:

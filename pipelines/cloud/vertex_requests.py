@@ -71,21 +71,25 @@ def custom_job(
     }
     if cloud.service_account:
         spec["service_account"] = cloud.service_account
-    if cloud.network:
-        spec["network"] = cloud.network
+    if vertex.network:
+        spec["network"] = vertex.network
     if vertex.tensorboard:
         spec["tensorboard"] = vertex.tensorboard
     return {"display_name": name, "job_spec": spec, "labels": dict(cloud.labels)}
 
 
 def study(job: dict[str, Any], spec: search_spec.Spec, kind: TaskKind) -> dict[str, Any]:
-    """The request of a search, as `aiplatform_v1.HyperparameterTuningJob` takes it."""
+    """The request of a search, as `aiplatform_v1.HyperparameterTuningJob` takes it.
+
+    Args:
+      kind: of the dataset; its score is what trials report.
+    """
     parameters = [_study_parameter(name, one) for name, one in spec.parameters.items()]
     trials = spec.trials
     if spec.algorithm == search_spec.GRID:
         trials = min(trials, len(search_spec.settings(spec)))
     found: dict[str, Any] = {
-        "metrics": [{"metric_id": kind.goal, "goal": kind.goal_words.upper()}],
+        "metrics": [{"metric_id": kind.score, "goal": "MAXIMIZE" if kind.maximize else "MINIMIZE"}],
         "parameters": parameters,
     }
     if spec.algorithm in STUDY_ALGORITHMS:

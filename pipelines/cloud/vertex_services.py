@@ -1,7 +1,9 @@
 """The services of Vertex AI in a region, and what they answer when they refuse."""
 
+import concurrent.futures
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from beampose.pipelines.cloud.cloud_settings import Cloud
@@ -29,10 +31,27 @@ class Services:
         Raises:
           OSError: the service refused or could not be reached; the text is human-readable.
         """
+        with self._sentences():
+            return method(request=request, timeout=60)
+
+    def outcome(self, operation: Any, *, seconds: float) -> Any:
+        """Waits for the end of what a call began.
+
+        Raises:
+          OSError: it failed, or took longer.
+        """
+        with self._sentences():
+            return operation.result(timeout=seconds)
+
+    @contextlib.contextmanager
+    def _sentences(self) -> Iterator[None]:
+        """What the clients raise, as a sentence."""
         from google.api_core import exceptions
 
         try:
-            return method(request=request, timeout=60)
+            yield
+        except concurrent.futures.TimeoutError:
+            raise OSError("Vertex AI took too long: look at the project's page.") from None
         except exceptions.GoogleAPICallError as error:
             raise OSError(_refusal(error, self.cloud)) from None
         except exceptions.RetryError as error:

@@ -227,6 +227,7 @@ CLOUD = Group(
                 Option("--cloud", "settings, as configs/cloud.yaml", "FILE", required=True),
                 Option("--spec", "settings to search: configs/search.yaml", "FILE"),
                 Option("--no-wait", "start the job and return", switch=True),
+                Option("--register-only", "register the trained model, train nothing", switch=True),
                 BUDGET,
                 PRICES,
             ),

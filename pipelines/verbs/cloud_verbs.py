@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from beampose.core import storage
 from beampose.core.infos import Metrics
@@ -9,6 +10,9 @@ from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line, printed
+
+if TYPE_CHECKING:
+    from beampose.pipelines.cloud.vertex_services import Services
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -27,15 +31,20 @@ def submit(arguments: argparse.Namespace) -> int:
     spec = None if arguments.spec is None else search_spec.read(arguments.spec)
     cloud = cloud_settings.load(arguments.cloud)
     found = credentials.find(stand_in=cloud_settings.is_stand_in(cloud.vertex.endpoint))
-    beam_jobs.check_budget(arguments, config, cloud, "train", 1 if spec is None else spec.trials)
+    services = vertex_services.Services(cloud, found)
     moved = staging.config(config, cloud)
+    if warning := vertex_models.image_warning(cloud):
+        print(f"warning: {warning}", file=sys.stderr)
+    if arguments.register_only:
+        return _register(services, moved, vertex_jobs.job_name(moved))
+    beam_jobs.check_budget(arguments, config, cloud, "train", 1 if spec is None else spec.trials)
     if staging.dataset(config, moved):
         print(f"submit: the dataset and its store were copied to {moved.output}")
-    services = vertex_services.Services(cloud, found)
     job = vertex_jobs.submit(services, moved, spec)
     print(f"submit: {job.display_name} {vertex_jobs.page(job, cloud)}")
     if arguments.no_wait:
-        print(f"It continues by itself; its model will be in {job.output}. Not registered.")
+        print(f"It continues by itself; its model will be in {job.output}.")
+        print("Not registered: when it has ended, `beampose submit` with --register-only does it.")
         return 0
     try:
         done = vertex_jobs.follow(services, job, print)
@@ -46,17 +55,31 @@ def submit(arguments: argparse.Namespace) -> int:
         chosen, value, trial = vertex_jobs.best(done, spec)
         vertex_jobs.adopt(job, trial, moved)
         words = "  ".join(f"{key}={one}" for key, one in chosen.items())
-        print(f"submit: trial {trial} is the best: {config.kind.goal} {value:.4g} {words}")
+        goal = done.study_spec.metrics[0].metric_id
+        print(f"submit: trial {trial} is the best: {goal} {value:.4g} {words}")
     metrics = storage.read_info(storage.place(moved.model, METRICS), Metrics)
     print(model_outcomes.Trained(moved.model, metrics))
-    name, version = vertex_models.register(services, moved, _alias(job.display_name))
-    print(f"submit: registered as {name} version {version}")
+    return _register(services, moved, job.display_name)
+
+
+def _register(services: "Services", config: Config, name: str) -> int:
+    """Registers the experiment's model; a refusal leaves it as usable as it is. 0."""
+    from beampose.pipelines.cloud import vertex_models
+
+    alias = vertex_models.alias(name.removeprefix("beampose-"))
+    try:
+        resource, version = vertex_models.register(services, config, alias)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        print(
+            f"warning: the model in {config.model} is finished and usable, but not registered. "
+            f"{error} Mend that and run `beampose submit` again with --register-only.",
+            file=sys.stderr,
+        )
+        return 0
+    print(f"submit: registered as {resource} version {version}")
     return 0
-
-
-def _alias(name: str) -> str:
-    """A version alias the registry takes."""
-    return name.removeprefix("beampose-").lower().replace("_", "-").replace(".", "-")[:60]
 
 
 def requests(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,11 @@ from cloud.server import Answer, Request, Server, error, not_found
 CREATE = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/(\w+)$")
 NAMED = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+/(\w+)/[^/:]+)$")
 UPLOAD = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models:upload$")
+ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
+REGISTRY = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|([a-z]+\.)?gcr\.io)/.+")
+NETWORK = re.compile(r"projects/\d+/global/networks/[a-z0-9-]+")
+# Machines that a GPU comes with.
+SERIES = {"NVIDIA_TESLA_T4": "n1-", "NVIDIA_L4": "g2-"}
 # Services restart a worker that often.
 RESTARTS = 5
 SPECS = ("discreteValueSpec", "categoricalValueSpec")
@@ -78,6 +83,8 @@ class Vertex:
     def _create(self, parent: str, kind: str, body: dict) -> Answer:
         if kind not in ("customJobs", "hyperparameterTuningJobs", "batchPredictionJobs"):
             return error(400, "INVALID_ARGUMENT", f"no such resource {kind}")
+        if why := _refused_job(body.get("jobSpec") or body.get("trialJobSpec") or {}):
+            return error(400, "INVALID_ARGUMENT", why)
         name = f"{parent}/{kind}/{next(self._numbers)}"
         state = "JOB_STATE_RUNNING" if self._execute else "JOB_STATE_SUCCEEDED"
         self.resources[name] = {**body, "name": name, "state": state}
@@ -90,6 +97,8 @@ class Vertex:
         return Answer(self.resources[name])
 
     def _upload(self, parent: str, body: dict) -> Answer:
+        if why := _refused_model(body["model"]):
+            return error(400, "INVALID_ARGUMENT", why)
         name = body.get("parentModel") or f"{parent}/models/{next(self._numbers)}"
         version = str(int(self.resources.get(name, {}).get("versionId", "0")) + 1)
         self.resources[name] = {**body["model"], "name": name, "versionId": version}
@@ -177,3 +186,26 @@ class Vertex:
 
 def _values(parameter: dict) -> list:
     return next(parameter[spec]["values"] for spec in SPECS if spec in parameter)
+
+
+def _refused_job(spec: dict) -> str:
+    """Why the service does not take a job; empty if it does."""
+    network = spec.get("network")
+    if network and not NETWORK.fullmatch(network):
+        return f"network must be projects/NUMBER/global/networks/NAME: {network}"
+    if spec.get("tensorboard") and not spec.get("serviceAccount"):
+        return "tensorboard requires serviceAccount"
+    for pool in spec.get("workerPoolSpecs", ()):
+        machine = pool["machineSpec"]
+        series = SERIES.get(str(machine.get("acceleratorType")), "")
+        if not machine["machineType"].startswith(series):
+            return f"{machine['acceleratorType']} does not come with {machine['machineType']}"
+    return ""
+
+
+def _refused_model(model: dict) -> str:
+    image = model["containerSpec"]["imageUri"]
+    if not REGISTRY.fullmatch(image):
+        return f"Image {image} must be in Artifact Registry or Container Registry"
+    wrong = [one for one in model.get("versionAliases", ()) if not ALIAS.fullmatch(one)]
+    return f"Invalid version alias {wrong[0]}" if wrong else ""

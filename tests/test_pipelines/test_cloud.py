@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import threading
 from pathlib import Path
 
@@ -13,13 +14,18 @@ from cloud.dataflow import Dataflow
 from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
-from beampose.core import storage
+from beampose.core import storage, task_kinds
 from beampose.core.infos import DatasetInfo
+from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import cloud_settings
+from beampose.pipelines.cloud import cloud_settings, vertex_models, vertex_requests
 from beampose.trainer.dataset import read_labels
 from beampose.trainer.feature_store import Index
 
+VERTEX = {
+    "serving_image": "europe-west4-docker.pkg.dev/my-project/mirror/serving:2.19.1",
+    "network": "projects/123456789/global/networks/lab-net",
+}
 CLOUD = {
     "project": "my-project",
     "region": "europe-west4",
@@ -58,6 +64,8 @@ def config_file(config):
 
 def write_cloud(folder, **changes):
     file = folder / "cloud.yaml"
+    if "endpoint" in changes.get("vertex", {}):
+        changes["vertex"] = {**VERTEX, **changes["vertex"]}
     file.write_text(yaml.safe_dump({**CLOUD, **changes}))
     return str(file)
 
@@ -69,7 +77,7 @@ def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
         tmp_path,
         dataflow={
             "endpoint": dataflow.url,
-            "machine_type": "n2-highmem-8",
+            "machine_type": "n1-highmem-8",
             "max_workers": 3,
             "accelerator": "NVIDIA_TESLA_T4",
         },
@@ -100,7 +108,7 @@ def check_job(job):
     assert environment["serviceAccountEmail"] == "worker@my-project.iam.gserviceaccount.com"
     assert "no_use_multiple_sdk_containers" in environment["experiments"]
     (pool,) = environment["workerPools"]
-    assert pool["machineType"] == "n2-highmem-8"
+    assert pool["machineType"] == "n1-highmem-8"
     assert pool["diskSizeGb"] == 50
     assert pool["network"] == "lab-net"
     assert pool["ipConfiguration"] in (2, "WORKER_IP_PRIVATE")
@@ -162,6 +170,14 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ({"bucket": "my-bucket"}, "bucket must look like gs://"),
         ({"project": "My Project"}, "project must look like"),
         ({"labels": {"Team": "x"}}, "'Team' does not"),
+        ({"labels": {"team": "X"}}, "'X' is not"),
+        (
+            {"dataflow": {"accelerator": "NVIDIA_TESLA_T4"}},
+            "comes only with n1 machines, not with dataflow.machine_type n2-standard-4",
+        ),
+        ({"vertex": {"accelerator": "NVIDIA_L4"}}, "comes only with g2 machines"),
+        ({"vertex": {"network": "lab-net"}}, "vertex.network"),
+        ({"vertex": {"tensorboard": "x"}, "service_account": None}, "needs a service_account"),
         ({"regoin": "us-east1"}, "Did you mean 'region'"),
         ({"dataflow": {"max_worker": 3}}, "Did you mean 'dataflow.max_workers'"),
         ({"vertex": {"timeout_hours": 0}}, "above 0"),
@@ -230,7 +246,7 @@ def check_custom_job(job, output):
     assert job["labels"] == {"team": "mice"}
     spec = job["jobSpec"]
     assert spec["serviceAccount"] == CLOUD["service_account"]
-    assert spec["network"] == "lab-net"
+    assert spec["network"] == VERTEX["network"]
     assert spec["baseOutputDirectory"] == {"outputUriPrefix": output}
     assert spec["scheduling"]["timeout"] == "7200s"
     assert spec["scheduling"]["restartJobOnWorkerRestart"] is True
@@ -314,6 +330,40 @@ def test_a_search_has_the_same_best_trial_here_and_on_vertex(
     assert study["algorithm"] in (2, "GRID_SEARCH")
     assert study["metrics"][0]["metricId"] == "mean_error_px"
     assert study["metrics"][0]["goal"] in (2, "MINIMIZE")
+
+
+def test_a_model_that_is_not_registered_is_usable_and_registered_later(
+    trained, buckets, vertex, tmp_path, capsys
+):
+    fake, ours = vertex(), trained["pose"]
+    image = "docker.io/tensorflow/serving:2.19.1"
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url, "serving_image": image})
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 0, fake.logs
+    told = capsys.readouterr().err
+    assert told.index("will be trained but not registered") < told.index("finished and usable")
+    assert "must be in Artifact Registry" in told and "--register-only" in told
+    assert "gs://lab/base/pose/model/COMPLETED" in buckets.names()
+    assert fake.of("models") == []
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
+    assert main(["submit", config_file(ours), "--cloud", cloud, "--register-only"]) == 0
+    assert "version 1" in capsys.readouterr().out
+    assert len(fake.of("customJobs")) == 1
+
+
+@pytest.mark.parametrize("name", ["2026-mice", "Mouse A", "søren", "run+1", "", "x" * 200, "鼠"])
+def test_an_alias_is_one_that_the_registry_takes_and_tells_times_apart(name):
+    found = {vertex_models.alias(f"{name}-20261126-10000{i}") for i in range(3)}
+    assert len(found) == 3
+    assert all(re.fullmatch(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]", one) for one in found)
+
+
+def test_a_study_asks_for_the_figure_that_trials_report():
+    spec = search_spec.Spec(parameters={"train.steps": search_spec.Parameter(values=[1, 2])})
+    job = {"display_name": "x", "job_spec": {}, "labels": {}}
+    for kind in task_kinds.KINDS:
+        (metric,) = vertex_requests.study(job, spec, kind)["study_spec"]["metrics"]
+        assert metric["metric_id"] == kind.score
+        assert metric["goal"] == ("MAXIMIZE" if kind.maximize else "MINIMIZE")
 
 
 def test_a_refusal_of_the_service_is_a_sentence(trained, buckets, vertex, tmp_path, capsys):
