@@ -35,13 +35,6 @@ class Film(NamedTuple):
     fingerprint: str = ""
     problem: str = ""
 
-    @property
-    def entry(self) -> str:
-        """The path that a DeepLabCut project knows it by, whose stem is the name."""
-        if files.stem(self.path) == self.name:
-            return self.path
-        return files.join(files.parent(self.path), self.name + files.suffix(self.path))
-
 
 class Owner(NamedTuple):
     """The film a name belongs to, as far as it was written down.
@@ -67,6 +60,10 @@ class Known(Protocol):
 
     def names(self, path: str) -> Iterable[str]:
         """Names that are there and may be of a film of this path, whichever rule made them."""
+        ...
+
+    def everything(self) -> Iterable[tuple[str, Owner]]:
+        """All names that are there, with the film of each that was written down."""
         ...
 
 
@@ -103,8 +100,8 @@ def assign(paths: Sequence[str], known: Known, *, replace: bool = False) -> list
             if sure:
                 film = _claim(one, known, taken, sure) if one.fingerprint else None
             else:
-                film = None if one.fingerprint else _absent(one, known, taken)
-                film = film or _new(one, known, taken, replace)
+                find = _renamed if one.fingerprint else _absent
+                film = find(one, known, taken) or _new(one, known, taken, replace)
             if film is not None:
                 found[one.path] = film
                 taken.add(_folded(film.name))
@@ -152,6 +149,19 @@ def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | Non
             what = "was not written down: taken as this one by its name and length"
             _tell(one.path, f"of which film {name} is {what}")
         return Film(name, one.path, one.fingerprint)
+    return None
+
+
+def _renamed(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
+    """A film that had another name when something was made of it, with the name of that.
+
+    Where a file of that name is still there it is a copy, and both have names of their own.
+    """
+    for name, owner in known.everything():
+        same = owner.fingerprint == one.fingerprint and _folded(name) not in taken
+        if same and not _bytes(owner.video):
+            _tell(one.path, f"was {owner.video} when {name} was made of it, and is called so still")
+            return Film(name, one.path, one.fingerprint)
     return None
 
 

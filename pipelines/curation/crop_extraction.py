@@ -7,7 +7,7 @@ and crops that have been moved are not made again.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,6 +116,11 @@ class CropFilms:
         there = [one.name for one in self._work.iterdir()] if self._work.is_dir() else []
         before = f"{files.name(files.parent(path))}-{code}-{stem}"
         return [stem, before, *filter(suffixed.fullmatch, there)]
+
+    def everything(self) -> Iterator[tuple[str, Owner]]:
+        for one in self._work.iterdir() if self._work.is_dir() else ():
+            if one.is_dir():
+                yield from ((one.name, owner) for owner in film_names.recorded(one))
 
 
 def _film(wanted: Extraction, film: Film, progress: Callable[..., Iterable]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from beampose.core import files, storage
-from beampose.formats.deeplabcut import project_config
+from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
 from beampose.pipelines.film_names import Film
@@ -126,16 +126,18 @@ def enter(root: str, film: Film, crop: tuple[int, int, int, int], *, chosen: boo
     """Names the film in the project's config.yaml, where it is not, and beside its frames."""
     file = files.join(root, project_config.CONFIG)
     text, encoding = project_config.read(file)
-    known = project_config.crop_of(text, film.entry)
+    entry = video_links.entry(root, files.absolute(film.path), film.name)
+    known = project_config.crop_of(text, entry)
     if chosen and known not in (None, crop):
         raise ValueError(
             f"has another crop in {file}: {', '.join(map(str, known or ()))}. Give that one with "
             "--crop, or change it there"
         )
     try:
-        changed = project_config.add_video(text, files.absolute(film.entry), crop)
+        changed = project_config.add_video(text, entry, crop)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     if changed != text:
         storage.write_bytes(file, project_config.encoded(changed, encoding))
+    video_links.make(root, files.absolute(film.path), film.name)
     film_names.record(storage.place(root, LABELED_DATA, film.name), film)

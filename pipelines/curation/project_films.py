@@ -2,10 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from beampose.core import files
-from beampose.formats.deeplabcut import project_config
+from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
 from beampose.pipelines.film_names import Film, Owner
@@ -45,6 +45,7 @@ def record(films: Sequence[Film], root: str) -> None:
         folder = files.join(root, LABELED_DATA, film.name)
         if film.fingerprint and files.is_folder(folder):
             film_names.record(folder, film)
+            video_links.make(root, film.path, film.name)
 
 
 def _film_of(image: str) -> str:
@@ -60,6 +61,9 @@ class _Nothing:
         return []
 
     def names(self, path: str) -> list[str]:
+        return []
+
+    def everything(self) -> list[tuple[str, Owner]]:
         return []
 
 
@@ -99,3 +103,7 @@ class ProjectFilms:
         suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}")
         there = files.children(self._above) if files.is_folder(self._above) else []
         return [stem, *filter(suffixed.fullmatch, map(files.name, there))]
+
+    def everything(self) -> Iterator[tuple[str, Owner]]:
+        for folder in files.children(self._above) if files.is_folder(self._above) else ():
+            yield from ((files.name(folder), one) for one in film_names.recorded(folder))

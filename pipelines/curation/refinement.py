@@ -12,6 +12,7 @@ from beampose.formats.deeplabcut import (
     machine_labels,
     prediction_tables,
     project_config,
+    video_links,
 )
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -97,7 +98,8 @@ def _video(
     if len(read.frames) and read.frames[-1] >= video.count:
         raise ValueError(f"has {video.count} frames, its predictions have others")
     folder = files.join(root, LABELED_DATA, film.name)
-    crop = _crop(folder, video, project_config.crop_of(text, film.entry))
+    entry = video_links.entry(root, film.path, film.name)
+    crop = _crop(folder, video, project_config.crop_of(text, entry))
     frames = frame_files.Source(video, crop, progress)
     file = machine_labels.file_of(folder, project_config.iteration(text))
     labels = machine_labels.read(file, read.points)

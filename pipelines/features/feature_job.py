@@ -85,6 +85,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     labels, splits = labeled_source.read(config)
+    contents = labeled_source.contents(labels)
     for note in labeled_source.notes(labels):
         LOG.warning("%s: %s", note.file, note.what)
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
@@ -120,6 +121,8 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     target.describe()
     store_writer.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
+    for line in labeled_source.edited(contents):
+        LOG.warning("%s", line)
     seconds = time.perf_counter() - began
     counts = dataset_writer.finish(config, labels, target.recipe_id, seconds, chosen)
     return Summary(

@@ -3,7 +3,7 @@
 import dataclasses
 
 from beampose import formats
-from beampose.core import files, yaml_files
+from beampose.core import files, fingerprints, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
 from beampose.formats.deeplabcut import shuffles
@@ -111,6 +111,28 @@ def _refuse_none(labels: Labels, path: str) -> None:
         first = labels.problems[0] if labels.problems else None
         why = f" {first.file}: {first.what}." if first else ""
         raise ValueError(f"{path} holds no labels.{why} `beampose check` lists all.")
+
+
+def contents(labels: Labels) -> dict[str, str]:
+    """Fingerprints of the files that labels were read from; "" of one that is not there."""
+    return {file: _content(file) for file in sorted({item.file for item in labels.items})}
+
+
+def _content(file: str) -> str:
+    try:
+        return "" if files.is_folder(file) else fingerprints.of_file(file)
+    except OSError:
+        return ""
+
+
+def edited(before: dict[str, str]) -> list[str]:
+    """What is to be said of label files that are not what they were, see `contents`."""
+    changed = [file for file, content in before.items() if _content(file) != content]
+    return [
+        f"{file} changed while its images were read: its labels are those of before. To take the "
+        "new ones, run `beampose features` again."
+        for file in changed
+    ]
 
 
 def notes(labels: Labels) -> list[Problem]:

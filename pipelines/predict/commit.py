@@ -23,8 +23,8 @@ LOG = logging.getLogger(__name__)
 WORK = ".ranges"
 REFUSED = ".refused"
 CHANGING = (
-    "changed while it was predicted, or is still being written: nothing of it is kept. Predict it "
-    "when it is complete."
+    "changed or went away while it was predicted, or is still being written: nothing of it is "
+    "kept. Predict it when it is there and complete."
 )
 
 

@@ -52,6 +52,12 @@ class Predictions:
         ]
         return list(dict.fromkeys([stem, before, *ours]))
 
+    def everything(self) -> Iterator[tuple[str, Owner]]:
+        for file in self._listed(""):
+            said = self._read(file)
+            if said is not None and said.name and (owner := self._owner(file, said.name)):
+                yield said.name, owner
+
     def _summaries(self, name: str) -> list[str]:
         folder, _, last = name.rpartition("/")
         above = f"{folder}/" if folder else ""

@@ -35,6 +35,17 @@ class Names:
     def names(self, path):
         return [name.replace("_", "-") for name in self.known]
 
+    def everything(self):
+        for name, owners in self.known.items():
+            yield from ((name.replace("_", "-"), owner) for owner in owners)
+
+
+class NotByName(Names):
+    """The same where nothing is called like the films."""
+
+    def names(self, path):
+        return []
+
 
 @pytest.fixture
 def films(tmp_path):
@@ -93,6 +104,20 @@ def test_a_film_keeps_its_name_in_any_order_and_from_any_place(films, tmp_path):
     moved = tmp_path / "cam.avi"
     moved.write_bytes(Path(films[1]).read_bytes())
     assert names([str(moved)], known) == ["cam"]
+
+
+def test_a_renamed_film_is_what_it_was_and_a_copy_is_not(films, tmp_path, caplog):
+    before = owner(films[0])
+    known = NotByName(cam=[before], other=[owner(films[1])])
+    copy = tmp_path / "copy.avi"
+    copy.write_bytes(Path(films[0]).read_bytes())
+    assert names([str(copy)], known) == ["copy"]
+    Path(films[0]).unlink()
+    assert names([str(copy)], known) == ["cam"]
+    assert f"{copy}: was {films[0]} when cam was made of it" in caplog.text
+    # One of two is what it was.
+    (tmp_path / "more.avi").write_bytes(copy.read_bytes())
+    assert names([str(copy), str(tmp_path / "more.avi")], known) == ["cam", "more"]
 
 
 def test_films_that_differ_in_letters_case_alone_have_names_of_their_own(films, tmp_path):
@@ -178,6 +203,7 @@ def test_predictions_say_whose_a_name_is_and_the_models_own_files_first(films, t
     assert known.owners("cam") == [owner(films[0])]
     assert known.owners("ca") == []
     assert names(films, known) == ["cam", suffixed(films[1])]
+    assert [*known.everything()] == [("cam", owner(films[0]))]
     # A name stays a film's for the next model too.
     assert names(films[1:], Predictions(folder, "DLC_other")) == [suffixed(films[1])]
     # Before November 2026 two films of one call had folders after their paths.
@@ -241,7 +267,14 @@ def test_frames_of_two_films_of_one_name_stay_apart_in_a_project(tmp_path, capsy
     assert (said["video"], said["fingerprint"]) == (films[1], fingerprints.of_file(films[1]))
     # DeepLabCut finds a folder by the stem of a path in video_sets.
     sets = (tmp_path / "p/config.yaml").read_text()
-    assert f"{tmp_path}/day2/{own}.mp4:" in sets and f"{films[0]}:" in sets
+    assert f"{root}/videos/{own}.mp4:" in sets and f"{films[0]}:" in sets
+    assert (tmp_path / f"p/videos/{own}.mp4").resolve() == Path(films[1])
+    # What was renamed goes on where it was.
+    renamed = Path(films[1]).rename(tmp_path / "day2/new.mp4")
+    assert cli.main(["extract-frames", str(renamed), *words, "5"]) == 0
+    assert len([*labeled.glob(f"{own}/*.png")]) == 5
+    assert (tmp_path / "p/config.yaml").read_text() == sets
+    assert (tmp_path / f"p/videos/{own}.mp4").resolve() == renamed
 
 
 def test_imported_frames_of_two_films_of_one_name_stay_apart(tmp_path):
@@ -260,7 +293,8 @@ def test_imported_frames_of_two_films_of_one_name_stay_apart(tmp_path):
     images = sorted(p.relative_to(root / "labeled-data") for p in root.rglob("*.png"))
     assert {str(image) for image in images} == {f"{own}/img0003.png", "trial/img0002.png"}
     assert [*ProjectFilms(str(root)).owners(own)] == [owner(paths[1])]
-    assert f"{tmp_path}/day2/{own}.mp4:" in (root / "config.yaml").read_text()
+    assert f"{root}/videos/{own}.mp4:" in (root / "config.yaml").read_text()
+    assert (root / f"videos/{own}.mp4").samefile(paths[1])
     # The frames that are chosen next go to where the labels are.
     words = ["--to", str(root), "--method", "uniform", "--count", "3"]
     assert cli.main(["extract-frames", paths[1], *words]) == 0

@@ -7,7 +7,7 @@ from upath import UPath
 
 from beampose.core import files, yaml_files
 from beampose.formats import kept_files
-from beampose.formats.deeplabcut import project_config
+from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.labeled_images import Picture
 from beampose.preprocess import inside
 
@@ -63,5 +63,5 @@ def _video(picture: Picture, video: str, root: UPath) -> str:
             return path
         if video.startswith(f"{stem}-"):
             # Another film has the name alone: see `pipelines.film_names`.
-            return files.join(files.parent(path), video + files.suffix(path))
+            return video_links.entry(str(root), path, video)
     return str(root / "videos" / f"{video}.mp4")
