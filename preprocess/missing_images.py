@@ -3,7 +3,7 @@
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from beampose.core import files
 from beampose.preprocess import images, inside
@@ -73,25 +73,22 @@ class _Listing:
 
     def __init__(self):
         self._names: dict[str, list[str]] = {}
-        self._below: dict[str, dict[str, str]] = {}
+        self._below: dict[str, dict[tuple[Callable[[str], str], str], str]] = {}
 
     def instead(self, path: str) -> tuple[str, str]:
         """What distinguishes a file from the one that is wanted, and its name; "" if none."""
         folder, name = files.parent(path), files.name(path)
         there = self._children(folder)
-        stem = posixpath.splitext(name)[0]
-        ways = (
-            ("letters are composed in another way (é as one sign or as two)", _composed, name),
-            ("names differ in upper and lower case", _cased, name),
-            ("suffix is another one", _stem, stem),
-        )
-        for how, fold, wanted in ways:
+        for how, fold in _WAYS:
             for other in there:
-                if fold(other) == fold(wanted) and files.suffix(other) in images.SUFFIXES:
+                if fold(other) == fold(name) and files.suffix(other) in images.SUFFIXES:
                     return how, other
-        other = self._elsewhere(folder).get(_composed(name), "")
-        if other:
+        below = self._elsewhere(folder)
+        if other := below.get((_composed, _composed(name))):
             return "folder is another one", other
+        for how, fold in _WAYS:
+            if other := below.get((fold, fold(name))):
+                return f"folder is another one, and {how}", other
         return "", ""
 
     def _children(self, folder: str) -> list[str]:
@@ -100,17 +97,22 @@ class _Listing:
             self._names[folder] = [files.name(c) for c in files.children(folder)] if exists else []
         return self._names[folder]
 
-    def _elsewhere(self, folder: str) -> dict[str, str]:
-        """Images below a folder or, if it is not there, below the one above it, by their names."""
+    def _elsewhere(self, folder: str) -> dict[tuple[Callable[[str], str], str], str]:
+        """Images below a folder or, if it is not there, below the one above it.
+
+        By the ways in which names are compared, and by their names as those make them.
+        """
         top = folder if self._children(folder) else files.parent(folder)
         if top not in self._below:
-            found: dict[str, str] = {}
+            found: dict[tuple[Callable[[str], str], str], str] = {}
             level = [top] if files.is_folder(top) else []
             for _ in range(_DEPTH):
                 level = [c for one in level for c in files.children(one) if _plain_folder(c)]
                 for one in level[:_FOLDERS]:
                     for name in self._children(one):
-                        found.setdefault(_composed(name), f"{one[len(top) :].strip('/')}/{name}")
+                        place = f"{one[len(top) :].strip('/')}/{name}"
+                        for _, fold in _WAYS if files.suffix(name) in images.SUFFIXES else ():
+                            found.setdefault((fold, fold(name)), place)
             self._below[top] = found
         return self._below[top]
 
@@ -129,3 +131,11 @@ def _cased(name: str) -> str:
 
 def _stem(name: str) -> str:
     return _cased(posixpath.splitext(name)[0] if files.suffix(name) in images.SUFFIXES else name)
+
+
+# What differs, and what makes of two names that differ so the same.
+_WAYS = (
+    ("letters are composed in another way (é as one sign or as two)", _composed),
+    ("names differ in upper and lower case", _cased),
+    ("suffix is another one", _stem),
+)

@@ -137,6 +137,9 @@ def _search(
                 if whole > _agreed(best):
                     best = _Hit(files.join(folder, *own[-agreed:]), whole)
                 break
+    if best is None and "%" in told and unquote(told) != told:
+        # Programs that show labels in a browser write names as addresses.
+        return _search(unquote(told), folders, suffixes, look, anywhere=False)
     return best
 
 

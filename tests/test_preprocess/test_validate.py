@@ -281,6 +281,11 @@ def test_copies_that_are_not_used_are_not_counted(tmp_path):
 @pytest.mark.parametrize(
     ("there", "said"),
     [
+        (
+            "day1/IMG7.PNG",
+            "folder is another one, and names differ in upper and lower case (wanted img7.png, "
+            "there is day1/IMG7.PNG)",
+        ),
         ("IMG7.PNG", "names differ in upper and lower case (wanted img7.png, there is IMG7.PNG)"),
         ("img7.jpg", "suffix is another one (wanted img7.png, there is img7.jpg)"),
         ("day1/img7.png", "folder is another one (wanted img7.png, there is day1/img7.png)"),

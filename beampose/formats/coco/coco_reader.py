@@ -4,12 +4,14 @@ Visibility 0 is not labeled. 1, hidden but placed, is a label like 2: DeepLabCut
 and its users place what they infer, too. A null is not labeled.
 """
 
+import contextlib
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from beampose.core import files, json_files
+from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton
 from beampose.formats.coco.coco_images import Picture, id_of
 from beampose.formats.instances import Instance, arrange
@@ -190,8 +192,12 @@ def _animal(
 def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarray:
     """(count, 2) x, y of an annotation, NaN = not labeled."""
     values = _without_nulls(one.get("keypoints"), counts)
+    if not isinstance(values, list) or len(values) != 3 * count:
+        there = f"{len(values)} values" if isinstance(values, list) else f"{values!r}"[:80]
+        raise ValueError(f"must have 3 x {count} keypoints (Received: {there})")
+    values = [_plain(value) for value in values]
     if not _are(values, (int, float), 3 * count):
-        raise ValueError(f"must have 3 x {count} keypoints")
+        raise ValueError("has a keypoint that is not a number")
     table = np.array(values, np.float64).reshape(-1, 3)
     if not set(table[:, 2].tolist()) <= {0.0, 1.0, 2.0}:
         raise ValueError("has a visibility that is not 0, 1 or 2")
@@ -202,6 +208,13 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarra
     if hidden:
         counts["keypoints are placed but hidden (visibility 1); they are used"] += hidden
     return np.where(labeled[:, None], table[:, :2], np.nan)
+
+
+def _plain(value: Any) -> Any:
+    """A number, also of one that was written as text."""
+    with contextlib.suppress(ValueError):
+        return spreadsheets.number(value) if isinstance(value, str) else value
+    return value
 
 
 def _without_nulls(values: Any, counts: Counter[str]) -> Any:

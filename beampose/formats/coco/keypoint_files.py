@@ -8,6 +8,10 @@ from beampose.formats.coco import coco_reader, coco_writer
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import Labels
 
+SUFFIX = ".json"
+# What our own export and Roboflow's call the file in a folder of images.
+_NAMES = (coco_writer.FILE, "_annotations.coco.json")
+
 
 def write(
     labels: Labels,
@@ -24,9 +28,34 @@ def write(
     return Exported(len(found.pictures), found.written, found.problems)
 
 
+def read(path: str) -> Labels:
+    """Reads a file, or the one in a folder, see `coco_reader.read`.
+
+    Raises:
+      FileNotFoundError, ValueError: also of a folder that holds none, or several.
+    """
+    return coco_reader.read(_file_in(path) if files.is_folder(path) else path)
+
+
+def _file_in(folder: str) -> str:
+    found = [child for child in files.children(folder) if files.suffix(child) == SUFFIX]
+    named = [file for file in found if files.name(file) in _NAMES]
+    chosen = named if len(named) == 1 else found
+    if len(chosen) != 1:
+        there = ", ".join(map(files.name, chosen[:5])) or "none"
+        raise ValueError(f"{folder} must hold one {SUFFIX}, or name the file. Found: {there}.")
+    return chosen[0]
+
+
+def _recognizes(path: str) -> bool:
+    return files.suffix(path) == SUFFIX or any(
+        files.exists(files.join(path, name)) for name in _NAMES
+    )
+
+
 FORMAT = LabelFormat(
     name="coco",
-    read=coco_reader.read,
-    recognizes=lambda path: files.suffix(path) == ".json",
+    read=read,
+    recognizes=_recognizes,
     write=write,
 )

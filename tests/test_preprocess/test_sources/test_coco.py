@@ -35,6 +35,33 @@ def test_animals_bodyparts_and_edges_are_read(tmp_path):
     assert labels.problems == ()
 
 
+def test_a_folder_stands_for_the_one_file_in_it(tmp_path):
+    file = fake_labels.coco(tmp_path)
+    folder = str(file.parent)
+    assert [item.file for item in formats.read("coco", folder).items] == [str(file)] * 2
+    (file.parent / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match=f"{folder} must hold one .json, or name the file. Found"):
+        formats.read("coco", folder)
+    file.rename(file.parent / "annotations.json")
+    assert formats.guess(folder) == "coco"
+    assert len(formats.read("coco", folder).items) == 2
+
+
+def test_numbers_may_be_text_and_names_may_be_written_as_addresses(tmp_path):
+    animal = fake_labels.annotation(1, 7, A)
+    animal["keypoints"] = [str(value) for value in animal["keypoints"]]
+    images = [{"id": 7, "file_name": "cam1/%69mg0.png"}]
+    file = fake_labels.coco(tmp_path, annotations=[animal], images=images)
+    labels = coco_reader.read(str(file))
+    np.testing.assert_array_equal(labels.items[0].keypoints[0], A)
+    assert labels.items[0].image == f"{file.parent}/cam1/img0.png"
+    animal["keypoints"][0] = "left"
+    file = fake_labels.coco(tmp_path / "wrong", annotations=[animal], images=images)
+    assert "annotation 1 has a keypoint that is not a number; it is not used" in whats(
+        coco_reader.read(str(file))
+    )
+
+
 def test_tracks_are_individuals(tmp_path):
     animals = [
         fake_labels.annotation(1, 7, A, track_id=5),
@@ -68,8 +95,8 @@ def test_crowds_are_not_used(tmp_path):
         ({"keypoints": [1, 2, 2]}, "must have 3 x 3 keypoints"),
         ({"keypoints": [1, 2, 3] * 3}, "visibility that is not 0, 1 or 2"),
         ({"keypoints": [1, float("nan"), 2] * 3}, "a labeled keypoint that is not a number"),
-        ({"keypoints": [1, "2", 2] * 3}, "must have 3 x 3 keypoints"),
-        ({"keypoints": [1, 10**400, 2] * 3}, "must have 3 x 3 keypoints"),
+        ({"keypoints": [1, "2x", 2] * 3}, "a keypoint that is not a number"),
+        ({"keypoints": [1, 10**400, 2] * 3}, "a keypoint that is not a number"),
         ({"image_id": 99}, "belongs to image 99, which is not listed"),
         ({"image_id": [1]}, "belongs to image [1], which is not listed"),
     ],
