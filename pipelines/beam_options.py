@@ -18,7 +18,8 @@ class NetworkOptions(PipelineOptions):
     def _add_argparse_args(cls, parser):
         parser.add_argument(
             "--network_accelerator",
-            help="GPU of those workers, such as type:nvidia-tesla-t4;count:1;install-nvidia-driver",
+            help="GPU of those workers, such as "
+            "type:nvidia-tesla-t4;count:1;install-nvidia-driver:5xx",
         )
         parser.add_argument("--network_min_ram", help="memory of those workers, such as 16GB")
 

@@ -10,11 +10,14 @@ import venv
 from pathlib import Path
 from types import SimpleNamespace
 
+import apache_beam
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from beampose.pipelines.cloud import image_versions
 
 ROOT = Path(__file__).parent.parent
 setup = SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py")))
@@ -47,6 +50,21 @@ def lock(name):
     pins = re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) ", text, re.MULTILINE)
     assert len(pins) == len(dict(pins)) > 0
     return {canonicalize_name(package): Version(version) for package, version in pins}
+
+
+def test_the_package_knows_what_the_image_runs():
+    (harness,) = [rest for rest in arguments("FROM") if "beam_python" in rest]
+    major, minor = image_versions.PYTHON
+    assert f"beam_python{major}.{minor}_sdk:{image_versions.BEAM} " in harness
+    assert lock("cpu")["apache-beam"] == Version(image_versions.BEAM)
+
+
+def test_a_job_of_another_python_is_refused_before_it_is_sent(monkeypatch):
+    monkeypatch.setattr(image_versions, "PYTHON", (3, 1))
+    assert "this is Python 3." in image_versions.mismatch()
+    monkeypatch.setattr(image_versions, "PYTHON", sys.version_info[:2])
+    monkeypatch.setattr(image_versions, "BEAM", apache_beam.__version__)
+    assert image_versions.mismatch() == ""
 
 
 def test_every_base_image_is_pinned_and_no_latest():

@@ -7,6 +7,7 @@ from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS, outcome
+from beampose.trainer import heads, steps
 from beampose.trainer.model_digest import model_digest
 
 LOG = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ def asked(config: Config, dataset: DatasetInfo) -> str:
     }
     about = [getattr(dataset, name) for name in names]
     split = [config.split.seed, config.split.by]
-    return storage.digest([__version__, settings, *split, config.predict.pcutoff, about])
+    rules = [__version__, heads.VERSION, steps.RULES]
+    return storage.digest([*rules, settings, *split, config.predict.pcutoff, about])
 
 
 def metrics_of(folder: str, asked: str) -> Metrics | None:

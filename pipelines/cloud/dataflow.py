@@ -6,7 +6,8 @@ import time
 from beampose.core.files import join
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 
-GPU = "type:{};count:{};install-nvidia-driver"
+# The image's CUDA needs a driver of this generation.
+GPU = "type:{};count:{};install-nvidia-driver:5xx"
 
 
 def job_name(verb: str, experiment: str) -> str:

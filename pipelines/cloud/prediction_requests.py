@@ -116,31 +116,59 @@ def check(model: str, file: str, kind: str) -> list[tuple[str, str]]:
     return sorted(failures + _tried(signature, waiting, keyed), key=lambda one: one[0])
 
 
-def batch_job(
-    model: str, *, name: str, source: str, kind: str, target: str, machine: str, batch_size: int
-) -> dict[str, Any]:
-    """The request of a batch prediction, as `aiplatform_v1.BatchPredictionJob` takes it.
+class Job(NamedTuple):
+    """A batch prediction.
 
-    Args:
+    Attributes:
       model: resource name in the registry.
+      keyed: whether the model takes the key of a line; else the service keeps it and gives it back.
       source: address of the request file.
+      kind: of the file, see `write`.
       target: folder for the answers.
+      machine: its type.
+      batch_size: instances of a request.
     """
-    return {
-        "display_name": name,
-        "model": model,
-        "input_config": {"instances_format": kind, "gcs_source": {"uris": [source]}},
-        "output_config": {
-            "predictions_format": "jsonl",
-            "gcs_destination": {"output_uri_prefix": target},
-        },
-        "dedicated_resources": {
-            "machine_spec": {"machine_type": machine},
-            "starting_replica_count": 1,
-            "max_replica_count": 4,
-        },
-        "manual_batch_tuning_parameters": {"batch_size": batch_size},
-    }
+
+    model: str
+    keyed: bool
+    source: str
+    kind: str
+    target: str
+    machine: str
+    batch_size: int
+
+    def request(self, name: str) -> dict[str, Any]:
+        """The job of this name, as `aiplatform_v1.BatchPredictionJob` takes it.
+
+        Raises:
+          ValueError: the model takes keys and the file has none.
+        """
+        found: dict[str, Any] = {
+            "display_name": name,
+            "model": self.model,
+            "input_config": {
+                "instances_format": self.kind,
+                "gcs_source": {"uris": [self.source]},
+            },
+            "output_config": {
+                "predictions_format": "jsonl",
+                "gcs_destination": {"output_uri_prefix": self.target},
+            },
+            "dedicated_resources": {
+                "machine_spec": {"machine_type": self.machine},
+                "starting_replica_count": 1,
+                "max_replica_count": 4,
+            },
+            "manual_batch_tuning_parameters": {"batch_size": self.batch_size},
+        }
+        if self.keyed and self.kind != "jsonl":
+            raise ValueError(
+                f"A crop model in the registry takes a key beside each image, which --kind "
+                f"{self.kind} does not have: use --kind jsonl."
+            )
+        if not self.keyed and self.kind == "jsonl":
+            found["instance_config"] = {"instance_type": "object", "key_field": "key"}
+        return found
 
 
 def _line(path: str) -> str:

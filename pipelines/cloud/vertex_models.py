@@ -110,15 +110,15 @@ def batch_predict(
     source = join(base, storage.place(file).name)
     storage.place(source).write_bytes(storage.place(file).read_bytes())
     target = join(base, "answers")
-    job = prediction_requests.batch_job(
+    job = prediction_requests.Job(
         model,
-        name=title,
-        source=source,
-        kind=kind,
-        target=target,
-        machine=services.cloud.vertex.machine_type,
-        batch_size=batch_size,
-    )
+        not config.kind.points,
+        source,
+        kind,
+        target,
+        services.cloud.vertex.machine_type,
+        batch_size,
+    ).request(title)
     made = services.call(
         services.jobs.create_batch_prediction_job,
         parent=services.parent,

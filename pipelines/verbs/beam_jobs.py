@@ -27,8 +27,17 @@ def beam_job(
         return
     import tempfile
 
-    from beampose.pipelines.cloud import code_wheel, dataflow, staging
+    from beampose.pipelines.cloud import (
+        cloud_settings,
+        code_wheel,
+        dataflow,
+        image_versions,
+        staging,
+    )
 
+    stand_in = cloud_settings.is_stand_in(settings.dataflow.endpoint)
+    if not stand_in and (why := image_versions.mismatch()):
+        raise ValueError(why)
     check_budget(arguments, config, settings, verb)
     moved = staging.config(config, settings)
     if verb == "predict" and staging.model(config, moved):

@@ -97,6 +97,18 @@ def test_a_batch_prediction_of_the_registered_model_is_started(
     fake.close()
 
 
+def test_a_key_goes_to_the_models_that_take_it_and_else_stays_with_the_service():
+    def sent(keyed, kind):
+        return prediction_requests.Job("m", keyed, "gs://a", kind, "gs://b", "n1", 8).request("x")
+
+    assert "instance_config" not in sent(True, "jsonl")
+    assert sent(False, "jsonl")["instance_config"]["key_field"] == "key"
+    assert "instance_config" not in sent(False, "file-list")
+    for kind in ("file-list", "tf-record"):
+        with pytest.raises(ValueError, match="use --kind jsonl"):
+            sent(True, kind)
+
+
 def test_a_served_model_stands_in_a_folder_with_a_number(trained, tmp_path):
     vertex_models.serving_layout(trained["pose"].model, str(tmp_path / "spots"), 3)
     loaded = tf.saved_model.load(str(tmp_path / "spots/3"))
