@@ -10,17 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage, task_kinds, yaml_files
+from beampose.core import files, storage, task_kinds, yaml_files
 from beampose.core.files import join
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import embedding_worker, feature_recipe, labeled_source
-from beampose.preprocess import images
+from beampose.preprocess import images, videos
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
 from beampose.trainer import embed, recipe
 
 PRICES_FILE = str(Path(__file__).parent / "cloud/prices.yaml")
 PROBED = 16
+# Videos whose headers are read.
+PROBED_FILMS = 8
 # Bytes of a stored record beside its features: key, shape, framing, index.
 OVERHEAD = 330
 # Beam, tensorflow-transform and the tracing of graphs, on top of the images: seconds, rough.
@@ -42,7 +44,7 @@ class Plan(NamedTuple):
       features_seconds, train_seconds: on this machine.
       cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
       seconds_each: of one image in the network, on this machine.
-      frames: of the config's videos that can be read.
+      frames: of the config's videos, by the headers of some and the sizes of all.
       most: the number of steps is chosen by training, within the budget.
       finetune_steps: that follow the training; their time is not estimated.
     """
@@ -63,11 +65,12 @@ class Plan(NamedTuple):
     frames: int = 0
 
 
-def plan(config: Config, prices: str | None) -> Plan:
+def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
     """Probes 16 images with the real network and some real training steps.
 
     Args:
       prices: file as `PRICES_FILE`, None for no dollars.
+      films: whether frames of videos are estimated, too.
 
     Raises:
       OSError, ValueError: the source, the backbone or the prices cannot be used, or no image can.
@@ -105,7 +108,7 @@ def plan(config: Config, prices: str | None) -> Plan:
         finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
         most=config.train.steps is None,
         seconds_each=each,
-        frames=_frames(config),
+        frames=_frames(config) if films else 0,
     )
 
 
@@ -165,7 +168,24 @@ def _frames(config: Config) -> int:
         paths = manifest.expand(config.predict.videos)
     except FileNotFoundError:
         return 0
-    return sum(video.count for video in manifest.read(paths).videos)
+    return estimated_frames(paths)
+
+
+def estimated_frames(paths: Sequence[str]) -> int:
+    """About how many frames videos hold: some say it in their headers, the others by their size."""
+    places = np.unique(np.linspace(0, len(paths) - 1, PROBED_FILMS).astype(int)) if paths else []
+    frames = size = 0
+    for path in (paths[i] for i in places):
+        try:
+            count, length = videos.declared(path), files.size(path)
+        except (OSError, ValueError):
+            continue
+        if count:
+            frames, size = frames + count, size + length
+    if not size:
+        return 0
+    rest = sum(files.size(path) for path in paths if files.exists(path))
+    return round(frames / size * rest)
 
 
 def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:

@@ -150,6 +150,25 @@ def index(path: str) -> Video:
     )
 
 
+def declared(path: str) -> int:
+    """Frames of a video by its header alone, without reading it; 0 if that does not tell.
+
+    Raises:
+      ValueError: not a video.
+    """
+    try:
+        with _opened(path) as container:
+            if not container.streams.video:
+                return 0
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or stream.base_rate or 0)
+            seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            seconds = seconds or (container.duration or 0) / av.time_base
+            return stream.frames or round(seconds * rate)
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
+
+
 def _why(path: str, error: av.FFmpegError) -> str:
     try:
         with files.open_file(path) as file:

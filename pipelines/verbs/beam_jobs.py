@@ -61,7 +61,8 @@ def check_budget(
     from beampose.pipelines.cloud import pricing
 
     table = planning.read_prices(command_line.price_table(arguments))
-    found = pricing.costs(planning.plan(config, None), cloud, table, trials=trials)
+    plan = planning.plan(config, None, films=step == "predict")
+    found = pricing.costs(plan, cloud, table, trials=trials)
     if step not in found:
         print(f"{step}: what it costs cannot be estimated, so no limit is checked.")
     else:

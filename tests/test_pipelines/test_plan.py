@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fakes
 import pytest
 
 from beampose.core.settings import experiment
@@ -53,3 +54,18 @@ def test_a_price_table_that_lacks_something_is_named(pose_file, tmp_path, capsys
     file.write_text("vcpu_hour: 0.05\n")
     assert cli.main(["plan", str(pose_file), "--prices", str(file)]) == 2
     assert "must hold a number of 0 or more for gb_hour" in capsys.readouterr().err
+
+
+def test_frames_of_films_are_estimated_by_some_headers_and_all_sizes(tmp_path, monkeypatch):
+    paths = []
+    for i in range(30):
+        paths.append(str(tmp_path / f"film{i}.mp4"))
+        fakes.video(Path(paths[-1]), "mpeg4", 20)
+    read = []
+    opened = planning.videos.declared
+    monkeypatch.setattr(planning.videos, "declared", lambda path: read.append(path) or opened(path))
+    assert planning.estimated_frames(paths) == pytest.approx(600, rel=0.05)
+    assert len(read) == planning.PROBED_FILMS
+    (tmp_path / "damaged.mp4").write_bytes(b"x" * 1000)
+    assert planning.estimated_frames([str(tmp_path / "damaged.mp4")]) == 0
+    assert planning.estimated_frames([]) == 0
