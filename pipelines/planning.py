@@ -173,9 +173,11 @@ def _frames(config: Config) -> int:
 
 def estimated_frames(paths: Sequence[str]) -> int:
     """About how many frames videos hold: some say it in their headers, the others by their size."""
-    places = np.unique(np.linspace(0, len(paths) - 1, PROBED_FILMS).astype(int)) if paths else []
+    if not paths:
+        return 0
     frames = size = 0
-    for path in (paths[i] for i in places):
+    for i in np.unique(np.linspace(0, len(paths) - 1, PROBED_FILMS).astype(int)).tolist():
+        path = paths[i]
         try:
             count, length = videos.declared(path), files.size(path)
         except (OSError, ValueError):
