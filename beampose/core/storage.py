@@ -67,7 +67,7 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        with _naming(target):
+        with _naming(target, temporary):
             yield temporary
         temporary.chmod(0o644)
         if durable:
@@ -98,7 +98,7 @@ def replacing_folder(path: Address) -> Iterator[Path]:
     leftovers.clear(Path(str(target.parent)))
     temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=leftovers.prefix(target.name)))
     try:
-        with _naming(target):
+        with _naming(target, temporary):
             yield temporary
         temporary.chmod(0o755)
         remove(target)
@@ -146,14 +146,30 @@ def _linked(link: Path, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _naming(target: UPath) -> Iterator[None]:
-    """Says which file could not be written, where the system does not: a full disk names none."""
+def _naming(target: UPath, temporary: Path) -> Iterator[None]:
+    """Says which file could not be written, where the system does not: a full disk names none.
+
+    Libraries have errors of their own for it (HDF5, FFmpeg, TensorFlow), whose words hold the
+    system's.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _OF_DISKS or error.filename is not None:
+    except Exception as error:
+        code = _of_disk(error, str(temporary))
+        if code is None:
             raise
-        raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
+        raise OSError(code, os.strerror(code), str(target)) from error
+
+
+def _of_disk(error: Exception, temporary: str) -> int | None:
+    """The system's number of a full disk or the like, if that is why; None where a file is named.
+
+    A temporary file is none that anybody knows.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        named = error.filename is not None and not str(error.filename).startswith(temporary)
+        return error.errno if error.errno in _OF_DISKS and not named else None
+    return next((code for code in _OF_DISKS if os.strerror(code) in str(error)), None)
 
 
 def scratch(owner: object) -> Path:

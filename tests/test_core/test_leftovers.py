@@ -73,11 +73,23 @@ def test_a_folder_of_any_name_is_reached_without_wildcards(tmp_path, name):
     assert files.matching(f"{files.parent(str(folder))}/*") == [str(folder)] or "\\" in name
 
 
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        lambda temporary: OSError(errno.ENOSPC, FULL),
+        lambda temporary: OSError(errno.ENOSPC, FULL, str(temporary / "part.bin")),
+        # HDF5 and others have errors of their own for it.
+        lambda temporary: RuntimeError(f"HDF5 error back trace\n errno = 28, message = '{FULL}'"),
+    ],
+)
 @pytest.mark.parametrize("folder", [False, True])
-def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path, folder):
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path, folder, cause):
     writing = storage.replacing_folder if folder else storage.replacing
-    with pytest.raises(OSError, match="No space") as error, writing(tmp_path / "store"):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space") as error, writing(tmp_path / "store") as place:
+        raise cause(place)
     assert str(tmp_path / "store") in files.why(error.value)
     assert "make room" in files.why(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -90,6 +102,7 @@ def test_a_reader_that_goes_away_ends_a_command_quietly():
         "import sys\nfrom beampose.pipelines import cli, verbs\n"
         "class Chatty:\n"
         "    beam = tensorflow = False\n    name = 'check'\n"
+        "    def settle(self, arguments):\n        pass\n"
         "    def run(self, arguments):\n"
         "        [print('x' * 1000) for _ in range(1000)]\n        return 0\n"
         "verbs.VERBS['check'] = Chatty()\n"
