@@ -173,11 +173,8 @@ def _frames(config: Config) -> int:
 
 def estimated_frames(paths: Sequence[str]) -> int:
     """About how many frames videos hold: some say it in their headers, the others by their size."""
-    if not paths:
-        return 0
     frames = size = 0
-    for i in np.unique(np.linspace(0, len(paths) - 1, PROBED_FILMS).astype(int)).tolist():
-        path = paths[i]
+    for path in paths[:: max(len(paths) // PROBED_FILMS, 1)][:PROBED_FILMS]:
         try:
             count, length = videos.declared(path), files.size(path)
         except (OSError, ValueError):
