@@ -31,6 +31,13 @@ class NetworkOptions(PipelineOptions):
         return {name: value for name, value in hints.items() if value}
 
 
+def unknown(words: Sequence[str]) -> list[str]:
+    """Names of options among some words that Beam does not know."""
+    options = PipelineOptions(list(words))
+    everything = options.get_all_options(retain_unknown_options=True)
+    return sorted(set(everything) - set(options.get_all_options()))
+
+
 def parse(words: Sequence[str]) -> PipelineOptions:
     """Options of a run; without `--runner` everything happens in this process.
 
@@ -40,11 +47,10 @@ def parse(words: Sequence[str]) -> PipelineOptions:
     options = PipelineOptions(list(words))
     known = options.get_all_options()
     everything = options.get_all_options(retain_unknown_options=True)
-    unknown = sorted(set(everything) - set(known))
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], known, n=1)
+    for name in unknown(words):
+        close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean --{close[0]}?" if close else ""
-        raise ValueError(f"Beam has no option --{unknown[0]}.{hint}")
+        raise ValueError(f"Beam has no option --{name}.{hint}")
     stray = [word for word in words if not word.startswith("-")]
     values = {str(value) for value in everything.values() if not isinstance(value, (list, dict))}
     values |= {str(v) for value in everything.values() if isinstance(value, list) for v in value}

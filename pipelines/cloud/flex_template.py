@@ -12,14 +12,12 @@ from collections.abc import Sequence
 
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
-from beampose.pipelines import cli
+from beampose.pipelines import beam_options, cli
 
 VERBS = ("features", "predict")
 # TensorFlow and our code are in the image, and one process shares the model among its threads.
-DEFAULTS = {
-    "--sdk_location": "--sdk_location=container",
-    "--experiments": "--experiments=no_use_multiple_sdk_containers",
-}
+LOCATION = "--sdk_location"
+PROCESSES = "use_multiple_sdk_containers"
 TEMPLATE = "--template_location"
 
 
@@ -61,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     videos, settings = _listed(arguments.videos), _listed(arguments.set)
     if videos and arguments.verb != "predict":
         made.error("--videos goes with --verb=predict")
-    beam = [f"--sdk_container_image={arguments.sdk_container_image}", *_completed(beam)]
+    beam = [f"--sdk_container_image={arguments.sdk_container_image}", *_completed(_known(beam))]
     template = any(_name(word) == TEMPLATE for word in beam)
     if template:
-        beam = [*_without_runner(beam), f"--runner={__name__}.{TemplateRunner.__name__}"]
+        beam = [*_without("--runner", beam), f"--runner={__name__}.{TemplateRunner.__name__}"]
     try:
         overrides = [word for one in settings for word in ("--set", one)]
         return cli.main([arguments.verb, arguments.config, *videos, *overrides, "--", *beam])
@@ -84,19 +82,34 @@ def _name(word: str) -> str:
     return word.partition("=")[0]
 
 
+def _known(words: Sequence[str]) -> list[str]:
+    """Without options that this Beam does not know: the launcher may be newer than the image."""
+    for name in beam_options.unknown(words):
+        print(f"warning: --{name} is passed over: Beam has no such option.", file=sys.stderr)
+        words = _without(f"--{name}", words)
+    return list(words)
+
+
 def _completed(words: Sequence[str]) -> list[str]:
-    named = {_name(word) for word in words}
-    return [*words, *(word for flag, word in DEFAULTS.items() if flag not in named)]
+    found = list(words)
+    if LOCATION not in {_name(word) for word in words}:
+        found.append(f"{LOCATION}=container")
+    # An experiment stands beside others, and whoever names this one either way is obeyed.
+    if not any(PROCESSES in word for word in words):
+        found.append(f"--experiments=no_{PROCESSES}")
+    return found
 
 
-def _without_runner(words: Sequence[str]) -> list[str]:
+def _without(option: str, words: Sequence[str]) -> list[str]:
+    """The words but for an option and its value."""
     kept, skip = [], False
     for word in words:
-        if skip:
+        if skip and not word.startswith("-"):
             skip = False
-        elif _name(word) == "--runner":
+        elif _name(word) == option:
             skip = "=" not in word
         else:
+            skip = False
             kept.append(word)
     return kept
 

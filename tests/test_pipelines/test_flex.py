@@ -110,6 +110,24 @@ def test_videos_and_settings_are_parted_at_semicolons(monkeypatch, runner):
     ]
 
 
+def test_what_a_newer_launcher_says_is_passed_over_with_a_line(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(cli, "main", lambda words: seen.extend(words) or 0)
+    words = ["--verb=features", "--config=gs://b/x.yaml", f"--sdk_container_image={IMAGE}"]
+    words += ["--autoscalingMode=NEW", "--launcher_word", "x", "--experiments=use_runner_v2"]
+    assert flex_template.main([*words, "--region=r"]) == 0
+    beam = seen[seen.index("--") + 1 :]
+    assert not any("autoscalingMode" in word or word == "x" for word in beam)
+    told = capsys.readouterr().err
+    assert "--autoscalingMode is passed over" in told and "--launcher_word is passed over" in told
+    # What keeps one process a worker stands beside other experiments.
+    assert "--experiments=use_runner_v2" in beam
+    assert "--experiments=no_use_multiple_sdk_containers" in beam
+    seen.clear()
+    assert flex_template.main([*words, "--experiments=use_multiple_sdk_containers"]) == 0
+    assert not any("no_use_multiple" in word for word in seen)
+
+
 def test_videos_without_predict_are_refused(capsys):
     words = ["--verb=features", "--config=x", "--sdk_container_image=i", "--videos=a.mp4"]
     with pytest.raises(SystemExit) as stopped:
