@@ -3,12 +3,19 @@
 import difflib
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    PortableOptions,
+    SetupOptions,
+    StandardOptions,
+)
 
 from beampose.core.files import is_address
 from beampose.pipelines.beam_runner import LocalRunner
 
 LOCAL = "LocalRunner"
+# Runners of Beam whose workers are processes of this machine.
+HERE = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner")
 
 
 class NetworkOptions(PipelineOptions):
@@ -59,6 +66,11 @@ def parse(words: Sequence[str]) -> PipelineOptions:
     # What a worker runs is imported from the distribution, never pickled from the main module.
     options.view_as(SetupOptions).save_main_session = False
     standard = options.view_as(StandardOptions)
+    if standard.runner is not None and standard.runner.rpartition(".")[2] == "DaskRunner":
+        raise ValueError(
+            "Beam's DaskRunner gives only the first output of a step and so loses labels and "
+            "features: use another --runner, or none."
+        )
     if standard.runner in (None, LOCAL, f"{LocalRunner.__module__}.{LOCAL}"):
         standard.runner = f"{LocalRunner.__module__}.{LOCAL}"
     return options
@@ -69,10 +81,24 @@ def is_local(options: PipelineOptions) -> bool:
     return options.view_as(StandardOptions).runner == f"{LocalRunner.__module__}.{LOCAL}"
 
 
+def shares_disk(options: PipelineOptions) -> bool:
+    """Whether the work is done on this machine, in this process or in others."""
+    runner = str(options.view_as(StandardOptions).runner).rpartition(".")[2]
+    if is_local(options) or runner in HERE:
+        return True
+    portable = options.view_as(PortableOptions)
+    endpoint = (portable.job_endpoint or "").partition(":")[0]
+    if endpoint == "embed":
+        return True
+    return endpoint in ("localhost", "127.0.0.1") and portable.environment_type == "LOOPBACK"
+
+
 def check_reachable(options: PipelineOptions, address: str, what: str) -> None:
     """Raises ValueError where workers on other machines could not see a folder of this one."""
-    if not is_local(options) and not is_address(address):
+    if not shares_disk(options) and not is_address(address):
         raise ValueError(
             f"{what} is {address}, a folder of this machine that workers on other machines cannot "
-            "see. Set `output` to an address such as gs://bucket/folder, or give --cloud."
+            "see. Set `output` to an address such as gs://bucket/folder, or give --cloud; of a "
+            "runner on this machine say so: --job_endpoint=localhost:PORT "
+            "--environment_type=LOOPBACK."
         )

@@ -94,6 +94,24 @@ def _source(config: Config) -> dict[str, JsonValue]:
     return {**source, "test_from": second} if second else {**source}
 
 
+def check_counts(folder: str, labels: Labels) -> None:
+    """Every label has a record or a reason, whatever runner did the work.
+
+    Raises:
+      RuntimeError: some are lost.
+    """
+    file = storage.place(folder, REJECTS)
+    reasons = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    originals = sum(r.copy == 0 for r in read_labels(folder))
+    lost = len(labels.items) - originals - len(reasons)
+    if lost > 0:
+        raise RuntimeError(
+            f"The runner lost {lost} of {len(labels.items)} labels: it ended well, with neither "
+            "features nor a reason for them. Nothing is marked as complete. Run it again with "
+            "another --runner, or without one."
+        )
+
+
 def finish(
     config: Config, labels: Labels, recipe_id: str, seconds: float, chosen: dict[str, Chosen]
 ) -> Counts:

@@ -92,7 +92,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     target = open_store(config, labels, splits)
     repaired = [str(one) for one in _mend(config, target)]
     storage.begin(config.dataset)
-    if not beam_options.is_local(options):
+    if not beam_options.shares_disk(options):
         images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
     job = feature_steps.Job(
@@ -118,6 +118,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     items = list(zip(labels.items, splits, strict=True))
     build(pipeline, items, job, config.dataset, keep=keep, hints=hints)
     counters = beam_runner.finish(pipeline, "features")
+    dataset_writer.check_counts(config.dataset, labels)
     target.describe()
     store_writer.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before

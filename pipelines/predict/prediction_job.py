@@ -96,7 +96,7 @@ def run(
         beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
     expanded = manifest.expand(paths)
-    if not beam_options.is_local(options):
+    if not beam_options.shares_disk(options):
         expanded = inputs.put_videos(expanded, join(config.output, "videos"))
     predict = config.predict
     sample = Sample(predict.every, predict.fps, predict.start, predict.stop)

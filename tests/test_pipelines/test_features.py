@@ -11,6 +11,7 @@ from PIL import Image
 from beampose.core import storage
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
+from beampose.pipelines import beam_options
 from beampose.pipelines.features import embedding_worker, feature_job
 from beampose.preprocess.transform import Ranges
 from beampose.trainer.dataset import Dataset
@@ -39,6 +40,49 @@ def test_a_second_run_embeds_nothing_and_a_new_frame_one(pose_file):
         csv.write("labeled-data\\a\\img90.png,1,2,3,4,5,6\n")
     summary = feature_job.run(settings)
     assert (summary.images, summary.embedded) == (13, 1)
+
+
+def test_a_runner_that_loses_labels_completes_nothing(pose_file, monkeypatch):
+    settings = experiment.load(pose_file)
+    # As a runner that says it is done and did nothing.
+    monkeypatch.setattr(feature_job.beam_runner, "finish", lambda *_: {})
+    with pytest.raises(RuntimeError, match="lost 12 of 12 labels"):
+        feature_job.run(settings)
+    assert not list(Path(settings.output).rglob("COMPLETED"))
+
+
+@pytest.mark.parametrize(
+    "words, here",
+    [
+        ([], True),
+        (["--runner=DirectRunner", "--direct_running_mode=multi_processing"], True),
+        (["--runner=PortableRunner", "--job_endpoint=embed"], True),
+        (["--runner=PortableRunner", "--job_endpoint=cluster:8099"], False),
+        (["--runner=PortableRunner", "--job_endpoint=localhost:8099"], False),
+        (
+            [
+                "--runner=FlinkRunner",
+                "--job_endpoint=localhost:8099",
+                "--environment_type=LOOPBACK",
+            ],
+            True,
+        ),
+        (["--runner=DataflowRunner"], False),
+    ],
+)
+def test_a_folder_of_this_machine_is_for_runners_on_it(words, here):
+    options = beam_options.parse(words)
+    if here:
+        beam_options.check_reachable(options, "/data/out", "The output")
+    else:
+        with pytest.raises(ValueError, match="on other machines cannot see"):
+            beam_options.check_reachable(options, "/data/out", "The output")
+    beam_options.check_reachable(options, "gs://lab/out", "The output")
+
+
+def test_a_runner_that_is_known_to_lose_labels_is_refused(pose_file):
+    with pytest.raises(ValueError, match="DaskRunner"):
+        feature_job.run(experiment.load(pose_file), ["--runner=DaskRunner"])
 
 
 def test_edited_labels_another_split_and_a_moved_project_embed_nothing(pose_file):
