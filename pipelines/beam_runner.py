@@ -63,13 +63,15 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
 
 def _plain(error: Exception) -> Exception:
     """Error that a step raised, without Beam's text around it."""
-    inner = error
+    inner, named = error, ""
     while (deeper := inner.__cause__ or inner.__context__) and isinstance(deeper, Exception):
         inner = deeper
+        # What names the file has the system's own error, which does not, as its cause.
+        named = (isinstance(inner, OSError) and inner.filename) or named
     if isinstance(inner, OSError) and inner.errno == errno.ENOSPC:
         return OSError(
-            f"No space left on device: {inner.filename}. What is finished is kept: free some "
-            "space, and run the same command again to continue."
+            f"No space left on device: {named or 'the output'}. What is finished is kept: free "
+            "some space, and run the same command again to continue."
         )
     return inner if isinstance(inner, OSError) else error
 

@@ -24,16 +24,18 @@ class Board:
     def __init__(self, folder: str):
         self._folder = folder
         self._local = Path(folder) if storage.is_local(folder) else storage.scratch(self)
-        self._writer = tf.summary.create_file_writer(str(self._local))
+        with storage.naming(folder, self._local):
+            self._writer = tf.summary.create_file_writer(str(self._local))
 
     def write(self, step: int, entry: Entry) -> None:
-        with self._writer.as_default(step=step):
+        with storage.naming(self._folder, self._local), self._writer.as_default(step=step):
             for name, value in entry.items():
                 if isinstance(value, float):
                     tf.summary.scalar(name, value)
 
     def publish(self) -> None:
-        self._writer.flush()
+        with storage.naming(self._folder, self._local):
+            self._writer.flush()
         if not storage.is_local(self._folder):
             storage.upload(self._local, self._folder)
 

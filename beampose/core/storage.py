@@ -67,7 +67,7 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        with _naming(target, temporary):
+        with naming(target, temporary):
             yield temporary
         temporary.chmod(0o644)
         if durable:
@@ -98,7 +98,7 @@ def replacing_folder(path: Address) -> Iterator[Path]:
     leftovers.clear(Path(str(target.parent)))
     temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=leftovers.prefix(target.name)))
     try:
-        with _naming(target, temporary):
+        with naming(target, temporary):
             yield temporary
         temporary.chmod(0o755)
         remove(target)
@@ -146,11 +146,15 @@ def _linked(link: Path, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _naming(target: UPath, temporary: Path) -> Iterator[None]:
+def naming(target: Address, temporary: Address) -> Iterator[None]:
     """Says which file could not be written, where the system does not: a full disk names none.
 
     Libraries have errors of their own for it (HDF5, FFmpeg, TensorFlow), whose words hold the
     system's.
+
+    Args:
+      target: what is written, in the end.
+      temporary: where it is written first; no name to be told.
     """
     try:
         yield

@@ -1,15 +1,16 @@
 """Writes stored features: a shard whole or not at all, and an index that says it is there."""
 
+import contextlib
 import hashlib
-import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, storage, tfrecords
+from beampose.core import __version__, leftovers, storage, tfrecords
 from beampose.core.infos import Recipe, Shard, StoreInfo
 from beampose.trainer import embed, feature_store, schema
 
@@ -83,13 +84,19 @@ def adopt_transform(folder: str, source: str) -> None:
         if not embed.exists(str(target)):
             storage.upload(Path(source), target)
         return
-    staging = Path(str(target.with_name(f".{embed.TRANSFORM}-{os.getpid()}")))
-    shutil.copytree(source, staging)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    leftovers.clear(Path(str(target.parent)))
+    prefix = leftovers.prefix(embed.TRANSFORM)
+    staging = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=prefix))
     try:
-        staging.rename(str(target))
-    except OSError:
-        # Another writer's transform is in place already, and its features may be too.
-        shutil.rmtree(staging)
+        with storage.naming(target, staging):
+            shutil.copytree(source, staging, dirs_exist_ok=True)
+        staging.chmod(0o755)
+        # Another writer's transform may be in place already, and its features may be too.
+        with contextlib.suppress(OSError):
+            staging.rename(str(target))
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def describe(

@@ -225,3 +225,15 @@ def test_a_real_label_file_that_names_missing_images(shared_data, tmp_path, caps
     text = said(capsys)
     assert "(15 of 20 labeled images)" in text and "5 of 20 labeled images" in text
     assert (tmp_path / "made/rejects.jsonl").read_text().count("image missing") == 15
+
+
+def test_check_tells_every_problem_of_labels_that_cannot_be_split(tmp_path, capsys):
+    at = experiment(tmp_path)
+    file = at / "project" / LABELS
+    file.write_text(file.read_text().replace("11.25", "inf").replace("12.25", "0x10"))
+    assert cli.main(words("check", at, at)) == 1
+    text = said(capsys)
+    assert "holds 'inf', which is not a number" in text and "holds '0x10'" in text
+    assert "Only one image is labeled" in text and "Set split.test: 0" in text
+    assert cli.main(["features", str(at / "my.yaml")]) == 2
+    assert "The labels have 2 problems, too: `beampose check` lists them" in said(capsys)
