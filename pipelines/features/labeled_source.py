@@ -54,7 +54,7 @@ def read_all(config: Config) -> tuple[Labels, list[str]]:
 
 def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Labels, list[str]]:
     settings = config.split
-    if second is not None:
+    if second is not None and settings.test_from is not None:
         return second_project.joined(labels, second, settings.test_from)
     if not labels.items:
         return labels, []
