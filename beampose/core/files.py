@@ -119,10 +119,10 @@ def below(folder: str, depth: int, most: int) -> list[str]:
     Args:
       depth: of folders; 1 is the folder alone.
     """
-    system, inner = fsspec.core.url_to_fs(folder)
+    where, inner = system(folder)
     found: list[str] = []
     start = len(inner.rstrip("/")) + 1
-    for place, _, names in system.walk(inner, maxdepth=depth):
+    for place, _, names in where.walk(inner, maxdepth=depth):
         above = [part for part in [str(place)[start:]] if part]
         found += [join(folder, *above, name) for name in names if name]
         if len(found) >= most:

@@ -1,6 +1,7 @@
 """Folders of videos are never taken in part without a word."""
 
 import logging
+import os
 import shutil
 
 import fakes
@@ -77,6 +78,15 @@ def test_a_folder_of_folders_says_where_its_videos_are(tmp_path):
     shutil.rmtree(tmp_path / "day1")
     with pytest.raises(FileNotFoundError, match="holds no video. Known are .mp4, "):
         manifest.expand([str(tmp_path)])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+@pytest.mark.parametrize("name", ["a::b", "lab [old]", "50% #1 *?", "file::c", "~", "{x}"])
+def test_a_folder_of_any_name_is_looked_through(tmp_path, name):
+    put(tmp_path, f"{name}/a.mp4", f"{name}/b::c/d.mp4")
+    inside, left = media_folders.read(str(tmp_path / name), VIDEOS)
+    assert names(inside, tmp_path) == [f"{name}/a.mp4"]
+    assert left.startswith("1 video in folders of it (b::c)")
 
 
 def test_images_of_a_folder_are_not_taken_in_part_either(tmp_path):
