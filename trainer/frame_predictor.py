@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
 
@@ -33,8 +34,9 @@ class FramePredictor:
                 f"The model in {self._folder} has no signature {name!r}: it was exported by an "
                 "older version. Run `beampose train` again."
             )
-        outputs = self._model.signatures[name](frames=self._constant(frames))
-        return {name: value.numpy() for name, value in outputs.items()}
+        with model_calls.AT_ONCE:
+            outputs = self._model.signatures[name](frames=self._constant(frames))
+            return {name: value.numpy() for name, value in outputs.items()}
 
 
 def outputs(

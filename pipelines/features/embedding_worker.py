@@ -12,6 +12,7 @@ from beampose.core.settings.experiment import Config
 from beampose.preprocess import ahead, images, transform
 from beampose.preprocess.recent import Recent
 from beampose.preprocess.transform import Ranges
+from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
 # Decoding threads; the network itself uses all cores.
@@ -162,7 +163,9 @@ def embed(
             yield batch
 
     def run(batch: list[tuple[Pending, np.ndarray]]) -> np.ndarray:
-        return model(fixed([pixels for _, pixels in batch], batch_size)).numpy()
+        filled = fixed([pixels for _, pixels in batch], batch_size)
+        with model_calls.AT_ONCE:
+            return model(filled).numpy()
 
     # One batch ahead: the network works while the consumer writes.
     for batch, features in ahead.mapped(run, batches(), 1, 1):
