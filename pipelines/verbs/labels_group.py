@@ -115,7 +115,7 @@ LABELS = Group(
                     default="core-set",
                     only_with="--method features",
                 ),
-                Option("--count", "frames per video; default: the project's, or 20", type=positive),
+                Option("--count", "frames per video; default: the project's, or 20", type=int),
                 Option("--start", "a fraction of the video, or seconds above 1", type=float),
                 Option("--stop", "a fraction of the video, or seconds above 1", type=float),
                 Option("--crop", "part of each frame to use", "X1,X2,Y1,Y2", type=rectangle),
