@@ -3,8 +3,9 @@
 import json
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,9 +51,23 @@ class State:
         self.step = 0
         self.seconds = 0.0
         self.history: list[Entry] = []
+        self.losses: dict[str, float] = {}
+        self.summed = 0
         self.best_step = 0
         self.best_score = float("nan")
         self.best = [v.numpy() for v in self._variables]
+
+    def add(self, losses: Mapping[str, Any]) -> None:
+        """Counts the losses of a step."""
+        self.summed += 1
+        for name, value in losses.items():
+            self.losses[name] = self.losses.get(name, 0.0) + float(value)
+
+    def mean_losses(self) -> dict[str, float]:
+        """Means over the steps since they were asked for: that of one batch is mostly chance."""
+        found = {name: value / self.summed for name, value in self.losses.items()}
+        self.losses, self.summed = {}, 0
+        return found
 
     def keep(self, score: float) -> None:
         self.best_step, self.best_score = self.step, score
@@ -68,6 +83,8 @@ class State:
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
+            "losses": self.losses,
+            "summed": self.summed,
             "best_step": self.best_step,
             "best_score": self.best_score,
         }

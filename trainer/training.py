@@ -203,11 +203,12 @@ def fit(
     for batch in () if run.judging.enough(state.history) else batches(state.step):
         total, parts = step(batch)
         state.step += 1
+        state.add({"loss": total, **parts})
         done = state.step == steps
         if done or run.judging.after(state.step):
             _check_finite(float(total), state.step)
             state.seconds += time.perf_counter() - began
-            _evaluate(run, state, {"loss": total, **parts})
+            _evaluate(run, state, state.mean_losses())
             board.write(state.step, state.history[-1])
             done = done or run.judging.enough(state.history)
             began = time.perf_counter()
