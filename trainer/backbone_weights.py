@@ -4,14 +4,13 @@ import hashlib
 import os
 import tempfile
 import warnings
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import npz_files, storage
 from beampose.core.files import is_address
 from beampose.core.names import NAMED_WEIGHTS
 from beampose.trainer import packaged_weights
@@ -188,24 +187,24 @@ def _check(path: str) -> None:
 
     try:
         if path.endswith(".keras"):
-            with zipfile.ZipFile(path) as archive:
+            with npz_files.archive(path) as archive:
                 data = archive.read("model.weights.h5")
         else:
             data = path
         with h5.opened(data) as root:
             root.check()
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read as weights: {error}") from None
 
 
 def _load_npz(model, path: str) -> None:
     """Loads the weights that `save_npz` wrote."""
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with npz_files.opened(path) as saved:
             arrays = {name: saved[name].view(ml_dtypes.bfloat16) for name in saved.files}
         for variable in model.weights:
             variable.assign(arrays.pop(variable.path).astype(np.float32))
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path} does not fit backbone {model.name}: {error}") from error
     if arrays:
         raise ValueError(f"{path} does not fit backbone {model.name}: {len(arrays)} extra arrays.")

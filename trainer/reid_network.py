@@ -8,14 +8,13 @@ the token of the first bodypart for the whole, which may be the one that was not
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-import zipfile
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from beampose.core import storage
+from beampose.core import npz_files, storage
 from beampose.core.infos import ReidInfo
 from beampose.trainer import scaling
 
@@ -210,14 +209,14 @@ def load(
     with storage.local(storage.place(folder, WEIGHTS)) as file:
         try:
             _fill(model, file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise ValueError(f"{folder} is damaged ({error}): train it again.") from error
     return model, info
 
 
 def _fill(model: keras.Model, file) -> None:
     shapes = {f"w{i}": tuple(v.shape) for i, v in enumerate(model.variables)}
-    with zipfile.ZipFile(file) as archive:
+    with npz_files.archive(file) as archive:
         # Before anything is unpacked: a small file may hold a large one.
         sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
     if sizes.keys() != shapes.keys():
@@ -225,7 +224,7 @@ def _fill(model: keras.Model, file) -> None:
     most = {name: 8 * int(np.prod(shape)) + _HEADER for name, shape in shapes.items()}
     if any(size > most[name] for name, size in sizes.items()):
         raise ValueError("its weights are larger than the network")
-    with np.load(file, allow_pickle=False) as saved:
+    with npz_files.opened(file) as saved:
         values = {name: saved[name] for name in shapes}
     for (name, shape), variable in zip(shapes.items(), model.variables, strict=True):
         value = values[name]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core import json_files, storage
+from beampose.core import json_files, npz_files, storage
 
 LOG = logging.getLogger(__name__)
 # One of a training's history: numbers by name, and maybe why an evaluation failed.
@@ -96,14 +95,14 @@ class State:
     def load(self, file: UPath, run: str) -> bool:
         """Takes up the run the file belongs to; False if it is another run's, or damaged."""
         try:
-            with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
+            with file.open("rb") as handle, npz_files.opened(handle) as saved:
                 facts = json_files.record(str(saved["facts"]), "facts", "run")
                 if facts.pop("run") != run:
                     LOG.info("%s belongs to other settings or labels: training starts again.", file)
                     return False
                 live = [saved[f"live{i}"] for i in range(len(self._live))]
                 self.best = [saved[f"best{i}"] for i in range(len(self.best))]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             LOG.warning("%s cannot be read (%s): training starts again.", file, error)
             return False
         for variable, value in zip(self._live, live, strict=True):

@@ -5,6 +5,7 @@ apostrophe before it, which a spreadsheet takes for "this is text"; our own read
 Tables that other programs define (DeepLabCut's) hold names as they are.
 """
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,8 @@ from typing import Any, Literal
 # Tabulators and ends of lines are skipped before a cell is looked at.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MARK = "'"
+# Letters of a library's words that an error shows.
+_LONGEST = 200
 # Of pandas' ways to read numbers, the one that does not end the process over an absurd exponent;
 # it reads every number as it was written, too.
 EXACT: Literal["round_trip"] = "round_trip"
@@ -28,6 +31,16 @@ def inert(value: Any) -> Any:
 def plain(text: str) -> str:
     """The text that `inert` was given."""
     return text[1:] if text.startswith(_MARK) and _begins_formula(text) else text
+
+
+@contextlib.contextmanager
+def reading(file: object) -> Iterator[None]:
+    """Says of which file a table is that pandas cannot read, or that is another one."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, ArithmeticError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip()
+        raise ValueError(f"{file} is damaged, or holds another table: {what[:_LONGEST]}") from None
 
 
 class Rows(Iterator[list[str]]):

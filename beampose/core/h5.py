@@ -10,7 +10,7 @@ import io
 import math
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -58,8 +58,10 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
     try:
         size = stream.seek(0, 2)
         stream.seek(0)
-        with h5py.File(h5_heaps.Guarded(stream), mode) as file:
-            yield Group(file, max(_FLOOR, min(machine.memory() // 4, _RATIO * size)))
+        guarded = h5_heaps.Guarded(stream)
+        with h5py.File(guarded, mode) as file:
+            most = max(_FLOOR, min(machine.memory() // 4, _RATIO * size))
+            yield Group(file, _Source(guarded, most))
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} holds text that cannot be read: {error.reason}") from None
     except ValueError:
@@ -68,11 +70,18 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
         raise ValueError(f"{name} cannot be read as h5 (cut short?): {error}") from None
 
 
+class _Source(NamedTuple):
+    """The file of an object, and how many bytes are believed at once."""
+
+    stream: h5_heaps.Guarded
+    limit: int
+
+
 class _Object:
     """An object of a file with its attributes."""
 
-    def __init__(self, found: Any, limit: int):
-        self._found, self._limit = found, limit
+    def __init__(self, found: Any, source: _Source):
+        self._found, self._source, self._limit = found, source, source.limit
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """The value of an attribute, as h5py gives it.
@@ -93,8 +102,8 @@ class _Object:
 class Group(_Object):
     """A group; what it holds is reached by hard links alone."""
 
-    def __init__(self, found: h5py.Group, limit: int):
-        super().__init__(found, limit)
+    def __init__(self, found: h5py.Group, source: _Source):
+        super().__init__(found, source)
         self._known: dict[str, Dataset] = {}
 
     def names(self) -> list[str]:
@@ -117,7 +126,7 @@ class Group(_Object):
           ValueError: it is reached by a link: links could name any file here.
         """
         found = self._followed(path)
-        return Group(found, self._limit) if isinstance(found, h5py.Group) else None
+        return Group(found, self._source) if isinstance(found, h5py.Group) else None
 
     def dataset(self, path: str) -> "Dataset | None":
         """A dataset by its path, or None if there is no such thing.
@@ -129,7 +138,7 @@ class Group(_Object):
             found = self._followed(path)
             if not isinstance(found, h5py.Dataset):
                 return None
-            self._known[path] = Dataset(found, path, self._limit)
+            self._known[path] = Dataset(found, path, self._source)
         return self._known[path]
 
     def check(self) -> None:
@@ -143,7 +152,7 @@ class Group(_Object):
         seen = 0
         while ahead:
             path, group = ahead.pop()
-            names = Group(group, self._limit).names()
+            names = Group(group, self._source).names()
             seen += len(names)
             if seen > _MOST_NAMES:
                 raise ValueError(f"holds more than {_MOST_NAMES:,} objects")
@@ -152,7 +161,7 @@ class Group(_Object):
                 if isinstance(found, h5py.Group):
                     ahead.append((f"{path}/{name}", found))
                 elif isinstance(found, h5py.Dataset):
-                    Dataset(found, f"{path}/{name}", self._limit).check_claim()
+                    Dataset(found, f"{path}/{name}", self._source).check_claim()
 
     def values(self, path: str) -> np.ndarray:
         """All values of a dataset.
@@ -182,8 +191,8 @@ class Dataset(_Object):
       shape, dtype: as of an array.
     """
 
-    def __init__(self, found: h5py.Dataset, name: str, limit: int):
-        super().__init__(found, limit)
+    def __init__(self, found: h5py.Dataset, name: str, source: _Source):
+        super().__init__(found, source)
         self._name = name
         if found.external or found.is_virtual:
             raise ValueError(f"{name} lies in another file, which is not read")
@@ -192,13 +201,14 @@ class Dataset(_Object):
         self.shape: tuple[int, ...] = found.shape
         self.dtype: np.dtype = found.dtype
         _check_type(self.dtype, name, texts=True)
-        _check_packing(found, name, limit)
+        _check_packing(found, name, source.limit)
 
     def values(self) -> np.ndarray:
         """All values. Raises ValueError if they claim more than the file can hold."""
         self._check_claim(self.shape)
         if self.dtype.kind != "O":
             return np.asarray(self._found[()])
+        self._check_lengths(slice(0, self.shape[0] if self.shape else 1))
         # Texts are stored once and may be pointed at any number of times.
         flat, taken = [], 0
         for place in np.ndindex(self.shape):
@@ -213,11 +223,13 @@ class Dataset(_Object):
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows `start` to `stop` (not included)."""
         self._check_claim((max(min(stop, self.shape[0]) - start, 0), *self.shape[1:]))
+        self._check_lengths(slice(start, min(stop, self.shape[0])))
         return np.asarray(self._found[start:stop])
 
     def row(self, number: int) -> Any:
         """One row of it, as an array or a number; of rows of any length an array, too."""
         self._check_claim(self.shape[1:])
+        self._check_lengths(slice(number, number + 1))
         return self._found[number]
 
     def check_claim(self) -> None:
@@ -227,6 +239,15 @@ class Dataset(_Object):
     def put(self, values: np.ndarray, field: str | None = None) -> None:
         """Changes its values, or those of one of its fields, in their places."""
         self._found[... if field is None else field] = values
+
+    def _check_lengths(self, rows: slice) -> None:
+        """Raises ValueError if a row of any length claims more than the file can hold."""
+        if self.dtype.kind == "O":
+            claimed = h5_heaps.longest(self._found, self._source.stream, rows)
+            if claimed > self._limit:
+                raise ValueError(
+                    f"{self._name} claims a row of {claimed:,} bytes, above {self._limit:,}"
+                )
 
     def _check_claim(self, shape: tuple[int, ...]) -> None:
         claimed = math.prod(shape) * self.dtype.itemsize

@@ -5,7 +5,11 @@ end. It reads by a stream of ours that blanks the signature of a damaged heap, a
 https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (III.E, Global Heap)
 """
 
+import zlib
 from typing import Any
+
+import h5py
+import numpy as np
 
 _FILE = b"\x89HDF\r\n\x1a\n"
 # Its signature, its only version, three zeros.
@@ -13,6 +17,9 @@ _HEAP = b"GCOL\x01\0\0\0"
 _MARGIN = len(_HEAP) - 1
 # Header of a heap, and of each object in it.
 _HEADER = 16
+# What stands for a row of any length: its length, and the place in a heap.
+_ROW = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])
+_DEFLATE, _SHUFFLE = 1, 2
 
 
 class Guarded:
@@ -93,3 +100,67 @@ class Guarded:
 
     def _length(self, header: bytes) -> int:
         return int.from_bytes(header[8 : 8 + self._width], "little")
+
+
+def longest(found: h5py.Dataset, stream: Any, rows: slice) -> int:
+    """The length that the longest of some rows claims, in items: HDF5 takes memory for it unseen.
+
+    Args:
+      found: a dataset of texts or rows of any length.
+      stream: its file, or a `Guarded` one.
+
+    Raises:
+      ValueError: they lie where they cannot be looked at.
+    """
+    if not found.size:
+        return 0
+    layout = found.id.get_create_plist().get_layout()
+    if layout == h5py.h5d.CONTIGUOUS:
+        pieces = [_contiguous(found, stream, rows)]
+    elif layout == h5py.h5d.CHUNKED:
+        pieces = _chunks(found, rows)
+    else:
+        raise ValueError(f"{found.name} holds rows of any length in its header, which is not read")
+    return max((int(_rows(piece)["length"].max(initial=0)) for piece in pieces), default=0)
+
+
+def _rows(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, _ROW, count=len(data) // _ROW.itemsize)
+
+
+def _contiguous(found: h5py.Dataset, stream: Any, rows: slice) -> bytes:
+    start = found.id.get_offset()
+    if start is None:  # Nothing was written yet.
+        return b""
+    width = found.size // (found.shape or (1,))[0] * _ROW.itemsize
+    stream.seek(start + rows.start * width)
+    return stream.read((rows.stop - rows.start) * width)
+
+
+def _chunks(found: h5py.Dataset, rows: slice) -> list[bytes]:
+    made = found.id.get_create_plist()
+    filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    if {*filters} - {_DEFLATE, _SHUFFLE}:
+        raise ValueError(f"{found.name} packs rows of any length in a way that is not read")
+    high = found.chunks[0]
+    size = int(np.prod(found.chunks)) * _ROW.itemsize
+    places: list[tuple[int, ...]] = []
+
+    def wanted(chunk: Any) -> None:
+        if rows.start - high < chunk.chunk_offset[0] < rows.stop:
+            places.append(chunk.chunk_offset)
+
+    found.id.chunk_iter(wanted)
+    unpacked = []
+    for place in places:
+        skipped, data = found.id.read_direct_chunk(place)
+        for i, code in reversed(list(enumerate(filters))):
+            data = data if skipped & 1 << i else _undone(code, data, size)
+        unpacked.append(data)
+    return unpacked
+
+
+def _undone(code: int, data: bytes, size: int) -> bytes:
+    if code == _SHUFFLE:
+        return np.frombuffer(data, np.uint8).reshape(_ROW.itemsize, -1).T.tobytes()
+    return zlib.decompressobj().decompress(data, size)

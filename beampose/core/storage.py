@@ -280,6 +280,9 @@ def begin(folder: Address) -> UPath:
         folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         (folder / COMPLETED).unlink()
+        if is_local(folder):
+            # Before anything else changes, lest a power cut brings it back.
+            _sync(Path(str(folder)))
     return folder
 
 

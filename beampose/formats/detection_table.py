@@ -140,5 +140,5 @@ def read(file: storage.Address) -> Detections:
             embedding,
             table["dismissed"].to_numpy(zero_copy_only=False),
         )
-    except (pa.ArrowInvalid, KeyError) as error:
+    except (pa.ArrowException, KeyError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not a table of detections: {error}.") from error

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from beampose.core import files, storage
+from beampose.core import files, npz_files, storage
 from beampose.pipelines.predict.crop_batches import compact, resized
 from beampose.preprocess import images
 
@@ -94,14 +94,14 @@ def _known(folder: str) -> dict[str, tuple[np.ndarray, bytes]]:
     if not file.is_file():
         return {}
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+        with file.open("rb") as stream, npz_files.opened(stream) as kept:
             ends = np.cumsum(kept["lengths"])
             data = kept["thumbs"].tobytes()
             starts = ends - kept["lengths"]
             thumbs = [data[a:b] for a, b in zip(starts, ends, strict=True)]
             both = zip(kept["features"], thumbs, strict=True)
             return dict(zip(kept["names"].tolist(), both, strict=True))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return {}
 
 

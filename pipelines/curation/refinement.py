@@ -152,7 +152,7 @@ def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
     place = storage.place(file)
     if not place.is_file():
         return None
-    with place.open("rb") as stream:
+    with place.open("rb") as stream, csv_cells.reading(file):
         found = pd.read_csv(stream, index_col=0, float_precision=csv_cells.EXACT)
     names = [read.points[i][1] for i in chosen]
     if not set(names) <= set(found.columns) or not np.array_equal(found.index, read.frames):

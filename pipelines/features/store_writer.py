@@ -92,6 +92,8 @@ def adopt_transform(folder: str, source: str) -> None:
         with storage.naming(target, staging):
             shutil.copytree(source, staging, dirs_exist_ok=True)
         staging.chmod(0o755)
+        # Once it has its name, whoever comes next takes it for whole, after a power cut too.
+        storage.settle(staging)
         # Another writer's transform may be in place already, and its features may be too.
         with contextlib.suppress(OSError):
             staging.rename(str(target))

@@ -4,14 +4,21 @@ import hashlib
 import json
 import logging
 import time
-import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, checksums, files, fingerprints, json_files, storage
+from beampose.core import (
+    __version__,
+    checksums,
+    files,
+    fingerprints,
+    json_files,
+    npz_files,
+    storage,
+)
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.film_names import Film
@@ -81,11 +88,11 @@ def save_range(file: UPath, result: Result) -> None:
 def load_range(file: UPath) -> Result | None:
     """Loads what `save_range` kept, or returns None if nothing is usable."""
     try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
+        with file.open("rb") as handle, npz_files.opened(handle) as saved:
             told = json_files.parse(str(saved["failures"]), "failures")
             failures = [(int(i), str(why)) for i, why in told]
             return Result({n: saved[n] for n in saved.files if n != "failures"}, failures)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError):
         return None
 
 

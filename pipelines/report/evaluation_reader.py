@@ -46,31 +46,32 @@ class Crops(NamedTuple):
 def points(file: UPath, split: str) -> Points:
     """Reads labels.csv of a pose model."""
     table = _table(file, split)
-    error = table["error_px"].to_numpy(float)
-    individual = table["individual"].to_numpy(str) if "individual" in table else None
-    return Points(
-        table["image"].to_numpy(str),
-        table["bodypart"].to_numpy(str),
-        np.full(len(table), "") if individual is None else individual,
-        np.isfinite(table["x"].to_numpy(float)),
-        error,
-        table["likelihood"].to_numpy(float),
-    )
+    with csv_cells.reading(file):
+        individual = table["individual"].to_numpy(str) if "individual" in table else None
+        return Points(
+            table["image"].to_numpy(str),
+            table["bodypart"].to_numpy(str),
+            np.full(len(table), "") if individual is None else individual,
+            np.isfinite(table["x"].to_numpy(float)),
+            table["error_px"].to_numpy(float),
+            table["likelihood"].to_numpy(float),
+        )
 
 
 def crops(file: UPath, split: str, classes: list[str]) -> Crops:
     """Reads labels.csv of a crop model."""
     table = _table(file, split)
-    label = np.array([classes.index(name) for name in table["label"]], int)
-    scores = table[[f"score_{name}" for name in classes]].to_numpy(float)
-    return Crops(table["image"].to_numpy(str), label, scores)
+    with csv_cells.reading(file):
+        label = np.array([classes.index(name) for name in table["label"]], int)
+        scores = table[[f"score_{name}" for name in classes]].to_numpy(float)
+        return Crops(table["image"].to_numpy(str), label, scores)
 
 
 def _table(file: UPath, split: str) -> Any:
     import pandas as pd
 
     words = {name: str for name in ("image", "bodypart", "individual", "label", "predicted")}
-    with file.open("rb") as stream:
+    with file.open("rb") as stream, csv_cells.reading(file):
         # A bodypart may be called NA.
         table = pd.read_csv(
             stream,
@@ -79,9 +80,9 @@ def _table(file: UPath, split: str) -> Any:
             na_values=_EMPTY,
             float_precision=csv_cells.EXACT,
         )  # pyright: ignore[reportArgumentType]
-    for name in words.keys() & set(table.columns):
-        table[name] = table[name].map(csv_cells.plain)
-    return table[table["split"] == split]
+        for name in words.keys() & set(table.columns):
+            table[name] = table[name].map(csv_cells.plain)
+        return table[table["split"] == split]
 
 
 _EMPTY = {name: [""] for name in ("x", "y", "predicted_x", "predicted_y", "likelihood", "error_px")}

@@ -1,6 +1,7 @@
 import itertools
 import struct
 import threading
+from pathlib import Path
 
 import av
 import fakes
@@ -353,3 +354,27 @@ def test_a_range_of_a_real_video_equals_the_sequential_decode(shared_data, name,
     frames = list(videos.read(videos.index(path), start, stop))
     assert len(frames) == len(expected) == stop - start
     assert all(np.array_equal(f.pixels, e) for f, e in zip(frames, expected, strict=True))
+
+
+def test_a_film_whose_title_is_of_another_encoding_is_read(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        out.metadata["title"] = "Title"
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+        for _ in range(3):
+            out.mux(stream.encode(av.VideoFrame(80, 48, "yuv420p")))
+        out.mux(stream.encode(None))
+    data = path.read_bytes()
+    assert b"Title" in data
+    path.write_bytes(data.replace(b"Title", b"\xff\x80\xfe\xbb\x80"))
+    assert videos.index(str(path)).count == 3
+
+
+def test_a_film_of_an_unknown_encoding_is_a_value_error(mp4, tmp_path):
+    data = Path(mp4).read_bytes()
+    path = tmp_path / "a.mp4"
+    # The name of its encoding, in the list of samples.
+    path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"free"))
+    with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
+        videos.index(str(path))

@@ -28,7 +28,9 @@ def with_videos(
     root: UPath,
 ) -> kept_files.File:
     """The config with an entry of video_sets for every folder: DeepLabCut finds labels by them."""
-    sets = dict(config.get("video_sets") or {})
+    told = config.get("video_sets")
+    # Anything else in a person's file is told by `add_video`.
+    sets = dict(told) if isinstance(told, dict) else {}
     known = {files.stem(path) for path in sets}
     added = {
         _video(own[0], video, root): (0, own[0].width, 0, own[0].height)

@@ -51,10 +51,14 @@ def write_h5(frame: pd.DataFrame, file: Path, key: str) -> None:
 
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
-    with storage.place(file).with_suffix(".csv").open("rb") as stream:
+    table = storage.place(file).with_suffix(".csv")
+    with table.open("rb") as stream, csv_cells.reading(table):
         frame = pd.read_csv(stream, header=[0, 1, 2], index_col=0, float_precision=csv_cells.EXACT)
-    frame.columns.names = ["scorer", "bodyparts", "coords"]
-    return frame
+        frame.columns.names = ["scorer", "bodyparts", "coords"]
+        parts = dict.fromkeys(frame.columns.get_level_values("bodyparts"))
+        if frame.shape[1] != 3 * len(parts):
+            raise ValueError("every bodypart must have x, y and likelihood")
+        return frame.astype(np.float64)
 
 
 def keypoints(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

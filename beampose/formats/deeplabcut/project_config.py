@@ -163,7 +163,8 @@ def video_sets(text: str) -> list[str]:
 
 def crop_of(text: str, video: str) -> tuple[int, ...] | None:
     """x1, x2, y1, y2 that a config.yaml gives to a video of this name; None if it gives none."""
-    for known, values in (_parsed(text).get(SECTION) or {}).items():
+    sets = _parsed(text).get(SECTION)
+    for known, values in sets.items() if isinstance(sets, dict) else ():
         crop = str(values.get("crop") or "") if isinstance(values, dict) else ""
         if files.stem(str(known)) == files.stem(video) and re.fullmatch(
             r"\s*\d+(,\s*\d+){3}\s*", crop

@@ -74,7 +74,10 @@ def _metadata(
     told: dict[str, Any] = {}
     if place.is_file():
         found = yaml_files.parse(place.read_text(encoding="utf-8"), words=True)
-        told = dict(found.get("shuffles") or {}) if isinstance(found, dict) else {}
+        shuffles = found.get("shuffles") if isinstance(found, dict) else None
+        if not isinstance(shuffles or {}, dict):
+            raise ValueError(f"{place} is not DeepLabCut's metadata of shuffles.")
+        told = dict(shuffles or {})
     name = f"{title}-trainset{percent}shuffle{number}"
     if name not in told:
         taken = [entry.get("split", 0) for entry in told.values() if isinstance(entry, dict)]

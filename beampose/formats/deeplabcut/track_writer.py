@@ -81,12 +81,13 @@ def write(frame: pd.DataFrame, stem: storage.Address, *, method: str = "ellipse"
 
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
-    with storage.place(file).with_suffix(".csv").open("rb") as stream:
+    table = storage.place(file).with_suffix(".csv")
+    with table.open("rb") as stream, csv_cells.reading(table):
         frame = pd.read_csv(
             stream, header=[0, 1, 2, 3], index_col=0, float_precision=csv_cells.EXACT
         )
-    frame.columns.names = LEVELS
-    return frame.astype(np.float64)
+        frame.columns.names = LEVELS
+        return frame.astype(np.float64)
 
 
 def write_tracklets(

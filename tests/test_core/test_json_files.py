@@ -1,0 +1,31 @@
+"""JSON of strangers: read, or refused in a sentence that names the file."""
+
+import pytest
+
+from beampose.core import json_files
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "9" * 5000, "{'a': 1}", b"\xff\x00", '{"a": 1', b"", "[1, 2", "NaN nan"],
+)
+def test_what_is_no_json_is_a_sentence_with_the_file(text):
+    with pytest.raises(ValueError, match=r"^a\.json is not|^is not UTF-8|^a\.json"):
+        json_files.parse(text, "a.json")
+
+
+def test_text_of_programs_that_begin_with_a_mark_is_read():
+    assert json_files.parse(b'\xef\xbb\xbf{"a": 1}', "a.json") == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"records"', "{}", '{"other": 1}'])
+def test_another_object_is_refused_by_what_it_lacks(text):
+    with pytest.raises(ValueError, match=r"a\.json (must hold an object|.*lacks 'records')"):
+        json_files.record(text, "a.json", "records")
+
+
+def test_a_line_that_is_no_object_is_named_by_its_number():
+    text = '{"why": "a"}\n\n{"why": "\u2028"}\n'
+    assert [one["why"] for one in json_files.lines(text, "f", "why")] == ["a", "\u2028"]
+    with pytest.raises(ValueError, match="f:2 .*lacks 'why'"):
+        json_files.lines('{"why": "a"}\n{"what": 1}', "f", "why")
