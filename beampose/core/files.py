@@ -1,5 +1,6 @@
 """Paths and bucket addresses alike, as strings: what they are called and what lies there."""
 
+import contextlib
 import errno
 import os
 import re
@@ -21,15 +22,28 @@ def open_file(path: str, mode: str = "rb", **options):
     """Opens a local path or an address such as gs://bucket/name."""
     if not is_address(path):
         return open(path, mode, **options)
-    return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
+    with _signed_in(path):
+        return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
 
 
 def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a path, and the path there."""
     if is_address(path):
-        return fsspec.core.url_to_fs(path)
+        with _signed_in(path):
+            return fsspec.core.url_to_fs(path)
     # fsspec takes `a::b`, `data:x` and `~x` for more than names.
     return LocalFileSystem(), Path(os.path.abspath(path)).as_posix()
+
+
+@contextlib.contextmanager
+def _signed_in(address: str) -> Iterator[None]:
+    """Says of which address it is that nobody is signed in for; Google's error names none."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("google.auth"):
+            raise
+        raise PermissionError(f"{address} cannot be opened: {error}") from error
 
 
 def read_bytes(path: str) -> bytes:
@@ -40,8 +54,8 @@ def read_bytes(path: str) -> bytes:
 def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """Bytes of a file from a first to before a last one, piece after piece."""
     if is_address(path):
-        system, inner = fsspec.core.url_to_fs(path)
-        yield from (system.cat_file(inner, start=start, end=end) for start, end in spans)
+        remote, inner = system(path)
+        yield from (remote.cat_file(inner, start=start, end=end) for start, end in spans)
         return
     with open(path, "rb") as stream:
         for start, end in spans:

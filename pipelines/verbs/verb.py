@@ -51,7 +51,9 @@ class Option:
 
     def is_given(self, arguments: argparse.Namespace) -> bool:
         """Returns True if the option stands in the command; also before defaults are set."""
-        return _value(self.flag, arguments) not in (None, False)
+        value = _value(self.flag, arguments)
+        # A number may be 0, which equals False.
+        return value is not None and value is not False
 
 
 def _attribute(flag: str) -> str:
@@ -66,7 +68,7 @@ def _holds(condition: str, arguments: argparse.Namespace) -> bool:
     """Returns True if an option is given, or has the value that follows it."""
     flag, _, wanted = condition.partition(" ")
     value = _value(flag, arguments)
-    return str(value) == wanted if wanted else value not in (None, False)
+    return str(value) == wanted if wanted else not (value is None or value is False)
 
 
 CONFIG = Positional("config", "the experiment's YAML file")

@@ -191,6 +191,12 @@ def _edited(path: Path) -> None:
     label_edits.edit_csv(path.read_bytes(), [wanted], fakes.SCORER)
 
 
+def _edited_h5(path: Path) -> None:
+    data = path.read_bytes()
+    if pandas_h5.read(data)[2].size:
+        pandas_h5.edit(data, {(0, 0): 1.0})
+
+
 def _reclassed(path: Path) -> None:
     crop_classes.edited(str(path), [crop_classes.Reclass("a.png", "positive", "negative")])
 
@@ -287,9 +293,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     pickles = [pickle.dumps(one, protocol) for one in (documentation, index) for protocol in (2, 4)]
     return own_files.readers(folder) | {
         "h5": Reader("a.h5", [table, fixed], lambda p: pandas_h5.read(p.read_bytes())),
-        "edit": Reader(
-            "a.h5", [table, fixed], lambda p: pandas_h5.edit(p.read_bytes(), {(0, 0): 1.0})
-        ),
+        "edit": Reader("a.h5", [table, fixed], _edited_h5),
         "slp": Reader("a.slp", [_slp(folder)], lambda p: slp_reader.read(str(p))),
         "embedded": Reader("a.slp", [_slp(folder)], _embedded),
         "individuals": Reader(
