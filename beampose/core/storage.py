@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -227,9 +227,9 @@ def write_text(path: Address, text: str, *, durable: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: Address, data: bytes) -> None:
-    """Writes bytes whole or not at all."""
-    with replacing(path) as temporary:
+def write_bytes(path: Address, data: bytes, *, durable: bool = False) -> None:
+    """Writes bytes whole or not at all; `durable` as of `replacing`."""
+    with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
@@ -249,9 +249,9 @@ def create_text(path: Address, text: str) -> bool:
     return True
 
 
-def write_json(path: Address, value: Any) -> None:
-    """Writes JSON whole or not at all; NaN becomes null."""
-    write_text(path, _text(value))
+def write_json(path: Address, value: Any, *, durable: bool = False) -> None:
+    """Writes JSON whole or not at all, `durable` as of `replacing`; NaN becomes null."""
+    write_text(path, _text(value), durable=durable)
 
 
 def read_json(path: Address, *keys: str) -> Any:
@@ -341,6 +341,14 @@ def settle(path: Address) -> None:
             # Temporary files of other writers may be gone by now.
             with contextlib.suppress(FileNotFoundError):
                 _sync(one)
+
+
+def settle_files(paths: Iterable[Address]) -> None:
+    """Waits until the disk has some local files, and their names."""
+    found = [Path(str(place(path))) for path in paths if is_local(path)]
+    for one in [*found, *{path.parent for path in found}]:
+        with contextlib.suppress(FileNotFoundError):
+            _sync(one)
 
 
 def _sync(path: Path) -> None:

@@ -40,16 +40,18 @@ def refuse(places: list[UPath]) -> None:
 
 def write(file: File) -> bool:
     """Writes a file, with a backup of what it replaces. Returns whether it had to."""
-    if file.same or (file.place.is_file() and not _differs(file)):
+    there = file.place.is_file()
+    if file.same or (there and file.place.read_bytes() == file.data):
         return False
-    if file.place.is_file():
+    if there and _differs(file):
         _back_up(file.place)
     storage.write_bytes(file.place, file.data)
     return True
 
 
 def _differs(file: File) -> bool:
-    return file.place.is_file() and file.place.read_bytes() != file.data
+    """Returns True if something else is there; no bytes, which a power cut leaves, are nothing."""
+    return file.place.is_file() and file.place.read_bytes() not in (b"", file.data)
 
 
 def _back_up(place: UPath) -> None:

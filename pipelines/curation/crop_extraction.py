@@ -146,7 +146,7 @@ def _claim(wanted: Extraction) -> None:
             f"{wanted.folder} holds crops that were cut with other settings ({file}). Give another "
             "folder, or the same settings."
         )
-    storage.write_json(file, settings)
+    storage.write_json(file, settings, durable=True)
 
 
 def _extract(wanted: Extraction, stretch: Sequence[Range]) -> None:
@@ -161,6 +161,8 @@ def _extract(wanted: Extraction, stretch: Sequence[Range]) -> None:
             places, sure = find(frame.index, frame.pixels)
             if frame.index in chosen:
                 rows += _write_crops(wanted, part, frame.index, frame.pixels, (places, sure))
+        # What has rows is not cut again: they must not outlive the crops in a power cut.
+        storage.settle_files(storage.place(wanted.folder, row[0]) for row in rows)
         _write_rows(_done(wanted, part), rows)
 
 
@@ -201,7 +203,7 @@ def _done(wanted: Extraction, part: Range) -> UPath:
 
 def _write_rows(file: UPath, rows: Iterable[Sequence]) -> None:
     with (
-        storage.replacing(file) as temporary,
+        storage.replacing(file, durable=True) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as stream,
     ):
         csv_cells.Writer(stream, lineterminator="\n").writerows(rows)

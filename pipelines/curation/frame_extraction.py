@@ -9,7 +9,7 @@ from beampose.core import files
 from beampose.formats.deeplabcut import label_folders
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
-from beampose.pipelines.curation import frame_files
+from beampose.pipelines.curation import chosen_frames, frame_files
 from beampose.pipelines.curation.frame_files import Embed, Progress
 from beampose.pipelines.curation.project_films import ProjectFilms
 from beampose.pipelines.film_names import Film
@@ -131,23 +131,49 @@ def _video(
     had = frame_files.numbers(folder)
     frame_files.check_size(had, crop)
     frame_files.enter(root, film, crop, chosen=settings.crop is not None)
-    wanted = max(settings.count - len(had), 0)
-    rng = np.random.default_rng([settings.seed, video.count, len(had)])
-    picked: list[int] = []
-    vectors = np.empty((0, 0), np.float32)
     source = frame_files.Source(video, crop, progress)
-    free = [n for n in range(first, last) if n not in had]
-    if wanted and settings.method == "uniform":
-        picked = [free[i] for i in select.uniform(len(free), wanted, rng)]
-    elif wanted:
-        every = settings.every or -(-len(free) // MOST[settings.method])
+    asked = [*settings, video.fingerprint]
+    rest = chosen_frames.rest(folder, asked, had)
+    if rest is None:
+        free = [n for n in range(first, last) if n not in had]
+        picked, vectors = _pick(source, free, len(had), settings, known)
+        if picked:
+            chosen_frames.remember(folder, asked, picked)
+    else:
         embed = known.embed if known and settings.method == "features" else None
-        numbers, vectors = source.vectors(free[::every], embed)
-        chosen = _choose(vectors, wanted, rng, settings, known)
-        picked, vectors = [numbers[i] for i in chosen], vectors[chosen]
+        picked, vectors = source.vectors(rest, embed) if embed else (rest, _NO_VECTORS)
     written = [n for n in sorted(picked) if frame_files.write(source, n, folder)]
+    chosen_frames.forget(folder)
     found = Extracted(video.path, folder, written, len(had), source.looked_at, source.lost)
     return found, vectors
+
+
+def _pick(
+    source: frame_files.Source,
+    free: list[int],
+    had: int,
+    settings: Settings,
+    known: Known | None,
+) -> tuple[list[int], np.ndarray]:
+    """Chooses among frames that the project does not have. Also the vectors of those chosen.
+
+    Args:
+      had: number of frames that it has.
+    """
+    wanted = max(settings.count - had, 0)
+    rng = np.random.default_rng([settings.seed, source.count, had])
+    if not wanted:
+        return [], _NO_VECTORS
+    if settings.method == "uniform":
+        return [free[i] for i in select.uniform(len(free), wanted, rng)], _NO_VECTORS
+    every = settings.every or -(-len(free) // MOST[settings.method])
+    embed = known.embed if known and settings.method == "features" else None
+    numbers, vectors = source.vectors(free[::every], embed)
+    chosen = _choose(vectors, wanted, rng, settings, known)
+    return [numbers[i] for i in chosen], vectors[chosen]
+
+
+_NO_VECTORS = np.empty((0, 0), np.float32)
 
 
 def _choose(

@@ -84,11 +84,14 @@ def checked_crop(crop: tuple[int, int, int, int] | None, video: Video) -> tuple[
 
 
 def numbers(folder: str) -> dict[int, str]:
-    """Frames that a video's folder holds, by their file names, and the files."""
+    """Frames that a video's folder holds, by their file names, and the files.
+
+    Not those of no bytes, which a power cut leaves.
+    """
     if not files.is_folder(folder):
         return {}
     found = {number(child): child for child in files.children(folder)}
-    return {n: child for n, child in found.items() if n is not None}
+    return {n: child for n, child in found.items() if n is not None and files.size(child)}
 
 
 def number(image: str) -> int | None:
@@ -118,7 +121,8 @@ def write(source: Source, number: int, folder: str) -> bool:
         source.lost += 1
         return False
     target = storage.place(folder, select.frame_name(number, source.count))
-    storage.write_bytes(target, images.encode_png(pixels))
+    # In order: which come next depends on those that are there.
+    storage.write_bytes(target, images.encode_png(pixels), durable=True)
     return True
 
 
@@ -138,6 +142,6 @@ def enter(root: str, film: Film, crop: tuple[int, int, int, int], *, chosen: boo
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     if changed != text:
-        storage.write_bytes(file, project_config.encoded(changed, encoding))
+        storage.write_bytes(file, project_config.encoded(changed, encoding), durable=True)
     video_links.make(root, files.absolute(film.path), film.name)
     film_names.record(storage.place(root, LABELED_DATA, film.name), film)

