@@ -55,7 +55,8 @@ def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """Bytes of a file from a first to before a last one, piece after piece."""
     if is_address(path):
         remote, inner = system(path)
-        yield from (remote.cat_file(inner, start=start, end=end) for start, end in spans)
+        for start, end in spans:
+            yield cast(bytes, remote.cat_file(inner, start=start, end=end))
         return
     with open(path, "rb") as stream:
         for start, end in spans:

@@ -132,7 +132,7 @@ def _contiguous(found: h5py.Dataset, stream: Any, rows: slice) -> bytes:
     start = found.id.get_offset()
     if start is None:  # Nothing was written yet.
         return b""
-    width = found.size // (found.shape or (1,))[0] * _ROW.itemsize
+    width = (found.size or 0) // (found.shape or (1,))[0] * _ROW.itemsize
     stream.seek(start + rows.start * width)
     return stream.read((rows.stop - rows.start) * width)
 
@@ -142,8 +142,8 @@ def _chunks(found: h5py.Dataset, rows: slice) -> list[bytes]:
     filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
     if {*filters} - {_DEFLATE, _SHUFFLE}:
         raise ValueError(f"{found.name} packs rows of any length in a way that is not read")
-    high = found.chunks[0]
-    size = int(np.prod(found.chunks)) * _ROW.itemsize
+    shape = found.chunks or (1,)
+    high, size = shape[0], int(np.prod(shape)) * _ROW.itemsize
     places: list[tuple[int, ...]] = []
 
     def wanted(chunk: Any) -> None:
