@@ -45,6 +45,12 @@ def unknown(words: Sequence[str]) -> list[str]:
     return sorted(set(everything) - set(options.get_all_options()))
 
 
+def refusal(name: str) -> str:
+    """Says that Beam has no such option, and which it may be."""
+    close = difflib.get_close_matches(name, PipelineOptions([]).get_all_options(), n=1)
+    return f"Beam has no option --{name}." + (f" Did you mean --{close[0]}?" if close else "")
+
+
 def parse(words: Sequence[str]) -> PipelineOptions:
     """Options of a run; without `--runner` everything happens in this process.
 
@@ -52,12 +58,9 @@ def parse(words: Sequence[str]) -> PipelineOptions:
       ValueError: an option Beam does not know. Beam itself would only warn and continue.
     """
     options = PipelineOptions(list(words))
-    known = options.get_all_options()
     everything = options.get_all_options(retain_unknown_options=True)
     for name in unknown(words):
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean --{close[0]}?" if close else ""
-        raise ValueError(f"Beam has no option --{name}.{hint}")
+        raise ValueError(refusal(name))
     stray = [word for word in words if not word.startswith("-")]
     values = {str(value) for value in everything.values() if not isinstance(value, (list, dict))}
     values |= {str(v) for value in everything.values() if isinstance(value, list) for v in value}

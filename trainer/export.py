@@ -118,10 +118,15 @@ def load(folder: str):
         try:
             return tf.saved_model.load(str(copy))
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-            raise ValueError(
-                f"The model in {folder} cannot be loaded, a file of {SAVED_MODEL}/ is damaged or "
-                f"missing: copy the whole folder again, or train again. TensorFlow says: {error}"
-            ) from error
+            raise damaged(folder, error) from error
+
+
+def damaged(folder: str, error: Exception) -> ValueError:
+    """Says that the SavedModel of a model folder cannot be read."""
+    return ValueError(
+        f"The model in {folder} cannot be loaded, a file of {SAVED_MODEL}/ is damaged or "
+        f"missing: copy the whole folder again, or train again. TensorFlow says: {error}"
+    )
 
 
 def verify(

@@ -13,7 +13,8 @@ from typing import Any
 from upath import UPath
 
 from beampose.core import storage
-from beampose.trainer.export import SAVED_MODEL
+from beampose.core.names import SAVED_MODEL
+from beampose.trainer import export
 
 _VARIABLES = "variables"
 # Attributes of an operation that say how it is run or called, not what it computes.
@@ -25,9 +26,16 @@ def model_digest(folder: str) -> str:
 
     Raises:
       OSError: there is none.
+      ValueError: it is damaged.
     """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
     root = storage.place(folder, SAVED_MODEL)
-    return _digest(str(root), _stamp(root))
+    try:
+        return _digest(str(root), _stamp(root))
+    except (ValueError, LookupError, DecodeError, tf.errors.OpError) as error:
+        raise export.damaged(folder, error) from error
 
 
 def file_digest(folder: str) -> str:

@@ -85,7 +85,7 @@ def _name(word: str) -> str:
 def _known(words: Sequence[str]) -> list[str]:
     """Without options that this Beam does not know: the launcher may be newer than the image."""
     for name in beam_options.unknown(words):
-        print(f"warning: --{name} is passed over: Beam has no such option.", file=sys.stderr)
+        print(f"warning: passed over: {beam_options.refusal(name)}", file=sys.stderr)
         words = _without(f"--{name}", words)
     return list(words)
 
