@@ -57,6 +57,7 @@ def test_checking_decodes_each_frame_once_and_keeps_none(labeled, monkeypatch, c
     assert page.count("data:image/jpeg") == len(LABELED)
 
 
+@pytest.mark.slow
 def test_a_model_of_frames_in_a_film_is_verified_by_one_of_them(labeled, monkeypatch):
     assert cli.main(["features", str(labeled / "my.yaml")]) == 0
     assert len(list((labeled / "out/dataset").glob("frames-probe.*"))) == 2

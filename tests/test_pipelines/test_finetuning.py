@@ -130,7 +130,7 @@ def test_the_exported_model_answers_as_the_trained_one(tuned, tmp_path):
     np.testing.assert_allclose(found["keypoints"], expected["keypoints"], atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["pose", "crops"])
+@pytest.mark.parametrize("name", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
 def test_the_backbone_learns_and_its_statistics_stay(tuned, tmp_path, name):
     result = tune(tuned[name], tmp_path)
     store = Dataset(tuned[name].dataset, tuned[name].store, cache_mb=1)

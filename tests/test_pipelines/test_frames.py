@@ -74,6 +74,7 @@ def test_files_that_no_label_needs_are_taken_away(pose_file):
     assert len(Frames(settings.dataset)) == 12
 
 
+@pytest.mark.slow
 def test_what_tensorflow_cannot_read_is_kept_as_png(pose_file):
     place = pose_file.parent / "project/labeled-data/a"
     csv = place / "CollectedData_me.csv"

@@ -152,6 +152,7 @@ def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, set
     assert cli.main(["track", str(ran)]) == 0
 
 
+@pytest.mark.slow
 def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_path, film):
     asked = experiment.changed(settings, predict={"also": ["full", "bpt_features", "crops"]})
     prediction_job.run(asked, [str(film)], overwrite=True)
