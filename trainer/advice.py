@@ -14,6 +14,7 @@ RANDOM_NOTE = (
     "Made with RANDOM backbone weights: this proves the wiring, not the accuracy. "
     "For real work leave out features.weights."
 )
+SAME_FILMS = "The held-out images are of the films it learned from"
 # Fewer training images than this are too few; of crops, of each class.
 FEW = 20
 # A model is underfit if its error on what it learned from is more than this share of the distance
@@ -177,13 +178,10 @@ def _of_split(model: Trained) -> Iterator[str]:
         return
     films = {r.video for r in model.learned}
     if model.kind.points and all(r.video in films for r in model.held_out):
-        yield (
-            "The held-out images are of the films it learned from: expect larger errors on another "
-            "film. Label a second one and set split.by: video."
-            if len(films) == 1
-            else "The held-out images are of the films it learned from: expect larger errors on "
-            "another film. split.by: video holds out whole films."
-        )
+        remedy = "split.by: video holds out whole films."
+        if len(films) == 1:
+            remedy = "Label a second one and set split.by: video."
+        yield f"{SAME_FILMS}: expect larger errors on another film. {remedy}"
 
 
 def of_finetuning(kind: TaskKind, before: Figures, after: Figures) -> Iterator[str]:

@@ -46,7 +46,7 @@ from beampose.pipelines.report import (
 )
 from beampose.pipelines.report.gallery import Gallery, Shown
 from beampose.preprocess import images
-from beampose.trainer import metrics
+from beampose.trainer import advice, metrics
 
 # Pixels of the longest side of a drawn image, and images shown of each kind.
 SIDE, MOST = 640, 12
@@ -93,6 +93,8 @@ class _Run:
             "title": self.dataset.project,
             "note": self.metrics.note,
             "metrics": self.metrics,
+            # The page has a paragraph on videos that were not learned from.
+            "doubts": [w for w in self.metrics.warnings if not w.startswith(advice.SAME_FILMS)],
             "info": self.info,
             "dataset": self.dataset,
             "data": label_summary.section(self.dataset, self.records),
