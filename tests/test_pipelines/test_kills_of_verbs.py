@@ -38,8 +38,8 @@ POSE = {
     "filter": ["filter", "pose.yaml", "films"],
     "plot": ["plot", "pose.yaml", "films"],
     "render": ["render", "pose.yaml", "films/a.mp4"],
-    "report": ["report", "pose.yaml"],
     "evaluate": ["evaluate", "pose.yaml"],
+    "report": ["report", "pose.yaml"],
     "audit": ["audit", "pose.yaml", "--folds", "2", "--top", "3"],
     "sweep": ["sweep", "pose.yaml", "--set", "train.learning_rate=0.002,0.004"],
 }

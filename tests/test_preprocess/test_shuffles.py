@@ -191,7 +191,13 @@ def test_one_of_several_shuffles_must_be_named(training_set):
         shuffles.read(FRAMES[:3], str(training_set), 9)
 
 
-@pytest.mark.parametrize("text", ["- 1", "shuffles: 3", "shuffles: {a: {split: 1}}", "a: ["])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("- 1", "shuffles: 3", "shuffles: {a: {split: 1}}", "a: ["),
+        "shuffles: {a: {index: .inf, split: 1}}",
+    ],
+)
 def test_metadata_of_something_else_is_refused(training_set, text):
     (training_set / "metadata.yaml").write_text(text)
     with pytest.raises(ValueError, match="not DeepLabCut's metadata"):

@@ -169,7 +169,8 @@ def _shared(metadata: str, found: list[Shuffle]) -> list[Shuffle]:
             int(entry.get("index", _number(name))): entry["split"]
             for name, entry in (told.get("shuffles") or {}).items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        # An index that is infinite, too.
         raise ValueError(f"{metadata} is not DeepLabCut's metadata of shuffles.") from None
     by_number = {one.number: one for one in found}
     lent = []
