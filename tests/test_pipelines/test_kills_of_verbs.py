@@ -1,5 +1,6 @@
 """Every verb, killed before a change of the disk or by a power cut, and run again."""
 
+import csv
 import io
 import json
 import re
@@ -112,7 +113,9 @@ def plain(file):
     if file.suffix in (".json", ".jsonl") and data:
         lines = data.decode().splitlines() if file.suffix == ".jsonl" else [data.decode()]
         return [timeless(json.loads(line)) for line in lines]
-    if file.name.startswith("CollectedData_") and file.suffix == ".h5":
+    if file.suffix == ".h5" and (
+        file.name.startswith("CollectedData_") or "-snapshot-" in file.name
+    ):
         # The library that writes it for DeepLabCut adds the time of day.
         return repr(pandas_h5.read(data)) if data else data
     if file.suffix == ".npz":
@@ -120,6 +123,8 @@ def plain(file):
         arrays = np.load(io.BytesIO(data))
         facts = {n: arrays[n].tolist() for n in arrays.files}
         return {n: timeless(json.loads(v)) if n == "facts" else v for n, v in facts.items()}
+    if file.name == "sweep.csv":
+        return [timeless(row) for row in csv.DictReader(io.StringIO(data.decode()))]
     if file.suffix == ".html":
         return re.sub(rb"\d+(\.\d+)? ?(s|seconds|minutes)\b|<td>\d+</td>", b"", data)
     return data
