@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
 from apache_beam import pvalue
@@ -94,15 +94,16 @@ def _source(config: Config) -> dict[str, JsonValue]:
     return {**source, "test_from": second} if second else {**source}
 
 
-def check_counts(folder: str, labels: Labels) -> None:
-    """Every label has a record or a reason, whatever runner did the work.
+def written(folder: str, labels: Labels) -> list[LabelRecord]:
+    """The records of a job: every label has one or a reason, whatever runner did the work.
 
     Raises:
       RuntimeError: some are lost.
     """
     file = storage.place(folder, REJECTS)
     reasons = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    originals = sum(r.copy == 0 for r in read_labels(folder))
+    records = list(read_labels(folder))
+    originals = sum(r.copy == 0 for r in records)
     lost = len(labels.items) - originals - len(reasons)
     if lost > 0:
         raise RuntimeError(
@@ -110,14 +111,21 @@ def check_counts(folder: str, labels: Labels) -> None:
             "features nor a reason for them. Nothing is marked as complete. Run it again with "
             "another --runner, or without one."
         )
+    return records
 
 
 def finish(
-    config: Config, labels: Labels, recipe_id: str, seconds: float, chosen: dict[str, Chosen]
+    config: Config,
+    labels: Labels,
+    records: Sequence[LabelRecord],
+    recipe_id: str,
+    seconds: float,
+    chosen: dict[str, Chosen],
 ) -> Counts:
     """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
 
     Args:
+      records: see `written`.
       chosen: what the labels chose of the settings.
 
     Raises:
@@ -128,7 +136,6 @@ def finish(
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += json_files.lines(lines, folder / REJECTS)
     _write_rejects(_sorted_rejects(rejects), config.dataset)
-    records = list(read_labels(config.dataset))
     originals = [r for r in records if r.copy == 0]
     lost = len(labels.items) - len(originals)
     if not originals or lost > config.source.max_rejects * len(labels.items):

@@ -118,14 +118,14 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     items = list(zip(labels.items, splits, strict=True))
     build(pipeline, items, job, config.dataset, keep=keep, hints=hints)
     counters = beam_runner.finish(pipeline, "features")
-    dataset_writer.check_counts(config.dataset, labels)
+    records = dataset_writer.written(config.dataset, labels)
     target.describe()
     store_writer.register(target.folder, config.dataset)
     embedded = len(Index(target.folder)) - before
     for line in labeled_source.edited(contents):
         LOG.warning("%s", line)
     seconds = time.perf_counter() - began
-    counts = dataset_writer.finish(config, labels, target.recipe_id, seconds, chosen)
+    counts = dataset_writer.finish(config, labels, records, target.recipe_id, seconds, chosen)
     return Summary(
         counts.images,
         embedded,
