@@ -1,5 +1,7 @@
 """All verbs and their options, in the groups that `beampose --help` shows."""
 
+import dataclasses
+
 from beampose.pipelines.verbs.labels_group import LABELS
 from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive, several
 
@@ -8,6 +10,7 @@ PREDICTED = f"{NAMED}, else all that were predicted"
 # Points of a learning curve, if no number is given.
 CURVE_SIZES = 4
 
+REGISTER = "--register-only"
 BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=amount)
 PRICES = Option("--prices", "price table; default: list prices of us-central1", "FILE")
 FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
@@ -225,11 +228,16 @@ CLOUD = Group(
             "train on Vertex AI from features in a bucket and register the model",
             (
                 Option("--cloud", "settings, as configs/cloud.yaml", "FILE", required=True),
-                Option("--spec", "settings to search: configs/search.yaml", "FILE"),
-                Option("--no-wait", "start the job and return", switch=True),
-                Option("--register-only", "register the trained model, train nothing", switch=True),
-                BUDGET,
-                PRICES,
+                Option(
+                    "--spec",
+                    "settings to search: configs/search.yaml",
+                    "FILE",
+                    not_with=REGISTER,
+                ),
+                Option("--no-wait", "start the job and return", switch=True, not_with=REGISTER),
+                Option(REGISTER, "register the trained model, train nothing", switch=True),
+                dataclasses.replace(BUDGET, not_with=REGISTER),
+                dataclasses.replace(PRICES, not_with=REGISTER),
             ),
         ),
         Verb(

@@ -103,6 +103,10 @@ def test_unknown_verbs_flags_and_beam_options_of_verbs_without_beam_are_errors(p
         "repeats a.yaml --dismiss a.csv --at-least 3",
         "features a.yaml --prices a.yaml",
         "predict a.yaml a.mp4 --budget 3",
+        "submit a.yaml --cloud c.yaml --register-only --spec s.yaml",
+        "submit a.yaml --cloud c.yaml --register-only --no-wait",
+        "submit a.yaml --cloud c.yaml --register-only --budget 3",
+        "submit a.yaml --cloud c.yaml --register-only --prices p.yaml",
     ],
 )
 def test_an_option_that_would_have_no_effect_is_refused(pose_file, words, capsys):
