@@ -51,7 +51,12 @@ _CONTAINERS = (
     "obu",
 )
 # Of a path alone: FFmpeg would take `http:`, `concat:` and others for orders.
-_OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
+_OPTIONS = {
+    "format_whitelist": ",".join(_CONTAINERS),
+    "protocol_whitelist": "file",
+    # Of the frame that tells what the container does not; `_set_up` has the limit of all others.
+    "max_pixels": str(pixel_limit.MOST),
+}
 # How files that name others begin.
 _LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
@@ -132,7 +137,10 @@ def index(path: str) -> Video:
     # A cut without encoding leaves frames before the cut in the file, marked to be dropped.
     times = [pts for pts, dropped in packets if not dropped]
     if not times or not first:
-        raise ValueError(f"{path} holds no frame that can be decoded.")
+        raise ValueError(
+            f"{path} holds no frame that can be decoded: it is damaged, or its frames have more "
+            f"than {pixel_limit.most_pixels(frames=True):,} pixels ({pixel_limit.SETTING})."
+        )
     known = [t for t in times if t is not None]
     ordered = tuple(sorted(known))
     found = [t for t, _ in first]
@@ -327,10 +335,10 @@ def _set_up(container: Any) -> Any:
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise _NoDecoder("holds a video stream of an encoding that is not read")
-    pixel_limit.check(stream.width, stream.height)
+    pixel_limit.check(stream.width, stream.height, frames=True)
     stream.thread_type = "AUTO"
-    # A stream may change its size on the way, too.
-    stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels())}
+    # Frames may be larger than their container says, and a stream may change its size on the way.
+    stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels(frames=True))}
     return stream
 
 

@@ -92,9 +92,14 @@ class _Object:
         if name not in self._found.attrs:
             return default
         about = self._found.attrs.get_id(name)
-        if math.prod(about.shape or ()) * about.dtype.itemsize > _LONGEST_ATTRIBUTE:
-            raise ValueError(f"the attribute {name} is longer than {_LONGEST_ATTRIBUTE:,} bytes")
         _check_type(about.dtype, name, texts=True)
+        count = math.prod(about.shape or ())
+        size = count * about.dtype.itemsize
+        if about.dtype.kind == "O":
+            stream = self._source.stream
+            size = h5_heaps.lengths_of_attribute(self._found, stream, name, count).sum()
+        if size > _LONGEST_ATTRIBUTE:
+            raise ValueError(f"the attribute {name} is longer than {_LONGEST_ATTRIBUTE:,} bytes")
         value = self._found.attrs[name]
         return default if isinstance(value, h5py.Empty) else value
 
@@ -223,7 +228,7 @@ class Dataset(_Object):
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows `start` to `stop` (not included)."""
         self._check_claim((max(min(stop, self.shape[0]) - start, 0), *self.shape[1:]))
-        self._check_lengths(slice(start, min(stop, self.shape[0])))
+        self._check_lengths(slice(start, min(stop, self.shape[0])), together=True)
         return np.asarray(self._found[start:stop])
 
     def row(self, number: int) -> Any:
@@ -240,13 +245,15 @@ class Dataset(_Object):
         """Changes its values, or those of one of its fields, in their places."""
         self._found[... if field is None else field] = values
 
-    def _check_lengths(self, rows: slice) -> None:
-        """Raises ValueError if a row of any length claims more than the file can hold."""
+    def _check_lengths(self, rows: slice, together: bool = False) -> None:
+        """Raises ValueError if a row of any length, or all of them, claim too many bytes."""
         if self.dtype.kind == "O":
-            claimed = h5_heaps.longest(self._found, self._source.stream, rows)
+            lengths = h5_heaps.lengths(self._found, self._source.stream, rows)
+            claimed = int(lengths.sum() if together else lengths.max(initial=0))
             if claimed > self._limit:
+                what = "rows" if together else "a row"
                 raise ValueError(
-                    f"{self._name} claims a row of {claimed:,} bytes, above {self._limit:,}"
+                    f"{self._name} claims {what} of {claimed:,} bytes, above {self._limit:,}"
                 )
 
     def _check_claim(self, shape: tuple[int, ...]) -> None:

@@ -5,11 +5,16 @@ end. It reads by a stream of ours that blanks the signature of a damaged heap, a
 https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (III.E, Global Heap)
 """
 
+import math
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+
+from beampose.core import h5_headers
 
 _FILE = b"\x89HDF\r\n\x1a\n"
 # Its signature, its only version, three zeros.
@@ -17,8 +22,6 @@ _HEAP = b"GCOL\x01\0\0\0"
 _MARGIN = len(_HEAP) - 1
 # Header of a heap, and of each object in it.
 _HEADER = 16
-# What stands for a row of any length: its length, and the place in a heap.
-_ROW = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])
 _DEFLATE, _SHUFFLE = 1, 2
 
 
@@ -28,7 +31,9 @@ class Guarded:
     def __init__(self, stream: Any):
         self._stream = stream
         self._size = stream.seek(0, 2)
-        self._width = self._bytes_of_a_length()
+        self._start, self._address, self._width = self._first_words()
+        # What stands for a row of any length: its length, the place of a heap, and a number there.
+        self.row = np.dtype([("length", "<u4"), ("place", f"V{self._address + 4}")])
         self._known: dict[int, bool] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -56,6 +61,17 @@ class Guarded:
         self._stream.seek(start + len(found))
         return len(found)
 
+    def of_header(
+        self, found: Any, which: Callable[..., bytes | None], *words: str
+    ) -> bytes | None:
+        """What `h5_headers` finds in the header of an object."""
+
+        def read(place: int, size: int) -> bytes:
+            return self._at(self._start + place, size)
+
+        place = h5o.get_info(found.id).addr
+        return which(read, place, self._address, *words)
+
     def write(self, data: Any) -> int:
         """As of a stream; heaps are looked at again."""
         self._known.clear()
@@ -64,18 +80,19 @@ class Guarded:
         return done
 
     def _at(self, place: int, size: int) -> bytes:
-        self._stream.seek(place)
-        return self._stream.read(size)
+        self._stream.seek(min(place, self._size))
+        return self._stream.read(max(min(size, self._size - place), 0))
 
-    def _bytes_of_a_length(self) -> int:
-        """As the file itself says; 8 in nearly all."""
+    def _first_words(self) -> tuple[int, int, int]:
+        """Where the h5 begins, and the bytes of an address and of a length, 8 in nearly all."""
         place = 0
         while place < self._size:
             head = self._at(place, 16)
             if head.startswith(_FILE) and len(head) == 16:
-                return head[14 if head[8] < 2 else 10]
+                first = 13 if head[8] < 2 else 9
+                return place, head[first], head[first + 1]
             place = max(2 * place, 512)
-        return 8
+        return 0, 8, 8
 
     def _is_whole(self, start: int) -> bool:
         if start not in self._known:
@@ -102,48 +119,68 @@ class Guarded:
         return int.from_bytes(header[8 : 8 + self._width], "little")
 
 
-def longest(found: h5py.Dataset, stream: Any, rows: slice) -> int:
-    """The length that the longest of some rows claims, in items: HDF5 takes memory for it unseen.
+def lengths(found: h5py.Dataset, stream: Guarded, rows: slice) -> np.ndarray:
+    """The lengths that some rows claim, in items: HDF5 takes memory for them unseen.
 
     Args:
       found: a dataset of texts or rows of any length.
-      stream: its file, or a `Guarded` one.
+      stream: its file.
 
     Raises:
       ValueError: they lie where they cannot be looked at.
     """
     if not found.size:
-        return 0
+        return np.zeros(0, np.uint32)
     layout = found.id.get_create_plist().get_layout()
-    if layout == h5py.h5d.CONTIGUOUS:
-        pieces = [_contiguous(found, stream, rows)]
-    elif layout == h5py.h5d.CHUNKED:
-        pieces = _chunks(found, rows)
+    if layout == h5py.h5d.CHUNKED:
+        pieces = _chunks(found, stream.row.itemsize, rows)
     else:
-        raise ValueError(f"{found.name} holds rows of any length in its header, which is not read")
-    return max((int(_rows(piece)["length"].max(initial=0)) for piece in pieces), default=0)
+        contiguous = layout == h5py.h5d.CONTIGUOUS
+        pieces = [(_contiguous if contiguous else _compact)(found, stream, rows)]
+    return np.concatenate([_rows(piece, stream)["length"] for piece in [*pieces, b""]])
 
 
-def _rows(data: bytes) -> np.ndarray:
-    return np.frombuffer(data, _ROW, count=len(data) // _ROW.itemsize)
+def lengths_of_attribute(found: Any, stream: Guarded, name: str, count: int) -> np.ndarray:
+    """As `lengths`, of an attribute of so many texts."""
+    data = stream.of_header(found, h5_headers.attribute, name)
+    if data is None:
+        raise ValueError(f"the attribute {name} does not lie with its object, and is not read")
+    return _rows(data[: count * stream.row.itemsize], stream)["length"]
 
 
-def _contiguous(found: h5py.Dataset, stream: Any, rows: slice) -> bytes:
+def _rows(data: bytes, stream: Guarded) -> np.ndarray:
+    return np.frombuffer(data, stream.row, count=len(data) // stream.row.itemsize)
+
+
+def _contiguous(found: h5py.Dataset, stream: Guarded, rows: slice) -> bytes:
     start = found.id.get_offset()
     if start is None:  # Nothing was written yet.
         return b""
-    width = (found.size or 0) // (found.shape or (1,))[0] * _ROW.itemsize
+    width = _width(found, stream)
     stream.seek(start + rows.start * width)
     return stream.read((rows.stop - rows.start) * width)
 
 
-def _chunks(found: h5py.Dataset, rows: slice) -> list[bytes]:
+def _compact(found: h5py.Dataset, stream: Guarded, rows: slice) -> bytes:
+    data = stream.of_header(found, h5_headers.compact)
+    if data is None:
+        raise ValueError(f"{found.name} holds rows of any length where they are not read")
+    width = _width(found, stream)
+    return data[rows.start * width : rows.stop * width]
+
+
+def _width(found: h5py.Dataset, stream: Guarded) -> int:
+    """Bytes of what stands for a row of the first axis."""
+    return math.prod((found.shape or (1,))[1:]) * stream.row.itemsize
+
+
+def _chunks(found: h5py.Dataset, width: int, rows: slice) -> list[bytes]:
     made = found.id.get_create_plist()
     filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
     if {*filters} - {_DEFLATE, _SHUFFLE}:
         raise ValueError(f"{found.name} packs rows of any length in a way that is not read")
     shape = found.chunks or (1,)
-    high, size = shape[0], int(np.prod(shape)) * _ROW.itemsize
+    high, size = shape[0], math.prod(shape) * width
     places: list[tuple[int, ...]] = []
 
     def wanted(chunk: Any) -> None:
@@ -155,12 +192,12 @@ def _chunks(found: h5py.Dataset, rows: slice) -> list[bytes]:
     for place in places:
         skipped, data = found.id.read_direct_chunk(place)
         for i, code in reversed(list(enumerate(filters))):
-            data = data if skipped & 1 << i else _undone(code, data, size)
+            data = data if skipped & 1 << i else _undone(code, data, width, size)
         unpacked.append(data)
     return unpacked
 
 
-def _undone(code: int, data: bytes, size: int) -> bytes:
+def _undone(code: int, data: bytes, width: int, size: int) -> bytes:
     if code == _SHUFFLE:
-        return np.frombuffer(data, np.uint8).reshape(_ROW.itemsize, -1).T.tobytes()
+        return np.frombuffer(data, np.uint8).reshape(width, -1).T.tobytes()
     return zlib.decompressobj().decompress(data, size)

@@ -92,12 +92,17 @@ def parse(text: str | bytes, *, words: bool = False) -> Any:
     """
     try:
         value = yaml.load(text, _Words if words else _Once)  # noqa: S506  Both are safe.
-        if _count(value, {}) > _MOST_VALUES:
-            raise ValueError("it holds too many values once its anchors are spelled out")
+        count = _count(value, {})
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
+    # What PyYAML raises of a value that its tag does not fit, as of `!!bool x`.
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+        what = f"a value is not of the type that it or its tag (!!) says ({error})"
+        raise ValueError(what) from None
+    if count > _MOST_VALUES:
+        raise ValueError("it holds too many values once its anchors are spelled out")
     return value
 
 

@@ -1,16 +1,19 @@
 """Texts and rows of any length in h5 files whose heaps or lengths lie."""
 
+import io
+import resource
 import struct
 
 import h5py
 import numpy as np
 import pytest
 
-from beampose.core import h5
+from beampose.core import h5, h5_heaps
 
 HEAP = b"GCOL\x01\x00\x00\x00"
 OPTIONS = {
     "in a row": {},
+    "in the header": {"dcpl": "compact"},
     "in pieces": {"chunks": (2,)},
     "packed": {"chunks": (2,), "compression": "gzip", "shuffle": True},
 }
@@ -21,14 +24,19 @@ def path(tmp_path):
     return tmp_path / "a.h5"
 
 
-def written(path, **options):
+def written(path, libver="earliest", **options):
     """Five images and as many names, and an attribute that is a text."""
-    with h5py.File(path, "w") as file:
+    if "dcpl" in options:
+        options["dcpl"] = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        options["dcpl"].set_layout(h5py.h5d.COMPACT)
+    with h5py.File(path, "w", libver=libver) as file:
         rows = file.create_dataset("rows", (5,), h5py.vlen_dtype(np.uint8), **options)
         for i in range(5):
             rows[i] = np.arange(10 * i + 1, dtype=np.uint8)
         file["names"] = [f"name {i}" for i in range(5)]
+        file.attrs["some"] = 5
         file.attrs["head"] = "a text"
+        file.attrs["heads"] = ["one", "of them"]
     return path.read_bytes()
 
 
@@ -38,12 +46,14 @@ def everything(path):
         assert rows is not None and names is not None
         found = [rows.row(i).tolist() for i in range(5)]
         assert [len(one) for one in rows.rows(1, 3)] == [11, 21]
+        assert list(file.attribute("heads")) == ["one", "of them"]
         return found, names.values().tolist(), file.attribute("head")
 
 
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_honest_rows_of_any_length_are_read(path, options):
-    written(path, **options)
+def test_honest_rows_of_any_length_are_read(path, options, libver):
+    written(path, libver, **options)
     rows, names, head = everything(path)
     assert rows == [list(range(10 * i + 1)) for i in range(5)]
     assert names[4] == b"name 4" and head == "a text"
@@ -79,16 +89,68 @@ def test_a_heap_of_shifted_bytes_is_an_error(path):
         everything(path)
 
 
-@pytest.mark.parametrize("options", [OPTIONS["in a row"], OPTIONS["in pieces"]], ids=[0, 1])
-def test_a_row_that_claims_gigabytes_is_refused_before_they_are_taken(path, options):
-    data = bytearray(written(path, **options))
+NOT_PACKED = [name for name in OPTIONS if name != "packed"]
+
+
+def claiming(data, length, claimed):
+    """The file, in which texts of a length claim another one."""
     heap = struct.pack("<Q", data.index(HEAP))
-    place = data.index(struct.pack("<I", 31) + heap)
-    data[place : place + 4] = struct.pack("<I", 2**31)
-    path.write_bytes(data)
+    assert struct.pack("<I", length) + heap in data
+    return data.replace(struct.pack("<I", length) + heap, struct.pack("<I", claimed) + heap)
+
+
+@pytest.mark.parametrize("options", [OPTIONS[name] for name in NOT_PACKED], ids=NOT_PACKED)
+def test_a_row_that_claims_gigabytes_is_refused_before_they_are_taken(path, options):
+    path.write_bytes(claiming(written(path, **options), 31, 2**31))
     with h5.opened(str(path)) as file:
         rows = file.dataset("rows")
         assert rows is not None
         assert len(rows.row(1)) == 11
         with pytest.raises(ValueError, match="rows claims a row of 2,147,483,648 bytes"):
             rows.row(3)
+        with pytest.raises(ValueError, match="rows claims rows of 2,147,483,6"):
+            rows.rows(1, 4)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_the_lengths_of_texts_of_an_attribute_are_those_of_its_header(path, libver):
+    written(path, libver)
+    stream = h5_heaps.Guarded(io.BytesIO(path.read_bytes()))
+    with h5py.File(stream, "r") as file:
+        found = h5_heaps.lengths_of_attribute(file, stream, "heads", 2)
+        assert found.tolist() == [3, 7]
+        rows = file["rows"]
+        assert isinstance(rows, h5py.Dataset)
+        assert h5_heaps.lengths(rows, stream, slice(1, 4)).tolist() == [11, 21, 31]
+
+
+def test_an_attribute_that_claims_gigabytes_is_refused_before_they_are_taken(path):
+    data = claiming(written(path), len("a text"), 2**31)
+    path.write_bytes(claiming(data, len("of them"), 2**31))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with h5.opened(str(path)) as file:
+        assert file.attribute("some") == 5
+        for name in ("head", "heads"):
+            with pytest.raises(ValueError, match=f"{name} is longer than 16,777,216 bytes"):
+                file.attribute(name)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 200_000
+
+
+def test_a_text_that_is_not_beside_its_object_is_not_read(path):
+    with h5py.File(path, "w", libver="latest") as file:
+        for i in range(20):
+            file.attrs[f"a{i}"] = "text"
+    with (
+        h5.opened(str(path)) as file,
+        pytest.raises(ValueError, match="a3 does not lie with its object"),
+    ):
+        file.attribute("a3")
+
+
+def test_an_h5_behind_other_bytes_is_read(path):
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.attrs["head"] = "a text"
+        file["names"] = ["a", "bc"]
+    with h5.opened(str(path)) as file:
+        assert file.attribute("head") == "a text"
+        assert file.values("names").tolist() == [b"a", b"bc"]

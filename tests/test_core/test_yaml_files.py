@@ -49,3 +49,12 @@ def test_a_mapping_may_change_keys_of_one_that_it_takes_over(tmp_path):
     file = tmp_path / "one.yaml"
     file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
     assert yaml_files.read(file, "config")["b"] == {"x": 3, "y": 2}
+
+
+@pytest.mark.parametrize(
+    "value", ["!!timestamp a", "!!bool x", "!!int ''", "!!timestamp 2001-1-1*a"]
+)
+@pytest.mark.parametrize("words", [False, True])
+def test_a_value_that_its_tag_does_not_fit_is_an_error_of_ours(value, words):
+    with pytest.raises(ValueError, match="not of the type that it or its tag"):
+        yaml_files.parse(f"a: [1, {value}]", words=words)

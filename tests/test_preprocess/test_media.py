@@ -1,14 +1,17 @@
 """Films and images of strangers: no other file or address is opened, no memory filled."""
 
 import io
+import resource
 import struct
 import zlib
+from pathlib import Path
 
 import fakes
 import numpy as np
 import pytest
 from PIL import Image
 
+from beampose.core import machine
 from beampose.preprocess import images, inside, pixel_limit, videos
 
 LISTS = {
@@ -73,14 +76,15 @@ def test_a_web_address_is_not_opened():
             videos.index(address)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "mov"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "mov", "ts", "mpg", "webm"])
 def test_a_film_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, limit, suffix):
-    path = fakes.video(tmp_path / f"film.{suffix}", "mpeg4", 3)
+    codec = {"webm": "libvpx", "ts": "mpeg2video", "mpg": "mpeg1video"}.get(suffix, "mpeg4")
+    path = fakes.video(tmp_path / f"film.{suffix}", codec, 12)
     video = videos.index(path)
     limit(1000)
     with pytest.raises(ValueError, match=rf"film.{suffix} has \d+x\d+ pixels, above 1,000"):
         videos.index(path)
-    assert [frame.pixels for frame in videos.read(video, 0, 3)] == [None] * 3
+    assert [frame.pixels for frame in videos.read(video, 0, 12)] == [None] * 12
 
 
 def claiming(width: int, height: int) -> bytes:
@@ -122,6 +126,29 @@ def test_every_kind_of_image_is_held_to_the_limit(limit):
         Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(stream, format)
         with pytest.raises(ValueError, match="above 2,399"):
             images.decode(stream.getvalue())
+
+
+def test_a_film_may_have_as_many_pixels_as_one_of_8k_and_no_more(limit, monkeypatch):
+    monkeypatch.setattr(machine, "memory", lambda: 1 << 40)
+    limit("")
+    pixel_limit.check(8192, 8192, frames=True)
+    with pytest.raises(ValueError, match="has 8192x8193 pixels, above 67,108,864, the most"):
+        pixel_limit.check(8192, 8193, frames=True)
+    pixel_limit.check(12_000, 12_000)
+    limit(100_000_000)
+    pixel_limit.check(8192, 8193, frames=True)
+
+
+def test_frames_that_are_larger_than_their_container_says_are_not_decoded(limit, tmp_path):
+    path = Path(fakes.video(tmp_path / "film.webm", "libvpx", 5))
+    data = path.read_bytes()
+    size = b"\x9d\x01\x2a" + struct.pack("<HH", fakes.VIDEO_WIDTH, fakes.VIDEO_HEIGHT)
+    assert size in data
+    path.write_bytes(data.replace(size, size[:3] + struct.pack("<HH", 9040, 12143)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="holds no frame that can be decoded"):
+        videos.index(str(path))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 100_000
 
 
 def test_a_frame_of_a_playlist_is_not_read(film, tmp_path):

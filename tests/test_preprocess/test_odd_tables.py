@@ -33,6 +33,15 @@ except ValueError as error:
     assert told or cell.startswith("1e-")
 
 
+@pytest.mark.parametrize("cell", ["x", "1_0", "True"])
+def test_the_cell_that_is_named_is_the_one_that_is_wrong(tmp_path, cell):
+    file = tmp_path / "aDLC_x.csv"
+    file.write_text(f"{HEAD}0,1.5,2,.5\n1,{cell},3,.9\n")
+    with pytest.raises(ValueError, match=f"row 1 holds '{cell}'") as told:
+        prediction_tables.read(str(file))
+    assert "1.5" not in str(told.value)
+
+
 def test_numbers_are_read_as_they_were_written(tmp_path):
     file = tmp_path / "aDLC_x.csv"
     file.write_text(f"{HEAD}0,0.1234567890123456,,1e-30\n1,2,3,.9\n")

@@ -1,5 +1,6 @@
 """Tables of predictions in DeepLabCut's layout, of one animal or several, its own ones too."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -118,15 +119,22 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
             dtype={0: str},
             float_precision=csv_cells.EXACT,
         )
-    wrong = [str(kind) for kind in body.dtypes if kind.kind not in "fiu"]
-    if wrong:
-        bad = next(cell for cell in body.to_numpy().ravel() if not _is_number(cell))
-        raise ValueError(f"holds {str(bad)[:50]!r}, which is not a number")
+    if any(kind.kind not in "fiu" for kind in body.dtypes):
+        rows = zip(body.index, body.to_numpy(), strict=True)
+        odd = ((row, cell) for row, cells in rows for cell in cells if _is_odd(cell))
+        row, bad = next(odd, (body.index[0], "a number of very many digits"))
+        raise ValueError(f"row {row} holds {str(bad)[:50]!r}, which is not a number")
     return named, [str(row) for row in body.index], body.to_numpy(np.float64)
 
 
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool)
+def _is_odd(cell: object) -> bool:
+    """True if a cell is the reason why its column does not hold numbers."""
+    if isinstance(cell, str):  # Numbers, too, in a column with one that is none.
+        try:
+            return not (cell.isascii() and "_" not in cell and math.isfinite(float(cell)))
+        except ValueError:
+            return True
+    return isinstance(cell, bool)
 
 
 def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) -> Table:

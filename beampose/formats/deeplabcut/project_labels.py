@@ -166,8 +166,14 @@ def _label_folders(root: str) -> list[str]:
 def _edges(
     config: dict[str, Any], bodyparts: tuple[str, ...], root: str, problems: list[Problem]
 ) -> tuple[tuple[str, str], ...]:
-    edges = []
-    for pair in config.get("skeleton") or []:
+    edges, told = [], config.get("skeleton") or []
+    if not isinstance(told, list):
+        what = (
+            f"skeleton must be a list of pairs of bodyparts, not {str(told)[:50]!r}; none is drawn"
+        )
+        problems.append(Problem(WARNING, f"{root}/config.yaml", 0, "", what))
+        return ()
+    for pair in told:
         if isinstance(pair, list) and len(pair) == 2 and set(map(str, pair)) <= set(bodyparts):
             edges.append((str(pair[0]), str(pair[1])))
         else:

@@ -309,6 +309,14 @@ def test_an_edge_of_an_unknown_bodypart_is_told_and_not_drawn(tmp_path):
     assert [p.level for p in labels.problems] == [WARNING, WARNING]
 
 
+@pytest.mark.parametrize("skeleton", [1.5, "nose tail", {"nose": "tail"}])
+def test_a_skeleton_that_is_no_list_is_told_in_one_line_and_not_drawn(tmp_path, skeleton):
+    labels = project_labels.read(str(fakes.project(tmp_path, config={"skeleton": skeleton})))
+    assert labels.edges == ()
+    (problem,) = labels.problems
+    assert problem.level == WARNING and "skeleton must be a list" in problem.what
+
+
 def test_drawings_and_hidden_folders_are_ignored(root):
     for name in ("cam1_labeled", ".cache"):
         (root / "labeled-data" / name).mkdir()
