@@ -112,9 +112,9 @@ def named(
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts img2 before img10."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
-    ]
+    # By how many digits: Python reads no numbers of thousands of them.
+    found = [(part, part.lstrip("0")) for part in re.split(r"([0-9]+)", name)]
+    return [(len(number), number) if part[:1].isdecimal() else (-1, part) for part, number in found]
 
 
 def video_of_crop(name: str) -> str:

@@ -242,7 +242,10 @@ def _contents(path: str, size: int) -> _Contents:
     for number, image in enumerate(images):
         if not isinstance(image, dict) or not isinstance(image.get("file"), str):
             raise ValueError(f"{path}: images[{number}] must name its file.")
-        name, frame = _video_and_frame(image["file"])
+        try:
+            name, frame = _video_and_frame(image["file"])
+        except ValueError as error:
+            raise ValueError(f"{path}: images[{number}]: {error}.") from None
         found.setdefault(name, []).append(_Image(number, image, frame))
     return _Contents(names, found)
 
@@ -250,7 +253,7 @@ def _contents(path: str, size: int) -> _Contents:
 def _video_and_frame(name: str) -> tuple[str, int | None]:
     """The video of an entry; the frame too where the entry is a frame inside a video's folder."""
     frame = _FRAME_NAME.search(name.replace("\\", "/"))
-    return (files.parent(name), int(frame.group(1))) if frame else (name, None)
+    return (files.parent(name), _frame_number(frame.group(1))) if frame else (name, None)
 
 
 def _frame_number(value: Any) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from beampose import formats
 from beampose.core import files, fingerprints
+from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.preprocess import inside
 from beampose.preprocess.labels import SINGLE, LabeledCrop, LabeledFrame
@@ -126,4 +127,7 @@ def _frame(name: str, path: str) -> int:
     number = _NUMBER.search(files.name(name))
     if number is None:
         raise ValueError(f"{path}: {name!r} does not say which frame of the video it is.")
-    return int(number[1])
+    try:
+        return spreadsheets.whole(number[1])
+    except ValueError as error:
+        raise ValueError(f"{path}: {files.name(name)[:80]!r}: {error}.") from None

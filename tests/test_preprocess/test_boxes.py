@@ -175,6 +175,12 @@ def test_what_is_no_whole_number_is_no_frame(tmp_path, number):
         FileBoxes(path).read("a.mp4")
 
 
+def test_a_frame_of_very_many_digits_in_a_name_is_told_with_its_place(tmp_path):
+    path = megadetector(tmp_path, [{"file": f"a.mp4/frame{'9' * 5000}.jpg", "detections": []}])
+    with pytest.raises(ValueError, match=r"images\[0\]: frame_number must be a whole number"):
+        FileBoxes(path).read("a.mp4")
+
+
 def test_photos_and_damaged_entries_of_other_films_do_not_stop_a_film(tmp_path):
     photo = {"file": "day1/a.jpg", "detections": [{**detection(0), "frame_number": None}]}
     broken = {"file": "day1/b.mp4", "detections": [{"bbox": [5, 5, 5, 5]}, "x"]}

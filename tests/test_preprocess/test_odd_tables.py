@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from beampose.formats.deeplabcut import prediction_tables, project_labels
+from beampose.pipelines.tracking import identity_labels
 
 HEAD = "scorer,s,s,s\nbodyparts,n,n,n\ncoords,x,y,likelihood\n"
 
@@ -40,6 +41,19 @@ def test_the_cell_that_is_named_is_the_one_that_is_wrong(tmp_path, cell):
     with pytest.raises(ValueError, match=f"row 1 holds '{cell}'") as told:
         prediction_tables.read(str(file))
     assert "1.5" not in str(told.value)
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000])
+def test_a_number_of_a_frame_that_no_film_has_is_told(tmp_path, number):
+    file = tmp_path / "aDLC_x.csv"
+    file.write_text(f"{HEAD}0,1.5,2,.5\n{number},1,3,.9\n")
+    with pytest.raises(ValueError, match="is no number of anything|is not a whole number"):
+        prediction_tables.read(str(file))
+    labels = fakes.animals(tmp_path / "several", np.ones((2, 3, 4, 2)) * 7)
+    table = labels / "labeled-data/cam1/CollectedData_Ann.csv"
+    table.write_text(table.read_text().replace("img1.png", f"img{number}.png"))
+    with pytest.raises(ValueError, match="is no number of anything|is not a whole number"):
+        identity_labels.read(str(table), "film.mp4", list(fakes.BODYPARTS))
 
 
 def test_numbers_are_read_as_they_were_written(tmp_path):

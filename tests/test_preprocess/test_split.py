@@ -107,6 +107,11 @@ def test_the_video_of_a_crop_stands_in_its_name(name, video):
     assert split.video_of_crop(name) == video
 
 
+def test_names_are_in_natural_order_however_many_digits_they_have():
+    names = ["a", "img2", "img010", "img10.5", "img100", "img1" + "0" * 5000, "imgb"]
+    assert sorted(reversed(names), key=split.natural) == names
+
+
 def test_blocks_hold_out_the_last_images_of_each_video_in_natural_order():
     names = [f"labeled-data/v/img{i}.png" for i in (10, 2, 9, 1, 100)]
     frames = [

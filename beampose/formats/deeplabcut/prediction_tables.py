@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from beampose.core import csv_cells, files, storage
+from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 
@@ -148,7 +149,7 @@ def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) 
         raise ValueError("every bodypart must have the columns x, y, likelihood, of one scorer")
     ordered = values[:, [place[name] for name in wanted]].reshape(len(rows), len(points), 3)
     numbers = all(row.isdecimal() for row in rows)
-    index = np.array([int(row) for row in rows] if numbers else rows)
+    index = np.array([spreadsheets.whole(row) for row in rows] if numbers else rows)
     if numbers and (np.diff(index) <= 0).any():
         raise ValueError("frame numbers must increase")
     return Table(file, scorers[0], points, index, ordered)
