@@ -2,14 +2,16 @@
 
 import argparse
 import contextlib
+import io
 import logging
 import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import IO, Any, cast
 
-from beampose.core import __version__, leftovers
+from beampose.core import __version__, leftovers, texts
 from beampose.pipelines import verbs
 from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
@@ -19,7 +21,7 @@ EPILOG = (
 )
 
 
-# What a shell says of a program whose reader went away.
+# The exit code of a program whose reader went away, in a shell.
 _ENDED_BY_READER = 141
 
 
@@ -94,33 +96,67 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with contextlib.ExitStack() as stack:
         if argv is None:
+            _hold_streams()
             with contextlib.suppress(OSError):
                 stack.enter_context(leftovers.own_folder())
+        code = 0
         try:
             code = _run(argv)
             sys.stdout.flush()
             return code
-        except BrokenPipeError:
-            # Whoever read what is printed has seen enough, such as `head`. Python would say so at
-            # its end once more.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return _ENDED_BY_READER
+        except OSError as error:  # Of `flush`; of all others `_run` tells.
+            _print_nowhere()
+            # Whoever read what is printed has seen enough, such as `head`.
+            if isinstance(error, BrokenPipeError):
+                return _ENDED_BY_READER
+            if not code:
+                print(f"error: {_cause(error)}", file=sys.stderr)
+            return 2
+
+
+def _hold_streams() -> None:
+    """Keeps the numbers of standard streams taken, and shows all letters that names may hold."""
+    # Of a stream that a shell closed (`>&-`) the next file would get the number, and be printed to.
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    # Names of files may hold letters that a terminal's encoding has not, or none at all.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    usual = sys.stdout
+    if isinstance(usual, io.TextIOWrapper) and usual is sys.__stdout__:
+        raw = _Output(usual.fileno(), "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            cast(IO[bytes], raw) if usual.write_through else io.BufferedWriter(raw),
+            encoding=usual.encoding,
+            errors=usual.errors,
+            line_buffering=usual.line_buffering,
+            write_through=usual.write_through,
+        )
+
+
+class _Output(io.FileIO):
+    """A standard output that is named where it cannot be written, as on a full disk."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "what is printed") from error
+
+
+def _print_nowhere() -> None:
+    """Python would say at its end once more that what is printed cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
-    beam_words: list[str] = []
-    if "--" in words:
-        cut = words.index("--")
-        words, beam_words = words[:cut], words[cut + 1 :]
-    arguments = parser().parse_args(words)
-    verb = verbs.VERBS[arguments.verb]
-    if beam_words and not verb.beam:
-        parser().error(f"{verb.name} runs no Beam job: it takes no options after --")
+    verb, arguments = _asked(argv)
     _set_up_logging(arguments.debug)
-    arguments.beam = beam_words
-    arguments.progress = progress
     try:
         verb.settle(arguments)
         if verb.tensorflow and not arguments.debug:
@@ -145,6 +181,22 @@ def _run(argv: Sequence[str] | None) -> int:
         return 2
 
 
+def _asked(argv: Sequence[str] | None) -> tuple[Verb, argparse.Namespace]:
+    """The verb and its arguments; a mistake ends the process, as argparse does."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    beam_words: list[str] = []
+    if "--" in words:
+        cut = words.index("--")
+        words, beam_words = words[:cut], words[cut + 1 :]
+    arguments = parser().parse_args(words)
+    verb = verbs.VERBS[arguments.verb]
+    if beam_words and not verb.beam:
+        parser().error(f"{verb.name} runs no Beam job: it takes no options after --")
+    arguments.beam = beam_words
+    arguments.progress = progress
+    return verb, arguments
+
+
 def progress(items: Iterable, total: int, what: str) -> Iterable:
     """Shows a progress bar in a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
@@ -160,7 +212,7 @@ def _cause(error: BaseException) -> str:
     """Returns the message of an error; of one that nobody foresaw also its type."""
     from beampose.pipelines import causes
 
-    text = causes.sentence(error)
+    text = "\n".join(map(texts.printable, causes.sentence(error).split("\n")))
     if isinstance(error, (OSError, ValueError)):
         return text
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"

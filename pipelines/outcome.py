@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
+from beampose.core import texts
+
 
 class Rows(NamedTuple):
     """A table: its header, and cells of numbers or text."""
@@ -33,7 +35,7 @@ class Outcome:
         return iter(())
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(map(texts.printable, self.lines()))
 
     __repr__ = __str__
 
@@ -70,7 +72,7 @@ def table_html(rows: Rows) -> str:
 
 def failed(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for every video that could not be used, and why."""
-    return (f"FAILED {path}: {why}" for path, why in failures)
+    return (texts.printable(f"FAILED {path}: {why}") for path, why in failures)
 
 
 def _cell(value: object) -> str:

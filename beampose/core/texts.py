@@ -1,4 +1,4 @@
-"""Text files from strangers: their encoding is known, or they are refused; no letter is lost."""
+"""Texts from strangers: files whose encoding is known, or refused; what is shown of them."""
 
 import unicodedata
 
@@ -11,6 +11,10 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+# Control characters, ends of lines and paragraphs, halves of letters (bytes of no known letter).
+_NO_LETTERS = ("Cc", "Zl", "Zp", "Cs")
+# Marks that turn the direction of writing.
+_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Bytes looked at for zeros, of which a text in UTF-8 has none.
 _BEGINNING = 256
 
@@ -66,3 +70,15 @@ def decode(data: bytes, also: str | None = None) -> str:
             f"is not UTF-8 (line {line} has the byte 0x{found}), so its letters are not known: "
             "save it again as UTF-8 (spreadsheet programs call it 'CSV UTF-8')"
         ) from None
+
+
+def printable(text: str) -> str:
+    """A text as one line of a terminal: ends of lines and what moves the cursor, colours, hides or
+    turns letters is written as Python does, such as \\n and \\x1b."""
+    if text.isprintable():
+        return text
+    return "".join(one.encode("unicode_escape").decode() if _moves(one) else one for one in text)
+
+
+def _moves(letter: str) -> bool:
+    return unicodedata.category(letter) in _NO_LETTERS or letter in _TURNS

@@ -10,7 +10,7 @@ import numpy as np
 from beampose.core import csv_cells, files, storage, texts
 from beampose.core.name_parts import safe
 from beampose.formats import spreadsheets
-from beampose.formats.deeplabcut import label_edits
+from beampose.formats.deeplabcut import label_edits, root_tables
 from beampose.formats.deeplabcut.label_edits import Correction
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines.curation.label_audit import COLUMNS, NO, YES
@@ -87,8 +87,13 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
       scorer: whose labels.
 
     Raises:
-      ValueError: a label file cannot be read, and nothing was written.
+      ValueError: a label file cannot be read, or there is one for all videos; nothing was written.
     """
+    if tables := root_tables.find(root):
+        raise ValueError(
+            f"{tables[0]} holds the labels of several videos and is not changed. `beampose "
+            f"import-labels {root} --to FOLDER` makes a DeepLabCut project, whose labels can be."
+        )
     by_video: dict[str, list[Correction]] = defaultdict(list)
     for one in found:
         by_video[files.parts(one.image)[-2]].append(one)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from beampose.core import texts
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
 from beampose.preprocess.labels import ERROR, TEST, WARNING, Labels, Problem
@@ -82,7 +83,7 @@ def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
     """
     if not problems:
         return
-    cells = [_together(alike) for alike in _alike(problems)]
+    cells = [[*map(texts.printable, _together(alike))] for alike in _alike(problems)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     for level, place, image, what in cells:
         yield f"{level:<{widths[0]}}  {place:<{widths[1]}}  {image:<{widths[2]}}  {what}"

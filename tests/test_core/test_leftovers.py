@@ -95,21 +95,60 @@ def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path, folder, caus
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_that_goes_away_ends_a_command_quietly():
+CHATTY = """
+import sys
+from beampose.pipelines import cli, verbs
+class Chatty:
+    beam = tensorflow = False
+    name = "check"
+    def settle(self, arguments):
+        pass
+    def run(self, arguments):
+        for _ in range(int(sys.argv[1])):
+            print("x" * 1000)
+        return 0
+verbs.VERBS["check"] = Chatty()
+asked = __import__("argparse").Namespace(verb="check", debug=False)
+cli.parser = lambda: type("P", (), {"parse_args": lambda self, w: asked})()
+sys.exit(cli.main())
+"""
+
+
+def chatty(lines, stdout, **environment):
+    own = {**os.environ, "PYTHONUNBUFFERED": "", **environment}
+    words = [sys.executable, "-c", CHATTY, str(lines)]
+    ran = subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, text=True, env=own)
+    return ran.returncode, ran.stderr
+
+
+# One line stays in a buffer until the end.
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_a_reader_that_goes_away_ends_a_command_quietly(lines, unbuffered):
     out, into = os.pipe()
     os.close(out)
-    text = (
-        "import sys\nfrom beampose.pipelines import cli, verbs\n"
-        "class Chatty:\n"
-        "    beam = tensorflow = False\n    name = 'check'\n"
-        "    def settle(self, arguments):\n        pass\n"
-        "    def run(self, arguments):\n"
-        "        [print('x' * 1000) for _ in range(1000)]\n        return 0\n"
-        "verbs.VERBS['check'] = Chatty()\n"
-        "ns = __import__('argparse').Namespace(verb='check', debug=False)\n"
-        "cli.parser = lambda: type('P', (), {'parse_args': lambda self, w: ns})()\n"
-        "sys.exit(cli.main(['check']))\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", text], stdout=into, stderr=subprocess.PIPE)
+    ended = chatty(lines, into, PYTHONUNBUFFERED=unbuffered)
     os.close(into)
-    assert (ran.returncode, ran.stderr) == (cli._ENDED_BY_READER, b"")
+    assert ended == (cli._ENDED_BY_READER, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("lines", [1, 1000])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
+def test_what_is_printed_to_a_full_disk_is_one_sentence(lines, unbuffered):
+    with open("/dev/full", "w") as full:
+        code, said = chatty(lines, full, PYTHONUNBUFFERED=unbuffered)
+    assert code == 2
+    assert (
+        said == f"error: what is printed: {FULL}: make room, or choose a folder on another disk\n"
+    )
+
+
+@posix
+def test_a_closed_output_does_not_become_that_of_a_file(tmp_path):
+    code = "import os, sys; from beampose.pipelines import cli; cli._hold_streams()\n"
+    code += "file = open(sys.argv[1], 'w'); print('a name'); os.write(1, b'of a library')\n"
+    shell = f'exec "{sys.executable}" -c "$1" "$2" >&- 2>&-'
+    file = tmp_path / "written.txt"
+    assert not subprocess.run(["sh", "-c", shell, "sh", code, str(file)]).returncode
+    assert file.read_text() == ""

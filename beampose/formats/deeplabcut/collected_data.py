@@ -64,7 +64,7 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
         problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
         return None
     table = _either(found, own[0], problems, reading)
-    return None if table is None else _of_scorer(table, scorer, problems, reading)
+    return None if table is None else of_scorer(table, scorer, problems, reading.others)
 
 
 def _is_table(child: str) -> bool:
@@ -105,10 +105,10 @@ def _either(
     return tables.get(".h5", tables.get(".csv"))
 
 
-def _of_scorer(
-    table: Table, scorer: str, problems: list[Problem], reading: Reading
+def of_scorer(
+    table: Table, scorer: str, problems: list[Problem], also: Collection[str] = ()
 ) -> Table | None:
-    """The columns of a scorer; others' are told."""
+    """The columns of a scorer; others' are told, but for those that are read `also`."""
     try:
         owner = columns.owner(table.columns, scorer)
     except ValueError as error:
@@ -119,7 +119,7 @@ def _of_scorer(
         problems.append(Problem(WARNING, table.file, 0, "", what))
     own = [i for i, column in enumerate(table.columns) if column.scorer in (owner, "")]
     others = [name for name in columns.scorers(table.columns) if name not in (owner, "")]
-    _tell_others(table, scorer, [name for name in others if name not in reading.others], problems)
+    _tell_others(table, scorer, [name for name in others if name not in also], problems)
     chosen = [table.columns[i] for i in own]
     return table._replace(columns=chosen, values=table.values[:, own])
 

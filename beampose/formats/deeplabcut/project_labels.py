@@ -2,50 +2,30 @@
 
 Names are trusted, places are not: project_path, the paths in video_sets and the order of columns
 are never used. An image lies beside its label file, else where the last parts of its path say.
+Where the folders hold no labels, tables at the root are read: see `root_tables`.
 
 A project of several animals (`multianimalproject: true`) names individuals. Its unique bodyparts,
 those of the scene, belong to an individual `single`, in DeepLabCut's files and in `Labels` alike.
 """
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from beampose.core import files, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
-    columns,
     label_folders,
-    near_names,
     project_config,
+    root_tables,
+    row_frames,
     row_images,
 )
-from beampose.formats.deeplabcut.collected_data import Reading, Table
-from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
+from beampose.formats.deeplabcut.collected_data import Reading
+from beampose.preprocess.labels import SINGLE, WARNING, LabeledFrame, Labels, Problem
 
-LABELED_DATA = "labeled-data"
+LABELED_DATA = root_tables.LABELED_DATA
 INDIVIDUAL = "individual1"
 MULTI = "MULTI!"
-
-
-class Names(NamedTuple):
-    """Names in a project's config.
-
-    Attributes:
-      scorer: whose labels.
-      individuals: with `single` as the last where there are unique bodyparts.
-      bodyparts, unique: all, and which of them belong to the scene.
-      several: whether it is a project of several animals.
-      configured: all bodyparts of the config, also those that are not asked for.
-    """
-
-    scorer: str
-    individuals: tuple[str, ...]
-    bodyparts: tuple[str, ...]
-    unique: tuple[str, ...]
-    several: bool
-    configured: tuple[str, ...]
 
 
 def read(
@@ -58,7 +38,7 @@ def read(
     """Reads a project.
 
     Args:
-      path: the project folder or its config.yaml.
+      path: the project folder, its config.yaml, or a table at its root.
       scorer: whose labels; the config's scorer if None.
       bodyparts: names and order; the config's if None.
       others: whose labels are read besides, so that columns of theirs are no problem.
@@ -67,19 +47,19 @@ def read(
       FileNotFoundError: no config.yaml or no labeled-data.
       ValueError: config.yaml cannot be read.
     """
-    root = files.parent(path) if files.suffix(path) in (".yaml", ".yml") else path
-    file = path if root != path else files.join(root, "config.yaml")
+    root, file = _place(path)
     problems: list[Problem] = []
-    config, encoding = _config(file, problems)
+    tables = root_tables.find(root if path == file else path)
+    if tables and not files.exists(file):
+        config, encoding = root_tables.config(tables, scorer or "", problems), None
+    else:
+        config, encoding = _config(file, problems)
     names = _names(config, file, scorer, bodyparts)
     reading = Reading(names.several, encoding, others)
-    folders = _label_folders(root)
-    problems += label_folders.passed_over(files.join(root, LABELED_DATA), folders)
-    frames: list[LabeledFrame] = []
-    for folder in folders:
-        table = collected_data.find(folder, names.scorer, problems, reading)
-        if table is not None:
-            frames += _frames(table, names, problems)
+    if tables:
+        frames = _of_root(tables, names, reading, problems)
+    else:
+        frames = _of_folders(root, names, reading, problems)
     return Labels(
         items=tuple(frames),
         bodyparts=names.bodyparts,
@@ -90,6 +70,43 @@ def read(
         project=f"{config.get('Task') or 'project'}{config.get('date') or ''}",
         problems=tuple(problems),
     )
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The folder of a project and its config."""
+    if files.suffix(path) in (".yaml", ".yml"):
+        return files.parent(path), path
+    root = files.parent(path) if root_tables.is_table(path) else path
+    return root, files.join(root, "config.yaml")
+
+
+def _of_folders(
+    root: str, names: row_frames.Names, reading: Reading, problems: list[Problem]
+) -> list[LabeledFrame]:
+    """Frames of the tables in the folders of videos."""
+    folders = _label_folders(root)
+    problems += label_folders.passed_over(files.join(root, LABELED_DATA), folders)
+    frames: list[LabeledFrame] = []
+    for folder in folders:
+        table = collected_data.find(folder, names.scorer, problems, reading)
+        if table is not None:
+            places = row_images.locate(table.names, table.file, problems)
+            videos = {name: files.name(files.parent(image)) for name, image in places.items()}
+            frames += row_frames.frames(table, names, row_frames.Images(places, videos), problems)
+    return frames
+
+
+def _of_root(
+    tables: list[str], names: row_frames.Names, reading: Reading, problems: list[Problem]
+) -> list[LabeledFrame]:
+    """Frames of tables at the root."""
+    root = files.parent(tables[0])
+    frames: list[LabeledFrame] = []
+    for table in root_tables.read(tables, reading, names.scorer, problems):
+        places = root_tables.locate(table.names, root)
+        videos = {name: root_tables.video(image, root) for name, image in places.items()}
+        frames += row_frames.frames(table, names, row_frames.Images(places, videos), problems)
+    return frames
 
 
 def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
@@ -111,14 +128,14 @@ def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
 
 def _names(
     config: dict[str, Any], file: str, scorer: str | None, bodyparts: list[str] | None
-) -> Names:
+) -> row_frames.Names:
     scorer = scorer or str(config.get("scorer") or "")
     several = bool(config.get("multianimalproject")) or config.get("bodyparts") == MULTI
     if not several:
         chosen = bodyparts or _listed(config, "bodyparts", file)
         known = config.get("bodyparts")
         all_of = tuple(map(str, known)) if isinstance(known, list) else tuple(chosen)
-        return Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several, all_of)
+        return row_frames.Names(scorer, (INDIVIDUAL,), tuple(chosen), (), several, all_of)
     individuals = _listed(config, "individuals", file)
     if SINGLE in individuals:
         raise ValueError(
@@ -133,7 +150,7 @@ def _names(
     chosen = bodyparts or [*common, *unique]
     of_scene = tuple(name for name in chosen if name in unique)
     slots = (*individuals, SINGLE) if of_scene else tuple(individuals)
-    return Names(scorer, slots, tuple(chosen), of_scene, several, (*common, *unique))
+    return row_frames.Names(scorer, slots, tuple(chosen), of_scene, several, (*common, *unique))
 
 
 def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
@@ -180,102 +197,3 @@ def _edges(
             what = f"skeleton edge {pair!r} must be a pair of bodyparts; it is not drawn"
             problems.append(Problem(WARNING, f"{root}/config.yaml", 0, "", what))
     return tuple(edges)
-
-
-def _frames(table: Table, names: Names, problems: list[Problem]) -> list[LabeledFrame]:
-    places = _places(table, names, problems)
-    if places is None:
-        return []
-    frames = []
-    found = row_images.locate(table.names, table.file, problems)
-    for name, row, values in zip(table.names, table.rows, table.values, strict=True):
-        if name not in found:
-            what = "the image must be named by a path inside the project; the row is not used"
-            problems.append(Problem(ERROR, table.file, row, name, what))
-            continue
-        keypoints = np.full((len(names.individuals), len(names.bodyparts), 2), np.nan)
-        for place, column in places.items():
-            keypoints[place] = values[column]
-        # A point with one coordinate is no point.
-        half = np.asarray(np.isnan(keypoints).any(-1) & ~np.isnan(keypoints).all(-1))
-        if half.any():
-            which = ", ".join(_called(names, i, j) for i, j in np.argwhere(half))
-            what = f"{which} has only one of x and y; taken as not labeled"
-            problems.append(Problem(WARNING, table.file, row, name, what))
-            keypoints[half] = np.nan
-        image = found[name]
-        video = files.name(files.parent(image))
-        frames.append(
-            LabeledFrame(
-                image=image,
-                name=f"{LABELED_DATA}/{video}/{files.name(image)}",
-                video=video,
-                file=table.file,
-                row=row,
-                keypoints=keypoints,
-            )
-        )
-    return frames
-
-
-def _called(names: Names, individual: int, bodypart: int) -> str:
-    if not names.several:
-        return names.bodyparts[bodypart]
-    return f"{names.bodyparts[bodypart]} of {names.individuals[individual]}"
-
-
-def _places(
-    table: Table, names: Names, problems: list[Problem]
-) -> dict[tuple[int, int, int], int] | None:
-    """Finds the column of each coordinate, (individual, bodypart, axis), by name.
-
-    None if the table cannot be used; every column that is not used has a line.
-    """
-    try:
-        there = columns.places(table.columns)
-    except ValueError as error:
-        problems.append(Problem(ERROR, table.file, 0, "", f"{error}; the file is not used"))
-        return None
-    wanted = {
-        # Labels of one animal name no individual.
-        (names.individuals[i] if names.several else "", names.bodyparts[j]): (i, j)
-        for i, j in _expected(names)
-    }
-    places = {
-        (*wanted[owner, part], "xy".index(coord)): column
-        for (owner, part, coord), column in there.items()
-        if (owner, part) in wanted and coord in ("x", "y")
-    }
-    found = {place[:2] for place in places if (*place[:2], 1 - place[2]) in places}
-    halves = {place[:2]: "xy"[place[2]] for place in places if place[:2] not in found}
-    for (i, j), axis in halves.items():
-        what = f"{_called(names, i, j)} has a column {axis} only; taken as not labeled"
-        problems.append(Problem(WARNING, table.file, 0, "", what))
-    lost = [name for name, place in wanted.items() if place not in found and place not in halves]
-    extra = {
-        (owner, part): _count(table, column)
-        for (owner, part, coord), column in there.items()
-        if (owner, part) not in wanted and coord in ("x", "y")
-    }
-    individuals = names.individuals if names.several else ()
-    expected = near_names.Expected(individuals, names.configured, names.bodyparts)
-    problems += near_names.problems(table.file, lost, extra, expected, nothing=not found)
-    nameless = [i for i, column in enumerate(table.columns) if not any(column)]
-    if any(_count(table, i) for i in nameless):
-        what = f"{len(nameless)} columns without a name hold numbers, which are not used"
-        problems.append(Problem(WARNING, table.file, 0, "", what))
-    return {place: column for place, column in places.items() if place[:2] in found}
-
-
-def _count(table: Table, column: int) -> int:
-    return int(np.isfinite(table.values[:, column]).sum())
-
-
-def _expected(names: Names) -> list[tuple[int, int]]:
-    """Individual and bodypart of every point a file should have."""
-    return [
-        (i, j)
-        for i, individual in enumerate(names.individuals)
-        for j, bodypart in enumerate(names.bodyparts)
-        if (individual == SINGLE) == (bodypart in names.unique)
-    ]

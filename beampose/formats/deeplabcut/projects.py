@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from beampose.core import files, storage
-from beampose.formats.deeplabcut import project_labels, project_writer, scorers, shuffle_writer
+from beampose.formats.deeplabcut import (
+    project_labels,
+    project_writer,
+    root_tables,
+    scorers,
+    shuffle_writer,
+)
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import TRAIN, Labels
 
@@ -29,10 +35,10 @@ def read(
 
 
 def recognizes(path: str) -> bool:
-    """Returns True for a project or its config.yaml."""
+    """Returns True for a project, its config.yaml or a table at its root."""
     if files.suffix(path) in (".yaml", ".yml"):
         return True
-    return files.exists(files.join(path, "config.yaml"))
+    return files.exists(files.join(path, "config.yaml")) or bool(root_tables.find(path))
 
 
 def write(
