@@ -61,22 +61,22 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     leftovers.clear(Path(str(target.parent)))
-    handle, name = tempfile.mkstemp(
-        dir=str(target.parent), prefix=leftovers.prefix(target.stem), suffix=target.suffix
-    )
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with naming(target, temporary):
+    begins = leftovers.prefix(target.stem)
+    with naming(target, target.parent / begins):
+        handle, name = tempfile.mkstemp(dir=str(target.parent), prefix=begins, suffix=target.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
             yield temporary
-        temporary.chmod(0o644)
-        if durable:
-            _sync(temporary)
-        os.replace(temporary, str(target))
-        if durable:
-            _sync(Path(str(target.parent)))
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.chmod(0o644)
+            if durable:
+                _sync(temporary)
+            os.replace(temporary, str(target))
+            if durable:
+                _sync(Path(str(target.parent)))
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -96,15 +96,16 @@ def replacing_folder(path: Address) -> Iterator[Path]:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     leftovers.clear(Path(str(target.parent)))
-    temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=leftovers.prefix(target.name)))
-    try:
-        with naming(target, temporary):
+    begins = leftovers.prefix(target.name)
+    with naming(target, target.parent / begins):
+        temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=begins))
+        try:
             yield temporary
-        temporary.chmod(0o755)
-        remove(target)
-        temporary.rename(str(target))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            temporary.chmod(0o755)
+            remove(target)
+            temporary.rename(str(target))
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -154,7 +155,7 @@ def naming(target: Address, temporary: Address) -> Iterator[None]:
 
     Args:
       target: what is written, in the end.
-      temporary: where it is written first; no name to be told.
+      temporary: where it is written first, or how its path begins; no name to be told.
     """
     try:
         yield
@@ -171,8 +172,9 @@ def _of_disk(error: Exception, temporary: str) -> int | None:
     A temporary file is none that anybody knows.
     """
     if isinstance(error, OSError) and error.errno is not None:
-        named = error.filename is not None and not str(error.filename).startswith(temporary)
-        return error.errno if error.errno in _OF_DISKS and not named else None
+        if error.filename is not None:
+            return error.errno if str(error.filename).startswith(temporary) else None
+        return error.errno if error.errno in _OF_DISKS else None
     return next((code for code in _OF_DISKS if os.strerror(code) in str(error)), None)
 
 

@@ -95,6 +95,27 @@ def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path, folder, caus
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_folder_that_cannot_be_written_is_told_with_the_name_of_the_file(
+    tmp_path, monkeypatch, folder, late, code
+):
+    def refuse(*words, dir=None, prefix="", **more):
+        raise OSError(code, os.strerror(code), f"{dir}/{prefix}abc" if dir else str(words[0]))
+
+    if late:
+        monkeypatch.setattr(Path if folder else os, "rename" if folder else "replace", refuse)
+    else:
+        monkeypatch.setattr(tempfile, "mkdtemp" if folder else "mkstemp", refuse)
+    writing = storage.replacing_folder if folder else storage.replacing
+    with pytest.raises(OSError) as error, writing(tmp_path / "schema.json"):
+        pass
+    said = files.why(error.value)
+    assert said.startswith(f"{tmp_path / 'schema.json'}: ") and "choose a writable folder" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 CHATTY = """
 import sys
 from beampose.pipelines import cli, verbs
