@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import re
+import tempfile
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
@@ -10,6 +12,8 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner
+
+from beampose.core import storage
 
 
 class LocalRunner(PipelineRunner):
@@ -68,10 +72,15 @@ def _plain(error: Exception) -> Exception:
         inner = deeper
         # What names the file has the system's own error, which does not, as its cause.
         named = (isinstance(inner, OSError) and inner.filename) or named
-    if isinstance(inner, OSError) and inner.errno == errno.ENOSPC:
+    if storage.of_disk(inner) in (errno.ENOSPC, errno.EDQUOT):
+        # TensorFlow's errors name it in their text.
+        found = re.search(r"(/\S+); No space", str(inner))
+        place = named or (found[1] if found else "the output")
+        if place.startswith(tempfile.gettempdir()):
+            place = f"{tempfile.gettempdir()}, for temporary files (TMPDIR names another folder)"
         return OSError(
-            f"No space left on device: {named or 'the output'}. What is finished is kept: free "
-            "some space, and run the same command again to continue."
+            f"No space left on device: {place}. What is finished is kept: free some space, and "
+            "run the same command again to continue."
         )
     return inner if isinstance(inner, OSError) else error
 

@@ -210,11 +210,14 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 def _cause(error: BaseException) -> str:
     """Returns the message of an error; of one that nobody foresaw also its type."""
+    from beampose.core import storage
     from beampose.pipelines import causes
 
     text = "\n".join(map(texts.printable, causes.sentence(error).split("\n")))
     if isinstance(error, (OSError, ValueError)):
         return text
+    if code := storage.of_disk(error):
+        return f"{os.strerror(code)} ({text.splitlines()[0][:300]})"
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
 
 
@@ -229,6 +232,8 @@ def _set_up_logging(debug: bool) -> None:
     if not debug:
         # tensorflow-transform speaks by way of absl, which has a level of its own.
         logging.getLogger("absl").setLevel(logging.ERROR)
+        # Beam shows the traceback of what a step raises, and raises it.
+        logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     logging.getLogger("beampose").setLevel(logging.DEBUG if debug else logging.INFO)
 
 

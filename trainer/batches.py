@@ -1,6 +1,7 @@
 """Training batches of a dataset by tf.data, in an order that a seed decides."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,11 @@ import tensorflow as tf
 
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.schema import LabelRecord
+
+# How TensorFlow tells what a generator raised.
+_RAISED = re.compile(
+    r"(?:ValueError|OSError|FileNotFoundError|PermissionError): (.*?)\s*Traceback \(most", re.DOTALL
+)
 
 
 def order(count: int, batch_size: int, *, seed: int, start: int, steps: int) -> Iterator[list[int]]:
@@ -78,6 +84,21 @@ def stream(
     kind = type(signature)
     dataset = tf.data.Dataset.from_generator(generate, output_signature=tuple(signature))
     return dataset.map(lambda *parts: kind(*parts)).prefetch(2)
+
+
+def read(batches: Iterable) -> Iterator:
+    """The batches of a stream; what their maker raised in our words, without TensorFlow's.
+
+    Raises:
+      ValueError: features or frames cannot be read.
+    """
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        found = _RAISED.search(error.message)
+        if found is None:
+            raise
+        raise ValueError(found[1]) from error
 
 
 def pose_signature(dataset: Dataset) -> PoseBatch:

@@ -14,7 +14,7 @@ from beampose.core import storage, task_kinds
 from beampose.core.settings.experiment import Config, Train
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
 from beampose.trainer import heads, updates
-from beampose.trainer.batches import groups, stream
+from beampose.trainer.batches import groups, read, stream
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.run_state import Board, Entry, State
 from beampose.trainer.schema import LabelRecord
@@ -200,7 +200,7 @@ def fit(
     step = updates.update(run.task, run.optimizer, strategy)
     board = Board(run.logs)
     began = time.perf_counter()
-    for batch in () if run.judging.enough(state.history) else batches(state.step):
+    for batch in () if run.judging.enough(state.history) else read(batches(state.step)):
         total, parts = step(batch)
         state.step += 1
         state.add({"loss": total, **parts})

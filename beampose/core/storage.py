@@ -160,16 +160,16 @@ def naming(target: Address, temporary: Address) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        code = _of_disk(error, str(temporary))
+        code = of_disk(error, str(temporary))
         if code is None:
             raise
         raise OSError(code, os.strerror(code), str(target)) from error
 
 
-def _of_disk(error: Exception, temporary: str) -> int | None:
+def of_disk(error: BaseException, temporary: str = "") -> int | None:
     """The system's number of a full disk or the like, if that is why; None where a file is named.
 
-    A temporary file is none that anybody knows.
+    A temporary file is none that anybody knows: one whose path begins so.
     """
     if isinstance(error, OSError) and error.errno is not None:
         if error.filename is not None:

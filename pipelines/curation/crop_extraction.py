@@ -84,7 +84,7 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
                 raise ValueError(unsure[film.path])
             crops[film.path] = _film(wanted, film, progress)
         except (ValueError, OSError) as error:
-            failures.append((film.path, str(error)))
+            failures.append((film.path, files.why(error)))
     _write_list(wanted)
     return Extracted(crops, failures)
 

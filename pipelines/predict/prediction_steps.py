@@ -6,6 +6,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
+from beampose.core import files
 from beampose.pipelines import manifest
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
@@ -39,7 +40,7 @@ class Index(beam.DoFn):
             yield from self._stretches(film)
         except (ValueError, OSError) as error:
             Metrics.counter("predict", "videos_failed").inc()
-            commit.refuse(self._output, film.name, film.path, str(error))
+            commit.refuse(self._output, film.name, film.path, files.why(error))
 
     def _stretches(self, film: Film) -> list[tuple[Range, ...]]:
         path = film.path

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from beampose.core import storage
+from beampose.core import files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import manifest
@@ -54,7 +54,7 @@ def each(
             stem = f"{config.predictions}/{film.name}{info.dlc_scorer}"
             done.append(work(_predicted(film.name, film.path, stem)))
         except (OSError, ValueError) as error:
-            failures.append((film.path, str(error)))
+            failures.append((film.path, files.why(error)))
     return done, failures
 
 

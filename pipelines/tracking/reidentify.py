@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, files, storage
 from beampose.core.files import join
 from beampose.core.infos import ReidInfo
 from beampose.core.infos.video_info import HeldOut
@@ -101,7 +101,7 @@ def run(
             if slp:
                 track_videos.write_slp(config, said)
         except (OSError, ValueError) as error:
-            failures.append((one.video.path, str(error)))
+            failures.append((one.video.path, files.why(error)))
     return Done(learned.info, done, failures)
 
 
