@@ -2,8 +2,6 @@
 
 import errno
 import logging
-import re
-import tempfile
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
@@ -14,6 +12,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner
 
 from beampose.core import storage
+from beampose.pipelines import causes
 
 
 class LocalRunner(PipelineRunner):
@@ -73,11 +72,7 @@ def _plain(error: Exception) -> Exception:
         # What names the file has the system's own error, which does not, as its cause.
         named = (isinstance(inner, OSError) and inner.filename) or named
     if storage.of_disk(inner) in (errno.ENOSPC, errno.EDQUOT):
-        # TensorFlow's errors name it in their text.
-        found = re.search(r"(/\S+); No space", str(inner))
-        place = named or (found[1] if found else "the output")
-        if place.startswith(tempfile.gettempdir()):
-            place = f"{tempfile.gettempdir()}, for temporary files (TMPDIR names another folder)"
+        place = named or causes.place_on_disk(inner)
         return OSError(
             f"No space left on device: {place}. What is finished is kept: free some space, and "
             "run the same command again to continue."

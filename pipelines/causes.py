@@ -1,7 +1,10 @@
 """Causes of errors, in the sentences of the command line."""
 
 import contextlib
+import re
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from beampose.core import files
 
@@ -12,6 +15,18 @@ _STEP = " [while running"
 def sentence(error: BaseException) -> str:
     """Message of an error without the traceback that Beam folds into it."""
     return (files.why(error).strip() or type(error).__name__).split(_STEP)[0]
+
+
+def place_on_disk(error: BaseException) -> str:
+    """The file that a library could not write, by the text of its error, human-readable."""
+    found = re.search(r"(/[^\s;]+); ", str(error))
+    place = found[1] if found else "the output"
+    temporary = Path(tempfile.gettempdir())
+    if place.startswith(str(temporary)):
+        # A command has a folder of its own there, which is gone by then.
+        common = temporary.parent if temporary.name.startswith(".") else temporary
+        return f"{common}, for temporary files (TMPDIR names another folder)"
+    return place
 
 
 def missing_package(step: str, error: ModuleNotFoundError) -> str:

@@ -217,7 +217,7 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, (OSError, ValueError)):
         return text
     if code := storage.of_disk(error):
-        return f"{os.strerror(code)} ({text.splitlines()[0][:300]})"
+        return f"{os.strerror(code)}: {causes.place_on_disk(error)}"
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
 
 

@@ -44,7 +44,7 @@ FILMS = {"films", *TRACKING}
 PREDICT = {"predict", *FILMS}
 REPORT = {"report", *FILMS}
 PIPELINES = {
-    "beam_runner": set(),
+    "beam_runner": {"causes"},
     "causes": set(),
     "beam_options": {"beam_runner"},
     "film_names": set(),

@@ -75,7 +75,7 @@ def why(error: BaseException) -> str:
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = "make room, or choose a folder on another disk"
     else:
-        return str(error)
+        return f"{error.filename}: {error.strerror}" if error.strerror else str(error)
     return f"{error.filename}: {error.strerror}: {what}"
 
 

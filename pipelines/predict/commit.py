@@ -180,7 +180,8 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     """Joins the ranges of a video, writes its files and counts; repeatable.
 
     Raises:
-      RuntimeError: a range is missing, or rows and frames differ.
+      FileNotFoundError: a range is missing.
+      RuntimeError: rows and frames differ.
     """
     parts = sorted(parts, key=lambda part: part.start)
 
@@ -188,7 +189,10 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
         part = parts[number]
         loaded = load_range(range_file(output, part))
         if loaded is None:
-            raise RuntimeError(f"{video.path}: frames {part.start} to {part.stop} have no result.")
+            raise FileNotFoundError(
+                f"{video.path}: frames {part.start} to {part.stop} have no result: "
+                f"{output.folder} changed while the job ran. Run the same command again."
+            )
         return loaded
 
     results = Results(len(parts), load)

@@ -179,7 +179,7 @@ def _results(
     """Summaries and failures: every video is one of them.
 
     Raises:
-      RuntimeError: a video is neither.
+      FileNotFoundError: a video is neither: its files went away meanwhile.
     """
     summaries, failures = [], []
     for film in films:
@@ -190,8 +190,9 @@ def _results(
         elif file.is_file():
             summaries.append(storage.read_info(file, PredictionInfo))
         else:
-            raise RuntimeError(
-                f"{film.path} has neither a result nor a reason. Please report this."
+            raise FileNotFoundError(
+                f"{film.path} has neither a result nor a reason: {output.folder} changed while the "
+                "job ran. Run the same command again; if it says so again, please report this."
             )
     return summaries, failures
 

@@ -10,7 +10,7 @@ import fakes
 import pytest
 
 from beampose.core.settings import experiment
-from beampose.pipelines import beam_runner
+from beampose.pipelines import beam_runner, cli
 from beampose.pipelines.tracking import predicted_videos
 
 REFUSALS = {
@@ -61,3 +61,11 @@ def test_a_full_disk_that_a_library_tells_of_is_a_sentence_after_a_job(temporary
     assert (f"{place}, for temporary files (TMPDIR" if temporary else f"{place}/part-0.") in str(
         error.value
     )
+
+
+def test_a_full_disk_that_a_library_tells_of_is_a_sentence_of_the_command_line():
+    told = f"{{{{node SaveV2}}}} {tempfile.gettempdir()}/a/part; {os.strerror(errno.ENOSPC)} [Op]"
+    what = f"{os.strerror(errno.ENOSPC)}: {tempfile.gettempdir()}, for temporary files"
+    assert cli._cause(RuntimeError(told)).startswith(what)
+    assert cli._cause(Odd(told, 1, 2)).startswith(what)
+    assert "--debug shows" in cli._cause(RuntimeError("odd"))
