@@ -4,6 +4,7 @@ import errno
 import os
 import tempfile
 import types
+from pathlib import Path
 
 import apache_beam as beam
 import fakes
@@ -49,7 +50,7 @@ class Odd(Exception):
 
 @pytest.mark.parametrize("temporary", [False, True])
 def test_a_full_disk_that_a_library_tells_of_is_a_sentence_after_a_job(temporary):
-    place = tempfile.gettempdir() if temporary else "/far/store"
+    place = f"{Path(tempfile.gettempdir()) / 'mine'}" if temporary else "/far/store"
 
     def full(_):
         raise Odd(f"SaveV2 {place}/part-0; {os.strerror(errno.ENOSPC)} [Op:SaveV2]", 2, 3)
@@ -58,14 +59,15 @@ def test_a_full_disk_that_a_library_tells_of_is_a_sentence_after_a_job(temporary
     _ = pipeline | beam.Create([1]) | beam.Map(full)
     with pytest.raises(OSError, match="No space left on device: .*free some space") as error:
         beam_runner.finish(pipeline, "x")
-    assert (f"{place}, for temporary files (TMPDIR" if temporary else f"{place}/part-0.") in str(
-        error.value
-    )
+    told = ", for temporary files (TMPDIR" if temporary else f"{place}/part-0."
+    assert told in str(error.value)
 
 
-def test_a_full_disk_that_a_library_tells_of_is_a_sentence_of_the_command_line():
-    told = f"{{{{node SaveV2}}}} {tempfile.gettempdir()}/a/part; {os.strerror(errno.ENOSPC)} [Op]"
-    what = f"{os.strerror(errno.ENOSPC)}: {tempfile.gettempdir()}, for temporary files"
+@pytest.mark.parametrize("own", ["/scratch", "/scratch/.beampose-0-1-abc"])
+def test_a_full_disk_that_a_library_tells_of_is_a_sentence_of_the_command_line(monkeypatch, own):
+    monkeypatch.setattr(tempfile, "tempdir", own)
+    told = f"{{{{node SaveV2}}}} {own}/a/part; {os.strerror(errno.ENOSPC)} [Op]"
+    what = f"{os.strerror(errno.ENOSPC)}: /scratch, for temporary files"
     assert cli._cause(RuntimeError(told)).startswith(what)
     assert cli._cause(Odd(told, 1, 2)).startswith(what)
     assert "--debug shows" in cli._cause(RuntimeError("odd"))
