@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from beampose.core import files
 from beampose.preprocess import inside, pixel_limit
@@ -25,6 +25,9 @@ STACKS = (".tif", ".tiff")
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 _ORIENTATION_TAG = 0x0112
+# Pixels that a byte of a JPEG holds at most: 341, of one colour, progressive; of a packed BMP 128.
+# Small ones are not counted.
+_MOST_OF_A_BYTE, _FEW = 1024, 1 << 22
 # Pillow warns of oddities in tags and of sizes below its limit; both are judged here instead. Once
 # for the process: a filter around each call would not be safe in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -147,8 +150,23 @@ def _refused() -> Iterator[None]:
 
 def _loaded(image: Image.Image) -> np.ndarray:
     pixel_limit.check(image.width, image.height)
+    _check_bytes(image)
     image.load()
     return _rgb(image)
+
+
+def _check_bytes(image: Image.Image) -> None:
+    """Refuses an image that holds too little for its pixels, where decoders fill in what lacks."""
+    kind = image.info.get("compression") if image.format == "TIFF" else image.format
+    if kind not in ("JPEG", "MPO", "BMP", "jpeg", "tiff_jpeg"):
+        return
+    if isinstance(image, ImageFile.ImageFile) and image.fp:
+        place = image.fp.tell()
+        held = image.fp.seek(0, io.SEEK_END) * _MOST_OF_A_BYTE
+        image.fp.seek(place)
+        if image.width * image.height > max(held, _FEW):
+            size = f"{image.width}x{image.height}"
+            raise ValueError(f"is cut short: it has too few bytes for its {size} pixels")
 
 
 def _open(stream: IO[bytes]) -> Image.Image:

@@ -106,6 +106,44 @@ def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_decoded(size):
         images.decode(claiming(*size))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_small_jpeg_that_claims_to_be_huge_is_refused_before_it_is_decoded(kind):
+    stream, options = io.BytesIO(), {"compression": "jpeg"} if kind == "TIFF" else {}
+    Image.fromarray(np.zeros((40, 64, 3), np.uint8)).save(stream, kind, **options)
+    data = stream.getvalue()
+    if kind == "JPEG":
+        place = data.index(b"\xff\xc0") + 5
+        data = data[:place] + struct.pack(">HH", 12_000, 12_000) + data[place + 4 :]
+    else:
+        for tag, value in ((256, 64), (257, 40), (278, 40)):
+            data = data.replace(
+                struct.pack("<HHII", tag, 3, 1, value), struct.pack("<HHII", tag, 3, 1, 12_000)
+            ).replace(
+                struct.pack("<HHII", tag, 4, 1, value), struct.pack("<HHII", tag, 4, 1, 12_000)
+            )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="too few bytes for its 12000x12000 pixels"):
+        images.decode(data)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 100_000
+
+
+def test_a_packed_bmp_that_skips_most_of_its_pixels_is_refused():
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((40, 60), np.uint8)).save(stream, "BMP")
+    data = bytearray(stream.getvalue())
+    data[18:26], data[30:34] = struct.pack("<II", 12_000, 12_000), struct.pack("<I", 1)
+    with pytest.raises(ValueError, match="too few bytes for its 12000x12000 pixels"):
+        images.decode(bytes(data[:1078]) + b"\0\2\0\xff" * 100)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True, "optimize": True, "quality": 1}])
+def test_a_jpeg_of_one_colour_is_read(monkeypatch, options):
+    monkeypatch.setattr(images, "_FEW", 0)
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((3000, 2000, 3), np.uint8)).save(stream, "JPEG", **options)
+    assert images.decode(stream.getvalue()).shape == (3000, 2000, 3)
+
+
 def test_the_limit_of_pixels_is_a_setting(limit):
     whole = fakes.encode(fakes.pixels(1))
     limit(2400)
