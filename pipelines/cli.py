@@ -109,8 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever read what is printed has seen enough, such as `head`.
             if isinstance(error, BrokenPipeError):
                 return _ENDED_BY_READER
-            if not code:
-                print(f"error: {_cause(error)}", file=sys.stderr)
+            with contextlib.suppress(OSError):
+                if not code:
+                    print(f"error: {_cause(error)}", file=sys.stderr)
             return 2
 
 
