@@ -6,17 +6,17 @@ from pathlib import Path, PurePosixPath
 
 from beampose.core import zips
 from beampose.formats import crop_folders
-from beampose.formats.deeplabcut import project_labels
+from beampose.formats.deeplabcut import project_labels, root_tables
 from beampose.preprocess import images
 
 
 def find_project(folder: str | os.PathLike) -> tuple[str, str]:
     """The format and the path of the one project in a local folder, at any depth.
 
-    A DeepLabCut project is a config.yaml with labeled-data/ beside it. Crops are class folders of
-    images, inside Training and Testing or not. Any two folders of images would be crops, so those
-    without one of the known names count only where nothing else is found. Folders that begin with a
-    dot, and Apple's shadows, are ignored.
+    A DeepLabCut project is a config.yaml with labeled-data/ beside it, or a table as of
+    `root_tables`. Crops are class folders of images, inside Training and Testing or not. Any two
+    folders of images would be crops, so those without one of the known names count only where
+    nothing else is found. Folders that begin with a dot, and Apple's shadows, are ignored.
 
     Raises:
       ValueError: there is no project or there are several; the text says where.
@@ -31,7 +31,7 @@ def find_project(folder: str | os.PathLike) -> tuple[str, str]:
     alone = sorted(p.parent for p in root.rglob("config.yaml") if p.is_file())
     hint = f" {alone[0].relative_to(root)} has a config.yaml only." if alone else ""
     raise ValueError(
-        "holds no project: neither a DeepLabCut project (config.yaml with "
+        "holds no project: neither a DeepLabCut project (config.yaml or CollectedData.csv with "
         f"{project_labels.LABELED_DATA}/ beside it) nor folders of crops (such as "
         f"Training/Positive and Training/Negative).{hint}"
     )
@@ -39,7 +39,7 @@ def find_project(folder: str | os.PathLike) -> tuple[str, str]:
 
 def _projects(folder: Path, *, known_names: bool) -> Iterator[tuple[str, Path]]:
     """Projects from the top down; what lies inside one is part of it."""
-    if (folder / "config.yaml").is_file() and (folder / project_labels.LABELED_DATA).is_dir():
+    if _is_project(folder):
         yield "deeplabcut", folder
         return
     below = _folders(folder)
@@ -48,6 +48,12 @@ def _projects(folder: Path, *, known_names: bool) -> Iterator[tuple[str, Path]]:
         return
     for child in below:
         yield from _projects(child, known_names=known_names)
+
+
+def _is_project(folder: Path) -> bool:
+    if not (folder / project_labels.LABELED_DATA).is_dir():
+        return False
+    return (folder / "config.yaml").is_file() or bool(root_tables.find(str(folder)))
 
 
 def _holds_crops(below: list[Path], known_names: bool) -> bool:

@@ -87,7 +87,7 @@ def write(
     own = Path(path, OWN_FILE)
     if own.is_file():
         values = _merged(values, _own(own, allowed))
-    if format == "deeplabcut":
+    if format == "deeplabcut" and Path(path, "config.yaml").is_file():
         # Refused here if it would not fit into memory once read.
         yaml_files.read(Path(path, "config.yaml"), "config file", most_bytes=1_000_000)
     source = {**values.get("source", {}), "format": format, "path": path}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from beampose import formats
+from beampose.formats import project_search
 from beampose.formats.deeplabcut import project_labels
 from beampose.pipelines.curation import label_corrections
 from beampose.preprocess.labels import ERROR
@@ -110,3 +111,10 @@ def test_a_table_that_cannot_be_read_is_named(root):
 def test_a_table_of_all_videos_is_not_corrected_in_its_place(root):
     with pytest.raises(ValueError, match="CollectedData.csv holds the labels of several videos"):
         label_corrections.apply([], str(root), fakes.SCORER)
+
+
+def test_a_stranger_may_send_one(root):
+    (root.parent / "folder").mkdir()
+    root.rename(root.parent / "folder/mouse")
+    found = project_search.find_project(root.parent)
+    assert found == ("deeplabcut", str(root.parent / "folder/mouse"))
