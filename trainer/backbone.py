@@ -4,27 +4,15 @@
 # pyright: reportArgumentType=false
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from beampose.trainer import backbone_weights, networks
-
-STRIDE = 8
-# Map sizes are even numbers of cells, as DeepLabCut's are: the stride-16 tap then fits exactly.
-_CELL_PAIR = 2 * STRIDE
 
 
 def check(name: str, weights: str, taps: str | None = None) -> None:
     """Raises ValueError or FileNotFoundError if this backbone cannot be built, before it is."""
     networks.taps_name(name, taps)
     backbone_weights.check(weights, networks.spec(name).published)
-
-
-def grid(height: int, width: int, scale: float) -> tuple[int, int]:
-    """Rows and columns of the map of an image: its cells tile the image exactly."""
-    return tuple(  # pyright: ignore[reportReturnType]
-        max(2 * int(np.ceil(side * scale / _CELL_PAIR - 1e-9)), 2) for side in (height, width)
-    )
 
 
 class Backbone(tf.Module):

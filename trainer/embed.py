@@ -7,7 +7,8 @@ import tensorflow as tf
 from beampose.core import storage
 from beampose.core.infos import Recipe
 from beampose.trainer import networks
-from beampose.trainer.backbone import STRIDE, Backbone, grid, resize
+from beampose.trainer.backbone import Backbone, resize
+from beampose.trainer.cells import PAIR, STRIDE, grid
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
@@ -68,15 +69,39 @@ class Embedder(tf.Module):
         return resize(frames, rows * STRIDE, columns * STRIDE)
 
     def grid(self, height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`backbone.grid` in the graph."""
+        """`cells.grid` in the graph."""
         if isinstance(height, int) and isinstance(width, int):
             return grid(height, width, self.scale)  # pyright: ignore[reportReturnType]
 
         def cells(side):
-            pairs = tf.math.ceil(tf.cast(side, tf.float64) * self.scale / (2 * STRIDE) - 1e-9)
-            return tf.maximum(2 * tf.cast(pairs, tf.int32), 2)
+            pairs = tf.math.ceil(tf.cast(side, tf.float64) * self.scale / (PAIR * STRIDE) - 1e-9)
+            return tf.maximum(PAIR * tf.cast(pairs, tf.int32), PAIR)
 
         return cells(height), cells(width)
+
+    def window(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+        """A part of what `resized` makes of frames, as `resized` makes it; nothing else is resized.
+
+        Args:
+          frames: uint8 (batch, height, width, 3).
+          corner: int32 (2,), row and column of the part's first cell, even.
+          cells: int32 (2,), its rows and columns, even.
+
+        Returns:
+          float32 (batch, 8 rows, 8 columns, 3).
+        """
+        shape = tf.shape(frames)[1:3]
+        whole = tf.stack(self.grid(shape[0], shape[1])) * STRIDE
+        # As `tf.image.resize` calls it, from another place; at the frames' own size it copies.
+        found = tf.raw_ops.ScaleAndTranslate(
+            images=frames,
+            size=cells * STRIDE,
+            scale=tf.cast(whole, tf.float32) / tf.cast(shape, tf.float32),
+            translation=-tf.cast(corner * STRIDE, tf.float32),
+            kernel_type="triangle",
+            antialias=True,
+        )
+        return tf.ensure_shape(found, (None, None, None, 3))
 
     def embed(self, images: tf.Tensor) -> tf.Tensor:
         """Resized images to features (batch, rows, columns, dims), or (batch, dims) if pooled."""

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from beampose.core.settings.experiment import Config
 from beampose.trainer import batches, views
-from beampose.trainer.backbone import STRIDE
+from beampose.trainer.cells import STRIDE
 from beampose.trainer.dataset import CropBatch, Dataset, PoseBatch
 from beampose.trainer.embed import Embedder
 from beampose.trainer.schema import LabelRecord

@@ -22,30 +22,44 @@ class FramePredictor:
         self._folder = folder
         self._usual = signature
 
-    def predict(self, frames: np.ndarray, signature: str = "") -> dict[str, np.ndarray]:
+    def knows(self, signature: str) -> bool:
+        """Returns True unless the model was exported by a version without this signature."""
+        return signature in self._model.signatures
+
+    def predict(
+        self, frames: np.ndarray, signature: str = "", **more: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """uint8 (batch, height, width, 3) to the outputs of the signature, or of another.
+
+        Args:
+          more: what else the signature takes, by name.
 
         Raises:
           ValueError: the model has no such signature.
         """
         name = signature or self._usual
-        if name not in self._model.signatures:
+        if not self.knows(name):
             raise ValueError(
                 f"The model in {self._folder} has no signature {name!r}: it was exported by an "
                 "older version. Run `beampose train` again."
             )
         with model_calls.AT_ONCE:
-            outputs = self._model.signatures[name](frames=self._constant(frames))
+            given = {key: self._constant(value) for key, value in more.items()}
+            outputs = self._model.signatures[name](frames=self._constant(frames), **given)
             return {name: value.numpy() for name, value in outputs.items()}
 
 
 def outputs(
-    model: FramePredictor, frames: Sequence[np.ndarray], batch_size: int, signature: str = ""
+    model: FramePredictor,
+    frames: Sequence[np.ndarray],
+    batch_size: int,
+    signature: str = "",
+    **more: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Outputs of at most `batch_size` frames of one size, by name.
 
     Every call of the model has as many frames: a short batch is filled up and cut.
     """
     filled = [*frames, *[frames[-1]] * (batch_size - len(frames))]
-    found = model.predict(np.stack(filled), signature)
+    found = model.predict(np.stack(filled), signature, **more)
     return {name: value[: len(frames)] for name, value in found.items()}

@@ -5,7 +5,7 @@ import numpy as np
 
 from beampose.core.infos import Counts, DatasetInfo
 from beampose.core.task_kinds import TaskKind
-from beampose.trainer.backbone import STRIDE
+from beampose.trainer.cells import STRIDE
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.schema import LabelRecord
 

@@ -13,7 +13,7 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import Formerly
 from beampose.core.settings.train_settings import Features
-from beampose.trainer.backbone import STRIDE
+from beampose.trainer.cells import STRIDE
 from beampose.trainer.label_facts import LabelFacts
 
 # Scales that are chosen: steps of about 1.4, so that a few more labels seldom choose another one,

@@ -1,4 +1,4 @@
-"""Names of files and of weights that more than one module writes or reads."""
+"""Names of files, weights and signatures that more than one module writes or reads."""
 
 # Of every artefact: what it is, and that it is whole.
 INFO, COMPLETED = "info.json", "COMPLETED"
@@ -7,6 +7,8 @@ REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
+# Signature of a SavedModel that looks at a part of frames.
+WINDOW = "window"
 HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 # Of an evaluation: every label with its prediction, and the figures of cross validation.
 EVALUATION = "evaluation"

@@ -250,6 +250,11 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
             f"predict.dynamic follows one animal, the model in {config.model} finds several. "
             f"Received: {config.predict.dynamic}."
         )
+    if config.predict.look == "window":
+        raise ValueError(
+            f"predict.look: window follows one animal, the model in {config.model} finds several. "
+            "Remove it."
+        )
     view = keypoint_settings.view(config, info)
     predictor = Animals(
         scorer=info.dlc_scorer,

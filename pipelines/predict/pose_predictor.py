@@ -9,10 +9,12 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.core.infos import ModelInfo, PredictionInfo, Uncertainty
+from beampose.core.names import WINDOW
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import keypoint_settings
+from beampose.pipelines.predict.follow import Follower, Following
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from beampose.pipelines.predict.inference import SavedModelHandler
     from beampose.trainer.frame_predictor import FramePredictor
 
+# Largest window, as a share of the frame, by `predict.look`.
+SHARES = {"frame": 0.0, "auto": 0.5, "window": 0.9}
 # What a model is asked to know how many bodyparts it has, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
@@ -34,8 +38,7 @@ class Keypoints(NamedTuple):
       config: the part of a DeepLabCut test pose_cfg that its tools read.
       uncertainty: as in the model's info.json.
       view: what of a frame the model sees.
-      dynamic: likelihood from which the next frames are cut to the animal; 0 = never.
-      margin: pixels around the animal in such a cut.
+      following: how the animal is followed from batch to batch.
     """
 
     scorer: str
@@ -43,8 +46,7 @@ class Keypoints(NamedTuple):
     config: dict[str, Any]
     uncertainty: Uncertainty | None
     view: View
-    dynamic: float = 0.0
-    margin: int = 10
+    following: Following
 
     endings = (".h5", ".csv", "_meta.pickle")
     lead = 0
@@ -70,21 +72,26 @@ class Keypoints(NamedTuple):
     ) -> Result:
         """Array `keypoints`: (frames, bodyparts, 3 or 4) x, y, likelihood, spread of several heads.
 
-        NaN where a frame failed.
+        NaN where a frame failed. Array `window`: (frames,), 1 where a window of the frame said it.
         """
         failures: list[tuple[int, str]] = []
         rows: list[tuple[list[int], np.ndarray]] = []
-        focus = None
+        looks: list[np.ndarray] = []
+        looker = _Looker(self.following, handler, model)
         for batch in batches(frames, handler.batch_size, failures):
             pixels = [f.pixels for f in batch if f.pixels is not None]
-            found, focus = self._found(pixels, focus, handler, model)
+            found, look = looker.found([self.view.apply(one) for one in pixels])
+            found[..., :2] = self.view.undo(found[..., :2], *pixels[0].shape[:2])
             rows.append(([f.index for f in batch], found))
+            looks.append(look)
         shape = rows[0][1].shape[1:] if rows else _joined(model.predict(BLANK)).shape[1:]
         keypoints = np.full((len(part.frames), *shape), np.nan)
+        window = np.zeros(len(part.frames), np.uint8)
         place = {number: row for row, number in enumerate(part.frames)}
-        for numbers, found in rows:
-            keypoints[[place[number] for number in numbers]] = found
-        return Result({"keypoints": keypoints}, failures)
+        for (numbers, found), look in zip(rows, looks, strict=True):
+            there = [place[number] for number in numbers]
+            keypoints[there], window[there] = found, look
+        return Result({"keypoints": keypoints, "window": window}, failures)
 
     def write(
         self, stem: UPath, video: Video, frames: np.ndarray, results: Results
@@ -100,30 +107,11 @@ class Keypoints(NamedTuple):
             "scorer": self.scorer,
             "uncertainty": self.uncertainty,
             "rows_without_result": int(np.isnan(keypoints).all(axis=(1, 2)).sum()),
+            "rows_by_window": sum(
+                int(np.sum(one.arrays.get("window", 0))) for one in results.each()
+            ),
             "remark": self.view.remark(video.height, video.width),
         }
-
-    def _found(
-        self,
-        pixels: list[np.ndarray],
-        focus: "Focus | None",
-        handler: "SavedModelHandler",
-        model: "FramePredictor",
-    ) -> tuple[np.ndarray, "Focus | None"]:
-        """Keypoints of a batch in pixels of the frame, and the part of the next one to use."""
-        seen = [self.view.apply(one) for one in pixels]
-        if focus is None:
-            found = _joined(handler.outputs(seen, model))
-        else:
-            found = _joined(handler.outputs([focus.cut(one) for one in seen], model))
-            found[..., :2] += [focus.left, focus.top]
-            lost = np.flatnonzero(~(found[..., 2] >= self.dynamic).any(axis=1))
-            if len(lost):
-                found[lost] = _joined(handler.outputs([seen[i] for i in lost], model))
-        if self.dynamic:
-            focus = Focus.around(found, self.dynamic, self.margin, seen[0].shape[:2])
-        found[..., :2] = self.view.undo(found[..., :2], *pixels[0].shape[:2])
-        return found, focus
 
     def _write_spread(self, spread: np.ndarray, stem: UPath, frames: np.ndarray) -> None:
         """`<stem>_spread.csv`: pixels by which the model's heads disagree, a row for each frame."""
@@ -146,49 +134,58 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
         config=keypoint_settings.dlc_config(config, info),
         uncertainty=info.uncertainty,
         view=view,
-        dynamic=config.predict.dynamic,
-        margin=config.predict.margin,
+        following=_following(config, info),
     )
     settings = keypoint_settings.settings(config, "dynamic", "margin")
+    # What was predicted before there was a choice stays valid.
+    if config.predict.look != "auto":
+        settings["look"] = config.predict.look
     return Described(predictor, predictor.scorer, settings, view)
 
 
-class Focus(NamedTuple):
-    """A part of a frame around the animal."""
+def _following(config: Config, info: ModelInfo) -> Following:
+    predict, scale = config.predict, info.recipe.scale
+    if predict.dynamic:
+        return Following(SHARES["window"], predict.dynamic, predict.margin, scale)
+    return Following(SHARES[predict.look], predict.pcutoff, 0, scale)
 
-    left: int
-    top: int
-    right: int
-    bottom: int
 
-    # Sides are multiples of it, so that the network meets few sizes.
-    STEP = 32
+class _Looker:
+    """Asks a model where the animal of a range is, by windows where they say the same."""
 
-    def cut(self, pixels: np.ndarray) -> np.ndarray:
-        return pixels[self.top : self.bottom, self.left : self.right]
+    def __init__(self, following: Following, handler: "SavedModelHandler", model: "FramePredictor"):
+        self._following = following
+        self._handler = handler
+        self._model = model
+        self._follower: Follower | None = None
+        # Of a model of a version before only whole frames can be asked for.
+        self._follows = following.share > 0 and model.knows(WINDOW)
 
-    @classmethod
-    def around(
-        cls, found: np.ndarray, likelihood: float, margin: int, size: tuple[int, int]
-    ) -> "Focus | None":
-        """Around all points (batch, bodyparts, 3 or more) that reach a likelihood.
+    def found(self, frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints (batch, bodyparts, 3 or 4) of the next frames, and whether a window said so."""
+        by_window = np.zeros(len(frames), bool)
+        if not self._follows:
+            return self._whole(frames), by_window
+        size = frames[0].shape[:2]
+        if self._follower is None or self._follower.size != size:
+            self._follower = Follower(self._following, size)
+        follower = self._follower
+        window = follower.window()
+        if window is None:
+            found = self._whole(frames)
+        else:
+            outputs = self._handler.outputs(frames, self._model, WINDOW, **window.inputs())
+            found, by_window[:] = _joined(outputs), True
+        for i, frame in enumerate(frames):
+            if window is not None and follower.unsure(found[i], window):
+                found[i] = _joined(self._model.predict(frame[None]))[0]
+                by_window[i] = False
+            follower.saw(found[i])
+        follower.follow(found, window, int((~by_window).sum()))
+        return found, by_window
 
-        None if there are none, or the part would be nearly the whole frame.
-        """
-        points = found[found[..., 2] >= likelihood][:, :2]
-        if not len(points):
-            return None
-        sides = []
-        for axis, length in ((0, size[1]), (1, size[0])):
-            low = max(int(points[:, axis].min()) - margin, 0)
-            wanted = int(np.ceil(points[:, axis].max())) + margin - low
-            wanted = min(cls.STEP * max(-(-wanted // cls.STEP), 2), length)
-            low = min(low, length - wanted)
-            sides.append((low, low + wanted))
-        (left, right), (top, bottom) = sides
-        if (right - left) * (bottom - top) > 0.8 * size[0] * size[1]:
-            return None
-        return cls(left, top, right, bottom)
+    def _whole(self, frames: list[np.ndarray]) -> np.ndarray:
+        return _joined(self._handler.outputs(frames, self._model))
 
 
 def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -200,9 +200,11 @@ def _results(
 def _video_lines(video: PredictionInfo) -> Iterator[str]:
     chosen, held = video.frames_chosen, video.frames_by_packets
     of_all = held if chosen == held else f"{chosen} of {held}"
+    windows = video.rows_by_window
     yield (
         f"{video.video}: {video.rows} rows for {of_all} frames, "
         f"{video.frames_decoded} decoded, {len(video.failures)} failed"
+        + (f", {windows} found in a window around the animal" if windows else "")
     )
     if "boxes" in video.model_fields_set:
         kept = f", {video.frames_kept} frames and {len(video.clips)} clips kept"

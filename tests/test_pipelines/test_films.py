@@ -19,7 +19,6 @@ from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines import cli, manifest
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.predict import commit, lock, prediction_job
-from beampose.pipelines.predict.pose_predictor import Focus
 from beampose.pipelines.predict.view import View
 from beampose.preprocess import videos
 
@@ -213,22 +212,17 @@ def test_a_view_and_its_way_back():
     assert "set predict.size: resize" in View(None, "keep", (60, 100)).remark(120, 200)
 
 
-def test_the_cut_around_an_animal_holds_all_its_points():
-    points = np.array([[[30.0, 20.0, 0.9], [50.0, 44.0, 0.8], [99.0, 99.0, 0.1]]])
-    focus = Focus.around(points, 0.5, 10, (120, 160))
-    assert focus is not None
-    assert focus.left <= 20 and focus.top <= 10 and focus.right >= 60 and focus.bottom >= 54
-    assert (focus.right - focus.left) % 32 == (focus.bottom - focus.top) % 32 == 0
-    assert Focus.around(points, 0.95, 10, (120, 160)) is None
-    assert Focus.around(points, 0.05, 60, (120, 160)) is None
-
-
 def test_dynamic_cutting_leaves_no_frame_out(settings, film):
     prediction_job.run(changed(settings, dynamic=0.01, margin=2), [film])
     frames, found = keypoints(settings)
     assert frames == list(range(30))
     assert np.isfinite(found).all()
     assert (found[..., 0] < 90).all()
+
+
+def test_parts_of_frames_and_whole_frames_are_not_both_asked_for(settings):
+    with pytest.raises(ValueError, match=r"predict.look: frame looks at whole frames.*dynamic 0.5"):
+        changed(settings, dynamic=0.5, look="frame")
 
 
 def test_a_list_of_videos_is_read_from_where_it_stands(film, tmp_path):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 
 from beampose.preprocess import images
-from beampose.trainer import backbone, backbone_weights, embed, networks
+from beampose.trainer import backbone, backbone_weights, cells, embed, networks
 
 NAME = "mobilenet_v2_0.35"
 
@@ -41,7 +41,7 @@ def test_pooled_features_are_one_vector_an_image():
 @pytest.mark.parametrize("scale", [0.3, 0.8, 1.0, 1.5])
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (747, 832), (5, 3000)])
 def test_the_grid_is_even_and_as_large_as_deeplabcuts(height, width, scale):
-    rows, columns = backbone.grid(height, width, scale)
+    rows, columns = cells.grid(height, width, scale)
     assert rows % 2 == columns % 2 == 0
     assert rows == max(2 * np.ceil(round(height * scale / 16, 6)), 2)
     assert columns == max(2 * np.ceil(round(width * scale / 16, 6)), 2)
@@ -51,7 +51,7 @@ def test_the_grid_of_the_graph_is_the_grid(network):
     embedder = embed.Embedder(network, None, scale=0.8)
     for height, width in ((480, 640), (747, 832), (131, 97), (470, 640)):
         shape = embedder.frames(np.zeros((1, height, width, 3), np.uint8)).shape
-        assert tuple(shape[1:3]) == backbone.grid(height, width, 0.8)
+        assert tuple(shape[1:3]) == cells.grid(height, width, 0.8)
 
 
 def test_a_seed_names_its_weights(network):
@@ -189,3 +189,14 @@ def test_shrinking_averages_areas():
     small = backbone.resize(tf.constant(frames), 16, 16).numpy()
     assert small.std() < 0.5 * frames.std()
     assert small.mean() == pytest.approx(frames.mean(), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale"), [(96, 128, 1.0), (97, 131, 1.4), (120, 90, 0.5)]
+)
+def test_a_window_is_a_part_of_the_resized_frame(network, height, width, scale):
+    frames = np.random.default_rng(0).integers(0, 255, (2, height, width, 3)).astype(np.uint8)
+    embedder = embed.Embedder(network, None, scale=scale)
+    whole = embedder.resized(tf.constant(frames)).numpy()
+    part = embedder.window(tf.constant(frames), tf.constant([2, 2]), tf.constant([2, 4])).numpy()
+    np.testing.assert_allclose(part, whole[:, 16:32, 16:48], atol=1e-3)

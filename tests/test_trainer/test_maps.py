@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from beampose.trainer import backbone, decode, targets
+from beampose.trainer import cells, decode, targets
 
 STDEV = 7.2801
 RADIUS = 17.0
@@ -50,7 +50,7 @@ def test_a_point_anywhere_comes_back_within_half_a_pixel(scale, height, width):
     rng = np.random.default_rng(1)
     points = rng.uniform(0, [width, height], (40, 1, 3, 2))
     points[0, 0] = [(0, 0), (width - 1e-3, height - 1e-3), (width - 1e-3, 0)]
-    rows, columns = backbone.grid(height, width, scale)
+    rows, columns = cells.grid(height, width, scale)
     scoremap, locref, x, y = maps(points, rows, columns, (width / columns, height / rows))
     found = decode.keypoints(scoremap, locref, x, y, locref_stdev=STDEV).numpy()
     assert np.abs(found[..., :2] - points[:, 0]).max() < 0.5

@@ -3,13 +3,14 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from beampose.core import task_kinds
+from beampose.core.names import WINDOW
 from beampose.core.settings.experiment import Config
 from beampose.trainer import decode, embed, targets
 from beampose.trainer.dataset import Dataset
@@ -19,6 +20,10 @@ from beampose.trainer.judging import Points
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import exported, map_task
 from beampose.trainer.tasks.contract import Tensors
+from beampose.trainer.tasks.exported import FRAMES
+
+# What says which part of a frame is looked at: rows and columns of cells.
+PAIR = tf.TensorSpec((2,), tf.int32)
 
 
 class Pose(map_task.MapTask):
@@ -54,9 +59,10 @@ class Pose(map_task.MapTask):
 class PoseModel(exported.MapModel):
     """Images of any size to keypoints in their own pixels.
 
-    Outputs of all signatures: `keypoints` float32 (batch, individuals, bodyparts, 2), x then y, and
-    `likelihood` float32 (batch, individuals, bodyparts). Of several heads also `spread`, of the
-    shape of the likelihood: how far they disagree, in source pixels.
+    Signature `window` looks at a part of each frame alone. Outputs of all signatures: `keypoints`
+    float32 (batch, individuals, bodyparts, 2), x then y, and `likelihood` float32 (batch,
+    individuals, bodyparts). Of several heads also `spread`, of the shape of the likelihood: how far
+    they disagree, in source pixels.
     """
 
     tolerances = {"keypoints": 1e-3, "likelihood": 1e-4, "spread": 1e-3}
@@ -75,7 +81,37 @@ class PoseModel(exported.MapModel):
     def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
         cell = exported.cell(features, size)
-        found = keypoints(self.heads, features, cell, self._locref_stdev, reach=self._reach)
+        return self._answer(features, cell, tf.zeros_like(cell))
+
+    def window(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> Tensors:
+        """What `frames` finds in a part of each frame, in pixels of the whole frame.
+
+        Args:
+          frames: uint8 (batch, height, width, 3), RGB, whole.
+          corner, cells: int32 (2,) each, see `embed.Embedder.window`.
+        """
+        embedder, size = self.embedder, tf.shape(frames)[1:3]
+        images = embedder.window(frames, corner, cells)
+        features = tf.cast(embedder.embed(images), tf.bfloat16)
+        grid = tf.cast(tf.stack(embedder.grid(size[0], size[1])), tf.float32)
+        cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
+        origin = cell * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
+        count = [tf.shape(frames)[0], 1]
+        return self._answer(features, tf.tile(cell[None], count), tf.tile(origin[None], count))
+
+    def signatures(self) -> dict[str, Callable]:
+        window = exported.signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR)
+        return {**super().signatures(), WINDOW: window}
+
+    def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
+        grid = tf.stack(self.embedder.grid(*map(int, frames.shape[1:3])))
+        whole = {"frames": frames, "corner": tf.zeros(2, tf.int32), "cells": grid}
+        return {**super().calls(frames, encoded), WINDOW: whole}
+
+    def _answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor):
+        found = keypoints(
+            self.heads, features, cell, self._locref_stdev, reach=self._reach, origin=origin
+        )
         found = found[:, None]
         outputs = {"keypoints": found[..., :2], "likelihood": found[..., 2]}
         return outputs if len(self.heads) == 1 else {**outputs, "spread": found[..., 3]}
@@ -104,6 +140,7 @@ def keypoints(
     *,
     reach: np.ndarray | None = None,
     inside: tf.Tensor | None = None,
+    origin: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Features (batch, rows, columns, dims) to (batch, bodyparts, 3): x, y, likelihood.
 
@@ -113,9 +150,11 @@ def keypoints(
       cell: (batch, 2), width and height of a cell in source pixels.
       reach: see `decode.reaches`.
       inside: (batch, rows, columns), 0 in padding, where no peak may be found.
+      origin: (batch, 2), x and y of the corner of the first cell in source pixels; None = 0.
     """
     shape = tf.shape(features)
-    x, y = targets.centres(shape[1], shape[2], cell, tf.zeros_like(cell))
+    first = tf.zeros_like(cell) if origin is None else origin
+    x, y = targets.centres(shape[1], shape[2], cell, first)
     said = map_task.said(members, features, members[0].output_shape[-1] // 3, inside=inside)
 
     def decoded(maps: Maps) -> tf.Tensor:

@@ -44,6 +44,7 @@ class PredictionInfo(Info):
       scorer, uncertainty: of keypoints.
       individuals, individuals_found, frames_by_individuals: of several animals.
       rows_without_result: frames in which nothing was found.
+      rows_by_window: frames of which a part around the animal was looked at.
       boxes, hits, frames_with_hits, dismissed, return_rate, classes, clips: of crops.
       remark: on what may make the results worse.
       sums: checksums of its files, by their endings, to notice those that were damaged.
@@ -76,6 +77,7 @@ class PredictionInfo(Info):
     individuals_found: int = 0
     frames_by_individuals: dict[str, int] = {}
     rows_without_result: int = 0
+    rows_by_window: int = 0
     boxes: int = 0
     hits: int = 0
     frames_with_hits: int = 0

@@ -43,12 +43,17 @@ class Predict(Section):
         "Videos of another size than the training frames are left as they are, fitted into "
         "their size, or filled up to it.",
     )
+    look: Literal["auto", "window", "frame"] = setting(
+        "auto",
+        "Where one animal is searched: in a window around where it was, and in the whole frame "
+        "where that may not be enough; auto: by windows that are at most half of the frame.",
+    )
     dynamic: Share = setting(
         0.0,
-        "A likelihood: as long as a bodypart reaches it, the next frames are cropped to the "
-        "animal; 0: never.",
+        "As DeepLabCut's dynamic cropping, `look: window` by this likelihood instead of "
+        "`pcutoff`; 0: by `look`.",
     )
-    margin: int = setting(10, "Pixels around the animal for `dynamic`.", ge=0, le=10_000)
+    margin: int = setting(10, "More pixels around the animal for `dynamic`.", ge=0, le=10_000)
     also: list[Literal["crops", "full", "bpt_features"]] = setting(
         [],
         "Also kept for several animals: crops for `reid` (each animal cut out, "
@@ -58,6 +63,11 @@ class Predict(Section):
     @model_validator(mode="after")
     def _check(self) -> "Predict":
         _later("predict", self.start, self.stop)
+        if self.dynamic and self.look == "frame":
+            raise ValueError(
+                "predict.look: frame looks at whole frames, predict.dynamic at parts of them: "
+                f"remove one of the two. Received: dynamic {self.dynamic}."
+            )
         return self
 
 

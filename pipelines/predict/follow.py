@@ -1,0 +1,145 @@
+"""Follows one animal from batch to batch: which part of the next frames to look at.
+
+A network's answer at a cell depends on the pixels around it, and hardly on those beyond `CONTEXT`
+cells. So a window around the animal, whose cells are those of the whole frame, says the same as
+the frame; where it may not, the whole frame is looked at.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from beampose.trainer import cells
+
+# Cells around the points of one batch that the window of the next one holds at least.
+CONTEXT = 8
+# An answer is trusted if it is at least so many cells inside the window.
+TRUSTED = 5
+# Rows and columns of a window are multiples of it, so that the network meets few sizes.
+STEP = 4
+# Batches by windows between two by whole frames: an animal that was mistaken for another is found.
+PERIOD = 32
+# Batches by whole frames after one whose windows did not hold the animal, at most.
+LONGEST_REST = 16
+
+
+class Window(NamedTuple):
+    """A part of a frame: its first row and column, and how many there are, in cells."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """As the signature of a model takes it."""
+        corner = np.array([self.top, self.left], np.int32)
+        return {"corner": corner, "cells": np.array([self.rows, self.columns], np.int32)}
+
+
+class Following(NamedTuple):
+    """Settings of looking at windows.
+
+    Attributes:
+      share: of the frame that a window may be; a larger one is no gain. 0 = whole frames always.
+      cutoff: likelihood from which a bodypart counts as seen.
+      margin: pixels of the frame around the points, beside the context.
+      scale: of the model's features.
+    """
+
+    share: float
+    cutoff: float
+    margin: float
+    scale: float
+
+
+class Follower:
+    """What is known of the animal in a range of frames, which come in order.
+
+    Args:
+      size: height and width of the frames.
+    """
+
+    def __init__(self, following: Following, size: tuple[int, int]):
+        self.size = size
+        self._following = following
+        rows, columns = cells.grid(*size, following.scale)
+        self._grid = np.array([columns, rows])
+        # Width and height of a cell.
+        self._cell = np.array([size[1], size[0]]) / self._grid
+        self._window: Window | None = None
+        self._seen: np.ndarray | None = None
+        self._since = 0
+        self._rest = 0
+        self._last_rest = 0
+
+    def window(self) -> Window | None:
+        """Of the next batch; None to look at whole frames."""
+        self._since += 1
+        if self._since > PERIOD or self._rest:
+            self._since, self._rest = 0, max(self._rest - 1, 0)
+            return None
+        return self._window
+
+    def unsure(self, found: np.ndarray, window: Window) -> bool:
+        """Whether the whole frame may say something else than its window said.
+
+        Args:
+          found: of the next frame, (bodyparts, 3 or more), x, y, likelihood.
+        """
+        cutoff = self._following.cutoff
+        seen = found[:, 2] >= cutoff
+        # A bodypart that was seen just before may have left the window, or is hidden.
+        lost = found[:, 2] < cutoff / 2
+        if not seen.any() or (self._seen is not None and (self._seen & lost).any()):
+            return True
+        place = found[seen, :2] / self._cell
+        low = np.array([window.left, window.top])
+        high = low + [window.columns, window.rows]
+        # At an edge of the frame itself there is nothing beyond.
+        left_out = (low > 0) & (place < low + TRUSTED)
+        right_out = (high < self._grid) & (place > high - TRUSTED)
+        return bool((left_out | right_out).any())
+
+    def saw(self, found: np.ndarray) -> None:
+        """Notes what is finally known of the next frame, as of `unsure`."""
+        cutoff = self._following.cutoff
+        seen = found[:, 2] >= cutoff
+        if self._seen is not None:
+            seen |= self._seen & (found[:, 2] >= cutoff / 2)
+        self._seen = seen
+
+    def follow(self, found: np.ndarray, window: Window | None, unsure: int = 0) -> None:
+        """Places the next window.
+
+        Args:
+          found: of a batch, (frames, bodyparts, 3 or more).
+          window: that the batch was looked at by, if it was.
+          unsure: frames of the batch that were looked at again.
+        """
+        if window is not None:
+            failed = 2 * unsure > len(found)
+            self._last_rest = min(2 * self._last_rest + 1, LONGEST_REST) if failed else 0
+            self._rest = self._last_rest
+        self._window = self._around(found)
+
+    def _around(self, found: np.ndarray) -> Window | None:
+        points = np.where(found[..., 2:3] >= self._following.cutoff, found[..., :2], np.nan)
+        known = points[np.isfinite(points).all(axis=-1)]
+        if not len(known) or not np.isfinite(points[-1]).any():
+            return None
+        # As far as a point moved in this batch, it may move in the next.
+        moved = np.abs(points - points[-1])
+        motion = np.nanmax(np.where(np.isfinite(moved), moved, 0.0), axis=(0, 1))
+        around = CONTEXT + (motion + self._following.margin) / self._cell
+        low = np.maximum(known.min(axis=0) / self._cell - around, 0)
+        high = np.minimum(known.max(axis=0) / self._cell + around, self._grid)
+        sides = np.minimum(STEP * np.ceil((high - low) / STEP).astype(int), self._grid)
+        # Grids and steps are even, and so are windows and their corners.
+        middle = (low + high - sides) / 2
+        first = np.clip(
+            cells.PAIR * np.round(middle / cells.PAIR).astype(int), 0, self._grid - sides
+        )
+        if sides.prod() > self._following.share * self._grid.prod():
+            return None
+        return Window(int(first[1]), int(first[0]), int(sides[1]), int(sides[0]))
