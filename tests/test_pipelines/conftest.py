@@ -15,7 +15,7 @@ SETTINGS = """
 task: pose
 source: {format: deeplabcut, path: project}
 split: {by: image, test: 0.3, seed: 0}
-features: {backbone: mobilenet_v2_0.35, weights: "random:0", copies: 0, pca: 16,
+features: {backbone: resnet_compact, weights: "random:0", copies: 0, pca: 16,
   batch_size: 4, scale: 1.0, rotation: 25}
 train: {steps: 30, batch_size: 4, learning_rate: 0.002, hidden: 16, layers: 1, window: 8,
   pos_dist_thresh: 17, evaluate_every: 10, checkpoint_every: 10}

@@ -331,7 +331,7 @@ def test_an_experiment_runs_on_frames_of_a_video(tmp_path):
     file = experiment_file(tmp_path, "{format: sleap, path: a.slp}")
     with open(file, "a") as out:
         out.write(
-            "features: {backbone: mobilenet_v2_0.35, weights: 'random:0', pca: 8, copies: 1, "
+            "features: {backbone: resnet_compact, weights: 'random:0', pca: 8, copies: 1, "
             "frames: true}\n"
         )
     config = experiment.load(file)

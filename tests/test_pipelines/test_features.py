@@ -191,7 +191,7 @@ def test_features_of_training_cells_are_centred_and_of_unit_size(pose_file):
     ]
     everything = np.concatenate(cells)
     live = everything.std(axis=0) > 0.1
-    assert dataset.dims == 48 * 4 + 96 + 192
+    assert dataset.dims == 32 * 4 + 64 + 128
     assert np.abs(everything[:, live].mean(axis=0)).max() < 0.3
     assert np.median(everything[:, live].std(axis=0)) == pytest.approx(1, abs=0.15)
 
@@ -229,7 +229,7 @@ def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
     dataset = Dataset(trained["crops"].dataset, trained["crops"].store, cache_mb=1)
     assert dataset.classes == ["positive", "negative"]
     assert dataset.info.split == {"test": 12, "train": 24}
-    assert dataset.features(dataset.records[0]).shape == (1280,)
+    assert dataset.features(dataset.records[0]).shape == (192,)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(pose_file, monkeypatch):

@@ -15,7 +15,7 @@ SETTINGS = """
 task: pose
 source: {format: sleap, path: labels.slp}
 split: {by: image, test: 0.3, seed: 0}
-features: {backbone: mobilenet_v2_0.35, weights: "random:0", scale: 0.5, batch_size: 4}
+features: {backbone: resnet_compact, weights: "random:0", scale: 0.5, batch_size: 4}
 train: {steps: 4, batch_size: 4, hidden: 8, layers: 1}
 output: out
 """

@@ -27,11 +27,10 @@ TUNED = (
 
 
 def settings_of(name):
-    text = crops_settings()
+    # One backbone with batch normalisation and one without.
+    text = crops_settings().replace("resnet_compact", "mobilenet_v2_0.35")
     if name == "pose":
-        # One backbone with batch normalisation and one without.
-        text = SETTINGS.replace("mobilenet_v2_0.35", "resnet_compact")
-        text = text.replace('"random:0"', "builtin")
+        text = SETTINGS.replace('"random:0"', "builtin")
     text = text.replace("features: {", "features: {frames: true, ").replace("train: {", TUNED)
     return (
         text.replace("evaluate_every: 10", "evaluate_every: 3")

@@ -19,7 +19,7 @@ SETTINGS = """
 task: pose
 source: {format: deeplabcut, path: project}
 split: {by: image, test: 0.3, seed: 0}
-features: {backbone: mobilenet_v2_0.35, weights: "random:0", copies: 0, pca: 16, batch_size: 4}
+features: {backbone: resnet_compact, weights: "random:0", copies: 0, pca: 16, batch_size: 4}
 train: {steps: 5, batch_size: 4, learning_rate: 0.002, hidden: 16, layers: 1, window: 8,
   pos_dist_thresh: 17, identity: true}
 predict: {pcutoff: 0.0, videos: [film.mp4]}

@@ -110,7 +110,7 @@ def test_metrics_hold_what_the_contract_names(trained):
     assert set(names) <= set(pose["test"]) & set(pose["train"])
     assert set(pose["seconds"]) == {"features", "train"}
     assert len(pose["weights_digest"]) == 64
-    assert pose["backbone"] == "mobilenet_v2_0.35"
+    assert pose["backbone"] == "resnet_compact"
     assert next(iter(pose)) == "note" and "RANDOM" in pose["note"]
     crops = storage.read_json(Path(trained["crops"].model) / METRICS)
     rates = ("accuracy", "precision", "recall", "auc", "confusion", "threshold")
