@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 # The only place where versions are pinned. Why the caps: pandas 3 writes h5 files DeepLabCut cannot
 # read; tensorflow-transform ties TensorFlow to one minor; apache-beam[gcp] needs aiplatform 1.x.
 PINS = {
+    "ai-edge-litert": "ai-edge-litert>=2.1,<3",
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
     "cachetools": "cachetools>=6,<7",
@@ -27,6 +28,8 @@ PINS = {
     "matplotlib": "matplotlib>=3.10",
     "ml-dtypes": "ml-dtypes>=0.4",
     "numpy": "numpy>=1.26,<3",
+    "onnx": "onnx>=1.17,<2",
+    "onnxruntime": "onnxruntime>=1.20,<2",
     "opencv": "opencv-python-headless>=4.8",
     "pandas": "pandas>=2.2,<3",
     "pillow": "pillow>=10",
@@ -40,6 +43,7 @@ PINS = {
     "tensorboard": "tensorboard>=2.19",
     "tensorflow": "tensorflow>=2.21,<2.22",
     "tensorflow-transform": "tensorflow-transform>=1.21,<1.22",
+    "tf2onnx": "tf2onnx>=1.17,<2",
     "tqdm": "tqdm>=4.66",
     "universal-pathlib": "universal-pathlib>=0.2.6,<0.4",
     "waitress": "waitress>=3",
@@ -79,6 +83,8 @@ EXTRAS = {
     "cloud": CLOUD,
     "all": [*WORKER, *REVIEW, *CLOUD],
     "sleap": pins("sleap-io"),
+    # `beampose export` to the first two of its formats.
+    "export": pins("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"),
     "test": [
         "pytest>=8",
         "pytest-xdist>=3.6",

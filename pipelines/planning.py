@@ -23,8 +23,8 @@ PRICES_FILE = str(Path(__file__).parent / "cloud/prices.yaml")
 PROBED = 16
 # Videos whose headers are read.
 PROBED_FILMS = 8
-# Bytes of a stored record beside its features: key, shape, framing, index.
-OVERHEAD = 330
+# Bytes of a stored record beside its features: key, shape, framing.
+OVERHEAD = 186
 # Beam, tensorflow-transform and the tracing of graphs, on top of the images: seconds, rough.
 START = {"store": 8.0, "job": 3.0, "train": 4.0}
 # Workers a Dataflow job would get for this many images at least each.

@@ -261,5 +261,6 @@ def _choose(place: tf.Tensor, likelihood: tf.Tensor, reach: tf.Tensor) -> tf.Ten
     flat = tf.reshape(answers, (-1, bodyparts * count, bodyparts, count))
     first = tf.argmax(tf.gather(flat, best, batch_dims=1), axis=-1, output_type=tf.int32)
     taken = tf.one_hot(first, count)
-    support = tf.einsum("bikjl,bjl->bik", apart, taken)
+    # Not by einsum, which other runtimes do not know.
+    support = tf.reduce_sum(apart * taken[:, None, None], axis=[3, 4])
     return tf.argmax(unary + support, axis=-1, output_type=tf.int32)

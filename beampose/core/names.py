@@ -7,8 +7,8 @@ REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
-# Signature of a SavedModel that looks at a part of frames.
-WINDOW = "window"
+# Signatures of a SavedModel: of a part of frames, and of images that are resized already.
+WINDOW, NETWORK = "window", "network"
 HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 # Of an evaluation: every label with its prediction, and the figures of cross validation.
 EVALUATION = "evaluation"

@@ -38,6 +38,25 @@ TRAINING = Group(
         ),
         Verb("train", "training_verbs.train", "train the head and export the model"),
         Verb(
+            "export",
+            "training_verbs.export",
+            "write the model for LiteRT, ONNX Runtime, DeepLabCut-live or TensorFlow, tried there",
+            (
+                Option(
+                    "--format",
+                    "tflite and onnx need: pip install 'beampose[export]'",
+                    choices=("saved-model", "tflite", "onnx", "dlc-live"),
+                    required=True,
+                ),
+                Option("--to", "default: export/FORMAT in the output", "FOLDER"),
+                Option(
+                    "--size",
+                    "of the images, tflite and onnx; default: as in training",
+                    "HEIGHTxWIDTH",
+                ),
+            ),
+        ),
+        Verb(
             "evaluate",
             "training_verbs.evaluate",
             "measure and draw the model's errors on the labeled images, or cross validate",

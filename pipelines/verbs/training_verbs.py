@@ -47,6 +47,14 @@ def train(arguments: argparse.Namespace) -> int:
     return told(model_outcomes.train(command_line.config(arguments)))
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Writes the model for another runtime, where it is run once."""
+    from beampose.pipelines.exports import model_export
+
+    config = command_line.config(arguments)
+    return told(model_export.run(config, arguments.format, arguments.to, arguments.size))
+
+
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measures the exported model and draws its predictions; or cross validates its settings."""
     config = command_line.config(arguments)

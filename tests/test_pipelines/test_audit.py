@@ -71,7 +71,7 @@ def test_an_audit_ranks_labels_and_embeds_nothing_and_a_marked_row_is_applied(au
     kept = list((audited.parent / "project/labeled-data-backups").glob("*/*/*"))
     assert [file.parent.name for file in kept] == [video]
     text = kept[0].read_text()
-    assert f"{float(chosen['x']):.3f}" in text and "8.25" not in text
+    assert f"{float(chosen['x']):.3f}" in text and ",8.25" not in text
 
 
 def test_a_label_that_changed_since_the_audit_is_left_alone(pose_file, capsys):

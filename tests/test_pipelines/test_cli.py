@@ -56,6 +56,9 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
     assert "1 errors, 0 warnings" in out
 
 
+BUILTIN = ("--set", "features.weights=builtin")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -69,7 +72,7 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
         (["features", "{file}", "--set", "features.backbone=resnet5"], "must be one of resnet50"),
         (["features", "{file}", "--set", "features.weights=no.h5"], "no file"),
         (
-            ["features", "{file}", "--set", "features.weights=builtin"],
+            [*["features", "{file}", "--set", "features.backbone=resnet50"], *BUILTIN],
             "weights: builtin is not available for this backbone",
         ),
         (["features", "{file}", "--set", "features.weights=random:x"], "must be random:SEED"),

@@ -29,6 +29,7 @@ TUNED = (
 def settings_of(name):
     # One backbone with batch normalisation and one without.
     text = crops_settings().replace("resnet_compact", "mobilenet_v2_0.35")
+    text = text.replace("weights: builtin", 'weights: "random:0"')
     if name == "pose":
         text = SETTINGS.replace('"random:0"', "builtin")
     text = text.replace("features: {", "features: {frames: true, ").replace("train: {", TUNED)

@@ -135,5 +135,5 @@ def test_the_loader_that_serving_and_cpp_use_fills_every_variable(trained, kind)
 
 def test_the_named_tensors_are_in_the_graph(place):
     names = storage.read_json("model/info.json")["tensors"]
-    assert set(names) == {"serving_default", "frames", "features"}
+    assert set(names) == {"serving_default", "frames", "features", "window", "network"}
     assert set(names["frames"]["outputs"]) == {"keypoints", "likelihood"}

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core import task_kinds
+from beampose.core.names import NETWORK
 from beampose.core.settings.experiment import Config
 from beampose.trainer import batches, embed, heads, losses
 from beampose.trainer.dataset import CropBatch, Dataset
@@ -111,6 +112,10 @@ class CropModel(exported.Exported):
         embedded = self.embedder.frames(frames)
         return {**self.features(embedded), EMBEDDING: tf.cast(embedded, tf.float32)}
 
+    def scaled(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Crops that are resized already, float32 (batch, side, side, 3), RGB 0 to 255."""
+        return self.features(self.embedder.embed(images))
+
     def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored embeddings (batch, dims)."""
         found = scores(self.heads, features)
@@ -127,6 +132,7 @@ class CropModel(exported.Exported):
             "image_bytes": signature(self.serve_bytes, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
             "features": signature(self.features, features=tf.TensorSpec((None, dims), tf.bfloat16)),
+            NETWORK: signature(self.scaled, images=exported.SCALED),
         }
 
     def legacy(self) -> Callable | None:

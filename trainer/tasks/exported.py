@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from beampose.core.names import NETWORK
 from beampose.trainer import embed
 from beampose.trainer.tasks.contract import Tensors
 
@@ -18,6 +19,8 @@ from beampose.trainer.tasks.contract import Tensors
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+# What the network takes, whole cells wide and high; see `Embedder.resized`.
+SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
 
 class Exported(tf.Module):
@@ -66,6 +69,13 @@ class MapModel(Exported):
         """uint8 frames (batch, height, width, 3), RGB."""
         return self.features(self.embedder.frames(frames), sizes(frames))
 
+    def scaled(self, images: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images that are resized already, and height and width that they had (batch, 2).
+
+        For runtimes that resize by themselves and know no bfloat16.
+        """
+        return self.features(self.embedder.embed(images), size)
+
     def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
 
@@ -83,6 +93,7 @@ class MapModel(Exported):
             "serving_default": signature(self.serve, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
             "features": tf.function(self.features, input_signature=[maps, size]),
+            NETWORK: signature(self.scaled, images=SCALED, size=size),
         }
 
 

@@ -14,7 +14,7 @@ from beampose.core.infos.figures import (
     SweepInfo,
     UploadInfo,
 )
-from beampose.core.infos.model_info import Assembly, ModelInfo, Uncertainty
+from beampose.core.infos.model_info import Assembly, ExportInfo, ModelInfo, Uncertainty
 from beampose.core.infos.record import Info, Plain, Record, parse
 from beampose.core.infos.video_info import (
     FilmInfo,
@@ -33,6 +33,7 @@ __all__ = [
     "CurveInfo",
     "DatasetInfo",
     "EvaluationInfo",
+    "ExportInfo",
     "Figures",
     "FilmInfo",
     "FilterInfo",

@@ -120,3 +120,35 @@ class ModelInfo(Info):
     def settings(self) -> Settings:
         """Those in `config` that are read again."""
         return Settings.model_validate(self.config)
+
+
+class ExportInfo(Info):
+    """A model for another runtime.
+
+    Attributes:
+      format_name: as `beampose export --format` has it.
+      file: beside this one.
+      model_digest: of the SavedModel that it was made of.
+      size: height and width of the images it takes; None = any.
+      outputs: shapes by name.
+      difference_px, difference: from the SavedModel, in pixels (None for crops) and in likelihood.
+      milliseconds: of one image, on the machine that exported it.
+    """
+
+    NAME: ClassVar[str] = "export"
+    VERB: ClassVar[str] = "export"
+    KEYS: ClassVar[tuple[str, ...]] = ("format_name", "model_digest", "outputs")
+
+    format_name: str
+    file: str
+    model_digest: str
+    task: str
+    bodyparts: list[str]
+    individuals: list[str]
+    classes: list[str]
+    size: list[int] | None
+    outputs: dict[str, list[int]]
+    bytes: int
+    difference_px: float | None
+    difference: float
+    milliseconds: float

@@ -1,0 +1,1 @@
+"""Models for other runtimes: written, run there once, and held against the SavedModel."""
