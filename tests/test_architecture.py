@@ -61,8 +61,19 @@ PIPELINES = {
     "curation": {*NAMED, *PREDICT, *REPORT},
     "planning": {"features", "manifest"},
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
+    "exports": {"outcome"},
     "outcomes": {"outcome", *PREDICT, *REPORT, "features"},
-    "verbs": {*GROUND, *PREDICT, *REPORT, "curation", "features", "planning", "cloud", "outcomes"},
+    "verbs": {
+        *GROUND,
+        *PREDICT,
+        *REPORT,
+        "cloud",
+        "curation",
+        "exports",
+        "features",
+        "outcomes",
+        "planning",
+    },
     "cli": {"causes", "verbs"},
 }
 # A program of its own, which calls the command line as a shell would.

@@ -202,6 +202,7 @@ def test_the_base_alone_checks_labels(wheel, tmp_path):
 def test_every_third_party_import_is_declared():
     declared = {re.split(r"[\[<>=;]", pin)[0].lower() for pin in setup.PINS.values()}
     packages = {
+        "ai_edge_litert": "ai-edge-litert",
         "apache_beam": "apache-beam",
         "cv2": "opencv-python-headless",
         "PIL": "pillow",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Largest window, as a share of the frame, by `predict.look`.
 SHARES = {"frame": 0.0, "auto": 0.5, "window": 0.9}
+# A bodypart of less likelihood is not followed, also where `predict.pcutoff` lets it pass.
+SEEN = 0.5
 # What a model is asked to know how many bodyparts it has, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
@@ -147,7 +149,7 @@ def _following(config: Config, info: ModelInfo) -> Following:
     predict, scale = config.predict, info.recipe.scale
     if predict.dynamic:
         return Following(SHARES["window"], predict.dynamic, predict.margin, scale)
-    return Following(SHARES[predict.look], predict.pcutoff, 0, scale)
+    return Following(SHARES[predict.look], max(predict.pcutoff, SEEN), 0, scale)
 
 
 class _Looker:

@@ -199,13 +199,14 @@ import json, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from trainer import config, export, finetune, train
+from beampose.core.settings import experiment
+from beampose.trainer import export, finetune, training
 from beampose.trainer.dataset import Dataset
 file, folder, precision = sys.argv[1:]
 words = ["train.dropout=0", "train.batch_size=8", f"train.precision={precision}"]
-settings = config.load(file, [*words, "train.evaluate_every=1", "train.finetune_steps=3"])
+settings = experiment.load(file, [*words, "train.evaluate_every=1", "train.finetune_steps=3"])
 dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
-start = train.train(settings, dataset, checkpoints=f"{folder}/head", logs=f"{folder}/logs")
+start = training.train(settings, dataset, checkpoints=f"{folder}/head", logs=f"{folder}/logs")
 histories = []
 for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
     places = {name: f"{folder}/{len(devices)}/{name}" for name in ("checkpoints", "logs")}
