@@ -52,10 +52,10 @@ class Exported(Outcome):
 
 
 class Written(NamedTuple):
-    """An export: its file, what runs it, and the size of image that it takes (None = any)."""
+    """An export: its file, what opens it, and the size of image that it takes (None = any)."""
 
     file: UPath
-    run: Callable[[np.ndarray], agreement.Answers]
+    opened: Callable[[], Callable[[np.ndarray], agreement.Answers]]
     size: tuple[int, int] | None
 
 
@@ -85,7 +85,8 @@ def run(
     expected = FramePredictor(config.model).predict(frame[None])
     written = _write(config.model, info, format_name, frame_size, folder)
     try:
-        found = {name: np.asarray(value) for name, value in written.run(frame).items()}
+        answer = written.opened()
+        found = {name: np.asarray(value) for name, value in answer(frame).items()}
         pixels, probability = agreement.difference(found, expected)
     except Exception as error:  # Whatever a runtime raises of a model that it cannot run.
         _drop(written.file)
@@ -113,7 +114,7 @@ def run(
         bytes=_bytes(written.file),
         difference_px=pixels if task_kinds.of_info(info).points else None,
         difference=probability,
-        milliseconds=round(agreement.milliseconds(written.run, frame), 1),
+        milliseconds=round(agreement.milliseconds(answer, frame), 1),
     )
     storage.write_info(folder / INFO, told)
     return Exported(str(written.file), told)
@@ -165,13 +166,13 @@ def _write(
         from beampose.pipelines.exports import dlc_live
 
         file = dlc_live.write(model, info, folder)
-        return Written(file, dlc_live.Runner(file, threads), None)
+        return Written(file, lambda: dlc_live.Runner(file, threads), None)
     from beampose.pipelines.exports import lite, onnx_graph, whole_pipeline
 
     pipeline = whole_pipeline.build(model, info, size)
     module = lite if format_name == "tflite" else onnx_graph
     file = module.write(pipeline, folder)
-    return Written(file, module.Runner(file, threads), size)
+    return Written(file, lambda: module.Runner(file, threads), size)
 
 
 def _copy(model: str, folder: UPath) -> Written:
@@ -182,8 +183,12 @@ def _copy(model: str, folder: UPath) -> Written:
     target = folder / SAVED_MODEL
     with storage.replacing_folder(target) as temporary, storage.without_wildcards(source) as whole:
         shutil.copytree(whole, temporary, dirs_exist_ok=True)
-    loaded = FramePredictor(str(folder))
-    return Written(target, lambda frame: loaded.predict(frame[None]), None)
+
+    def opened() -> Callable[[np.ndarray], agreement.Answers]:
+        loaded = FramePredictor(str(folder))
+        return lambda frame: loaded.predict(frame[None])
+
+    return Written(target, opened, None)
 
 
 def _drop(path: UPath) -> None:

@@ -16,25 +16,25 @@ OPSET = 17
 
 
 def write(pipeline: WholePipeline, folder: UPath) -> UPath:
-    """Writes the file, whole or not at all."""
+    """Writes the file, whole or not at all.
+
+    Raises:
+      ValueError: the model has an operation that ONNX does not know.
+    """
     import onnx
     from tensorflow.python.framework import convert_to_constants
 
     frozen = convert_to_constants.convert_variables_to_constants_v2(pipeline.function)
     # Outputs come in the order of their names.
     names = sorted(pipeline.function.structured_outputs)
-    with _quiet():
-        import tf2onnx
-
-        model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(),
-            input_names=[tensor.name for tensor in frozen.inputs],
-            output_names=[tensor.name for tensor in frozen.outputs],
-            opset=OPSET,
-        )
-    _rename(model.graph, [FRAMES], names)
-    _size_resize(model.graph, pipeline.scaled, onnx)
-    onnx.checker.check_model(model)
+    try:
+        model = _converted(frozen)
+        _rename(model.graph, [FRAMES], names)
+        _size_resize(model.graph, pipeline.scaled, onnx)
+        onnx.checker.check_model(model)
+    except Exception as error:  # Libraries of conversion raise whatever they meet.
+        why = str(error).splitlines()[0][:300]
+        raise ValueError(f"The model cannot be converted to ONNX: {why}") from error
     file = folder / NAME
     storage.write_bytes(file, model.SerializeToString())
     return file
@@ -58,6 +58,20 @@ class Runner:
         """uint8 (height, width, 3) to the outputs, by name, with a batch axis."""
         found = self._session.run(self._names, {FRAMES: frame[None]})
         return dict(zip(self._names, map(np.asarray, found), strict=True))
+
+
+def _converted(frozen):
+    """A frozen function as tf2onnx converts it."""
+    with _quiet():
+        import tf2onnx
+
+        model, _ = tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(),
+            input_names=[tensor.name for tensor in frozen.inputs],
+            output_names=[tensor.name for tensor in frozen.outputs],
+            opset=OPSET,
+        )
+    return model
 
 
 def _rename(graph, inputs: list[str], outputs: list[str]) -> None:

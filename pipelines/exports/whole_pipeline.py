@@ -89,4 +89,6 @@ def resized(images: tf.Tensor, size: tuple[int, int], wanted: tuple[int, int]) -
 def _averaging(length: int, wanted: int) -> np.ndarray:
     """Weights (wanted, length) of the pixels of a line in those of a resized one."""
     identity = np.eye(length, dtype=np.float32)[None, :, :, None]
-    return tf.image.resize(identity, (wanted, length), antialias=True).numpy()[0, :, :, 0]
+    # It is a number of the graph that is being built, and is computed at once.
+    with tf.init_scope():
+        return tf.image.resize(identity, (wanted, length), antialias=True).numpy()[0, :, :, 0]

@@ -95,7 +95,8 @@ def test_resizing_without_special_operations_is_resizing(wanted):
     from beampose.pipelines.exports import whole_pipeline
 
     frames = np.random.default_rng(0).integers(0, 255, (1, 60, 100, 3)).astype(np.float32)
-    found = whole_pipeline.resized(tf.constant(frames), (60, 100), wanted).numpy()
+    graph = tf.function(lambda one: whole_pipeline.resized(one, (60, 100), wanted))
+    found = graph(tf.constant(frames)).numpy()
     np.testing.assert_allclose(found, resize(tf.constant(frames), *wanted).numpy(), atol=1e-3)
 
 
@@ -174,3 +175,15 @@ def test_a_copy_of_the_saved_model_loads_without_us(trained, tmp_path):
     export(trained["crops"], "saved-model", tmp_path)
     shutil.rmtree(tmp_path / "saved_model/assets", ignore_errors=True)
     assert "frames" in tf.saved_model.load(str(tmp_path / "saved_model")).signatures
+
+
+def test_what_a_runtime_says_of_a_broken_file_is_one_line(trained, tmp_path, monkeypatch):
+    from beampose.pipelines.exports import dlc_live
+
+    def torn(file, threads):
+        raise RuntimeError("DecodeError in line 1\nand a page of internals")
+
+    monkeypatch.setattr(dlc_live, "Runner", torn)
+    with pytest.raises(ValueError, match=r"cannot run the model: DecodeError in line 1. Nothing"):
+        model_export.run(trained["pose"], "dlc-live", str(tmp_path))
+    assert not list(tmp_path.glob("*.pb"))
