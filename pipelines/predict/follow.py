@@ -15,6 +15,8 @@ from beampose.trainer import cells
 CONTEXT = 8
 # An answer is trusted if it is at least so many cells inside the window.
 TRUSTED = 5
+# From one frame to the next a point may move by so many cells more than one moved before.
+SUDDEN = 3
 # Rows and columns of a window are multiples of it, so that the network meets few sizes.
 STEP = 4
 # Batches by windows between two by whole frames: an animal that was mistaken for another is found.
@@ -68,7 +70,11 @@ class Follower:
         # Width and height of a cell.
         self._cell = np.array([size[1], size[0]]) / self._grid
         self._window: Window | None = None
+        # Of the frame before: which bodyparts were seen, where, or would be if they moved with the
+        # others (NaN: they never were), and by how many cells one moved at most.
         self._seen: np.ndarray | None = None
+        self._place: np.ndarray | None = None
+        self._pace = 0.0
         self._since = 0
         self._rest = 0
         self._last_rest = 0
@@ -87,11 +93,12 @@ class Follower:
         Args:
           found: of the next frame, (bodyparts, 3 or more), x, y, likelihood.
         """
-        cutoff = self._following.cutoff
-        seen = found[:, 2] >= cutoff
-        # A bodypart that was seen just before may have left the window, or is hidden.
-        lost = found[:, 2] < cutoff / 2
-        if not seen.any() or (self._seen is not None and (self._seen & lost).any()):
+        seen = found[:, 2] >= self._following.cutoff
+        if not seen.any() or self._seen is None or self._place is None:
+            return True
+        # A bodypart that is not seen any more may have left the window. One that was not seen
+        # before, or is somewhere else of a sudden, may be another thing than the frame shows.
+        if (seen != self._seen).any() or self._moves(found, seen).max() > SUDDEN + self._pace:
             return True
         place = found[seen, :2] / self._cell
         low = np.array([window.left, window.top])
@@ -103,11 +110,22 @@ class Follower:
 
     def saw(self, found: np.ndarray) -> None:
         """Notes what is finally known of the next frame, as of `unsure`."""
-        cutoff = self._following.cutoff
-        seen = found[:, 2] >= cutoff
-        if self._seen is not None:
-            seen |= self._seen & (found[:, 2] >= cutoff / 2)
+        seen = found[:, 2] >= self._following.cutoff
+        if self._place is None or self._seen is None:
+            self._place = np.full((len(found), 2), np.nan)
+        else:
+            self._pace = float(self._moves(found, seen).max())
+            both = seen & self._seen
+            if both.any():
+                self._place += np.median(found[both, :2] - self._place[both], axis=0)
+        self._place[seen] = found[seen, :2]
         self._seen = seen
+
+    def _moves(self, found: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Cells by which each bodypart moved since the frame before; 0 where it is not known."""
+        assert self._place is not None and self._seen is not None
+        moved = (np.abs(found[:, :2] - self._place) / self._cell).max(axis=1)
+        return np.where(seen & self._seen, moved, 0.0)
 
     def follow(self, found: np.ndarray, window: Window | None, unsure: int = 0) -> None:
         """Places the next window.
@@ -126,8 +144,11 @@ class Follower:
     def _around(self, found: np.ndarray) -> Window | None:
         points = np.where(found[..., 2:3] >= self._following.cutoff, found[..., :2], np.nan)
         known = points[np.isfinite(points).all(axis=-1)]
-        if not len(known) or not np.isfinite(points[-1]).any():
+        hidden = self._place
+        # Where a bodypart that was never seen would appear, nobody knows.
+        if hidden is None or not np.isfinite(hidden).all() or not np.isfinite(points[-1]).any():
             return None
+        known = np.concatenate([known, hidden])
         # As far as a point moved in this batch, it may move in the next.
         moved = np.abs(points - points[-1])
         motion = np.nanmax(np.where(np.isfinite(moved), moved, 0.0), axis=(0, 1))

@@ -87,9 +87,40 @@ def test_a_bodypart_that_goes_missing_is_asked_once_of_the_frame():
     # The frame says the same: from then on it is known to be hidden.
     made.saw(hidden)
     assert not made.unsure(hidden, window)
-    # A likelihood that trembles about the cutoff is no loss.
-    made.saw(still()[0])
-    assert not made.unsure(np.array([[200, 200, 0.9], [240, 224, 0.5]]), window)
+
+
+def test_a_bodypart_that_appears_is_asked_of_the_frame():
+    made = follower(still())
+    made.saw(np.array([[200, 200, 0.9], [10, 10, 0.1]]))
+    made.follow(still(), None)
+    window = made.window()
+    assert window is not None
+    # It may be another thing, and the bodypart itself beyond the window.
+    assert made.unsure(still()[0], window)
+
+
+def test_a_bodypart_that_leaps_is_asked_of_the_frame():
+    made = follower(still())
+    window = made.window()
+    assert window is not None
+    assert not made.unsure(np.array([[200, 200, 0.9], [240 + 20, 224, 0.9]]), window)
+    assert made.unsure(np.array([[200, 200, 0.9], [240 + 30, 224, 0.9]]), window)
+
+
+def test_a_hidden_bodypart_stays_in_the_window_and_moves_with_the_others():
+    made = follower(still())
+    for i in range(1, 9):
+        made.saw(np.array([[200 + 10 * i, 200, 0.9], [0, 0, 0.1]]))
+    made.follow(batch(*[[[200 + 10 * i, 200, 0.9], [0, 0, 0.1]] for i in range(1, 9)]), None)
+    window = made.window()
+    assert window is not None
+    assert (window.left + window.columns) * 8 >= 240 + 80 + 8 * (follow.CONTEXT - 1)
+
+
+def test_as_long_as_a_bodypart_was_never_seen_whole_frames_are_looked_at():
+    found = still()
+    found[:, 1, 2] = 0.1
+    assert follower(found).window() is None
 
 
 def test_an_animal_nowhere_in_its_window_is_asked_of_the_frame():
