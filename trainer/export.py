@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from beampose.core import made_here, storage
 from beampose.core.names import SAVED_MODEL
+from beampose.trainer import frozen
 from beampose.trainer.tasks.contract import ExportedModel
 from beampose.trainer.tasks.exported import BYTES
 
@@ -50,20 +51,12 @@ def _save_legacy(scores: Callable, folder: str) -> None:
     It is a TF 1 graph with frozen weights, tag `serve`, and two names: JPEG bytes go into
     `Placeholder:0`, `final_ops/softmax:0` gives (batch, 2) with the positive class first.
     """
-    from tensorflow.python.framework import convert_to_constants
-
     concrete = tf.function(scores, input_signature=[BYTES]).get_concrete_function()
-    frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
-    graph_def = frozen.graph.as_graph_def()
+    frozen_scores = frozen.freeze(concrete)
     v1 = tf.compat.v1
     with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         images = v1.placeholder(tf.string, [None], name="Placeholder")
-        (found,) = v1.import_graph_def(
-            graph_def,
-            input_map={frozen.inputs[0].name: images},
-            return_elements=[frozen.outputs[0].name],
-            name="model",
-        )
+        found = frozen.put(frozen_scores, images, "model")
         with v1.name_scope("final_ops/"):
             softmax = tf.identity(found, name="softmax")
         keys = v1.placeholder(tf.string, [None])

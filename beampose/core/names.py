@@ -7,6 +7,8 @@ REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
+# What `beampose export` writes.
+EXPORTS = ("saved-model", "tflite", "onnx", "dlc-live")
 # Signatures of a SavedModel: of a part of frames, and of images that are resized already.
 WINDOW, NETWORK = "window", "network"
 HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"

@@ -1,13 +1,11 @@
 """How far the answers of another runtime are from those of the SavedModel."""
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from beampose.core.settings.experiment import Config
-from beampose.preprocess import images
 from beampose.trainer.dataset import read_labels
 
 Answers = Mapping[str, np.ndarray]
@@ -23,10 +21,13 @@ def frame(config: Config, size: tuple[int, int]) -> np.ndarray:
     """A labeled image in this size, uint8 (height, width, 3); noise where none can be read."""
     import cv2
 
+    from beampose.trainer.encoded_frames import Frames, probes
+
     try:
-        for record in itertools.islice(read_labels(config.dataset), 8):
+        frames = Frames(config.dataset)
+        for record in probes(read_labels(config.dataset)):
             try:
-                pixels = images.load(record.image_uri)[0]
+                pixels = frames.pixels(record)
             except (OSError, ValueError):
                 continue
             return cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA)

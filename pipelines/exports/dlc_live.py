@@ -9,6 +9,7 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.core.infos import ModelInfo
+from beampose.formats.deeplabcut import pose_config
 from beampose.trainer import cells, export
 
 CONFIG = "pose_cfg.yaml"
@@ -23,7 +24,8 @@ def write(folder: str, info: ModelInfo, to: UPath) -> UPath:
     Frames may have any size.
     """
     import tensorflow as tf
-    from tensorflow.python.framework import convert_to_constants
+
+    from beampose.trainer import frozen
 
     # Its variables live as long as it does.
     loaded = export.load(folder)
@@ -36,26 +38,20 @@ def write(folder: str, info: ModelInfo, to: UPath) -> UPath:
 
     # It feeds frames of whatever numbers its camera gives, from 0 to 255.
     spec = tf.TensorSpec((1, None, None, 3), tf.float32)
-    function = tf.function(rows, input_signature=[spec]).get_concrete_function()
-    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+    constant = frozen.freeze(tf.function(rows, input_signature=[spec]).get_concrete_function())
     v1 = tf.compat.v1
     with v1.Graph().as_default() as graph:
         frames = v1.placeholder(tf.float32, (1, None, None, 3), INPUT)
-        (found,) = v1.import_graph_def(
-            frozen.graph.as_graph_def(),
-            input_map={frozen.inputs[0].name: frames},
-            return_elements=[frozen.outputs[0].name],
-            name="model",
-        )
-        tf.identity(found, name=OUTPUT)
+        tf.identity(frozen.put(constant, frames, "model"), name=OUTPUT)
         definition = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [OUTPUT])
     # The steps end the scorer's name.
     file = to / f"snapshot-{info.dlc_scorer.rpartition('_')[2]}.pb"
+    storage.write_bytes(file, definition.SerializeToString())
+    storage.write_text(to / CONFIG, yaml.safe_dump(_config(info), sort_keys=False))
+    # DeepLabCut-live takes any graph that it finds.
     for other in storage.whole(to, "snapshot-*.pb"):
         if other != file:
             other.unlink()
-    storage.write_bytes(file, definition.SerializeToString())
-    storage.write_text(to / CONFIG, yaml.safe_dump(_config(info), sort_keys=False))
     return file
 
 
@@ -85,14 +81,10 @@ class Runner:
 
 
 def _config(info: ModelInfo) -> dict:
-    parts = info.bodyparts
+    recipe = info.recipe
     return {
-        "net_type": info.recipe.backbone,
-        "num_joints": len(parts),
-        "all_joints": [[i] for i in range(len(parts))],
-        "all_joints_names": list(parts),
+        **pose_config.of_model(info.bodyparts, recipe.backbone, recipe.scale),
         "num_outputs": 1,
         "stride": float(cells.STRIDE),
-        "global_scale": info.recipe.scale,
         "scoremap_dir": "",
     }

@@ -14,7 +14,7 @@ from upath import UPath
 from beampose.core import __version__, storage, task_kinds
 from beampose.core.files import join
 from beampose.core.infos import ExportInfo, ModelInfo
-from beampose.core.names import SAVED_MODEL
+from beampose.core.names import EXPORTS, SAVED_MODEL
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.exports import agreement
 from beampose.pipelines.outcome import Outcome
@@ -121,6 +121,8 @@ def run(
 
 
 def _check(info: ModelInfo, format_name: str, size: str | None) -> None:
+    if format_name not in EXPORTS:
+        raise ValueError(f"format must be one of {', '.join(EXPORTS)}. Received: {format_name!r}.")
     kind = task_kinds.of_info(info)
     if format_name == "dlc-live" and (not kind.points or kind.several):
         raise ValueError(

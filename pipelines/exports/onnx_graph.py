@@ -22,13 +22,13 @@ def write(pipeline: WholePipeline, folder: UPath) -> UPath:
       ValueError: the model has an operation that ONNX does not know.
     """
     import onnx
-    from tensorflow.python.framework import convert_to_constants
 
-    frozen = convert_to_constants.convert_variables_to_constants_v2(pipeline.function)
+    from beampose.trainer import frozen
+
     # Outputs come in the order of their names.
     names = sorted(pipeline.function.structured_outputs)
     try:
-        model = _converted(frozen)
+        model = _converted(frozen.freeze(pipeline.function))
         _rename(model.graph, [FRAMES], names)
         _size_resize(model.graph, pipeline.scaled, onnx)
         onnx.checker.check_model(model)
@@ -60,15 +60,15 @@ class Runner:
         return dict(zip(self._names, map(np.asarray, found), strict=True))
 
 
-def _converted(frozen):
+def _converted(function):
     """A frozen function as tf2onnx converts it."""
     with _quiet():
         import tf2onnx
 
         model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(),
-            input_names=[tensor.name for tensor in frozen.inputs],
-            output_names=[tensor.name for tensor in frozen.outputs],
+            function.graph.as_graph_def(),
+            input_names=[tensor.name for tensor in function.inputs],
+            output_names=[tensor.name for tensor in function.outputs],
             opset=OPSET,
         )
     return model

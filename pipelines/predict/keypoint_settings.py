@@ -6,7 +6,7 @@ from upath import UPath
 
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
-from beampose.formats.deeplabcut import prediction_writer
+from beampose.formats.deeplabcut import pose_config, prediction_writer
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Video
 
@@ -34,14 +34,9 @@ def settings(config: Config, *more: str) -> dict[str, Any]:
 
 def dlc_config(config: Config, info: ModelInfo) -> dict[str, Any]:
     """The part of a DeepLabCut test pose_cfg that its tools read."""
-    bodyparts = info.bodyparts
     total = sum(info.split.values())
     return {
-        "all_joints": [[i] for i in range(len(bodyparts))],
-        "all_joints_names": bodyparts,
-        "num_joints": len(bodyparts),
-        "net_type": info.recipe.backbone,
-        "global_scale": info.recipe.scale,
+        **pose_config.of_model(info.bodyparts, info.recipe.backbone, info.recipe.scale),
         "batch_size": config.predict.batch_size,
         "train_fraction": round(info.split.get("train", 0) / total, 2) if total else 1.0,
     }

@@ -99,7 +99,12 @@ class Keypoints(NamedTuple):
         self, stem: UPath, video: Video, frames: np.ndarray, results: Results
     ) -> dict[str, Any]:
         """DeepLabCut's h5, csv and metadata; of several heads also `<stem>_spread.csv`."""
-        keypoints = results.joined("keypoints")["keypoints"]
+        pieces, by_window = [], 0
+        for one in results.each():
+            pieces.append(one.arrays["keypoints"])
+            # Ranges of a version before looked at whole frames.
+            by_window += int(np.sum(one.arrays.get("window", 0)))
+        keypoints = np.concatenate(pieces)
         table = prediction_writer.table(keypoints[..., :3], self.scorer, self.bodyparts, frames)
         prediction_writer.write(table, stem)
         if keypoints.shape[-1] > 3:
@@ -109,9 +114,7 @@ class Keypoints(NamedTuple):
             "scorer": self.scorer,
             "uncertainty": self.uncertainty,
             "rows_without_result": int(np.isnan(keypoints).all(axis=(1, 2)).sum()),
-            "rows_by_window": sum(
-                int(np.sum(one.arrays.get("window", 0))) for one in results.each()
-            ),
+            "rows_by_window": by_window,
             "remark": self.view.remark(video.height, video.width),
         }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from beampose.core.names import EXPORTS
 from beampose.pipelines.verbs.labels_group import LABELS
 from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive, several
 
@@ -45,7 +46,7 @@ TRAINING = Group(
                 Option(
                     "--format",
                     "tflite and onnx need: pip install 'beampose[export]'",
-                    choices=("saved-model", "tflite", "onnx", "dlc-live"),
+                    choices=EXPORTS,
                     required=True,
                 ),
                 Option("--to", "default: export/FORMAT in the output", "FOLDER"),

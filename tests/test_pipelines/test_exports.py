@@ -123,6 +123,11 @@ def test_crops_are_nothing_for_deeplabcut_live(trained):
         model_export.run(trained["crops"], "dlc-live")
 
 
+def test_another_format_is_refused(trained):
+    with pytest.raises(ValueError, match=r"format must be one of .*onnx.*Received: 'onxx'"):
+        model_export.run(trained["pose"], "onxx")
+
+
 def test_a_missing_library_is_named_with_how_to_get_it(trained, monkeypatch):
     monkeypatch.setitem(model_export.NEEDS, "onnx", ("a_library_nobody_has",))
     with pytest.raises(
