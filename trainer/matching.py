@@ -24,6 +24,16 @@ MIN_LABELED = 2
 WITHIN = (5, 15, 50)
 
 
+def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to, and index of, the nearest of other points, (…, points) each.
+
+    Args:
+      points, others: (…, points, 2) and (…, others, 2).
+    """
+    distance = np.linalg.norm(points[..., :, None, :] - others[..., None, :, :], axis=-1)
+    return distance.min(axis=-1), distance.argmin(axis=-1)
+
+
 def match(truth: np.ndarray, predicted: np.ndarray, animals: int) -> np.ndarray:
     """Predictions in the order of the labels they belong to, by optimal assignment in each frame.
 

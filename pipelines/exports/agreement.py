@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from beampose.core.settings.experiment import Config
+from beampose.trainer import matching
 from beampose.trainer.dataset import read_labels
 
 Answers = Mapping[str, np.ndarray]
@@ -56,13 +57,11 @@ def difference(found: Answers, expected: Answers) -> tuple[float, float]:
         apart = np.linalg.norm(found["keypoints"] - expected["keypoints"], axis=-1)
         less = np.abs(found["likelihood"] - expected["likelihood"])
         return _most(apart[sure]), _most(less[sure])
-    offsets = expected["peaks"][:, :, :, None] - found["peaks"][:, :, None]
-    distance = np.linalg.norm(offsets, axis=-1)
-    twin = distance.argmin(axis=-1)
+    distance, twin = matching.nearest(expected["peaks"], found["peaks"])
     likelihood = np.take_along_axis(found["likelihood"], twin, axis=-1)
     less = np.abs(likelihood - expected["likelihood"])
     kept = 1 - LOST
-    return _most(distance.min(axis=-1)[sure], kept), _most(less[sure], kept)
+    return _most(distance[sure], kept), _most(less[sure], kept)
 
 
 def _most(values: np.ndarray, share: float = 1.0) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core.task_kinds import ANIMAL_CROP
-from beampose.trainer import decode, embed, targets
+from beampose.trainer import decode, embed, matching, targets
 from beampose.trainer.backbone import resize
 from beampose.trainer.tasks import exported, map_task
 from beampose.trainer.tasks.contract import Tensors
@@ -124,14 +124,13 @@ class AnimalsModel(exported.MapModel):
         """How far sure peaks of one image moved, in pixels, and how much their links changed."""
         own, given = ({k: v.numpy()[0] for k, v in one.items()} for one in (expected, answer))
         sure = own["likelihood"] >= SURE
-        distance = np.linalg.norm(own["peaks"][:, :, None] - given["peaks"][:, None], axis=-1)
-        twin = distance.argmin(axis=-1)
+        distance, twin = matching.nearest(own["peaks"], given["peaks"])
         changes = [np.empty(0)]
         pairs = zip(self._reading.edges, own["edge_costs"], given["edge_costs"], strict=True)
         for (a, b), cost, other in pairs:
             both = sure[a][:, None] & sure[b]
             changes.append(np.abs(cost - other[np.ix_(twin[a], twin[b])])[both])
-        return distance.min(axis=-1)[sure], np.concatenate(changes)
+        return distance[sure], np.concatenate(changes)
 
 
 def outputs(
