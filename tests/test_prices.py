@@ -1,12 +1,14 @@
 """The price table: complete where a job may ask, and honest about each number."""
 
 import datetime
+import os
 
 import pytest
 import yaml
 
 from beampose.core import files
 from beampose.pipelines import planning
+from beampose.pipelines.cloud import idle_costs
 
 TABLE = yaml.safe_load(files.read_bytes(planning.PRICES_FILE))
 SURE = {"page", "derived", "memory", "rule"}
@@ -53,3 +55,18 @@ def test_a_training_hour_costs_about_what_its_processors_and_memory_do(name):
 def test_factors_lower_the_price():
     assert 0 < TABLE["dataflow"]["flexrs_factor"] < 1
     assert 0 < TABLE["vertex"]["spot_factor"] < 1
+
+
+def test_the_plan_says_what_idles_and_what_an_upload_costs():
+    table = planning.read_prices(planning.PRICES_FILE)
+    found = planning.Plan(100, 0, 80, 20, 0, 10**10, True, 60.0, 600.0, None)
+    idle, upload = idle_costs.lines(found, table)
+    assert idle.startswith("idle          0.45 USD  a month, for 10.00 GB of features")
+    assert "a job of 4 vCPU and 16 GB on Cloud Run" in upload
+    cores = os.cpu_count() or 1
+    seconds = 660 * cores / 4 + 120
+    one = idle_costs.upload(found, table)
+    assert one.hours * 3600 == pytest.approx(seconds)
+    assert one.amount == pytest.approx(seconds * (4 * 0.000018 + 16 * 0.000002))
+    del table["cloud_run"]
+    assert idle_costs.lines(found, table) == [idle]

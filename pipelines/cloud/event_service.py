@@ -1,7 +1,8 @@
 """Takes Eventarc's events about uploads: `python -m beampose.pipelines.cloud.event_service`.
 
 Answers, and what Pub/Sub, which carries the events, makes of them:
-  200  the upload has its verdict, now or from before: never sent again.
+  200  the upload has its verdict, now or from before, or a job that works on it was started:
+       never sent again.
   204  not an upload, such as what this service itself writes: never sent again.
   400  not an event as Eventarc sends it. 411, 413: a body without a length, or too long for one.
   429  this or another handler is working on it: sent again later. Not 200, because an acknowledged
@@ -10,7 +11,6 @@ Answers, and what Pub/Sub, which carries the events, makes of them:
 """
 
 import logging
-import math
 import os
 import re
 import signal
@@ -23,7 +23,12 @@ from cloudevents.http import from_http
 from flask import Flask, Response, request
 from waitress.server import create_server
 
-from beampose.pipelines.cloud import upload_recipe, upload_run, upload_status
+from beampose.pipelines.cloud import (
+    upload_environment,
+    upload_run,
+    upload_starter,
+    upload_status,
+)
 
 LOG = logging.getLogger(__name__)
 FINALIZED = "google.cloud.storage.object.v1.finalized"
@@ -75,13 +80,16 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
 
 
 class Service:
-    """Answers events, one upload at a time: a training takes the memory of a machine.
+    """Answers events: starts a job for each upload, or works on it, one at a time.
+
+    A training takes the memory of a machine, and longer than a request may.
 
     Args:
       settings: how uploads are worked on.
       bucket: whose events are taken; None takes any the service account can read.
       prefix: of all names, such as `lab/`; zips land in `<prefix>incoming/`.
       models: address of the results; None means `<prefix>models` in the event's bucket.
+      jobs: what is started for an upload; None: it is worked on while the event waits.
     """
 
     def __init__(
@@ -91,8 +99,10 @@ class Service:
         bucket: str | None = None,
         prefix: str = "",
         models: str | None = None,
+        jobs: upload_starter.Jobs | None = None,
     ):
         self.settings, self.bucket, self.models = settings, bucket, models
+        self.jobs = jobs
         self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         self._busy = threading.Lock()
 
@@ -105,10 +115,12 @@ class Service:
         upload = self._upload(event)
         if upload is None:
             return Answer(204, "")
+        models = self.models or f"gs://{event.bucket}/{self.prefix}{upload_run.MODELS}"
+        if self.jobs is not None:
+            return self._started(self.jobs, upload, models)
         if not self._busy.acquire(blocking=False):
             return Answer(429, "busy with another upload")
         try:
-            models = self.models or f"gs://{event.bucket}/{self.prefix}{upload_run.MODELS}"
             outcome = upload_run.process(upload, models, self.settings)
         except Exception as error:
             LOG.exception("%s %s could not be finished", upload.name, upload.generation)
@@ -116,6 +128,17 @@ class Service:
         finally:
             self._busy.release()
         return self._verdict(outcome.status)
+
+    def _started(self, jobs: upload_starter.Jobs, upload: upload_run.Upload, models: str) -> Answer:
+        place = f"{upload.name} {upload.generation}"
+        try:
+            found = upload_starter.start(jobs, upload, models, self.settings.silent_seconds)
+        except upload_starter.Busy:
+            return Answer(429, f"{place}: another handler starts its job")
+        except Exception as error:
+            LOG.exception("%s: its job could not be started", place)
+            return Answer(503, f"its job could not be started: {type(error).__name__}")
+        return Answer(200, f"{place}: {found.state}")
 
     def _upload(self, event: Event) -> upload_run.Upload | None:
         folder = f"{self.prefix}{upload_run.INCOMING}/"
@@ -185,32 +208,21 @@ def from_environment(environment: Mapping[str, str]) -> Service:
     """The service as its environment says.
 
     `BEAMPOSE_BUCKET`, `BEAMPOSE_PREFIX` and `BEAMPOSE_MODELS` are the arguments of `Service`,
-    `BEAMPOSE_CONFIG` is a template, `BEAMPOSE_SET` settings with spaces between, `BEAMPOSE_HOURS`
-    the longest time for one upload.
+    `BEAMPOSE_JOB` names the job of Cloud Run that works on uploads; without it the service does.
+    The others see `upload_environment`.
 
     Raises:
       OSError, ValueError: the template or a setting is wrong.
     """
-    template = environment.get("BEAMPOSE_CONFIG") or None
-    sets = tuple(environment.get("BEAMPOSE_SET", "").split())
-    upload_recipe.check(template, sets)
+    job = environment.get("BEAMPOSE_JOB")
+    endpoint = environment.get("BEAMPOSE_JOB_ENDPOINT") or None
     return Service(
-        upload_run.Settings(template=template, sets=sets, hours=_hours(environment)),
+        upload_environment.settings(environment),
         bucket=environment.get("BEAMPOSE_BUCKET") or None,
         prefix=environment.get("BEAMPOSE_PREFIX", ""),
         models=environment.get("BEAMPOSE_MODELS") or None,
+        jobs=upload_starter.Jobs(job, endpoint) if job else None,
     )
-
-
-def _hours(environment: Mapping[str, str]) -> float:
-    told = environment.get("BEAMPOSE_HOURS") or "12"
-    try:
-        hours = float(told)
-    except ValueError:
-        hours = math.nan
-    if not 0 < hours < math.inf:
-        raise ValueError(f"BEAMPOSE_HOURS must be a number above 0. Received: {told!r}.")
-    return hours
 
 
 def main() -> int:

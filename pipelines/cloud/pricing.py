@@ -45,7 +45,7 @@ def costs(found: Plan, cloud: Cloud, table: dict[str, Any], *, trials: int = 1) 
             "store",
             f"{found.bytes / 1e9:.2f} GB a month",
             0.0,
-            found.bytes / 1e9 * _number(table, "storage_gb_month"),
+            found.bytes / 1e9 * number(table, "storage_gb_month"),
         ),
     }
     if found.frames:
@@ -85,16 +85,16 @@ def _dataflow(
 ) -> Cost:
     settings = cloud.dataflow
     vcpu, gb = (
-        _number(table, "dataflow", "machines", settings.machine_type, key) for key in ("vcpu", "gb")
+        number(table, "dataflow", "machines", settings.machine_type, key) for key in ("vcpu", "gb")
     )
     workers = max(1, min(settings.max_workers, round(wanted)))
     hours = core_seconds / 3600 / (workers * vcpu) + table["start_minutes"] / 60
     rate = vcpu * table["vcpu_hour"] + gb * table["gb_hour"]
     if settings.flexrs:
-        rate *= _number(table, "dataflow", "flexrs_factor")
-    rate += settings.disk_gb * _number(table, "dataflow", "disk_gb_hour", "standard")
+        rate *= number(table, "dataflow", "flexrs_factor")
+    rate += settings.disk_gb * number(table, "dataflow", "disk_gb_hour", "standard")
     if settings.accelerator:
-        gpu = _number(table, "dataflow", "accelerators", settings.accelerator)
+        gpu = number(table, "dataflow", "accelerators", settings.accelerator)
         rate += gpu * settings.accelerator_count
     what = f"{workers} x {settings.machine_type} on Dataflow"
     return Cost(step, what, hours, workers * hours * rate)
@@ -103,12 +103,12 @@ def _dataflow(
 def _training(seconds: float, cloud: Cloud, table: dict[str, Any], trials: int) -> Cost:
     settings = cloud.vertex
     hours = trials * (seconds / 3600 + TRAINING_START / 60)
-    rate = _number(table, "vertex", "machines", settings.machine_type, "hour")
+    rate = number(table, "vertex", "machines", settings.machine_type, "hour")
     if settings.accelerator:
-        gpu = _number(table, "vertex", "accelerators", settings.accelerator)
+        gpu = number(table, "vertex", "accelerators", settings.accelerator)
         rate += gpu * settings.accelerator_count
     if settings.spot:
-        rate *= _number(table, "vertex", "spot_factor")
+        rate *= number(table, "vertex", "spot_factor")
     what = f"{settings.machine_type} on Vertex AI" + (f", {trials} trials" if trials > 1 else "")
     return Cost("train", what, hours, hours * rate)
 
@@ -125,7 +125,12 @@ def _entry(table: dict[str, Any], *path: str) -> Any:
     return found
 
 
-def _number(table: dict[str, Any], *path: str) -> float:
+def number(table: dict[str, Any], *path: str) -> float:
+    """A price of the table by its keys.
+
+    Raises:
+      ValueError: there is none, or it is no price.
+    """
     found = _entry(table, *path)
     if type(found) not in (int, float) or not 0 <= found < math.inf:
         raise ValueError(f"The price table must hold a number of 0 or more for {'.'.join(path)}.")

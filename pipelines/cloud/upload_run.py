@@ -85,6 +85,8 @@ class Settings:
       silent_seconds: an attempt without a sign of life for so long is taken over.
       attempts: how many handlers may die of one upload before it has failed.
       hours: that the work on an upload may take.
+      owner: names who works here, of whom only one does at a time, such as an execution of a job:
+        what it began and died of is its own to continue.
       run: what makes `publish.PUBLISHED` in the config's output; None: `train_and_report`, in a
         process of its own.
     """
@@ -95,6 +97,7 @@ class Settings:
     silent_seconds: float = 600.0
     attempts: int = 3
     hours: float = 12.0
+    owner: str = ""
     run: Callable[[Config, Callable[[str], Any]], Result] | None = None
 
 
@@ -140,7 +143,7 @@ def process(
         upload_status.now(),
         upload_status.now(),
     )
-    attempt = upload_status.claim(folder, settings.silent_seconds)
+    attempt = upload_status.claim(folder, settings.silent_seconds, settings.owner)
     if attempt is None:
         return Outcome(upload_status.read(folder) or first, worked=False)
     first = dataclasses.replace(first, attempt=attempt)

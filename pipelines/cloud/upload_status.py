@@ -28,6 +28,8 @@ RECEIVED, UNPACKING, FEATURES, TRAINING, REPORT = (
     "report",
 )
 DONE, FAILED = "done", "failed"
+# Its job was started and has not begun.
+QUEUED = "queued"
 # Given up without a verdict, such as by Ctrl-C: the next handler takes it at once.
 INTERRUPTED = "interrupted"
 
@@ -73,22 +75,28 @@ def read(folder: UPath) -> Status | None:
     return Status(**{key: value for key, value in values.items() if key in known})
 
 
+def write(folder: UPath, status: Status) -> None:
+    """Writes the status of a run."""
+    storage.write_json(folder / FILE, dataclasses.asdict(status))
+
+
 def last_attempt(folder: UPath) -> int:
     """The number of the newest claim, 0 if there is none."""
     found = storage.whole(folder / CLAIMS, "*.json")
     return max((int(path.stem) for path in found), default=0)
 
 
-def claim(folder: UPath, silent_seconds: float) -> int | None:
+def claim(folder: UPath, silent_seconds: float, owner: str = "") -> int | None:
     """The number of the attempt that is ours now; None if another handler has the upload.
 
     Args:
       silent_seconds: an attempt whose status is older is taken over.
+      owner: of which only one works at a time; its own attempts from before are dead.
     """
     last = last_attempt(folder)
-    if last and not _given_up(folder, last, silent_seconds):
+    if last and not (_is_of(folder, last, owner) or _given_up(folder, last, silent_seconds)):
         return None
-    mine = json.dumps({"claimed": now(), "by": uuid.uuid4().hex})
+    mine = json.dumps({"claimed": now(), "by": owner or uuid.uuid4().hex})
     return last + 1 if storage.create_text(_claim(folder, last + 1), mine) else None
 
 
@@ -96,18 +104,26 @@ def _claim(folder: UPath, attempt: int) -> UPath:
     return folder / CLAIMS / f"{attempt:04d}.json"
 
 
+def _is_of(folder: UPath, attempt: int, owner: str) -> bool:
+    try:
+        return bool(owner) and storage.read_json(_claim(folder, attempt), "by")["by"] == owner
+    except ValueError:
+        return False
+
+
 def _given_up(folder: UPath, attempt: int, silent_seconds: float) -> bool:
     found, file = read(folder), _claim(folder, attempt)
     try:
         if found and found.attempt == attempt:
-            return found.state == INTERRUPTED or _age(found.updated) > silent_seconds
-        return _age(storage.read_json(file, "claimed")["claimed"]) > silent_seconds
+            return found.state == INTERRUPTED or age(found.updated) > silent_seconds
+        return age(storage.read_json(file, "claimed")["claimed"]) > silent_seconds
     except ValueError:
         # On a disk, a claim is there before its text is.
         return datetime.datetime.now().timestamp() - file.stat().st_mtime > silent_seconds
 
 
-def _age(time: str) -> float:
+def age(time: str) -> float:
+    """Seconds since a time, see `now`. Raises ValueError if it is none."""
     try:
         moment = datetime.datetime.fromisoformat(time)
     except TypeError:
@@ -156,7 +172,7 @@ class Journal:
     def _write(self, **known: Any) -> None:
         self.check()
         self.status = dataclasses.replace(self.status, updated=now(), **known)
-        storage.write_json(self.folder / FILE, dataclasses.asdict(self.status))
+        write(self.folder, self.status)
 
     def _beat(self) -> None:
         while not self._closed.wait(self._every):

@@ -21,11 +21,12 @@ def plan(arguments: argparse.Namespace) -> int:
     found = planning.plan(config, prices)
     print(planning.describe(found))
     if arguments.cloud:
-        from beampose.pipelines.cloud import cloud_settings, pricing
+        from beampose.pipelines.cloud import cloud_settings, idle_costs, pricing
 
         cloud = cloud_settings.load(arguments.cloud)
         table = planning.read_prices(prices)
         print(pricing.describe(pricing.costs(found, cloud, table), table))
+        print(*idle_costs.lines(found, table), sep="\n")
     print(f"plan: {planning.save(found, config)}")
     return 0
 
