@@ -29,8 +29,8 @@ def lines(found: Plan, table: dict[str, Any]) -> list[str]:
     if "cloud_run" in table:
         one = upload(found, table)
         made.append(
-            f"upload    {one.amount:8.2f} {currency}  if the project came as an upload: {one.what}, "
-            f"{one.hours * 60:.0f} min"
+            f"upload    {one.amount:8.2f} {currency}  if the project came as an upload: "
+            f"{one.what}, {one.hours * 60:.0f} min"
         )
     return made
 
