@@ -19,10 +19,13 @@ TRUSTED = 5
 SUDDEN = 3
 # Rows and columns of a window are multiples of it, so that the network meets few sizes.
 STEP = 4
+# Frames that share a window. It holds the way of the animal through all of them, and a call of the
+# network on fewer costs hardly more a frame.
+BATCH = 4
 # Batches by windows between two by whole frames: an animal that was mistaken for another is found.
-PERIOD = 32
+PERIOD = 64
 # Batches by whole frames after one whose windows did not hold the animal, at most.
-LONGEST_REST = 16
+LONGEST_REST = 32
 
 
 class Window(NamedTuple):
@@ -78,6 +81,12 @@ class Follower:
         self._since = 0
         self._rest = 0
         self._last_rest = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the next frames are looked at whole because nobody knows where a window would
+        be, and not only for once."""
+        return self._window is None
 
     def window(self) -> Window | None:
         """Of the next batch; None to look at whole frames."""

@@ -34,14 +34,9 @@ class SavedModelHandler:
         batch: Sequence[np.ndarray],
         model: FramePredictor,
         signature: str = "",
-        **more: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Outputs of a batch of at most `batch_size` frames of one size, by name.
-
-        Args:
-          more: what else the signature takes, by name.
-        """
-        return frame_predictor.outputs(model, batch, self.batch_size, signature, **more)
+        """Outputs of a batch of at most `batch_size` frames of one size, by name."""
+        return frame_predictor.outputs(model, batch, self.batch_size, signature)
 
     def acquire(self, handle: shared.Shared) -> FramePredictor:
         """The model of this process, loaded once."""

@@ -14,15 +14,15 @@ from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import keypoint_settings
-from beampose.pipelines.predict.follow import Follower, Following
+from beampose.pipelines.predict.follow import BATCH, Follower, Following
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.videos import Frame, Video
+from beampose.trainer.frame_predictor import FramePredictor, outputs
 
 if TYPE_CHECKING:
     from beampose.pipelines.predict.inference import SavedModelHandler
-    from beampose.trainer.frame_predictor import FramePredictor
 
 # Largest window, as a share of the frame, by `predict.look`.
 SHARES = {"frame": 0.0, "auto": 0.5, "window": 0.9}
@@ -70,7 +70,7 @@ class Keypoints(NamedTuple):
         part: Range,
         frames: Iterator[Frame],
         handler: "SavedModelHandler",
-        model: "FramePredictor",
+        model: FramePredictor,
     ) -> Result:
         """Array `keypoints`: (frames, bodyparts, 3 or 4) x, y, likelihood, spread of several heads.
 
@@ -79,7 +79,7 @@ class Keypoints(NamedTuple):
         failures: list[tuple[int, str]] = []
         rows: list[tuple[list[int], np.ndarray]] = []
         looks: list[np.ndarray] = []
-        looker = _Looker(self.following, handler, model)
+        looker = _Looker(self.following, handler.batch_size, model)
         for batch in batches(frames, handler.batch_size, failures):
             pixels = [f.pixels for f in batch if f.pixels is not None]
             found, look = looker.found([self.view.apply(one) for one in pixels])
@@ -158,9 +158,10 @@ def _following(config: Config, info: ModelInfo) -> Following:
 class _Looker:
     """Asks a model where the animal of a range is, by windows where they say the same."""
 
-    def __init__(self, following: Following, handler: "SavedModelHandler", model: "FramePredictor"):
+    def __init__(self, following: Following, batch_size: int, model: FramePredictor):
         self._following = following
-        self._handler = handler
+        self._batch_size = batch_size
+        self._shared = min(BATCH, batch_size)
         self._model = model
         self._follower: Follower | None = None
         # Of a model of a version before only whole frames can be asked for.
@@ -168,19 +169,29 @@ class _Looker:
 
     def found(self, frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (batch, bodyparts, 3 or 4) of the next frames, and whether a window said so."""
-        by_window = np.zeros(len(frames), bool)
         if not self._follows:
-            return self._whole(frames), by_window
+            return self._whole(frames), np.zeros(len(frames), bool)
         size = frames[0].shape[:2]
         if self._follower is None or self._follower.size != size:
             self._follower = Follower(self._following, size)
-        follower = self._follower
+        pieces = []
+        while frames:
+            count = len(frames) if self._follower.lost else self._shared
+            pieces.append(self._follow(self._follower, frames[:count]))
+            frames = frames[count:]
+        found, by_window = zip(*pieces, strict=True)
+        return np.concatenate(found), np.concatenate(by_window)
+
+    def _follow(
+        self, follower: Follower, frames: list[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `found`, of frames that share a window."""
         window = follower.window()
         if window is None:
-            found = self._whole(frames)
+            found, by_window = self._whole(frames), np.zeros(len(frames), bool)
         else:
-            outputs = self._handler.outputs(frames, self._model, WINDOW, **window.inputs())
-            found, by_window[:] = _joined(outputs), True
+            found = _joined(outputs(self._model, frames, self._shared, WINDOW, **window.inputs()))
+            by_window = np.ones(len(frames), bool)
         for i, frame in enumerate(frames):
             if window is not None and follower.unsure(found[i], window):
                 found[i] = _joined(self._model.predict(frame[None]))[0]
@@ -190,7 +201,8 @@ class _Looker:
         return found, by_window
 
     def _whole(self, frames: list[np.ndarray]) -> np.ndarray:
-        return _joined(self._handler.outputs(frames, self._model))
+        size = self._shared if len(frames) <= self._shared else self._batch_size
+        return _joined(outputs(self._model, frames, size))
 
 
 def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -144,7 +144,7 @@ def test_whole_frames_come_again_from_time_to_time():
 def test_windows_that_hold_nothing_are_tried_less_and_less():
     made = follower(still())
     tried = 0
-    for _ in range(100):
+    for _ in range(200):
         window = made.window()
         tried += window is not None
         made.follow(still(), window, 8)
@@ -153,8 +153,6 @@ def test_windows_that_hold_nothing_are_tried_less_and_less():
 
 class Scene:
     """A model of a frame whose brightest pixel is the animal; it sees windows and frames."""
-
-    batch_size = 4
 
     def __init__(self):
         self.asked = []
@@ -177,9 +175,6 @@ class Scene:
             "likelihood": np.array(sure)[:, None],
         }
 
-    def outputs(self, batch, model, signature="", **more):
-        return self.predict(np.stack(batch), signature, **more)
-
 
 def frame(x, y):
     pixels = np.zeros((*SIZE, 3), np.uint8)
@@ -190,15 +185,15 @@ def frame(x, y):
 def test_an_animal_that_jumps_is_found_as_in_whole_frames():
     path = [(100 + i, 100) for i in range(12)] + [(500, 400)] * 6 + [(100, 300)] * 6
     model = Scene()
-    looker = pose_predictor._Looker(FOLLOWING, model, model)  # pyright: ignore[reportArgumentType]
+    looker = pose_predictor._Looker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
     found, looks = [], []
-    for start in range(0, len(path), 4):
-        one, by_window = looker.found([frame(*place) for place in path[start : start + 4]])
+    for start in range(0, len(path), 8):
+        one, by_window = looker.found([frame(*place) for place in path[start : start + 8]])
         found.append(one)
         looks.append(by_window)
     np.testing.assert_array_equal(np.concatenate(found)[:, 0, :2], path)
     by_window = np.concatenate(looks)
-    assert by_window[4:12].all() and not by_window[:4].any()
+    assert by_window[8:12].all() and not by_window[:8].any()
     assert not by_window[12]
     assert ("window", 4) in model.asked
 
@@ -206,10 +201,10 @@ def test_an_animal_that_jumps_is_found_as_in_whole_frames():
 def test_a_model_of_a_version_before_sees_whole_frames():
     model = Scene()
     model.knows = lambda signature: False
-    looker = pose_predictor._Looker(FOLLOWING, model, model)  # pyright: ignore[reportArgumentType]
+    looker = pose_predictor._Looker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
     for _ in range(3):
-        looker.found([frame(100, 100)] * 4)
-    assert model.asked == [("", 4)] * 3
+        looker.found([frame(100, 100)] * 8)
+    assert model.asked == [("", 8)] * 3
 
 
 def test_a_window_is_what_the_signature_takes():
