@@ -85,6 +85,8 @@ EXTRAS = {
     "sleap": pins("sleap-io"),
     # `beampose export` to the first two of its formats.
     "export": pins("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"),
+    # The site of docs/: `python -m sphinx docs site`.
+    "docs": ["sphinx>=8", "furo>=2024.8", "myst-parser>=4", "sphinx-copybutton>=0.5"],
     "test": [
         "pytest>=8",
         "pytest-xdist>=3.6",
@@ -127,7 +129,18 @@ if __name__ == "__main__":
         long_description_content_type="text/markdown",
         license="Apache-2.0",
         python_requires=f">=3.{PYTHONS.start},<3.{PYTHONS.stop}",
-        classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in PYTHONS],
+        license_files=["LICENSE"],
+        keywords=["pose estimation", "animal behavior", "camera traps", "DeepLabCut", "SLEAP"],
+        classifiers=[
+            "Development Status :: 4 - Beta",
+            "Intended Audience :: Science/Research",
+            "Operating System :: POSIX :: Linux",
+            "Operating System :: MacOS",
+            "Topic :: Scientific/Engineering :: Bio-Informatics",
+            "Topic :: Scientific/Engineering :: Image Recognition",
+            "Typing :: Typed",
+            *(f"Programming Language :: Python :: 3.{minor}" for minor in PYTHONS),
+        ],
         packages=packages(),
         package_dir={"beampose": "beampose"} | {f"beampose.{one}": one for one in INSIDE},
         package_data={

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beampose.core.settings import experiment
@@ -34,12 +35,6 @@ def test_the_shipped_configs_load_and_say_how_to_run_them(file):
     assert "beampose run " in file.read_text(encoding="utf-8")
 
 
-def test_its_table_names_every_verb_and_no_other():
-    assert set(re.findall(r"^\| `beampose ([\w-]+)", README, flags=re.MULTILINE)) == set(
-        verbs.VERBS
-    )
-
-
 def test_its_commands_are_understood():
     lines = [line.split("#")[0].split() for block in blocks("bash") for line in block.splitlines()]
     for words in lines:
@@ -50,13 +45,10 @@ def test_its_commands_are_understood():
 
 
 def test_its_python_runs_on_a_trained_model(trained, tmp_path, monkeypatch):
-    from PIL import Image
-
     (code,) = blocks("python")
-    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg")
     (tmp_path / "runs/mouse").mkdir(parents=True)
     (tmp_path / "runs/mouse/model").symlink_to(trained["pose"].model)
     monkeypatch.chdir(tmp_path)
-    names = {}
+    names = {"frames": np.zeros((2, 40, 60, 3), np.uint8)}
     exec(code, names)
-    assert names["found"]["keypoints"].shape == (1, 1, 3, 2)
+    assert names["found"].keypoints.shape == (2, 1, 3, 2)

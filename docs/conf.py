@@ -1,0 +1,38 @@
+"""How Sphinx makes a site of these pages: `python -m sphinx -W docs site`."""
+
+import re
+
+from beampose.core import __version__
+
+project = "beampose"
+author = "the beampose authors"
+copyright = "2026, the beampose authors"
+release = version = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+html_theme = "furo"
+html_title = "beampose"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+
+myst_heading_anchors = 3
+# `--folds` is an option, not a dash.
+smartquotes = False
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "inherited-members": False}
+
+
+def _untested(app, page: str, source: list[str]) -> None:
+    """A mark for the tests of the pages' code is none of a highlighter's languages."""
+    source[0] = re.sub(r"^```(\w+) no-test$", r"```\1", source[0], flags=re.MULTILINE)
+
+
+def setup(app) -> None:
+    app.connect("source-read", _untested)

@@ -1,0 +1,43 @@
+"""The pages of the docs: links lead somewhere, generated ones are up to date, the site is built."""
+
+import re
+import runpy
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from beampose.core import __version__, yaml_files
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page):
+    code = r"^```.*?^```|`[^`]*`"
+    text = re.sub(code, "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in target and not target.startswith("#"):
+            assert (page.parent / target.partition("#")[0]).is_file(), target
+
+
+def test_the_page_of_all_commands_is_up_to_date():
+    text = runpy.run_path(str(ROOT / "scripts/command_reference"))["text"]()
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert page == text, "Run scripts/command_reference."
+
+
+def test_the_changelog_and_the_citation_know_this_version():
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert yaml_files.read(ROOT / "CITATION.cff", "citation")["version"] == __version__
+
+
+@pytest.mark.skipif(util.find_spec("sphinx") is None, reason="needs pip install 'beampose[docs]'")
+def test_the_site_is_built_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "docs", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "load_labels" in (tmp_path / "api.html").read_text(encoding="utf-8")
