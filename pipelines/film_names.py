@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from beampose.core import files, fingerprints, storage
 from beampose.core.infos import FilmInfo
 from beampose.core.names import FILM
+from beampose.preprocess.stills import Stills
 
 LOG = logging.getLogger(__name__)
 # Digits of the fingerprint in a name; more where those are taken too.
@@ -28,12 +29,14 @@ class Film(NamedTuple):
     Attributes:
       fingerprint: of its content; empty if the file is not there.
       problem: why its results cannot be told from those of others; empty if they can.
+      stills: the images, where it is a set of photographs.
     """
 
     name: str
     path: str
     fingerprint: str = ""
     problem: str = ""
+    stills: Stills | None = None
 
 
 class Owner(NamedTuple):
@@ -71,10 +74,7 @@ class _Wanted(NamedTuple):
     path: str
     fingerprint: str
     bytes: int
-
-    @property
-    def stem(self) -> str:
-        return files.stem(self.path)
+    stem: str
 
     def names(self) -> Iterator[str]:
         """Names it may get, the plain one first."""
@@ -83,13 +83,13 @@ class _Wanted(NamedTuple):
         yield from (f"{self.stem}-{code[:digits]}" for digits in _DIGITS)
 
 
-def assign(paths: Sequence[str], known: Known, *, replace: bool = False) -> list[Film]:
+def assign(paths: Sequence[str | Stills], known: Known, *, replace: bool = False) -> list[Film]:
     """Films with their names. Of one content and one stem there is one film, the first.
 
     What is guessed, and every name that is not the plain one, is told in the log.
 
     Args:
-      paths: absolute; those that are not there get a name too.
+      paths: absolute; those that are not there get a name too. Sets of photographs stand for films.
       replace: a film that was changed takes the name of what it held before.
     """
     wanted, taken = _distinct(paths), set[str]()
@@ -105,7 +105,8 @@ def assign(paths: Sequence[str], known: Known, *, replace: bool = False) -> list
             if film is not None:
                 found[one.path] = film
                 taken.add(_folded(film.name))
-    return [found[one.path] for one in wanted]
+    sets = {one.path: one for one in paths if isinstance(one, Stills)}
+    return [found[one.path]._replace(stills=sets.get(one.path)) for one in wanted]
 
 
 def record(folder: storage.Address, film: Film) -> None:
@@ -124,16 +125,22 @@ def recorded(folder: storage.Address) -> list[Owner]:
     return [] if said is None else [Owner(said.video, said.fingerprint, said.bytes)]
 
 
-def _distinct(paths: Sequence[str]) -> list[_Wanted]:
+def _distinct(paths: Sequence[str | Stills]) -> list[_Wanted]:
     """Films that are there or not, each content of a stem once."""
     found: dict[tuple[str, str], _Wanted] = {}
     for path in dict.fromkeys(paths):
-        size = _bytes(path)
-        one = _Wanted(path, fingerprints.of_file(path) if size else "", size)
-        first = found.setdefault((one.stem, one.fingerprint or path), one)
+        one = _wanted(path)
+        first = found.setdefault((one.stem, one.fingerprint or one.path), one)
         if first is not one:
-            _tell(path, f"is the same film as {first.path}, whose results are its own")
+            _tell(one.path, f"is the same film as {first.path}, whose results are its own")
     return list(found.values())
+
+
+def _wanted(path: str | Stills) -> _Wanted:
+    if isinstance(path, Stills):
+        return _Wanted(path.path, path.fingerprint, path.bytes, path.name)
+    size = _bytes(path)
+    return _Wanted(path, fingerprints.of_file(path) if size else "", size, files.stem(path))
 
 
 def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from beampose.core import files, fingerprints, storage
 from beampose.core.files import is_address
+from beampose.pipelines import still_sets
 from beampose.preprocess import images, inside
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 
@@ -58,6 +59,36 @@ def put_videos(paths: Sequence[str], folder: str) -> list[str]:
             target.fs.put_file(path, target.path)
         found.append(str(target))
     return found
+
+
+def put_sources(sources: still_sets.Sources, output: str) -> still_sets.Sources:
+    """Videos and images whose files are addresses; those of this machine are put below a folder."""
+    films = put_videos(sources.videos, files.join(output, "videos"))
+    sets = [_put_set(one, files.join(output, "images")) for one in sources.sets]
+    return still_sets.Sources(films, sets)
+
+
+def _put_set(one: still_sets.StillSet, folder: str) -> still_sets.StillSet:
+    """A set whose images are in a folder, under their names; what is there is not sent again."""
+    if is_address(one.root or next(iter(one.sizes))):
+        return one
+    there = {name: size for name, size in one.sizes.items() if size}
+    code = fingerprints.of_set(one.root, there.items())[:12]
+    target = storage.place(folder, code)
+    sent = files.walk(str(target)) if target.exists() else ()
+    kept = {path[len(str(target)) :].lstrip("/"): size for path, size in sent}
+
+    def put(name: str) -> None:
+        source = files.join(one.root, name) if one.root else name
+        place = storage.place(target, name.lstrip("/"))
+        place.fs.put_file(source, place.path)
+
+    missing = [name for name, size in there.items() if kept.get(name.lstrip("/")) != size]
+    LOG.info("Sending %d images of %s to %s", len(missing), one.path, target)
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(put, missing))
+    sizes = {name.lstrip("/"): size for name, size in one.sizes.items()}
+    return one._replace(root=str(target), sizes=sizes)
 
 
 def put_file(path: str, folder: str) -> str:

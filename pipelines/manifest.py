@@ -10,23 +10,37 @@ import numpy as np
 from beampose.core import files, texts
 from beampose.formats import spreadsheets
 from beampose.preprocess import images, media_folders, videos
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
 LISTS = (".csv", ".txt")
 # Names of a list's first column.
 _HEADERS = frozenset(
-    ("video", "videos", "film", "path", "file", "filename", "file_name", "name", "uri")
+    (
+        "video",
+        "videos",
+        "film",
+        "image",
+        "images",
+        "filepath",
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "name",
+        "uri",
+    )
 )
 
 
 class Range(NamedTuple):
-    """Some frames of a video, in order, and the folder name of its results.
+    """Some frames of a video or images of a set, in order, and the folder name of its results.
 
     `before` are the chosen frames ahead of them that warm up what finds things in them.
     """
 
-    video: Video
+    video: Video | Stills
     name: str
     frames: Sequence[int]
     before: Sequence[int] = ()
@@ -205,5 +219,6 @@ def _listed(path: str) -> list[str]:
 
 
 def _begins(rows: list[list[str]]) -> bool:
-    """Returns True if a video stands in the first column."""
-    return any(files.suffix(row[0].strip()) in videos.SUFFIXES for row in rows)
+    """Returns True if a video or an image stands in the first column."""
+    known = (*videos.SUFFIXES, *images.SUFFIXES)
+    return any(files.suffix(row[0].strip()) in known for row in rows)

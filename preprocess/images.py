@@ -11,20 +11,19 @@ import hashlib
 import io
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from beampose.core import files
-from beampose.preprocess import inside, pixel_limit
+from beampose.preprocess import exif, inside, pixel_limit
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 # Of files that may hold several images, page after page.
 STACKS = (".tif", ".tiff")
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
-_ORIENTATION_TAG = 0x0112
 # Pixels that a byte of a JPEG holds at most: 341, of one colour, progressive; of a packed BMP 128.
 # Small ones are not counted.
 _MOST_OF_A_BYTE, _FEW = 1024, 1 << 22
@@ -48,7 +47,28 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
     One call for both, because where a PNG holds its EXIF is known only after decoding.
     """
     with _refused(), _open(io.BytesIO(data)) as image:
-        return _loaded(image), _orientation(image)
+        return _loaded(image), exif.orientation(image)
+
+
+class Photo(NamedTuple):
+    """A photograph: upright pixels, the EXIF orientation they were turned by, when it was taken."""
+
+    pixels: np.ndarray
+    orientation: int
+    taken: str
+
+
+def photo(stream: IO[bytes], page: int = 0) -> Photo:
+    """Decodes an image as programs for people show it; raises as `decode`.
+
+    Args:
+      page: of a TIFF with several, from 0.
+    """
+    with _refused(), _open(stream) as image:
+        if page:
+            image.seek(page)
+        pixels, turn = _loaded(image), exif.orientation(image)
+        return Photo(exif.upright(pixels, turn), turn, exif.taken(image))
 
 
 def load(address: str, *, once: bool = False) -> tuple[np.ndarray, int]:
@@ -171,13 +191,6 @@ def _check_bytes(image: Image.Image) -> None:
 
 def _open(stream: IO[bytes]) -> Image.Image:
     return Image.open(stream, formats=_FORMATS)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # As in `read`. An unreadable remark is no remark.
-        return 1
 
 
 def _rgb(image: Image.Image) -> np.ndarray:

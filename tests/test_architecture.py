@@ -36,8 +36,9 @@ GROUND = {
     "manifest",
     "outcome",
     "search_spec",
+    "still_sets",
 }
-NAMED = {"film_names", "manifest"}
+NAMED = {"film_names", "manifest", "still_sets"}
 RESULTS = {"results"}
 TRACKING = {"tracking", *RESULTS}
 FILMS = {"films", *TRACKING}
@@ -48,10 +49,11 @@ PIPELINES = {
     "causes": set(),
     "beam_options": {"beam_runner"},
     "film_names": set(),
-    "inputs": set(),
+    "inputs": {"still_sets"},
     "manifest": set(),
     "outcome": set(),
     "search_spec": set(),
+    "still_sets": {"manifest"},
     "features": GROUND,
     "results": NAMED,
     "tracking": {"manifest", *RESULTS},
@@ -59,10 +61,10 @@ PIPELINES = {
     "predict": {*GROUND, *FILMS},
     "report": {"film_names", *FILMS},
     "curation": {*NAMED, *PREDICT, *REPORT},
-    "planning": {"features", "manifest"},
+    "planning": {"features", "manifest", "still_sets"},
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
     "exports": {"outcome"},
-    "outcomes": {"outcome", *PREDICT, *REPORT, "features"},
+    "outcomes": {"outcome", "still_sets", *PREDICT, *REPORT, "features"},
     "verbs": {
         *GROUND,
         *PREDICT,
@@ -90,6 +92,7 @@ LIGHT = (
     "beampose.pipelines.manifest",
     "beampose.pipelines.report",
     "beampose.pipelines.results",
+    "beampose.pipelines.still_sets",
     "beampose.pipelines.tracking",
     "beampose.trainer.assemble",
     "beampose.trainer.calibrate",

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 
 from beampose.core import files
 
@@ -9,6 +10,8 @@ from beampose.core import files
 # from its beginning to its end. Both take milliseconds beside a pass over the packets of a film.
 WHOLE = 1 << 24
 _PIECES = 64
+# Bytes in the middle and at the end that are read of each file of a set.
+_GLANCE = 2048
 _DIGITS = 32
 
 
@@ -25,6 +28,32 @@ def of_file(path: str) -> str:
     for piece in files.read_pieces(path, _spans(size)):
         code.update(piece)
     return code.hexdigest()[:_DIGITS]
+
+
+def of_set(root: str, every: Iterable[tuple[str, int]]) -> str:
+    """Hex digits of a set of many small files: their names, sizes, and a few bytes of each.
+
+    A byte that is not looked at is hardly ever the only one in which two images of one size differ.
+
+    Args:
+      root: the folder that names count from.
+      every: names and bytes, in order.
+
+    Raises:
+      FileNotFoundError: one of them is not there.
+    """
+    code = hashlib.sha256()
+    for name, size in every:
+        code.update(f"{name}\n{size}\n".encode())
+        spans = [(0, size)] if size <= 2 * _GLANCE else _glances(size)
+        for piece in files.read_pieces(files.join(root, name) if root else name, spans):
+            code.update(piece)
+    return code.hexdigest()[:_DIGITS]
+
+
+def _glances(size: int) -> list[tuple[int, int]]:
+    middle = size // 2
+    return [(middle, middle + _GLANCE), (size - _GLANCE, size)]
 
 
 def _spans(size: int) -> list[tuple[int, int]]:

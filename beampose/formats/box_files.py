@@ -1,5 +1,6 @@
 """Candidate boxes from files: MegaDetector's JSON, DeepMeerkat's annotations.csv."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -7,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
-from beampose.formats import deepmeerkat, megadetector
+from beampose.formats import deepmeerkat, megadetector, megadetector_photos
 
+LOG = logging.getLogger(__name__)
 # The part of a pattern that stands for the name of a video without its extension.
 VIDEO = "{video}"
 MEGADETECTOR = ".json"
@@ -127,6 +129,40 @@ class FileBoxes(NamedTuple):
             yield agreed, files.join(folder, stem, "annotations.csv")
             yield agreed, files.join(folder, stem, "megadetector_results.json")
 
+    def of_stills(
+        self, path: str, root: str, names: Sequence[str]
+    ) -> list[tuple[tuple[megadetector_photos.PhotoBox, ...] | None, str]]:
+        """Boxes of photographs, or why there are none.
+
+        Args:
+          path: what was named: their folder, a list.
+          root: the folder that names count from.
+          names: of the images.
+
+        Raises:
+          ValueError: there is no such file, or it is another, or knows none of them.
+        """
+        file = self.file_of(path)
+        if files.suffix(file) != MEGADETECTOR:
+            raise ValueError(f"Boxes of photographs are read from MegaDetector's .json, not {file}")
+        found, remark = megadetector_photos.boxes_of(file, names, root)
+        if remark:
+            LOG.warning("NOTE %s: %s", path, remark)
+        return [
+            (
+                None if one.boxes is None else tuple(b for b in one.boxes if self._counts(b)),
+                one.failure,
+            )
+            for one in found
+        ]
+
+    def _counts(self, box: Sequence) -> bool:
+        """Whether a box (…, confidence, category) is used."""
+        score, category = box[-2:]
+        return not score < self.min_confidence and (
+            not self.categories or category in self.categories
+        )
+
     def read(self, video: str) -> Boxes:
         """The boxes of a video.
 
@@ -143,13 +179,14 @@ class FileBoxes(NamedTuple):
             raise ValueError(
                 f"{path} must be MegaDetector's .json or DeepMeerkat's annotations.csv."
             )
-        kept = [
-            row
-            for row in rows
-            if not row[5] < self.min_confidence
-            and (not self.categories or row[6] in self.categories)
-        ]
-        values = np.array([row[:6] for row in sorted(kept)], np.float64).reshape(-1, 6)
+        kept = sorted(row for row in rows if self._counts(row))
+        values = np.array([row[:6] for row in kept], np.float64).reshape(-1, 6)
         return Boxes(
             values[:, 0].astype(np.int64), values[:, 1:5], values[:, 5], kind == MEGADETECTOR
         )
+
+
+def relative(rows: Sequence[Sequence[float]]) -> Boxes:
+    """Boxes of one image, whose number is 0: x, y, width, height as shares, confidence."""
+    values = np.array(rows, np.float64).reshape(-1, 5)
+    return Boxes(np.zeros(len(values), np.int64), values[:, :4], values[:, 4], True)

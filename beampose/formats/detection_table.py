@@ -76,13 +76,23 @@ def of_arrays(arrays: dict[str, np.ndarray], classes: Sequence[str]) -> Detectio
     )
 
 
-def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> None:
+def write(
+    file: storage.Address,
+    found: Detections,
+    about: dict[str, Any],
+    images: Sequence[tuple[str, str]] = (),
+) -> None:
     """Writes a Parquet file with a row for each box, completely or not at all.
 
     Args:
       about: text by name, kept beside the columns.
+      images: of a set of photographs, whose numbers stand for frames: name and time of each.
     """
-    columns: dict[str, Any] = {
+    columns: dict[str, Any] = {}
+    if images:
+        columns["image"] = [images[number][0] for number in found.frames.tolist()]
+        columns["taken"] = [images[number][1] for number in found.frames.tolist()]
+    columns |= {
         "frame": found.frames,
         "box": found.boxes,
         **{name: found.places[:, i] for i, name in enumerate(("x", "y", "width", "height"))},
@@ -96,7 +106,7 @@ def write(file: storage.Address, found: Detections, about: dict[str, Any]) -> No
         spread = {f"spread_{name}": found.spread[:, i] for i, name in enumerate(found.classes)}
         columns.update(spread)
     columns["dismissed"] = found.dismissed
-    texts = {"label": pa.string()}
+    texts = {name: pa.string() for name in ("label", "image", "taken")}
     table = pa.table({name: pa.array(v, texts.get(name)) for name, v in columns.items()})
     dims = found.embedding.shape[1]
     if dims:

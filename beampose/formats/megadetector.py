@@ -7,7 +7,7 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ VERSION = "1.6"
 ANIMAL = "1"
 # Digits of coordinates and confidences: a pixel of a frame of 10,000.
 DIGITS = 4
+# Between the head of a file and its entries, a line each.
+_BEGIN = ', "images": ['
 # Letters of a detection that an error shows.
 _SHOWN = 300
 _FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
@@ -34,30 +36,39 @@ def entry(
       size: height and width of a frame.
       frames: int64, the analysed frames that could be decoded.
     """
-    height, width = size
+    return {
+        "file": video,
+        "frame_rate": fps,
+        "frames_processed": frames.tolist(),
+        "detections": [
+            {**one, "frame_number": frame}
+            for one, frame in zip(detections(found, *size), found.frames.tolist(), strict=True)
+        ],
+    }
+
+
+def detections(found: Detections, height: int, width: int) -> list[dict[str, Any]]:
+    """Boxes with their classes, the likeliest first.
+
+    Args:
+      height, width: of the frame or image.
+    """
     shares = found.places / np.array([width, height, width, height])
     confidence = found.confidence
-    detections = []
-    for i, frame in enumerate(found.frames.tolist()):
+    said = []
+    for i in range(len(found.frames)):
         order = np.argsort(-found.scores[i], kind="stable")
-        detections.append(
+        classes = [[str(k), round(float(found.scores[i, k]), DIGITS)] for k in order.tolist()]
+        said.append(
             {
                 "category": ANIMAL,
                 # A whole number would not be a confidence to their validator.
                 "conf": round(float(confidence[i]), DIGITS),
                 "bbox": [round(float(v), DIGITS) for v in shares[i]],
-                "frame_number": frame,
-                "classifications": [
-                    [str(k), round(float(found.scores[i, k]), DIGITS)] for k in order.tolist()
-                ],
+                "classifications": classes,
             }
         )
-    return {
-        "file": video,
-        "frame_rate": fps,
-        "frames_processed": frames.tolist(),
-        "detections": detections,
-    }
+    return said
 
 
 def failed(video: str, why: str) -> dict[str, Any]:
@@ -91,8 +102,15 @@ def header(classes: Sequence[str], detector: str) -> dict[str, Any]:
     }
 
 
-def write(file: storage.Address, head: dict[str, Any], images: Sequence[dict[str, Any]]) -> None:
-    storage.write_text(file, json.dumps({**head, "images": list(images)}) + "\n")
+def write(file: storage.Address, head: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
+    """Writes a file, an entry a line, one in memory at a time; completely or not at all."""
+    with storage.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(head)[:-1] + _BEGIN)
+        between = "\n"
+        for image in images:
+            stream.write(between + json.dumps(image))
+            between = ",\n"
+        stream.write("\n]}\n")
 
 
 def join(
@@ -101,27 +119,24 @@ def join(
     parts: Sequence[storage.Address],
     failures: Sequence[tuple[str, str]],
 ) -> None:
-    """One file of the files of several videos, their names relative to the folder of all.
+    """One file of the files of several videos and sets of images, relative to the folder of all.
 
-    One part is in memory at a time.
+    One entry is in memory at a time.
 
     Args:
       failures: paths of videos, and why they failed.
     """
-    names = [_images(part)[0]["file"] for part in parts]
-    base = common_folder([*names, *(path for path, _ in failures)])
-    with storage.replacing(file) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(head)[:-1] + ', "images": [')
-        between = "\n"
+    folders = {files.parent(image["file"]) for part in parts for image in own_entries(part)}
+    folders |= {files.parent(path) for path, _ in failures}
+    base = common_folder(sorted(folders))
+
+    def every() -> Iterator[dict[str, Any]]:
         for part in parts:
-            for image in _images(part):
-                image["file"] = relative(image["file"], base)
-                stream.write(between + json.dumps(image))
-                between = ",\n"
-        for path, why in failures:
-            stream.write(between + json.dumps(failed(relative(path, base), why)))
-            between = ",\n"
-        stream.write("\n]}\n")
+            for image in own_entries(part):
+                yield {**image, "file": relative(image["file"], base)}
+        yield from (failed(relative(path, base), why) for path, why in failures)
+
+    write(file, head, every())
 
 
 def own_part(file: storage.Address) -> dict[str, Any]:
@@ -130,20 +145,31 @@ def own_part(file: storage.Address) -> dict[str, Any]:
     Raises:
       ValueError: it is another file.
     """
-    return _images(file)[0]
+    for image in own_entries(file):
+        return json_files.checked(image, file, "file", "frames_processed")
+    raise ValueError(f"{file} lists no video.")
 
 
-def _images(file: storage.Address) -> list[dict[str, Any]]:
-    images = storage.read_json(file, "images")["images"]
-    needed = ("file", "frames_processed")
-    if not isinstance(images, list) or not images:
-        raise ValueError(f"{file} lists no video.")
-    return [json_files.checked(one, file, *needed) for one in images]
+def own_entries(file: storage.Address) -> Iterator[dict[str, Any]]:
+    """The entries of a file that `write` wrote, one in memory at a time.
+
+    Raises:
+      ValueError: it is another file.
+    """
+    with storage.place(file).open("r", encoding="utf-8") as stream:
+        if not next(stream, "").endswith(_BEGIN + "\n"):
+            # As versions before wrote it: on one line.
+            yield from storage.read_json(file, "images")["images"]
+            return
+        for line in stream:
+            if line.startswith("{"):
+                value = json_files.parse(line.rstrip().removesuffix(","), str(file))
+                yield json_files.checked(value, file, "file")
 
 
-def common_folder(paths: Sequence[str]) -> str:
-    """The folder that all paths lie in; nothing if there is none."""
-    folders = [files.parent(path).split("/") for path in paths]
+def common_folder(every: Sequence[str]) -> str:
+    """The folder that all folders are or lie in; nothing if there is none."""
+    folders = [one.split("/") for one in every]
     common = [parts[0] for parts in zip(*folders, strict=False) if len(set(parts)) == 1]
     agree = [len(set(parts)) == 1 for parts in zip(*folders, strict=False)]
     length = agree.index(False) if False in agree else len(agree)
@@ -161,7 +187,7 @@ def read(path: str, video: str) -> list[BoxRow]:
       ValueError: as `entry_of`, or the entry says that the video failed, or cannot be read.
     """
     name, _ = entry_of(path, video)
-    categories, entries = _contents(path, files.size(path))
+    categories, entries = contents(path, files.size(path))
     rows: list[BoxRow] = []
     failures = []
     for image in entries[name]:
@@ -172,7 +198,7 @@ def read(path: str, video: str) -> list[BoxRow]:
         detections = image.value.get("detections") or []
         if not isinstance(detections, list):
             raise ValueError(f"{where}: detections must be a list. Received: {detections!r}.")
-        rows += (_row(detection, image.frame, categories, where) for detection in detections)
+        rows += (box_row(detection, image.frame, categories, where) for detection in detections)
     if failures and len(failures) == len(entries[name]):
         raise ValueError(f"{path} says that {files.name(video)} failed: {failures[0]}.")
     return rows
@@ -184,7 +210,7 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
     Raises:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
     """
-    entries = _contents(path, files.size(path)).entries
+    entries = contents(path, files.size(path)).entries
     parts = video.replace("\\", "/").lower().split("/")
 
     def agreement(name: str) -> int:
@@ -208,7 +234,7 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
     return name, agreed
 
 
-class _Image(NamedTuple):
+class Entry(NamedTuple):
     """An entry: its place in the list, and its frame where it is a frame of a film."""
 
     number: int
@@ -216,16 +242,16 @@ class _Image(NamedTuple):
     frame: int | None
 
 
-class _Contents(NamedTuple):
+class Contents(NamedTuple):
     """Names of categories, and the entries of a file by the film or photo they are of."""
 
     categories: dict[str, str]
-    entries: dict[str, list[_Image]]
+    entries: dict[str, list[Entry]]
 
 
 @functools.lru_cache(maxsize=4)
-def _contents(path: str, size: int) -> _Contents:
-    """Kept, since every range of every video asks.
+def contents(path: str, size: int) -> Contents:
+    """What a file holds; kept, since every range of every video asks.
 
     Args:
       size: bytes of the file; another size is another file.
@@ -238,7 +264,7 @@ def _contents(path: str, size: int) -> _Contents:
         raise ValueError(
             f"{path} is not MegaDetector's JSON: it needs images and detection_categories."
         ) from None
-    found: dict[str, list[_Image]] = {}
+    found: dict[str, list[Entry]] = {}
     for number, image in enumerate(images):
         if not isinstance(image, dict) or not isinstance(image.get("file"), str):
             raise ValueError(f"{path}: images[{number}] must name its file.")
@@ -246,8 +272,8 @@ def _contents(path: str, size: int) -> _Contents:
             name, frame = _video_and_frame(image["file"])
         except ValueError as error:
             raise ValueError(f"{path}: images[{number}]: {error}.") from None
-        found.setdefault(name, []).append(_Image(number, image, frame))
-    return _Contents(names, found)
+        found.setdefault(name, []).append(Entry(number, image, frame))
+    return Contents(names, found)
 
 
 def _video_and_frame(name: str) -> tuple[str, int | None]:
@@ -264,7 +290,7 @@ def _frame_number(value: Any) -> int:
     raise ValueError("frame_number must be a whole number from 0 on")
 
 
-def _row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
+def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
     try:
         x, y, width, height = (float(v) for v in detection["bbox"])
         number = detection.get("frame_number") if frame is None else frame

@@ -14,15 +14,15 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import csv_cells, files, storage
-from beampose.pipelines import film_names, manifest
+from beampose.pipelines import film_names, manifest, still_sets
 from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.manifest import Range, Sample
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.frame_reader import split
-from beampose.preprocess import images
+from beampose.preprocess import images, stills
 from beampose.preprocess.cut import RULE_FILE, Rule
 from beampose.preprocess.split import video_of_crop
-from beampose.preprocess.videos import Video
+from beampose.preprocess.stills import Stills
 
 LIST = "origin.csv"
 WORK = ".extracted"
@@ -76,16 +76,24 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
     _claim(wanted)
     crops: dict[str, int] = {}
     failures: list[tuple[str, str]] = []
-    films = film_names.assign(manifest.expand(paths), CropFilms(wanted.folder))
-    unsure = wanted.candidates.unsure([film.path for film in films])
+    sources = still_sets.expand(paths, wanted.folder)
+    work = str(storage.place(wanted.folder, WORK))
+    sets, unsure = still_sets.write_all(sources.sets, work, wanted.candidates.of_stills())
+    films = film_names.assign([*sources.videos, *sets], CropFilms(wanted.folder))
+    unsure |= wanted.candidates.unsure([film.path for film in films if film.stills is None])
     for film in films:
         try:
             if film.path in unsure:
                 raise ValueError(unsure[film.path])
-            crops[film.path] = _film(wanted, film, progress)
+            if film.stills is None:
+                crops[film.path] = _film(wanted, film, progress)
+            else:
+                crops[film.path], lost = _stills(wanted, film, film.stills, progress)
+                failures += lost
         except (ValueError, OSError) as error:
             failures.append((film.path, files.why(error)))
     _write_list(wanted)
+    storage.remove(storage.place(work, still_sets.WORK))
     return Extracted(crops, failures)
 
 
@@ -138,6 +146,20 @@ def _film(wanted: Extraction, film: Film, progress: Callable[..., Iterable]) -> 
     return sum(len(_rows(_done(wanted, part))) for s in stretches for part in s)
 
 
+def _stills(
+    wanted: Extraction, film: Film, source: Stills, progress: Callable[..., Iterable]
+) -> tuple[int, list[tuple[str, str]]]:
+    """How many crops a set of images gives, and which images cannot be used."""
+    film_names.record(storage.place(wanted.folder, WORK, film.name), film)
+    pieces = -(-source.count // wanted.chunk)
+    made, lost = 0, []
+    for piece in progress(stills.windows(source, wanted.chunk), pieces, film.name):
+        part = Range(piece, film.name, range(piece.first, piece.first + len(piece.images)))
+        lost += _extract(wanted, (part,))
+        made += len(_rows(_done(wanted, part)))
+    return made, lost
+
+
 def _claim(wanted: Extraction) -> None:
     file = storage.place(wanted.folder, RULE_FILE)
     settings = json.loads(json.dumps(wanted.settings()))
@@ -149,14 +171,19 @@ def _claim(wanted: Extraction) -> None:
     storage.write_json(file, settings, durable=True)
 
 
-def _extract(wanted: Extraction, stretch: Sequence[Range]) -> None:
+def _extract(wanted: Extraction, stretch: Sequence[Range]) -> list[tuple[str, str]]:
+    """Cuts the crops of ranges that have none yet; returns images that cannot be used, and why."""
     todo = [part for part in stretch if not _done(wanted, part).is_file()]
+    lost: list[tuple[str, str]] = []
     if not todo:
-        return
+        return lost
     for part, frames in split(todo, wanted.candidates.lead, AHEAD):
         find, chosen, rows = wanted.candidates.of(part.video), set(part.frames), []
         for frame in frames:
             if frame.pixels is None:
+                if isinstance(part.video, Stills):
+                    image = part.video.address(part.video.still(frame.index))
+                    lost.append((image, frame.failure))
                 continue
             places, sure = find(frame.index, frame.pixels)
             if frame.index in chosen:
@@ -164,6 +191,7 @@ def _extract(wanted: Extraction, stretch: Sequence[Range]) -> None:
         # What has rows is not cut again: they must not outlive the crops in a power cut.
         storage.settle_files(storage.place(wanted.folder, row[0]) for row in rows)
         _write_rows(_done(wanted, part), rows)
+    return lost
 
 
 def _write_crops(
@@ -182,20 +210,24 @@ def _write_crops(
             images.encode_jpeg(np.ascontiguousarray(crop), quality=95),
         )
         said = "" if np.isnan(sure) else f"{sure:.4f}"
-        about = (part.video.path, number, box, *place.tolist(), said, part.video.fingerprint)
+        source = part.video
+        path = source.address(source.still(number)) if isinstance(source, Stills) else source.path
+        about = (path, number, box, *place.tolist(), said, source.fingerprint)
         rows.append((name, *about))
     return rows
 
 
 def _done(wanted: Extraction, part: Range) -> UPath:
     """The rows of a range; of another video or file of boxes it is another file."""
-    video: Video = part.video
+    video = part.video
     boxes = wanted.candidates.digest(video.path)
 
     def file(*film: object) -> UPath:
         code = storage.digest([*film, video.count, boxes])[:12]
         return storage.place(wanted.folder, WORK, f"{part.name}-{code}-{part.start:09d}.csv")
 
+    if isinstance(video, Stills):
+        return file(video.fingerprint)
     # How it was called before November 2026.
     before = file(video.path, files.size(video.path))
     return before if before.is_file() else file(video.fingerprint)

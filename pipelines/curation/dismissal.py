@@ -1,13 +1,13 @@
 """Repeated detections of an experiment's videos: the page, and what a person decided on it."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import json_files, storage
+from beampose.core import files, json_files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.formats import deepmeerkat, detection_table, megadetector
@@ -15,31 +15,45 @@ from beampose.formats.detection_table import Detections
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
-from beampose.pipelines.predict import commit
+from beampose.pipelines.predict import commit, still_ranges
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
 from beampose.pipelines.results.result_names import Predictions
-from beampose.preprocess import videos
-from beampose.preprocess.videos import Video
+from beampose.preprocess import stills, videos
+from beampose.preprocess.stills import Still, Stills
+from beampose.preprocess.videos import Frame, Video
 
 
 class Predicted(NamedTuple):
-    """A video with its table, and its name among the predictions."""
+    """A video or a set of photographs with its table, and its name among the predictions."""
 
     name: str
     stem: UPath
-    video: Video
+    video: Video | PredictionInfo
     table: Detections
 
+    def images(self) -> list[still_ranges.Image]:
+        """Of a set of photographs."""
+        return list(still_ranges.read(self.stem.with_name(self.stem.name + still_ranges.TABLE)))
 
-def predicted(folder: str, paths: Sequence[str]) -> tuple[list[Predicted], list[str]]:
+
+def predicted(
+    folder: str, paths: Sequence[str], sets: Sequence[PredictionInfo] = ()
+) -> tuple[list[Predicted], list[str]]:
     """Videos with the tables of their detections, and paths of those without.
+
+    Args:
+      paths: of videos and sets of photographs.
+      sets: all that were predicted.
 
     Raises:
       FileNotFoundError: none of the videos was predicted.
       ValueError: a video is not there, and several may be meant.
     """
-    found, without = [], []
-    for film in film_names.assign(manifest.expand(paths), Predictions(folder, LABEL)):
+    named = {path: one for path in paths for one in sets if one.video == files.absolute(path)}
+    found = [_of_stills(folder, one) for one in named.values()]
+    filmed = [path for path in paths if path not in named]
+    without = []
+    for film in film_names.assign(manifest.expand(filmed), Predictions(folder, LABEL)):
         if film.problem:
             raise ValueError(f"{film.path} {film.problem}.")
         stem = storage.place(folder, f"{film.name}{LABEL}")
@@ -50,8 +64,15 @@ def predicted(folder: str, paths: Sequence[str]) -> tuple[list[Predicted], list[
         table = detection_table.read(file)
         found.append(Predicted(film.name, stem, manifest.index(film.path), table))
     if not found:
-        raise FileNotFoundError(f"{without[0]} has no detections. Run `beampose predict` first.")
+        first = without[0] if without else folder
+        raise FileNotFoundError(f"{first} has no detections. Run `beampose predict` first.")
     return found, without
+
+
+def _of_stills(folder: str, said: PredictionInfo) -> Predicted:
+    stem = storage.place(folder, f"{said.name}{LABEL}")
+    table = detection_table.read(stem.with_name(stem.name + TABLE))
+    return Predicted(said.name, stem, said, table)
 
 
 def write_page(
@@ -60,8 +81,7 @@ def write_page(
     """Writes `repeats.html`. Returns its path and the number of groups."""
     made, pictures = [], {}
     for one in every:
-        sure = one.table.confidence >= crops.threshold
-        found = repeats_page.groups(one.name, one.table, sure, at_least)
+        found = _groups(one, one.table.confidence >= crops.threshold, at_least)
         rows = [row for group in found for row in repeats_page.samples(group)]
         pictures |= {(one.name, row): jpeg for row, jpeg in _pictures(one, crops, rows).items()}
         # What comes back again and again stands first: an animal that rests comes once.
@@ -69,10 +89,34 @@ def write_page(
         made += [(-visits[id(g)], -len(g.rows), g) for g in found]
     made = [group for *_, group in sorted(made, key=lambda one: one[:2])]
     file = storage.place(folder, repeats_page.PAGE)
-    clocks = {e.name: functools.partial(deepmeerkat.clock, fps=e.video.fps) for e in every}
+    clocks = {one.name: _clock(one) for one in every}
     tables = {e.name: e.table for e in every}
     repeats_page.write(file, tables, made, times=clocks, pictures=pictures)
     return file, len(made)
+
+
+def _groups(one: Predicted, sure: np.ndarray, at_least: int) -> list[repeats_page.Group]:
+    """Groups of a video; of photographs those of each folder, which is a camera's."""
+    if isinstance(one.video, Video):
+        return repeats_page.groups(one.name, one.table, sure, at_least)
+    folders = [files.parent(image.name) for image in one.images()]
+    cameras = np.array([folders[number] for number in one.table.frames.tolist()], object)
+    found = []
+    for camera in dict.fromkeys(folders):
+        own = sure & (cameras == camera)
+        if own.any():
+            found += repeats_page.groups(one.name, one.table, own, at_least)
+    return found
+
+
+def _clock(one: Predicted) -> Callable[[int], str]:
+    """When a frame of a video is shown; of a set, which image it is and when it was taken."""
+    if isinstance(one.video, Video):
+        return functools.partial(deepmeerkat.clock, fps=one.video.fps)
+    images = one.images()
+    return lambda number: " ".join(
+        filter(None, (images[number].name, images[number].taken.replace("T", " ")))
+    )
 
 
 def apply(
@@ -107,6 +151,8 @@ def apply(
 
 def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     summary_file = one.stem.with_name(f"{one.stem.name}.json")
+    if not isinstance(one.video, Video):
+        return _rewrite_stills(one, one.video, crops, table)
     part = megadetector.own_part(one.stem.with_name(one.stem.name + MEGADETECTOR))
     seen = np.array(part["frames_processed"], np.int64)
     about = crops.about(one.video, len(seen))
@@ -115,6 +161,22 @@ def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     summary = storage.read_info(summary_file, PredictionInfo)
     sums = commit.sums(one.stem, crops.endings)
     storage.write_info(summary_file, summary.replace(**said, sums=sums))
+    return said
+
+
+def _rewrite_stills(
+    one: Predicted, summary: PredictionInfo, crops: Crops, table: Detections
+) -> dict[str, Any]:
+    about = {
+        "images": summary.video,
+        "images_fingerprint": summary.video_fingerprint,
+        "threshold": crops.threshold,
+        "looked_at": summary.rows - len(summary.failures),
+    }
+    said = crops.publish_stills(one.stem, summary.images_root, table, about)
+    sums = commit.sums(one.stem, commit.still_endings(crops))
+    file = one.stem.with_name(f"{one.stem.name}.json")
+    storage.write_info(file, summary.replace(**said, sums=sums))
     return said
 
 
@@ -136,10 +198,21 @@ def _pictures(one: Predicted, crops: Crops, rows: Sequence[int]) -> dict[int, by
     found = {}
     if not wanted:
         return found
-    for frame in videos.read(one.video, min(wanted), max(wanted) + 1, wanted):
+    for frame in _frames(one, wanted):
         if frame.pixels is None:
             continue
         for row in wanted[frame.index]:
             place = tuple(one.table.places[row].tolist())
             found[row] = thumb(crops.rule.cut(frame.pixels, place))
     return found
+
+
+def _frames(one: Predicted, wanted: Collection[int]) -> Iterator[Frame]:
+    """Frames or images of these numbers."""
+    if isinstance(one.video, Video):
+        yield from videos.read(one.video, min(wanted), max(wanted) + 1, wanted)
+        return
+    images = [Still(image.name, image.bytes) for image in one.images()]
+    root, said = one.video.images_root, one.video
+    source = Stills(said.video, said.name, root, len(images), images=tuple(images))
+    yield from stills.read_some(source, wanted)

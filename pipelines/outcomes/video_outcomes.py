@@ -2,17 +2,26 @@
 
 import base64
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beampose.core import files
 from beampose.core.infos import ReidInfo, TracksInfo
 from beampose.core.settings.experiment import Config
+from beampose.pipelines import still_sets
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.results import result_names
+from beampose.preprocess import images
 
 if TYPE_CHECKING:
     from beampose.pipelines.tracking.track_videos import TrackFile
+
+LOG = logging.getLogger(__name__)
+_ONLY_STILLS = (
+    "{} holds photographs: this step takes videos. The tables of photographs are in predictions/."
+)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -119,7 +128,32 @@ def predicted(videos: Sequence[str], config: Config) -> Sequence[str]:
     Raises:
       ValueError: there are none.
     """
-    return videos or config.predict.videos or result_names.predicted(config) or chosen((), config)
+    named = videos or config.predict.videos
+    if named:
+        return films_of(named)
+    stills = result_names.predicted_stills(config)
+    found = result_names.predicted(config)
+    if stills and not found:
+        raise ValueError(_ONLY_STILLS.format(stills[0].video))
+    return found or chosen((), config)
+
+
+def films_of(paths: Sequence[str]) -> Sequence[str]:
+    """The paths, without photographs: what is done to videos alone leaves these out, and says so.
+
+    Raises:
+      ValueError: there are only photographs.
+    """
+    if not any(files.is_folder(path) or files.suffix(path) in images.SUFFIXES for path in paths):
+        return paths
+    sources = still_sets.expand(paths)
+    if not sources.sets:
+        return paths
+    first = sources.sets[0].path
+    if not sources.videos:
+        raise ValueError(_ONLY_STILLS.format(first))
+    LOG.warning("NOTE %s: its photographs are left out: this step takes videos", first)
+    return sources.videos
 
 
 def render(
@@ -186,8 +220,8 @@ def smooth(config: Config, paths: Sequence[str]) -> Written:
     from beampose.pipelines.results import filtering
 
     done, failures = filtering.run(config, paths)
-    files = [f"{one.stem}.h5" for one in done]
-    return Written(failures, "filter", files, filtering.describe(done))
+    tables = [f"{one.stem}.h5" for one in done]
+    return Written(failures, "filter", tables, filtering.describe(done))
 
 
 def plot(config: Config, paths: Sequence[str], *, filtered: bool = False) -> Written:

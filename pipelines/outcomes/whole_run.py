@@ -28,9 +28,11 @@ def each(
         from beampose.pipelines.predict import prediction_job
 
         yield prediction_job.run(config, videos, beam_words, overwrite=True)
+        films = video_outcomes.films_of(videos)
         # Only the trained model says whether it finds several animals.
-        if storage.require(config.model, ModelInfo).assembly:
-            yield video_outcomes.track(config, videos, progress)
-            yield video_outcomes.reid(config, videos, progress)
-        yield video_outcomes.render(config, videos, progress)
+        if films and storage.require(config.model, ModelInfo).assembly:
+            yield video_outcomes.track(config, films, progress)
+            yield video_outcomes.reid(config, films, progress)
+        if films:
+            yield video_outcomes.render(config, films, progress)
     yield model_outcomes.report(config)

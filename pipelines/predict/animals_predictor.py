@@ -12,12 +12,13 @@ from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import keypoint_settings
+from beampose.pipelines.predict import keypoint_settings, keypoint_stills
 from beampose.pipelines.predict.crop_batches import resized
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.cut import Rule
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer import assemble
 from beampose.trainer.assemble import Rules
@@ -61,6 +62,8 @@ class Animals(NamedTuple):
 
     lead = 0
     signature = "descriptors"
+
+    still_endings = keypoint_stills.ENDINGS
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -135,6 +138,20 @@ class Animals(NamedTuple):
             "frames_by_individuals": {str(n): int(count) for n, count in enumerate(seen) if count},
             "rows_without_result": int(seen[0]),
             "remark": self.view.remark(video.height, video.width),
+        }
+
+    def write_stills(self, stem: UPath, stills: Stills, results: Results) -> dict[str, Any]:
+        """DeepLabCut's h5 and csv of several individuals, rows by image; nobody is tracked."""
+        counts = keypoint_stills.write_several(
+            stem, stills, results, list(self._animals), self._names
+        )
+        seen = np.bincount(counts, minlength=1)
+        return {
+            "scorer": self.scorer,
+            "individuals": list(self._animals),
+            "individuals_found": int(counts.sum()),
+            "frames_by_individuals": {str(n): int(count) for n, count in enumerate(seen) if count},
+            "rows_without_result": int(seen[0]),
         }
 
     @property

@@ -9,9 +9,12 @@ import numpy as np
 
 from beampose.core import files
 from beampose.core.settings.experiment import Boxes
+from beampose.formats import box_files
 from beampose.formats.box_files import FileBoxes
+from beampose.pipelines.still_sets import FindBoxes
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.motion import Detector, Motion
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
 
 # A frame's number and pixels to its boxes int32 (n, 4) and the detector's confidence (n,).
@@ -57,8 +60,10 @@ class Candidates(NamedTuple):
         file = self._file.file_of(path)
         return _digest(file, files.size(file))
 
-    def of(self, video: Video) -> Find:
-        """The search in frames of a video, which are shown in order."""
+    def of(self, video: Video | Stills) -> Find:
+        """The search in frames of a video, which are shown in order, or in images."""
+        if isinstance(video, Stills):
+            return functools.partial(_in_still, video)
         if self.motion is not None:
             detector = Detector(self.motion)
 
@@ -69,6 +74,10 @@ class Candidates(NamedTuple):
             return moving
         read = self._file.read(video.path)
         return lambda number, pixels: read.of(number, *pixels.shape[:2])
+
+    def of_stills(self) -> FindBoxes | None:
+        """Boxes of photographs from a file; None where whole images are taken."""
+        return None if self.motion is not None else self._file.of_stills
 
     def describe(self) -> dict[str, Any]:
         """Its settings, for DeepMeerkat's parameters.csv."""
@@ -124,6 +133,15 @@ def rule_of(boxes: Boxes, known: dict[str, Any] | None) -> tuple[Rule, str]:
             f"pad {trained.pad:g}, square {trained.square}"
         )
     return rule, ""
+
+
+def _in_still(stills: Stills, number: int, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes of an image, as they were listed; all of it where nobody was asked for any."""
+    boxes = stills.still(number).boxes
+    height, width = pixels.shape[:2]
+    if boxes is None:
+        return np.array([[0, 0, width, height]], np.int32), np.array([np.nan])
+    return box_files.relative([box[:5] for box in boxes]).of(0, height, width)
 
 
 @functools.lru_cache(maxsize=1024)

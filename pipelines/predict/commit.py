@@ -23,7 +23,9 @@ from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
+from beampose.pipelines.predict import still_ranges
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
@@ -139,7 +141,8 @@ def finished(output: Output, film: Film) -> bool:
         return False
     if not known and summary.video_bytes != files.size(path):
         return False
-    wrong = _damage(stem_of(file), output.predictor.endings, summary.sums)
+    endings = output.predictor.endings if film.stills is None else still_endings(output.predictor)
+    wrong = _damage(stem_of(file), endings, summary.sums)
     if wrong:
         LOG.warning("%s: %s; it is predicted again", path, wrong)
     return not wrong
@@ -176,8 +179,15 @@ def forget_refusals(output: Output) -> None:
     storage.remove(storage.place(output.folder, REFUSED))
 
 
-def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) -> PredictionInfo:
-    """Joins the ranges of a video, writes its files and counts; repeatable.
+def still_endings(predictor: Predictor) -> tuple[str, ...]:
+    """Of the files that a set of images gets."""
+    return (still_ranges.TABLE, *predictor.still_endings)
+
+
+def assemble(
+    output: Output, name: str, video: Video | Stills, parts: Sequence[Range]
+) -> PredictionInfo:
+    """Joins the ranges of a video or of a set of images, writes its files and counts; repeatable.
 
     Raises:
       FileNotFoundError: a range is missing.
@@ -199,11 +209,19 @@ def assemble(output: Output, name: str, video: Video, parts: Sequence[Range]) ->
     failures = [failure for one in results.each() for failure in one.failures]
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
-    said = output.predictor.write(stem, video, frames, results)
-    summary = _summary(output, name, video, frames, failures).replace(**said)
-    for ending in output.predictor.endings:
+    summary = _summary(output, name, video, frames, failures)
+    if isinstance(video, Stills):
+        endings = still_endings(output.predictor)
+        summary = _of_stills(summary, video, results)
+        table = _with(stem, still_ranges.TABLE)
+        said = still_ranges.write(table, still_ranges.rows(video, results))
+        said |= output.predictor.write_stills(stem, video, results)
+    else:
+        endings = output.predictor.endings
+        said = output.predictor.write(stem, video, frames, results)
+    for ending in endings:
         storage.settle(_with(stem, ending))
-    summary = summary.replace(sums=sums(stem, output.predictor.endings))
+    summary = summary.replace(**said, sums=sums(stem, endings))
     storage.write_info(summary_file(output, name), summary)
     forget_ranges(output, parts)
     return summary
@@ -224,30 +242,48 @@ def sums(stem: UPath, endings: Sequence[str]) -> dict[str, str]:
     return {ending: checksums.of_file(_with(stem, ending)) for ending in endings}
 
 
+def _of_stills(summary: PredictionInfo, stills: Stills, results: Results) -> PredictionInfo:
+    """The summary with the images' names where one failed."""
+    lost = {one.frame for one in summary.failures}
+    names = {
+        row.number: row.still.name
+        for row in (still_ranges.rows(stills, results) if lost else ())
+        if row.number in lost
+    }
+    failures = [one.replace(image=names[one.frame]) for one in summary.failures]
+    return summary.replace(failures=failures, images_root=stills.root, images=stills.count)
+
+
 def _summary(
     output: Output,
     name: str,
-    video: Video,
+    video: Video | Stills,
     frames: np.ndarray,
     failures: Sequence[tuple[int, str]],
 ) -> PredictionInfo:
     decoded = len(frames) - len(failures)
+    if isinstance(video, Stills):
+        size, header, differ, fps, height, width = video.bytes, None, "", None, 0, 0
+    else:
+        size, header = files.size(video.path), video.declared or None
+        differ = _difference(video, len(frames), decoded)
+        fps, height, width = video.fps, video.height, video.width
     return PredictionInfo(
         made_by=f"beampose {__version__} predict",
         video=video.path,
-        video_bytes=files.size(video.path),
+        video_bytes=size,
         video_fingerprint=video.fingerprint,
         name=name,
-        frames_by_header=video.declared or None,
+        frames_by_header=header,
         frames_by_packets=video.count,
         frames_chosen=len(frames),
         frames_decoded=decoded,
-        frames_differ=_difference(video, len(frames), decoded),
+        frames_differ=differ,
         rows=len(frames),
         failures=[Failure(frame=i, why=why) for i, why in failures],
-        fps=video.fps,
-        height=video.height,
-        width=video.width,
+        fps=fps,
+        height=height,
+        width=width,
         model_digest=output.model_digest,
         settings=output.settings,
         settings_digest=output.settings_digest(video.path),

@@ -14,13 +14,14 @@ from beampose.formats.detection_table import Detections
 from beampose.pipelines import manifest
 from beampose.pipelines.films import clips
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import candidates
+from beampose.pipelines.predict import candidates, crop_stills, still_ranges
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.crop_batches import Rows
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results import result_names
 from beampose.preprocess.cut import Rule
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Crops(NamedTuple):
     remark: str = ""
 
     endings = (TABLE, MEGADETECTOR)
+    still_endings = (TABLE, crop_stills.CSV, MEGADETECTOR)
     signature = "frames"
 
     @property
@@ -105,6 +107,51 @@ class Crops(NamedTuple):
         said = self.publish(stem, video, seen, found)
         return {**said, **self._keep(stem, video, found, times), "remark": self.remark}
 
+    def write_stills(self, stem: UPath, stills: Stills, results: Results) -> dict[str, Any]:
+        """The table of detections, as csv too, and MegaDetector's JSON of all images."""
+        known = {"looked", *still_ranges.FACTS}
+        arrays = results.joined(*(name for name in results.names if name not in known))
+        found = detection_table.of_arrays(arrays, self.classes)
+        looked = int(sum(one.arrays["looked"].sum() for one in results.each()))
+        about = {
+            "images": stills.path,
+            "images_fingerprint": stills.fingerprint,
+            "threshold": self.threshold,
+            "looked_at": looked,
+        }
+        said = self.publish_stills(stem, stills.root, found, about)
+        return {**said, "remark": self.remark}
+
+    def publish_stills(
+        self, stem: UPath, root: str, found: Detections, about: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Writes the files of a set beside its table of images; repeatable."""
+        table = stem.with_name(stem.name + still_ranges.TABLE)
+        images = [(one.name, one.taken) for one in still_ranges.read(table)]
+        detection_table.write(stem.with_name(stem.name + TABLE), found, about, images)
+        crop_stills.write_csv(stem.with_name(stem.name + crop_stills.CSV), found, images)
+        kept = found.only(~found.dismissed)
+        file = stem.with_name(stem.name + MEGADETECTOR)
+        megadetector.write(file, self._head(), crop_stills.entries(kept, table, root))
+        return self._said(found, int(about["looked_at"]))
+
+    def _said(self, found: Detections, seen: int) -> dict[str, Any]:
+        """Figures of a summary.
+
+        Args:
+          seen: how many frames or images were looked at.
+        """
+        hits = found.only(found.hits(self.threshold))
+        frames_hit = len(np.unique(hits.frames))
+        return {
+            "boxes": len(found.frames),
+            "hits": len(hits.frames),
+            "frames_with_hits": frames_hit,
+            "dismissed": int(found.dismissed.sum()),
+            "return_rate": round(frames_hit / max(seen, 1), 4),
+            "classes": {name: int((hits.labels == i).sum()) for i, name in enumerate(self.classes)},
+        }
+
     def about(self, video: Video, looked_at: int) -> dict[str, Any]:
         """Metadata of a table of detections."""
         return {
@@ -128,15 +175,7 @@ class Crops(NamedTuple):
         rate = video.fps or 25.0
         hits = found.only(found.hits(self.threshold))
         kept = found.only(~found.dismissed)
-        frames_hit = len(np.unique(hits.frames))
-        said = {
-            "boxes": len(found.frames),
-            "hits": len(hits.frames),
-            "frames_with_hits": frames_hit,
-            "dismissed": int(found.dismissed.sum()),
-            "return_rate": round(frames_hit / max(len(seen), 1), 4),
-            "classes": {name: int((hits.labels == i).sum()) for i, name in enumerate(self.classes)},
-        }
+        said = self._said(found, len(seen))
         folder = folder_of(stem)
         deepmeerkat.write(folder, hits, video.fps)
         parameters = {

@@ -12,12 +12,14 @@ from beampose.core.infos import ModelInfo, PredictionInfo, Uncertainty
 from beampose.core.names import WINDOW
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
+from beampose.formats.deeplabcut.track_writer import Names
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import keypoint_settings
+from beampose.pipelines.predict import keypoint_settings, keypoint_stills
 from beampose.pipelines.predict.follow import BATCH, Follower, Following
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer.frame_predictor import FramePredictor, outputs
 
@@ -51,6 +53,7 @@ class Keypoints(NamedTuple):
     following: Following
 
     endings = (".h5", ".csv", "_meta.pickle")
+    still_endings = keypoint_stills.ENDINGS
     lead = 0
     signature = "frames"
 
@@ -79,7 +82,9 @@ class Keypoints(NamedTuple):
         failures: list[tuple[int, str]] = []
         rows: list[tuple[list[int], np.ndarray]] = []
         looks: list[np.ndarray] = []
-        looker = _Looker(self.following, handler.batch_size, model)
+        # From one photograph to the next nobody is followed.
+        share = 0.0 if isinstance(part.video, Stills) else self.following.share
+        looker = _Looker(self.following._replace(share=share), handler.batch_size, model)
         for batch in batches(frames, handler.batch_size, failures):
             pixels = [f.pixels for f in batch if f.pixels is not None]
             found, look = looker.found([self.view.apply(one) for one in pixels])
@@ -116,6 +121,19 @@ class Keypoints(NamedTuple):
             "rows_without_result": int(np.isnan(keypoints).all(axis=(1, 2)).sum()),
             "rows_by_window": by_window,
             "remark": self.view.remark(video.height, video.width),
+        }
+
+    def write_stills(self, stem: UPath, stills: Stills, results: Results) -> dict[str, Any]:
+        """DeepLabCut's h5 and csv, rows by image; of several heads also `<stem>_spread.csv`."""
+        keypoints = results.joined("keypoints")["keypoints"]
+        names = Names(self.scorer, self.bodyparts)
+        keypoint_stills.write_one(stem, stills, keypoints[..., :3], names)
+        if keypoints.shape[-1] > 3:
+            keypoint_stills.write_spread(stem, stills, keypoints[..., 3], names)
+        return {
+            "scorer": self.scorer,
+            "uncertainty": self.uncertainty,
+            "rows_without_result": int(np.isnan(keypoints).all(axis=(1, 2)).sum()),
         }
 
     def _write_spread(self, spread: np.ndarray, stem: UPath, frames: np.ndarray) -> None:

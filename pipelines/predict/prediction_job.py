@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 import apache_beam as beam
 
 from beampose.core import storage
-from beampose.core.files import join
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner, film_names, inputs, manifest
+from beampose.pipelines import beam_options, beam_runner, film_names, inputs, still_sets
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
@@ -95,9 +94,9 @@ def run(
     if config.boxes.path is not None:
         beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
-    expanded = manifest.expand(paths)
+    sources = still_sets.expand(paths, config.output)
     if not beam_options.shares_disk(options):
-        expanded = inputs.put_videos(expanded, join(config.output, "videos"))
+        sources = inputs.put_sources(sources, config.output)
     predict = config.predict
     sample = Sample(predict.every, predict.fps, predict.start, predict.stop)
     index = prediction_steps.Index(output, sample, view, predict.chunk)
@@ -105,8 +104,11 @@ def run(
     with lock.held(config.predictions):
         commit.forget_refusals(output)
         known = Predictions(output.folder, output.label)
-        films = film_names.assign(expanded, known, replace=overwrite)
-        unsure = candidates.of_config(config.boxes).unsure([film.path for film in films])
+        find = candidates.of_config(config.boxes).of_stills() if config.kind.pooled else None
+        sets, unsure = still_sets.write_all(sources.sets, output.folder, find)
+        films = film_names.assign([*sources.videos, *sets], known, replace=overwrite)
+        filmed = [film.path for film in films if film.stills is None]
+        unsure |= candidates.of_config(config.boxes).unsure(filmed)
         for film in films:
             if film.path in unsure:
                 commit.refuse(output, film.name, film.path, unsure[film.path])
@@ -117,6 +119,7 @@ def run(
         summaries, failures = _results(output, films)
         _write_failures(output, summaries, failures)
         output.predictor.conclude(output.folder, summaries, failures)
+        storage.remove(storage.place(output.folder, still_sets.WORK))
     seconds = time.perf_counter() - began
     kept = counters.get("videos_kept", 0)
     return Summary(
@@ -145,9 +148,9 @@ def build(
         | "Index" >> beam.ParDo(index)
         | "SpreadRanges" >> beam.Reshuffle()
         | "Predict"
-        >> beam.ParDo(prediction_steps.PredictRanges(handler, output)).with_resource_hints(
-            **(hints or {})
-        )
+        >> beam.ParDo(
+            prediction_steps.PredictRanges(handler, output, index.view)
+        ).with_resource_hints(**(hints or {}))
         | "GroupByVideo" >> beam.GroupByKey()
         | "Assemble" >> beam.ParDo(prediction_steps.Assemble(output))
     )
@@ -198,6 +201,9 @@ def _results(
 
 
 def _video_lines(video: PredictionInfo) -> Iterator[str]:
+    if video.images:
+        yield from _image_lines(video)
+        return
     chosen, held = video.frames_chosen, video.frames_by_packets
     of_all = held if chosen == held else f"{chosen} of {held}"
     windows = video.rows_by_window
@@ -215,6 +221,19 @@ def _video_lines(video: PredictionInfo) -> Iterator[str]:
     for remark in (video.frames_differ, video.remark):
         if remark:
             yield f"  NOTE: {remark}"
+
+
+def _image_lines(video: PredictionInfo) -> Iterator[str]:
+    turned = f", {video.images_turned} turned upright" if video.images_turned else ""
+    yield (
+        f"{video.video}: {video.rows} images, {len(video.failures)} failed, "
+        f"{video.images_with_time} with a time{turned}"
+    )
+    if "boxes" in video.model_fields_set:
+        found = f"{video.hits} hits in {video.frames_with_hits} images"
+        yield f"  {video.boxes} boxes, {found} ({100 * video.return_rate:.1f} %)"
+    if video.remark:
+        yield f"  NOTE: {video.remark}"
 
 
 def _write_failures(

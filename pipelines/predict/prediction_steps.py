@@ -10,26 +10,28 @@ from beampose.core import files
 from beampose.pipelines import manifest
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
-from beampose.pipelines.predict import commit
+from beampose.pipelines.predict import commit, still_ranges
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
 from beampose.pipelines.predict.view import View
+from beampose.preprocess.stills import Stills
+from beampose.preprocess.videos import Video
 
 # Decoded frames waiting for the model, in batches.
 AHEAD = 3
 
 
 class Index(beam.DoFn):
-    """A film to its stretches of ranges; why not, where that is impossible.
+    """A film or a set of images to its stretches of ranges; why not, where that is impossible.
 
     A video whose files are there from an earlier run gives none.
     """
 
     def __init__(self, output: commit.Output, sample: Sample, view: View, chunk: int):
+        self.view = view
         self._output = output
         self._sample = sample
-        self._view = view
         self._chunk = chunk
 
     def process(self, film: Film) -> Iterator[tuple[Range, ...]]:
@@ -42,12 +44,14 @@ class Index(beam.DoFn):
             Metrics.counter("predict", "videos_failed").inc()
             commit.refuse(self._output, film.name, film.path, files.why(error))
 
-    def _stretches(self, film: Film) -> list[tuple[Range, ...]]:
+    def _stretches(self, film: Film) -> Iterable[tuple[Range, ...]]:
         path = film.path
+        if film.stills is not None:
+            return still_ranges.ranges(film.name, film.stills, self._chunk)
         video = manifest.index(path)
         if video.fingerprint != film.fingerprint:
             raise ValueError(f"{path} {commit.CHANGING}")
-        if problem := self._view.problem(video.height, video.width):
+        if problem := self.view.problem(video.height, video.width):
             raise ValueError(f"{path}: {problem}.")
         self._output.predictor.check(video)
         frames = manifest.chosen(video, self._sample)
@@ -67,9 +71,10 @@ class PredictRanges(beam.DoFn):
     A range whose result is there from an earlier run is not computed again.
     """
 
-    def __init__(self, handler: SavedModelHandler, output: commit.Output):
+    def __init__(self, handler: SavedModelHandler, output: commit.Output, view: View):
         self._handler = handler
         self._output = output
+        self._view = view
         self._shared = shared.Shared()
 
     def process(self, stretch: tuple[Range, ...]) -> Iterator[tuple[str, Range]]:
@@ -82,8 +87,8 @@ class PredictRanges(beam.DoFn):
                 count("predict", "frames").inc(len(part.frames))
                 count("predict", "frames_failed").inc(len(result.failures))
         for part in stretch:
-            # What is put together needs no timestamps, which are most of a range.
-            yield part.name, part._replace(video=part.video._replace(times=()))
+            # What is put together needs no timestamps or names, which are most of a range.
+            yield part.name, part._replace(video=_short(part.video))
 
     def _kept(self, part: Range) -> bool:
         return commit.load_range(commit.range_file(self._output, part)) is not None
@@ -93,8 +98,22 @@ class PredictRanges(beam.DoFn):
         depth = AHEAD * self._handler.batch_size
         # Where all is there already no model is loaded.
         model = self._handler.acquire(self._shared)
+        infer = self._output.predictor.infer
+        if isinstance(todo[0].video, Stills):
+            for part in todo:
+                reader = still_ranges.Reader(part, self._view, depth)
+                result = infer(part, reader.frames(), self._handler, model)
+                yield part, reader.with_facts(result)
+            return
         for part, frames in split(todo, lead, depth):
-            yield part, self._output.predictor.infer(part, frames, self._handler, model)
+            yield part, infer(part, frames, self._handler, model)
+
+
+def _short(source: Video | Stills) -> Video | Stills:
+    """What is known of a source as a whole."""
+    if isinstance(source, Stills):
+        return source._replace(images=(), first=0)
+    return source._replace(times=())
 
 
 class Assemble(beam.DoFn):
@@ -106,7 +125,7 @@ class Assemble(beam.DoFn):
     def process(self, element: tuple[str, Iterable[Range]]) -> Iterator[str]:
         name, parts = element[0], list(element[1])
         video = parts[0].video
-        if commit.changed(video):
+        if isinstance(video, Video) and commit.changed(video):
             # Its ranges may be of the one content or of the other: none of them is kept.
             Metrics.counter("predict", "videos_failed").inc()
             commit.refuse(self._output, name, video.path, f"{video.path} {commit.CHANGING}")

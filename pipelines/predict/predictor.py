@@ -9,6 +9,7 @@ from upath import UPath
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.view import View
+from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 
 if TYPE_CHECKING:
@@ -59,12 +60,16 @@ class Predictor(Protocol):
 
     Attributes:
       endings: of the files that every video gets, after the stem of its summary.
+      still_endings: of those that every set of images gets.
       lead: chosen frames before a range that `infer` is shown as well, to warm up.
       signature: of the SavedModel, that is called with frames.
     """
 
     @property
     def endings(self) -> tuple[str, ...]: ...
+
+    @property
+    def still_endings(self) -> tuple[str, ...]: ...
 
     @property
     def lead(self) -> int: ...
@@ -108,6 +113,10 @@ class Predictor(Protocol):
         Returns:
           What the summary of the video says beside what all of them say.
         """
+        ...
+
+    def write_stills(self, stem: UPath, stills: Stills, results: Results) -> dict[str, Any]:
+        """As `write`, of a set of images; results hold what `still_ranges.Reader` adds, too."""
         ...
 
     def conclude(

@@ -99,16 +99,23 @@ class Predictions:
 
 def predicted(config: Config) -> list[str]:
     """Videos that the experiment's model has predicted, by the summaries of its predictions."""
+    return sorted({said.video for said in _predictions(config) if not said.images})
+
+
+def predicted_stills(config: Config) -> list[PredictionInfo]:
+    """Sets of photographs that the experiment's model has predicted, by name."""
+    return sorted((s for s in _predictions(config) if s.images), key=lambda said: said.name)
+
+
+def _predictions(config: Config) -> Iterator[PredictionInfo]:
     folder = storage.place(config.predictions)
     model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
     if model is None or not folder.is_dir():
-        return []
-    found = set()
+        return
     for file in folder.rglob(f"*{glob.escape(_label(model))}.json"):
         said = _read_summary(file)
         if isinstance(said, PredictionInfo):
-            found.add(said.video)
-    return sorted(found)
+            yield said
 
 
 def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:

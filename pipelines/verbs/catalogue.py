@@ -7,6 +7,7 @@ from beampose.pipelines.verbs.labels_group import LABELS
 from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive, several
 
 NAMED = "videos, folders or globs; default: predict.videos"
+SOURCES = "videos, images, folders with either, globs, or lists (csv, txt); default: predict.videos"
 PREDICTED = f"{NAMED}, else all that were predicted"
 # Points of a learning curve, if no number is given.
 CURVE_SIZES = 4
@@ -14,6 +15,11 @@ CURVE_SIZES = 4
 REGISTER = "--register-only"
 BUDGET = Option("--budget", "refuse a job that would cost more", "AMOUNT", type=amount)
 PRICES = Option("--prices", "price table; default: list prices of us-central1", "FILE")
+BOXES = Option(
+    "--boxes",
+    "crops: find boxes by motion, or take them from a MegaDetector JSON or an annotations.csv",
+    "motion|FILE",
+)
 FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
 IDENTITIES = Option(
     "--labels", "labels with identities (h5, csv, slp, json) to measure the tracks by", "FILE"
@@ -108,17 +114,18 @@ VIDEOS = Group(
         Verb(
             "predict",
             "video_verbs.predict",
-            "run the model on videos",
+            "run the model on videos and photographs",
             (
                 BUDGET,
                 PRICES,
+                BOXES,
                 Option(
                     "--overwrite",
                     "replace those by another model, with other settings or of a changed film",
                     switch=True,
                 ),
             ),
-            videos=NAMED,
+            videos=SOURCES,
             beam=True,
             cloud=True,
         ),

@@ -168,7 +168,7 @@ LABELS = Group(
                 ),
                 Option("--html", "write sort.html, to sort them in a browser", switch=True),
             ),
-            positional=Positional("videos", "videos, folders, globs or lists", "+"),
+            positional=Positional("videos", "videos, images, folders, globs or lists", "+"),
             tensorflow=False,
         ),
     ),

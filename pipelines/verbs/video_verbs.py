@@ -7,6 +7,7 @@ from pathlib import Path
 from beampose.core import files, made_here, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import SAVED_MODEL
+from beampose.core.settings import experiment
 from beampose.core.settings.experiment import changed
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
@@ -18,6 +19,10 @@ def predict(arguments: argparse.Namespace) -> int:
     from beampose.pipelines.predict import prediction_job
 
     config = command_line.config(arguments)
+    if arguments.boxes is not None:
+        if config.kind.points:
+            raise ValueError("--boxes applies to crop models: a pose model looks at whole frames.")
+        config = experiment.load(arguments.config, [*_boxes(arguments.boxes), *arguments.set])
     paths = command_line.videos(arguments, config)
     _warn_of_a_stranger(config.model)
     # The estimate covers these videos, wherever they are named.
@@ -51,7 +56,6 @@ def render(arguments: argparse.Namespace) -> int:
 
 def extract_crops(arguments: argparse.Namespace) -> int:
     """Cuts candidate crops out of videos. 1 if a video could not be read."""
-    from beampose.core.settings import experiment
     from beampose.pipelines.curation import crop_extraction
     from beampose.pipelines.manifest import Sample
     from beampose.pipelines.predict import candidates
@@ -87,7 +91,7 @@ def _boxes(word: str) -> list[str]:
     import json
 
     if word == "motion":
-        return ["boxes.by=motion"]
+        return ["boxes.by=motion", "boxes.path=null"]
     return ["boxes.by=file", f"boxes.path={json.dumps(files.absolute(word))}"]
 
 
@@ -96,15 +100,17 @@ def repeats(arguments: argparse.Namespace) -> int:
     from beampose.core import storage
     from beampose.pipelines.curation import dismissal
     from beampose.pipelines.predict import crops_predictor
+    from beampose.pipelines.results import result_names
 
     config = command_line.config(arguments)
     info = storage.require(config.model, ModelInfo)
     if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
     crops = crops_predictor.of_experiment(config, info)
-    every, without = dismissal.predicted(
-        config.predictions, command_line.predicted(arguments, config)
-    )
+    sets = result_names.predicted_stills(config)
+    everything = [*result_names.predicted(config), *(one.video for one in sets)]
+    named = arguments.videos or config.predict.videos or everything
+    every, without = dismissal.predicted(config.predictions, named, sets)
     for path in without:
         print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
     if arguments.dismiss:

@@ -140,7 +140,7 @@ def _imagej(path: Path) -> Any:
 
 
 def _boxes(path: Path) -> None:
-    megadetector._contents.cache_clear()
+    megadetector.contents.cache_clear()
     deepmeerkat.read.cache_clear()
     boxes = box_files.FileBoxes(str(path))
     boxes.unsure(["film.mp4", "other.mp4"])

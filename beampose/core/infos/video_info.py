@@ -9,10 +9,11 @@ from beampose.core.infos.record import Info, Plain, Record
 
 
 class Failure(Record):
-    """A frame without a result, and why."""
+    """A frame without a result, and why; of a set of images also which image."""
 
     frame: int
     why: str
+    image: str = ""
 
 
 class FilmInfo(Info):
@@ -46,6 +47,8 @@ class PredictionInfo(Info):
       rows_without_result: frames in which nothing was found.
       rows_by_window: frames of which a part around the animal was looked at.
       boxes, hits, frames_with_hits, dismissed, return_rate, classes, clips: of crops.
+      images, images_root: of a set of photographs, how many, and the folder their names count from.
+      images_turned, images_with_time: by EXIF.
       remark: on what may make the results worse.
       sums: checksums of its files, by their endings, to notice those that were damaged.
     """
@@ -87,6 +90,10 @@ class PredictionInfo(Info):
     frames_kept: int = 0
     clips: list[str] = []
     clips_left_out: str = ""
+    images: int = 0
+    images_root: str = ""
+    images_turned: int = 0
+    images_with_time: int = 0
     remark: str = ""
     video_fingerprint: str = ""
     sums: dict[str, str] = {}

@@ -1,0 +1,189 @@
+"""What paths mean where videos and photographs are taken alike: films, and sets of still images.
+
+A folder that holds images is taken whole, however deep, its videos too; it makes one set. A list
+makes a set of the images it names; images and patterns of a call make one together.
+"""
+
+import glob
+import logging
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from beampose.core import files, fingerprints, storage
+from beampose.pipelines import manifest
+from beampose.preprocess import images, inside, stills, videos
+from beampose.preprocess.stills import Box, Still, Stills
+
+LOG = logging.getLogger(__name__)
+# Beside predictions, while a run needs them.
+WORK = ".stills"
+# Boxes of images by name: of each its boxes or none, and why it cannot be used.
+FindBoxes = Callable[[str, str, Sequence[str]], Sequence[tuple[tuple[Box, ...] | None, str]]]
+
+
+class StillSet(NamedTuple):
+    """Images that get one table.
+
+    Attributes:
+      path: what was named.
+      name: of the results, before others of that name are looked for.
+      root: the folder that names of images count from.
+      sizes: bytes by name, in the order of names; 0 of a file that is not there.
+    """
+
+    path: str
+    name: str
+    root: str
+    sizes: dict[str, int]
+
+
+class Sources(NamedTuple):
+    """Videos, and sets of still images."""
+
+    videos: list[str]
+    sets: list[StillSet]
+
+
+def expand(paths: Sequence[str], leave: str = "") -> Sources:
+    """Videos and images that paths, folders, globs and lists mean, each once.
+
+    Args:
+      leave: a folder that is not looked into, such as that of the results.
+
+    Raises:
+      FileNotFoundError: a glob, a folder or a list without any.
+      ValueError: a list that is no text.
+    """
+    films: list[str] = []
+    sets: list[StillSet] = []
+    loose: dict[str, int] = {}
+    for path in paths:
+        inner, pictures = _meant(path, leave)
+        films += inner
+        if pictures is not None and (files.is_folder(path) or _is_list(path)):
+            whole = files.absolute(path)
+            root = whole if files.is_folder(path) else _common(list(pictures))
+            sets.append(_set(whole, _name(whole), root, pictures))
+        else:
+            loose |= pictures or {}
+    if loose:
+        sets.append(_loose(loose))
+    return Sources(list(dict.fromkeys(films)), list({one.path: one for one in sets}.values()))
+
+
+def _meant(path: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
+    """Videos of a path, and its images with their bytes; None if it means no images."""
+    if files.is_folder(path):
+        return _inside(path, leave)
+    if glob.has_magic(path) and not files.exists(path) or _is_list(path):
+        found = manifest.expand([path])
+    else:
+        found = [files.absolute(path)]
+    pictures = [one for one in found if files.suffix(one) in images.SUFFIXES]
+    chosen = set(pictures)
+    sizes = {one: files.size(one) if files.exists(one) else 0 for one in pictures}
+    return [one for one in found if one not in chosen], sizes or None
+
+
+def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
+    pictures, films = {}, []
+    whole = files.absolute(folder).rstrip("/")
+    for path, size in files.walk(whole):
+        if leave and f"{path}/".startswith(f"{leave.rstrip('/')}/"):
+            continue
+        if files.suffix(path) in images.SUFFIXES:
+            pictures[path] = size
+        elif files.suffix(path) in videos.SUFFIXES:
+            films.append(path)
+    if not pictures:
+        # As every verb takes a folder of videos, with what it says of those that are not taken.
+        return manifest.expand([folder]), None
+    if films:
+        LOG.warning("NOTE %s: %d images and %d videos are taken", folder, len(pictures), len(films))
+    return films, pictures
+
+
+def _loose(sizes: dict[str, int]) -> StillSet:
+    if len(sizes) == 1:
+        (path,) = sizes
+        return _set(path, files.stem(path), files.parent(path), sizes)
+    root = _common(list(sizes))
+    return _set(files.join(root, "*"), files.name(root) or "images", root, sizes)
+
+
+def _set(path: str, name: str, root: str, sizes: dict[str, int]) -> StillSet:
+    start = len(root.rstrip("/")) + 1 if root else 0
+    order = sorted(sizes) if files.is_folder(path) else list(sizes)
+    return StillSet(path, name, root, {one[start:]: sizes[one] for one in order})
+
+
+def _name(path: str) -> str:
+    """What results of a folder or a list are called."""
+    return files.name(path) if files.is_folder(path) else files.stem(path)
+
+
+def _is_list(path: str) -> bool:
+    return files.suffix(path) in manifest.LISTS and files.exists(path)
+
+
+def _common(paths: Sequence[str]) -> str:
+    """The folder that all lie in; empty if they have none in common."""
+    shared = files.parent(paths[0]).split("/")
+    for path in paths[1:]:
+        other = files.parent(path).split("/")
+        same = 0
+        while same < min(len(shared), len(other)) and shared[same] == other[same]:
+            same += 1
+        shared = shared[:same]
+    found = "/".join(shared)
+    return "" if found in ("", "gs:", "gs:/", "s3:/") else found
+
+
+def write(one: StillSet, folder: str, boxes: FindBoxes | None = None) -> Stills:
+    """Lists the images of a set in a folder, with their boxes, pages of stacks one by one.
+
+    Args:
+      boxes: what a detector found in images; None where nobody asked one.
+
+    Raises:
+      OSError, ValueError: an image or the boxes cannot be read; of an image that is not there it
+        is its own failure.
+    """
+    there = {name: size for name, size in one.sizes.items() if size}
+    code = fingerprints.of_set(one.root, there.items())
+    every = [
+        Still(page, size, None, "" if size else "is not there, or is empty")
+        for name, size in one.sizes.items()
+        for page in _pages(one.root, name)
+    ]
+    if boxes is not None:
+        found = boxes(one.path, one.root, [still.name for still in every])
+        every = [
+            still._replace(boxes=own, failure=still.failure or why)
+            for still, (own, why) in zip(every, found, strict=True)
+        ]
+    listing = str(storage.place(folder, WORK, f"{code}.jsonl"))
+    stills.write(listing, every)
+    total = sum(still.bytes for still in every)
+    return Stills(one.path, one.name, one.root, len(every), code, listing, total)
+
+
+def write_all(
+    sets: Sequence[StillSet], folder: str, boxes: FindBoxes | None = None
+) -> tuple[list[Stills], dict[str, str]]:
+    """`write` of all sets, and why one cannot be used, by path; that one is empty."""
+    found, wrong = [], {}
+    for one in sets:
+        try:
+            found.append(write(one, folder, boxes))
+        except (OSError, ValueError) as error:
+            wrong[one.path] = files.why(error)
+            found.append(Stills(one.path, one.name, one.root, len(one.sizes)))
+    return found, wrong
+
+
+def _pages(root: str, name: str) -> list[str]:
+    if files.suffix(name) not in images.STACKS:
+        return [name]
+    count = images.pages(files.join(root, name) if root else name)
+    return [name] if count < 2 else [inside.frame_of(name, page) for page in range(count)]

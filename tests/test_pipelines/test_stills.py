@@ -1,0 +1,275 @@
+"""Photographs are predicted as videos are: every image a row, whatever happens."""
+
+import json
+from pathlib import Path
+
+import fakes
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import picture
+from PIL import Image
+
+from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Boxes
+from beampose.formats import detection_table
+from beampose.pipelines import cli, still_sets
+from beampose.pipelines.outcomes import video_outcomes
+from beampose.pipelines.predict import crops_predictor, prediction_job, still_ranges
+from beampose.preprocess import stills
+
+
+def own(config, folder):
+    """A trained experiment with predictions in a folder of this test."""
+    (folder / "out").mkdir()
+    (folder / "out/model").symlink_to(config.model)
+    return experiment.changed(
+        config, output=str(folder / "out"), predict={"chunk": 3, "pcutoff": 0.0, "batch_size": 2}
+    )
+
+
+@pytest.fixture
+def pose(trained, tmp_path):
+    return own(trained["pose"], tmp_path)
+
+
+@pytest.fixture
+def crops(trained, tmp_path):
+    return own(trained["crops"], tmp_path)
+
+
+def photo(path, seed=0, orientation=1, taken="", size=(96, 144)):
+    """An image that says its turn and its time; pixels are stored so that it stands upright."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels, _ = picture(seed, *size)
+    if orientation == 6:
+        pixels = np.rot90(pixels, 1)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if taken:
+        exif.get_ifd(0x8769)[0x9003] = taken
+    image.save(path, exif=exif)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two cameras of images that are called alike, one of them turned, one broken."""
+    place = tmp_path / "photos"
+    photo(place / "A/IMG_1.png", 1, taken="2026:05:01 06:30:00")
+    photo(place / "A/IMG_2.PNG", 2, orientation=6)
+    photo(place / "B/IMG_1.png", 3, size=(64, 96))
+    photo(place / "B/IMG_2.jpg", 4)
+    (place / "B/IMG_3.jpg").write_bytes((place / "B/IMG_2.jpg").read_bytes()[:900])
+    (place / "B/._IMG_1.png").write_bytes(b"of a Mac")
+    return place
+
+
+NAMES = ["A/IMG_1.png", "A/IMG_2.PNG", "B/IMG_1.png", "B/IMG_2.jpg", "B/IMG_3.jpg"]
+
+
+def test_a_folder_of_photographs_is_one_table_with_rows_by_image(pose, folder):
+    done = prediction_job.run(pose, [str(folder)])
+    (summary,) = done.videos
+    stem = f"{pose.predictions}/photos{summary.scorer}"
+    table = pd.read_hdf(f"{stem}.h5", "df_with_missing")
+    assert list(table.index) == NAMES
+    assert table.columns.names == ["scorer", "bodyparts", "coords"]
+    assert np.isnan(table.to_numpy()[4]).all()
+    assert not np.isnan(table.to_numpy()[:4]).any()
+    images = {one.name: one for one in still_ranges.read(still(pose, summary))}
+    assert images["A/IMG_1.png"].taken == "2026-05-01T06:30:00"
+    assert (images["B/IMG_1.png"].width, images["B/IMG_1.png"].height) == (96, 64)
+    (line,) = Path(f"{pose.predictions}/failures.jsonl").read_text().splitlines()
+    failure = json.loads(line)
+    assert (failure["image"], failure["frame"]) == ("B/IMG_3.jpg", 4)
+    assert done.kept == 0
+    assert prediction_job.run(pose, [str(folder)]).kept == 1
+    # Upright pixels are what the model saw, whichever way they are stored.
+    plain = prediction_job.run(pose, [str(photo(folder.parent / "plain/x.png", 2))])
+    other = pd.read_hdf(f"{pose.predictions}/x{plain.videos[0].scorer}.h5")
+    np.testing.assert_allclose(table.to_numpy()[1], other.to_numpy()[0], atol=1e-3)
+
+
+def still(config, summary):
+    from beampose.core import storage
+
+    return storage.place(
+        config.predictions, f"{summary.name}{summary.scorer or '_crops'}_images.csv"
+    )
+
+
+def md_file(path, entries):
+    values = {
+        "info": {"format_version": "1.5"},
+        "detection_categories": {"1": "animal", "2": "person"},
+        "images": entries,
+    }
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+def box(x=0.1, conf=0.9):
+    return {"category": "1", "conf": conf, "bbox": [x, 0.2, 0.25, 0.5]}
+
+
+def test_boxes_of_photographs_and_of_videos_stand_in_one_file(crops, folder, tmp_path):
+    film = folder / "B/clip.mp4"
+    fakes.video(film, "libx264", 6)
+    path = md_file(
+        tmp_path / "md.json",
+        [
+            {"file": "A/IMG_1.png", "detections": [box(), box(0.5), box(conf=0.01)]},
+            {"file": "A/IMG_2.PNG", "detections": []},
+            {"file": "B/IMG_1.png", "detections": [box()]},
+            {"file": "B/IMG_2.jpg", "failure": "Failure image access", "detections": None},
+            {
+                "file": "B/clip.mp4",
+                "frame_rate": 10,
+                "frames_processed": [2],
+                "detections": [{**box(), "frame_number": 2}],
+            },
+        ],
+    )
+    config = experiment.changed(crops, boxes=Boxes(by="file", path=path, pad=0.0))
+    done = prediction_job.run(config, [str(folder)])
+    assert sorted(one.boxes for one in done.videos) == [1, 3]
+    found = detection_table.read(f"{config.predictions}/photos_crops.parquet")
+    assert found.frames.tolist() == [0, 0, 2]
+    assert found.places.tolist()[2] == [10, 13, 24, 32]
+    rows = pd.read_csv(f"{config.predictions}/photos_crops.csv")
+    assert list(rows["image"]) == [NAMES[0], NAMES[0], NAMES[2]]
+    assert rows["taken"][0] == "2026-05-01T06:30:00"
+    joined = json.loads(Path(f"{config.predictions}/megadetector.json").read_text())
+    entries = {one["file"]: one for one in joined["images"]}
+    assert set(entries) == {*NAMES, "B/clip.mp4"}
+    assert len(entries["A/IMG_1.png"]["detections"]) == 2
+    assert entries["A/IMG_2.PNG"]["detections"] == []
+    assert "Failure image access" in entries["B/IMG_2.jpg"]["failure"]
+    assert "has no entry" in entries["B/IMG_3.jpg"]["failure"]
+    assert entries["B/IMG_3.jpg"]["detections"] is None
+    assert set(joined["classification_categories"].values()) == set(found.classes)
+    text = "\n".join(done.lines())
+    assert "5 images, 2 failed" in text
+
+
+def test_without_boxes_the_whole_image_is_classified(crops, folder):
+    prediction_job.run(crops, [str(folder)])
+    found = detection_table.read(f"{crops.predictions}/photos_crops.parquet")
+    assert found.frames.tolist() == [0, 1, 2, 3]
+    assert found.places.tolist()[0] == [0, 0, 144, 96]
+    assert found.places.tolist()[2] == [0, 0, 96, 64]
+
+
+def test_a_killed_run_goes_on_at_the_range_it_had_come_to(crops, folder, monkeypatch):
+    seen = []
+    infer = crops_predictor.Crops.infer
+
+    def die_at_the_second(self, part, *rest):
+        seen.append(part.start)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return infer(self, part, *rest)
+
+    monkeypatch.setattr(crops_predictor.Crops, "infer", die_at_the_second)
+    with pytest.raises(BaseException):  # noqa: B017  Beam wraps it.
+        prediction_job.run(crops, [str(folder)])
+    first = seen[0]
+    seen.clear()
+    seen.append(-1)
+    seen.append(-1)
+    prediction_job.run(crops, [str(folder)])
+    assert seen[2:] == [start for start in (0, 3) if start != first]
+
+
+def test_pages_of_a_stack_are_images(pose, tmp_path):
+    pages = [Image.fromarray(picture(seed)[0]) for seed in range(3)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    (summary,) = prediction_job.run(pose, [str(tmp_path / "stack.tif")]).videos
+    table = pd.read_hdf(f"{pose.predictions}/stack{summary.scorer}.h5")
+    assert list(table.index) == [f"stack.tif#frame={page}" for page in range(3)]
+    assert not np.isnan(table.to_numpy()).any()
+
+
+def test_images_of_a_list_and_of_a_call_are_sets_of_their_own(folder, tmp_path):
+    (tmp_path / "some.txt").write_text("photos/B/IMG_1.png\nphotos/A/IMG_1.png\n")
+    loose = [str(folder / NAMES[0]), f"{folder}/B/*.jpg"]
+    listed, together = still_sets.expand([str(tmp_path / "some.txt"), *loose]).sets
+    assert (listed.name, list(listed.sizes)) == ("some", ["B/IMG_1.png", "A/IMG_1.png"])
+    assert (together.name, list(together.sizes)) == ("photos", [NAMES[0], *NAMES[3:]])
+
+
+def test_an_image_that_changed_makes_another_set(folder):
+    def code():
+        (one,) = still_sets.expand([str(folder)]).sets
+        return still_sets.write(one, str(folder.parent / "work")).fingerprint
+
+    before = code()
+    assert code() == before
+    photo(folder / "A/IMG_1.png", 7, taken="2026:05:01 06:30:00")
+    assert code() != before
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_are_turned_as_pillow_turns_them(tmp_path, orientation):
+    from PIL import ImageOps
+
+    path = tmp_path / "x.png"
+    pixels, _ = picture(0, 30, 40)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif)
+    (one,) = still_sets.expand([str(path)]).sets
+    (piece,) = stills.windows(still_sets.write(one, str(tmp_path / "work")), 5)
+    (found,) = stills.read(piece, 0, 1, 1)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(found.frame.pixels, expected)
+    assert found.facts.orientation == orientation
+
+
+def test_repeats_are_grouped_by_camera_and_dismissed(crops, tmp_path, capsys):
+    place = tmp_path / "photos"
+    for number in range(3):
+        photo(place / f"A/IMG_{number}.png")
+        photo(place / f"B/IMG_{number}.png")
+    prediction_job.run(crops, [str(place)])
+    config = str(tmp_path / "experiment.yaml")
+    Path(config).write_text(json.dumps(experiment.to_dict(crops)))
+    assert cli.main(["repeats", config, str(place), "--at-least", "3"]) == 0
+    text = Path(f"{crops.predictions}/repeats.html").read_text()
+    assert "A/IMG_0.png" in text
+    csv = tmp_path / "dismissed.csv"
+    csv.write_text("video,frame,box\nphotos,0,0\nphotos,4,0\n")
+    assert cli.main(["repeats", config, "--dismiss", str(csv)]) == 0
+    assert "photos: 2 dismissed, 4 hits left" in capsys.readouterr().out
+    joined = json.loads(Path(f"{crops.predictions}/megadetector.json").read_text())
+    counts = {one["file"]: len(one["detections"]) for one in joined["images"]}
+    assert counts["A/IMG_0.png"] == counts["B/IMG_1.png"] == 0
+    assert sum(counts.values()) == 4
+    assert prediction_job.run(crops, [str(place)]).kept == 1
+
+
+def test_crops_are_cut_from_photographs(folder, tmp_path, capsys):
+    path = md_file(
+        tmp_path / "md.json",
+        [{"file": f"photos/{name}", "detections": [box()]} for name in NAMES],
+    )
+    wanted = ["extract-crops", str(folder), "--to", str(tmp_path / "crops"), "--boxes", path]
+    assert cli.main(wanted) == 1
+    assert "IMG_3.jpg" in capsys.readouterr().out
+    assert sorted(one.name for one in (tmp_path / "crops").glob("*.jpg")) == [
+        f"photos_{number}_0.jpg" for number in range(4)
+    ]
+    rows = (tmp_path / "crops/origin.csv").read_text().splitlines()
+    assert rows[1].split(",")[1] == str(folder / NAMES[0])
+
+
+def test_steps_on_videos_leave_photographs_out_and_say_so(folder, caplog):
+    with pytest.raises(ValueError, match="photographs"):
+        video_outcomes.films_of([str(folder)])
+    film = folder / "B/clip.mp4"
+    fakes.video(film, "libx264", 6)
+    assert video_outcomes.films_of([str(folder)]) == [str(film)]
+    assert "left out" in caplog.text

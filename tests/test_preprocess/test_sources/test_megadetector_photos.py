@@ -1,0 +1,63 @@
+"""Which entry of MegaDetector's JSON belongs to which photograph."""
+
+import json
+
+import pytest
+
+from beampose.formats import megadetector_photos
+
+
+def written(tmp_path, *names):
+    values = {
+        "detection_categories": {"1": "animal"},
+        "images": [
+            {
+                "file": name,
+                "detections": [{"category": "1", "conf": 0.5, "bbox": [i / 10, 0, 0.1, 0.1]}],
+            }
+            for i, name in enumerate(names)
+        ],
+    }
+    path = tmp_path / "md.json"
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+def found(path, names, root="/data/photos"):
+    boxes, remark = megadetector_photos.boxes_of(path, names, root)
+    return [round(one.boxes[0][0] * 10) if one.boxes else one.failure for one in boxes], remark
+
+
+def test_names_are_those_of_the_folder_that_was_looked_through(tmp_path):
+    path = written(tmp_path, "A/1.jpg", "B/1.jpg")
+    assert found(path, ["B/1.jpg", "A/1.jpg"]) == ([1, 0], "")
+
+
+def test_a_namesake_of_another_camera_is_not_taken(tmp_path):
+    path = written(tmp_path, "A/1.jpg", "A/2.jpg")
+    numbers, _ = found(path, ["A/1.jpg", "A/2.jpg", "B/1.jpg"])
+    assert numbers[:2] == [0, 1]
+    assert numbers[2] == "has no entry in md.json"
+
+
+def test_a_part_of_the_folder_finds_its_own_entries(tmp_path):
+    path = written(tmp_path, "A/1.jpg", "B/1.jpg")
+    assert found(path, ["1.jpg"], "/data/photos/B") == ([1], "")
+
+
+def test_a_moved_folder_is_found_and_said(tmp_path):
+    path = written(tmp_path, "C:\\job\\A\\1.jpg", "C:\\job\\B\\1.JPG")
+    numbers, remark = found(path, ["A/1.jpg", "B/1.jpg"])
+    assert numbers == [0, 1]
+    assert "c:/job" in remark
+
+
+def test_what_may_be_either_is_refused(tmp_path):
+    path = written(tmp_path, "A/1.jpg", "B/1.jpg")
+    with pytest.raises(ValueError, match="several folders"):
+        found(path, ["1.jpg"])
+
+
+def test_a_file_of_other_images_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no entry for any"):
+        found(written(tmp_path, "A/1.jpg"), ["A/2.jpg"])
