@@ -146,6 +146,7 @@ if __name__ == "__main__":
         package_data={
             "beampose": ["py.typed"],
             "beampose.pipelines.cloud": ["*.json", "*.yaml"],
+            "beampose.pipelines.datasets": ["sets.yaml", "files/*.csv"],
             "beampose.pipelines.report": ["templates/*"],
             "beampose.trainer": ["builtin/*"],
         },

@@ -232,6 +232,23 @@ EXPERIMENT = Group(
             beam=True,
         ),
         Verb(
+            "datasets",
+            "dataset_verbs.datasets",
+            "list the public sets that the figures of the docs were measured on, or get some",
+            (
+                Option(
+                    "--to",
+                    "where each gets a folder of its name; default: data",
+                    "FOLDER",
+                    default="data",
+                ),
+            ),
+            positional=Positional("names", "sets to get", "*"),
+            actions=("list", "get"),
+            settings=False,
+            tensorflow=False,
+        ),
+        Verb(
             "schema",
             "settings_verbs.schema",
             "print the JSON schema of an experiment file, by which editors complete and check it",
