@@ -111,5 +111,3 @@ def test_the_files_of_a_set_are_those_it_was_measured_on(shared_data):
     for file in public_sets.all_sets()["openfield"].files():
         place = shared_data / "openfield-Pranav-2018-10-30" / file.path
         assert fetching._is(place, file), file.path
-            file.path
-        )
