@@ -39,6 +39,7 @@ PINS = {
     "pyyaml": "pyyaml>=6",
     "scipy": "scipy>=1.11",
     "sleap-io": "sleap-io>=0.9",
+    "starlette": "starlette>=0.40,<2",
     "tables": "tables>=3.9",
     "tensorboard": "tensorboard>=2.19",
     "tensorflow": "tensorflow>=2.21,<2.22",
@@ -46,6 +47,7 @@ PINS = {
     "tf2onnx": "tf2onnx>=1.17,<2",
     "tqdm": "tqdm>=4.66",
     "universal-pathlib": "universal-pathlib>=0.2.6,<0.4",
+    "uvicorn": "uvicorn>=0.30,<1",
     "waitress": "waitress>=3",
 }
 
@@ -77,11 +79,14 @@ WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "filelock", "tables")]
 REVIEW = pins("matplotlib", "jinja2", "tqdm")
 # The last three serve the events of uploads, in the image.
 CLOUD = pins("google-cloud-aiplatform", "cloudevents", "flask", "waitress")
+# The page on which people label.
+LABEL = [*pins("starlette", "uvicorn", "filelock", "tables"), *TRAINER]
 EXTRAS = {
     "trainer": TRAINER,
     "worker": WORKER,
     "cloud": CLOUD,
-    "all": [*WORKER, *REVIEW, *CLOUD],
+    "label": LABEL,
+    "all": [*WORKER, *REVIEW, *CLOUD, *LABEL],
     "sleap": pins("sleap-io"),
     # `beampose export` to the first two of its formats.
     "export": pins("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"),
@@ -89,6 +94,9 @@ EXTRAS = {
     "docs": ["sphinx>=8", "furo>=2024.8", "myst-parser>=4", "sphinx-copybutton>=0.5"],
     "test": [
         "pytest>=8",
+        # Of the labeling page: requests, and a browser, which the system has.
+        "httpx>=0.27,<1",
+        "playwright>=1.48,<2",
         "pytest-xdist>=3.6",
         "ruff>=0.14,<0.18",
         "pyright>=1.1.400",
@@ -147,6 +155,7 @@ if __name__ == "__main__":
             "beampose": ["py.typed"],
             "beampose.pipelines.cloud": ["*.json", "*.yaml"],
             "beampose.pipelines.datasets": ["sets.yaml", "files/*.csv"],
+            "beampose.pipelines.label": ["page/*"],
             "beampose.pipelines.report": ["templates/*"],
             "beampose.trainer": ["builtin/*"],
         },

@@ -5,6 +5,7 @@ from beampose.pipelines.verbs.verb import (
     Option,
     Positional,
     Verb,
+    port,
     positive,
     rectangle,
     several,
@@ -18,6 +19,30 @@ OVERWRITE = Option("--overwrite", "replace files that differ, keeping a copy (.b
 LABELS = Group(
     "Labels",
     (
+        Verb(
+            "label",
+            "label_page_verbs.label",
+            "open a page in the browser to label a project or films, while a model learns",
+            (
+                Option("--bodyparts", "of a new project of films", "A,B,…", type=words),
+                Option("--individuals", "of a new project of several animals", "A,B,…", type=words),
+                Option("--to", "the new project's folder; default: <film>-labels", "FOLDER"),
+                Option("--scorer", "who labels the new project; default: the user", "NAME"),
+                Option(
+                    "--count",
+                    "frames of each film to begin with; default: 20",
+                    type=positive,
+                    default=20,
+                ),
+                Option("--host", "address to listen on; default: 127.0.0.1", default="127.0.0.1"),
+                Option("--port", "default: the same as before, else a free one", type=port),
+                Option("--no-browser", "only print the address", switch=True),
+                Option("--no-model", "no model learns beside it", switch=True),
+            ),
+            positional=Positional("targets", "a project, an experiment, or films", "+"),
+            settings=False,
+            tensorflow=False,
+        ),
         Verb(
             "check",
             "label_verbs.check",

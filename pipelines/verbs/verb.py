@@ -155,6 +155,14 @@ def positive(text: str, least: int = 1) -> int:
     return number
 
 
+def port(text: str) -> int:
+    """A number of a port, 1 to 65535."""
+    number = positive(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"must be 65535 or less, not {text!r}")
+    return number
+
+
 def several(text: str) -> int:
     """A whole number of 2 or more."""
     return positive(text, 2)

@@ -99,7 +99,7 @@ def _either(
         except ValueError as error:
             level = WARNING if suffix == ".h5" and f"{stem}.csv" in found else ERROR
             problems.append(Problem(level, file, 0, "", str(error)))
-    if len(tables) == 2 and not _agree(tables[".h5"], tables[".csv"]):
+    if len(tables) == 2 and not agree(tables[".h5"], tables[".csv"]):
         what = "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does"
         problems.append(Problem(WARNING, tables[".csv"].file, 0, "", what))
     return tables.get(".h5", tables.get(".csv"))
@@ -277,7 +277,7 @@ def _numbers(cells: list[str], count: int, separator: str) -> list[float]:
     return [spreadsheets.number(cell, separator) for cell in cells]
 
 
-def _agree(first: Table, second: Table) -> bool:
+def agree(first: Table, second: Table) -> bool:
     """Returns True if two tables are equal up to the order of rows and columns."""
 
     def cells(table: Table) -> dict[tuple, float]:

@@ -72,6 +72,21 @@ def read(
     )
 
 
+def names(
+    path: str,
+) -> tuple[row_frames.Names, tuple[tuple[str, str], ...], tuple[Problem, ...]]:
+    """What a project names, its skeleton, and what is odd in its config; no label is read.
+
+    Raises: as `read`.
+    """
+    root, file = _place(path)
+    problems: list[Problem] = []
+    config, _ = _config(file, problems)
+    found = _names(config, file, None, None)
+    edges = _edges(config, found.bodyparts, root, problems)
+    return found, edges, tuple(problems)
+
+
 def _place(path: str) -> tuple[str, str]:
     """The folder of a project and its config."""
     if files.suffix(path) in (".yaml", ".yml"):
@@ -84,7 +99,7 @@ def _of_folders(
     root: str, names: row_frames.Names, reading: Reading, problems: list[Problem]
 ) -> list[LabeledFrame]:
     """Frames of the tables in the folders of videos."""
-    folders = _label_folders(root)
+    folders = frame_folders(root)
     problems += label_folders.passed_over(files.join(root, LABELED_DATA), folders)
     frames: list[LabeledFrame] = []
     for folder in folders:
@@ -164,7 +179,12 @@ def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
     return names
 
 
-def _label_folders(root: str) -> list[str]:
+def frame_folders(root: str) -> list[str]:
+    """Folders of labeled frames; those that hold drawings alone are none.
+
+    Raises:
+      FileNotFoundError: there is no labeled-data.
+    """
     labeled = files.join(root, LABELED_DATA)
     if not files.is_folder(labeled):
         raise FileNotFoundError(

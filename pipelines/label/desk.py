@@ -1,0 +1,239 @@
+"""All that the page asks for: a project, its pictures, the model that learns, in plain values."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beampose.core import files
+from beampose.formats.deeplabcut.label_table import Point, slots
+from beampose.pipelines.films import drawing
+from beampose.pipelines.label import more_frames, new_project, shown_frames
+from beampose.pipelines.label.experiment_run import ExperimentRun
+from beampose.pipelines.label.label_session import Change, LabelSession
+from beampose.pipelines.label.learner import Learner
+from beampose.pipelines.label.pens import Pen
+from beampose.pipelines.label.shown_frames import Part, ShownFrames
+from beampose.preprocess.labels import SINGLE
+
+# Frames that "more" adds at most at once.
+MOST_MORE = 200
+
+
+class Reading(NamedTuple):
+    """Where a page is: what it has seen of the state, and the frame it shows."""
+
+    page: str
+    version: int = 0
+    frame: str = ""
+    take: bool = False
+
+
+class Picture(NamedTuple):
+    """JPEG of a picture or a part of it, and the pixels of the whole one."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+class Desk:
+    """A project on the desk.
+
+    Args:
+      session: the project.
+      learner: the model in the loop.
+      config: an experiment of this project, which the button "train and predict" runs.
+    """
+
+    def __init__(self, session: LabelSession, learner: Learner, config: str = ""):
+        self.session, self.learner = session, learner
+        self.pictures = ShownFrames(session)
+        self.pen = Pen()
+        self.run = ExperimentRun(config)
+        self._tell_learner()
+
+    def close(self) -> None:
+        self.run.stop()
+        self.learner.close()
+        self.session.close()
+
+    def project(self) -> dict[str, Any]:
+        """What a page needs at its start: names, colours, frames and all labels."""
+        session, names = self.session, self.session.names
+        several = len(names.individuals) > 1
+        animals = [one for one in names.individuals if one != SINGLE]
+        return {
+            "root": session.root,
+            "name": files.name(session.root),
+            "scorer": names.scorer,
+            "individuals": list(names.individuals),
+            "bodyparts": list(names.bodyparts),
+            "unique": list(names.unique),
+            "single": SINGLE,
+            "several": several,
+            "points": [list(point) for point in slots(names)],
+            "edges": [[names.bodyparts.index(one) for one in edge] for edge in session.edges],
+            "colors": _colors(len(names.bodyparts)),
+            "animal_colors": [*_colors(len(animals)), *_colors(1)],
+            "frames": [self._frame(one.key) for one in session.frames],
+            "notes": list(dict.fromkeys(session.notes)),
+            "taken_up": session.taken_up,
+            "config": self.run.config,
+        }
+
+    def _frame(self, key: str) -> dict[str, Any]:
+        frame = self.session.frame(key)
+        return {
+            "key": key,
+            "folder": frame.folder,
+            "image": frame.image,
+            "number": frame.number,
+            "points": _points(self.session.keypoints(key)),
+            "absent": [list(point) for point in sorted(self.session.absent(key))],
+        }
+
+    def state(self, reading: Reading) -> dict[str, Any]:
+        """What changed since a page asked last."""
+        writing = self.session.lock.try_again() and self.pen.ask(reading.page, take=reading.take)
+        if reading.frame:
+            self.learner.look_at(reading.frame)
+        return {
+            **self.learner.news(reading.version),
+            "writing": writing,
+            "why": self._why(writing),
+            "frames": len(self.session.frames),
+            "taken_up": self.session.taken_up,
+            "notes": list(dict.fromkeys(self.session.notes)),
+            "run": self.run.state(),
+        }
+
+    def _why(self, writing: bool) -> str:
+        if writing:
+            return ""
+        return self.session.lock.why or "another page writes labels into this project"
+
+    def change(self, page: str, said: Sequence[Mapping[str, Any]]) -> None:
+        """Writes changes that a page sent.
+
+        Raises:
+          KeyError, ValueError: a change is none; nothing is written.
+          PermissionError: another page or program writes.
+          OSError: the disk is full or the folder cannot be written.
+        """
+        changes = [_change(one) for one in said]
+        if not self.pen.ask(page):
+            raise PermissionError("Nothing was changed: another page writes into this project.")
+        self.session.change(changes)
+        self._tell_learner()
+
+    def picture(self, key: str, part: Part) -> Picture:
+        """A frame of the list. Raises KeyError, OSError, ValueError: there is none."""
+        return _picture(self.pictures.pixels(self.session.frame(key)), part)
+
+    def film_picture(self, folder: str, number: int, part: Part) -> Picture:
+        """A frame of the film of a folder. Raises: as `picture`."""
+        self._known(folder)
+        return _picture(self.pictures.of_film(folder, number), part)
+
+    def film(self, folder: str) -> dict[str, Any]:
+        """What is known of the film of a folder."""
+        self._known(folder)
+        found = self.pictures.film(folder)
+        if found.video is None:
+            return {"count": 0, "why": found.why}
+        had = [one.number for one in self.session.frames if one.folder == folder]
+        return {
+            "count": found.video.count,
+            "fps": found.video.fps,
+            "file": files.name(found.video.path),
+            "had": sorted(number for number in had if number is not None),
+            "why": "",
+        }
+
+    def _known(self, folder: str) -> None:
+        if folder not in {one.folder for one in self.session.frames}:
+            raise KeyError(folder)
+
+    def more(self, page: str, count: int, folder: str = "", number: int | None = None) -> list[str]:
+        """Adds frames of films to the project, those that teach most; or one of a number.
+
+        Raises:
+          KeyError: no such folder.
+          PermissionError: another page or program writes.
+          OSError, ValueError: there is no film, or it cannot be read or written.
+        """
+        if not self.pen.ask(page):
+            raise PermissionError("Nothing was added: another page writes into this project.")
+        self.session.lock.require()
+        if number is not None:
+            self._known(folder)
+            wanted = {folder: [number]}
+        else:
+            count = min(max(count, 1), MOST_MORE)
+            wanted = self.learner.choose(count) or more_frames.spread(
+                self.session, self.pictures, count
+            )
+        added = more_frames.write(self.session, self.pictures, wanted)
+        self.session.refresh()
+        self._tell_learner()
+        return added
+
+    def start_run(self, page: str) -> None:
+        """Starts `beampose run`. Raises ValueError, PermissionError: it cannot be started."""
+        if not self.pen.ask(page):
+            raise PermissionError("Another page holds this project.")
+        if not self.run.config:
+            names = {one.folder for one in self.session.frames}
+            found = [self.pictures.film(name).video for name in sorted(names)]
+            paths = [video.path for video in found if video is not None]
+            self.run.config = new_project.write_experiment(self.session.root, paths)
+        self.run.start()
+
+    def _tell_learner(self) -> None:
+        session = self.session
+        self.learner.know(
+            {one.key: session.path(one) for one in session.frames},
+            {key: (session.keypoints(key), session.absent(key)) for key in session.labeled()},
+        )
+
+
+def _picture(pixels: np.ndarray, part: Part) -> Picture:
+    return Picture(shown_frames.jpeg(pixels, part), pixels.shape[1], pixels.shape[0])
+
+
+def _colors(count: int) -> list[str]:
+    return [f"rgb({r},{g},{b})" for r, g, b in drawing.palette(count)] if count else []
+
+
+def _points(keypoints: np.ndarray) -> list[list[list[float] | None]]:
+    return [
+        [None if np.isnan(xy).any() else [float(xy[0]), float(xy[1])] for xy in one]
+        for one in keypoints
+    ]
+
+
+def _change(said: Mapping[str, Any]) -> Change:
+    """A change in the words of the page.
+
+    Raises:
+      ValueError: it is none.
+    """
+    try:
+        individual, bodypart = said["point"]
+        xy = said.get("xy")
+        place = None if xy is None else (float(xy[0]), float(xy[1]))
+        point = Point(_whole(individual), _whole(bodypart))
+        frame = said["frame"]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"This is no change of a point: {str(said)[:200]} ({error}).") from None
+    if not isinstance(frame, str) or (place and not all(map(math.isfinite, place))):
+        raise ValueError(f"This is no change of a point: {str(said)[:200]}.")
+    return Change(frame, point, place, bool(said.get("absent")))
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"must be a whole number, not {value!r}")
+    return value

@@ -1,0 +1,273 @@
+// Starts the page, asks the server what is new, and ties the parts together.
+
+import { get, post, leave, Refused } from "./api.js";
+import { store, on, tell, take, remembered, flush, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
+import * as pictures from "./pictures.js";
+import * as view from "./view.js";
+import * as panels from "./panels.js";
+import * as strip from "./strip.js";
+import * as model from "./model.js";
+import * as keys from "./keys.js";
+import "./pointer.js";
+
+const byId = (id) => document.getElementById(id);
+const EVERY = 700; // milliseconds between two questions to the server
+
+// ---- going to a frame
+
+function go(frame) {
+  if (!frame) return;
+  strip.clear();
+  const other = frame !== store.current;
+  store.current = frame;
+  if (other && !(store.point && points().some((point) => same(point, store.point)))) store.point = null;
+  if (other) store.point = nextOpen(frame, null) ?? store.point ?? points()[0];
+  view.show(pictures.ofFrame(frame.key), frame.key, `${frame.folder} · ${frame.number === null ? frame.image : `frame ${frame.number}`}`);
+  view.redrawPoints();
+  panels.drawParts();
+  const row = document.querySelector(".frame.on");
+  row?.classList.remove("on");
+  tell("changed", frame.key);
+  document.querySelector(".frame.on")?.scrollIntoView({ block: "nearest" });
+  model.drawSwap();
+  clearTimeout(settled);
+  settled = setTimeout(() => {
+    strip.drawStrip();
+    ahead(frame);
+  }, 60);
+  try {
+    sessionStorage.setItem("frame", frame.key);
+  } catch {
+    // Only convenience.
+  }
+}
+let settled = 0;
+
+// Pictures that are likely to be seen next.
+function ahead(frame) {
+  const found = panels.listed();
+  const place = found.indexOf(frame);
+  const best = store.next.map((key) => store.byKey.get(key)).find((one) => one && one !== frame);
+  for (const one of [found[place + 1], best, found[place - 1], found[place + 2]]) {
+    if (one) pictures.ofFrame(one.key).catch(() => {});
+  }
+}
+
+// ---- news of the server
+
+let version = 0;
+let lost = false;
+let told = false;
+let takenUp = 0;
+let noted = "";
+
+async function ask(taking = false) {
+  let news;
+  try {
+    news = await post("state", { version, frame: store.current?.key ?? "", take: taking });
+  } catch (error) {
+    if (!lost) notice(error instanceof Refused ? error.message : "The server does not answer. Labels are kept here until it does.", true);
+    lost = true;
+    store.writing = store.writing && !(error instanceof Refused);
+    return;
+  }
+  if (lost) {
+    lost = false;
+    version = 0;
+    notice("");
+    await reload();
+  }
+  const before = told ? store.writing : null;
+  told = true;
+  [store.writing, store.why] = [news.writing, news.why];
+  byId("take").hidden = news.writing || !news.why.startsWith("another page");
+  if (before !== news.writing) {
+    saving(news.writing ? "saved" : `Read-only: ${news.why}`, !news.writing);
+    panels.drawParts();
+    panels.drawTop();
+  }
+  if (news.writing && pending.size) flush();
+  if (news.frames !== store.frames.length || news.taken_up !== takenUp) await reload();
+  takenUp = news.taken_up;
+  const text = news.notes.join("\n");
+  if (text && text !== noted) notice(news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : ""));
+  noted = text;
+  takeNews(news);
+}
+
+function takeNews(news) {
+  if (news.version < version) store.suggestions.clear();
+  version = news.version;
+  const found = Object.entries(news.suggestions ?? {});
+  for (const [key, said] of found) store.suggestions.set(key, said);
+  if (news.radius) store.radius = news.radius;
+  if (news.next) store.next = news.next;
+  if (news.doubts) {
+    store.doubts = news.doubts;
+    model.drawDoubts();
+  }
+  if (found.length || news.next || news.doubts) {
+    view.redrawPoints();
+    tell("suggestions");
+  }
+  model.drawModel(news.model);
+  model.drawRun(news.run);
+}
+
+async function reload() {
+  take(await get("project"));
+  if (!store.current && store.frames.length) go(store.frames[0]);
+  panels.drawFrames();
+  panels.drawParts();
+  panels.drawTop();
+  view.redrawPoints();
+  tell("frames");
+}
+
+// ---- words for the person
+
+function notice(text, bad = false) {
+  const box = byId("notice");
+  box.hidden = !text;
+  box.classList.toggle("bad", bad);
+  const close = panels.make("button", { textContent: "✕", title: "Hide" });
+  close.addEventListener("click", () => (box.hidden = true));
+  box.replaceChildren(panels.make("span", { textContent: text }), close);
+}
+
+function saving(what, bad = false) {
+  const text = { saved: "All saved", saving: "Saving …" }[what] ?? what;
+  byId("saved").textContent = text;
+  byId("saved").title = text;
+  byId("saved").classList.toggle("bad", bad || what.startsWith("Not saved"));
+}
+
+let hiding = 0;
+function say(text) {
+  byId("hint").textContent = text;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => (byId("hint").textContent = ""), 3500);
+}
+
+// ---- wiring
+
+on("go", go);
+on("said", say);
+on("refused", (text) => notice(text, true));
+on("saving", (what) => saving(what));
+on("stale", reload);
+on("point", () => view.redrawPoints());
+on("went", ({ frame, point }) => {
+  const there = store.byKey.get(frame);
+  if (there !== store.current) go(there);
+  store.point = point;
+  tell("point");
+});
+on("added", async (added) => {
+  await reload();
+  for (const key of added) strip.forget(key.split("/")[0]);
+  if (added.length) go(store.byKey.get(added[0]));
+  say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added` : "No frame was added.");
+});
+on("more", more);
+
+async function more() {
+  byId("more").disabled = true;
+  say("Choosing frames …");
+  try {
+    tell("added", (await post("more", { count: 20 })).added);
+  } catch (error) {
+    notice(error.message, true);
+    say("");
+  } finally {
+    byId("more").disabled = false;
+  }
+}
+
+byId("more").addEventListener("click", more);
+byId("undo").addEventListener("click", undo);
+byId("redo").addEventListener("click", redo);
+byId("accept").addEventListener("click", keys.accept);
+byId("copy").addEventListener("click", keys.copyBefore);
+byId("take").addEventListener("click", () => ask(true));
+byId("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+for (const id of ["brightness", "contrast"]) {
+  byId(id).addEventListener("input", () => view.light(Number(byId("brightness").value), Number(byId("contrast").value)));
+}
+byId("dot").addEventListener("input", () => {
+  view.view.dot = Number(byId("dot").value);
+  view.redrawPoints();
+});
+for (const name of ["names", "skeleton", "suggestions"]) {
+  byId(`show-${name}`).addEventListener("change", () => keys.toggle(name));
+}
+
+function theme(which) {
+  document.documentElement.dataset.theme = which;
+  try {
+    localStorage.setItem("theme", which);
+  } catch {
+    // Only convenience.
+  }
+  view.redraw();
+}
+
+window.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input[type=text], input[type=number], textarea, select");
+  if (typing || event.altKey || (byId("help").open && event.key !== "?")) return;
+  const act = keys.labelingKey(event);
+  if (!act) return;
+  // A button that has the focus would be pressed besides.
+  event.preventDefault();
+  if (document.activeElement instanceof HTMLButtonElement) document.activeElement.blur();
+  act(event.key);
+});
+window.addEventListener("pagehide", leave);
+window.addEventListener("beforeunload", (event) => {
+  if (pending.size) event.preventDefault();
+});
+
+async function start() {
+  theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+  keys.drawHelp();
+  try {
+    const project = await get("project");
+    remembered(project.root);
+    takenUp = project.taken_up;
+    byId("project").textContent = project.name;
+    byId("project").title = project.root;
+    document.title = `${project.name} · label`;
+    take(project);
+  } catch (error) {
+    notice(error.message, true);
+    return;
+  }
+  await ask();
+  const last = store.byKey.get(session("frame"));
+  panels.drawFrames();
+  panels.drawTop();
+  go(last ?? store.frames.find((frame) => points().some((point) => !isDone(frame, point))) ?? store.frames[0]);
+  for (;;) {
+    await new Promise((done) => setTimeout(done, EVERY));
+    await ask();
+  }
+}
+
+function stored(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+function session(name) {
+  try {
+    return sessionStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+// For tests and measurements from outside.
+window.beampose = { store, view: view.view, timings: view.timings, toStage: view.toStage, pending };
+start();

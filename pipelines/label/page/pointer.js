@@ -1,0 +1,134 @@
+// The mouse on the frame: a click places, a drag moves a point or the picture, the wheel zooms.
+
+import { store, at, change, nextOpen, suggestion, isDone, same, on, tell } from "./store.js";
+import { view, hit, toPicture, inside, zoom, pan, redrawPoints } from "./view.js";
+
+const stage = document.getElementById("stage");
+const overlay = document.getElementById("overlay");
+// Pixels of the screen from which on a press is a drag and no click.
+const DRAG = 4;
+
+let press = null;
+const placeOf = (event) => [event.offsetX, event.offsetY];
+const clamped = ([x, y]) => [
+  Math.min(Math.max(x, -0.5), view.width - 0.5),
+  Math.min(Math.max(y, -0.5), view.height - 0.5),
+];
+
+overlay.addEventListener("pointerdown", (event) => {
+  overlay.setPointerCapture(event.pointerId);
+  const place = placeOf(event);
+  const found = event.button === 0 && !event.shiftKey ? hit(place) : null;
+  const frame = store.current;
+  // A suggestion is dragged like a label; a click that places another bodypart goes through it.
+  press = { start: place, last: place, button: event.button, found, moved: false, frame };
+  event.preventDefault();
+});
+
+overlay.addEventListener("pointermove", (event) => {
+  const place = placeOf(event);
+  if (!press) {
+    const found = hit(place);
+    stage.classList.toggle("over", Boolean(found?.label));
+    if (!same(found?.point, view.hover)) view.hover = found?.point ?? null;
+    redrawPoints(event);
+    return;
+  }
+  const far = Math.hypot(place[0] - press.start[0], place[1] - press.start[1]);
+  if (!press.moved && far < DRAG) return;
+  if (!press.moved) begin();
+  if (press.drag) {
+    const xy = clamped(toPicture([place[0] + press.offset[0], place[1] + press.offset[1]]));
+    press.frame.points[press.found.point[0]][press.found.point[1]] = xy;
+    redrawPoints(event);
+  } else {
+    pan(place[0] - press.last[0], place[1] - press.last[1]);
+  }
+  press.last = place;
+});
+
+function begin() {
+  press.moved = true;
+  const draggable = press.found && press.button === 0 && store.writing && press.frame === store.current;
+  if (!draggable) {
+    stage.classList.add("pan");
+    return;
+  }
+  const { point, label } = press.found;
+  const before = at(press.frame, point);
+  const from = before ?? suggestion(press.frame, point);
+  press.drag = true;
+  press.before = label ? before : null;
+  const start = toPicture(press.start);
+  press.offset = [(from[0] - start[0]) * view.scale, (from[1] - start[1]) * view.scale];
+  store.point = point;
+  tell("point");
+}
+
+overlay.addEventListener("pointerup", (event) => {
+  const ended = press;
+  press = null;
+  stage.classList.remove("pan");
+  if (!ended) return;
+  if (ended.drag) drop(ended);
+  else if (!ended.moved) click(event, ended);
+});
+
+overlay.addEventListener("pointercancel", () => {
+  if (press?.drag) press.frame.points[press.found.point[0]][press.found.point[1]] = press.before;
+  press = null;
+  stage.classList.remove("pan");
+  redrawPoints();
+});
+
+function drop({ frame, found, before }) {
+  const [i, b] = found.point;
+  const xy = frame.points[i][b];
+  // The change is told from what was there before the drag.
+  frame.points[i][b] = before;
+  change(frame, [{ point: found.point, xy }]);
+}
+
+function click(event, { start, button, frame, found }) {
+  if (!frame || frame !== store.current || store.looking !== null) return;
+  if (button === 2) {
+    const under = hit(start);
+    if (under?.label) change(frame, [{ point: under.point }]);
+    return;
+  }
+  if (button !== 0 || event.shiftKey) return;
+  const point = store.point;
+  // A click on a label selects it; while a bodypart is open it is placed, even near another one.
+  if (found?.label && (event.ctrlKey || !point || isDone(frame, point))) {
+    store.point = found.point;
+    tell("point");
+    return;
+  }
+  const xy = toPicture(start);
+  if (!point || !inside(xy)) return;
+  // What has its place is moved by dragging, not by a click that went astray.
+  if (at(frame, point) && !event.altKey) {
+    tell("said", "All is labeled here: drag a point to move it.");
+    return;
+  }
+  change(frame, [{ point, xy }]);
+  store.point = nextOpen(frame, point) ?? point;
+  tell("point");
+}
+
+overlay.addEventListener("contextmenu", (event) => event.preventDefault());
+overlay.addEventListener("dblclick", (event) => event.preventDefault());
+overlay.addEventListener("pointerleave", () => {
+  view.hover = null;
+  redrawPoints();
+});
+overlay.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    const step = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
+    zoom(Math.exp(-Math.max(Math.min(step, 200), -200) * 0.0022), placeOf(event));
+  },
+  { passive: false },
+);
+on("changed", () => redrawPoints());

@@ -1,0 +1,181 @@
+// Labels in memory, what was done and can be undone, and what the server has not yet written.
+
+import { post, Refused } from "./api.js";
+
+const listeners = new Map();
+export const on = (what, call) => listeners.set(what, [...(listeners.get(what) ?? []), call]);
+export const tell = (what, value) => (listeners.get(what) ?? []).forEach((call) => call(value));
+
+export const store = {
+  project: null,
+  frames: [],
+  byKey: new Map(),
+  current: null,
+  point: null, // [individual, bodypart] that the next click places
+  writing: false,
+  why: "",
+  suggestions: new Map(), // key -> [individual][bodypart] -> [x, y, likelihood] or null
+  radius: [], // of each bodypart, pixels; null = not known
+  next: [], // keys, those first that teach most
+  doubts: [],
+  filter: "all",
+  looking: null, // number of a film's frame that is shown instead
+};
+
+const name = ([i, b]) => `${i},${b}`;
+export const same = (one, other) => one && other && one[0] === other[0] && one[1] === other[1];
+
+// ---- reading
+
+export function take(project) {
+  store.project = project;
+  store.frames = project.frames.map((frame) => ({ ...frame, absent: new Set(frame.absent.map(name)) }));
+  store.byKey = new Map(store.frames.map((frame) => [frame.key, frame]));
+  for (const change of pending.values()) write(change);
+  if (store.current) store.current = store.byKey.get(store.current.key) ?? null;
+}
+
+export const at = (frame, [i, b]) => frame.points[i][b];
+export const isAbsent = (frame, point) => frame.absent.has(name(point));
+export const isDone = (frame, point) => at(frame, point) !== null || isAbsent(frame, point);
+export const points = () => store.project.points;
+export const doneCount = (frame) => points().reduce((sum, point) => sum + isDone(frame, point), 0);
+export const labeledCount = (frame) => points().reduce((sum, point) => sum + (at(frame, point) !== null), 0);
+export const suggestion = (frame, [i, b]) => store.suggestions.get(frame.key)?.[i]?.[b] ?? null;
+
+export function title([i, b]) {
+  const { project } = store;
+  const part = project.bodyparts[b];
+  if (!project.several || project.individuals[i] === project.single) return part;
+  return `${part} of ${project.individuals[i]}`;
+}
+
+export const color = ([i, b]) => store.project.colors[b];
+
+// The point after another one in a frame that is not done yet; null if all are.
+export function nextOpen(frame, after) {
+  const all = points();
+  const start = after ? all.findIndex((point) => same(point, after)) + 1 : 0;
+  for (let k = 0; k < all.length; k++) {
+    const point = all[(start + k) % all.length];
+    if (!isDone(frame, point)) return point;
+  }
+  return null;
+}
+
+// ---- changing
+
+const undone = [];
+const done = [];
+const MOST_UNDONE = 1000;
+
+const valueOf = (frame, point) => ({ xy: at(frame, point), absent: isAbsent(frame, point) });
+
+function write({ frame: key, point, xy, absent }) {
+  const frame = store.byKey.get(key);
+  if (!frame) return;
+  frame.points[point[0]][point[1]] = xy;
+  if (absent && !xy) frame.absent.add(name(point));
+  else frame.absent.delete(name(point));
+}
+
+// Does several changes of one frame as one step that can be undone.
+export function change(frame, wanted) {
+  if (!store.writing) {
+    tell("refused", store.why || "This page only looks on.");
+    return false;
+  }
+  const step = wanted
+    .map(({ point, xy = null, absent = false }) => ({
+      frame: frame.key,
+      point,
+      before: valueOf(frame, point),
+      after: { xy: xy && [round(xy[0]), round(xy[1])], absent },
+    }))
+    .filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
+  if (!step.length) return false;
+  done.push(step);
+  if (done.length > MOST_UNDONE) done.shift();
+  undone.length = 0;
+  apply(step, "after");
+  return true;
+}
+
+const round = (value) => Math.round(value * 1000) / 1000;
+
+function apply(step, side) {
+  for (const { frame, point, [side]: value } of step) {
+    const said = { frame, point, ...value };
+    write(said);
+    pending.set(`${frame}\n${name(point)}`, said);
+  }
+  keep();
+  tell("changed", step[0].frame);
+  flush();
+}
+
+function back(from, to, side) {
+  const step = from.pop();
+  if (!step || !store.writing) return;
+  to.push(step);
+  apply(step, side);
+  tell("went", { frame: step[0].frame, point: step[0].point });
+}
+export const undo = () => back(done, undone, "before");
+export const redo = () => back(undone, done, "after");
+export const canUndo = () => [done.length > 0, undone.length > 0];
+
+// ---- saving: one request at a time; what fails is sent again, and outlives a reload
+
+export const pending = new Map();
+let sending = false;
+let retry = 0;
+const place = () => `beampose label ${store.project.root}`;
+
+function keep() {
+  try {
+    if (pending.size) localStorage.setItem(place(), JSON.stringify([...pending]));
+    else localStorage.removeItem(place());
+  } catch {
+    // A full or forbidden storage: the server has them a moment later anyway.
+  }
+}
+
+export function remembered(root) {
+  try {
+    const kept = JSON.parse(localStorage.getItem(`beampose label ${root}`) ?? "[]");
+    for (const [key, said] of kept) pending.set(key, said);
+  } catch {
+    // Nothing that can be read was kept.
+  }
+}
+
+export async function flush() {
+  if (sending || !pending.size || !store.writing) return;
+  sending = true;
+  clearTimeout(retry);
+  const sent = [...pending].slice(0, 500);
+  tell("saving", "saving");
+  let failed = false;
+  try {
+    await post("changes", { changes: sent.map(([, said]) => said) });
+    for (const [key, said] of sent) if (pending.get(key) === said) pending.delete(key);
+    keep();
+    tell("saving", pending.size ? "saving" : "saved");
+  } catch (error) {
+    failed = true;
+    const why = error instanceof Refused ? error.message : "the server does not answer";
+    tell("saving", `Not saved: ${why}`);
+    if (error instanceof Refused && [400, 404].includes(error.status)) {
+      // These can never be written; asking again would hold up all others.
+      for (const [key] of sent) pending.delete(key);
+      keep();
+      tell("refused", error.message);
+      tell("stale");
+    }
+    retry = setTimeout(flush, 1500);
+  } finally {
+    sending = false;
+  }
+  if (pending.size && !failed) flush();
+}

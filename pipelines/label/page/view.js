@@ -1,0 +1,278 @@
+// The frame and the points on it. Labels are pixels whose centres are whole numbers, as DeepLabCut's
+// are: the middle of the first pixel is 0, 0, and half a pixel lies between that and the corner.
+
+import { store, at, isAbsent, color, title, same, suggestion, points } from "./store.js";
+import * as pictures from "./pictures.js";
+
+const stage = document.getElementById("stage");
+const image = document.getElementById("image");
+const overlay = document.getElementById("overlay");
+const caption = document.getElementById("caption");
+
+export const view = {
+  scale: 1,
+  x: 0, // of the picture's corner on the stage
+  y: 0,
+  width: 0, // of the picture, in its own pixels
+  height: 0,
+  dot: 5,
+  names: false,
+  skeleton: true,
+  suggestions: true,
+  hover: null,
+};
+export const timings = { paint: [], frame: [] };
+
+let shown = null; // the picture
+let detail = null; // a part of it, sharper
+let shownKey = "";
+let fitted = true;
+let ratio = 1;
+
+// ---- places
+
+export const toStage = ([x, y]) => [view.x + (x + 0.5) * view.scale, view.y + (y + 0.5) * view.scale];
+export const toPicture = ([x, y]) => [(x - view.x) / view.scale - 0.5, (y - view.y) / view.scale - 0.5];
+export const inside = ([x, y]) => x >= -0.5 && y >= -0.5 && x < view.width - 0.5 && y < view.height - 0.5;
+
+export function fit() {
+  const { clientWidth: width, clientHeight: height } = stage;
+  view.scale = Math.min(width / view.width, height / view.height) || 1;
+  view.x = (width - view.width * view.scale) / 2;
+  view.y = (height - view.height * view.scale) / 2;
+  fitted = true;
+  redraw();
+}
+
+export function zoom(factor, [x, y] = [stage.clientWidth / 2, stage.clientHeight / 2]) {
+  const least = Math.min(stage.clientWidth / view.width, stage.clientHeight / view.height) / 2;
+  const scale = Math.min(Math.max(view.scale * factor, Math.min(least, 1)), 80);
+  view.x = x - ((x - view.x) * scale) / view.scale;
+  view.y = y - ((y - view.y) * scale) / view.scale;
+  view.scale = scale;
+  fitted = false;
+  redraw();
+  sharpen();
+}
+
+export function pan(dx, dy) {
+  view.x += dx;
+  view.y += dy;
+  fitted = false;
+  redraw();
+  sharpen();
+}
+
+// ---- drawing, at most once a frame of the screen
+
+let asked = 0; // 1: points, 2: the picture too
+let since = 0;
+export const redrawPoints = (event) => draw(1, event);
+export const redraw = (event) => draw(2, event);
+
+function draw(what, event) {
+  if (event && !since) since = event.timeStamp;
+  if (!asked) requestAnimationFrame(paint);
+  asked = Math.max(asked, what);
+}
+
+function paint() {
+  if (asked > 1) paintImage();
+  paintPoints();
+  asked = 0;
+  if (since) {
+    timings.paint.push(performance.now() - since);
+    if (timings.paint.length > 2000) timings.paint.shift();
+    since = 0;
+  }
+}
+
+function paintImage() {
+  const context = image.getContext("2d", { alpha: false });
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = getComputedStyle(stage).backgroundColor;
+  context.fillRect(0, 0, image.width, image.height);
+  if (!shown) return;
+  context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
+  context.imageSmoothingEnabled = view.scale < 3;
+  context.drawImage(shown.bitmap, 0, 0, view.width, view.height);
+  if (detail?.key === shownKey) {
+    const { x, y, columns, rows } = detail.box;
+    context.drawImage(detail.bitmap, x, y, columns, rows);
+  }
+}
+
+function paintPoints() {
+  const context = overlay.getContext("2d");
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, overlay.width, overlay.height);
+  const frame = store.current;
+  if (!shown || !frame || store.looking !== null) return;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  if (view.skeleton) paintSkeleton(context, frame);
+  // Names come last: no point lies on them.
+  const names = [];
+  for (const point of points()) {
+    const xy = at(frame, point);
+    const said = view.suggestions && !xy && !isAbsent(frame, point) ? suggestion(frame, point) : null;
+    if (!xy && !said) continue;
+    const place = toStage(xy ?? said);
+    if (xy) paintLabel(context, point, place);
+    else paintSuggestion(context, point, place, said[2]);
+    if (view.names || same(point, store.point) || same(point, view.hover)) {
+      names.push([xy ? title(point) : `${title(point)} ${Math.round(100 * said[2])} %`, ...place]);
+    }
+  }
+  for (const name of names) paintName(context, ...name);
+}
+
+function paintSkeleton(context, frame) {
+  const { edges, individuals } = store.project;
+  context.lineWidth = 1.5;
+  for (let i = 0; i < individuals.length; i++) {
+    context.strokeStyle = store.project.several ? store.project.animal_colors[i] : "#fff";
+    context.globalAlpha = 0.75;
+    context.beginPath();
+    for (const [a, b] of edges) {
+      const [from, to] = [at(frame, [i, a]), at(frame, [i, b])];
+      if (!from || !to) continue;
+      context.moveTo(...toStage(from));
+      context.lineTo(...toStage(to));
+    }
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function circle(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+}
+
+function paintLabel(context, point, [x, y]) {
+  const chosen = same(point, store.point);
+  circle(context, x, y, view.dot + 1.2);
+  context.fillStyle = "rgb(0 0 0 / .8)";
+  context.fill();
+  circle(context, x, y, view.dot);
+  context.fillStyle = color(point);
+  context.fill();
+  if (store.project.several) ring(context, x, y, view.dot + 2.6, store.project.animal_colors[point[0]], 1.4);
+  if (chosen) ring(context, x, y, view.dot + 5, "#fff", 1.6);
+}
+
+function ring(context, x, y, radius, stroke, width) {
+  circle(context, x, y, radius);
+  context.strokeStyle = stroke;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+function paintSuggestion(context, point, [x, y], likelihood) {
+  const chosen = same(point, store.point);
+  context.globalAlpha = 0.35 + 0.65 * Math.min(Math.max(likelihood, 0), 1);
+  ring(context, x, y, view.dot, "rgb(0 0 0 / .75)", 4);
+  ring(context, x, y, view.dot, color(point), 2);
+  const radius = store.radius[point[1]];
+  if (radius && (chosen || same(point, view.hover))) {
+    context.setLineDash([3, 4]);
+    ring(context, x, y, Math.max(radius * view.scale, view.dot + 3), color(point), 1.2);
+    context.setLineDash([]);
+  }
+  context.globalAlpha = 1;
+}
+
+function paintName(context, text, x, y) {
+  context.font = "600 12px system-ui, sans-serif";
+  const width = context.measureText(text).width;
+  const left = x + view.dot + 9 + width > stage.clientWidth ? x - view.dot - 9 - width : x + view.dot + 9;
+  context.fillStyle = "rgb(16 20 24 / .78)";
+  context.beginPath();
+  context.roundRect(left - 4, y - 9, width + 8, 18, 4);
+  context.fill();
+  context.fillStyle = "#fff";
+  context.fillText(text, left, y + 4);
+}
+
+// ---- which picture
+
+// The point of a label, or of a suggestion, under a place of the stage.
+export function hit(place, reach = 9) {
+  const frame = store.current;
+  if (!frame || store.looking !== null) return null;
+  let best = null;
+  let nearest = Math.max(reach, view.dot + 3);
+  for (const point of points()) {
+    const xy = at(frame, point);
+    const said = !xy && view.suggestions && !isAbsent(frame, point) ? suggestion(frame, point) : null;
+    if (!xy && !said) continue;
+    const [x, y] = toStage(xy ?? said);
+    const far = Math.hypot(x - place[0], y - place[1]) - (same(point, store.point) ? 2 : 0);
+    if (far < nearest) [nearest, best] = [far, { point, label: Boolean(xy) }];
+  }
+  return best;
+}
+
+export async function show(promise, key, text) {
+  const began = performance.now();
+  shownKey = key;
+  let found;
+  try {
+    found = await promise;
+  } catch (error) {
+    if (shownKey !== key) return;
+    shown = null;
+    caption.textContent = `${text} · ${error.message}`;
+    redraw();
+    return;
+  }
+  if (shownKey !== key) return;
+  const resized = found.width !== view.width || found.height !== view.height;
+  shown = found;
+  detail = null;
+  [view.width, view.height] = [found.width, found.height];
+  caption.textContent = `${text} · ${found.width} × ${found.height}`;
+  if (resized || fitted) fit();
+  else redraw();
+  sharpen();
+  requestAnimationFrame(() => timings.frame.push(performance.now() - began));
+}
+
+// A part of a picture larger than the screen is fetched in its own pixels once the view rests.
+let waiting = 0;
+function sharpen() {
+  clearTimeout(waiting);
+  const frame = store.current;
+  if (!shown || !frame || store.looking !== null || shown.bitmap.width >= view.width) return;
+  if (view.scale * ratio <= shown.bitmap.width / view.width) return;
+  waiting = setTimeout(async () => {
+    const [left, top] = toPicture([0, 0]).map((value) => Math.max(Math.floor(value), 0));
+    const [right, bottom] = toPicture([stage.clientWidth, stage.clientHeight]);
+    const box = {
+      x: left,
+      y: top,
+      columns: Math.min(Math.ceil(right), view.width) - left,
+      rows: Math.min(Math.ceil(bottom), view.height) - top,
+    };
+    if (box.columns < 1 || box.rows < 1) return;
+    const key = shownKey;
+    const found = await pictures.part(frame.key, box).catch(() => null);
+    if (!found || shownKey !== key) return;
+    detail = { key, box, bitmap: found.bitmap };
+    redraw();
+  }, 180);
+}
+
+export function light(brightness, contrast) {
+  image.style.filter = brightness === 100 && contrast === 100 ? "" : `brightness(${brightness}%) contrast(${contrast}%)`;
+}
+
+new ResizeObserver(() => {
+  ratio = window.devicePixelRatio || 1;
+  for (const canvas of [image, overlay]) {
+    canvas.width = Math.round(stage.clientWidth * ratio);
+    canvas.height = Math.round(stage.clientHeight * ratio);
+  }
+  if (fitted && view.width) fit();
+  else redraw();
+}).observe(stage);

@@ -1,0 +1,311 @@
+"""The local web server of the labeling page: its routes, and who may ask.
+
+Every address begins with a token that only the person who started it knows: without it there is
+nothing. Requests of other sites' pages, or under a foreign name of this machine, are refused. A
+page names frames by their place in the project's list, never by a path.
+"""
+
+import functools
+import importlib.resources
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from beampose.core import files
+from beampose.pipelines.label.desk import Desk, Picture, Reading
+from beampose.pipelines.label.shown_frames import THUMBNAIL, Part
+
+# Bytes of a request; a page sends a few points at a time.
+LONGEST = 4 << 20
+# Sides of a picture: no screen has more.
+_WIDEST = 8192
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; "
+     b"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)  # fmt: skip
+
+
+class Gate:
+    """Lets through only requests that know the token, from pages of this server.
+
+    Args:
+      app: what is behind it.
+      token: first part of every path.
+      hosts: names under which this server may be called; None = under any.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str] | None):
+        self._app, self._token, self._hosts = app, token, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            # No websockets; the lifespan of the server is no request.
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refused(scope["path"], headers)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        inside = scope["path"][len(self._token) + 1 :]
+        await self._app(
+            {**scope, "path": inside, "raw_path": inside.encode()}, receive, _with_headers(send)
+        )
+
+    def _refused(self, path: str, headers: Mapping[bytes, str]) -> Response | None:
+        host = headers.get(b"host", "")
+        name = urlsplit(f"//{host}").hostname or ""
+        if self._hosts is not None and name.lower() not in self._hosts:
+            return PlainTextResponse("This server is not called by that name.\n", 421)
+        origin = headers.get(b"origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return PlainTextResponse("Pages of other sites may not ask.\n", 403)
+        if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return PlainTextResponse("Pages of other sites may not ask.\n", 403)
+        first = path.split("/")[1] if path.startswith("/") else ""
+        if not secrets.compare_digest(first.encode(), self._token.encode()):
+            return PlainTextResponse(
+                "Open the whole address that `beampose label` printed: it holds the token.\n", 403
+            )
+        if path == f"/{self._token}":
+            return RedirectResponse(f"/{self._token}/", 307)
+        length = headers.get(b"content-length", "0")
+        if not length.isdecimal() or int(length) > LONGEST:
+            return PlainTextResponse("The request is too long.\n", 413)
+        if b"transfer-encoding" in headers:
+            return PlainTextResponse("The length of the request must be given.\n", 411)
+        return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message):
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_HEADERS]}
+        await send(message)
+
+    return sending
+
+
+def application(desk: Desk, token: str, hosts: frozenset[str] | None) -> ASGIApp:
+    """The page and what it asks for, as ASGI."""
+    answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+        "state": lambda said: desk.state(_reading(said)),
+        "changes": lambda said: desk.change(_text(said, "page"), said["changes"]),
+        "more": lambda said: _more(desk, said),
+        "run": lambda said: desk.start_run(_text(said, "page")),
+        "stop": lambda said: desk.run.stop(),
+        "leave": lambda said: desk.pen.release(_text(said, "page")),
+    }
+    routes = [
+        Route("/api/project", _got(lambda query: desk.project())),
+        Route("/api/film", _got(lambda query: desk.film(query["folder"]))),
+        *(Route(f"/api/{name}", _posted(one), methods=["POST"]) for name, one in answers.items()),
+        Route("/frame", _picture(lambda query, part: desk.picture(query["key"], part))),
+        Route("/thumbnail", _picture(lambda query, _: desk.picture(query["key"], _SMALL))),
+        Route(
+            "/film",
+            _picture(lambda q, part: desk.film_picture(q["folder"], int(q["number"]), part)),
+        ),
+        Route("/{name:path}", _file),
+    ]
+    return Gate(Starlette(routes=routes), token, hosts)
+
+
+_SMALL = Part(*THUMBNAIL)
+
+
+def _more(desk: Desk, said: Mapping[str, Any]) -> Any:
+    number = said.get("number")
+    if number is not None and type(number) is not int:
+        raise ValueError("number must be that of a frame.")
+    folder = str(said.get("folder") or "")
+    added = desk.more(_text(said, "page"), int(said.get("count") or 0), folder, number)
+    return {"added": added}
+
+
+def _reading(said: Mapping[str, Any]) -> Reading:
+    version = said.get("version")
+    return Reading(
+        _text(said, "page"),
+        version if type(version) is int else 0,
+        str(said.get("frame") or ""),
+        said.get("take") is True,
+    )
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    found = said[key]
+    if not isinstance(found, str) or len(found) > 200:
+        raise ValueError(f"{key} must be a short text.")
+    return found
+
+
+def _got(answer: Callable[[Mapping[str, str]], Any]) -> Callable:
+    async def respond(request: Request) -> Response:
+        return await run_in_threadpool(_answered, lambda: answer(request.query_params))
+
+    return respond
+
+
+def _posted(answer: Callable[[Mapping[str, Any]], Any]) -> Callable:
+    async def respond(request: Request) -> Response:
+        # A form of another site cannot send this type without asking first.
+        if request.headers.get("content-type", "").split(";")[0] != "application/json":
+            return _error("The body must be JSON.", 415)
+        try:
+            said = await request.json()
+        except ValueError:
+            return _error("The body is no JSON.", 400)
+        if not isinstance(said, dict):
+            return _error("The body must be an object.", 400)
+        return await run_in_threadpool(_answered, lambda: answer(said))
+
+    return respond
+
+
+def _picture(draw: Callable[[Mapping[str, str], Part], Picture]) -> Callable:
+    async def respond(request: Request) -> Response:
+        def answer() -> Response:
+            found = draw(request.query_params, _part(request.query_params))
+            headers = {
+                "cache-control": "private, max-age=86400",
+                "x-width": str(found.width),
+                "x-height": str(found.height),
+            }
+            return Response(found.jpeg, media_type="image/jpeg", headers=headers)
+
+        return await run_in_threadpool(_answered, answer)
+
+    return respond
+
+
+def _part(query: Mapping[str, str]) -> Part:
+    def number(name: str, default: float) -> float:
+        found = float(query.get(name) or default)
+        if not 0 <= found <= 1e6:
+            raise ValueError(f"{name} must be a number of pixels.")
+        return found
+
+    width, height = (min(int(number(n, 1920)), _WIDEST) for n in ("width", "height"))
+    rest = (number(name, 0) for name in ("x", "y", "columns", "rows"))
+    return Part(max(width, 1), max(height, 1), *rest)
+
+
+def _answered(answer: Callable[[], Any]) -> Response:
+    """The answer as JSON, or what went wrong in a sentence."""
+    try:
+        found = answer()
+    except KeyError as error:
+        return _error(f"There is no {error} here.", 404)
+    except PermissionError as error:
+        return _error(files.why(error), 409)
+    except OSError as error:
+        return _error(files.why(error), 507)
+    except (ValueError, TypeError) as error:
+        return _error(str(error), 400)
+    return found if isinstance(found, Response) else JSONResponse(found or {})
+
+
+def _error(text: str, status: int) -> Response:
+    return JSONResponse({"error": text}, status)
+
+
+@functools.cache
+def _page() -> Mapping[str, bytes]:
+    """All files of the page by their names."""
+    folder = importlib.resources.files("beampose.pipelines.label").joinpath("page")
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+
+
+async def _file(request: Request) -> Response:
+    name = request.path_params["name"] or "index.html"
+    data = _page().get(name)
+    kind = _TYPES.get(files.suffix(name))
+    if data is None or kind is None:
+        return PlainTextResponse("There is no such page.\n", 404)
+    return Response(data, media_type=kind, headers={"cache-control": "no-cache"})
+
+
+def allowed_hosts(host: str) -> frozenset[str] | None:
+    """Names under which a server that listens on `host` may be called.
+
+    Those of this machine, whatever it listens on: through a tunnel it is called `localhost`.
+    """
+    own = {"localhost", "127.0.0.1", "::1", host.lower()}
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        name = socket.gethostname().lower()
+        own |= {name, socket.getfqdn().lower()}
+        own |= _addresses(name)
+    return frozenset(own - {"0.0.0.0", "::", ""})  # noqa: S104
+
+
+def _addresses(name: str) -> set[str]:
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(name, None)}
+    except OSError:
+        return set()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to a port (0: a free one).
+
+    Raises:
+      OSError: the port is taken or the host is not of this machine; the text says so.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+        # A browser that is faster than the server waits.
+        found.listen()
+    except OSError as error:
+        found.close()
+        raise OSError(
+            f"{host}:{port} cannot be listened on: {error.strerror or error}. Choose another "
+            "--port, or another --host."
+        ) from None
+    return found
+
+
+def serve(app: ASGIApp, bound: socket.socket) -> None:
+    """Serves until the process is told to stop."""
+    uvicorn.Server(settings(app)).run(sockets=[bound])
+
+
+def settings(app: ASGIApp) -> uvicorn.Config:
+    """How the server runs: no log of addresses, which hold the token."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def address(host: str, port: int, token: str) -> str:
+    """The page's address, for a browser."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/{token}/"

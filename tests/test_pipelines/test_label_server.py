@@ -1,0 +1,341 @@
+"""The labeling page's server: what it answers, and whom it refuses."""
+
+import asyncio
+import socket
+import threading
+
+import fakes
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+
+from beampose.formats.deeplabcut import project_labels
+from beampose.pipelines import cli
+from beampose.pipelines.label import address_book, new_project, pens, server, shown_frames
+from beampose.pipelines.label.desk import Desk
+from beampose.pipelines.label.label_session import LabelSession
+from beampose.pipelines.label.learner import NoLearner
+from beampose.pipelines.label.shown_frames import Part
+from beampose.preprocess import images
+
+TOKEN = "a-token-nobody-guesses"
+FRAME = "cam1/img0.png"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return fakes.project(tmp_path / "project")
+
+
+@pytest.fixture
+def client(root):
+    yield from serve(root)
+
+
+def serve(root):
+    desk = Desk(LabelSession(str(root)), NoLearner("none"))
+    app = server.application(desk, TOKEN, server.allowed_hosts("127.0.0.1"))
+    yield Client(app)
+    desk.close()
+
+
+class Client:
+    """Asks the application without a socket."""
+
+    def __init__(self, app):
+        self._app = app
+
+    def request(self, method, path, **options):
+        async def ask():
+            way = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=way, base_url="http://127.0.0.1:8000") as one:
+                return await one.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.request("POST", path, **options)
+
+
+def post(client, name, page="one", **said):
+    return client.post(f"/{TOKEN}/api/{name}", json={"page": page, **said})
+
+
+def change(client, page="one", frame=FRAME, point=(0, 0), xy=(5.5, 6.5), **said):
+    one = {"frame": frame, "point": list(point), "xy": xy and list(xy), **said}
+    return post(client, "changes", page, changes=[one])
+
+
+def test_the_page_and_all_its_files_are_behind_the_token(client):
+    page = client.get(f"/{TOKEN}/")
+    assert page.status_code == 200 and "<canvas" in page.text
+    assert client.get(f"/{TOKEN}").headers["location"] == f"/{TOKEN}/"
+    for name in ("main.js", "style.css", "icon.svg", "api/project"):
+        assert client.get(f"/{TOKEN}/{name}").status_code == 200
+        assert client.get(f"/{name}").status_code == 403
+        assert client.get(f"/wrong/{name}").status_code == 403
+    assert "connect-src" not in page.headers["content-security-policy"]
+    assert "'self'" in page.headers["content-security-policy"]
+
+
+def test_nothing_of_the_page_is_loaded_from_elsewhere():
+    for name, data in server._page().items():
+        text = data.decode()
+        for mark in ("https://", "http://", "//cdn"):
+            found = [line for line in text.splitlines() if mark in line]
+            assert all("www.w3.org" in line for line in found), (name, found)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"host": "evil.example:8000"}, 421),
+        ({"host": "127.0.0.1.evil.example"}, 421),
+        ({"host": ""}, 421),
+        ({"host": "localhost:8000"}, 200),
+        ({"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+def test_other_sites_may_not_ask_even_with_the_token(client, headers, status):
+    assert client.get(f"/{TOKEN}/api/project", headers=headers).status_code == status
+
+
+def test_a_form_of_another_site_changes_nothing(client, root):
+    before = project_labels.read(str(root)).keypoints
+    answer = client.post(f"/{TOKEN}/api/changes", data={"page": "one", "changes": "[]"})
+    assert answer.status_code == 415
+    np.testing.assert_array_equal(project_labels.read(str(root)).keypoints, before)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../config.yaml",
+        "cam1/../../config.yaml",
+        "/etc/passwd",
+        "cam1/CollectedData_Ann.csv",
+        "cam1\\img0.png",
+        "cam1/img0.png\x00",
+        "cam1//img0.png",
+        "%2e%2e/config.yaml",
+        "",
+    ],
+)
+def test_no_name_reaches_what_is_not_in_the_list(client, key):
+    for name in ("frame", "thumbnail"):
+        assert client.get(f"/{TOKEN}/{name}", params={"key": key}).status_code == 404
+    assert client.get(f"/{TOKEN}/film", params={"folder": key, "number": 0}).status_code == 404
+    assert client.get(f"/{TOKEN}/api/film", params={"folder": key}).status_code == 404
+    assert change(client, frame=key).status_code == 404
+    assert post(client, "more", count=1, folder=key, number=0).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["../server.py", "..%2fserver.py", "page/../../server.py", "%2e%2e/desk.py", "//etc/x"]
+)
+def test_no_path_reaches_files_beside_the_page(client, path):
+    assert client.get(f"/{TOKEN}/{path}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"point": [0]},
+        {"point": [0, 99]},
+        {"point": [-1, 0]},
+        {"point": [0, "nose"]},
+        {"point": [True, 0]},
+        {"xy": ["a", "b"]},
+        {"xy": [1]},
+        {"frame": 5},
+    ],
+)
+def test_what_is_no_change_is_refused_with_a_sentence(client, root, said):
+    one = {"frame": FRAME, "point": [0, 0], "xy": [1, 1], **said}
+    answer = post(client, "changes", changes=[one])
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+
+
+def test_long_and_odd_bodies_are_refused(client):
+    address = f"/{TOKEN}/api/changes"
+    kind = {"content-type": "application/json"}
+    assert client.post(address, content=b" " * (server.LONGEST + 1)).status_code == 413
+    assert client.post(address, content=b"{", headers=kind).status_code == 400
+    assert client.post(address, content=b"[]", headers=kind).status_code == 400
+    assert post(client, "changes").status_code == 404
+
+
+def test_a_label_is_on_disk_when_the_answer_comes(client, root):
+    assert change(client, xy=(12.25, 3.5)).status_code == 200
+    found = {item.name: item.keypoints for item in project_labels.read(str(root)).items}
+    assert found[f"labeled-data/{FRAME}"][0, 0].tolist() == [12.25, 3.5]
+    shown = client.get(f"/{TOKEN}/api/project").json()
+    (frame,) = (one for one in shown["frames"] if one["key"] == FRAME)
+    assert frame["points"][0][0] == [12.25, 3.5]
+
+
+def test_of_two_pages_the_second_looks_on_until_it_takes_the_pen(client):
+    assert post(client, "state").json()["writing"]
+    second = post(client, "state", "two").json()
+    assert not second["writing"] and "another page" in second["why"]
+    refused = change(client, "two")
+    assert refused.status_code == 409 and "another page" in refused.json()["error"]
+    assert post(client, "state", "two", take=True).json()["writing"]
+    assert change(client, "two").status_code == 200
+    assert change(client, "one").status_code == 409
+    post(client, "leave", "two")
+    assert change(client, "one").status_code == 200
+
+
+def test_a_page_that_fell_silent_has_lost_the_pen():
+    now = [0.0]
+    pen = pens.Pen(lambda: now[0])
+    assert pen.ask("one") and not pen.ask("two")
+    now[0] = pens.SILENT - 1
+    assert pen.ask("one") and not pen.ask("two")
+    now[0] += pens.SILENT + 1
+    assert pen.ask("two") and not pen.ask("one")
+
+
+def test_pictures_are_no_larger_than_the_screen(client, root):
+    (root / "labeled-data/cam1/img0.png").write_bytes(fakes.encode(fakes.pixels(0, 300, 500)))
+    ask = {"key": FRAME, "width": 100, "height": 100}
+    answer = client.get(f"/{TOKEN}/frame", params=ask)
+    assert images.decode(answer.content).shape == (60, 100, 3)
+    assert (answer.headers["x-width"], answer.headers["x-height"]) == ("500", "300")
+    part = {"x": 450, "y": 250, "columns": 80, "rows": 40}
+    found = images.decode(client.get(f"/{TOKEN}/frame", params={**ask, **part}).content)
+    assert found.shape == (40, 50, 3)
+
+
+def test_a_part_of_a_picture_is_that_part():
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    pixels[40:60, 100:140] = 255
+    whole = images.decode(shown_frames.jpeg(pixels, Part(1000, 1000)))
+    assert np.abs(whole.astype(int) - pixels).max() < 40
+    cut = images.decode(shown_frames.jpeg(pixels, Part(1000, 1000, 100, 40, 40, 20)))
+    assert cut.shape == (20, 40, 3) and cut.min() > 240
+
+
+def test_an_image_that_cannot_be_read_is_told(client, root):
+    (root / "labeled-data/cam1/img1.png").write_bytes(b"no image")
+    answer = client.get(f"/{TOKEN}/frame", params={"key": "cam1/img1.png"})
+    assert answer.status_code == 400 and "image" in answer.json()["error"]
+
+
+@pytest.fixture
+def from_film(tmp_path):
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 40)
+    root = tmp_path / "project"
+    new_project.make([film], str(root), ["nose", "tail"], scorer="me", count=4)
+    yield from serve(root)
+
+
+def test_a_film_becomes_a_project_with_an_experiment_of_five_lines(from_film, tmp_path):
+    project = from_film.get(f"/{TOKEN}/api/project").json()
+    assert project["bodyparts"] == ["nose", "tail"] and project["scorer"] == "me"
+    assert len(project["frames"]) == 4
+    text = (tmp_path / "project" / new_project.EXPERIMENT).read_text()
+    assert len(text.splitlines()) == 5
+    assert cli.main(["check", str(tmp_path / "project" / new_project.EXPERIMENT)]) == 1
+    for frame in project["frames"]:
+        assert change(from_film, frame=frame["key"]).status_code == 200
+    assert cli.main(["check", str(tmp_path / "project" / new_project.EXPERIMENT)]) == 0
+
+
+def test_frames_of_the_film_are_shown_and_become_frames_to_label(from_film, tmp_path):
+    frames = from_film.get(f"/{TOKEN}/api/project").json()["frames"]
+    film = from_film.get(f"/{TOKEN}/api/film", params={"folder": "film"}).json()
+    assert film["count"] == 40 and film["had"] == sorted(one["number"] for one in frames)
+    number = next(i for i in range(40) if i not in film["had"])
+    ask = {"folder": "film", "number": number}
+    shown = images.decode(from_film.get(f"/{TOKEN}/film", params=ask).content)
+    assert fakes.number(shown) == number
+    assert from_film.get(f"/{TOKEN}/film", params={**ask, "number": 40}).status_code == 400
+    (added,) = post(from_film, "more", **ask).json()["added"]
+    assert fakes.number(
+        images.decode((tmp_path / "project/labeled-data" / added).read_bytes())
+    ) == (number)
+    added = post(from_film, "more", count=5).json()["added"]
+    assert len(added) == 5
+    assert len(from_film.get(f"/{TOKEN}/api/project").json()["frames"]) == 10
+
+
+def test_a_film_whose_frames_are_others_is_not_shown_beside_them(from_film, tmp_path):
+    film = tmp_path / "film.mp4"
+    film.unlink()
+    (tmp_path / "project/labeled-data/film/film.json").unlink()
+    fakes.video(film, "libx264", 400)
+    for file in (tmp_path / "project/labeled-data/film").glob("*.png"):
+        file.write_bytes(fakes.encode(255 - images.decode(file.read_bytes())))
+    said = from_film.get(f"/{TOKEN}/api/film", params={"folder": "film"}).json()
+    assert said["count"] == 0 and "not the frames" in said["why"]
+
+
+def test_the_address_of_a_project_stays_and_is_its_owners_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = address_book.of("/a/project")
+    address_book.keep("/a/project", first._replace(port=4321))
+    assert address_book.of("/a/project") == (first.token, 4321)
+    assert address_book.of("/another").token != first.token
+    (file,) = tmp_path.rglob("*.json")
+    assert file.stat().st_mode & 0o077 == 0
+    file.write_text("{}")
+    assert address_book.of("/a/project").token != first.token
+
+
+def test_a_port_that_is_taken_is_an_error_in_words():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="--port"):
+            server.listening("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["nowhere"], "No file or folder"),
+        (["film.mp4"], "--bodyparts"),
+        (["project", "--bodyparts", "a"], "only with films"),
+        (["project", "other"], "one project at a time"),
+        (["project", "--port", "70000"], "65535"),
+    ],
+)
+def test_what_cannot_be_labeled_is_told(tmp_path, monkeypatch, capsys, words, what):
+    monkeypatch.chdir(tmp_path)
+    fakes.project(tmp_path / "project")
+    fakes.video(tmp_path / "film.mp4", "libx264", 5)
+    try:
+        assert cli.main(["label", *words]) == 2
+    except SystemExit as end:
+        assert end.code == 2
+    assert what in capsys.readouterr().err
+    assert not (tmp_path / "film-labels").exists()
+
+
+def test_the_server_answers_over_a_socket_and_ends_when_told(root):
+    desk = Desk(LabelSession(str(root)), NoLearner("none"))
+    app = server.application(desk, TOKEN, server.allowed_hosts("127.0.0.1"))
+    bound = server.listening("127.0.0.1", 0)
+    running = uvicorn.Server(server.settings(app))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        with socket.create_connection(bound.getsockname()) as plain:
+            plain.sendall(f"GET /{TOKEN}/style.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert plain.recv(100).startswith(b"HTTP/1.1 200")
+    finally:
+        running.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()
+    desk.close()

@@ -1,0 +1,195 @@
+"""Labels that a person changes in the browser: on disk at once, in DeepLabCut's files."""
+
+import errno
+import json
+
+import fakes
+import numpy as np
+import pytest
+
+from beampose.core import storage
+from beampose.formats.deeplabcut import collected_data, label_table, project_labels
+from beampose.formats.deeplabcut.label_table import Point
+from beampose.pipelines.label import more_frames
+from beampose.pipelines.label.label_session import Change, LabelSession
+
+
+@pytest.fixture
+def root(tmp_path):
+    return fakes.project(tmp_path / "project")
+
+
+@pytest.fixture
+def session(root):
+    found = LabelSession(str(root))
+    yield found
+    found.close()
+
+
+def read(root):
+    return {item.name: item.keypoints for item in project_labels.read(str(root)).items}
+
+
+def first(session):
+    return session.frames[0].key
+
+
+def both(root, several=False):
+    """The labels of the csv and of the h5, by image."""
+    folder = fakes.label_folder(root)
+    found = []
+    for suffix in (".csv", ".h5"):
+        table, problems = collected_data.read(
+            str(folder / f"CollectedData_{fakes.SCORER}{suffix}"), several=several
+        )
+        assert not problems
+        found.append(table)
+    return found
+
+
+def test_a_change_is_in_both_files_and_nothing_else_changes(root, session):
+    before, key = read(root), first(session)
+    session.change([Change(key, Point(0, 1), (7.5, 8.25)), Change(key, Point(0, 0), None)])
+    after = read(root)
+    expected = {name: points.copy() for name, points in before.items()}
+    expected[f"labeled-data/{key}"][0, 1] = 7.5, 8.25
+    expected[f"labeled-data/{key}"][0, 0] = np.nan
+    assert after.keys() == expected.keys()
+    for name, points in expected.items():
+        np.testing.assert_array_equal(after[name], points)
+    csv, h5 = both(root)
+    assert csv.names == h5.names
+    np.testing.assert_array_equal(csv.values, h5.values)
+
+
+def test_a_row_goes_with_its_last_label_and_comes_with_its_first(root, session):
+    key = first(session)
+    count = len(read(root))
+    session.change([Change(key, Point(0, part), None) for part in range(3)])
+    assert len(read(root)) == count - 1
+    session.change([Change(key, Point(0, 2), (1, 2))])
+    assert len(read(root)) == count
+
+
+def test_what_is_not_visible_is_no_label_and_remembered(root, session):
+    key = first(session)
+    session.change([Change(key, Point(0, 1), None, absent=True)])
+    session.close()
+    again = LabelSession(str(root))
+    assert again.absent(key) == {Point(0, 1)}
+    assert np.isnan(again.keypoints(key)[0, 1]).all()
+    said = json.loads((fakes.label_folder(root) / label_table.ABSENT).read_text())
+    assert list(said.values()) == [[["individual1", "ear"]]]
+    again.change([Change(key, Point(0, 1), (3, 4))])
+    assert not again.absent(key)
+    again.close()
+
+
+def test_labels_as_they_were_are_kept_once_a_session(root, session):
+    folder = fakes.label_folder(root)
+    before = {file.name: file.read_bytes() for file in folder.glob("CollectedData*")}
+    for x in (1, 2, 3):
+        session.change([Change(first(session), Point(0, 0), (x, 1))])
+    (backup,) = (root / "labeled-data-backups").iterdir()
+    assert {f.name: f.read_bytes() for f in (backup / folder.name).iterdir()} == before
+
+
+def test_looking_at_a_project_writes_no_label_file(root, session):
+    before = {file: file.read_bytes() for file in fakes.label_folder(root).iterdir()}
+    session.refresh()
+    session.close()
+    assert {file: file.read_bytes() for file in fakes.label_folder(root).iterdir()} == before
+    assert not (root / "labeled-data-backups").exists()
+
+
+def test_columns_of_others_stay(root):
+    folder = fakes.label_folder(root)
+    file = folder / f"CollectedData_{fakes.SCORER}.csv"
+    rows = file.read_text().splitlines()
+    more = [",Ann,Ann,Bob,Bob", ",whisker,whisker,nose,nose", ",x,y,x,y"]
+    more += [f",{i},1,{i},2" for i in range(len(rows) - 3)]
+    file.write_text("\n".join(a + b for a, b in zip(rows, more, strict=True)) + "\n")
+    (folder / f"CollectedData_{fakes.SCORER}.h5").unlink(missing_ok=True)
+    session = LabelSession(str(root))
+    session.change([Change(first(session), Point(0, 0), (5, 6))])
+    session.close()
+    for table in both(root):
+        there = {(c.scorer, c.bodypart, c.coord): i for i, c in enumerate(table.columns)}
+        ours = table.values[:, there[fakes.SCORER, "whisker", "x"]]
+        theirs = table.values[:, there["Bob", "nose", "y"]]
+        np.testing.assert_array_equal(ours, np.arange(len(table.names)))
+        np.testing.assert_array_equal(theirs, 2)
+
+
+def test_several_animals_and_the_scene_have_their_points(tmp_path):
+    root = fakes.animals(tmp_path / "herd", np.full((2, 3, 4, 2), 11.5))
+    session = LabelSession(str(root))
+    names = session.names
+    key = first(session)
+    for point in label_table.slots(names):
+        session.change([Change(key, point, (point.individual + 1.0, point.bodypart + 2.0))])
+    session.close()
+    found = next(iter(v for n, v in read(root).items() if n.endswith(key)))
+    for point in label_table.slots(names):
+        assert found[point].tolist() == [point.individual + 1.0, point.bodypart + 2.0]
+    again = LabelSession(str(root))
+    np.testing.assert_array_equal(again.keypoints(key), found)
+    again.close()
+
+
+def test_a_second_program_only_looks_on(root, session):
+    second = LabelSession(str(root))
+    assert "another program" in second.lock.why
+    with pytest.raises(PermissionError, match="another program"):
+        second.change([Change(first(session), Point(0, 0), (1, 1))])
+    session.close()
+    second.change([Change(first(session), Point(0, 0), (1, 1))])
+    second.close()
+
+
+def test_a_full_disk_loses_nothing_and_the_next_change_writes_all(root, session, monkeypatch):
+    before, key = read(root), first(session)
+    write = storage.write_bytes
+
+    def full(path, data, **options):
+        if str(path).endswith(".h5"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, data, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            session.change([Change(key, Point(0, 0), (9, 9))])
+    np.testing.assert_array_equal(list(read(root).values()), list(before.values()))
+    session.change([Change(key, Point(0, 2), (8, 8))])
+    found = read(root)[f"labeled-data/{key}"][0]
+    assert found[0].tolist() == [9, 9] and found[2].tolist() == [8, 8]
+
+
+def test_what_another_program_labeled_meanwhile_is_taken_up(root, session):
+    a, b = (one.key for one in session.frames[:2])
+    other = label_table.LabelTable(str(fakes.label_folder(root)), session.names)
+    other.put(b.split("/")[1], Point(0, 0), (2, 3), absent=False)
+    other.save()
+    session.change([Change(a, Point(0, 0), (4, 5))])
+    found = read(root)
+    assert found[f"labeled-data/{a}"][0, 0].tolist() == [4, 5]
+    assert found[f"labeled-data/{b}"][0, 0].tolist() == [2, 3]
+    assert session.taken_up == 1 and "another program" in session.notes[-1]
+
+
+@pytest.mark.parametrize("xy", [(float("nan"), 1.0), (float("inf"), 1.0)])
+def test_a_point_that_is_no_place_is_refused_and_nothing_is_written(root, session, xy):
+    before = read(root)
+    with pytest.raises(ValueError, match="two numbers"):
+        session.change([Change(first(session), Point(0, 0), xy)])
+    np.testing.assert_array_equal(list(read(root).values()), list(before.values()))
+
+
+@pytest.mark.parametrize(("total", "had", "count"), [(100, [0, 50], 5), (10, [], 3), (4, [1], 9)])
+def test_more_frames_are_those_farthest_from_the_ones_that_are_there(total, had, count):
+    found = more_frames.farthest(total, had, count)
+    assert len(set(found)) == len(found) == min(count, total - len(had))
+    assert not set(found) & set(had) and all(0 <= one < total for one in found)
+    gaps = np.diff(sorted([*found, *had]))
+    assert gaps.max(initial=0) <= 2 * total / max(len(found), 1)
