@@ -51,6 +51,21 @@ def assign(
     return [TEST if group in held_out else TRAIN for group in groups]
 
 
+def uneven(splits: Sequence[str], test: float) -> str:
+    """Says that many more, or many fewer, are held out than the share; empty if not.
+
+    Each group's own hash decides, and of few groups chance may take twice as many.
+    """
+    count, wanted = splits.count(TEST), test * len(splits)
+    if abs(count - wanted) <= max(2.0, wanted / 2):
+        return ""
+    return (
+        f"{count} of {len(splits)} images are held out where split.test asks for {test:.0%}: each "
+        "one's own hash decides, so that later images move none, and of so few this is chance. "
+        "Another split.seed draws again; `beampose evaluate --folds 5` judges by all of them."
+    )
+
+
 def _blocks(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], test: float) -> list[str]:
     """Holds out the last images of each video, in natural order of their names."""
     videos: dict[str, list[int]] = defaultdict(list)

@@ -8,7 +8,7 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
 from beampose.formats.deeplabcut import shuffles
 from beampose.preprocess import second_project, split
-from beampose.preprocess.labels import ERROR, TRAIN, Labels, Problem
+from beampose.preprocess.labels import ERROR, TRAIN, WARNING, Labels, Problem
 
 
 def read(config: Config) -> tuple[Labels, list[str]]:
@@ -65,7 +65,11 @@ def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Label
     if settings.videos:
         return labels, split.named(labels.items, settings.videos)
     by, test, seed = settings.by, settings.test, settings.seed
-    return labels, split.assign(labels.items, by=by, test=test, seed=seed)
+    sides = split.assign(labels.items, by=by, test=test, seed=seed)
+    if by == "image" and (why := split.uneven(sides, test)):
+        note = Problem(WARNING, config.source.path, 0, "", why)
+        labels = dataclasses.replace(labels, problems=(*labels.problems, note))
+    return labels, sides
 
 
 def _labels(source: Source, task: str) -> Labels:

@@ -152,3 +152,10 @@ def test_a_named_video_without_labels_is_an_error_that_lists_those_there_are():
 def test_some_video_is_left_to_train_on():
     with pytest.raises(ValueError, match="names all labeled videos .a, b."):
         split.named(FRAMES[:100], ["a", "b"])
+
+
+@pytest.mark.parametrize(("held_out", "said"), [(4, False), (6, False), (7, True), (1, True)])
+def test_a_share_far_from_what_was_asked_is_said(held_out, said):
+    why = split.uneven([TEST] * held_out + [TRAIN] * (20 - held_out), 0.2)
+    assert bool(why) is said
+    assert not said or f"{held_out} of 20 images" in why
