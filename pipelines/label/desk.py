@@ -1,6 +1,7 @@
 """All that the page asks for: a project, its pictures, the model that learns, in plain values."""
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -53,6 +54,12 @@ class Desk:
         self.pen = Pen()
         self.run = ExperimentRun(config)
         self._tell_learner()
+        # Indexing a long film takes seconds.
+        threading.Thread(target=self._find_films, daemon=True).start()
+
+    def _find_films(self) -> None:
+        folders = sorted({one.folder for one in self.session.frames})
+        self.learner.films({folder: self.pictures.film(folder) for folder in folders})
 
     def close(self) -> None:
         self.run.stop()

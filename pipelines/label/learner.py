@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from beampose.formats.deeplabcut.label_table import Point
+from beampose.pipelines.label.shown_frames import FolderFilm
 
 Labeled = Mapping[str, tuple[np.ndarray, set[Point]]]
 
@@ -15,6 +16,10 @@ class Learner(Protocol):
 
     def know(self, paths: Mapping[str, str], labeled: Labeled) -> None:
         """Tells all frames by key, and the labels of those that have any."""
+        ...
+
+    def films(self, found: Mapping[str, FolderFilm]) -> None:
+        """Tells the films of folders, frames of which may be proposed."""
         ...
 
     def look_at(self, frame: str) -> None:
@@ -43,6 +48,9 @@ class NoLearner:
         self._why = why
 
     def know(self, paths: Mapping[str, str], labeled: Labeled) -> None:
+        pass
+
+    def films(self, found: Mapping[str, FolderFilm]) -> None:
         pass
 
     def look_at(self, frame: str) -> None:

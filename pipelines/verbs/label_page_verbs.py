@@ -10,6 +10,7 @@ from beampose.core import files, yaml_files
 from beampose.preprocess import videos
 
 if TYPE_CHECKING:
+    from beampose.pipelines.label.label_session import LabelSession
     from beampose.pipelines.label.learner import Learner
 
 
@@ -30,7 +31,7 @@ def label(arguments: argparse.Namespace) -> int:
     host, port = bound.getsockname()[:2]
     if not session.lock.why:
         address_book.keep(root, known._replace(port=port))
-    desk = Desk(session, _learner(arguments), config)
+    desk = Desk(session, _learner(arguments, session), config)
     try:
         address = server.address(host, port, known.token)
         print(f"label: {len(session.frames)} frames of {root}\n{address}", flush=True)
@@ -58,12 +59,13 @@ def _listening(arguments: argparse.Namespace, before: int):
         return server.listening(arguments.host, 0)
 
 
-def _learner(arguments: argparse.Namespace) -> "Learner":
+def _learner(arguments: argparse.Namespace, session: "LabelSession") -> "Learner":
     from beampose.pipelines.label.learner import NoLearner
+    from beampose.pipelines.label.learning_process import LearningProcess
 
     if arguments.no_model:
         return NoLearner("No model learns: started with --no-model.")
-    return NoLearner("No model learns yet.")
+    return LearningProcess(session.names, session.edges)
 
 
 def _project(arguments: argparse.Namespace) -> tuple[str, str]:

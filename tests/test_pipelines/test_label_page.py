@@ -1,0 +1,136 @@
+"""The labeling page in a real browser: by mouse and keys, through reloads and kills."""
+
+import fakes
+import label_browser
+import numpy as np
+import pytest
+
+from beampose.formats.deeplabcut import project_labels
+from beampose.preprocess import images
+
+label_browser.needs_browser()
+
+from label_browser import Page, Server, browser, until  # noqa: E402
+
+
+def labels(root):
+    return {item.name: item.keypoints for item in project_labels.read(str(root)).items}
+
+
+def near(found, expected):
+    np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
+    root = fakes.project(tmp_path / "project", rows=4)
+    for file in fakes.label_folder(root).glob("CollectedData*"):
+        file.unlink()
+    server = Server(root, "--no-model", cache=tmp_path / "cache")
+    with browser() as context:
+        one = Page(context, server.address)
+        page = one.page
+        # Placed one after the other; the last one is not to be seen.
+        one.click((10, 12))
+        one.click((30, 20))
+        one.press("v")
+        near(one.points()[0][:2], [[10, 12], [30, 20]])
+        assert one.points()[0][2] is None
+        one.drag((30, 20), (40, 25))
+        one.press("Control+z")
+        near(one.points()[0][1], [30, 20])
+        one.press("Control+Shift+z")
+        near(one.points()[0][1], [40, 25])
+        one.saved()
+        near(labels(root)["labeled-data/cam1/img0.png"][0, :2], [[10, 12], [40, 25]])
+        # Zoomed at the pointer, the place under it stays.
+        page.mouse.move(*one.at((20, 20)))
+        before = one.at((20, 20))
+        page.mouse.wheel(0, -600)
+        page.wait_for_timeout(100)
+        near(one.at((20, 20)), before)
+        one.press("f", "ArrowRight", "c")
+        assert one.frame() == "cam1/img1.png"
+        near(one.points()[0][:2], [[10, 12], [40, 25]])
+        one.click((40, 25), button="right")
+        assert one.points()[0][1] is None
+        one.saved()
+        page.reload()
+        one.ready()
+        assert one.frame() == "cam1/img1.png"
+        near(one.points()[0][0], [10, 12])
+        # A second page looks on, and says so.
+        two = Page(context, server.address)
+        two.says("Read-only")
+        two.go("cam1/img2.png")
+        two.click((5, 5))
+        assert two.points()[0][0] is None
+        two.page.close()
+        # What was clicked while the server was down is written when it is back.
+        server.kill()
+        one.go("cam1/img2.png")
+        one.click((7, 8))
+        one.says("Not saved")
+        server.start()
+        one.saved()
+        near(labels(root)["labeled-data/cam1/img2.png"][0, 0], [7, 8])
+        assert not one.errors and not two.errors
+    server.end()
+
+
+@pytest.mark.slow
+def test_several_animals_and_the_scene_are_labeled(tmp_path):
+    root = fakes.animals(tmp_path / "herd", np.full((2, 3, 4, 2), np.nan))
+    server = Server(root, "--no-model", cache=tmp_path / "cache")
+    places = [(5, 5), (15, 5), (25, 5), (5, 20), (15, 20), (25, 20), (50, 30)]
+    with browser() as context:
+        one = Page(context, server.address)
+        for place in places:
+            one.click(place)
+        one.saved()
+        assert not one.errors
+    server.end()
+    found = labels(root)["labeled-data/cam1/img0.png"]
+    near(found[0, :3], places[:3])
+    near(found[1, :3], places[3:6])
+    near(found[2, 3], places[6])
+
+
+@pytest.mark.slow
+def test_after_six_frames_suggestions_come_and_are_accepted_or_dragged(tmp_path):
+    """One spot on noise, which a head learns from few labels."""
+    root = fakes.project(tmp_path / "project", rows=14, config={"bodyparts": ["spot"]})
+    folder = fakes.label_folder(root)
+    for file in folder.glob("CollectedData*"):
+        file.unlink()
+    rng = np.random.default_rng(3)
+    places = rng.uniform([30, 30], [230, 130], (14, 2)).round()
+    rows, columns = np.mgrid[:160, :260]
+    for i, (x, y) in enumerate(places):
+        frame = rng.integers(90, 110, (160, 260, 3)).astype(np.uint8)
+        frame[(rows - y) ** 2 + (columns - x) ** 2 < 49] = (230, 40, 40)
+        (folder / f"img{i:02d}.png").write_bytes(fakes.encode(frame))
+    for file in folder.glob("img?.png"):
+        file.unlink()
+    server = Server(root, cache=tmp_path / "cache")
+    with browser() as context:
+        one = Page(context, server.address)
+        for i in range(6):
+            one.go(f"cam1/img{i:02d}.png")
+            one.click(places[i])
+        one.saved()
+        one.go("cam1/img06.png")
+        get = "key => beampose.store.suggestions.get(key)?.[0]?.[0] ?? null"
+        said = until(lambda: one.evaluate(get, "cam1/img06.png"), 90)
+        assert np.linalg.norm(np.array(said[:2]) - places[6]) < 12
+        one.press("Enter")
+        near(one.points()[0][0], said[:2])
+        one.go("cam1/img07.png")
+        said = until(lambda: one.evaluate(get, "cam1/img07.png"), 60)
+        one.drag(said[:2], places[7])
+        near(one.points()[0][0], places[7])
+        one.saved()
+        until(lambda: one.evaluate("beampose.store.next.length"), 60)
+        assert not one.errors
+    server.end()
+    assert len(labels(root)) == 8
+    assert images.decode((folder / "img00.png").read_bytes()).shape == (160, 260, 3)
