@@ -45,6 +45,7 @@ PINS = {
     "tensorflow": "tensorflow>=2.21,<2.22",
     "tensorflow-transform": "tensorflow-transform>=1.21,<1.22",
     "tf2onnx": "tf2onnx>=1.17,<2",
+    "tomli": "tomli>=2; python_version < '3.11'",
     "tqdm": "tqdm>=4.66",
     "universal-pathlib": "universal-pathlib>=0.2.6,<0.4",
     "uvicorn": "uvicorn>=0.30,<1",
@@ -60,6 +61,7 @@ def pins(*names):
 FILES = pins("fsspec", "gcsfs", "universal-pathlib")
 LABELS = [
     *pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av", "cachetools"),
+    *pins("tomli"),
     *FILES,
 ]
 TRAINER = [

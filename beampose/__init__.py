@@ -16,6 +16,10 @@
     model = beampose.load_model("runs/mouse/model")
     found = model.predict(frames)
 
+    # Several cameras: points in space.
+    rig = beampose.load_calibration("calibration.toml")
+    points = beampose.triangulate(rig, {"left": found_left, "right": found_right})
+
     # Files of beampose and of DeepLabCut.
     found = beampose.load_predictions("filmDLC_resnet50_mouseJan1shuffle1_1000.h5")
     found.to_pandas()
@@ -28,7 +32,7 @@ and `Experiment.predict`. Names that are not listed here may change.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +40,9 @@ from typing import TYPE_CHECKING
 from beampose.core import __version__
 
 if TYPE_CHECKING:
+    from beampose.preprocess.cameras import Rig
     from beampose.preprocess.labels import Labels
+    from beampose.preprocess.points import Points
     from beampose.public.experiments import Experiment
     from beampose.public.loaded_model import ClassScores, Model
     from beampose.public.predictions import Predictions
@@ -46,11 +52,16 @@ __all__ = [
     "Experiment",
     "Labels",
     "Model",
+    "Points",
     "Predictions",
+    "Rig",
     "__version__",
+    "load_calibration",
     "load_labels",
     "load_model",
+    "load_points",
     "load_predictions",
+    "triangulate",
 ]
 
 # In a checkout `preprocess`, `trainer` and `pipelines` lie beside this folder, not in it.
@@ -62,7 +73,9 @@ _CLASSES = {
     "Experiment": "beampose.public.experiments",
     "Labels": "beampose.preprocess.labels",
     "Model": "beampose.public.loaded_model",
+    "Points": "beampose.preprocess.points",
     "Predictions": "beampose.public.predictions",
+    "Rig": "beampose.preprocess.cameras",
 }
 
 
@@ -128,6 +141,65 @@ def load_model(folder: str | os.PathLike) -> "Model":
     from beampose.public.loaded_model import Model
 
     return Model(os.fspath(folder))
+
+
+def load_calibration(path: str | os.PathLike) -> "Rig":
+    """Calibrated cameras.
+
+    Args:
+      path: a calibration.toml of beampose or Anipose, stereo_params.pickle of DeepLabCut, YAML of
+        OpenCV, or a folder of these.
+
+    Raises:
+      FileNotFoundError: nothing is there.
+      ValueError: no calibration; the text names the file.
+    """
+    from beampose.formats import calibrations
+
+    return calibrations.read(os.fspath(path))
+
+
+def load_points(path: str | os.PathLike) -> "Points":
+    """Points in space of a recording.
+
+    Args:
+      path: an h5 in DeepLabCut's 3D layout, or a csv in Anipose's, which has the radii.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: another layout; the text names the file.
+    """
+    from beampose.public import space
+
+    return space.load(os.fspath(path))
+
+
+def triangulate(
+    calibration: "Rig | str | os.PathLike",
+    views: "Mapping[str, Predictions]",
+    *,
+    pcutoff: float = 0.6,
+    radius: "Mapping[str, float] | None" = None,
+    max_error: float | None = None,
+) -> "Points":
+    """Points in space from the predictions of several views, instant by instant.
+
+    Args:
+      calibration: of the cameras, or its file.
+      views: predictions by the name of their camera; frames of one number are one instant.
+      pcutoff: likelihoods below it are not used.
+      radius: pixels that hold nine in ten errors of a bodypart in a view; None: learned from how
+        well the views agree.
+      max_error: pixels from which a view is left out; None: as the radii say.
+
+    Raises:
+      ValueError: an unknown camera, no common frame or bodypart, or individuals in some views only.
+    """
+    from beampose.public import space
+
+    return space.triangulate(
+        calibration, views, pcutoff=pcutoff, radius=radius, max_error=max_error
+    )
 
 
 def __getattr__(name: str) -> object:

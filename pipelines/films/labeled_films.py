@@ -177,7 +177,7 @@ def _style(config: Config, table: Table, chosen: list[int]) -> Style:
     place = {point: k for k, point in enumerate(points)}
     edges = [
         (place[owner, a], place[owner, b])
-        for a, b in (_skeleton(config) if render.skeleton else [])
+        for a, b in (skeleton(config) if render.skeleton else [])
         for owner in table.individuals
         if (owner, a) in place and (owner, b) in place
     ]
@@ -198,7 +198,7 @@ def pcutoff(config: Config) -> float:
     return config.predict.pcutoff if config.render.pcutoff is None else config.render.pcutoff
 
 
-def _skeleton(config: Config) -> list[list[str]]:
+def skeleton(config: Config) -> list[list[str]]:
     """Pairs of bodyparts the model knows of; none without a model."""
     info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
     return info.edges if info else []

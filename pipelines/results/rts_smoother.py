@@ -27,18 +27,20 @@ class Smoothed(NamedTuple):
     leverage: np.ndarray
 
 
-def smooth(series: np.ndarray, steps: np.ndarray) -> Smoothed:
+def smooth(series: np.ndarray, steps: np.ndarray, *, dimensions: int = 2) -> Smoothed:
     """Smooths series of coordinates, also where they are missing.
 
     Args:
-      series: (rows, series) pixels, NaN = missing; neighbours in pairs, x and y of a point.
+      series: (rows, series) pixels, NaN = missing; neighbours are the coordinates of
+        a point, x and y.
       steps: (rows - 1,), time from each row to the next, 1 = the usual.
+      dimensions: coordinates of a point.
 
     Returns:
       NaN throughout where a series has less than two values.
     """
     found = np.full(series.shape, np.nan), np.full(series.shape, np.nan)
-    ratios = _likeliest(series[:_JUDGED], steps[: _JUDGED - 1])
+    ratios = _likeliest(series[:_JUDGED], steps[: _JUDGED - 1], dimensions)
     parts = [(k, row) for k in range(series.shape[1]) for row in range(0, len(series), _CHUNK)]
     for first in range(0, len(parts), _AT_ONCE):
         _parts(series, steps, ratios, parts[first : first + _AT_ONCE], found)
@@ -70,12 +72,12 @@ def _parts(
             out[start:stop, k] = values[start - low : stop - low, column]
 
 
-def _likeliest(series: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The best ratio of each series, the same for x and y of a point."""
+def _likeliest(series: np.ndarray, steps: np.ndarray, dimensions: int) -> np.ndarray:
+    """The best ratio of each series, the same for all coordinates of a point."""
     tried = np.repeat(series, len(_RATIOS), axis=1)
     fit = _Forward(tried, steps[:, None], np.tile(_RATIOS, series.shape[1]), keep=False)
-    score = fit.likelihood.reshape(-1, 2, len(_RATIOS)).sum(axis=1)
-    return np.repeat(_RATIOS[score.argmax(axis=1)], 2)
+    score = fit.likelihood.reshape(-1, dimensions, len(_RATIOS)).sum(axis=1)
+    return np.repeat(_RATIOS[score.argmax(axis=1)], dimensions)
 
 
 def _smooth(

@@ -4,6 +4,7 @@ import dataclasses
 
 from beampose.core.names import EXPORTS
 from beampose.pipelines.verbs.labels_group import LABELS
+from beampose.pipelines.verbs.space_group import SPACE
 from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive, several
 
 NAMED = "videos, folders or globs; default: predict.videos"
@@ -328,4 +329,4 @@ CLOUD = Group(
     ),
 )
 
-GROUPS = (LABELS, TRAINING, VIDEOS, ANIMALS, RESULTS, EXPERIMENT, CLOUD)
+GROUPS = (LABELS, TRAINING, VIDEOS, ANIMALS, SPACE, RESULTS, EXPERIMENT, CLOUD)

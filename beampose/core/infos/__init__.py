@@ -17,16 +17,20 @@ from beampose.core.infos.figures import (
 from beampose.core.infos.model_info import Assembly, ExportInfo, ModelInfo, Uncertainty
 from beampose.core.infos.record import Info, Plain, Record, parse
 from beampose.core.infos.video_info import (
+    BodypartFigures,
     FilmInfo,
     FilterInfo,
+    PointsInfo,
     PredictionInfo,
     ReidInfo,
     TracksInfo,
+    ViewFigures,
 )
 
 __all__ = [
     "Assembly",
     "AuditInfo",
+    "BodypartFigures",
     "ChoiceInfo",
     "Chosen",
     "Counts",
@@ -42,6 +46,7 @@ __all__ = [
     "Metrics",
     "ModelInfo",
     "Plain",
+    "PointsInfo",
     "PredictionInfo",
     "Record",
     "Recipe",
@@ -54,5 +59,6 @@ __all__ = [
     "TracksInfo",
     "Uncertainty",
     "UploadInfo",
+    "ViewFigures",
     "parse",
 ]

@@ -1,0 +1,88 @@
+"""The points of several views side by side, instant by instant."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from beampose.pipelines.space import radii
+from beampose.pipelines.space.synchronise import Instants
+from beampose.pipelines.space.view_tables import View
+
+# Deviation in pixels that is begun with where no model tells one.
+UNKNOWN = 3.0
+# A likelihood below this weighs as much as it.
+_LEAST = 0.05
+
+
+class Seen(NamedTuple):
+    """What views saw.
+
+    Attributes:
+      pixels: (instants, individuals, bodyparts, views, 2), NaN = not seen or below the cutoff.
+      likelihood: (instants, individuals, bodyparts, views).
+      sigma: (bodyparts, views), deviations of a sure prediction in pixels.
+      known: (bodyparts,), whether all of them come from a model.
+    """
+
+    pixels: np.ndarray
+    likelihood: np.ndarray
+    sigma: np.ndarray
+    known: np.ndarray
+    individuals: tuple[str, ...]
+    bodyparts: tuple[str, ...]
+
+    def deviations(self, factors: np.ndarray) -> np.ndarray:
+        """(instants, individuals, bodyparts, views): larger where a prediction is less sure."""
+        trust = np.clip(np.nan_to_num(self.likelihood, nan=1.0), _LEAST, 1.0)
+        return (self.sigma * factors[:, None]) / np.sqrt(trust)
+
+
+def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
+    """Puts the tables of views side by side.
+
+    Raises:
+      ValueError: no bodypart is seen by two views.
+    """
+    individuals = tuple(dict.fromkeys(one for view in views for one, _ in view.table.points))
+    if "" in individuals and len(individuals) > 1:
+        raise ValueError(
+            "Some views name individuals and others do not: predict all by models of one kind."
+        )
+    bodyparts = tuple(dict.fromkeys(part for view in views for _, part in view.table.points))
+    shape = (len(instants.frames), len(individuals), len(bodyparts), len(views))
+    pixels, likelihood = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+    for number, view in enumerate(views):
+        there = instants.rows[:, number] >= 0
+        rows = view.values[instants.rows[there, number]]
+        for place, (individual, part) in enumerate(view.table.points):
+            at = individuals.index(individual), bodyparts.index(part)
+            pixels[there, at[0], at[1], number] = rows[:, place, :2]
+            likelihood[there, at[0], at[1], number] = rows[:, place, 2]
+    pixels[~(likelihood >= pcutoff)] = np.nan
+    counts = [
+        sum((one, part) in view.table.points for view in views)
+        for one in individuals
+        for part in bodyparts
+    ]
+    if max(counts) < 2:
+        raise ValueError(
+            f"No bodypart is predicted in two views: {views[0].name} has "
+            f"{', '.join(views[0].table.bodyparts)}, {views[1].name} has "
+            f"{', '.join(views[1].table.bodyparts)}. Give them the same names."
+        )
+    sigma, known = _sigma(views, bodyparts)
+    return Seen(pixels, likelihood, sigma, known, individuals, bodyparts)
+
+
+def _sigma(views: Sequence[View], bodyparts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    found = np.full((len(bodyparts), len(views)), np.nan)
+    for number, view in enumerate(views):
+        for place, part in enumerate(bodyparts):
+            radius = view.uncertainty.radius_px.get(part) if view.uncertainty else None
+            if radius:
+                assert view.uncertainty
+                found[place, number] = radii.deviation(radius, view.uncertainty.level)
+    known = np.asarray(np.isfinite(found).all(axis=1))
+    found[~known] = UNKNOWN
+    return found, known
