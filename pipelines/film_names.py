@@ -9,6 +9,7 @@ import hashlib
 import logging
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from beampose.core import files, fingerprints, storage
@@ -17,6 +18,10 @@ from beampose.core.names import FILM
 from beampose.preprocess.stills import Stills
 
 LOG = logging.getLogger(__name__)
+# Stands for the fingerprint of a film that was not read yet.
+LATER = "later"
+# Films of a bucket that are read at the same time.
+_READ = 16
 # Digits of the fingerprint in a name; more where those are taken too.
 _DIGITS = (8, 16, 32)
 # How sure it is that a name belongs to a film.
@@ -27,7 +32,7 @@ class Film(NamedTuple):
     """A film and the name of its results.
 
     Attributes:
-      fingerprint: of its content; empty if the file is not there.
+      fingerprint: of its content; empty if the file is not there, `LATER` if it was not read.
       problem: why its results cannot be told from those of others; empty if they can.
       stills: the images, where it is a set of photographs.
     """
@@ -83,7 +88,9 @@ class _Wanted(NamedTuple):
         yield from (f"{self.stem}-{code[:digits]}" for digits in _DIGITS)
 
 
-def assign(paths: Sequence[str | Stills], known: Known, *, replace: bool = False) -> list[Film]:
+def assign(
+    paths: Sequence[str | Stills], known: Known, *, replace: bool = False, later: bool = False
+) -> list[Film]:
     """Films with their names. Of one content and one stem there is one film, the first.
 
     What is guessed, and every name that is not the plain one, is told in the log.
@@ -91,8 +98,10 @@ def assign(paths: Sequence[str | Stills], known: Known, *, replace: bool = False
     Args:
       paths: absolute; those that are not there get a name too. Sets of photographs stand for films.
       replace: a film that was changed takes the name of what it held before.
+      later: films of buckets need not be read where their names alone tell them apart.
     """
-    wanted, taken = _distinct(paths), set[str]()
+    later = later and _plain(paths) and next(iter(known.everything()), None) is None
+    wanted, taken = _distinct(paths, later), set[str]()
     found: dict[str, Film] = {}
     # Names that are theirs already come first, whatever the order of the films.
     for sure in (_OURS, _PROBABLY, _NOT):
@@ -125,22 +134,33 @@ def recorded(folder: storage.Address) -> list[Owner]:
     return [] if said is None else [Owner(said.video, said.fingerprint, said.bytes)]
 
 
-def _distinct(paths: Sequence[str | Stills]) -> list[_Wanted]:
+def _plain(paths: Sequence[str | Stills]) -> bool:
+    """Whether each film has a name of its own."""
+    stems = [one.name if isinstance(one, Stills) else files.stem(one) for one in paths]
+    names = [_folded(stem) for stem in stems]
+    return len(set(names)) == len(names)
+
+
+def _distinct(paths: Sequence[str | Stills], later: bool) -> list[_Wanted]:
     """Films that are there or not, each content of a stem once."""
+    sizes = files.sizes([path for path in dict.fromkeys(paths) if isinstance(path, str)])
+
+    def wanted(path: str | Stills) -> _Wanted:
+        if isinstance(path, Stills):
+            return _Wanted(path.path, path.fingerprint, path.bytes, path.name)
+        fingerprint = ""
+        if sizes[path]:
+            unread = later and files.is_address(path)
+            fingerprint = LATER if unread else fingerprints.of_file(path)
+        return _Wanted(path, fingerprint, sizes[path], files.stem(path))
+
     found: dict[tuple[str, str], _Wanted] = {}
-    for path in dict.fromkeys(paths):
-        one = _wanted(path)
-        first = found.setdefault((one.stem, one.fingerprint or one.path), one)
-        if first is not one:
-            _tell(one.path, f"is the same film as {first.path}, whose results are its own")
+    with ThreadPoolExecutor(_READ) as pool:
+        for one in pool.map(wanted, dict.fromkeys(paths)):
+            first = found.setdefault((one.stem, one.fingerprint or one.path), one)
+            if first is not one:
+                _tell(one.path, f"is the same film as {first.path}, whose results are its own")
     return list(found.values())
-
-
-def _wanted(path: str | Stills) -> _Wanted:
-    if isinstance(path, Stills):
-        return _Wanted(path.path, path.fingerprint, path.bytes, path.name)
-    size = _bytes(path)
-    return _Wanted(path, fingerprints.of_file(path) if size else "", size, files.stem(path))
 
 
 def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | None:
@@ -186,8 +206,7 @@ def _level(one: _Wanted, owner: Owner) -> int:
 
 def _bytes(path: str) -> int:
     """Size of a file; 0 if it is not there, or is an address that nobody opens."""
-    there = path and files.is_in_storage(path) and files.exists(path) and not files.is_folder(path)
-    return files.size(path) if there else 0
+    return files.sizes([path])[path]
 
 
 def _new(one: _Wanted, known: Known, taken: set[str], replace: bool) -> Film:

@@ -1,5 +1,6 @@
 """Plan of an experiment before anything is spent: images, bytes, seconds, money."""
 
+import contextlib
 import math
 import os
 import time
@@ -12,8 +13,10 @@ from upath import UPath
 
 from beampose.core import files, storage, task_kinds, yaml_files
 from beampose.core.files import join
+from beampose.core.infos import ModelInfo
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
+from beampose.pipelines import manifest
 from beampose.pipelines.features import embedding_worker, feature_recipe, labeled_source
 from beampose.preprocess import images, videos
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
@@ -45,6 +48,8 @@ class Plan(NamedTuple):
       cloud: Dataflow workers, hours and dollars of the feature job, None without prices.
       seconds_each: of one image in the network, on this machine.
       frames: of the config's videos, by the headers of some and the sizes of all.
+      pixels: of an image, of the probe's mean or of the first video.
+      videos, video_bytes: of the config.
       most: the number of steps is chosen by training, within the budget.
       finetune_steps: that follow the training; their time is not estimated.
     """
@@ -63,6 +68,9 @@ class Plan(NamedTuple):
     most: bool = False
     seconds_each: float = 0.0
     frames: int = 0
+    pixels: int = 0
+    videos: int = 0
+    video_bytes: int = 0
 
 
 def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
@@ -108,8 +116,31 @@ def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
         finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
         most=config.train.steps is None,
         seconds_each=each,
-        frames=_frames(config) if films else 0,
+        pixels=round(float(np.mean([one.shape[0] * one.shape[1] for one in pixels]))),
+        **(_films(config) if films else {}),
     )
+
+
+def predicting(config: Config) -> Plan:
+    """Plan of a prediction alone: it reads the model and headers of some videos, no labels.
+
+    Raises:
+      OSError, ValueError: there is no model.
+    """
+    from beampose.trainer.frame_predictor import FramePredictor
+
+    storage.require(config.model, ModelInfo)
+    films, size = _films(config), (480, 640)
+    with contextlib.suppress(OSError, ValueError):
+        size = videos.frame_size(manifest.expand(config.predict.videos)[0])
+    model, batch = FramePredictor(config.model), config.predict.batch_size
+    frames = np.zeros((batch, *size, 3), np.uint8)
+    model.predict(frames)
+    began = time.perf_counter()
+    model.predict(frames)
+    each = (time.perf_counter() - began) / batch
+    nothing = Plan(0, 0, 0, 0, 0, 0, False, 0.0, 0.0, None)
+    return nothing._replace(seconds_each=each, pixels=size[0] * size[1], **films)
 
 
 def describe(found: Plan) -> str:
@@ -161,30 +192,32 @@ def read_prices(path: str) -> dict[str, Any]:
     return table
 
 
-def _frames(config: Config) -> int:
-    from beampose.pipelines import manifest
-
+def _films(config: Config) -> dict[str, int]:
     try:
         paths = manifest.expand(config.predict.videos)
     except FileNotFoundError:
-        return 0
-    return estimated_frames(paths)
+        return {}
+    sizes = files.sizes(paths)
+    frames = estimated_frames(paths)
+    return {"frames": frames, "videos": len(paths), "video_bytes": sum(sizes.values())}
+
+
+def _sampled(paths: Sequence[str]) -> Sequence[str]:
+    return paths[:: max(len(paths) // PROBED_FILMS, 1)][:PROBED_FILMS]
 
 
 def estimated_frames(paths: Sequence[str]) -> int:
     """About how many frames videos hold: some say it in their headers, the others by their size."""
+    sizes = files.sizes(paths)
     frames = size = 0
-    for path in paths[:: max(len(paths) // PROBED_FILMS, 1)][:PROBED_FILMS]:
+    for path in _sampled(paths):
         try:
-            count, length = videos.declared(path), files.size(path)
+            count = videos.declared(path)
         except (OSError, ValueError):
             continue
         if count:
-            frames, size = frames + count, size + length
-    if not size:
-        return 0
-    rest = sum(files.size(path) for path in paths if files.exists(path))
-    return round(frames / size * rest)
+            frames, size = frames + count, size + sizes[path]
+    return round(frames / size * sum(sizes.values())) if size else 0
 
 
 def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray], float, int]:

@@ -63,12 +63,12 @@ class Inside(NamedTuple):
 def read(folder: str, kind: Kind) -> Inside:
     """Files of a kind in a folder; those of the folders in it are counted and not taken."""
     taken, shadows, others = [], [], []
-    for child in files.children(folder):
+    for child, is_folder in files.listed(folder):
         suffix = files.suffix(child)
         if suffix in kind.suffixes and files.name(child).startswith("._"):
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
-        elif suffix in kind.suffixes and not files.is_folder(child):
+        elif suffix in kind.suffixes and not is_folder:
             taken.append(child)
         elif suffix in kind.others:
             others.append(child)

@@ -177,6 +177,22 @@ def declared(path: str) -> int:
         raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
 
 
+def frame_size(path: str) -> tuple[int, int]:
+    """Height and width of a video's frames by its header alone; rotation is not looked at.
+
+    Raises:
+      ValueError: not a video.
+    """
+    try:
+        with _opened(path) as container:
+            if not container.streams.video:
+                raise ValueError(f"{path} holds no video.")
+            stream = container.streams.video[0]
+            return stream.height, stream.width
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
+
+
 def _why(path: str, error: av.FFmpegError) -> str:
     try:
         with files.open_file(path) as file:

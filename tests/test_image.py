@@ -227,3 +227,15 @@ def test_every_door_opens_in_an_environment_made_as_the_images(clean, tmp_path):
         code = f"import {module} as m; print('version', m.__version__)"
         lines = answer(clean, "-I", "-c", code).splitlines()
         assert lines[-1].split() == ["version", str(lock("cpu")[package])]
+
+
+def test_the_recipe_of_clusters_holds_what_the_image_does():
+    recipe = (ROOT / "scripts/beampose.def").read_text()
+    docker = (ROOT / "Dockerfile").read_text()
+    (base,) = set(re.findall(r"^FROM (python:\S+)", docker, re.MULTILINE))
+    assert f"From: {base}" in recipe
+    files = re.search(r"%files\n(.*?)\n\n", recipe, re.DOTALL)
+    for line in files[1].splitlines():
+        assert (ROOT / line.split()[0]).exists(), line
+    for word in ("build.lock", "--require-hashes", "--no-build-isolation --no-deps ."):
+        assert word in recipe and word in docker

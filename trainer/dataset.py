@@ -1,10 +1,13 @@
 """The labels of a dataset joined to stored features. Needs no TensorFlow."""
 
+import contextlib
+import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
+from upath import UPath
 
 from beampose.core import storage, tfrecords
 from beampose.core.infos import DatasetInfo, StoreInfo
@@ -12,6 +15,9 @@ from beampose.trainer import feature_store, schema
 from beampose.trainer.schema import LabelRecord
 
 LABELS = "labels"
+# Lists the files of labels with their numbers of records.
+MANIFEST = "labels.json"
+_AGAIN = "Run `beampose features` again."
 # Share of training windows that are laid around a labeled point; the others lie anywhere.
 NEAR = 0.8
 
@@ -59,7 +65,7 @@ class Dataset:
         self.info = storage.require(folder, DatasetInfo)
         self.store = str(storage.place(stores, self.info.store))
         self.store_info = storage.require(self.store, StoreInfo)
-        self.records = sorted(read_labels(folder), key=lambda r: (r.name, r.copy))
+        self.records = list(read_labels(folder))
         self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:
@@ -141,20 +147,40 @@ class Dataset:
 
 
 def read_labels(folder: str) -> Iterator[LabelRecord]:
-    """The label records of a dataset folder, finished or not.
+    """The label records of a dataset folder, finished or not, by name and number of the copy.
 
     Raises:
-      ValueError: a file is damaged.
+      ValueError: a file is damaged, or is missing of those in its manifest.
     """
-    for file in storage.whole(folder, f"{LABELS}-*.tfrecord"):
-        try:
-            with storage.local(file) as copy:
-                for serialized in tfrecords.read(copy):
-                    yield schema.parse_label(serialized)
-        except (ValueError, LookupError) as error:
-            raise ValueError(
-                f"{file} is damaged: {error}. Run `beampose features` again."
-            ) from None
+    with contextlib.ExitStack() as copies:
+        each = [_file(file, count, copies) for file, count in _files(folder)]
+        yield from heapq.merge(*each, key=lambda r: (r.name, r.copy))
+
+
+def _files(folder: str) -> list[tuple[UPath, int | None]]:
+    """Label files and their numbers of records, which datasets of before do not tell."""
+    manifest = storage.place(folder, MANIFEST)
+    try:
+        listed = storage.read_json(manifest, "files")["files"]
+        return [(storage.place(folder, str(name)), int(count)) for name, count in listed]
+    except FileNotFoundError:
+        return [(file, None) for file in storage.whole(folder, f"{LABELS}-*.tfrecord")]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{manifest} is damaged: {error}. {_AGAIN}") from None
+
+
+def _file(file: UPath, count: int | None, copies: contextlib.ExitStack) -> Iterator[LabelRecord]:
+    found = 0
+    try:
+        for serialized in tfrecords.read(copies.enter_context(storage.local(file))):
+            yield schema.parse_label(serialized)
+            found += 1
+        if count not in (None, found):
+            raise ValueError(f"it holds {found} of {count} labels")
+    except FileNotFoundError:
+        raise ValueError(f"{file} is missing. {_AGAIN}") from None
+    except (ValueError, LookupError) as error:
+        raise ValueError(f"{file} is damaged: {error}. {_AGAIN}") from None
 
 
 def _corner(

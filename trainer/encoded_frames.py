@@ -1,6 +1,6 @@
 """The encoded images of a dataset's labels by key, and what a model answers to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,10 +18,16 @@ class Frames(feature_store.Records[EncodedFrame]):
 
     Args:
       folder: the dataset.
+      part, there: see `Records`.
     """
 
-    def __init__(self, folder: str):
-        super().__init__(folder, f"{FRAMES}-*.json", _parse)
+    def __init__(
+        self,
+        folder: str,
+        part: feature_store.Part | None = None,
+        there: Collection[str] | None = None,
+    ):
+        super().__init__(folder, f"{FRAMES}-*.json", _parse, part, there)
 
     def encoded(self, record: LabelRecord) -> bytes:
         """The image file of a record: as it was kept, or else from where it lies.

@@ -58,8 +58,23 @@ def outputs(
 ) -> dict[str, np.ndarray]:
     """Outputs of at most `batch_size` frames of one size, by name.
 
-    Every call of the model has as many frames: a short batch is filled up and cut.
+    Every call of the model has as many frames: a short batch is filled up and cut. Where they are
+    too many for the memory, calls have fewer.
+
+    Raises:
+      model_calls.NoMemory: there is not enough for a single frame.
     """
-    filled = [*frames, *[frames[-1]] * (batch_size - len(frames))]
-    found = model.predict(np.stack(filled), signature, **more)
-    return {name: value[: len(frames)] for name, value in found.items()}
+
+    def call(some: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:
+        filled = [*some, *[some[-1]] * (size - len(some))]
+        found = model.predict(np.stack(filled), signature, **more)
+        return {name: value[: len(some)] for name, value in found.items()}
+
+    parts = []
+    for _, found in model_calls.halved(call, frames, batch_size):
+        if isinstance(found, model_calls.NoMemory):
+            raise found
+        parts.append(found)
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -5,6 +5,46 @@ threads, each of which would hold its own.
 """
 
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 # The second call begins where the first cannot use all cores.
 AT_ONCE = threading.BoundedSemaphore(2)
+
+
+class NoMemory(MemoryError):
+    """A single image is too large for the memory there is."""
+
+
+def halved(
+    call: Callable[[Sequence[Item], int], Found], items: Sequence[Item], size: int
+) -> list[tuple[int, Found | NoMemory]]:
+    """Calls a network with items; with fewer at a time where they are too many for the memory.
+
+    Args:
+      call: takes items, at most as many as its second argument says, which is the size of the
+        batch that they are filled up to.
+
+    Returns:
+      How many items each call had, and what it gave: of one that fails with a single item, why.
+    """
+    try:
+        return [(len(items), call(items, size))]
+    except Exception as error:
+        if not is_of_memory(error):
+            raise
+        if size == 1:
+            why = "there is not enough memory for it: use smaller images, or a larger machine"
+            return [(1, NoMemory(why))]
+    half = -(-size // 2)
+    parts = [items[i : i + half] for i in range(0, len(items), half)]
+    return [found for part in parts for found in halved(call, part, half)]
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether the memory of the machine, or of its GPU, is why."""
+    kind: Any = type(error)
+    return isinstance(error, MemoryError) or kind.__name__ == "ResourceExhaustedError"

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import cast
+from typing import NamedTuple, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -14,6 +14,8 @@ from fsspec.implementations.local import LocalFileSystem
 from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
 
 _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
+# Files of one folder of which a listing is cheaper than questions after each.
+_MANY = 8
 # What `beampose.preprocess.inside` takes for an image inside another file.
 _INSIDE = re.compile(r"#(frame|image)=")
 
@@ -55,8 +57,9 @@ def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """Bytes of a file from a first to before a last one, piece after piece."""
     if is_address(path):
         remote, inner = system(path)
-        for start, end in spans:
-            yield cast(bytes, remote.cat_file(inner, start=start, end=end))
+        starts, ends = [list(one) for one in zip(*spans, strict=True)] if spans else ([], [])
+        # All at once: one after the other each would wait for its answer.
+        yield from remote.cat_ranges([inner] * len(starts), starts, ends, on_error="raise")
         return
     with open(path, "rb") as stream:
         for start, end in spans:
@@ -93,6 +96,32 @@ def size(path: str) -> int:
     """Bytes of a file."""
     found, inner = system(path)
     return int(found.size(inner) or 0)
+
+
+def sizes(paths: Sequence[str]) -> dict[str, int]:
+    """Bytes of files by their paths; 0 of what is no file or not there, or is in no storage.
+
+    Folders of a bucket that many of them lie in are listed: a request for each thousand, and not
+    some for each file.
+    """
+    found = {}
+    above: dict[str, list[str]] = {}
+    for path in paths:
+        if path and is_address(path) and is_in_storage(path):
+            above.setdefault(parent(path), []).append(path)
+    for folder, inside in above.items():
+        if len(inside) >= _MANY:
+            where, inner = system(folder)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                there = where.ls(inner, detail=True)
+                known = {name(one["name"]): one for one in there if one["type"] == "file"}
+                found |= {p: int(known[name(p)]["size"]) if name(p) in known else 0 for p in inside}
+    return found | {path: _size(path) for path in paths if path not in found}
+
+
+def _size(path: str) -> int:
+    there = path and is_in_storage(path) and exists(path) and not is_folder(path)
+    return size(path) if there else 0
 
 
 def matching(pattern: str) -> list[str]:
@@ -158,6 +187,28 @@ def _walk_disk(folder: str, seen: set[str]) -> Iterator[tuple[str, int]]:
             yield from _walk_disk(path, seen)
         elif entry.is_file():
             yield path, entry.stat().st_size
+
+
+class Child(NamedTuple):
+    """What a folder holds: its full address, and whether it is a folder itself."""
+
+    path: str
+    is_folder: bool
+
+
+def listed(folder: str) -> list[Child]:
+    """What a folder holds, sorted by name: in a bucket a request for each thousand."""
+    where, inner = system(folder)
+    # Links say what they lead to; only a disk has them.
+    found = [
+        Child(
+            join(folder, name(one["name"])),
+            where.isdir(one["name"]) if one.get("islink") else one["type"] == "directory",
+        )
+        for one in where.ls(inner, detail=True)
+        if name(one["name"])
+    ]
+    return sorted(child for child in found if child.path != folder.rstrip("/"))
 
 
 def below(folder: str, depth: int, most: int) -> list[str]:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from beampose.core.names import COMPLETED, INFO
 
 _WILDCARDS = frozenset("*?[]\\") if os.name != "nt" else frozenset("*?[]")
 _OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
+# Files of a bucket that are read together.
+_AT_ONCE = 256
 # Files that say that those beside them are there.
 _LAST = ("saved_model.pb", COMPLETED)
 
@@ -273,6 +275,36 @@ def whole(folder: Address, pattern: str) -> list[UPath]:
     """Files of a folder in order, without the hidden ones that a killed `replacing` leaves."""
     found = sorted(place(folder).glob(pattern), key=str)
     return [path for path in found if not path.name.startswith(".")]
+
+
+def names(folder: Address) -> set[str]:
+    """Names of what a folder holds, by listing it: in a bucket a request for each thousand."""
+    folder = place(folder)
+    try:
+        if is_local(folder):
+            return set(os.listdir(str(folder)))
+        found = folder.fs.ls(folder.path, detail=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    return {str(one).rstrip("/").rpartition("/")[2] for one in found}
+
+
+def read_all(folder: Address, files: Sequence[str]) -> Iterator[bytes | None]:
+    """Bytes of files of a folder, in order, many at a time; None of one that cannot be read."""
+    folder = place(folder)
+    if is_local(folder):
+        for name in files:
+            try:
+                yield Path(str(folder), name).read_bytes()
+            except OSError:
+                yield None
+        return
+    for start in range(0, len(files), _AT_ONCE):
+        paths = [f"{folder.path.rstrip('/')}/{name}" for name in files[start : start + _AT_ONCE]]
+        found: Any = folder.fs.cat(paths, on_error="return")
+        for path in paths:
+            data = found.get(path.removeprefix("/"))
+            yield data if isinstance(data, bytes) else None
 
 
 def begin(folder: Address) -> UPath:

@@ -90,10 +90,8 @@ def _folders(path: str) -> list[str]:
     results = OF_EXPERIMENTS if files.exists(files.join(path, "dataset", "COMPLETED")) else ()
     return [
         child
-        for child in files.children(path)
-        if not files.name(child).startswith(".")
-        and files.name(child) not in results
-        and files.is_folder(child)
+        for child, is_folder in files.listed(path)
+        if is_folder and not files.name(child).startswith(".") and files.name(child) not in results
     ]
 
 
@@ -105,10 +103,10 @@ def class_of(folder: str) -> str:
 
 def _images(folder: str, problems: list[Problem]) -> list[str]:
     found = []
-    for child in files.children(folder):
+    for child, is_folder in files.listed(folder):
         if files.name(child).startswith("."):
             continue
-        if files.is_folder(child):
+        if is_folder:
             what = "is a folder inside a class folder"
         elif files.suffix(child) not in images.SUFFIXES:
             what = f"is not an image ({', '.join(images.SUFFIXES)})"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from beampose.core import yaml_files
-from beampose.core.settings.section import Number, Section, from_dict, setting
+from beampose.core.settings.section import Number, Section, from_dict, problems, setting
 
 REGIONS = (  # noqa: SIM905  A list of 41 lines otherwise.
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "
@@ -28,6 +28,7 @@ SERIES = {
     "NVIDIA_A100_80GB": ("a2",),
     "NVIDIA_H100_80GB": ("a3",),
 }
+_NETWORK = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 _IMAGE = r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"
 
 
@@ -183,8 +184,19 @@ class Cloud(Section):
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         examples=["name@my-project.iam.gserviceaccount.com"],
     )
-    network: str | None = setting(None, "Of Dataflow's workers; unset: the project's default.")
-    subnetwork: str | None = setting(None, "Of Dataflow's workers.")
+    network: str | None = setting(
+        None,
+        "Of Dataflow's workers; unset: the project's default.",
+        pattern=f"^{_NETWORK}$",
+        examples=["lab-net"],
+    )
+    subnetwork: str | None = setting(
+        None,
+        "Of Dataflow's workers, in the jobs' region.",
+        pattern=f"^((https://www.googleapis.com/compute/v1/)?(projects/[^/]+/)?"
+        f"regions/[a-z0-9-]+/subnetworks/)?{_NETWORK}$",
+        examples=["lab-subnet", "regions/us-central1/subnetworks/lab-subnet"],
+    )
     public_ips: bool = setting(True, "Whether workers have public addresses.")
     labels: Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_labels)] = Field(
         default_factory=dict, description="Labels of jobs and models, as bills show them."
@@ -221,6 +233,15 @@ def load(path: str) -> Cloud:
         return from_dict(Cloud, values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def refusals(path: str) -> list[str]:
+    """All for which `load` would raise, not only the first; none if there is nothing."""
+    try:
+        values = yaml_files.read(path, "file of cloud settings (as configs/cloud.yaml)")
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    return [f"{path}: {problem}" for problem in problems(Cloud, values)]
 
 
 def is_stand_in(endpoint: str | None) -> bool:

@@ -61,7 +61,10 @@ def _network(cloud: Cloud) -> list[str]:
     if cloud.network:
         found.append(f"--network={cloud.network}")
     if cloud.subnetwork:
-        found.append(f"--subnetwork={cloud.subnetwork}")
+        # Dataflow takes no bare name.
+        name = cloud.subnetwork
+        path = name if "/" in name else f"regions/{cloud.region}/subnetworks/{name}"
+        found.append(f"--subnetwork={path}")
     if not cloud.public_ips:
         found.append("--no_use_public_ips")
     return found

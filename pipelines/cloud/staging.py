@@ -12,6 +12,7 @@ from beampose.pipelines import inputs
 from beampose.pipelines.cloud.cloud_settings import Cloud
 
 LOG = logging.getLogger(__name__)
+WEIGHTS = "weights"
 
 
 def config(local: Config, cloud: Cloud) -> Config:
@@ -23,14 +24,21 @@ def config(local: Config, cloud: Cloud) -> Config:
     Raises:
       OSError: the bucket or the weights cannot be used.
     """
-    output, store, weights = local.output, local.store_, local.weights
+    moved = placed(local, cloud)
+    if not Path(local.weights).is_absolute():
+        return moved
+    weights = inputs.put_file(local.weights, join(cloud.root, WEIGHTS))
+    return changed(moved, features={"weights": weights})
+
+
+def placed(local: Config, cloud: Cloud) -> Config:
+    """As `config`, and nothing is put anywhere: weights of this machine stay what they are."""
+    output, store = local.output, local.store_
     if not is_address(output):
         output = join(cloud.root, Path(output).name)
     if store is not None and not is_address(store):
         store = join(cloud.root, "store")
-    if Path(weights).is_absolute():
-        weights = inputs.put_file(weights, join(cloud.root, "weights"))
-    return changed(local, output=output, store_=store, features={"weights": weights})
+    return changed(local, output=output, store_=store)
 
 
 def dataset(local: Config, remote: Config) -> bool:

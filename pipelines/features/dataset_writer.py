@@ -1,31 +1,59 @@
 """Writes the dataset: labels joined to store keys, rejects, and what it is."""
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
+import numpy as np
 from apache_beam import pvalue
 from pydantic import JsonValue
+from upath import UPath
 
 from beampose.core import __version__, json_files, storage, tfrecords
-from beampose.core.infos import Chosen, Counts, DatasetInfo
+from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.features import kept_frames
+from beampose.pipelines.features import kept_frames, store_writer
 from beampose.preprocess.labels import Labels
 from beampose.trainer import schema
-from beampose.trainer.dataset import LABELS, read_labels
-from beampose.trainer.feature_store import Index
+from beampose.trainer.dataset import LABELS, MANIFEST, read_labels
+from beampose.trainer.feature_store import Index, Part
 from beampose.trainer.schema import LabelRecord
+
+LABELS_A_FILE = 65_536
+# Lists, while a job runs, the shards that it wrote into the store.
+STORED = ".stored.jsonl"
+# Images of a split of which one may verify the model.
+_FIRST = 5
+
+
+def count_shards(records: int, pooled: bool) -> int:
+    """Files of labels: a power of two, and of crops as many as the store has shards.
+
+    So each needs few of these where it takes embeddings along.
+    """
+    if pooled:
+        return store_writer.count_shards(records, pooled)
+    return 1 << max(int(np.ceil(np.log2(max(records / LABELS_A_FILE, 1)))), 0)
 
 
 class WriteLabels(beam.PTransform):
-    """Writes label records, sorted by name, once everything in `after` is done."""
+    """Writes label records in files sorted by name, and their manifest, once `after` is done.
 
-    def __init__(self, folder: str, store: str, *, pooled: bool, after: list):
+    Args:
+      folder: the dataset.
+      store: of their features.
+      shards: number of files at most, see `count_shards`.
+      pooled: whether records carry their embeddings.
+      after: what must be done before.
+    """
+
+    def __init__(self, folder: str, store: str, shards: int, *, pooled: bool, after: list):
         super().__init__()
-        self._folder, self._store, self._pooled, self._after = folder, store, pooled, after
+        self._step = _WriteLabels(folder, store, shards, pooled)
+        self._folder, self._shards, self._after = folder, shards, after
 
     def expand(self, input_or_inputs):
         waits = [
@@ -34,30 +62,79 @@ class WriteLabels(beam.PTransform):
         ]
         return (
             input_or_inputs
-            | "ToOneFile" >> beam.Map(lambda element: ("labels", element[0]))
+            | "ByShard" >> beam.Map(_by_shard, self._shards)
             | "Gather" >> beam.GroupByKey()
-            | "Write" >> beam.ParDo(_WriteLabels(self._folder, self._store, self._pooled), *waits)
+            | "Write" >> beam.ParDo(self._step, *waits)
+            | "Manifest" >> beam.CombineGlobally(_together)
+            | "WriteManifest" >> beam.Map(_write_manifest, self._folder)
         )
 
 
-class _WriteLabels(beam.DoFn):
-    def __init__(self, folder: str, store: str, pooled: bool):
-        self._folder, self._store, self._pooled = folder, store, pooled
+def _by_shard(element: tuple[LabelRecord, str], shards: int) -> tuple[int, LabelRecord]:
+    return store_writer.shard_of(element[0].key, shards), element[0]
 
-    def process(self, element: tuple[str, Iterable[LabelRecord]], *waits) -> Iterator[int]:
-        index = Index(self._store)
+
+class _WriteLabels(beam.DoFn):
+    def __init__(self, folder: str, store: str, shards: int, pooled: bool):
+        self._folder, self._store, self._pooled = folder, store, pooled
+        self._shards = shards
+
+    def process(self, element: tuple[int, Iterable[LabelRecord]], *waits) -> Iterator[list]:
+        index = Index(self._store, Part(element[0], self._shards))
         # An image lost while embedding has its reject; its label must not point into nothing.
         records = [r for r in element[1] if r.key in index]
         records.sort(key=lambda r: (r.name, r.copy))
-        target = storage.place(self._folder, f"{LABELS}-00000-of-00001.tfrecord")
+        name = f"{LABELS}-{element[0]:05d}-of-{self._shards:05d}.tfrecord"
         with (
-            storage.replacing(target) as temporary,
+            storage.replacing(storage.place(self._folder, name)) as temporary,
             temporary.open("wb") as stream,
         ):
             for record in records:
                 embedding = index.read(record.key) if self._pooled else None
                 stream.write(tfrecords.framed(schema.label_example(record, embedding)))
-        yield len(records)
+        yield [name, len(records)]
+
+
+def _together(groups: Iterable) -> list:
+    """All elements, whether they come one by one or in lists of some."""
+    found: list = []
+    for group in groups:
+        found += group if group and isinstance(group[0], list) else [group] if group else []
+    return sorted(found)
+
+
+def _write_manifest(files: list, folder: str) -> int:
+    storage.write_json(storage.place(folder, MANIFEST), {"files": files})
+    return len(files)
+
+
+class WriteStored(beam.PTransform):
+    """Writes the lines of the store's manifest that a job adds into one file; see `stored`."""
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self._folder = folder
+
+    def expand(self, input_or_inputs):
+        return (
+            input_or_inputs
+            | "Row" >> beam.Map(lambda shard: [json.dumps(shard, sort_keys=True)])
+            | "Gather" >> beam.CombineGlobally(_together)
+            | "Write" >> beam.Map(_write_stored, self._folder)
+        )
+
+
+def _write_stored(rows: list[list[str]], folder: str) -> int:
+    storage.write_text(storage.place(folder, STORED), "".join(f"{row}\n" for (row,) in rows))
+    return len(rows)
+
+
+def stored(folder: str) -> list[Shard]:
+    """Shards that a job wrote; the file that says so is removed."""
+    file = storage.place(folder, STORED)
+    found = [Shard(**values) for values in json_files.lines(file.read_text(encoding="utf-8"), file)]
+    file.unlink()
+    return found
 
 
 class WriteRejects(beam.PTransform):
@@ -94,7 +171,43 @@ def _source(config: Config) -> dict[str, JsonValue]:
     return {**source, "test_from": second} if second else {**source}
 
 
-def written(folder: str, labels: Labels) -> list[LabelRecord]:
+class Tally:
+    """What the records of a dataset are, counted in one pass over their files.
+
+    Attributes:
+      images, copies: numbers of records.
+      split: images by split.
+      digest: of the labels, in the order of their names.
+      keys: of the images.
+      first: some of the first images, of each split.
+    """
+
+    def __init__(self, records: Iterable[LabelRecord]):
+        self.images = self.copies = 0
+        self.split: Counter[str] = Counter()
+        self.keys: list[str] = []
+        self.first: list[LabelRecord] = []
+        code, begun = hashlib.sha256(b"["), False
+        for record in records:
+            row = [record.key, record.split, record.label, str(record.keypoints.tolist())]
+            code.update(f"{', ' if begun else ''}{json.dumps(row)}".encode())
+            begun = True
+            self._count(record)
+        code.update(b"]")
+        self.digest = code.hexdigest()
+
+    def _count(self, record: LabelRecord) -> None:
+        if record.copy:
+            self.copies += 1
+            return
+        self.images += 1
+        self.keys.append(record.key)
+        if self.split[record.split] < _FIRST:
+            self.first.append(record)
+        self.split[record.split] += 1
+
+
+def written(folder: str, labels: Labels) -> Tally:
     """The records of a job: every label has one or a reason, whatever runner did the work.
 
     Raises:
@@ -102,22 +215,21 @@ def written(folder: str, labels: Labels) -> list[LabelRecord]:
     """
     file = storage.place(folder, REJECTS)
     reasons = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    records = list(read_labels(folder))
-    originals = sum(r.copy == 0 for r in records)
-    lost = len(labels.items) - originals - len(reasons)
+    found = Tally(read_labels(folder))
+    lost = len(labels.items) - found.images - len(reasons)
     if lost > 0:
         raise RuntimeError(
             f"The runner lost {lost} of {len(labels.items)} labels: it ended well, with neither "
             "features nor a reason for them. Nothing is marked as complete. Run it again with "
             "another --runner, or without one."
         )
-    return records
+    return found
 
 
 def finish(
     config: Config,
     labels: Labels,
-    records: Sequence[LabelRecord],
+    tally: Tally,
     recipe_id: str,
     seconds: float,
     chosen: dict[str, Chosen],
@@ -125,7 +237,7 @@ def finish(
     """Adds what the reader could not use to the rejects, writes the info, marks the dataset whole.
 
     Args:
-      records: see `written`.
+      tally: see `written`.
       chosen: what the labels chose of the settings.
 
     Raises:
@@ -136,18 +248,18 @@ def finish(
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += json_files.lines(lines, folder / REJECTS)
     _write_rejects(_sorted_rejects(rejects), config.dataset)
-    originals = [r for r in records if r.copy == 0]
-    lost = len(labels.items) - len(originals)
-    if not originals or lost > config.source.max_rejects * len(labels.items):
+    lost = len(labels.items) - tally.images
+    if not tally.images or lost > config.source.max_rejects * len(labels.items):
         raise ValueError(
             f"{lost} of {len(labels.items)} labeled images cannot be used, which is above "
             f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS} gives "
             "the reasons."
         )
-    kept_frames.keep_probe(config.dataset, records)
+    _drop_former(folder)
+    kept_frames.keep_probe(config.dataset, tally.first)
     counts = Counts(
-        images=len(originals),
-        copies=len(records) - len(originals),
+        images=tally.images,
+        copies=tally.copies,
         rejected=lost,
         problems=len(rejects),
     )
@@ -165,13 +277,19 @@ def finish(
         project=labels.project or storage.place(config.output).name,
         store=recipe_id,
         counts=counts,
-        split=dict(sorted(Counter(r.split for r in originals).items())),
-        frames=kept_frames.describe(config.dataset, records) if config.features.frames else None,
-        labels_digest=storage.digest(
-            [[r.key, r.split, r.label, str(r.keypoints.tolist())] for r in records]
-        ),
+        split=dict(sorted(tally.split.items())),
+        frames=kept_frames.describe(config.dataset, tally.keys) if config.features.frames else None,
+        labels_digest=tally.digest,
         chosen=chosen,
         seconds=round(seconds, 2),
     )
     storage.complete(folder, info)
     return counts
+
+
+def _drop_former(folder: UPath) -> None:
+    """Takes away label files of a former run that are not in the manifest."""
+    listed = {name for name, _ in storage.read_json(folder / MANIFEST, "files")["files"]}
+    for name in storage.names(folder) - listed:
+        if name.startswith(f"{LABELS}-") and name.endswith(".tfrecord"):
+            (folder / name).unlink()

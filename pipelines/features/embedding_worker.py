@@ -1,7 +1,7 @@
 """Pixels to features in a worker: one model a process, fixed batches, images decoded ahead."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -147,30 +147,50 @@ def embed(
       lost: takes (pending, reason) of what could not be read any more.
     """
     order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
+    batches = _batches(order, limits, batch_size, lost)
+    run = functools.partial(_features, model, batch_size=batch_size)
+    # One batch ahead: the network works while the consumer writes.
+    for batch, features in ahead.mapped(run, batches, 1, 1):
+        for (one, _), found in zip(batch, features, strict=True):
+            if isinstance(found, str):
+                lost.append((one, found))
+            else:
+                yield one.key, found
 
-    def batches() -> Iterator[list[tuple[Pending, np.ndarray]]]:
-        batch: list[tuple[Pending, np.ndarray]] = []
-        read = functools.partial(_try_load, limits=limits)
-        for one, pixels in ahead.mapped(read, order, 2 * batch_size, READERS):
-            if isinstance(pixels, str):
-                lost.append((one, pixels))
-                continue
-            if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
-                yield batch
-                batch = []
-            batch.append((one, pixels))
-        if batch:
+
+def _batches(
+    order: list[Pending], limits: Ranges, batch_size: int, lost: list
+) -> Iterator[list[tuple[Pending, np.ndarray]]]:
+    """Images with their pixels, of one size in a batch."""
+    batch: list[tuple[Pending, np.ndarray]] = []
+    read = functools.partial(_try_load, limits=limits)
+    for one, pixels in ahead.mapped(read, order, 2 * batch_size, READERS):
+        if isinstance(pixels, str):
+            lost.append((one, pixels))
+            continue
+        if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
             yield batch
+            batch = []
+        batch.append((one, pixels))
+    if batch:
+        yield batch
 
-    def run(batch: list[tuple[Pending, np.ndarray]]) -> np.ndarray:
-        filled = fixed([pixels for _, pixels in batch], batch_size)
+
+def _features(
+    model: Callable, batch: Sequence[tuple[Pending, np.ndarray]], batch_size: int
+) -> list[np.ndarray | str]:
+    """Features of each image of a batch, or why it has none."""
+
+    def call(some: Sequence[tuple[Pending, np.ndarray]], size: int) -> np.ndarray:
+        filled = fixed([pixels for _, pixels in some], size)
         with model_calls.AT_ONCE:
             return model(filled).numpy()
 
-    # One batch ahead: the network works while the consumer writes.
-    for batch, features in ahead.mapped(run, batches(), 1, 1):
-        for (one, _), found in zip(batch, features, strict=False):
-            yield one.key, found
+    found: list[np.ndarray | str] = []
+    for count, answer in model_calls.halved(call, batch, batch_size):
+        failed = isinstance(answer, model_calls.NoMemory)
+        found += [str(answer)] if failed else list(answer[:count])
+    return found
 
 
 def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:

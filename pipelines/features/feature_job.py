@@ -10,9 +10,9 @@ import apache_beam as beam
 
 from beampose.core import storage
 from beampose.core.files import join
-from beampose.core.infos import Chosen, Recipe
+from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner, inputs
+from beampose.pipelines import beam_options, beam_runner, inputs, item_files
 from beampose.pipelines.features import (
     analyze,
     dataset_writer,
@@ -20,6 +20,7 @@ from beampose.pipelines.features import (
     feature_recipe,
     feature_steps,
     kept_frames,
+    label_files,
     labeled_source,
     shard_repair,
     store_writer,
@@ -34,6 +35,8 @@ from beampose.trainer.feature_store import SHARDS, Index
 LOG = logging.getLogger(__name__)
 # Labels that travel together to be checked: enough to keep a worker's reading threads busy.
 CHECKED_TOGETHER = 32
+# Where the labels of a job wait for its workers, in the dataset.
+WAITING = ".labels"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -95,6 +98,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     if not beam_options.shares_disk(options):
         images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
+    records = len(labels.items) * (1 + config.copies)
     job = feature_steps.Job(
         spec=embedding_worker.model_spec(config, join(target.folder, embed.TRANSFORM)),
         store=target.folder,
@@ -104,11 +108,9 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         ranges=embedding_worker.ranges(config),
         copies=config.copies,
         batch_size=config.features.batch_size,
-        shards=store_writer.count_shards(
-            len(labels.items) * (1 + config.copies), config.kind.pooled
-        ),
+        shards=store_writer.count_shards(records, config.kind.pooled),
+        label_shards=dataset_writer.count_shards(records, config.kind.pooled),
     )
-    before = len(Index(target.folder))
     keep = None
     if config.features.frames:
         shards = store_writer.count_shards(len(labels.items), config.kind.pooled)
@@ -116,16 +118,20 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     pipeline = beam.Pipeline(options=options)
     hints = beam_options.NetworkOptions.hints(options)
     items = list(zip(labels.items, splits, strict=True))
-    build(pipeline, items, job, config.dataset, keep=keep, hints=hints)
+    waiting = join(config.dataset, WAITING)
+    addresses = item_files.write(items, waiting, label_files.plain)
+    build(pipeline, addresses, job, config.dataset, keep=keep, hints=hints)
     counters = beam_runner.finish(pipeline, "features")
-    records = dataset_writer.written(config.dataset, labels)
-    target.describe()
+    storage.remove(waiting)
+    tally = dataset_writer.written(config.dataset, labels)
+    stored = dataset_writer.stored(config.dataset)
+    target.describe(stored)
     store_writer.register(target.folder, config.dataset)
-    embedded = len(Index(target.folder)) - before
+    embedded = sum(shard.records for shard in stored)
     for line in labeled_source.edited(contents):
         LOG.warning("%s", line)
     seconds = time.perf_counter() - began
-    counts = dataset_writer.finish(config, labels, records, target.recipe_id, seconds, chosen)
+    counts = dataset_writer.finish(config, labels, tally, target.recipe_id, seconds, chosen)
     return Summary(
         counts.images,
         embedded,
@@ -141,7 +147,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
 
 def build(
     pipeline: beam.Pipeline,
-    items: list,
+    addresses: Sequence[str],
     job: feature_steps.Job,
     folder: str,
     *,
@@ -151,13 +157,13 @@ def build(
     """Wires the steps; references travel, pixels stay inside a step.
 
     Args:
+      addresses: files of the labels, see `label_files`.
       keep: the step that writes encoded frames, if they are asked for.
       hints: resources of the step that runs the network.
     """
-    together = [items[i : i + CHECKED_TOGETHER] for i in range(0, len(items), CHECKED_TOGETHER)]
     checked = (
         pipeline
-        | "Labels" >> beam.Create(together)
+        | "Labels" >> item_files.Read(addresses, label_files.item, CHECKED_TOGETHER)
         | "Check"
         >> beam.ParDo(feature_steps.Check(job)).with_outputs(feature_steps.REJECTS, main="usable")
     )
@@ -170,8 +176,9 @@ def build(
     records = kept.kept | "Records" >> beam.ParDo(feature_steps.Records(job))
     stored = (
         records
-        | "Missing" >> beam.ParDo(feature_steps.Missing(job))
+        | "ByShard" >> beam.Map(feature_steps.by_shard, job.shards)
         | "GroupByShard" >> beam.GroupByKey()
+        | "Missing" >> beam.ParDo(feature_steps.Missing(job))
         | "Embed"
         >> feature_steps.hinted(beam.ParDo(feature_steps.Embed(job)), hints).with_outputs(
             feature_steps.REJECTS, main="stored"
@@ -190,8 +197,9 @@ def build(
         | "Rejects" >> beam.Flatten()
         | "WriteRejects" >> dataset_writer.WriteRejects(folder)
     )
+    listed = stored.stored | "Stored" >> dataset_writer.WriteStored(folder)
     _ = records | "WriteLabels" >> dataset_writer.WriteLabels(
-        folder, job.store, pooled=job.spec.pooled, after=[stored.stored, rejects]
+        folder, job.store, job.label_shards, pooled=job.spec.pooled, after=[listed, rejects]
     )
 
 
@@ -205,13 +213,14 @@ class Target(NamedTuple):
     dims: int
     transform_digest: str
 
-    def describe(self) -> None:
+    def describe(self, stored: Sequence[Shard]) -> None:
         store_writer.describe(
             self.folder,
             recipe=self.recipe,
             weights=self.weights,
             dims=self.dims,
             transform_digest=self.transform_digest,
+            stored=stored,
         )
 
 

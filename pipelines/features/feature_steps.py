@@ -1,5 +1,6 @@
 """The steps of the feature job, one DoFn each."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,12 +11,13 @@ from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
+from beampose.core import storage
 from beampose.pipelines.features import embedding_worker, store_writer
 from beampose.preprocess import ahead, validate
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
 from beampose.preprocess.transform import Ranges, move
 from beampose.preprocess.validate import Inspection
-from beampose.trainer.feature_store import Index
+from beampose.trainer.feature_store import SHARDS, Index, Part
 from beampose.trainer.schema import LabelRecord
 
 REJECTS = "rejects"
@@ -33,6 +35,7 @@ class Job(NamedTuple):
     copies: int
     batch_size: int
     shards: int
+    label_shards: int = 1
 
 
 def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
@@ -137,28 +140,45 @@ class Records(beam.DoFn):
         )
 
 
+class _Names:
+    """Names of what a folder held when a process began to work on a job."""
+
+    def __init__(self, folder: str):
+        self.names = storage.names(folder)
+
+
+def listing(handle: shared.Shared, folder: str) -> set[str]:
+    """Names of what a folder holds, listed once by a process of a job."""
+    return handle.acquire(functools.partial(_Names, folder), tag=folder).names
+
+
+def by_shard(element: tuple[LabelRecord, str], shards: int) -> tuple[int, embedding_worker.Pending]:
+    """A reference to an image, by the shard its features belong to."""
+    record, digest = element
+    return store_writer.shard_of(record.key, shards), pending(record, digest)
+
+
 class Missing(beam.DoFn):
-    """Yields what the store does not hold yet, by the shard it will go to."""
+    """Of the images of a shard, those that the store does not hold yet."""
 
     def __init__(self, job: Job):
         self._job = job
-
-    def setup(self):
-        self._index = Index(self._job.store)
+        self._shared = shared.Shared()
 
     def process(
-        self, element: tuple[LabelRecord, str]
-    ) -> Iterator[tuple[str, embedding_worker.Pending]]:
-        record, digest = element
-        if record.key in self._index:
-            Metrics.counter("features", "kept").inc()
-            return
-        shard = store_writer.shard_of(record.key, self._job.shards)
-        yield f"{shard:05d}", pending(record, digest)
+        self, element: tuple[int, Iterable[embedding_worker.Pending]]
+    ) -> Iterator[tuple[int, list[embedding_worker.Pending]]]:
+        names = listing(self._shared, str(storage.place(self._job.store, SHARDS)))
+        index = Index(self._job.store, Part(element[0], self._job.shards), names)
+        found = list(element[1])
+        missing = [one for one in found if one.key not in index]
+        Metrics.counter("features", "kept").inc(len(found) - len(missing))
+        if missing:
+            yield element[0], missing
 
 
 class Embed(beam.DoFn):
-    """Embeds the images of a shard and writes it."""
+    """Embeds the images of a shard and writes it; gives the line of the store's manifest."""
 
     def __init__(self, job: Job):
         self._job = job
@@ -167,19 +187,19 @@ class Embed(beam.DoFn):
     def setup(self):
         self._model = embedding_worker.acquire(self._shared, self._job.spec)
 
-    def process(self, element: tuple[str, Iterable[embedding_worker.Pending]]) -> Iterator:
-        job, pending = self._job, list(element[1])
+    def process(self, element: tuple[int, list[embedding_worker.Pending]]) -> Iterator:
+        job, pending = self._job, element[1]
         keys = "\n".join(sorted(one.key for one in pending))
         lost: list[tuple[embedding_worker.Pending, str]] = []
         written = store_writer.write_shard(
             job.store,
-            int(element[0]),
+            element[0],
             job.shards,
             embedding_worker.embed(self._model.frames, pending, job.ranges, job.batch_size, lost),
             hashlib.sha256(keys.encode()).hexdigest(),
         )
-        Metrics.counter("features", "embedded").inc(written)
+        Metrics.counter("features", "embedded").inc(written.records)
         for one, why in lost:
             problem = Problem("error", one.file, one.row, one.name, f"image {why}")
             yield reject("embed", problem)
-        yield element[0], written
+        yield written.plain()

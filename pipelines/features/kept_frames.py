@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+from apache_beam.utils import shared
 
 from beampose.core import storage
 from beampose.pipelines.features import embedding_worker, feature_steps, shard_repair, store_writer
@@ -12,7 +13,7 @@ from beampose.preprocess import ahead, images, inside
 from beampose.preprocess.labels import Problem
 from beampose.trainer import embed, schema
 from beampose.trainer.encoded_frames import FRAMES, Frames, probes
-from beampose.trainer.feature_store import SUFFIX
+from beampose.trainer.feature_store import SUFFIX, Part
 from beampose.trainer.schema import LabelRecord
 
 PROBE = "probe"
@@ -31,7 +32,7 @@ class KeepFrames(beam.PTransform):
     def expand(self, input_or_inputs):
         return (
             input_or_inputs
-            | "MissingFrames" >> beam.ParDo(Missing(self._folder, self._shards))
+            | "FramesByShard" >> beam.FlatMap(_by_shard, self._shards)
             | "GroupFrames" >> beam.GroupByKey()
             | "WriteFrames"
             >> beam.ParDo(Write(self._folder, self._shards)).with_outputs(
@@ -40,38 +41,34 @@ class KeepFrames(beam.PTransform):
         )
 
 
-class Missing(beam.DoFn):
-    """References to the images that are not kept yet, by the shard they will stand in."""
-
-    def __init__(self, folder: str, shards: int):
-        self._folder, self._shards = folder, shards
-
-    def setup(self):
-        self._frames = Frames(self._folder)
-
-    def process(
-        self, element: tuple[LabelRecord, str]
-    ) -> Iterator[tuple[str, embedding_worker.Pending]]:
-        record, digest = element
-        if record.copy == 0 and record.key not in self._frames:
-            shard = store_writer.shard_of(record.key, self._shards)
-            yield f"{shard:05d}", feature_steps.pending(record, digest)
+def _by_shard(
+    element: tuple[LabelRecord, str], shards: int
+) -> Iterator[tuple[int, embedding_worker.Pending]]:
+    """References to images, by the shard they stand in."""
+    record, digest = element
+    if record.copy == 0:
+        yield store_writer.shard_of(record.key, shards), feature_steps.pending(record, digest)
 
 
 class Write(beam.DoFn):
-    """Reads the images of a shard again and writes them; gives rejects."""
+    """Reads the images of a shard that are not kept yet and writes them; gives rejects."""
 
     def __init__(self, folder: str, shards: int):
         self._folder, self._shards = folder, shards
+        self._shared = shared.Shared()
 
-    def process(self, element: tuple[str, Iterable[embedding_worker.Pending]]) -> Iterator:
-        wanted = sorted(element[1], key=lambda one: one.key)
+    def process(self, element: tuple[int, Iterable[embedding_worker.Pending]]) -> Iterator:
+        names = feature_steps.listing(self._shared, self._folder)
+        kept = Frames(self._folder, Part(element[0], self._shards), names)
+        wanted = sorted((one for one in element[1] if one.key not in kept), key=lambda one: one.key)
+        if not wanted:
+            return
         keys = "\n".join(one.key for one in wanted)
         digest = hashlib.sha256(keys.encode()).hexdigest()
-        name = f"{FRAMES}-{store_writer.shard_name(int(element[0]), self._shards, digest)}{SUFFIX}"
+        name = f"{FRAMES}-{store_writer.shard_name(element[0], self._shards, digest)}{SUFFIX}"
         lost: list[tuple[embedding_worker.Pending, str]] = []
         target = storage.place(self._folder, name)
-        written = store_writer.write_records(target, _examples(wanted, lost))
+        written = store_writer.write_records(target, _examples(wanted, lost)).records
         Metrics.counter("features", "frames").inc(written)
         for one, why in lost:
             problem = Problem("error", one.file, one.row, one.name, f"image {why}")
@@ -118,14 +115,14 @@ def keep_probe(folder: str, records: Iterable[LabelRecord]) -> None:
         return
 
 
-def describe(folder: str, records: Iterable[LabelRecord]) -> dict[str, int]:
+def describe(folder: str, wanted: Iterable[str]) -> dict[str, int]:
     """Takes away files of which no label needs a frame any more; says what is there.
 
     Args:
       folder: the dataset.
-      records: its labels.
+      wanted: keys of its images.
     """
-    keys = {r.key for r in records if r.copy == 0}
+    keys = set(wanted)
     for file in storage.whole(folder, f"{FRAMES}-*.json"):
         if not keys & {key for key, _, _ in shard_repair.entry_of(file)["records"]}:
             file.unlink()

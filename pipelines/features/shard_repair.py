@@ -106,25 +106,30 @@ def mend(indices: Iterable[UPath], check: Check, keys: Collection[str]) -> Itera
     """Repairs shards; gives what was wrong.
 
     On a disk those that hold some of the keys are read. In a bucket, which keeps checksums of its
-    own, those that are missing or that a reader found damaged.
+    own, those that are missing or that a reader found damaged: its listing says so.
     """
+    wanted, there = set(keys), dict[str, set[str]]()
     for index in indices:
-        if _suspicious(index, set(keys)):
+        folder = str(index.parent)
+        if folder not in there:
+            there[folder] = storage.names(folder)
+        if _suspicious(index, wanted, there[folder]):
             damage = examine(index, check)
             if damage is not None:
                 repair(damage)
                 yield damage
 
 
-def _suspicious(index: UPath, keys: set[str]) -> bool:
+def _suspicious(index: UPath, keys: set[str], there: set[str]) -> bool:
     shard = index.with_suffix(SUFFIX)
-    if not shard.is_file() or shard.with_suffix(DAMAGED).is_file():
+    if shard.name not in there or shard.with_suffix(DAMAGED).name in there:
         return True
+    if not storage.is_local(shard):
+        return False
     try:
-        here = {key for key, _, _ in entry_of(index)["records"]}
+        return any(key in keys for key, _, _ in entry_of(index)["records"])
     except (OSError, ValueError):
         return True
-    return storage.is_local(shard) and bool(keys & here)
 
 
 def entry_of(index: UPath) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, leftovers, storage, tfrecords
+from beampose.core import __version__, json_files, leftovers, storage, tfrecords
 from beampose.core.infos import Recipe, Shard, StoreInfo
+from beampose.core.names import INFO
 from beampose.trainer import embed, feature_store, schema
 
 # Frames a shard: small enough that little is lost with a killed worker, large enough to be few.
@@ -41,8 +42,8 @@ def count_shards(images: int, pooled: bool) -> int:
 
 def write_shard(
     folder: str, shard: int, shards: int, records: Iterable[tuple[str, np.ndarray]], name: str
-) -> int:
-    """Writes records in the order they come. Returns their number.
+) -> Shard:
+    """Writes records in the order they come. Returns the line of the store's manifest.
 
     Args:
       folder: the store.
@@ -58,10 +59,10 @@ def shard_name(shard: int, shards: int, name: str) -> str:
     return f"{shard:05d}-of-{shards:05d}-{name[:16]}"
 
 
-def write_records(target: UPath, keyed: Iterable[tuple[str, bytes]]) -> int:
+def write_records(target: UPath, keyed: Iterable[tuple[str, bytes]]) -> Shard:
     """Writes keys and serialized records as a TFRecord file and, after it, its index beside it.
 
-    Returns their number.
+    Returns what was written; `file` counts from the folder of its folder.
     """
     index: list[tuple[str, int, int]] = []
     end = 0
@@ -73,7 +74,8 @@ def write_records(target: UPath, keyed: Iterable[tuple[str, bytes]]) -> int:
         digest = sha256(temporary)
     entry = {"records": index, "bytes": end, "sha256": digest}
     storage.write_json(target.with_suffix(".json"), entry)
-    return len(index)
+    file = f"{target.parent.name}/{target.name}"
+    return Shard(file=file, records=len(index), bytes=end, sha256=digest)
 
 
 def adopt_transform(folder: str, source: str) -> None:
@@ -102,20 +104,28 @@ def adopt_transform(folder: str, source: str) -> None:
 
 
 def describe(
-    folder: str, *, recipe: Recipe, weights: str, dims: int, transform_digest: str
+    folder: str,
+    *,
+    recipe: Recipe,
+    weights: str,
+    dims: int,
+    transform_digest: str,
+    stored: Iterable[Shard] = (),
 ) -> None:
-    """Writes the store's info with a manifest of its shards, and marks it whole."""
-    shards = []
-    for file in storage.whole(storage.place(folder, feature_store.SHARDS), "*.json"):
-        entry = storage.read_json(file)
-        shards.append(
-            Shard(
-                file=f"{feature_store.SHARDS}/{file.with_suffix(feature_store.SUFFIX).name}",
-                records=len(entry["records"]),
-                bytes=entry["bytes"],
-                sha256=entry["sha256"],
-            )
-        )
+    """Writes the store's info with a manifest of its shards, and marks it whole.
+
+    Args:
+      stored: shards that a job wrote. Of a bucket, where to read all indices anew would take a
+        request for each, these and those of the manifest before are known.
+    """
+    place = storage.place(folder, feature_store.SHARDS)
+    known = {} if storage.is_local(place) else {one.file: one for one in _manifest(folder)}
+    known |= {one.file: one for one in stored}
+    names = [n for n in sorted(storage.names(place)) if n.endswith(".json") and n[0] != "."]
+    files = {f"{feature_store.SHARDS}/{n[:-5]}{feature_store.SUFFIX}": n for n in names}
+    unknown = [name for file, name in files.items() if file not in known]
+    read = dict(zip(unknown, storage.read_all(place, unknown), strict=True))
+    shards = [known.get(file) or _shard(file, read[name]) for file, name in files.items()]
     info = StoreInfo(
         made_by=f"beampose {__version__} features",
         recipe=recipe,
@@ -127,6 +137,24 @@ def describe(
         shards=shards,
     )
     storage.complete(folder, info)
+
+
+def _manifest(folder: str) -> list[Shard]:
+    """Shards of the store's info, as far as there is one."""
+    try:
+        found = storage.find_info(storage.place(folder, INFO), StoreInfo)
+    except ValueError:
+        return []
+    return [] if found is None else found.shards
+
+
+def _shard(file: str, data: bytes | None) -> Shard:
+    if data is None:
+        raise FileNotFoundError(f"{file}: its index went away. Run the same command again.")
+    entry = json_files.record(data, file, "records", "bytes", "sha256")
+    return Shard(
+        file=file, records=len(entry["records"]), bytes=entry["bytes"], sha256=entry["sha256"]
+    )
 
 
 def register(folder: str, dataset: str) -> None:

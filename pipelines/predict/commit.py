@@ -1,6 +1,6 @@
 """Results of ranges, kept whole or not at all, and put together to the files of a video."""
 
-import hashlib
+import io
 import json
 import logging
 import time
@@ -30,7 +30,6 @@ from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
 WORK = ".ranges"
-REFUSED = ".refused"
 CHANGING = (
     "changed or went away while it was predicted, or is still being written: nothing of it is "
     "kept. Predict it when it is there and complete."
@@ -90,7 +89,8 @@ def save_range(file: UPath, result: Result) -> None:
 def load_range(file: UPath) -> Result | None:
     """Loads what `save_range` kept, or returns None if nothing is usable."""
     try:
-        with file.open("rb") as handle, npz_files.opened(handle) as saved:
+        # In one request: the archive is small, and its parts would be asked for one by one.
+        with npz_files.opened(io.BytesIO(file.read_bytes())) as saved:
             told = json_files.parse(str(saved["failures"]), "failures")
             failures = [(int(i), str(why)) for i, why in told]
             return Result({n: saved[n] for n in saved.files if n != "failures"}, failures)
@@ -107,20 +107,20 @@ def stem_of(summary: UPath) -> UPath:
     return summary.with_suffix("")
 
 
-def finished(output: Output, film: Film) -> bool:
-    """Returns True if a video has its files, made by this model with these settings.
+def finished(output: Output, film: Film) -> PredictionInfo | None:
+    """The summary of a video that has its files, made by this model with these settings.
 
     Raises:
       ValueError: they are there from another model or other settings, and may not be replaced.
     """
     file, path = summary_file(output, film.name), film.path
     if not film.fingerprint or not file.is_file():
-        return False
+        return None
     try:
         summary = storage.read_info(file, PredictionInfo)
     except ValueError as error:
         if output.overwrite:
-            return False
+            return None
         raise ValueError(
             f"{error} What made the predictions beside it is not known: give --overwrite to "
             "replace them, or set another `output` to keep them."
@@ -128,7 +128,7 @@ def finished(output: Output, film: Film) -> bool:
     known = summary.video_fingerprint
     # Of a film that has changed, which only happens where what is there may be replaced.
     if known and known != film.fingerprint:
-        return False
+        return None
     same_model = summary.model_digest in (output.model_digest, output.former_digest)
     same_settings = summary.settings_digest == output.settings_digest(path)
     if not (same_model and same_settings) and not output.overwrite:
@@ -138,14 +138,14 @@ def finished(output: Output, film: Film) -> bool:
             "set another `output` to keep them."
         )
     if not (same_model and same_settings):
-        return False
+        return None
     if not known and summary.video_bytes != files.size(path):
-        return False
+        return None
     endings = output.predictor.endings if film.stills is None else still_endings(output.predictor)
     wrong = _damage(stem_of(file), endings, summary.sums)
     if wrong:
         LOG.warning("%s: %s; it is predicted again", path, wrong)
-    return not wrong
+    return None if wrong else summary
 
 
 def _damage(stem: UPath, endings: Sequence[str], known: dict[str, str]) -> str:
@@ -159,24 +159,6 @@ def _damage(stem: UPath, endings: Sequence[str], known: dict[str, str]) -> str:
         if not file.stat().st_size or (expected and checksums.of_file(file) != expected):
             return f"{file} is damaged or was changed"
     return ""
-
-
-def refuse(output: Output, name: str, path: str, why: str) -> None:
-    """Keeps the reason why a video cannot be predicted."""
-    storage.write_json(_refusal(output, name), {"video": path, "why": why})
-
-
-def refusal(output: Output, name: str) -> tuple[str, str] | None:
-    """The path of a video and why it cannot be predicted, if so."""
-    file = _refusal(output, name)
-    if not file.is_file():
-        return None
-    found = storage.read_json(file, "video", "why")
-    return found["video"], found["why"]
-
-
-def forget_refusals(output: Output) -> None:
-    storage.remove(storage.place(output.folder, REFUSED))
 
 
 def still_endings(predictor: Predictor) -> tuple[str, ...]:
@@ -299,11 +281,6 @@ def _difference(video: Video, chosen: int, decoded: int) -> str:
     if decoded != chosen:
         said.append(f"{chosen} were requested, {decoded} could be decoded")
     return "; ".join(said)
-
-
-def _refusal(output: Output, name: str) -> UPath:
-    code = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return storage.place(output.folder, REFUSED, f"{code}.json")
 
 
 def _with(stem: UPath, ending: str) -> UPath:

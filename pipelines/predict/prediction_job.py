@@ -7,15 +7,28 @@ from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 
-from beampose.core import storage
+from beampose.core import files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner, film_names, inputs, still_sets
-from beampose.pipelines.film_names import Film
+from beampose.pipelines import (
+    beam_options,
+    beam_runner,
+    film_names,
+    inputs,
+    item_files,
+    still_sets,
+)
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
-from beampose.pipelines.predict import candidates, commit, lock, prediction_steps, predictors
+from beampose.pipelines.predict import (
+    candidates,
+    commit,
+    film_outcomes,
+    lock,
+    prediction_steps,
+    predictors,
+)
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results.result_names import Predictions
@@ -102,21 +115,31 @@ def run(
     index = prediction_steps.Index(output, sample, view, predict.chunk)
     handler = SavedModelHandler(config.model, predict.batch_size, output.predictor.signature)
     with lock.held(config.predictions):
-        commit.forget_refusals(output)
+        film_outcomes.clear(output.folder)
         known = Predictions(output.folder, output.label)
         find = candidates.of_config(config.boxes).of_stills() if config.kind.pooled else None
         sets, unsure = still_sets.write_all(sources.sets, output.folder, find)
-        films = film_names.assign([*sources.videos, *sets], known, replace=overwrite)
+        named = [*sources.videos, *sets]
+        films = film_names.assign(named, known, replace=overwrite, later=True)
         filmed = [film.path for film in films if film.stills is None]
         unsure |= candidates.of_config(config.boxes).unsure(filmed)
-        for film in films:
-            if film.path in unsure:
-                commit.refuse(output, film.name, film.path, unsure[film.path])
         pipeline = beam.Pipeline(options=options)
         sure = [film for film in films if film.path not in unsure]
-        build(pipeline, sure, index, handler, output, beam_options.NetworkOptions.hints(options))
+        place = files.join(output.folder, film_outcomes.FILMS)
+        addresses = item_files.write(sure, place, film_outcomes.plain)
+        hints = beam_options.NetworkOptions.hints(options)
+        build(pipeline, addresses, len(sure), index, handler, output, hints=hints)
         counters = beam_runner.finish(pipeline, "predict")
-        summaries, failures = _results(output, films)
+        found = film_outcomes.read(output.folder, sure)
+        outcomes = [
+            film_outcomes.Refused(film.path, unsure[film.path])
+            if film.path in unsure
+            else next(found)
+            for film in films
+        ]
+        film_outcomes.clear(output.folder)
+        failures = [(o.path, o.why) for o in outcomes if isinstance(o, film_outcomes.Refused)]
+        summaries = [one for one in outcomes if isinstance(one, PredictionInfo)]
         _write_failures(output, summaries, failures)
         output.predictor.conclude(output.folder, summaries, failures)
         storage.remove(storage.place(output.folder, still_sets.WORK))
@@ -129,23 +152,30 @@ def run(
 
 def build(
     pipeline: beam.Pipeline,
-    films: Sequence[Film],
+    addresses: Sequence[str],
+    films: int,
     index: prediction_steps.Index,
     handler: SavedModelHandler,
     output: commit.Output,
+    *,
     hints: dict[str, str] | None = None,
 ) -> None:
     """Wires the steps; names and ranges travel, frames stay inside a step.
 
     Args:
-      films: with the names of their results.
+      addresses: files of the films with the names of their results, see `film_outcomes`.
+      films: how many there are.
       hints: resources of the step that runs the model.
     """
-    _ = (
+    indexed = (
         pipeline
-        | "Videos" >> beam.Create(list(films))
-        | "SpreadVideos" >> beam.Reshuffle()
-        | "Index" >> beam.ParDo(index)
+        | "Videos" >> item_files.Read(addresses, film_outcomes.film)
+        | "OneByOne" >> beam.FlatMap(list)
+        | "Index"
+        >> beam.ParDo(index).with_outputs(prediction_steps.OUTCOMES, main=prediction_steps.RANGES)
+    )
+    assembled = (
+        indexed[prediction_steps.RANGES]
         | "SpreadRanges" >> beam.Reshuffle()
         | "Predict"
         >> beam.ParDo(
@@ -153,6 +183,11 @@ def build(
         ).with_resource_hints(**(hints or {}))
         | "GroupByVideo" >> beam.GroupByKey()
         | "Assemble" >> beam.ParDo(prediction_steps.Assemble(output))
+    )
+    _ = (
+        (assembled, indexed[prediction_steps.OUTCOMES])
+        | "Outcomes" >> beam.Flatten()
+        | "Write" >> film_outcomes.Write(output.folder, films)
     )
 
 
@@ -174,30 +209,6 @@ def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.O
         overwrite=overwrite,
     )
     return output, found.view
-
-
-def _results(
-    output: commit.Output, films: Sequence[Film]
-) -> tuple[list[PredictionInfo], list[tuple[str, str]]]:
-    """Summaries and failures: every video is one of them.
-
-    Raises:
-      FileNotFoundError: a video is neither: its files went away meanwhile.
-    """
-    summaries, failures = [], []
-    for film in films:
-        refused = commit.refusal(output, film.name)
-        file = commit.summary_file(output, film.name)
-        if refused is not None:
-            failures.append(refused)
-        elif file.is_file():
-            summaries.append(storage.read_info(file, PredictionInfo))
-        else:
-            raise FileNotFoundError(
-                f"{film.path} has neither a result nor a reason: {output.folder} changed while the "
-                "job ran. Run the same command again; if it says so again, please report this."
-            )
-    return summaries, failures
 
 
 def _video_lines(video: PredictionInfo) -> Iterator[str]:

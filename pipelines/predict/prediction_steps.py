@@ -3,21 +3,25 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
+from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
-from beampose.core import files
-from beampose.pipelines import manifest
+from beampose.core import files, fingerprints
+from beampose.core.infos import PredictionInfo
+from beampose.pipelines import film_names, manifest
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
-from beampose.pipelines.predict import commit, still_ranges
+from beampose.pipelines.predict import commit, film_outcomes, still_ranges
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.stills import Stills
-from beampose.preprocess.videos import Video
+from beampose.preprocess.videos import Frame, Video
+from beampose.trainer.frame_predictor import FramePredictor
 
+RANGES, OUTCOMES = "ranges", "outcomes"
 # Decoded frames waiting for the model, in batches.
 AHEAD = 3
 
@@ -25,7 +29,8 @@ AHEAD = 3
 class Index(beam.DoFn):
     """A film or a set of images to its stretches of ranges; why not, where that is impossible.
 
-    A video whose files are there from an earlier run gives none.
+    A video whose files are there from an earlier run gives only its outcome, as one that cannot be
+    predicted does.
     """
 
     def __init__(self, output: commit.Output, sample: Sample, view: View, chunk: int):
@@ -34,22 +39,34 @@ class Index(beam.DoFn):
         self._sample = sample
         self._chunk = chunk
 
-    def process(self, film: Film) -> Iterator[tuple[Range, ...]]:
+    def process(self, film: Film) -> Iterator:
         try:
-            if commit.finished(self._output, film):
+            kept = self._kept(film)
+            if kept is not None:
                 Metrics.counter("predict", "videos_kept").inc()
+                outcome = film_outcomes.of_summary(film.name, kept)
+                yield pvalue.TaggedOutput(OUTCOMES, outcome)
                 return
             yield from self._stretches(film)
         except (ValueError, OSError) as error:
             Metrics.counter("predict", "videos_failed").inc()
-            commit.refuse(self._output, film.name, film.path, files.why(error))
+            outcome = film_outcomes.of_refusal(film.name, film.path, files.why(error))
+            yield pvalue.TaggedOutput(OUTCOMES, outcome)
+
+    def _kept(self, film: Film) -> PredictionInfo | None:
+        if film.fingerprint == film_names.LATER:
+            # It had no results when the job began, but a worker may have died since.
+            if not commit.summary_file(self._output, film.name).is_file():
+                return None
+            film = film._replace(fingerprint=fingerprints.of_file(film.path))
+        return commit.finished(self._output, film)
 
     def _stretches(self, film: Film) -> Iterable[tuple[Range, ...]]:
         path = film.path
         if film.stills is not None:
             return still_ranges.ranges(film.name, film.stills, self._chunk)
         video = manifest.index(path)
-        if video.fingerprint != film.fingerprint:
+        if film.fingerprint not in (film_names.LATER, video.fingerprint):
             raise ValueError(f"{path} {commit.CHANGING}")
         if problem := self.view.problem(video.height, video.width):
             raise ValueError(f"{path}: {problem}.")
@@ -98,15 +115,24 @@ class PredictRanges(beam.DoFn):
         depth = AHEAD * self._handler.batch_size
         # Where all is there already no model is loaded.
         model = self._handler.acquire(self._shared)
-        infer = self._output.predictor.infer
         if isinstance(todo[0].video, Stills):
             for part in todo:
                 reader = still_ranges.Reader(part, self._view, depth)
-                result = infer(part, reader.frames(), self._handler, model)
+                result = self._result(part, reader.frames(), model)
                 yield part, reader.with_facts(result)
             return
         for part, frames in split(todo, lead, depth):
-            yield part, infer(part, frames, self._handler, model)
+            yield part, self._result(part, frames, model)
+
+    def _result(self, part: Range, frames: Iterator[Frame], model: FramePredictor) -> Result:
+        """Result of a range; one without its frames if there is not enough memory for it."""
+        infer = self._output.predictor.infer
+        try:
+            return infer(part, frames, self._handler, model)
+        except MemoryError as error:
+            Metrics.counter("predict", "ranges_without_memory").inc()
+            lost = [Frame(i, None, str(error)) for i in (*part.before, *part.frames)]
+            return infer(part, iter(lost), self._handler, model)
 
 
 def _short(source: Video | Stills) -> Video | Stills:
@@ -117,19 +143,19 @@ def _short(source: Video | Stills) -> Video | Stills:
 
 
 class Assemble(beam.DoFn):
-    """All ranges of a video to its files."""
+    """All ranges of a video to its files; gives the outcome."""
 
     def __init__(self, output: commit.Output):
         self._output = output
 
-    def process(self, element: tuple[str, Iterable[Range]]) -> Iterator[str]:
+    def process(self, element: tuple[str, Iterable[Range]]) -> Iterator:
         name, parts = element[0], list(element[1])
         video = parts[0].video
         if isinstance(video, Video) and commit.changed(video):
             # Its ranges may be of the one content or of the other: none of them is kept.
             Metrics.counter("predict", "videos_failed").inc()
-            commit.refuse(self._output, name, video.path, f"{video.path} {commit.CHANGING}")
+            why = f"{video.path} {commit.CHANGING}"
+            yield film_outcomes.of_refusal(name, video.path, why)
             commit.forget_ranges(self._output, parts)
             return
-        commit.assemble(self._output, name, video, parts)
-        yield name
+        yield film_outcomes.of_summary(name, commit.assemble(self._output, name, video, parts))

@@ -2,7 +2,7 @@
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from beampose.core import files
@@ -54,20 +54,54 @@ def check_budget(
     arguments: argparse.Namespace, config: Config, cloud: "Cloud", step: str, trials: int = 1
 ) -> None:
     """Refuses a job whose estimate is above the limit, if there is one; --prices alone shows it."""
-    limit = cloud.max_cost if arguments.budget is None else arguments.budget
-    if limit is None and arguments.prices is None:
-        return
+    if _limit(arguments, cloud) is not None or arguments.prices is not None:
+        print(price(arguments, config, cloud, step, trials))
+
+
+def _limit(arguments: argparse.Namespace, cloud: "Cloud") -> float | None:
+    return cloud.max_cost if arguments.budget is None else arguments.budget
+
+
+def price(
+    arguments: argparse.Namespace, config: Config, cloud: "Cloud", step: str, trials: int = 1
+) -> str:
+    """What a job costs, human-readable.
+
+    Raises:
+      ValueError: more than the limit.
+    """
     from beampose.pipelines import planning
     from beampose.pipelines.cloud import pricing
 
     table = planning.read_prices(command_line.price_table(arguments))
-    plan = planning.plan(config, None, films=step == "predict")
+    only = step == "predict"
+    plan = planning.predicting(config) if only else planning.plan(config, None, films=False)
     found = pricing.costs(plan, cloud, table, trials=trials)
     if step not in found:
-        print(f"{step}: what it costs cannot be estimated, so no limit is checked.")
-    else:
-        print(pricing.describe({step: found[step]}, table))
-        pricing.check([found[step]], limit)
+        return f"{step}: what it costs cannot be estimated, so no limit is checked."
+    pricing.check([found[step]], _limit(arguments, cloud))
+    return pricing.describe({step: found[step]}, table)
+
+
+def dry_run(
+    arguments: argparse.Namespace, step: str, config: Callable[[], Config] | None = None
+) -> int:
+    """Prints what would be sent to Google Cloud. 1 if it would be refused.
+
+    Args:
+      config: reads the experiment; None: as its file says.
+    """
+    from beampose.pipelines.cloud import dry_run
+
+    def priced(found: Config, cloud: "Cloud") -> str:
+        from beampose.pipelines import search_spec
+
+        if step != "submit":
+            return price(arguments, found, cloud, step)
+        spec = None if arguments.spec is None else search_spec.read(arguments.spec)
+        return price(arguments, found, cloud, "train", 1 if spec is None else spec.trials)
+
+    return dry_run.run(arguments, step, config or (lambda: command_line.config(arguments)), priced)
 
 
 def cloud_of(arguments: argparse.Namespace) -> "Cloud | None":

@@ -21,6 +21,12 @@ BOXES = Option(
     "crops: find boxes by motion, or take them from a MegaDetector JSON or an annotations.csv",
     "motion|FILE",
 )
+DRY = Option(
+    "--dry-run",
+    "send nothing: show what would be sent to Google Cloud, priced, and all that would be refused",
+    switch=True,
+    only_with="--cloud",
+)
 FILTERED = Option("--filtered", "use the predictions that `beampose filter` wrote", switch=True)
 IDENTITIES = Option(
     "--labels", "labels with identities (h5, csv, slp, json) to measure the tracks by", "FILE"
@@ -40,7 +46,7 @@ TRAINING = Group(
             "features",
             "training_verbs.features",
             "embed the labeled images once, into the store",
-            (BUDGET, PRICES),
+            (BUDGET, PRICES, DRY),
             beam=True,
             cloud=True,
         ),
@@ -120,6 +126,7 @@ VIDEOS = Group(
                 BUDGET,
                 PRICES,
                 BOXES,
+                DRY,
                 Option(
                     "--overwrite",
                     "replace those by another model, with other settings or of a changed film",
@@ -283,6 +290,7 @@ CLOUD = Group(
                 Option(REGISTER, "register the trained model, train nothing", switch=True),
                 dataclasses.replace(BUDGET, not_with=REGISTER),
                 dataclasses.replace(PRICES, not_with=REGISTER),
+                dataclasses.replace(DRY, not_with=REGISTER),
             ),
         ),
         Verb(

@@ -27,6 +27,8 @@ def submit(arguments: argparse.Namespace) -> int:
         vertex_services,
     )
 
+    if arguments.dry_run:
+        return beam_jobs.dry_run(arguments, "submit")
     config = command_line.config(arguments)
     spec = None if arguments.spec is None else search_spec.read(arguments.spec)
     cloud = cloud_settings.load(arguments.cloud)

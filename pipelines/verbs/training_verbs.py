@@ -35,6 +35,8 @@ def features(arguments: argparse.Namespace) -> int:
     """Fills the store and writes the dataset."""
     from beampose.pipelines.features import feature_job
 
+    if arguments.dry_run:
+        return beam_jobs.dry_run(arguments, "features")
     config = command_line.config(arguments)
     say_if_random(config)
     with beam_jobs.beam_job(arguments, config, "features") as (config, words):

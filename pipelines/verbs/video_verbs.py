@@ -8,7 +8,7 @@ from beampose.core import files, made_here, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import SAVED_MODEL
 from beampose.core.settings import experiment
-from beampose.core.settings.experiment import changed
+from beampose.core.settings.experiment import Config, changed
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import report_failures, told
@@ -18,19 +18,25 @@ def predict(arguments: argparse.Namespace) -> int:
     """Runs the model on videos. 1 if a video could not be read, or not all of it."""
     from beampose.pipelines.predict import prediction_job
 
+    if arguments.dry_run:
+        return beam_jobs.dry_run(arguments, "predict", lambda: _asked(arguments))
+    config = _asked(arguments)
+    paths = config.predict.videos
+    _warn_of_a_stranger(config.model)
+    with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
+        summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
+    beam_jobs.print_counters(arguments, summary.counters)
+    return told(summary)
+
+
+def _asked(arguments: argparse.Namespace) -> Config:
+    """The experiment with the videos that are meant, wherever they are named."""
     config = command_line.config(arguments)
     if arguments.boxes is not None:
         if config.kind.points:
             raise ValueError("--boxes applies to crop models: a pose model looks at whole frames.")
         config = experiment.load(arguments.config, [*_boxes(arguments.boxes), *arguments.set])
-    paths = command_line.videos(arguments, config)
-    _warn_of_a_stranger(config.model)
-    # The estimate covers these videos, wherever they are named.
-    config = changed(config, predict={"videos": list(paths)})
-    with beam_jobs.beam_job(arguments, config, "predict") as (config, words):
-        summary = prediction_job.run(config, paths, words, overwrite=arguments.overwrite)
-    beam_jobs.print_counters(arguments, summary.counters)
-    return told(summary)
+    return changed(config, predict={"videos": list(command_line.videos(arguments, config))})
 
 
 def _warn_of_a_stranger(model: str) -> None:

@@ -11,14 +11,20 @@ import tempfile
 import threading
 from pathlib import Path
 
-from cloud.server import Answer, Request, Server, not_found
+from cloud.access import Access
+from cloud.server import Answer, Request, Server, error, not_found
 
 JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs$")
 JOB = re.compile(r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/([^/?]+)(/\w+)?$")
+# Of a request that creates a job.
+LARGEST_JOB = 10 * 2**20
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
+SERIES = {"nvidia-tesla-t4": "n1-", "nvidia-l4": "g2-"}
 WORKER = Path(__file__).with_name("worker.py")
 
 
-class Dataflow:
+class Dataflow(Access):
     """`jobs` are the bodies of submitted jobs, by id; `logs` what their workers printed.
 
     Args:
@@ -26,6 +32,7 @@ class Dataflow:
     """
 
     def __init__(self, *, execute: bool = True):
+        super().__init__()
         self.jobs: dict[str, dict] = {}
         self.logs: dict[str, str] = {}
         self._execute = execute
@@ -43,7 +50,11 @@ class Dataflow:
 
     def answer(self, request: Request) -> Answer:
         if JOBS.match(request.path) and request.method == "POST":
+            if why := _refused(request.json(), len(request.body)):
+                return error(400, "INVALID_ARGUMENT", why)
             return self._submit(request.json())
+        if (about := self.about(request)) is not None:
+            return about
         match = JOB.match(request.path)
         if not match or match[1] not in self.jobs:
             return not_found(request.path)
@@ -91,6 +102,31 @@ class Dataflow:
                     for committed in (True, False)
                 ]
         self._states[name] = "JOB_STATE_DONE" if done.returncode == 0 else "JOB_STATE_FAILED"
+
+
+def _refused(job: dict, size: int) -> str:
+    """Why the service does not take a job; empty if it does."""
+    environment = job["environment"]
+    (pool,) = environment["workerPools"]
+    if size > LARGEST_JOB:
+        return "The job graph is too large. Please try again with a smaller job graph."
+    if not NAME.fullmatch(job["name"]):
+        return f"Invalid job name {job['name']}"
+    for key, value in job.get("labels", {}).items():
+        if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
+            return f"Invalid label {key}={value}"
+    if "/" in pool.get("network", ""):
+        return f"Invalid network {pool['network']}: the name of a network of the project"
+    images = {one["containerImage"] for one in pool["sdkHarnessContainerImages"]}
+    if any(not re.search(r"[:@]", image.rpartition("/")[2]) for image in images):
+        return "A container image needs a tag or a digest"
+    text = json.dumps(job)
+    for gpu, series in SERIES.items():
+        if f"type:{gpu}" in text and not pool["machineType"].startswith(series):
+            return f"{gpu} can not be attached to {pool['machineType']}"
+    if "type:nvidia" in text and "install-nvidia-driver" not in text:
+        return "An accelerator without install-nvidia-driver"
+    return ""
 
 
 def _metric(namespace: str, name: str, step: str, value: int, committed: bool) -> dict:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 
 class Request(NamedTuple):
-    """A request; `path` is unescaped nowhere, `query` is."""
+    """A request; `path` is unescaped nowhere, `query` is; `all` holds words given several times."""
 
     method: str
     path: str
     query: dict[str, str]
     headers: Any
     body: bytes
+    all: dict[str, list[str]] = {}
 
     def json(self) -> dict[str, Any]:
         return json.loads(self.body or b"{}")
@@ -67,7 +68,8 @@ class _Asked(BaseHTTPRequestHandler):
     def respond(self):
         address = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(address.query))
-        request = Request(self.command, address.path, query, self.headers, self._body())
+        every = urllib.parse.parse_qs(address.query)
+        request = Request(self.command, address.path, query, self.headers, self._body(), every)
         self.noted.append(request)
         answer = type(self).handler(request)
         body = answer.body

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cloud.access import Access
 from cloud.server import Answer, Request, Server, error, not_found
 
 CREATE = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/(\w+)$")
@@ -28,7 +29,7 @@ RESTARTS = 5
 SPECS = ("discreteValueSpec", "categoricalValueSpec")
 
 
-class Vertex:
+class Vertex(Access):
     """`resources` by name as they were sent, `runs` the number of starts of each job.
 
     Args:
@@ -39,6 +40,7 @@ class Vertex:
     def __init__(
         self, *, killer: Callable[[subprocess.Popen], Any] | None = None, execute: bool = True
     ):
+        super().__init__()
         self.resources: dict[str, dict] = {}
         self.runs: dict[str, int] = {}
         self.logs: dict[str, str] = {}
@@ -57,6 +59,8 @@ class Vertex:
     def answer(self, request: Request) -> Answer:
         if self.refuse is not None:
             return self.refuse
+        if (about := self.about(request)) is not None:
+            return about
         if request.path == "/v2/entries:list":
             return self._log(request.json())
         if match := UPLOAD.match(request.path):

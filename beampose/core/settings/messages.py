@@ -31,9 +31,18 @@ class _Place(NamedTuple):
 
 def sentence(error: ValidationError, kind: "type[Section]", values: Any) -> str:
     """Says the first thing that is wrong with a section; an unknown key before anything else."""
+    return sentences(error, kind, values)[0]
+
+
+def sentences(error: ValidationError, kind: "type[Section]", values: Any) -> list[str]:
+    """Says each thing that is wrong with a section, unknown keys before anything else."""
     found = error.errors(include_url=False)
-    first = min(found, key=lambda one: one["type"] not in _UNKNOWN)
     schema = kind.model_json_schema()
+    ordered = sorted(found, key=lambda one: one["type"] not in _UNKNOWN)
+    return [_sentence(one, kind, schema, values) for one in ordered]
+
+
+def _sentence(first: Any, kind: "type[Section]", schema: dict[str, Any], values: Any) -> str:
     known = schema.get("$defs", {})
     loc = first["loc"]
     if first["type"] in _UNKNOWN:

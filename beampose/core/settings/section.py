@@ -125,6 +125,15 @@ def from_dict(kind: type[S], values: Any) -> S:
         raise ValueError(messages.sentence(error, kind, values)) from None
 
 
+def problems(kind: type[Section], values: Any) -> list[str]:
+    """All that `from_dict` would refuse, not only the first; none if they are right."""
+    try:
+        kind.model_validate(values)
+    except ValidationError as error:
+        return messages.sentences(error, kind, values)
+    return []
+
+
 def to_dict(section: Section) -> dict[str, Any]:
     """The plain values of a section, under the keys of the file."""
     return section.model_dump(by_alias=True)
