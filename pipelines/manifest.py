@@ -90,8 +90,11 @@ def expand(paths: Sequence[str]) -> list[str]:
       ValueError: a list that is no text.
     """
     found: list[str] = []
+    known = files.sizes([path for path in paths if files.is_address(path)])
     for path in paths:
-        if files.is_folder(path):
+        if known.get(path) and files.suffix(path) not in LISTS:
+            inside = [path]
+        elif files.is_folder(path):
             inside, left = media_folders.read(path, media_folders.VIDEOS)
             if not inside:
                 but = f" It holds {left}." if left else f" Known are {', '.join(videos.SUFFIXES)}."

@@ -57,7 +57,11 @@ def expand(paths: Sequence[str], leave: str = "") -> Sources:
     films: list[str] = []
     sets: list[StillSet] = []
     loose: dict[str, int] = {}
+    known = files.sizes([path for path in paths if files.is_address(path)])
     for path in paths:
+        if known.get(path) and files.suffix(path) in videos.SUFFIXES:
+            films.append(path)
+            continue
         inner, pictures = _meant(path, leave)
         films += inner
         if pictures is not None and (files.is_folder(path) or _is_list(path)):

@@ -31,6 +31,7 @@ class Predictions:
     def __init__(self, folder: str, label: str = ""):
         self._folder, self._label = folder, label
         self._files: dict[str, list[str]] = {}
+        self._top: set[str] | None = None
         self._read = functools.cache(self._summary)
 
     def owners(self, name: str) -> list[Owner]:
@@ -78,12 +79,19 @@ class Predictions:
     def _listed(self, folder: str) -> list[str]:
         """Names of summaries in a folder, sorted; it is listed once."""
         if folder not in self._files:
-            place = files.join(self._folder, folder) if folder else self._folder
-            found = files.children(place) if files.is_folder(place) else []
-            self._files[folder] = sorted(
-                files.name(file) for file in found if files.suffix(file) == ".json"
-            )
+            found = self._children(folder)
+            self._files[folder] = sorted(name for name in found if files.suffix(name) == ".json")
         return self._files[folder]
+
+    def _children(self, folder: str) -> set[str]:
+        """Names in a folder; of one that the folder above does not list nobody asks."""
+        if not folder:
+            if self._top is None:
+                self._top = storage.names(self._folder)
+            return self._top
+        if folder.partition("/")[0] not in self._children(""):
+            return set()
+        return storage.names(files.join(self._folder, folder))
 
     def _owner(self, file: str, name: str) -> Owner | None:
         """The film of a summary; None of a file that is none, or of another film."""
