@@ -78,16 +78,12 @@ class ShownFrames:
         return kept
 
     def film(self, folder: str) -> FolderFilm:
-        """The film of a folder; it is looked for once."""
+        """The film of a folder; one that was not found is looked for again."""
         with self._guard:
-            if folder not in self._films:
-                self._films[folder] = self._find(folder)
-            return self._films[folder]
-
-    def forget(self) -> None:
-        """Looks for films again that were not found."""
-        with self._guard:
-            self._films = {name: one for name, one in self._films.items() if one.video}
+            known = self._films.get(folder) or self._find(folder)
+            if known.video is not None:
+                self._films[folder] = known
+            return known
 
     def of_film(self, folder: str, number: int) -> np.ndarray:
         """A frame of the film of a folder, cut as the frames of the folder are.

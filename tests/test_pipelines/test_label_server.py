@@ -270,15 +270,18 @@ def test_frames_of_the_film_are_shown_and_become_frames_to_label(from_film, tmp_
     assert len(from_film.get(f"/{TOKEN}/api/project").json()["frames"]) == 10
 
 
-def test_a_film_whose_frames_are_others_is_not_shown_beside_them(from_film, tmp_path):
-    film = tmp_path / "film.mp4"
-    film.unlink()
-    (tmp_path / "project/labeled-data/film/film.json").unlink()
-    fakes.video(film, "libx264", 400)
-    for file in (tmp_path / "project/labeled-data/film").glob("*.png"):
+def test_a_film_whose_frames_are_others_is_not_shown_beside_them(tmp_path):
+    film, root = tmp_path / "film.mp4", tmp_path / "project"
+    new_project.make([fakes.video(film, "libx264", 40)], str(root), ["nose"], count=4)
+    session = LabelSession(str(root))
+    assert shown_frames.ShownFrames(session).film("film").video is not None
+    for file in (root / "labeled-data/film").glob("*.png"):
         file.write_bytes(fakes.encode(255 - images.decode(file.read_bytes())))
-    said = from_film.get(f"/{TOKEN}/api/film", params={"folder": "film"}).json()
-    assert said["count"] == 0 and "not the frames" in said["why"]
+    found = shown_frames.ShownFrames(session).film("film")
+    assert found.video is None and "not the frames" in found.why
+    film.unlink()
+    assert "not there" in shown_frames.ShownFrames(session).film("film").why
+    session.close()
 
 
 def test_the_address_of_a_project_stays_and_is_its_owners_alone(tmp_path, monkeypatch):
