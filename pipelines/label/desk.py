@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.core.settings import experiment
 from beampose.formats.deeplabcut.label_table import Point, slots
 from beampose.pipelines.films import drawing
-from beampose.pipelines.label import more_frames, new_project, shown_frames
+from beampose.pipelines.label import more_frames, new_project, predicted_labels, shown_frames
 from beampose.pipelines.label.experiment_run import ExperimentRun
 from beampose.pipelines.label.label_session import Change, LabelSession
 from beampose.pipelines.label.learner import Learner
 from beampose.pipelines.label.pens import Pen
+from beampose.pipelines.label.proofreading import Proofreads
 from beampose.pipelines.label.shown_frames import Part, ShownFrames
 from beampose.preprocess.labels import SINGLE
 
@@ -50,6 +52,7 @@ class Desk:
 
     def __init__(self, session: LabelSession, learner: Learner, config: str = ""):
         self.session, self.learner = session, learner
+        self.proofreads = Proofreads(experiment.load(config) if config else None)
         self.pictures = ShownFrames(session)
         self.pen = Pen()
         self.run = ExperimentRun(config)
@@ -63,6 +66,7 @@ class Desk:
 
     def close(self) -> None:
         self.run.stop()
+        self.proofreads.close()
         self.learner.close()
         self.session.close()
 
@@ -187,6 +191,33 @@ class Desk:
         self._tell_learner()
         return added
 
+    def predicted_films(self) -> dict[str, Any]:
+        """Films with predictions that can be proofread."""
+        return {"films": [one.name for one in self.proofreads.listed()]}
+
+    def correct(self, page: str, film: str, correction: Mapping[str, Any]) -> dict[str, Any]:
+        """Corrects predictions of a film. Returns its timeline. Raises: as `change`."""
+        if not self.pen.ask(page):
+            raise PermissionError("Nothing was changed: another page writes into this project.")
+        self.session.lock.require()
+        one = self.proofreads.of(film)
+        one.correct(correction)
+        return one.summary()
+
+    def predicted_picture(self, film: str, number: int, part: Part) -> Picture:
+        """A frame of a predicted film. Raises: as `picture`."""
+        return _picture(self.pictures.of_video(self.proofreads.of(film).video, number), part)
+
+    def label_predicted(self, page: str, film: str, row: int) -> list[str]:
+        """Makes a labeled frame of corrected predictions. Returns its key. Raises: as `change`."""
+        if not self.pen.ask(page):
+            raise PermissionError("Nothing was added: another page writes into this project.")
+        self.session.lock.require()
+        key, changes = predicted_labels.take(self.session, self.proofreads.of(film), row)
+        self.session.refresh()
+        self.change(page, changes(key))
+        return [key]
+
     def start_run(self, page: str) -> None:
         """Starts `beampose run`. Raises ValueError, PermissionError: it cannot be started."""
         if not self.pen.ask(page):
@@ -196,6 +227,7 @@ class Desk:
             found = [self.pictures.film(name).video for name in sorted(names)]
             paths = [video.path for video in found if video is not None]
             self.run.config = new_project.write_experiment(self.session.root, paths)
+            self.proofreads = Proofreads(experiment.load(self.run.config))
         self.run.start()
 
     def _tell_learner(self) -> None:

@@ -151,7 +151,7 @@ class LearningProcess:
 def _main(connection: Connection, names: Names, edges: Sequence[tuple[str, str]]) -> None:
     """The other process: until its parent is gone."""
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(10)
+        os.nice(5)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from beampose.trainer.quiet import import_tensorflow

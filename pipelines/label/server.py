@@ -112,12 +112,30 @@ def application(desk: Desk, token: str, hosts: frozenset[str] | None) -> ASGIApp
         "state": lambda said: desk.state(_reading(said)),
         "changes": lambda said: desk.change(_text(said, "page"), said["changes"]),
         "more": lambda said: _more(desk, said),
+        "correct": lambda said: desk.correct(
+            _text(said, "page"), _text(said, "film"), _object(said, "correction")
+        ),
+        "label": lambda said: {
+            "added": desk.label_predicted(
+                _text(said, "page"), _text(said, "film"), int(said["row"])
+            )
+        },
         "run": lambda said: desk.start_run(_text(said, "page")),
         "stop": lambda said: desk.run.stop(),
         "leave": lambda said: desk.pen.release(_text(said, "page")),
     }
     routes = [
         Route("/api/project", _got(lambda query: desk.project())),
+        Route("/api/predicted", _got(lambda query: desk.predicted_films())),
+        Route("/api/timeline", _got(lambda q: desk.proofreads.of(q["film"]).summary())),
+        Route(
+            "/api/rows",
+            _got(lambda q: desk.proofreads.of(q["film"]).rows(int(q["start"]), int(q["stop"]))),
+        ),
+        Route(
+            "/predicted",
+            _picture(lambda q, part: desk.predicted_picture(q["film"], int(q["number"]), part)),
+        ),
         Route("/api/film", _got(lambda query: desk.film(query["folder"]))),
         *(Route(f"/api/{name}", _posted(one), methods=["POST"]) for name, one in answers.items()),
         Route("/frame", _picture(lambda query, part: desk.picture(query["key"], part))),
@@ -151,6 +169,13 @@ def _reading(said: Mapping[str, Any]) -> Reading:
         str(said.get("frame") or ""),
         said.get("take") is True,
     )
+
+
+def _object(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = said[key]
+    if not isinstance(found, dict):
+        raise ValueError(f"{key} must be an object.")
+    return found
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:

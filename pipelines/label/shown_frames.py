@@ -94,17 +94,24 @@ class ShownFrames:
         film = self.film(folder)
         if film.video is None:
             raise ValueError(film.why)
-        if not 0 <= number < film.video.count:
-            raise ValueError(f"{film.video.path} has {film.video.count} frames, none of {number}")
-        name = f"{film.video.path}\n{number}"
+        return self._shown(film.video, film.crop, number)
+
+    def of_video(self, video: Video | None, number: int) -> np.ndarray:
+        """A whole frame of a film. Raises ValueError: there is none."""
+        if video is None:
+            raise ValueError("The film of these predictions was not found.")
+        return self._shown(video, (0, video.width, 0, video.height), number)
+
+    def _shown(self, video: Video, crop: Crop, number: int) -> np.ndarray:
+        if not 0 <= number < video.count:
+            raise ValueError(f"{video.path} has {video.count} frames, none of {number}")
+        name = f"{video.path}\n{crop}\n{number}"
         kept = self._kept.get(name)
         if kept is not None:
             return kept
         with self._decoding:
             kept = self._kept.get(name)
-            if kept is None:
-                kept = self._decode(film.video, film.crop, number)
-        return kept
+            return self._decode(video, crop, number) if kept is None else kept
 
     def _decode(self, video: Video, crop: Crop, number: int) -> np.ndarray:
         first, last = max(number - _AROUND, 0), min(number + _AROUND + 1, video.count)
@@ -113,7 +120,7 @@ class ShownFrames:
         for frame in videos.read_some(video, range(first, last)):
             if frame.pixels is not None:
                 cut = np.ascontiguousarray(frame.pixels[y1:y2, x1:x2])
-                self._kept.put(f"{video.path}\n{frame.index}", cut)
+                self._kept.put(f"{video.path}\n{crop}\n{frame.index}", cut)
             if frame.index == number:
                 found, why = (None, frame.failure) if frame.pixels is None else (cut, "")
         if found is None:

@@ -1,11 +1,12 @@
 """Finds the tables of predictions that a command line names: of videos, or files themselves."""
 
 import glob
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from beampose.core import files, storage
-from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, ProofreadInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
@@ -14,10 +15,13 @@ from beampose.pipelines import manifest
 from beampose.pipelines.results import result_names
 from beampose.preprocess import unpickle
 
+LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 FILTERED = "_filtered"
+# What a person corrected on the page of `beampose label`; it is read in place of the predictions.
+PROOFREAD = "_proofread"
 # Suffixes after the scorer in names of files made from predictions.
-_MADE = (FILTERED, "_spread", "_skeleton", "_labeled")
+_MADE = (FILTERED, PROOFREAD, "_spread", "_skeleton", "_labeled")
 
 
 class Found(NamedTuple):
@@ -40,7 +44,7 @@ class Found(NamedTuple):
     fingerprint: str = ""
 
     def table(self, *, filtered: bool = False) -> str:
-        """The file to read.
+        """The file to read; of predictions that a person corrected, the corrected ones.
 
         Raises:
           ValueError: there is none, or the filtered one was made from other predictions.
@@ -66,7 +70,31 @@ class Found(NamedTuple):
             raise ValueError(
                 "was predicted again since it was filtered. Run `beampose filter` again."
             )
-        return there[0]
+        return there[0] if filtered or self.given else self._corrected(there[0])
+
+    def _corrected(self, file: str) -> str:
+        """The corrected table of predictions, if there is one of these."""
+        made = storage.find_info(f"{self.stem}{PROOFREAD}.json", ProofreadInfo)
+        if made is None:
+            return file
+        if made.source_digest != digest(file):
+            LOG.warning(
+                "NOTE %s was predicted again since a person corrected it: the corrections "
+                "(%s%s) are not used. Proofread it again with `beampose label`.",
+                self.name,
+                self.stem,
+                PROOFREAD,
+            )
+            return file
+        return f"{self.stem}{PROOFREAD}.h5"
+
+    def predicted(self) -> str:
+        """The file of predictions as they were made. Raises: as `table`."""
+        found = self.table()
+        corrected = f"{self.stem}{PROOFREAD}.h5"
+        if found != corrected:
+            return found
+        return next(self.stem + e for e in (".h5", ".csv") if files.exists(self.stem + e))
 
     def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | None:
         """Summary by the verb that made the files; None where DeepLabCut made them."""

@@ -208,6 +208,20 @@ class ReidInfo(Info):
     out: int = 0
 
 
+class ProofreadInfo(Info):
+    """Predictions that a person corrected; `source_digest` is of the table they are of."""
+
+    NAME: ClassVar[str] = "proofread"
+    VERB: ClassVar[str] = "label"
+    KEYS: ClassVar[tuple[str, ...]] = ("source_digest", "corrections")
+
+    source: str
+    source_digest: str
+    corrections: int
+    video: str = ""
+    video_fingerprint: str = ""
+
+
 class FilterInfo(Info):
     """Filtered predictions; `source_digest` is of the table they were made from.
 

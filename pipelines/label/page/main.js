@@ -8,6 +8,7 @@ import * as panels from "./panels.js";
 import * as strip from "./strip.js";
 import * as model from "./model.js";
 import * as keys from "./keys.js";
+import * as proofread from "./proofread.js";
 import "./pointer.js";
 
 const byId = (id) => document.getElementById(id);
@@ -58,13 +59,15 @@ function ahead(frame) {
 let version = 0;
 let lost = false;
 let told = false;
+let finished = null; // how the last run ended
 let takenUp = 0;
 let noted = "";
+let outdated = false; // the list, while predictions are shown
 
 async function ask(taking = false) {
   let news;
   try {
-    news = await post("state", { version, frame: store.current?.key ?? "", take: taking });
+    news = await post("state", { version, frame: proofread.isOpen() ? "" : (store.current?.key ?? ""), take: taking });
   } catch (error) {
     if (!lost) notice(error instanceof Refused ? error.message : "The server does not answer. Labels are kept here until it does.", true);
     lost = true;
@@ -85,9 +88,12 @@ async function ask(taking = false) {
     saving(news.writing ? "saved" : `Read-only: ${news.why}`, !news.writing);
     panels.drawParts();
     panels.drawTop();
+    proofread.offer();
   }
+  if (finished !== news.run.code) proofread.offer();
+  finished = news.run.code;
   if (news.writing && pending.size) flush();
-  if (news.frames !== store.frames.length || news.taken_up !== takenUp) await reload();
+  if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length || news.taken_up !== takenUp)) await reload();
   takenUp = news.taken_up;
   const text = news.notes.join("\n");
   if (text && text !== noted) notice(news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : ""));
@@ -108,13 +114,18 @@ function takeNews(news) {
   }
   if (found.length || news.next || news.doubts) {
     view.redrawPoints();
-    tell("suggestions");
+    if (!proofread.isOpen()) tell("suggestions");
   }
   model.drawModel(news.model);
   model.drawRun(news.run);
 }
 
 async function reload() {
+  if (proofread.isOpen()) {
+    outdated = true;
+    return;
+  }
+  outdated = false;
   take(await get("project"));
   if (!store.current && store.frames.length) go(store.frames[0]);
   panels.drawFrames();
@@ -170,6 +181,11 @@ on("added", async (added) => {
   say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added` : "No frame was added.");
 });
 on("more", more);
+on("back", async () => {
+  outdated = true;
+  await reload();
+  go(store.byKey.get(store.current?.key) ?? store.frames[0]);
+});
 
 async function more() {
   byId("more").disabled = true;
@@ -215,7 +231,7 @@ function theme(which) {
 window.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input[type=text], input[type=number], textarea, select");
   if (typing || event.altKey || (byId("help").open && event.key !== "?")) return;
-  const act = keys.labelingKey(event);
+  const act = proofread.isOpen() && event.key !== "?" ? proofread.key(event) : keys.labelingKey(event);
   if (!act) return;
   // A button that has the focus would be pressed besides.
   event.preventDefault();

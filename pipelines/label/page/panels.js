@@ -166,6 +166,7 @@ for (const [filter, text] of Object.entries(FILTERS)) {
 
 let later = 0;
 on("changed", (key) => {
+  if (store.mode !== "label") return;
   drawRow(store.byKey.get(key));
   drawParts();
   drawTop();

@@ -10,7 +10,7 @@ const screenSize = () => {
   return { width: Math.round(screen.width * ratio), height: Math.round(screen.height * ratio) };
 };
 
-async function load(url) {
+async function fetched(url) {
   const response = await fetch(url);
   if (!response.ok) {
     const said = await response.json().catch(() => ({}));
@@ -24,18 +24,18 @@ async function load(url) {
   };
 }
 
-function picture(url) {
+export function load(url) {
   let found = kept.get(url);
   kept.delete(url);
-  found ??= load(url);
+  found ??= fetched(url);
   kept.set(url, found);
   found.catch(() => kept.delete(url));
   while (kept.size > MOST) kept.delete(kept.keys().next().value);
   return found;
 }
 
-export const ofFrame = (key) => picture(address("frame", { key, ...screenSize() }));
-export const ofFilm = (folder, number) => picture(address("film", { folder, number, ...screenSize() }));
-export const part = (key, box) => load(address("frame", { key, ...screenSize(), ...box }));
+export const ofFrame = (key) => load(address("frame", { key, ...screenSize() }));
+export const ofFilm = (folder, number) => load(address("film", { folder, number, ...screenSize() }));
+export const part = (key, box) => fetched(address("frame", { key, ...screenSize(), ...box }));
 export const thumbnail = (key) => address("thumbnail", { key });
 export const filmThumbnail = (folder, number) => address("film", { folder, number, width: 160, height: 96 });

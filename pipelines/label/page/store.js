@@ -19,6 +19,7 @@ export const store = {
   next: [], // keys, those first that teach most
   doubts: [],
   filter: "all",
+  mode: "label", // or "proofread"
   looking: null, // number of a film's frame that is shown instead
 };
 
@@ -85,6 +86,10 @@ export function change(frame, wanted) {
     tell("refused", store.why || "This page only looks on.");
     return false;
   }
+  if (store.mode === "proofread") {
+    tell("corrected", wanted);
+    return true;
+  }
   const step = wanted
     .map(({ point, xy = null, absent = false }) => ({
       frame: frame.key,
@@ -116,7 +121,7 @@ function apply(step, side) {
 
 function back(from, to, side) {
   const step = from.pop();
-  if (!step || !store.writing) return;
+  if (!step || !store.writing || store.mode !== "label") return;
   to.push(step);
   apply(step, side);
   tell("went", { frame: step[0].frame, point: step[0].point });

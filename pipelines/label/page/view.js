@@ -1,7 +1,7 @@
 // The frame and the points on it. Labels are pixels whose centres are whole numbers, as DeepLabCut's
 // are: the middle of the first pixel is 0, 0, and half a pixel lies between that and the corner.
 
-import { store, at, isAbsent, color, title, same, suggestion, points } from "./store.js";
+import { store, tell, at, isAbsent, color, title, same, suggestion, points } from "./store.js";
 import * as pictures from "./pictures.js";
 
 const stage = document.getElementById("stage");
@@ -243,7 +243,7 @@ let waiting = 0;
 function sharpen() {
   clearTimeout(waiting);
   const frame = store.current;
-  if (!shown || !frame || store.looking !== null || shown.bitmap.width >= view.width) return;
+  if (!shown || !frame || store.mode !== "label" || store.looking !== null || shown.bitmap.width >= view.width) return;
   if (view.scale * ratio <= shown.bitmap.width / view.width) return;
   waiting = setTimeout(async () => {
     const [left, top] = toPicture([0, 0]).map((value) => Math.max(Math.floor(value), 0));
@@ -275,4 +275,5 @@ new ResizeObserver(() => {
   }
   if (fitted && view.width) fit();
   else redraw();
+  tell("resized");
 }).observe(stage);

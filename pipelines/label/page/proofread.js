@@ -1,0 +1,312 @@
+// Predictions of a film, proofread: a timeline, the worst places, and corrections of tracks.
+
+import { get, post, address } from "./api.js";
+import { store, on, tell, points } from "./store.js";
+import { make, drawParts } from "./panels.js";
+import { called } from "./keys.js";
+import * as view from "./view.js";
+import { load } from "./pictures.js";
+
+const byId = (id) => document.getElementById(id);
+const strip = byId("strip");
+const list = byId("frames");
+const NEAR = 200; // rows that are fetched at once
+
+let film = "";
+let line = null; // the timeline
+let row = 0;
+let other = ""; // the individual that is swapped or joined with the chosen one
+let rows = new Map(); // row -> [x, y, likelihood] or null of each point of the table
+let labeling = null; // the project, while predictions are shown
+
+export const isOpen = () => store.mode === "proofread";
+
+export async function offer() {
+  const { films } = await get("predicted").catch(() => ({ films: [] }));
+  const views = byId("views");
+  views.hidden = !films.length;
+  const button = (text, mode, act) => {
+    const found = make("button", { textContent: text });
+    found.classList.toggle("on", store.mode === mode);
+    found.addEventListener("click", act);
+    return found;
+  };
+  views.replaceChildren(button("Label", "label", close), button("Proofread", "proofread", () => open(films)));
+}
+
+// ---- opening and leaving
+
+async function open(films) {
+  if (isOpen()) return;
+  store.mode = "proofread";
+  document.body.classList.add("proofreading");
+  labeling = { project: store.project, current: store.current, point: store.point };
+  offer();
+  await choose(films[0], films);
+}
+
+export async function close() {
+  if (!isOpen()) return;
+  store.mode = "label";
+  document.body.classList.remove("proofreading");
+  Object.assign(store, labeling);
+  byId("tracks")?.remove();
+  offer();
+  tell("back");
+}
+
+async function choose(name, films) {
+  film = name;
+  rows = new Map();
+  try {
+    take(await get("timeline", { film }));
+  } catch (error) {
+    tell("refused", error.message);
+    return;
+  }
+  if (line.note) tell("refused", `${film} ${line.note}`);
+  const names = line.individuals;
+  store.project = {
+    ...labeling.project,
+    individuals: names,
+    bodyparts: line.bodyparts,
+    several: names.length > 1,
+    single: "single",
+    points: line.points.map(([owner, part]) => [names.indexOf(owner), line.bodyparts.indexOf(part)]),
+    edges: labeling.project.edges
+      .map((edge) => edge.map((b) => line.bodyparts.indexOf(labeling.project.bodyparts[b])))
+      .filter((edge) => !edge.includes(-1)),
+    colors: line.bodyparts.map((part, b) => labeling.project.colors[labeling.project.bodyparts.indexOf(part)] ?? labeling.project.colors[b] ?? "#5eead4"),
+    animal_colors: names.map((_, i) => labeling.project.animal_colors[i] ?? `hsl(${(i * 137) % 360} 80% 60%)`),
+  };
+  store.point = points()[0];
+  drawFilms(films);
+  drawTracks();
+  await show(line.worst[0] ?? 0);
+}
+
+function take(found) {
+  line = found;
+  row = Math.min(row, Math.max(line.rows - 1, 0));
+}
+
+// ---- one frame
+
+const number = (place) => line.frames[0] + place * line.frames[1];
+
+const predicted = (place) => address("predicted", { film, number: number(place), width: screen.width, height: screen.height });
+
+async function show(place) {
+  if (!line.rows) return;
+  row = Math.min(Math.max(place, 0), line.rows - 1);
+  const wanted = row;
+  const picture = load(predicted(row));
+  await fetchRows(wanted);
+  if (wanted !== row || !isOpen()) return;
+  store.current = frameOf(wanted);
+  store.suggestions.delete(store.current.key);
+  view.show(picture, `${film} ${row}`, `${film} · frame ${number(row)} of ${line.rows}`);
+  view.redrawPoints();
+  drawParts();
+  drawLine();
+  // The frame after it is seen next.
+  if (row + 1 < line.rows) load(predicted(row + 1)).catch(() => {});
+}
+
+async function fetchRows(place) {
+  if (rows.has(place)) return;
+  const start = Math.max(place - NEAR / 2, 0);
+  const found = await get("rows", { film, start, stop: start + NEAR });
+  if (rows.size > 20 * NEAR) rows.clear();
+  found.forEach((one, k) => rows.set(start + k, one));
+}
+
+function frameOf(place) {
+  const { individuals, bodyparts } = store.project;
+  const found = individuals.map(() => bodyparts.map(() => null));
+  points().forEach(([i, b], k) => (found[i][b] = rows.get(place)?.[k]?.slice(0, 2) ?? null));
+  return { key: `${film}#${place}`, folder: film, image: "", number: number(place), points: found, absent: new Set() };
+}
+
+// ---- corrections
+
+async function correct(correction) {
+  if (!store.writing) {
+    tell("refused", store.why || "This page only looks on.");
+    return;
+  }
+  try {
+    tell("saving", "saving");
+    take(await post("correct", { film, correction }));
+    tell("saving", "saved");
+  } catch (error) {
+    tell("saving", `Not saved: ${error.message}`);
+    tell("refused", error.message);
+  }
+  rows.clear();
+  drawTracks();
+  await show(row);
+}
+
+on("corrected", (wanted) => {
+  for (const { point, xy = null } of wanted) {
+    const place = points().findIndex(([i, b]) => i === point[0] && b === point[1]);
+    correct({ do: "place", row, point: place, xy });
+  }
+});
+
+const chosen = () => store.project.individuals[store.point?.[0] ?? 0];
+const partner = () => {
+  const others = store.project.individuals.filter((name) => name !== chosen() && name !== store.project.single);
+  return others.includes(other) ? other : others[0];
+};
+const swap = () => partner() && correct({ do: "swap", row, a: chosen(), b: partner() });
+const swapHere = () => partner() && correct({ do: "swap", row, stop: row + 1, a: chosen(), b: partner() });
+const join = () => partner() && correct({ do: "join", row, a: chosen(), b: partner() });
+const cut = () => correct({ do: "delete", row, a: chosen() });
+const remove = () => correct({ do: "delete", row, stop: row + 1, a: chosen() });
+const undo = () => line.corrections && correct({ do: "undo" });
+
+async function label() {
+  try {
+    const { added } = await post("label", { film, row });
+    tell("said", `Labeled: ${added[0]}`);
+  } catch (error) {
+    tell("refused", error.message);
+  }
+}
+
+function jump(by) {
+  const sorted = [...line.worst].sort((a, b) => a - b);
+  const found = by > 0 ? sorted.find((place) => place > row) : sorted.reverse().find((place) => place < row);
+  if (found !== undefined) show(found);
+}
+
+const nextAnimal = () => {
+  const names = store.project.individuals;
+  const i = ((store.point?.[0] ?? 0) + 1) % names.length;
+  store.point = points().find((point) => point[0] === i);
+  tell("point");
+};
+
+const KEYS = new Map(
+  Object.entries({
+    ArrowRight: () => show(row + 1),
+    ArrowLeft: () => show(row - 1),
+    "Shift+ArrowRight": () => show(row + 25),
+    "Shift+ArrowLeft": () => show(row - 25),
+    Home: () => show(0),
+    End: () => show(line.rows - 1),
+    n: () => jump(1),
+    p: () => jump(-1),
+    s: swap,
+    x: swapHere,
+    j: join,
+    c: cut,
+    Delete: remove,
+    i: nextAnimal,
+    l: label,
+    "Ctrl+z": undo,
+    Escape: close,
+  }),
+);
+export const key = (event) => KEYS.get(called(event));
+
+// ---- panels
+
+function drawFilms(films) {
+  const children = films.map((name) => {
+    const found = make("div", { className: "film", textContent: name, title: name });
+    found.classList.toggle("on", name === film);
+    found.addEventListener("click", () => choose(name, films));
+    return found;
+  });
+  const places = line.worst.map((place) => {
+    const found = make("div", { className: "film place", textContent: `frame ${number(place)}` });
+    found.addEventListener("click", () => show(place));
+    return found;
+  });
+  list.replaceChildren(
+    make("div", { className: "group", textContent: "Films" }),
+    ...children,
+    make("div", { className: "group", textContent: "Look here first" }),
+    ...(places.length ? places : [make("div", { className: "empty", textContent: "Nothing looks odd." })]),
+  );
+}
+
+function drawTracks() {
+  byId("tracks")?.remove();
+  const { individuals } = store.project;
+  const act = (text, key, call) => {
+    const found = make("button", { disabled: !store.writing }, text, " ", make("kbd", { textContent: key }));
+    found.addEventListener("click", call);
+    return found;
+  };
+  const card = make("div", { className: "card tracks", id: "tracks" });
+  if (individuals.length > 1) {
+    const select = make("select", { title: "the other animal" });
+    const fill = () => select.replaceChildren(...individuals.filter((name) => name !== chosen()).map((name) => make("option", { textContent: name, selected: name === other })));
+    fill();
+    select.addEventListener("change", () => (other = select.value));
+    card.append(
+      make("label", {}, "With ", select),
+      act("Swap from here on", "S", swap),
+      act("Swap in this frame", "X", swapHere),
+      act("Take over from here", "J", join),
+    );
+  }
+  card.append(
+    act("Remove from here on", "C", cut),
+    act("Remove in this frame", "Del", remove),
+    act("Undo", "Ctrl Z", undo),
+    act("Label this frame", "L", label),
+    make("p", { textContent: `${line.corrections} corrections. Other verbs read the corrected predictions.` }),
+  );
+  byId("bodyparts").after(card);
+}
+
+function drawLine() {
+  const canvas = strip.querySelector("canvas") ?? make("canvas", { className: "timeline" });
+  if (!canvas.isConnected) {
+    strip.replaceChildren(canvas);
+    const seek = (event) => event.buttons && show(Math.floor((event.offsetX / canvas.clientWidth) * line.rows));
+    canvas.addEventListener("pointerdown", seek);
+    canvas.addEventListener("pointermove", seek);
+  }
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [strip.clientWidth - 16, strip.clientHeight - 12];
+  Object.assign(canvas, { width: width * ratio, height: height * ratio });
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  const style = getComputedStyle(document.documentElement);
+  const bins = line.likelihood.length;
+  const step = width / bins;
+  const names = line.individuals;
+  const bar = names.length > 1 ? Math.min(8, (height * 0.5) / names.length) : 0;
+  const top = height - bar * names.length - 4;
+  names.forEach((name, i) => {
+    if (!bar) return;
+    context.fillStyle = store.project.animal_colors[i];
+    line.there[name].forEach((there, k) => there && context.fillRect(k * step, top + 4 + i * bar, step + 0.5, bar - 1.5));
+  });
+  context.fillStyle = style.getPropertyValue("--warn");
+  line.odd.forEach((odd, k) => {
+    const tall = Math.min(odd, 1) * top;
+    context.globalAlpha = 0.25 + 0.5 * Math.min(odd, 1);
+    context.fillRect(k * step, top - tall, step + 0.3, tall);
+  });
+  context.globalAlpha = 1;
+  context.strokeStyle = style.getPropertyValue("--accent");
+  context.lineWidth = 1.2;
+  context.beginPath();
+  line.likelihood.forEach((value, k) => context[k ? "lineTo" : "moveTo"]((k + 0.5) * step, 2 + (1 - value) * (top - 4)));
+  context.stroke();
+  const x = ((row + 0.5) / line.rows) * width;
+  context.fillStyle = style.getPropertyValue("--ink");
+  context.fillRect(x - 1, 0, 2, height);
+}
+
+on("point", () => isOpen() && line && drawTracks());
+on("resized", () => isOpen() && line && drawLine());

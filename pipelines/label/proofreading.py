@@ -1,0 +1,236 @@
+"""Predictions of films on the page: corrected by a person, kept beside what was predicted.
+
+Every correction is a line in `<stem>_proofread.jsonl` before it is shown; the tables
+`<stem>_proofread.h5` and `.csv`, which other verbs read, are made of them a moment later. A kill
+loses neither.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beampose.core import __version__, files, storage
+from beampose.core.infos import ProofreadInfo
+from beampose.core.settings.experiment import Config
+from beampose.formats.deeplabcut import prediction_tables
+from beampose.pipelines import manifest
+from beampose.pipelines.results import corrections, result_files, result_names
+from beampose.pipelines.results.result_files import PROOFREAD, Found
+from beampose.preprocess import videos
+
+# Parts of a timeline, and seconds of quiet after which tables are written.
+BINS, QUIET = 600, 1.0
+# Rows that a page takes at once.
+MOST_ROWS = 400
+
+
+class Listed(NamedTuple):
+    """A film with predictions, as the page lists it."""
+
+    name: str
+    found: Found
+
+
+class Proofread:
+    """The predictions of one film while they are corrected.
+
+    Raises:
+      OSError, ValueError: they cannot be read.
+    """
+
+    def __init__(self, found: Found):
+        self._found = found
+        self._file = found.predicted()
+        self.table = prediction_tables.read(self._file)
+        self._digest = result_files.digest(self._file)
+        self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
+        self._done: list[dict[str, Any]] = []
+        self._guard = threading.RLock()
+        self._timer: threading.Timer | None = None
+        self.note = self._read_log()
+        self.values = corrections.apply_all(self.table, self._done)
+        film, _ = found.film()
+        self.video = videos.index(film) if film and files.exists(film) else None
+        if self._done:
+            self._later()
+
+    def _read_log(self) -> str:
+        """Takes up corrections of before. Returns why they cannot be used, if so."""
+        if not self._log.is_file():
+            return ""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        try:
+            said = [json.loads(line) for line in lines if line.endswith("}")]
+            if not said or said[0].get("source_digest") != self._digest:
+                old = self._log.with_suffix(".jsonl.old")
+                os.replace(self._log, old)
+                return f"was predicted again since it was proofread: the corrections are in {old}"
+            for one in said[1:]:
+                self._take(one)
+        except (ValueError, AttributeError):
+            raise ValueError(f"{self._log} cannot be read: move it away to begin anew.") from None
+        return ""
+
+    def _take(self, one: dict[str, Any]) -> None:
+        if one.get("do") == "undo":
+            if self._done:
+                self._done.pop()
+        else:
+            self._done.append(one)
+
+    @property
+    def count(self) -> int:
+        return len(self._done)
+
+    def correct(self, correction: Mapping[str, Any]) -> None:
+        """Does a correction, or undoes the last one (`{"do": "undo"}`).
+
+        Raises:
+          ValueError: it is none.
+          OSError: it cannot be written.
+        """
+        with self._guard:
+            one = dict(correction)
+            changed = self.values
+            if one.get("do") != "undo":
+                changed = self.values.copy()
+                corrections.apply(self.table, changed, one)
+            self._write_down(one)
+            self._take(one)
+            if one.get("do") == "undo":
+                changed = corrections.apply_all(self.table, self._done)
+            self.values = changed
+            self._later()
+
+    def _write_down(self, one: Mapping[str, Any]) -> None:
+        there = self._log.is_file()
+        with self._log.open("a", encoding="utf-8") as stream:
+            if not there:
+                stream.write(
+                    json.dumps({"source_digest": self._digest, "source": self._file}) + "\n"
+                )
+            stream.write(json.dumps(one) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(QUIET, self.save)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def save(self) -> None:
+        """Writes the corrected tables and their summary, which comes last."""
+        with self._guard:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            stem = f"{self._found.stem}{PROOFREAD}"
+            prediction_tables.write(self.table._replace(values=self.values), stem)
+            video, fingerprint = self._found.film()
+            info = ProofreadInfo(
+                made_by=f"beampose {__version__} label",
+                source=self._file,
+                source_digest=self._digest,
+                corrections=len(self._done),
+                video=video,
+                video_fingerprint=fingerprint,
+            )
+            storage.write_info(f"{stem}.json", info)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self.save()
+
+    def summary(self) -> dict[str, Any]:
+        """What the page needs to show a film."""
+        with self._guard:
+            parts = self.table.bodyparts
+            return {
+                **corrections.summary(self.table, self.values, BINS),
+                "points": [list(point) for point in self.table.points],
+                "bodyparts": parts,
+                "individuals": self.table.individuals,
+                "frames": [int(self.table.frames[0]), self.table.step]
+                if len(self.table.rows)
+                else [0, 1],
+                "corrections": len(self._done),
+                "film": self.video is not None,
+                "fps": self._found.fps(),
+                "note": self.note,
+            }
+
+    def _numbers(self) -> list[int]:
+        """The number of the first frame, and from one row to the next."""
+        frames = self.table.frames
+        return [int(frames[0]), self.table.step] if len(frames) else [0, 1]
+
+    def rows(self, start: int, stop: int) -> list[list]:
+        """Points of some rows: x, y, likelihood or None."""
+        first = max(start, 0)
+        some = self.values[first : min(stop, first + MOST_ROWS)]
+        return [
+            [
+                None if np.isnan(p[:2]).any() else [round(float(v), 3) for v in np.nan_to_num(p)]
+                for p in row
+            ]
+            for row in some
+        ]
+
+
+def _point(values: np.ndarray) -> list[float] | None:
+    """x, y, likelihood; None where it is missing."""
+    if np.isnan(values[:2]).any():
+        return None
+    return [round(float(one), 3) for one in np.nan_to_num(values)]
+
+
+class Proofreads:
+    """The films of an experiment that were predicted.
+
+    Args:
+      config: of the experiment; None if there is none.
+    """
+
+    def __init__(self, config: Config | None):
+        self._config = config
+        self._open: dict[str, Proofread] = {}
+        self._guard = threading.Lock()
+
+    def listed(self) -> list[Listed]:
+        """Films with predictions, by name."""
+        if self._config is None:
+            return []
+        try:
+            paths = manifest.expand(self._config.predict.videos)
+        except (OSError, ValueError):
+            return []
+        films = result_names.of_experiment(self._config, paths)
+        found = []
+        for film in films:
+            try:
+                one = result_files.of_video(self._config, film.name, film.path)
+                one = one._replace(fingerprint=film.fingerprint)
+                one.table()
+            except (OSError, ValueError):
+                continue
+            found.append(Listed(film.name, one))
+        return found
+
+    def of(self, name: str) -> Proofread:
+        """Predictions of a film. Raises KeyError: there are none."""
+        with self._guard:
+            if name not in self._open:
+                there = {one.name: one.found for one in self.listed()}
+                self._open[name] = Proofread(there[name])
+            return self._open[name]
+
+    def close(self) -> None:
+        for one in self._open.values():
+            one.close()

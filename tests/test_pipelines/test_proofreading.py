@@ -1,0 +1,154 @@
+"""Predictions that a person corrects: kept beside, read by other verbs, never lost."""
+
+import logging
+
+import fakes
+import numpy as np
+import pytest
+import yaml
+
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import prediction_tables, project_labels
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines.label import predicted_labels
+from beampose.pipelines.label.label_session import LabelSession
+from beampose.pipelines.label.proofreading import Proofread, Proofreads
+from beampose.pipelines.results import corrections, filtering, result_files
+
+POINTS = (("ann", "nose"), ("ann", "ear"), ("bob", "nose"), ("bob", "ear"))
+
+
+def table(rows=12, points=POINTS):
+    rng = np.random.default_rng(0)
+    values = rng.uniform(5, 40, (rows, len(points), 3))
+    values[..., 2] = 0.9
+    return Table("film.h5", "DLC_x", points, np.arange(rows), values)
+
+
+def test_a_swap_from_here_on_exchanges_two_animals_and_twice_is_nothing():
+    read = table()
+    swap = {"do": "swap", "row": 5, "a": "ann", "b": "bob"}
+    once = corrections.apply_all(read, [swap])
+    np.testing.assert_array_equal(once[:5], read.values[:5])
+    np.testing.assert_array_equal(once[5:, :2], read.values[5:, 2:])
+    np.testing.assert_array_equal(once[5:, 2:], read.values[5:, :2])
+    np.testing.assert_array_equal(corrections.apply_all(read, [swap, swap]), read.values)
+
+
+def test_deleting_ends_where_it_is_told_and_joining_fills_only_what_is_free():
+    read = table()
+    cut = corrections.apply_all(read, [{"do": "delete", "row": 3, "stop": 6, "a": "ann"}])
+    assert np.isnan(cut[3:6, :2]).all() and np.isfinite(cut[6:, :2]).all()
+    gone = [
+        {"do": "delete", "row": 4, "a": "ann"},
+        {"do": "delete", "row": 0, "stop": 6, "a": "bob"},
+    ]
+    joined = corrections.apply_all(read, [*gone, {"do": "join", "row": 2, "a": "ann", "b": "bob"}])
+    np.testing.assert_array_equal(joined[:4, :2], read.values[:4, :2])
+    assert np.isnan(joined[4:6, :2]).all()
+    np.testing.assert_array_equal(joined[6:, :2], read.values[6:, 2:])
+    assert np.isnan(joined[6:, 2:]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"do": "fly"},
+        {"do": "swap", "row": 99, "a": "ann", "b": "bob"},
+        {"do": "swap", "row": 1, "a": "ann", "b": "eve"},
+        {"do": "place", "row": 1, "point": 9, "xy": [1, 1]},
+        {"do": "place", "row": 1, "point": 0, "xy": [1, float("nan")]},
+        {"do": "delete", "row": -1, "a": "ann"},
+    ],
+)
+def test_what_is_no_correction_changes_nothing(wrong):
+    read = table()
+    with pytest.raises(ValueError, match=r"\.$"):
+        corrections.apply_all(read, [wrong])
+
+
+def test_where_to_look_first_is_a_jump_and_an_unsure_row():
+    read = table(40)
+    values = np.tile(read.values[:1], (40, 1, 1)) + np.arange(40)[:, None, None] * [0.1, 0.1, 0]
+    values[20, 1, :2] += 60
+    values[33, :, 2] = 0.1
+    found = corrections.summary(read, values, 10)
+    assert set(found["worst"][:2]) == {20, 33}
+    assert len(found["likelihood"]) == len(found["there"]["bob"]) == 10
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """An experiment with a film of two animals that DeepLabCut predicted."""
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 12)
+    root = fakes.animals(tmp_path / "herd", np.full((2, 3, 4, 2), 11.5))
+    values = {
+        "task": "pose",
+        "source": {"format": "deeplabcut", "path": "herd"},
+        "predict": {"videos": [film]},
+        "output": "results",
+    }
+    file = tmp_path / "experiment.yaml"
+    file.write_text(yaml.safe_dump(values))
+    prediction_tables.write(table(), str(tmp_path / "results/predictions/filmDLC_x"))
+    return root, experiment.load(file)
+
+
+def found_of(config):
+    ((found,), failures) = result_files.tables(config, config.predict.videos)
+    assert not failures
+    return found
+
+
+def test_corrections_are_read_by_other_verbs_and_survive_a_kill(predicted):
+    _, config = predicted
+    swap = {"do": "swap", "row": 5, "a": "ann", "b": "bob"}
+    first = Proofread(found_of(config))
+    first.correct(swap)
+    first.correct({"do": "place", "row": 0, "point": 1, "xy": [3, 4]})
+    first.correct({"do": "undo"})
+    # Killed here: only the log is written.
+    first._timer.cancel()
+    again = Proofreads(config).of("film")
+    np.testing.assert_array_equal(again.values, corrections.apply_all(table(), [swap]))
+    again.save()
+    found = found_of(config)
+    assert found.table().endswith("_proofread.h5") and found.predicted().endswith("DLC_x.h5")
+    np.testing.assert_allclose(prediction_tables.read(found.table()).values, again.values)
+    done, failures = filtering.run(config, config.predict.videos)
+    assert len(done) == 1 and not failures
+    again.correct({"do": "undo"})
+    again.save()
+    np.testing.assert_allclose(prediction_tables.read(found.table()).values, table().values)
+
+
+def test_after_another_prediction_old_corrections_are_told_and_not_used(predicted, caplog):
+    _, config = predicted
+    first = Proofread(found_of(config))
+    first.correct({"do": "delete", "row": 0, "a": "ann"})
+    first.save()
+    stem = found_of(config).stem
+    prediction_tables.write(table()._replace(values=table().values + 1), stem)
+    with caplog.at_level(logging.WARNING):
+        assert found_of(config).table() == f"{stem}.h5"
+    assert "predicted again" in caplog.text
+    again = Proofread(found_of(config))
+    assert again.count == 0 and "predicted again" in again.note
+
+
+def test_a_corrected_frame_becomes_a_label(predicted):
+    root, config = predicted
+    session = LabelSession(str(root))
+    one = Proofread(found_of(config))
+    key, changes = predicted_labels.take(session, one, 7)
+    session.refresh()
+    assert key == "film/img07.png"
+    assert [change["point"] for change in changes(key)] == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    from beampose.pipelines.label import desk
+
+    session.change([desk._change(change) for change in changes(key)])
+    session.close()
+    found = {item.name: item.keypoints for item in project_labels.read(str(root)).items}
+    np.testing.assert_allclose(
+        found["labeled-data/film/img07.png"][:2, :2].reshape(4, 2), table().values[7, :, :2]
+    )
