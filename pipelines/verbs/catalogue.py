@@ -203,6 +203,35 @@ RESULTS = Group(
             tensorflow=False,
         ),
         Verb(
+            "export-results",
+            "result_verbs.export_results",
+            "write the results where the functions of a DeepLabCut project look for them",
+            (
+                Option(
+                    "--for",
+                    "the program; default: deeplabcut",
+                    choices=("deeplabcut",),
+                    default="deeplabcut",
+                ),
+                Option("--to", "project with a config.yaml", "PROJECT", required=True),
+                Option(
+                    "--shuffle",
+                    "number of the shuffle that stands for the model; default: a free one",
+                    "N",
+                    type=positive,
+                    not_with="--scorer",
+                ),
+                Option("--scorer", "a scorer to write under instead", "NAME"),
+                Option(
+                    "--folder",
+                    "for the files (DeepLabCut's destfolder); default: beside each video",
+                    "FOLDER",
+                ),
+            ),
+            videos=PREDICTED,
+            tensorflow=False,
+        ),
+        Verb(
             "repeats",
             "video_verbs.repeats",
             "show detections that recur in one place, and dismiss them",

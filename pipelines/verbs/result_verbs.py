@@ -38,3 +38,20 @@ def outliers(arguments: argparse.Namespace) -> int:
     code = report_failures(failures)
     print(f"outliers: {sum(len(one.written) for one in done)} frames to correct in {arguments.to}")
     return code
+
+
+def export_results(arguments: argparse.Namespace) -> int:
+    """Writes results where another program looks for them. 1 if a video has none."""
+    from beampose.pipelines.results import project_export
+
+    config = command_line.config(arguments)
+    wanted = project_export.Wanted(
+        arguments.to, arguments.shuffle, arguments.scorer or "", arguments.folder
+    )
+    done = project_export.run(config, command_line.predicted(arguments, config), wanted)
+    for path, written in done.videos.items():
+        print(f"{path}: {len(written)} files, such as {written[0]}")
+    code = report_failures(done.failures)
+    number = f"; give DeepLabCut's functions shuffle={done.shuffle}" if done.shuffle else ""
+    print(f"export-results: {len(done.videos)} videos under the scorer {done.scorer}{number}")
+    return code

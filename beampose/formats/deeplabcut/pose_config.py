@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+# A network of ours as DeepLabCut's rules take it, and abbreviate it in a scorer.
+NET_TYPE, NETWORK = "resnet_beampose", "resnetbeampose"
+
 
 def of_model(bodyparts: Sequence[str], network: str, scale: float) -> dict[str, Any]:
     """Bodyparts, name of the network, and the scale of the images that it sees."""

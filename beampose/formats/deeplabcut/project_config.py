@@ -4,7 +4,7 @@ import datetime
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -137,6 +137,33 @@ def iteration(text: str) -> int:
     """
     found = _parsed(text).get("iteration")
     return found if type(found) is int and found >= 0 else 0
+
+
+class Names(NamedTuple):
+    """What names of folders and scorers of a project are made of.
+
+    Attributes:
+      percent: of the labels that train, by its first training fraction.
+    """
+
+    task: str
+    date: str
+    percent: int
+
+
+def names(text: str, where: str) -> Names:
+    """Task, date and training fraction.
+
+    Raises:
+      ValueError: one of them is not there, or the text is no such a file.
+    """
+    values = _parsed(text)
+    fractions = values.get("TrainingFraction")
+    first = fractions[0] if isinstance(fractions, list) and fractions else 0.95
+    task, date = values.get("Task"), values.get("date")
+    if not task or not date or not isinstance(first, (int, float)):
+        raise ValueError(f"{where}: its config.yaml must have Task, date and TrainingFraction.")
+    return Names(str(task), str(date), int(first * 100))
 
 
 def bodyparts(text: str) -> list[str]:

@@ -1,0 +1,90 @@
+"""Results are found by DeepLabCut's project functions: its rules of names, written down here."""
+
+import pickle
+from pathlib import Path
+
+import fakes
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from beampose.core.settings import experiment
+from beampose.formats.deeplabcut import own_shuffle, track_writer
+from beampose.pipelines.predict import prediction_job
+from beampose.pipelines.results import project_export
+
+
+def scorer_by_deeplabcut(project, shuffle):
+    """As `auxiliaryfunctions.get_scorer_name` of DeepLabCut 2.3 and 3.0 makes it."""
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    percent = int((config.get("TrainingFraction") or [0.95])[0] * 100)
+    name = f"{config['Task']}{config['date']}-trainset{percent}shuffle{shuffle}"
+    train = project / f"dlc-models/iteration-{config.get('iteration', 0)}/{name}/train"
+    (snapshot,) = [one.stem for one in train.iterdir() if "index" in one.name]
+    network = yaml.safe_load((train / "pose_cfg.yaml").read_text())["net_type"]
+    assert "resnet" in network
+    steps = snapshot.split("-")[-1]
+    plain = network.replace("_", "")
+    return f"DLC_{plain}_{config['Task']}{config['date']}shuffle{shuffle}_{steps}"
+
+
+@pytest.fixture
+def predicted(trained, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/model").symlink_to(trained["pose"].model)
+    config = experiment.changed(trained["pose"], output=str(tmp_path / "out"))
+    film = tmp_path / "videos/walk.mp4"
+    film.parent.mkdir()
+    fakes.video(film, "libx264", 8)
+    prediction_job.run(config, [str(film)])
+    return config, film
+
+
+def project(folder, bodyparts=("nose", "left", "tail")):
+    folder.mkdir()
+    values = {"Task": "spots", "date": "Jan1", "iteration": 0, "TrainingFraction": [0.8]}
+    values["bodyparts"] = list(bodyparts)
+    (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    return folder
+
+
+def test_files_and_columns_have_the_scorer_that_deeplabcut_looks_for(predicted, tmp_path):
+    config, film = predicted
+    place = project(tmp_path / "project")
+    done = project_export.run(config, [str(film)], project_export.Wanted(str(place)))
+    assert done.scorer == scorer_by_deeplabcut(place, done.shuffle)
+    stem = f"{film.parent}/walk{done.scorer}"
+    frame = pd.read_hdf(f"{stem}.h5")
+    assert set(frame.columns.get_level_values("scorer")) == {done.scorer}
+    ours = pd.read_hdf(next(Path(config.predictions).glob("walk*.h5")))
+    np.testing.assert_array_equal(frame.to_numpy(), ours.to_numpy())
+    meta = pickle.loads(Path(f"{stem}_meta.pickle").read_bytes())
+    assert meta["data"]["Scorer"] == done.scorer
+    again = project_export.run(config, [str(film)], project_export.Wanted(str(place)))
+    assert again == done
+
+
+def test_a_shuffle_of_deeplabcut_is_never_taken(tmp_path):
+    place = project(tmp_path / "project")
+    theirs = place / "dlc-models-pytorch/iteration-0/spotsJan1-trainset80shuffle1/train"
+    theirs.mkdir(parents=True)
+    model = own_shuffle.Model("abc", ("nose",), 400, 1.0)
+    assert own_shuffle.ensure(str(place), model).number == 2
+    assert own_shuffle.ensure(str(place), model).number == 2
+    assert own_shuffle.ensure(str(place), model._replace(digest="def")).number == 3
+    with pytest.raises(ValueError, match="another model"):
+        own_shuffle.ensure(str(place), model, 1)
+    with pytest.raises(ValueError, match="lacks the bodyparts paw"):
+        own_shuffle.ensure(str(place), model._replace(bodyparts=("paw",)))
+
+
+def test_tracklets_get_another_scorer_and_plain_arrays(tmp_path):
+    names = track_writer.Names("ours", ["a", "b"])
+    points = np.ones((3, 2, 3))
+    track_writer.write_tracklets(f"{tmp_path}/x", [(0, np.arange(3), points)], names, 3)
+    project_export.copy(f"{tmp_path}/x", f"{tmp_path}/ytheirs", "theirs")
+    held = pickle.loads(Path(f"{tmp_path}/ytheirs_el.pickle").read_bytes())
+    assert list(held["header"].levels[0]) == ["theirs"]
+    assert held["header"].names == ["scorer", "bodyparts", "coords"]
+    assert all(type(one) is np.ndarray for one in held[0].values())
