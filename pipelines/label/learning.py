@@ -30,6 +30,8 @@ LEAST = 6
 COPIES = 4
 # Bytes of maps in memory; frames beyond are embedded, judged and forgotten.
 MEMORY = 600 << 20
+# Frames of the list that are seen before the heads of the folds learn.
+_FIRST = 40
 # Frames of the list and of films that are proposed.
 PROPOSED = 60
 
@@ -127,6 +129,7 @@ class Learning:
             self._learn,
             self._suggest_stale,
             self._embed_focus,
+            self._embed_first,
             self._learn_folds,
             self._embed_listed,
             self._embed_films,
@@ -156,6 +159,12 @@ class Learning:
 
     def _embed_focus(self) -> bool:
         return self._embed_next([self._focus] if self._focus in set(self._material.frames) else [])
+
+    def _embed_first(self) -> bool:
+        """The frames that are suggested for soonest do not wait for folds."""
+        return self._embed_next(
+            [k for k in self._material.frames[:_FIRST] if k not in self._vectors]
+        )
 
     def _embed_listed(self) -> bool:
         return self._embed_next([key for key in self._material.frames if key not in self._vectors])
@@ -270,14 +279,14 @@ class Learning:
 
     def _shape(self, records: list[LabelRecord]) -> None:
         """Makes new heads where the labels have doubled: they suit another recipe by then."""
-        from beampose.trainer import training
+        import keras
 
         self._dataset.records = records
         facts = self._facts()
         assert facts is not None
         cell = recipe.STRIDE / self._config.scale
         config: Config = recipe.resolved(self._config, recipe.of_head(self._config, facts, cell))
-        training.prepare(config)
+        keras.utils.set_random_seed(0)
         self._head = LiveHead(config, self._dataset, seed=0)
         self._folds = [LiveHead(config, self._dataset, seed=1 + fold) for fold in range(FOLDS)]
         self._built_for = len(self._material.keypoints)
@@ -435,6 +444,13 @@ class Learning:
         }
 
     # What is told.
+
+    def busy_with_suggestions(self, keys: Sequence[str]) -> bool:
+        """Whether the head has labels to learn, or something to say of some frames."""
+        head = self._head
+        told = self._labels() == self._heads_know
+        unseen = any(key not in self._vectors and key not in self._lost for key in keys)
+        return head is None or not told or head.left > 0 or bool(self._stale) or unseen
 
     def status(self) -> dict[str, Any]:
         """What it is at, for the page."""

@@ -7,11 +7,12 @@ import yaml
 
 from beampose.core import files, storage
 from beampose.core.name_parts import safe
-from beampose.formats.deeplabcut import project_config
+from beampose.formats.deeplabcut import project_config, project_labels
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines.curation import frame_extraction
 from beampose.pipelines.curation.frame_files import Progress
 from beampose.preprocess import videos
+from beampose.preprocess.labels import SINGLE
 
 EXPERIMENT = "experiment.yaml"
 # Frames of a film that are looked at to choose the first ones.
@@ -29,6 +30,7 @@ def make(
     root: str,
     bodyparts: Sequence[str],
     *,
+    individuals: Sequence[str] = (),
     scorer: str | None = None,
     count: int = FIRST,
     progress: Progress = lambda items, total, what: items,
@@ -36,6 +38,7 @@ def make(
     """Makes a project with frames of films, or goes on with the one that is there.
 
     Args:
+      individuals: of a new project of several animals.
       count: frames of each film, those that are there included.
 
     Returns:
@@ -51,6 +54,7 @@ def make(
     file = files.join(root, project_config.CONFIG)
     if files.exists(file):
         _check(file, bodyparts, scorer)
+        _check_individuals(root, individuals)
     else:
         if not bodyparts:
             raise ValueError(
@@ -59,7 +63,9 @@ def make(
         # Before anything is written: a film that is none makes no project.
         for film in films:
             videos.index(film)
-        text = project_config.create(root, scorer=scorer or _person(), bodyparts=bodyparts)
+        text = project_config.create(
+            root, scorer=scorer or _person(), bodyparts=bodyparts, individuals=individuals
+        )
         storage.write_text(file, text, durable=True)
     settings = frame_extraction.Settings(method="kmeans", count=count, every=_step(films, count))
     done, failures = frame_extraction.run(films, root, settings, progress=progress)
@@ -90,6 +96,16 @@ def _check(file: str, bodyparts: Sequence[str], scorer: str | None) -> None:
         raise ValueError(
             f"{file} exists, with the bodyparts {','.join(known)} of the scorer {by}: change them "
             "there, or name another folder with --to."
+        )
+
+
+def _check_individuals(root: str, individuals: Sequence[str]) -> None:
+    names, _, _ = project_labels.names(root)
+    known = [one for one in names.individuals if one != SINGLE] if names.several else []
+    if individuals and list(individuals) != known:
+        raise ValueError(
+            f"{root} has {'the individuals ' + ','.join(known) if known else 'one animal'}: change "
+            "that in its config.yaml, or name another folder with --to."
         )
 
 

@@ -84,6 +84,7 @@ def _project(arguments: argparse.Namespace) -> tuple[str, str]:
             [files.absolute(film) for film in arguments.targets],
             root,
             arguments.bodyparts or [],
+            individuals=arguments.individuals or [],
             scorer=arguments.scorer,
             count=arguments.count,
             progress=arguments.progress,
@@ -107,7 +108,7 @@ def _check_project_only(arguments: argparse.Namespace, others: list[str]) -> Non
             "Label one project at a time, or name films alone, which make a project. Received: "
             f"{', '.join(arguments.targets)}."
         )
-    for option in ("bodyparts", "to", "scorer"):
+    for option in ("bodyparts", "individuals", "to", "scorer"):
         if getattr(arguments, option) is not None:
             raise ValueError(
                 f"--{option} has an effect only with films, of which a project is made."

@@ -252,6 +252,19 @@ def test_a_film_becomes_a_project_with_an_experiment_of_five_lines(from_film, tm
     assert cli.main(["check", str(tmp_path / "project" / new_project.EXPERIMENT)]) == 0
 
 
+def test_a_film_of_several_animals_becomes_a_project_of_them(tmp_path):
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 40)
+    make = {"individuals": ["ann", "bob"], "scorer": "me", "count": 3}
+    root = str(tmp_path / "project")
+    new_project.make([film], root, ["nose", "tail"], **make)
+    session = LabelSession(root)
+    assert session.names.individuals == ("ann", "bob") and session.names.several
+    session.close()
+    new_project.make([film], root, ["nose", "tail"], **make)
+    with pytest.raises(ValueError, match="ann,bob"):
+        new_project.make([film], root, ["nose", "tail"], **{**make, "individuals": ["eve"]})
+
+
 def test_frames_of_the_film_are_shown_and_become_frames_to_label(from_film, tmp_path):
     frames = from_film.get(f"/{TOKEN}/api/project").json()["frames"]
     film = from_film.get(f"/{TOKEN}/api/film", params={"folder": "film"}).json()

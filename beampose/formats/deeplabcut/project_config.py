@@ -55,12 +55,20 @@ _KEY = re.compile(r"^(?:[A-Za-z_][\w-]*|'[^']*'|\"[^\"]*\")\s*:")
 
 
 def create(
-    folder: str, *, scorer: str, bodyparts: Sequence[str], today: datetime.date | None = None
+    folder: str,
+    *,
+    scorer: str,
+    bodyparts: Sequence[str],
+    individuals: Sequence[str] = (),
+    today: datetime.date | None = None,
 ) -> str:
-    """The text of a config.yaml for a project with one animal, in DeepLabCut's order of keys.
+    """The text of a config.yaml for a new project, in DeepLabCut's order of keys.
+
+    Args:
+      individuals: of a project of several animals; none of one.
 
     Raises:
-      ValueError: no scorer, no bodyparts, or one twice.
+      ValueError: no scorer, no bodyparts, or a name twice.
     """
     names = [name.strip() for name in bodyparts if name.strip()]
     if not scorer or not names:
@@ -70,6 +78,8 @@ def create(
         )
     if len(set(names)) < len(names):
         raise ValueError(f"--bodyparts names one twice: {', '.join(names)}.")
+    if len(set(individuals)) < len(individuals):
+        raise ValueError(f"--individuals names one twice: {', '.join(individuals)}.")
     day = today or datetime.date.today()
     parts: list[tuple[str, dict[str, Any]]] = [
         (
@@ -79,18 +89,29 @@ def create(
                 "Task": files.name(files.absolute(folder)).split("-")[0],
                 "scorer": scorer,
                 "date": f"{day:%b}{day.day}",
-                "multianimalproject": False,
+                "multianimalproject": bool(individuals),
                 "identity": None,
             },
         ),
         ("Project path (change when moving around)", {"project_path": files.absolute(folder)}),
         (
             "Annotation data set configuration (and individual video cropping parameters)",
-            {SECTION: {}, "bodyparts": names},
+            {SECTION: {}, **_named(names, individuals)},
         ),
         *_DEFAULTS,
     ]
     return "\n\n".join(f"# {title}\n{_dump(values)}".rstrip() for title, values in parts) + "\n"
+
+
+def _named(bodyparts: Sequence[str], individuals: Sequence[str]) -> dict[str, Any]:
+    if not individuals:
+        return {"bodyparts": list(bodyparts)}
+    return {
+        "individuals": list(individuals),
+        "uniquebodyparts": [],
+        "multianimalbodyparts": list(bodyparts),
+        "bodyparts": "MULTI!",
+    }
 
 
 def read(file: str) -> tuple[str, str]:

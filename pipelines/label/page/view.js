@@ -185,6 +185,9 @@ function paintSuggestion(context, point, [x, y], likelihood) {
 function paintName(context, text, x, y) {
   context.font = "600 12px system-ui, sans-serif";
   const width = context.measureText(text).width;
+  // Above: neighbours are as often below.
+  y -= y > 30 ? view.dot + 13 : -view.dot - 13;
+  x -= view.dot + 9;
   const left = x + view.dot + 9 + width > stage.clientWidth ? x - view.dot - 9 - width : x + view.dot + 9;
   context.fillStyle = "rgb(16 20 24 / .78)";
   context.beginPath();
