@@ -26,7 +26,9 @@ export async function drawStrip() {
   if (!frame) return strip.replaceChildren();
   const found = await film(frame.folder);
   if (mine !== asked) return undefined;
-  if (!found.count || frame.number === null) {
+  const none = !found.count || frame.number === null;
+  strip.classList.toggle("none", none);
+  if (none) {
     const why = found.why || "this image has no number of a frame";
     return strip.replaceChildren(make("span", { className: "note", textContent: `No frames before and after: ${why}.` }));
   }
