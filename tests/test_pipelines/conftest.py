@@ -1,8 +1,10 @@
 """A small experiment, run once for all tests of the pipelines."""
 
 import logging
+import shutil
 import warnings
 
+import filelock
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,20 +111,33 @@ def crops_settings():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """Configs of a trained pose and a trained crop model: {"pose": Config, "crops": Config}."""
+def trained(tmp_path_factory, worker_id):
+    """Configs of a trained pose and a trained crop model: {"pose": Config, "crops": Config}.
+
+    They are trained once for all processes of the tests; each has a copy, into which it may write.
+    """
+    folder = tmp_path_factory.mktemp("trained")
+    once = folder if worker_id == "master" else folder.parents[1] / "trained-once"
+    with filelock.FileLock(f"{once}.lock"):
+        if not (once / "done").exists():
+            train_both(once)
+    if once != folder:
+        shutil.copytree(once, folder, dirs_exist_ok=True)
+    return {name: experiment.load(folder / f"{name}.yaml") for name in ("pose", "crops")}
+
+
+def train_both(folder):
     from beampose.pipelines.features import feature_job
 
-    folder = tmp_path_factory.mktemp("trained")
+    shutil.rmtree(folder, ignore_errors=True)
     write_project(folder / "project")
     write_crops(folder / "crops")
-    found = {}
     for name, text in (("pose", SETTINGS), ("crops", crops_settings())):
         file = folder / f"{name}.yaml"
         file.write_text(text.replace("output: out", f"output: {name}"))
-        found[name] = experiment.load(file)
+        config = experiment.load(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            feature_job.run(found[name])
-            task.run(found[name], task.default_folders(found[name]))
-    return found
+            feature_job.run(config)
+            task.run(config, task.default_folders(config))
+    (folder / "done").touch()

@@ -202,8 +202,8 @@ def cut(film):
     "do",
     [
         lambda film: film.unlink(),
-        lambda film: film.rename(film.with_name("other.mp4")),
-        cut,
+        pytest.param(lambda film: film.rename(film.with_name("other.mp4")), marks=pytest.mark.slow),
+        pytest.param(cut, marks=pytest.mark.slow),
     ],
     ids=["removed", "renamed", "cut"],
 )

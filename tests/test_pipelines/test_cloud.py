@@ -210,6 +210,7 @@ def assert_same_metrics(found, wanted):
         assert found["test"][name] == pytest.approx(wanted["test"][name], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_training_runs_on_vertex_from_its_wheel(trained, buckets, vertex, tmp_path, capsys):
     fake, ours = vertex(), trained["pose"]
     cloud = write_cloud(

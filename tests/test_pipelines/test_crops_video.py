@@ -135,6 +135,7 @@ def test_a_model_loaded_from_python_classifies_crops_of_several_sizes(from_file)
     assert found.labels == [found.classes[i] for i in np.argmax(expected, axis=1)]
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_run_and_ranges_by_one_decoder_are_the_same(
     settings, film, monkeypatch
 ):
