@@ -6,52 +6,24 @@ did meanwhile is heard soon. Nothing here knows of processes or pages.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
-from beampose.formats.deeplabcut.label_table import Point, slots
+from beampose.formats.deeplabcut.label_table import slots
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label import suggestions
-from beampose.pipelines.label.live_features import SAMPLED, LiveDataset, LiveEmbedder
-from beampose.pipelines.label.live_heads import FIRST_STEPS, FOLDS, LiveHead
-from beampose.preprocess import transform
+from beampose.pipelines.label.live_frames import LEAST, LiveFrames, Material
+from beampose.pipelines.label.live_heads import FOLDS, LiveHead
 from beampose.preprocess.labels import SINGLE
-from beampose.trainer import cross_validation, label_facts, recipe
-from beampose.trainer.label_facts import LabelFacts
+from beampose.trainer import recipe
 from beampose.trainer.schema import LabelRecord
 
-BACKBONE, WEIGHTS = "resnet_compact", "builtin"
-# Labeled frames from which on a head learns.
-LEAST = 6
-# Turned copies of each labeled frame; fewer where there are many.
-COPIES = 4
-# Bytes of maps in memory; frames beyond are embedded, judged and forgotten.
-MEMORY = 600 << 20
 # Frames of the list that are seen before the heads of the folds learn.
 _FIRST = 40
 # Frames of the list and of films that are proposed.
 PROPOSED = 60
-
-
-class Material(NamedTuple):
-    """Frames and labels as they are now.
-
-    Attributes:
-      frames: keys in the order of the list.
-      keypoints: of labeled frames, (individuals, bodyparts, 2).
-      done: keys of frames of which nothing is open.
-      films: keys of further frames, of films.
-      pixels: reads a frame by its key; raises OSError or ValueError.
-    """
-
-    frames: Sequence[str]
-    keypoints: Mapping[str, np.ndarray]
-    done: frozenset[str]
-    films: Sequence[str]
-    pixels: Callable[[str], np.ndarray]
 
 
 class Learning:
@@ -74,25 +46,8 @@ class Learning:
         self.names, self._clock = names, clock
         self.points = slots(names)
         self.news: dict[str, Any] = {"suggestions": {}}
-        self._edges = edges
-        self._dataset = LiveDataset(names, edges)
-        self._embedder: LiveEmbedder | None = None
-        self._config = experiment.from_values(
-            {
-                "task": "pose",
-                "source": {"format": "deeplabcut", "path": "."},
-                "features": {"backbone": BACKBONE, "weights": WEIGHTS},
-                "train": {"plausible": False, "steps": FIRST_STEPS},
-                "output": "live",
-            },
-            "live.yaml",
-        )
-        self._material = Material((), {}, frozenset(), (), lambda key: np.empty(0))
-        self._focus = ""
-        self._sizes: dict[str, tuple[int, int]] = {}
-        self._vectors: dict[str, np.ndarray] = {}
+        self._frames = LiveFrames(names, edges)
         self._unsure: dict[str, float] = {}
-        self._lost: set[str] = set()
         self._head: LiveHead | None = None
         self._folds: list[LiveHead] = []
         self._fold_of: dict[str, int] = {}
@@ -109,16 +64,13 @@ class Learning:
 
     def know(self, material: Material) -> None:
         """Takes frames and labels as they are now."""
-        before = self._labels()
-        self._material = material
-        if self._labels() != before:
+        before = self._frames.labels()
+        self._frames.know(material)
+        if self._frames.labels() != before:
             self._changed_at = self._clock()
 
     def look_at(self, key: str) -> None:
-        self._focus = key
-
-    def _labels(self) -> dict[str, bytes]:
-        return {key: one.tobytes() for key, one in self._material.keypoints.items()}
+        self._frames.focus = key
 
     # What is done next.
 
@@ -136,168 +88,72 @@ class Learning:
         )
         return any(piece() for piece in pieces)
 
-    def _embed_labeled(self) -> bool:
-        wanted = list(self._material.keypoints)
-        if self._embed_next([key for key in wanted if key not in self._dataset]):
-            return True
-        if len(wanted) < LEAST:
-            return False
-        return self._embed_next(
-            [
-                f"{key}\n{copy}"
-                for copy in range(1, self._copies() + 1)
-                for key in wanted
-                if key in self._dataset and f"{key}\n{copy}" not in self._dataset
-            ]
-        )
+    def _embed(self, keys: Sequence[str]) -> bool:
+        key = self._frames.embed(keys)
+        if key in self._vectors and self._head is not None and self._head.taught:
+            self._suggest([key])
+        return key is not None
 
-    def _copies(self) -> int:
+    def _embed_labeled(self) -> bool:
+        if self._embed(list(self._material.keypoints)):
+            return True
         # The first suggestions do not wait for copies.
-        return (
-            0 if self._head is None else min(COPIES, 240 // max(len(self._material.keypoints), 1))
-        )
+        return self._head is not None and self._embed(self._frames.copies())
 
     def _embed_focus(self) -> bool:
-        return self._embed_next([self._focus] if self._focus in set(self._material.frames) else [])
+        focus = self._frames.focus
+        return focus in set(self._material.frames) and self._embed([focus])
 
     def _embed_first(self) -> bool:
         """The frames that are suggested for soonest do not wait for folds."""
-        return self._embed_next(
-            [k for k in self._material.frames[:_FIRST] if k not in self._vectors]
-        )
+        return self._embed_unseen(self._material.frames[:_FIRST])
 
     def _embed_listed(self) -> bool:
-        return self._embed_next([key for key in self._material.frames if key not in self._vectors])
+        return self._embed_unseen(self._material.frames)
 
     def _embed_films(self) -> bool:
-        return self._embed_next([key for key in self._material.films if key not in self._vectors])
+        return self._embed_unseen(self._material.films)
 
-    def _embed_next(self, keys: Sequence[str]) -> bool:
-        """Embeds the first of some frames, or of their copies, that is not yet."""
-        for key in keys:
-            source, _, copy = key.partition("\n")
-            if key in self._dataset or source in self._lost:
-                continue
-            try:
-                pixels = self._material.pixels(source)
-            except (OSError, ValueError):
-                self._lost.add(source)
-                continue
-            self._put(key, source, int(copy or 0), pixels)
-            return True
-        return False
-
-    def _put(self, key: str, source: str, copy: int, pixels: np.ndarray) -> None:
-        height, width = pixels.shape[:2]
-        if self._embedder is None:
-            self._begin(pixels)
-        assert self._embedder is not None
-        if copy:
-            pixels = transform.apply(self._change(source, copy, height, width), pixels)
-        found = self._embedder(pixels)
-        if self._dataset.bytes > MEMORY:
-            self._make_room()
-        self._dataset.put(key, found)
-        self._sizes[source] = (height, width)
-        if not copy:
-            self._vectors[source] = found.astype(np.float32).mean(axis=(0, 1))
-            if self._head is not None and self._head.taught:
-                self._suggest([source])
-
-    def _begin(self, pixels: np.ndarray) -> None:
-        """Chooses scale and dimensions by the first frames."""
-        height, width = pixels.shape[:2]
-        nan = float("nan")
-        facts = self._facts() or LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, 0.0)
-        self._config = recipe.resolved(self._config, recipe.of_features(self._config, facts))
-        first = []
-        step = max(len(self._material.frames) // SAMPLED, 1)
-        for key in self._material.frames[::step][:SAMPLED]:
-            try:
-                first.append(self._material.pixels(key))
-            except (OSError, ValueError):
-                continue
-        self._embedder = LiveEmbedder(BACKBONE, WEIGHTS, self._config.scale, first or [pixels])
-
-    def _change(self, source: str, copy: int, height: int, width: int) -> transform.Copy:
-        features = self._config.features
-        ranges = transform.Ranges(
-            180.0 if self._turned else 25.0,
-            features.zoom,
-            features.translation,
-            features.contrast,
-            features.blur,
-        )
-        return transform.draw(ranges, f"{source}:{copy}", height, width)
+    def _embed_unseen(self, keys: Sequence[str]) -> bool:
+        return self._embed([key for key in keys if key not in self._vectors])
 
     @property
-    def _turned(self) -> bool:
-        facts = self._facts()
-        return bool(facts and facts.turning > recipe.TURNING)
+    def _material(self) -> Material:
+        return self._frames.material
 
-    def _facts(self) -> LabelFacts | None:
-        known = [k for k in self._material.keypoints if k in self._sizes]
-        if len(known) < LEAST:
-            return None
-        sizes = [self._sizes[key] for key in known]
-        return label_facts.facts(
-            np.stack([self._material.keypoints[key] for key in known]),
-            [key.split("/")[0] for key in known],
-            [height for height, _ in sizes],
-            [width for _, width in sizes],
-        )
-
-    def _make_room(self) -> None:
-        keep = set(self._material.keypoints) | {self._focus}
-        keep |= {f"{key}\n{copy}" for key in keep for copy in range(1, COPIES + 1)}
-        self._dataset.drop(keep)
+    @property
+    def _vectors(self) -> dict[str, np.ndarray]:
+        return self._frames.vectors
 
     # Learning.
-
-    def _records(self) -> list[LabelRecord]:
-        """Labeled frames and copies that are embedded."""
-        found = []
-        for key, keypoints in self._material.keypoints.items():
-            for copy in range(COPIES + 1):
-                name = f"{key}\n{copy}" if copy else key
-                if name not in self._dataset:
-                    continue
-                height, width = self._sizes[key]
-                moved = keypoints
-                if copy:
-                    change = self._change(key, copy, height, width)
-                    moved = transform.move(change, keypoints, height, width)
-                found.append(self._record(name, key, copy, moved))
-        return found
-
-    def _record(self, name: str, key: str, copy: int, keypoints: np.ndarray) -> LabelRecord:
-        height, width = self._sizes[key]
-        video = key.split("/")[0]
-        return LabelRecord(
-            name, key, key, video, "", 0, "train", height, width, copy, keypoints, -1
-        )
 
     def _shape(self, records: list[LabelRecord]) -> None:
         """Makes new heads where the labels have doubled: they suit another recipe by then."""
         import keras
 
-        self._dataset.records = records
-        facts = self._facts()
+        self._frames.dataset.records = records
+        facts = self._frames.facts()
         assert facts is not None
-        cell = recipe.STRIDE / self._config.scale
-        config: Config = recipe.resolved(self._config, recipe.of_head(self._config, facts, cell))
+        cell = recipe.STRIDE / self._frames.config.scale
+        config: Config = recipe.resolved(
+            self._frames.config, recipe.of_head(self._frames.config, facts, cell)
+        )
         keras.utils.set_random_seed(0)
-        self._head = LiveHead(config, self._dataset, seed=0)
-        self._folds = [LiveHead(config, self._dataset, seed=1 + fold) for fold in range(FOLDS)]
+        self._head = LiveHead(config, self._frames.dataset, seed=0)
+        self._folds = [
+            LiveHead(config, self._frames.dataset, seed=1 + fold) for fold in range(FOLDS)
+        ]
         self._built_for = len(self._material.keypoints)
         self._heads_know, self._folds_know = {}, {}
 
     def _learn(self) -> bool:
-        labels = {key: one for key, one in self._labels().items() if key in self._dataset}
+        labels = {
+            key: one for key, one in self._frames.labels().items() if key in self._frames.dataset
+        }
         if len(labels) < LEAST:
             return False
         if self._head is None or len(labels) >= 2 * self._built_for:
-            self._shape(self._records())
+            self._shape(self._frames.records())
         assert self._head is not None
         if labels != self._heads_know:
             self._heads_know = labels
@@ -306,25 +162,25 @@ class Learning:
             return False
         if self._head.learn(self._dataset_records()):
             self._stale = self._unlabeled()
-            if self._focus in self._stale:
-                self._stale.remove(self._focus)
-                self._stale.insert(0, self._focus)
+            if self._frames.focus in self._stale:
+                self._stale.remove(self._frames.focus)
+                self._stale.insert(0, self._frames.focus)
         return True
 
     def _dataset_records(self) -> list[LabelRecord]:
-        self._dataset.records = self._records()
-        return self._dataset.records
+        self._frames.dataset.records = self._frames.records()
+        return self._frames.dataset.records
 
     def _unlabeled(self) -> list[str]:
         listed = [key for key in self._material.frames if key not in self._material.done]
         found = [*listed, *self._material.films]
-        return [key for key in found if key in self._dataset]
+        return [key for key in found if key in self._frames.dataset]
 
     def _suggest_stale(self) -> bool:
         if not self._stale:
             return False
         some, self._stale = self._stale[:4], self._stale[4:]
-        self._suggest([key for key in some if key in self._dataset])
+        self._suggest([key for key in some if key in self._frames.dataset])
         if self._changed_at:
             self._waits.append(self._clock() - self._changed_at)
             self._changed_at = 0.0
@@ -336,7 +192,7 @@ class Learning:
         if not keys or self._head is None:
             return
         empty = np.full((len(self.names.individuals), len(self.names.bodyparts), 2), np.nan)
-        records = [self._record(key, key, 0, empty) for key in keys]
+        records = [self._frames.record(key, key, 0, empty) for key in keys]
         predicted = self._head.predict(records)
         listed = set(self._material.frames)
         for key, one in zip(keys, predicted, strict=True):
@@ -426,21 +282,15 @@ class Learning:
             return
         labeled = np.stack([keypoints[key] for key in frames])
         predicted = np.stack([self._held[key] for key in frames])
-        apart = np.linalg.norm(predicted[..., :2] - labeled, axis=-1)
-        if not np.isfinite(apart).any():
+        found = suggestions.judged(frames, labeled, predicted)
+        if not found:
             return
-        error, median = float(np.nanmean(apart)), float(np.nanmedian(apart))
-        radius = cross_validation.radii(apart.reshape(-1, apart.shape[-1]))
         self._curve = [(n, e) for n, e in self._curve if n < len(frames)]
-        self._curve.append((len(frames), error))
-        listed = suggestions.doubts(frames, labeled, predicted, radius)
+        self._curve.append((len(frames), found["error_px"]))
         self.news |= {
-            "radius": [None if np.isnan(one) else round(float(one), 2) for one in radius],
-            "doubts": [one._asdict() for one in listed],
-            "curve": [(n, round(e, 2)) for n, e in self._curve],
+            **found,
+            "curve": list(self._curve),
             "promise": suggestions.promise(self._curve),
-            "error_px": round(error, 2),
-            "median_px": round(median, 2),
         }
 
     # What is told.
@@ -448,8 +298,8 @@ class Learning:
     def busy_with_suggestions(self, keys: Sequence[str]) -> bool:
         """Whether the head has labels to learn, or something to say of some frames."""
         head = self._head
-        told = self._labels() == self._heads_know
-        unseen = any(key not in self._vectors and key not in self._lost for key in keys)
+        told = self._frames.labels() == self._heads_know
+        unseen = any(key not in self._vectors and key not in self._frames.lost for key in keys)
         return head is None or not told or head.left > 0 or bool(self._stale) or unseen
 
     def status(self) -> dict[str, Any]:
@@ -467,12 +317,3 @@ class Learning:
             text = f"Suggests {np.median(self._waits):.1f} s after a label. {text}"
         state = "training" if training else "embedding" if embedded < listed else "ready"
         return {"state": state, "text": text.strip(), "waits": [round(w, 2) for w in self._waits]}
-
-
-def absent_done(
-    keypoints: np.ndarray, absent: set[Point], points: Sequence[Point]
-) -> tuple[bool, bool]:
-    """Whether a frame has a label, and whether nothing of it is open."""
-    labeled = [bool(np.isfinite(keypoints[point]).all()) for point in points]
-    done = all(is_there or p in absent for is_there, p in zip(labeled, points, strict=True))
-    return any(labeled), done

@@ -192,7 +192,7 @@ def _work(connection: Connection, learning: Any) -> None:
 
 def material(told: Told, points: Sequence[Point], reader: "Reader") -> Any:
     """What the model learns from, of what it was told."""
-    from beampose.pipelines.label.learning import Material, absent_done
+    from beampose.pipelines.label.live_frames import Material, absent_done
 
     keypoints, done = {}, set()
     for key, (found, absent) in told.labeled.items():

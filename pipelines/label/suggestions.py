@@ -1,10 +1,12 @@
 """What is made of predictions: suggestions, doubts, the order of frames, a promise. Arrays only."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+from beampose.trainer import cross_validation
 
 # A label is doubted from so many pixels on, and from so many radii of its bodypart.
 LEAST_DOUBT, RADII = 4.0, 2.0
@@ -57,6 +59,24 @@ def by_slots(
     found = predicted.copy()
     found[columns] = predicted[rows]
     return found
+
+
+def judged(frames: Sequence[str], labeled: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    """Figures of predictions of heads that never saw the frames; empty where nothing is known.
+
+    Args:
+      labeled, predicted: as of `doubts`.
+    """
+    apart = np.linalg.norm(predicted[..., :2] - labeled, axis=-1)
+    if not np.isfinite(apart).any():
+        return {}
+    radius = cross_validation.radii(apart.reshape(-1, apart.shape[-1]))
+    return {
+        "error_px": round(float(np.nanmean(apart)), 2),
+        "median_px": round(float(np.nanmedian(apart)), 2),
+        "radius": [None if np.isnan(one) else round(float(one), 2) for one in radius],
+        "doubts": [one._asdict() for one in doubts(frames, labeled, predicted, radius)],
+    }
 
 
 def doubts(

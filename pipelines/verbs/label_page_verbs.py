@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def label(arguments: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C."""
-    from beampose.pipelines.label import address_book, server
+    from beampose.pipelines.label import address_book, gate, listening, server
     from beampose.pipelines.label.desk import Desk
     from beampose.pipelines.label.label_session import LabelSession
 
@@ -33,15 +33,15 @@ def label(arguments: argparse.Namespace) -> int:
         address_book.keep(root, known._replace(port=port))
     desk = Desk(session, _learner(arguments, session), config)
     try:
-        address = server.address(host, port, known.token)
+        address = listening.address(host, port, known.token)
         print(f"label: {len(session.frames)} frames of {root}\n{address}", flush=True)
         if host not in ("127.0.0.1", "::1"):
             print(f"NOTE whoever knows this address and reaches {host} can label, too.", flush=True)
         if not arguments.no_browser and sys.stdout.isatty():
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
-        hosts = server.allowed_hosts(arguments.host)
-        server.serve(server.application(desk, known.token, hosts), bound)
+        hosts = gate.allowed_hosts(arguments.host)
+        listening.serve(server.application(desk, known.token, hosts), bound)
     finally:
         desk.close()
     return 0
@@ -49,14 +49,14 @@ def label(arguments: argparse.Namespace) -> int:
 
 def _listening(arguments: argparse.Namespace, before: int):
     """A socket on the port that is asked for, else the one of before, else a free one."""
-    from beampose.pipelines.label import server
+    from beampose.pipelines.label import listening
 
     if arguments.port is not None or not before:
-        return server.listening(arguments.host, arguments.port or 0)
+        return listening.bind(arguments.host, arguments.port or 0)
     try:
-        return server.listening(arguments.host, before)
+        return listening.bind(arguments.host, before)
     except OSError:
-        return server.listening(arguments.host, 0)
+        return listening.bind(arguments.host, 0)
 
 
 def _learner(arguments: argparse.Namespace, session: "LabelSession") -> "Learner":

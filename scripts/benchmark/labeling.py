@@ -18,7 +18,8 @@ import numpy as np
 
 from beampose.core import files
 from beampose.pipelines.label.label_session import LabelSession
-from beampose.pipelines.label.learning import LEAST, Learning, Material
+from beampose.pipelines.label.learning import Learning
+from beampose.pipelines.label.live_frames import LEAST, Material
 from beampose.preprocess import images
 
 OFF = 3.0

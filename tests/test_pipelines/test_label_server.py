@@ -12,7 +12,15 @@ import uvicorn
 
 from beampose.formats.deeplabcut import project_labels
 from beampose.pipelines import cli
-from beampose.pipelines.label import address_book, new_project, pens, server, shown_frames
+from beampose.pipelines.label import (
+    address_book,
+    gate,
+    listening,
+    new_project,
+    pens,
+    server,
+    shown_frames,
+)
 from beampose.pipelines.label.desk import Desk
 from beampose.pipelines.label.label_session import LabelSession
 from beampose.pipelines.label.learner import NoLearner
@@ -35,7 +43,7 @@ def client(root):
 
 def serve(root):
     desk = Desk(LabelSession(str(root)), NoLearner("none"))
-    app = server.application(desk, TOKEN, server.allowed_hosts("127.0.0.1"))
+    app = server.application(desk, TOKEN, gate.allowed_hosts("127.0.0.1"))
     yield Client(app)
     desk.close()
 
@@ -168,7 +176,7 @@ def test_what_is_no_change_is_refused_with_a_sentence(client, root, said):
 def test_long_and_odd_bodies_are_refused(client):
     address = f"/{TOKEN}/api/changes"
     kind = {"content-type": "application/json"}
-    assert client.post(address, content=b" " * (server.LONGEST + 1)).status_code == 413
+    assert client.post(address, content=b" " * (gate.LONGEST + 1)).status_code == 413
     assert client.post(address, content=b"{", headers=kind).status_code == 400
     assert client.post(address, content=b"[]", headers=kind).status_code == 400
     assert post(client, "changes").status_code == 404
@@ -314,7 +322,7 @@ def test_a_port_that_is_taken_is_an_error_in_words():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="--port"):
-            server.listening("127.0.0.1", taken.getsockname()[1])
+            listening.bind("127.0.0.1", taken.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -341,9 +349,9 @@ def test_what_cannot_be_labeled_is_told(tmp_path, monkeypatch, capsys, words, wh
 
 def test_the_server_answers_over_a_socket_and_ends_when_told(root):
     desk = Desk(LabelSession(str(root)), NoLearner("none"))
-    app = server.application(desk, TOKEN, server.allowed_hosts("127.0.0.1"))
-    bound = server.listening("127.0.0.1", 0)
-    running = uvicorn.Server(server.settings(app))
+    app = server.application(desk, TOKEN, gate.allowed_hosts("127.0.0.1"))
+    bound = listening.bind("127.0.0.1", 0)
+    running = uvicorn.Server(listening.settings(app))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

@@ -6,7 +6,8 @@ import pytest
 
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label import learning_process, suggestions
-from beampose.pipelines.label.learning import LEAST, Learning, Material
+from beampose.pipelines.label.learning import Learning
+from beampose.pipelines.label.live_frames import LEAST, Material
 
 NAMES = Names("me", ("individual1",), ("spot",), (), False, ("spot",))
 

@@ -7,6 +7,8 @@ const stage = document.getElementById("stage");
 const overlay = document.getElementById("overlay");
 // Pixels of the screen from which on a press is a drag and no click.
 const DRAG = 4;
+// Fine corrections of a point are short.
+const DRAG_POINT = 2;
 
 let press = null;
 const placeOf = (event) => [event.offsetX, event.offsetY];
@@ -35,7 +37,7 @@ overlay.addEventListener("pointermove", (event) => {
     return;
   }
   const far = Math.hypot(place[0] - press.start[0], place[1] - press.start[1]);
-  if (!press.moved && far < DRAG) return;
+  if (!press.moved && far < (press.found ? DRAG_POINT : DRAG)) return;
   if (!press.moved) begin();
   if (press.drag) {
     const xy = clamped(toPicture([place[0] + press.offset[0], place[1] + press.offset[1]]));
