@@ -6,13 +6,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from beampose.core import files
+from beampose.preprocess import instants
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
 
 
 def assign(
-    items: Sequence[LabeledFrame] | Sequence[LabeledCrop], *, by: str, test: float, seed: int
+    items: Sequence[LabeledFrame] | Sequence[LabeledCrop],
+    *,
+    by: str,
+    test: float,
+    seed: int,
+    views: Sequence[str] = (),
 ) -> list[str]:
     """The split of each item.
 
@@ -23,6 +29,7 @@ def assign(
       test: share of groups held out. Each group's own hash decides, so more data moves nothing;
         except for blocks, whose border moves with every image.
       seed: another seed is another split.
+      views: names of cameras; by image, what they show of one instant stays together.
 
     Raises:
       ValueError: the crops' folders declare no split, or all data would end on one side.
@@ -37,7 +44,7 @@ def assign(
         return [split or TRAIN for split in declared]
     if by == "block":
         return _blocks(items, test)
-    groups = [item.name if by == "image" else item.video for item in items]
+    groups = [_group(item, by, views) for item in items]
     ranks = {group: _rank(group, seed) for group in groups}
     held_out = {group for group, rank in ranks.items() if rank < test * _BUCKETS}
     if 0 < test < 1 and len(ranks) > 1:
@@ -64,6 +71,12 @@ def uneven(splits: Sequence[str], test: float) -> str:
         "one's own hash decides, so that later images move none, and of so few this is chance. "
         "Another split.seed draws again; `beampose evaluate --folds 5` judges by all of them."
     )
+
+
+def _group(item: LabeledFrame | LabeledCrop, by: str, views: Sequence[str]) -> str:
+    if by == "image" and instants.view_of(item.video, views) is not None:
+        return "/".join(instants.instant(item.video, item.name, views))
+    return item.name if by == "image" else item.video
 
 
 def _blocks(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], test: float) -> list[str]:

@@ -110,3 +110,51 @@ def film(path: Path, images: Sequence[np.ndarray], fps: int = 25, times=None) ->
             out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
     return str(path)
+
+
+def board_poses(corners: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """(count, 6), turn and shift of a board that is held face up before the cameras of `rig`."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        tilt, spin = rng.uniform(-0.6, 0.6, 2), rng.uniform(0, 2 * np.pi)
+        turn = cv2.Rodrigues(np.array([*tilt, 0.0]))[0] @ cv2.Rodrigues(np.array([0, 0, spin]))[0]
+        turn = turn @ np.diag([1.0, -1, -1])
+        place = rng.uniform([-170, -170, -60], [170, 170, 200])
+        shift = place - turn @ corners.mean(axis=0)
+        found.append(np.concatenate([cv2.Rodrigues(turn)[0].ravel(), shift]))
+    return np.stack(found)
+
+
+def board_corners(corners: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """(corners, 3), where a board in a pose has them in space."""
+    return corners @ cv2.Rodrigues(pose[:3])[0].T + pose[3:]
+
+
+def draw_board(
+    camera: Camera, rays: np.ndarray, printed: np.ndarray, scale: float, pose
+) -> np.ndarray:
+    """A frame of a board through the lens.
+
+    Args:
+      rays: (height, width, 2) of the camera's pixels.
+      printed: the board's picture; `scale` its pixels a unit, counted from the board's origin at
+        half a square of margin.
+    """
+    turn = camera.projection[:, :3] @ cv2.Rodrigues(pose[:3])[0]
+    shift = camera.projection[:, :3] @ pose[3:] + camera.projection[:, 3]
+    ahead = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1)
+    depth = (turn[:, 2] @ shift) / (ahead @ turn[:, 2])
+    at = ((ahead * depth[..., None] - shift) @ turn)[..., :2] * scale
+    return cv2.remap(
+        printed, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=90.0,
+    )  # fmt: skip
+
+
+def aligned(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Points (n, 3) moved and turned, not scaled, onto others (Kabsch 1976)."""
+    a, b = found - found.mean(axis=0), truth - truth.mean(axis=0)
+    u, _, v = np.linalg.svd(a.T @ b)
+    turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    return a @ turn + truth.mean(axis=0)

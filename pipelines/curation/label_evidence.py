@@ -4,12 +4,17 @@ import numpy as np
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.formats import calibrations
 from beampose.pipelines.curation.suspects import Evidence
+from beampose.pipelines.space import label_views
 from beampose.trainer import choice, cross_validation
 
 
-def gather(config: Config, *, folds: int) -> Evidence:
+def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evidence:
     """Cross validates the settings; nothing is embedded.
+
+    Args:
+      calibration: of the cameras, by which other views of an instant judge labels too.
 
     The heads of a killed run, and of `evaluate --folds` with the same number, are taken up.
 
@@ -34,4 +39,13 @@ def gather(config: Config, *, folds: int) -> Evidence:
         truth = np.array([r.label for r in result.records])
         return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
     truth = np.stack([r.keypoints[0] for r in result.records])
-    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks)
+    views = None
+    if calibration is not None:
+        views = label_views.distances(
+            calibrations.read(calibration),
+            truth,
+            [r.video for r in result.records],
+            [r.name for r in result.records],
+            dataset.bodyparts,
+        )
+    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks, views)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SWAP, FAR, NEIGHBOURS, CLASS = "swap", "far", "neighbours", "class"
+SWAP, FAR, NEIGHBOURS, VIEWS, CLASS = "swap", "far", "neighbours", "views", "class"
 # Errors count in multiples of the usual one of their bodypart; one below this is a person's hand.
 LEAST = 2.0
 # Two bodyparts may be exchanged if that takes away this share of both errors together.
@@ -34,6 +34,8 @@ class Evidence(NamedTuple):
       truth: (images, bodyparts, 2) labels, NaN = not labeled; or (images,) classes.
       predicted: (images, bodyparts, 3) or (images, classes), by heads that never saw the image.
       looks: (images, dims), what each image looks like.
+      views: (images, bodyparts) pixels from what other views of the instant allow, NaN = unknown;
+        None without a calibration.
     """
 
     records: Sequence[Any]
@@ -41,6 +43,7 @@ class Evidence(NamedTuple):
     truth: np.ndarray
     predicted: np.ndarray
     looks: np.ndarray
+    views: np.ndarray | None = None
 
     @property
     def errors(self) -> np.ndarray:
@@ -54,7 +57,7 @@ class Suspicion(NamedTuple):
     Attributes:
       image: its position.
       parts: bodyparts by position; empty for a crop.
-      kind: SWAP, FAR, NEIGHBOURS or CLASS.
+      kind: SWAP, FAR, NEIGHBOURS, VIEWS or CLASS.
       score: the larger, the likelier it is wrong.
       likelihood: confidence of the head in what it would say instead.
       proposal: (parts, 2) x, y of what may be right; or the class. None if unknown.
@@ -79,17 +82,23 @@ def of_points(evidence: Evidence) -> list[Suspicion]:
     far = errors / usual * (0.2 + 0.8 * likelihood)
     moved, neighbour = disagreement(evidence)
     odd = WEIGHT * moved / usual_errors(moved)
+    apart = np.full(errors.shape, np.nan) if evidence.views is None else evidence.views
+    crossed = apart / usual_errors(apart)
     found, taken = [], np.isnan(errors)
     for image, a, b, relief in exchanges(evidence):
         if taken[image, [a, b]].any():
             continue
         score = 2 * relief / (usual[a] + usual[b]) * (0.2 + 0.8 * likelihood[image, [a, b]].min())
+        score += float(np.nansum(crossed[image, [a, b]]))
         taken[image, [a, b]] = True
         found.append(_swap(evidence, image, (a, b), float(score)))
     for image, part in np.argwhere(~taken):
         place = (image, part)
-        score = float(np.nansum([far[place], odd[place]]))
-        if np.isfinite(odd[place]) and odd[place] > far[place]:
+        score = float(np.nansum([far[place], odd[place], crossed[place]]))
+        rivals = np.nan_to_num([far[place], odd[place]])
+        if np.isfinite(crossed[place]) and crossed[place] > rivals.max():
+            found.append(_crossed(evidence, place, score, float(apart[place])))
+        elif np.isfinite(odd[place]) and odd[place] > far[place]:
             found.append(
                 _beside(evidence, place, score, float(moved[place]), int(neighbour[image]))
             )
@@ -222,6 +231,18 @@ def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -
     )
     proposal = np.array([[x, y]])
     return Suspicion(image, (part,), FAR, score, float(likelihood), proposal, reason)
+
+
+def _crossed(evidence: Evidence, place: Sequence[int], score: float, apart: float) -> Suspicion:
+    image, part = (int(one) for one in place)
+    x, y, likelihood = evidence.predicted[image, part, :3]
+    reason = (
+        f"{apart:.0f} px from where another view of this instant allows {evidence.names[part]}: "
+        f"one of the two labels is wrong. A head that never saw this frame puts it "
+        f"{evidence.errors[image, part]:.0f} px away."
+    )
+    proposal = np.array([[x, y]])
+    return Suspicion(image, (part,), VIEWS, score, float(likelihood), proposal, reason)
 
 
 def _beside(

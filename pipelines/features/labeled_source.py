@@ -65,7 +65,8 @@ def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Label
     if settings.videos:
         return labels, split.named(labels.items, settings.videos)
     by, test, seed = settings.by, settings.test, settings.seed
-    sides = split.assign(labels.items, by=by, test=test, seed=seed)
+    views = settings.views or ()
+    sides = split.assign(labels.items, by=by, test=test, seed=seed, views=views)
     if by == "image" and (why := split.uneven(sides, test)):
         note = Problem(WARNING, config.source.path, 0, "", why)
         labels = dataclasses.replace(labels, problems=(*labels.problems, note))

@@ -19,7 +19,9 @@ def audit(arguments: argparse.Namespace) -> int:
     config = command_line.config(arguments)
     if arguments.apply is not None:
         return _apply(arguments.apply, config)
-    evidence = label_evidence.gather(config, folds=arguments.folds)
+    evidence = label_evidence.gather(
+        config, folds=arguments.folds, calibration=arguments.calibration
+    )
     found = label_audit.suspicions(evidence)
     page, table, listed = label_audit.write(
         evidence, found, config, top=arguments.top, progress=arguments.progress

@@ -116,6 +116,12 @@ LABELS = Group(
                     default=60,
                     not_with="--apply",
                 ),
+                Option(
+                    "--calibration",
+                    "of several cameras: also compare labels with other views of their instant",
+                    "FILE",
+                    not_with="--apply",
+                ),
                 Option("--apply", "write the rows marked yes into the labels", "FILE"),
             ),
         ),

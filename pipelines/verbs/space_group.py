@@ -2,7 +2,7 @@
 
 import argparse
 
-from beampose.pipelines.verbs.verb import Group, Option, Verb, amount
+from beampose.pipelines.verbs.verb import Group, Option, Positional, Verb, amount, positive
 
 
 def offset(text: str) -> tuple[str, int]:
@@ -29,6 +29,53 @@ def pixels(text: str) -> float:
 SPACE = Group(
     "Several cameras",
     (
+        Verb(
+            "calibrate",
+            "space_verbs.calibrate",
+            "find where cameras are, by films of a board or by labels of a mirror's two views",
+            (
+                Option(
+                    "--board",
+                    "charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] or "
+                    "checkerboard:COLUMNSxROWS:SQUARE (inner corners)",
+                    "BOARD",
+                ),
+                Option(
+                    "--affine",
+                    "two views in the frames of an experiment, by its labels: the ends of the "
+                    "bodyparts' names, such as top,bot",
+                    "VIEW,VIEW",
+                    not_with="--board",
+                ),
+                Option(
+                    "--to",
+                    "default: calibration.toml",
+                    "FILE",
+                    default="calibration.toml",
+                ),
+                Option(
+                    "--frames",
+                    "instants looked at; default: 300",
+                    "N",
+                    type=positive,
+                    default=300,
+                    only_with="--board",
+                ),
+                Option(
+                    "--offset",
+                    "frames a camera is behind",
+                    "NAME=FRAMES",
+                    nargs="+",
+                    type=offset,
+                    only_with="--board",
+                ),
+            ),
+            positional=Positional(
+                "videos", "the video of each camera, or NAME=VIDEO; with --affine a config", "+"
+            ),
+            settings=False,
+            tensorflow=False,
+        ),
         Verb(
             "triangulate",
             "space_verbs.triangulate",

@@ -4,7 +4,39 @@ import argparse
 
 from beampose.core import texts
 from beampose.core.infos import PointsInfo
+from beampose.core.settings import experiment
 from beampose.pipelines.verbs import command_line
+from beampose.pipelines.verbs.verb import words
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """Calibrates cameras and writes the calibration."""
+    from beampose.pipelines.space import affine_views, calibration_files
+
+    if arguments.affine is not None:
+        if len(arguments.videos) != 1:
+            raise ValueError(f"--affine takes one config. Received: {' '.join(arguments.videos)}.")
+        config = experiment.load(arguments.videos[0], ())
+        said = affine_views.calibrate(config, words(arguments.affine), arguments.to)
+    elif arguments.board is None:
+        raise ValueError("calibrate needs --board, or --affine with a config: see --help.")
+    else:
+        made = calibration_files.of_boards(
+            arguments.videos,
+            arguments.board,
+            arguments.to,
+            frames=arguments.frames,
+            offsets=dict(arguments.offset or ()),
+            progress=arguments.progress,
+        )
+        said = [
+            *calibration_files.lines(made),
+            f"calibrate: {made.file}",
+            f"calibrate: {made.page}",
+        ]
+    for line in said:
+        print(texts.printable(line))
+    return 0
 
 
 def triangulate(arguments: argparse.Namespace) -> int:

@@ -86,6 +86,12 @@ class Split(Section):
     videos: list[str] | None = setting(
         None, "With `by: video`, the videos that are the test set, by name.", min_length=1
     )
+    views: list[str] | None = setting(
+        None,
+        "Names of cameras, as the videos' names have them: with `by: image`, images of one instant "
+        "in several views stay on one side.",
+        min_length=2,
+    )
     test_from: Annotated[str | None, PATH] = setting(
         None,
         "A second project whose labels are the test set: its folder or file, or the experiment "
@@ -111,6 +117,11 @@ class Split(Section):
             raise ValueError(
                 f"split.videos names videos to test on: set split.by: video. Received: {self.by!r}."
             )
+        if self.views is not None and self.by != "image":
+            raise ValueError(
+                "split.views keeps images of one instant together, which only split.by: image "
+                f"would separate. Received: {self.by!r}; remove one of them."
+            )
         self._check_one_way()
         return self
 
@@ -124,6 +135,7 @@ class Split(Section):
             others["test"] = None if self.test == fields["test"].default else self.test
         if chosen == "test_from":
             others["by"] = None if self.by == fields["by"].default else self.by
+        others["views"] = self.views
         left = next((name for name, value in others.items() if value is not None), None)
         if chosen and left:
             raise ValueError(
