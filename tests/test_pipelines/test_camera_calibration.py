@@ -40,7 +40,7 @@ def off(rig, cams):
     return np.linalg.norm(rigs.aligned(found, truth) - truth, axis=1)
 
 
-@pytest.mark.parametrize("wrong", [0.0, 0.02])
+@pytest.mark.parametrize("wrong", [0.0, pytest.param(0.02, marks=pytest.mark.slow)])
 def test_cameras_are_found_where_they_are(wrong):
     cams = rigs.rig(4)
     found = rig_calibration.calibrate(BOARD, shown(cams, wrong=wrong), SIZES)
@@ -93,7 +93,9 @@ def test_a_board_that_is_none_is_a_sentence(text, said):
         boards.parse(text)
 
 
-@pytest.mark.parametrize("text", ["charuco:8x6:40:30", "checkerboard:8x5:40"])
+@pytest.mark.parametrize(
+    "text", ["charuco:8x6:40:30", pytest.param("checkerboard:8x5:40", marks=pytest.mark.slow)]
+)
 def test_films_of_a_board_calibrate_cameras(text, tmp_path, capsys):
     board, cams = boards.parse(text), rigs.rig(2, lens=np.zeros(5))
     scale = 60 / board.square
