@@ -1,17 +1,25 @@
 """Runs Beam jobs: the in-memory runner of this machine, and what any runner says of a job."""
 
+import contextlib
 import errno
 import logging
+import os
+from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
-from apache_beam.options.pipeline_options import GoogleCloudOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    PortableOptions,
+)
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner
 
-from beampose.core import storage
+from beampose.core import machine, storage
 from beampose.pipelines import causes
 
 
@@ -30,6 +38,8 @@ class LocalRunner(PipelineRunner):
 
 
 LOG = logging.getLogger(__name__)
+# How many threads TensorFlow and what it calls use; processes that a runner starts inherit them.
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
@@ -42,6 +52,36 @@ def finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
       RuntimeError: the job ended otherwise than well.
       Exception: what a step raised, where the runner hands it on.
     """
+    with cores_divided(pipeline.options):
+        return _finish(pipeline, namespace)
+
+
+def workers_here(options: PipelineOptions) -> int:
+    """Processes of this machine that work on a job at the same time."""
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode == "multi_processing":
+        return direct.direct_num_workers or machine.cores()
+    return max(int(options.view_as(PortableOptions).sdk_worker_parallelism or 1), 1)
+
+
+@contextlib.contextmanager
+def cores_divided(options: PipelineOptions) -> Iterator[None]:
+    """Gives each of several processes on this machine its share of the cores.
+
+    TensorFlow takes all cores in each: two processes are then no faster than one. What the
+    environment says already stays.
+    """
+    share = max(machine.cores() // workers_here(options), 1)
+    new = [] if workers_here(options) < 2 else [one for one in _THREADS if one not in os.environ]
+    os.environ.update(dict.fromkeys(new, str(share)))
+    try:
+        yield
+    finally:
+        for one in new:
+            os.environ.pop(one, None)
+
+
+def _finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
     try:
         result = pipeline.run()
     except Exception as error:

@@ -2,13 +2,14 @@
 
 import datetime
 import os
+from pathlib import Path
 
 import pytest
 import yaml
 
 from beampose.core import files
 from beampose.pipelines import planning
-from beampose.pipelines.cloud import idle_costs
+from beampose.pipelines.cloud import cloud_settings, idle_costs, pricing
 
 TABLE = yaml.safe_load(files.read_bytes(planning.PRICES_FILE))
 SURE = {"page", "derived", "memory", "rule"}
@@ -70,3 +71,50 @@ def test_the_plan_says_what_idles_and_what_an_upload_costs():
     assert one.amount == pytest.approx(seconds * (4 * 0.000018 + 16 * 0.000002))
     del table["cloud_run"]
     assert idle_costs.lines(found, table) == [idle]
+
+
+def simulated(step, monkeypatch, **dataflow):
+    """Cost of the docs' million crops or 100,000 films, by figures of one core."""
+    monkeypatch.setattr(pricing.os, "cpu_count", lambda: 1)
+    nothing = planning.Plan(0, 0, 0, 0, 0, 0, True, 0.0, 60.0, None)
+    crop, frame = 1 / 13, 0.028
+    plans = {
+        "features": nothing._replace(
+            images=10**6, features_seconds=10**6 * (crop + 0.002), seconds_each=crop
+        ),
+        "predict": nothing._replace(
+            frames=10**5 * 18_000,
+            seconds_each=frame,
+            pixels=640 * 480,
+            videos=10**5,
+            video_bytes=10**5 * 60_000_000,
+        ),
+    }
+    most = 10 if step == "features" else 100
+    cloud = cloud_settings.Cloud(
+        project="my-project-1",
+        region="us-central1",
+        bucket="gs://lab-1",
+        image="us-central1-docker.pkg.dev/p/r/i:1",
+        dataflow=cloud_settings.Dataflow(max_workers=most, **dataflow),
+    )
+    return pricing.costs(plans[step], cloud, planning.read_prices(planning.PRICES_FILE))[step]
+
+
+@pytest.mark.parametrize(
+    ("row", "dataflow"),
+    [
+        ("n1-standard-4", {"machine_type": "n1-standard-4"}),
+        ("the same with `flexrs`", {"machine_type": "n1-standard-4", "flexrs": True}),
+        (
+            "n1-standard-4 with a T4",
+            {"machine_type": "n1-standard-4", "accelerator": "NVIDIA_TESLA_T4"},
+        ),
+        ("g2-standard-8 with an L4", {"machine_type": "g2-standard-8", "accelerator": "NVIDIA_L4"}),
+    ],
+)
+def test_the_simulation_in_the_docs_is_what_the_tool_computes(row, dataflow, monkeypatch):
+    page = (Path(__file__).parent.parent / "docs/cloud.md").read_text(encoding="utf-8")
+    crops, films = (simulated(s, monkeypatch, **dataflow) for s in ("features", "predict"))
+    cells = f"{crops.hours:.1f} | {crops.amount:.0f} | {films.hours:.1f} | {films.amount:,.0f} |"
+    assert f"| {row} | {cells} {round(films.requests / 1e6)} million" in page

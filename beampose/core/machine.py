@@ -1,4 +1,4 @@
-"""This machine: how much memory its programs may use."""
+"""This machine: how much memory and how many cores its programs may use."""
 
 import os
 from pathlib import Path
@@ -21,3 +21,11 @@ def memory() -> int:
         except (OSError, ValueError):
             continue
     return found
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Linux alone has it.
+        return os.cpu_count() or 1

@@ -10,6 +10,7 @@ from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import item_files
+from beampose.pipelines.cloud import staging
 from beampose.pipelines.cloud.cloud_settings import Cloud
 
 # The name of a line that is a refusal.
@@ -57,14 +58,18 @@ def options(job: Job) -> Lines:
 
 def labels(job: Job) -> Lines:
     """The labels of a feature job, the images that are sent, and its graph."""
-    from beampose.pipelines.features import labeled_source
+    from beampose.pipelines.features import feature_recipe, labeled_source
 
     found, splits = labeled_source.read(job.config)
+    local, chosen, _ = feature_recipe.choose(job.config, found, splits)
+    config = staging.placed(local, job.cloud)
     here = [item.image for item in found.items if not files.is_address(item.image)]
     size = sum(files.size(image) for image in here if files.exists(image))
     yield "labels", f"{len(found.items)} images, {len(found.problems)} problems"
     yield "images", f"{len(here)} of this machine to send, {size / 1e6:.1f} MB"
-    yield "graph", _size(_feature_graph(job, len(found.items)))
+    for key, one in chosen.items():
+        yield "chosen", f"{key} {one.value:g} ({one.why})"
+    yield "graph", _size(_feature_graph(config, len(found.items)))
 
 
 def videos(job: Job) -> Lines:
@@ -87,7 +92,7 @@ def videos(job: Job) -> Lines:
 
 def model(job: Job) -> Lines:
     """Where the model of a prediction comes from."""
-    if storage.place(job.moved.model, COMPLETED).is_file():
+    if _is_whole(job.moved.model):
         yield "model", job.moved.model
         return
     storage.require(job.config.model, ModelInfo)
@@ -143,7 +148,7 @@ def _training(job: Job, spec: dict[str, Any]) -> Lines:
 def dataset(job: Job) -> Lines:
     """Where the dataset of a training comes from."""
     info = _dataset(job)
-    there = storage.place(job.moved.dataset, COMPLETED).is_file()
+    there = _is_whole(job.moved.dataset)
     yield "dataset", job.moved.dataset if there else f"{job.config.dataset}, to {job.moved.dataset}"
     yield "images", f"{info.counts.images} and {info.counts.copies} copies"
 
@@ -160,38 +165,45 @@ def registration(job: Job) -> Lines:
 
 
 def _dataset(job: Job) -> DatasetInfo:
-    try:
-        there = storage.place(job.moved.dataset, COMPLETED).is_file()
-    except OSError:
-        there = False
+    there = _is_whole(job.moved.dataset)
     return storage.require((job.moved if there else job.config).dataset, DatasetInfo)
+
+
+def _is_whole(folder: str) -> bool:
+    """Whether a finished folder is in the bucket; no, where nobody is signed in to look."""
+    try:
+        return storage.place(folder, COMPLETED).is_file()
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__.startswith("google.auth"):
+            return False
+        raise
 
 
 def _labels(cloud: Cloud) -> str:
     return ", ".join(f"{key}={value}" for key, value in cloud.labels.items()) or "none"
 
 
-def _feature_graph(job: Job, count: int) -> int:
+def _feature_graph(config: Config, count: int) -> int:
     """Bytes of the graph of a feature job."""
     import apache_beam as beam
 
     from beampose.pipelines.features import embedding_worker, feature_job, feature_steps
 
     steps = feature_steps.Job(
-        spec=embedding_worker.model_spec(job.moved, files.join(job.moved.store, "transform")),
-        store=job.moved.store,
+        spec=embedding_worker.model_spec(config, files.join(config.store, "transform")),
+        store=config.store,
         recipe_id="0" * 64,
         transform_digest="0" * 64,
         bodyparts=(),
-        ranges=embedding_worker.ranges(job.moved),
-        copies=job.moved.copies,
-        batch_size=job.moved.features.batch_size,
+        ranges=embedding_worker.ranges(config),
+        copies=config.copies,
+        batch_size=config.features.batch_size,
         shards=1,
     )
-    waiting = files.join(job.moved.dataset, feature_job.WAITING)
+    waiting = files.join(config.dataset, feature_job.WAITING)
     addresses = _addresses(waiting, count)
     pipeline = beam.Pipeline()
-    feature_job.build(pipeline, addresses, steps, job.moved.dataset)
+    feature_job.build(pipeline, addresses, steps, config.dataset)
     return len(pipeline.to_runner_api().SerializeToString())
 
 
@@ -203,7 +215,7 @@ def _prediction_graph(job: Job, films: int) -> int:
     from beampose.pipelines.predict import film_outcomes, prediction_job, prediction_steps
     from beampose.pipelines.predict.inference import SavedModelHandler
 
-    there = storage.place(job.moved.model, COMPLETED).is_file()
+    there = _is_whole(job.moved.model)
     source = job.moved if there else job.config
     info = storage.require(source.model, ModelInfo)
     output, view = prediction_job.describe(source, info, job.arguments.overwrite)

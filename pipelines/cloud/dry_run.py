@@ -43,17 +43,20 @@ class Found(NamedTuple):
             yield
         except (OSError, ValueError) as error:
             self.refused.append(str(error))
+        except Exception as error:
+            if not type(error).__module__.startswith("google.auth"):
+                raise
+            self.unseen.append(f"what is in the bucket: {error}")
 
     def text(self, verb: str) -> str:
         """All of it, human-readable."""
         lines = list(self.sent)
         lines += [f"UNSEEN    {one}" for one in self.unseen]
         lines += [f"REFUSED   {one}" for one in self.refused]
-        end = (
-            f"it would be refused, for {len(self.refused)} reasons"
-            if self.refused
-            else "as far as can be seen from here it would be taken"
-        )
+        count = len(self.refused)
+        end = "as far as can be seen from here it would be taken"
+        if count:
+            end = f"it would be refused, for {count} reason{'s' if count > 1 else ''}"
         lines.append(f"{verb}: a dry run. Nothing was sent; {end}.")
         return "\n".join(lines)
 

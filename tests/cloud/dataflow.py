@@ -33,6 +33,8 @@ class Dataflow(Access):
 
     def __init__(self, *, execute: bool = True):
         super().__init__()
+        # Python and Beam of the image, such as ("3.11", "2.77.0"); None: those of this process.
+        self.image: tuple[str, str] | None = None
         self.jobs: dict[str, dict] = {}
         self.logs: dict[str, str] = {}
         self._execute = execute
@@ -50,7 +52,7 @@ class Dataflow(Access):
 
     def answer(self, request: Request) -> Answer:
         if JOBS.match(request.path) and request.method == "POST":
-            if why := _refused(request.json(), len(request.body)):
+            if why := refused(request.json(), len(request.body), self.image):
                 return error(400, "INVALID_ARGUMENT", why)
             return self._submit(request.json())
         if (about := self.about(request)) is not None:
@@ -104,9 +106,18 @@ class Dataflow(Access):
         self._states[name] = "JOB_STATE_DONE" if done.returncode == 0 else "JOB_STATE_FAILED"
 
 
-def _refused(job: dict, size: int) -> str:
-    """Why the service does not take a job; empty if it does."""
+def refused(job: dict, size: int = 0, image: tuple[str, str] | None = None) -> str:
+    """Why the service does not take a job, or its workers do not; empty if they do.
+
+    Args:
+      image: Python and Beam of the workers.
+    """
     environment = job["environment"]
+    agent = environment.get("userAgent", {})
+    if image and (image[0] not in str(agent.get("name")) or agent.get("version") != image[1]):
+        return (
+            "Pipeline construction environment and pipeline runtime environment are not compatible"
+        )
     (pool,) = environment["workerPools"]
     if size > LARGEST_JOB:
         return "The job graph is too large. Please try again with a smaller job graph."
@@ -115,12 +126,18 @@ def _refused(job: dict, size: int) -> str:
     for key, value in job.get("labels", {}).items():
         if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
             return f"Invalid label {key}={value}"
+    return refused_pool(environment["workerPools"][0], json.dumps(job))
+
+
+def refused_pool(pool: dict, text: str) -> str:
+    """Why there will be no such workers; `text` is the whole job."""
     if "/" in pool.get("network", ""):
         return f"Invalid network {pool['network']}: the name of a network of the project"
+    if pool.get("subnetwork") and "/" not in pool["subnetwork"]:
+        return f"Invalid subnetwork {pool['subnetwork']}: a path such as regions/R/subnetworks/S"
     images = {one["containerImage"] for one in pool["sdkHarnessContainerImages"]}
     if any(not re.search(r"[:@]", image.rpartition("/")[2]) for image in images):
         return "A container image needs a tag or a digest"
-    text = json.dumps(job)
     for gpu, series in SERIES.items():
         if f"type:{gpu}" in text and not pool["machineType"].startswith(series):
             return f"{gpu} can not be attached to {pool['machineType']}"

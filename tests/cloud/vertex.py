@@ -87,7 +87,10 @@ class Vertex(Access):
     def _create(self, parent: str, kind: str, body: dict) -> Answer:
         if kind not in ("customJobs", "hyperparameterTuningJobs", "batchPredictionJobs"):
             return error(400, "INVALID_ARGUMENT", f"no such resource {kind}")
-        if why := _refused_job(body.get("jobSpec") or body.get("trialJobSpec") or {}):
+        if why := refused_job(body.get("jobSpec") or body.get("trialJobSpec") or {}):
+            return error(400, "INVALID_ARGUMENT", why)
+        model = self.resources.get(body.get("model", ""), {})
+        if kind == "batchPredictionJobs" and (why := refused_batch(body, model)):
             return error(400, "INVALID_ARGUMENT", why)
         name = f"{parent}/{kind}/{next(self._numbers)}"
         state = "JOB_STATE_RUNNING" if self._execute else "JOB_STATE_SUCCEEDED"
@@ -101,7 +104,7 @@ class Vertex(Access):
         return Answer(self.resources[name])
 
     def _upload(self, parent: str, body: dict) -> Answer:
-        if why := _refused_model(body["model"]):
+        if why := refused_model(body["model"]):
             return error(400, "INVALID_ARGUMENT", why)
         name = body.get("parentModel") or f"{parent}/models/{next(self._numbers)}"
         version = str(int(self.resources.get(name, {}).get("versionId", "0")) + 1)
@@ -192,7 +195,7 @@ def _values(parameter: dict) -> list:
     return next(parameter[spec]["values"] for spec in SPECS if spec in parameter)
 
 
-def _refused_job(spec: dict) -> str:
+def refused_job(spec: dict) -> str:
     """Why the service does not take a job; empty if it does."""
     network = spec.get("network")
     if network and not NETWORK.fullmatch(network):
@@ -207,7 +210,24 @@ def _refused_job(spec: dict) -> str:
     return ""
 
 
-def _refused_model(model: dict) -> str:
+def refused_batch(job: dict, model: dict) -> str:
+    """Why predictions of a job would all fail; empty if they would not.
+
+    A signature takes its own inputs and no other: that of pose models has no key.
+    """
+    form = job["inputConfig"]["instancesFormat"]
+    keyed = model.get("labels", {}).get("task") == "crops"
+    if keyed and form != "jsonl":
+        return "the signature takes two inputs, key and image_bytes: instances must be jsonl"
+    apart = job.get("instanceConfig", {}).get("keyField") == "key"
+    if form == "jsonl" and not keyed and not apart:
+        return "unexpected input key: the signature takes image_bytes"
+    if keyed and apart:
+        return "missing input key"
+    return ""
+
+
+def refused_model(model: dict) -> str:
     image = model["containerSpec"]["imageUri"]
     if not REGISTRY.fullmatch(image):
         return f"Image {image} must be in Artifact Registry or Container Registry"

@@ -1,5 +1,6 @@
 """Records and shards: what is written comes back, what is damaged says so."""
 
+import hashlib
 import json
 
 import ml_dtypes
@@ -219,3 +220,20 @@ def test_the_index_says_what_the_shard_weighs(tmp_path):
     (shard,) = (tmp_path / feature_store.SHARDS).glob("*.tfrecord")
     entry = json.loads(shard.with_suffix(".json").read_text())
     assert entry["bytes"] == shard.stat().st_size
+
+
+@pytest.mark.parametrize("shards", [1, 4, 16])
+def test_a_part_of_an_index_finds_its_keys_in_shards_of_any_number(tmp_path, shards):
+    keys = [hashlib.sha256(bytes([i])).hexdigest() for i in range(200)]
+    by_shard = {}
+    for key in keys:
+        by_shard.setdefault(store_writer.shard_of(key, shards), []).append(key)
+    for shard, some in by_shard.items():
+        values = ((key, np.ones((2, 3), ml_dtypes.bfloat16)) for key in some)
+        store_writer.write_shard(str(tmp_path), shard, shards, values, f"name{shard}")
+    assert sorted(feature_store.Index(str(tmp_path)).keys()) == sorted(keys)
+    for number in range(4):
+        index = feature_store.Index(str(tmp_path), feature_store.Part(number, 4))
+        ours = [key for key in keys if store_writer.shard_of(key, 4) == number]
+        assert all(key in index for key in ours)
+        assert len(index) == len(ours) if shards >= 4 else len(index) == len(keys)
