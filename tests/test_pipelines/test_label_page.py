@@ -174,7 +174,7 @@ def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
         until(lambda: one.frame().startswith("film#"))
         one.press("Home")
         until(lambda: one.frame() == "film#0")
-        one.saved()
+        until((tmp_path / "results/predictions/filmDLC_x_proofread.json").is_file)
         assert not one.errors
     server.end()
     found = prediction_tables.read(f"{stem}_proofread.h5")
