@@ -16,7 +16,7 @@ from beampose.core.files import join
 from beampose.core.infos import ModelInfo
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import manifest
+from beampose.pipelines import manifest, still_sets
 from beampose.pipelines.features import embedding_worker, feature_recipe, labeled_source
 from beampose.preprocess import images, videos
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
@@ -194,12 +194,15 @@ def read_prices(path: str) -> dict[str, Any]:
 
 def _films(config: Config) -> dict[str, int]:
     try:
-        paths = manifest.expand(config.predict.videos)
+        sources = still_sets.expand(config.predict.videos, config.output)
     except FileNotFoundError:
         return {}
-    sizes = files.sizes(paths)
-    frames = estimated_frames(paths)
-    return {"frames": frames, "videos": len(paths), "video_bytes": sum(sizes.values())}
+    pictures = [size for one in sources.sets for size in one.sizes.values()]
+    return {
+        "frames": estimated_frames(sources.videos) + len(pictures),
+        "videos": len(sources.videos),
+        "video_bytes": sum(files.sizes(sources.videos).values()) + sum(pictures),
+    }
 
 
 def _sampled(paths: Sequence[str]) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -59,6 +60,8 @@ def analyze(
     out = tempfile.mkdtemp(prefix="beampose-transform-")
     config = _adapter(channels)
     with contextlib.ExitStack() as stack:
+        # Our analyzers are in one order on every run, which it cannot know and warns of.
+        stack.enter_context(_unsaid("cache key varies"))
         temporary = stack.enter_context(tempfile.TemporaryDirectory())
         pipeline = stack.enter_context(beam.Pipeline(options=options))
         stack.enter_context(tft_beam.Context(temp_dir=temporary))
@@ -172,6 +175,21 @@ def _record_batch(cells: np.ndarray) -> pa.RecordBatch:
     offsets = np.arange(0, cells.size + 1, cells.shape[1], dtype=np.int64)
     column = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(cells.ravel()))
     return pa.RecordBatch.from_arrays([column], schema=_arrow_schema())
+
+
+@contextlib.contextmanager
+def _unsaid(part: str) -> Iterator[None]:
+    """Leaves messages with these words out of TensorFlow Transform's log."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return part not in record.getMessage()
+
+    log = logging.getLogger("absl")
+    log.addFilter(keep)
+    try:
+        yield
+    finally:
+        log.removeFilter(keep)
 
 
 @contextlib.contextmanager

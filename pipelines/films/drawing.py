@@ -5,10 +5,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from beampose.pipelines.films import letters
+
 # Subpixel drawing: OpenCV takes coordinates in 1/16 of a pixel.
 _SHIFT = 4
 _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)
+# Pixels: height of a caption's letters, and from line to line.
+_CAPTION, _LINE = 12, 16
+# A dot's radius is at most this share of the animal's length, so that dots do not hide it.
+_OF_ANIMAL = 1 / 14
 
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart whatever cones an eye has. Without
@@ -40,6 +46,22 @@ def palette(count: int) -> list[tuple[int, int, int]]:
 def dot_size(height: int, width: int) -> int:
     """A dot's radius that is seen on a frame of this size."""
     return max(round(min(height, width) / 110), 2)
+
+
+def dot_on(height: int, width: int, points: np.ndarray) -> int:
+    """A dot's radius on a frame of this size, no larger than suits the animal.
+
+    Args:
+      points: (frames, animals, bodyparts, 2), NaN = missing.
+    """
+    plain = dot_size(height, width)
+    there = np.isfinite(points).all(axis=-1).sum(axis=-1) > 1
+    if not there.any():
+        return plain
+    some = points[there]
+    sides = np.nanmax(some, axis=-2) - np.nanmin(some, axis=-2)
+    length = float(np.median(np.hypot(*sides.T)))
+    return int(min(plain, max(round(length * _OF_ANIMAL), 1)))
 
 
 def dots(image: np.ndarray, points: np.ndarray, colors: Sequence, radius: int) -> None:
@@ -88,15 +110,13 @@ def name(image: np.ndarray, points: np.ndarray, text: str, color: tuple[int, int
     there = points[np.isfinite(points).all(axis=1)]
     if not len(there):
         return
-    size = min(image.shape[:2]) / 1300 + 0.3
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    size = max(round(min(image.shape[:2]) / 60), 9)
+    box = letters.font(text, size).getbbox(text, stroke_width=1)
+    width, height = box[2], box[3]
     x = int(np.clip(there[:, 0].mean() - width / 2, 2, max(image.shape[1] - width - 2, 2)))
-    y = int(np.clip(there[:, 1].min() - height, height + 2, image.shape[0] - 2))
-    for thickness, shade in ((3, _BLACK), (1, color)):
-        place = (x, y)
-        cv2.putText(
-            image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, shade, thickness, cv2.LINE_AA
-        )
+    top = there[:, 1].min() - 2 * height
+    y = int(np.clip(top, 2, max(image.shape[0] - height - 2, 2)))
+    letters.write(image, (x, y), text, size, color, rim=1)
 
 
 def trails(image: np.ndarray, history: np.ndarray, colors: Sequence) -> None:
@@ -131,9 +151,12 @@ def close_up(
 
 
 def caption(image: np.ndarray, text: str) -> np.ndarray:
-    """The image with a line of text below it."""
-    bar = np.full((22, image.shape[1], 3), 24, np.uint8)
-    cv2.putText(bar, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _WHITE, 1, cv2.LINE_AA)
+    """The image with a text below it, in as many lines as it takes."""
+    margin = min(6, image.shape[1] // 20)
+    found = letters.lines(text, max(image.shape[1] - 2 * margin, 1), _CAPTION)
+    bar = np.full((_LINE * len(found) + 6, image.shape[1], 3), 24, np.uint8)
+    for i, line in enumerate(found):
+        letters.write(bar, (margin, 3 + i * _LINE), line, _CAPTION, _WHITE)
     return np.concatenate([image, bar])
 
 

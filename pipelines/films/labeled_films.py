@@ -99,7 +99,7 @@ def labeled_frames(
     """
     sure = keypoints[..., 2:] >= style.pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
-    radius = style.dot_size or drawing.dot_size(video.height, video.width)
+    radius = style.dot_size or drawing.dot_on(video.height, video.width, _animals(points, style))
     start, stop = int(numbers[0]), int(numbers[-1]) + 1
     chosen = set(numbers.tolist())
     for i, frame in enumerate(videos.read_ahead(video, start, stop, 16, chosen)):
@@ -114,6 +114,17 @@ def labeled_frames(
         for name, of_one in style.names:
             drawing.name(image, points[i][list(of_one)], name, style.colors[of_one[0]])
         yield image
+
+
+def _animals(points: np.ndarray, style: Style) -> np.ndarray:
+    """Points (frames, points, 2) by animal, (frames, animals, bodyparts, 2)."""
+    if not style.names:
+        return points[:, None]
+    most = max(len(own) for _, own in style.names)
+    found = np.full((len(points), len(style.names), most, 2), np.nan)
+    for i, (_, own) in enumerate(style.names):
+        found[:, i, : len(own)] = points[:, list(own)]
+    return found
 
 
 def _each_of_crops(

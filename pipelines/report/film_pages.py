@@ -35,6 +35,8 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
         storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
     ):
         summary = storage.read_info(file, PredictionInfo)
+        if summary.images:
+            continue
         stem = file.with_suffix("")
         keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
         cutoff = config.predict.pcutoff
@@ -71,6 +73,8 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
         storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
     ):
         predicted = storage.read_info(file, PredictionInfo)
+        if predicted.images:
+            continue
         one = result_files.of_video(config, predicted.name, predicted.video)
         said: dict[str, Any] = {
             **predicted.plain(),
@@ -121,6 +125,8 @@ def of_crops(config: Config, info: ModelInfo) -> list[dict[str, Any]]:
         labeled = storage.place(f"{stem}_labeled.mp4")
         drawn = labeled.is_file()
         summary = storage.read_info(file, PredictionInfo)
+        if summary.images:
+            continue
         found.append(
             {
                 **summary.plain(),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from beampose.core.infos.figures import CurvePoint
-from beampose.pipelines.films import drawing
+from beampose.pipelines.films import drawing, letters
 
 SIZE = (6.4, 3.0)
 # Letters stay letters, so that a paper's own font can take their place.
@@ -19,6 +19,7 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "grid.alpha": 0.25,
     "font.size": 9,
+    "font.family": letters.families(),
     "svg.fonttype": "none",
     "svg.hashsalt": "beampose",
 }

@@ -41,6 +41,7 @@ from beampose.pipelines.report import (
     pages,
     plots,
     provenance,
+    still_sheets,
     unseen_videos,
     worst_frames,
 )
@@ -105,6 +106,7 @@ class _Run:
             "curve": self._curve(show),
             "training": self._training(show),
             "videos": film_pages.section(self.config, self.info, show),
+            "photographs": still_sheets.section(self.config),
             "folds": self.folds,
             "plan": self._plan_and_truth(),
             "provenance": provenance.section(self.config, self.info, self.dataset, self.metrics),

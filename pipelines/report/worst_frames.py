@@ -116,11 +116,13 @@ def _near(image: np.ndarray, result: Evaluation, i: int) -> np.ndarray | None:
 
 def _frame(image: np.ndarray, result: Evaluation, i: int, config: Config) -> np.ndarray:
     record, labels = result.records[i], _labels(result, i)
-    radius = config.render.dot_size or drawing.dot_size(*image.shape[:2])
+    height, width = image.shape[:2]
+    size = drawing.dot_on(height, width, labels.reshape(1, -1, *labels.shape[-2:]))
+    radius = config.render.dot_size or size
     # One colour per bodypart; with several animals one colour per individual.
     colors = drawing.palette(len(labels))
     if result.individuals:
-        radius = max(radius // 2, 2)
+        radius = min(radius, max(radius // 2, 2))
         _join(image, result, i, colors)
         colors = [color for color in colors for _ in result.names]
     found = result.predicted[i].reshape(-1, result.predicted.shape[-1])

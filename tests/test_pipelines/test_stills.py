@@ -16,6 +16,7 @@ from beampose.formats import detection_table
 from beampose.pipelines import cli, still_sets
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.predict import crops_predictor, prediction_job, still_ranges
+from beampose.pipelines.report import film_pages, still_sheets
 from beampose.preprocess import stills
 
 
@@ -273,3 +274,11 @@ def test_steps_on_videos_leave_photographs_out_and_say_so(folder, caplog):
     fakes.video(film, "libx264", 6)
     assert video_outcomes.films_of([str(folder)]) == [str(film)]
     assert "left out" in caplog.text
+
+
+def test_the_report_has_sheets_by_class_and_certainty(crops, folder):
+    prediction_job.run(crops, [str(folder)])
+    (found,) = still_sheets.section(crops)
+    assert sum(sheet["count"] for sheet in found["sheets"]) == 4
+    assert all(len(sheet["pictures"]) == sheet["count"] for sheet in found["sheets"])
+    assert film_pages.of_crops(crops, None) == []  # pyright: ignore[reportArgumentType]
