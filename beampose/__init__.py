@@ -163,7 +163,8 @@ def load_points(path: str | os.PathLike) -> "Points":
     """Points in space of a recording.
 
     Args:
-      path: an h5 in DeepLabCut's 3D layout, or a csv in Anipose's, which has the radii.
+      path: an h5 in DeepLabCut's 3D layout, with the radii of the table beside it, or a csv in
+        Anipose's, with errors and numbers of views.
 
     Raises:
       FileNotFoundError: no such file.

@@ -2,7 +2,7 @@
 
 Columns of each bodypart: x, y, z, error (mean reprojection error in pixels), ncams, score; then
 M_00 to M_22 and center_0 to center_2, a change of axes that is none here, and fnum, the frame.
-After score we add radius, which readers of Anipose's files pass over.
+More columns are refused by readers such as movement, so that radii have a table of their own.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from beampose.core import csv_cells, files, storage
 from beampose.preprocess.points import Points
 
-_KEYS = ("x", "y", "z", "error", "ncams", "score", "radius")
+_KEYS = ("x", "y", "z", "error", "ncams", "score")
 
 
 def write(points: Points, individual: int, file: storage.Address) -> None:
@@ -24,7 +24,6 @@ def write(points: Points, individual: int, file: storage.Address) -> None:
             points.error[place],
             points.views[place],
             points.score[place],
-            points.radius[place],
         ]
         table |= {f"{name}_{key}": value for key, value in zip(_KEYS, values, strict=True)}
     for i in range(3):
@@ -56,7 +55,7 @@ def read(file: str) -> Points:
         places = np.stack([values[key] for key in ("x", "y", "z")], axis=-1)
         return Points(
             places=_turned_back(places, table),
-            radius=values["radius"],
+            radius=np.full(places.shape[:3], np.nan),
             error=values["error"],
             views=np.nan_to_num(values["ncams"]).astype(np.int64),
             score=values["score"],
@@ -68,8 +67,6 @@ def read(file: str) -> Points:
 
 
 def _column(table: pd.DataFrame, name: str) -> np.ndarray:
-    if name not in table and name.endswith("_radius"):
-        return np.full(len(table), np.nan)
     return table[name].to_numpy(np.float64)
 
 

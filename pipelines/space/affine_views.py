@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from beampose import formats
 from beampose.core import __version__, files
 from beampose.core.settings.experiment import Config
 from beampose.formats import calibrations
-from beampose.pipelines.features import labeled_source
 from beampose.preprocess import cameras
 from beampose.preprocess.cameras import Rig
 from beampose.preprocess.labels import Labels
@@ -51,7 +51,15 @@ def calibrate(config: Config, views: Sequence[str], to: str) -> list[str]:
     target = files.absolute(to)
     if files.suffix(target) != ".toml":
         raise ValueError(f"--to must be a .toml file, such as calibration.toml. Received: {to!r}.")
-    labels, _ = labeled_source.read(config)
+    source = config.source
+    labels = formats.read(
+        source.format,
+        source.path,
+        task=config.task,
+        scorer=source.scorer,
+        bodyparts=source.bodyparts,
+        combine=source.combine,
+    )
     names, pairs = of_labels(labels, views)
     if len(pairs.images) < FEWEST:
         raise ValueError(

@@ -61,9 +61,9 @@ def run(
 
 
 def write(points: Points, stem: str) -> list[str]:
-    """Writes `<stem>.h5`, `.csv`, and Anipose's csv, one an individual; returns their paths."""
+    """Writes DeepLabCut's tables, radii, and Anipose's csv of each individual."""
     space_tables.write(points, stem)
-    done = [f"{stem}.h5", f"{stem}.csv"]
+    done = [f"{stem}.h5", f"{stem}.csv", f"{stem}{space_tables.RADIUS}"]
     for number, name in enumerate(points.individuals):
         safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
         file = f"{stem}{ANIPOSE}{f'_{number + 1}_{safe}' if name else ''}.csv"

@@ -1,23 +1,36 @@
 """Points in space as DeepLabCut's `triangulate` leaves them: h5 and csv with x, y, z.
 
 `pose_estimation_3d/triangulation.py` there: key df_with_missing, levels scorer (individuals)
-bodyparts coords. It keeps neither radius nor error.
+bodyparts coords. It keeps neither radius nor error: radii stand in a table of our own
+beside it, `<stem>_radius.csv`, a row a frame, with a column for each x there.
 """
 
 import numpy as np
+import pandas as pd
 
-from beampose.core import files, storage
+from beampose.core import csv_cells, files, storage
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.preprocess.points import COORDS, Points
 
+# The table of radii, after the name of the others.
+RADIUS = "_radius.csv"
+
 
 def write(points: Points, stem: storage.Address) -> None:
-    """Writes `<stem>.h5` and `<stem>.csv`."""
-    prediction_writer.write(points.to_pandas(), stem)
+    """Writes `<stem>.h5`, `<stem>.csv` and `<stem>_radius.csv`."""
+    table = points.to_pandas()
+    prediction_writer.write(table, stem)
+    names = ["/".join(column[1:-1]) for column in table.columns[::3]]
+    values = points.radius.reshape(len(points), -1)
+    radii = pd.DataFrame(values, columns=names, index=points.frames)
+    with storage.replacing(f"{stem}{RADIUS}") as temporary:
+        radii.rename(columns=csv_cells.inert).to_csv(temporary, index_label="frame")
 
 
 def read(file: str) -> Points:
-    """Reads an h5; nothing in it is run. Radius, error, views and score are not in it.
+    """Reads an h5; nothing in it is run. Error, views and score are not in it.
+
+    The radius is read from the table beside it, if there is one.
 
     Raises:
       ValueError: another layout; the text names the file.
@@ -40,7 +53,7 @@ def read(file: str) -> Points:
     unknown = np.full(places.shape[:3], np.nan)
     return Points(
         places=places,
-        radius=unknown,
+        radius=_radius(file, frames, unknown),
         error=unknown,
         views=np.zeros(unknown.shape, np.int64),
         score=unknown,
@@ -49,3 +62,14 @@ def read(file: str) -> Points:
         bodyparts=bodyparts,
         scorer=scorer,
     )
+
+
+def _radius(file: str, frames: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    place = f"{file.removesuffix(files.suffix(file))}{RADIUS}"
+    if not files.exists(place):
+        return unknown
+    with files.open_file(place) as stream, csv_cells.reading(place):
+        found = pd.read_csv(stream, index_col=0, float_precision=csv_cells.EXACT)
+        if found.size != unknown.size or not np.array_equal(found.index, frames):
+            raise ValueError("its frames or points are not those of the h5")
+        return found.to_numpy(np.float64).reshape(unknown.shape)
