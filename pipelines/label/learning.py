@@ -22,6 +22,8 @@ from beampose.trainer.schema import LabelRecord
 
 # Frames of the list that are seen before the heads of the folds learn.
 _FIRST = 40
+# Rounds of learning that follow the first one while nothing else is to be done.
+MORE_ROUNDS = 3
 # Frames of the list and of films that are proposed.
 PROPOSED = 60
 
@@ -52,6 +54,7 @@ class Learning:
         self._folds: list[LiveHead] = []
         self._fold_of: dict[str, int] = {}
         self._built_for = 0
+        self._rounds = 0
         self._stale: list[str] = []
         self._heads_know: dict[str, bytes] = {}
         self._folds_know: dict[str, bytes] = {}
@@ -83,6 +86,7 @@ class Learning:
             self._embed_focus,
             self._embed_first,
             self._learn_folds,
+            self._learn_more,
             self._embed_listed,
             self._embed_films,
         )
@@ -156,7 +160,7 @@ class Learning:
             self._shape(self._frames.records())
         assert self._head is not None
         if labels != self._heads_know:
-            self._heads_know = labels
+            self._heads_know, self._rounds = labels, 0
             self._head.begin()
         if not self._head.left:
             return False
@@ -165,6 +169,14 @@ class Learning:
             if self._frames.focus in self._stale:
                 self._stale.remove(self._frames.focus)
                 self._stale.insert(0, self._frames.focus)
+        return True
+
+    def _learn_more(self) -> bool:
+        """Further rounds on the same labels, with their copies, while a person looks on."""
+        if self._head is None or not self._heads_know or self._rounds >= MORE_ROUNDS:
+            return False
+        self._rounds += 1
+        self._head.begin()
         return True
 
     def _dataset_records(self) -> list[LabelRecord]:
