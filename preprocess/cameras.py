@@ -51,7 +51,7 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) of points in space (..., 3); NaN behind the camera."""
         flat = points.reshape(-1, 3) @ self.projection[:, :3].T + self.projection[:, 3]
-        ahead = np.isfinite(flat).all(axis=1) & (flat[:, 2] > 0)
+        ahead = np.all(np.isfinite(flat), axis=1) & (flat[:, 2] > 0)
         found = np.full((len(flat), 2), np.nan)
         if self.affine:
             found[ahead] = flat[ahead, :2]
@@ -71,7 +71,7 @@ class Camera:
         if self.affine:
             return np.asarray(pixels, np.float64)
         flat = np.asarray(pixels, np.float64).reshape(-1, 2)
-        there = np.isfinite(flat).all(axis=1)
+        there = np.all(np.isfinite(flat), axis=1)
         found = np.full(flat.shape, np.nan)
         if there.any():
             given = np.ascontiguousarray(flat[there])[:, None]

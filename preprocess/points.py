@@ -48,7 +48,7 @@ class Points:
     @property
     def found(self) -> np.ndarray:
         """(frames, individuals, bodyparts), where there is a point."""
-        return np.asarray(np.isfinite(self.places).all(axis=-1))
+        return np.asarray(np.all(np.isfinite(self.places), axis=-1))
 
     def to_pandas(self) -> "pd.DataFrame":
         """DeepLabCut's table: a row a frame, columns scorer (individuals) bodyparts coords."""

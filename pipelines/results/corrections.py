@@ -45,10 +45,10 @@ def apply(table: Table, values: np.ndarray, correction: Mapping[str, Any]) -> No
             values[span, _places(table, correction, "a")] = np.nan
         case "join":
             a, b = (_places(table, correction, name) for name in "ab")
-            free = np.isnan(values[span, a, 0]).all(axis=1)
-            moved = np.flatnonzero(free & ~np.isnan(values[span, b, 0]).all(axis=1)) + row
-            values[np.ix_(moved, a)] = values[np.ix_(moved, b)]
-            values[np.ix_(moved, b)] = np.nan
+            free = np.all(np.isnan(values[span, a, 0]), axis=1)
+            moved = np.flatnonzero(free & ~np.all(np.isnan(values[span, b, 0]), axis=1)) + row
+            values[moved[:, None], a] = values[moved[:, None], b]
+            values[moved[:, None], b] = np.nan
         case other:
             raise ValueError(f"{other!r} is no correction.")
 
@@ -86,7 +86,8 @@ def summary(table: Table, values: np.ndarray, bins: int) -> dict[str, Any]:
     likelihood = _mean(np.where(np.isfinite(values[..., 0]), values[..., 2], np.nan))
     odd = worst(values)
     there = {
-        name: np.isfinite(values[:, _of(table, name), 0]).any(axis=1) for name in table.individuals
+        name: np.any(np.isfinite(values[:, _of(table, name), 0]), axis=1)
+        for name in table.individuals
     }
     spans = list(zip(edges[:-1], np.maximum(edges[1:], edges[:-1] + 1), strict=True))
     return {

@@ -44,7 +44,7 @@ def matched(rig: Sequence[Camera], seen: Seen) -> tuple[Seen, list[str]]:
     for start in range(0, len(rays), WINDOW):
         rows = slice(start, start + WINDOW)
         costs = {key: _costs(rays[rows], key, matrix, focal) for key, matrix in pairs.items()}
-        present = np.isfinite(rays[rows]).all(axis=-1).any(axis=(0, 2)).T
+        present = np.any(np.all(np.isfinite(rays[rows]), axis=-1), axis=(0, 2)).T
         new = _named(_groups(costs, present, len(animals)), last, first=start == 0)
         changed += int((new != last).any())
         windows += 1

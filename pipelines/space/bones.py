@@ -66,7 +66,7 @@ def apply(
     Returns:
       Both, afterwards; what is NaN stays so.
     """
-    there = np.isfinite(places).all(axis=-1)
+    there = np.all(np.isfinite(places), axis=-1)
     trace = np.trace(covariances, axis1=-2, axis2=-1)
     known = np.where(there[..., None, None], covariances, np.eye(3))
     least = np.where(there, 1e-12 * np.nan_to_num(trace, nan=1.0), 0.0)

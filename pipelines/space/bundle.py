@@ -61,7 +61,7 @@ def adjust(
         by_number = _seen(values_of(moved), rig, corners)[1]
         shape = (2 * len(corners.camera), len(start))
         filled = sparse.csr_matrix((by_number.ravel(), places), shape=shape)
-        return (filled @ sparse.diags(scale))[:, free]
+        return sparse.csr_matrix(filled @ sparse.diags(scale))[:, free]
 
     places = _places(len(rig), corners)
     found = least_squares(

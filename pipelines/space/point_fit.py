@@ -33,7 +33,7 @@ class Rays(NamedTuple):
     @property
     def seen(self) -> np.ndarray:
         """(points, views)."""
-        return np.isfinite(self.places).all(axis=-1)
+        return np.all(np.isfinite(self.places), axis=-1)
 
     def some(self, points: np.ndarray) -> "Rays":
         """The rays of some points, by a mask or by numbers."""
@@ -68,7 +68,7 @@ def linear(rays: np.ndarray, projections: np.ndarray, weights: np.ndarray) -> np
     Returns:
       (points, 3); NaN with less than two views.
     """
-    weights = np.where(np.isfinite(rays).all(axis=-1), weights, 0.0)
+    weights = np.where(np.all(np.isfinite(rays), axis=-1), weights, 0.0)
     known = np.where(weights[..., None] > 0, rays, 0.0)
     rows = known[..., None] * projections[:, None, 2] - projections[:, :2]
     rows = (rows * weights[..., None, None]).reshape(len(rays), -1, 4)
@@ -78,7 +78,7 @@ def linear(rays: np.ndarray, projections: np.ndarray, weights: np.ndarray) -> np
         last = np.linalg.svd(rows[enough], full_matrices=True)[2][:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             found[enough] = last[:, :3] / last[:, 3:]
-    found[~np.isfinite(found).all(axis=1)] = np.nan
+    found[~np.all(np.isfinite(found), axis=1)] = np.nan
     return found
 
 
@@ -108,7 +108,7 @@ def fit(rays: Rays, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = np.where(used, 1 / rays.sigma, 0.0)
     points = linear(rays.places, rays.projections, weights)
     covariances = np.full((len(points), 3, 3), np.nan)
-    there = np.isfinite(points).all(axis=1)
+    there = np.all(np.isfinite(points), axis=1)
     if not there.any():
         return points, covariances
     part, some = rays.some(there), weights[there]

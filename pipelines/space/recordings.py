@@ -226,9 +226,9 @@ def _with_bones(fit: Fit, seen: Seen, wanted: Wanted, remarks: list[str]) -> tup
 
 
 def _doubts(views: Sequence[View], seen: Seen, fit: Fit) -> list[str]:
-    there = np.isfinite(seen.pixels).all(axis=-1)
+    there = np.all(np.isfinite(seen.pixels), axis=-1)
     # Only where the others agreed on a point.
-    judged = there & np.isfinite(fit.places).all(axis=-1)[..., None]
+    judged = there & np.all(np.isfinite(fit.places), axis=-1)[..., None]
     left_out = (judged & ~fit.used).sum(axis=(0, 1, 2)) / np.maximum(judged.sum(axis=(0, 1, 2)), 1)
     said = [
         f"{view.name} was left out of {share:.0%} of the points it saw: is its calibration, its "

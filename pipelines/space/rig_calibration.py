@@ -120,7 +120,9 @@ def _lens(board: Board, name: str, found: Found, size: tuple[int, int]) -> Camer
 def _spread_out(found: Found, size: tuple[int, int], most: int) -> list[int]:
     """Instants whose corners lie where few others are, the best first; at most `most`."""
     instants, order = list(found), np.array([_CELLS, 1])
-    cells = {i: np.unique(_cells(found[i][1], size), axis=0) @ order for i in instants}
+    cells: dict[int, np.ndarray] = {
+        i: np.unique(_cells(found[i][1], size), axis=0) @ order for i in instants
+    }
     counts = np.zeros(_CELLS * _CELLS)
     chosen: list[int] = []
     while instants and len(chosen) < most:

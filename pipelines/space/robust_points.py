@@ -103,14 +103,14 @@ def _holds(places: np.ndarray, rays: Rays, used: np.ndarray, max_error: float | 
         with np.errstate(invalid="ignore"):
             return point_fit.surprise(places, rays, used) <= allowed(used.shape[1])[used.sum(1)]
     apart = np.linalg.norm(point_fit.residuals(places, rays), axis=-1)
-    return np.where(used, apart <= max_error, True).all(axis=1)
+    return np.all(np.where(used, apart <= max_error, True), axis=1)
 
 
 def _agreeing(
     rays: Rays, trust: np.ndarray, max_error: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which views to use of points whose views contradict one another, and which are tied."""
-    limits = _REACH * rays.sigma if max_error is None else np.full(rays.sigma.shape, max_error)
+    limits = _REACH * rays.sigma if max_error is None else np.full_like(rays.sigma, max_error)
     count = len(limits)
     costs, chosen = np.full((2, count), np.inf), np.zeros((2, count, limits.shape[1]), bool)
     for pair in combinations(range(limits.shape[1]), 2):

@@ -88,7 +88,7 @@ def _axes(figure: Any, points: Points) -> Any:
     """Axes of one scale that hold nearly all points."""
     axes = figure.add_subplot(projection="3d")
     flat = points.places.reshape(-1, 3)
-    flat = flat[np.isfinite(flat).all(axis=1)]
+    flat = flat[np.all(np.isfinite(flat), axis=1)]
     if not len(flat):
         flat = np.array([[0.0, 0, 0], [1, 1, 1]])
     rest = (1 - _HELD) / 2
@@ -108,6 +108,6 @@ def _pose(axes: Any, points: Points, instant: int, edges: Sequence[tuple[str, st
         for a, b in edges:
             if a in names and b in names:
                 axes.plot(*pose[[names.index(a), names.index(b)]].T, color="0.35", lw=1.5)
-        there = np.isfinite(pose).all(axis=1)
+        there = np.all(np.isfinite(pose), axis=1)
         chosen = [color for color, known in zip(colors, there, strict=True) if known]
         axes.scatter(*pose[there].T, c=chosen, s=28, depthshade=False)

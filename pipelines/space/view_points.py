@@ -83,6 +83,6 @@ def _sigma(views: Sequence[View], bodyparts: Sequence[str]) -> tuple[np.ndarray,
             if radius:
                 assert view.uncertainty
                 found[place, number] = radii.deviation(radius, view.uncertainty.level)
-    known = np.asarray(np.isfinite(found).all(axis=1))
+    known = np.asarray(np.all(np.isfinite(found), axis=1))
     found[~known] = UNKNOWN
     return found, known

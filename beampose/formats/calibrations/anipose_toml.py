@@ -20,7 +20,7 @@ from beampose.preprocess.cameras import Camera, Rig
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 _METADATA = "metadata"
 _NEEDED = ("matrix", "distortions", "rotation", "translation")
@@ -53,8 +53,9 @@ def _rig(file: str, values: dict[str, Any]) -> Rig:
     tables = [(key, table) for key, table in values.items() if key != _METADATA]
     found = [_camera(key, table) for key, table in tables if isinstance(table, dict)]
     error = metadata.get("error") if isinstance(metadata, dict) else None
-    known = isinstance(error, (int, float)) and not isinstance(error, bool) and 0 <= error < np.inf
-    return Rig(checks.cameras(found), file, float(error) if known else None)
+    if not isinstance(error, (int, float)) or isinstance(error, bool) or not 0 <= error < np.inf:
+        error = None
+    return Rig(checks.cameras(found), file, None if error is None else float(error))
 
 
 def _camera(key: str, table: dict[str, Any]) -> Camera:
