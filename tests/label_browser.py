@@ -67,7 +67,11 @@ def browser(**options):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Its sockets lie in the folder of temporary files, and may not have long paths.
+        short = {**os.environ, "TMPDIR": os.path.abspath(os.sep + "tmp")}
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], env=short
+        )
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
         context.set_default_timeout(10_000)
         yield context
@@ -86,6 +90,13 @@ class Page:
 
     def ready(self) -> None:
         self.wait("Boolean(window.beampose?.view.width > 0 && beampose.store.current)")
+        # What is said of the film may still take or give room.
+        until(self._still)
+
+    def _still(self) -> bool:
+        before = self.at((0, 0))
+        time.sleep(0.4)
+        return self.at((0, 0)) == before
 
     def wait(self, code: str) -> None:
         """Until an expression is true. The page forbids what Playwright's own waiting does."""

@@ -153,6 +153,7 @@ def test_the_error_on_what_it_learns_from_falls(tuned, tmp_path):
 HALF = pytest.param("mixed_float16", marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", HALF])
 def test_a_killed_finetuning_goes_on_and_ends_the_same(tuned, tmp_path, precision, monkeypatch):
     whole = tune(tuned["pose"], tmp_path / "whole", precision=precision)

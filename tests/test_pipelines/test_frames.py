@@ -105,6 +105,7 @@ def test_rejects_are_the_same_with_frames_and_without(pose_file):
     assert found[0] == found[1] and len(found[0]) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_writing_goes_on_and_ends_the_same(pose_file, monkeypatch):
     from beampose.pipelines.features import kept_frames
 

@@ -98,6 +98,7 @@ def test_animals_that_differ_are_told_apart_in_tracklets_nobody_learned_from(tra
     assert trained.accuracy == max(entry["test_accuracy"] for entry in trained.history)
 
 
+@pytest.mark.slow
 def test_of_animals_that_look_the_same_held_out_accuracy_is_chance():
     same = film(0.0, visits=12)
     split = held_out.split(same.tracklets, 0.3, 0)

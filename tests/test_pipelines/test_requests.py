@@ -82,7 +82,11 @@ def test_a_batch_prediction_of_the_registered_model_is_started(
     assert main(words) == 2
     assert "No model 'crops' is registered" in capsys.readouterr().err
     model = "projects/my-project/locations/us-central1/models/7"
-    fake.resources[model] = {"name": model, "displayName": "crops"}
+    fake.resources[model] = {
+        "name": model,
+        "displayName": "crops",
+        "labels": {"task": "crops"},
+    }
     assert main(words) == 0
     (job,) = fake.of("batchPredictionJobs")
     source = job["inputConfig"]["gcsSource"]["uris"][0]

@@ -239,6 +239,7 @@ def test_a_video_that_was_not_predicted_is_told_apart(ran, tmp_path, capsys):
     assert "has no predictions. Run `beampose predict` first." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_video_of_one_frame_is_predicted_tracked_and_drawn(ran, settings, tmp_path, capsys):
     filmed(tmp_path / "one.mp4", [3])
     for verb in ("predict", "track", "reid", "render", "plot", "filter"):

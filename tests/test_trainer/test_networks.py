@@ -216,6 +216,7 @@ def test_a_pose_model_answers_after_export_as_before(name, tmp_path):
     assert export.verify(str(tmp_path), model, FRAME, features) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTED)
 def test_a_crop_model_and_its_legacy_graph_answer_after_export_as_before(name, tmp_path):
     embedder = embed.Embedder(network(name, pooled=True), None, crop_size=64)
