@@ -20,6 +20,9 @@ from beampose.trainer import embed, finetune, sweeps, task, training
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
 
+# It takes two minutes, for what few use.
+pytestmark = pytest.mark.slow
+
 TUNED = (
     "train: {mode: finetune, finetune_steps: 6, finetune_window: 64, "
     "finetune_learning_rate: 0.0005, "
