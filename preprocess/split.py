@@ -5,8 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from beampose.core import files
-from beampose.preprocess import instants
+from beampose.core import files, instants
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
@@ -32,7 +31,8 @@ def assign(
       views: names of cameras; by image, what they show of one instant stays together.
 
     Raises:
-      ValueError: the crops' folders declare no split, or all data would end on one side.
+      ValueError: the crops' folders declare no split, all data would end on one side, or no
+        video is called after a view.
     """
     if by == "folder" and items and isinstance(items[0], LabeledCrop):
         declared = [item.split for item in items if isinstance(item, LabeledCrop)]
@@ -44,6 +44,7 @@ def assign(
         return [split or TRAIN for split in declared]
     if by == "block":
         return _blocks(items, test)
+    _check_views(items, views)
     groups = [_group(item, by, views) for item in items]
     ranks = {group: _rank(group, seed) for group in groups}
     held_out = {group for group, rank in ranks.items() if rank < test * _BUCKETS}
@@ -73,9 +74,21 @@ def uneven(splits: Sequence[str], test: float) -> str:
     )
 
 
+def _check_views(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], views: Sequence[str]):
+    """Raises ValueError where views are named that no video has in its name."""
+    films = sorted({item.video for item in items})
+    if views and films and not any(instants.view_of(film, views) for film in films):
+        shown = ", ".join(films[:3]) + (", …" if len(films) > 3 else "")
+        raise ValueError(
+            f"split.views names {', '.join(views)}, and no video is called after one of them "
+            f"({shown}): name the cameras as the videos' names have them. Two views in one frame, "
+            "as by a mirror, are on one side anyway: then remove split.views."
+        )
+
+
 def _group(item: LabeledFrame | LabeledCrop, by: str, views: Sequence[str]) -> str:
-    if by == "image" and instants.view_of(item.video, views) is not None:
-        return "/".join(instants.instant(item.video, item.name, views))
+    if by == "image" and (together := instants.group(item.video, item.name, views)):
+        return together
     return item.name if by == "image" else item.video
 
 

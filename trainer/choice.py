@@ -99,9 +99,9 @@ def _steps(config: Config, dataset: Dataset, work: str) -> ChoiceInfo:
     from beampose.trainer import steps, training
 
     file = storage.place(work, CHOICE)
-    of = storage.digest(
-        [steps.RULES, training.run_digest(config, dataset), config.train.budget, config.split.by]
-    )
+    about = [steps.RULES, training.run_digest(config, dataset), config.train.budget]
+    about += [config.split.by, *([config.split.views] if config.split.views else [])]
+    of = storage.digest(about)
     if file.is_file():
         try:
             before = storage.read_info(file, ChoiceInfo)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import instants, storage
 from beampose.core.infos import Uncertainty
-from beampose.core.settings.experiment import Config
+from beampose.core.settings.experiment import Config, Split
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.judging import Judge
 from beampose.trainer.outcomes import CrossValidation
@@ -40,7 +40,7 @@ def cross_validate(
 
     dataset = own_part(dataset)
     records = sorted((r for r in dataset.records if r.copy == 0), key=lambda r: r.name)
-    names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split.seed)
+    names, numbers = (by_videos if by_video else by_hash)(records, folds, config.split)
     predicted: np.ndarray | None = None
     by_fold, trained, histories, seconds = [], [], [], 0.0
     for fold, name in enumerate(names):
@@ -85,20 +85,34 @@ def cross_validate(
     )
 
 
-def by_hash(records: Sequence[LabelRecord], folds: int, seed: int) -> tuple[list[str], list[int]]:
-    """Names of the folds and the fold of each record: equal shares, in the order of a hash."""
-    if not 2 <= folds <= len(records):
-        raise ValueError(
-            f"--folds must be from 2 to {len(records)}, the images. Received: {folds}."
-        )
-    ranks = [hashlib.sha256(f"fold:{seed}:{r.name}".encode()).digest() for r in records]
-    numbers = [0] * len(records)
-    for position, i in enumerate(sorted(range(len(records)), key=ranks.__getitem__)):
-        numbers[i] = position % folds
-    return [str(i + 1) for i in range(folds)], numbers
+def by_hash(
+    records: Sequence[LabelRecord], folds: int, split: Split
+) -> tuple[list[str], list[int]]:
+    """Names of the folds and the fold of each record: equal shares, in the order of a hash.
+
+    Images of one instant in several views (`split.views`) are in one fold.
+    """
+    units = instants_of(records, split)
+    ranks = {
+        unit: hashlib.sha256(f"fold:{split.seed}:{unit}".encode()).digest() for unit in set(units)
+    }
+    if not 2 <= folds <= len(ranks):
+        what = "the images" if len(ranks) == len(records) else "the instants"
+        raise ValueError(f"--folds must be from 2 to {len(ranks)}, {what}. Received: {folds}.")
+    order = sorted(ranks, key=ranks.__getitem__)
+    numbers = {unit: position % folds for position, unit in enumerate(order)}
+    return [str(i + 1) for i in range(folds)], [numbers[unit] for unit in units]
 
 
-def by_videos(records: Sequence[LabelRecord], folds: int, seed: int) -> tuple[list[str], list[int]]:
+def instants_of(records: Sequence[LabelRecord], split: Split) -> list[str]:
+    """What stays together: by record the name of its instant with `split.views`, else its own."""
+    views = split.views or ()
+    return [instants.group(r.video, r.name, views) or r.name for r in records]
+
+
+def by_videos(
+    records: Sequence[LabelRecord], folds: int, split: Split
+) -> tuple[list[str], list[int]]:
     """A fold for each video."""
     names = sorted({r.video for r in records})
     if len(names) < 2:
@@ -136,7 +150,7 @@ def training_part(dataset: Dataset) -> Dataset:
     return view
 
 
-def held_out(dataset: Dataset, seed: int) -> set[str]:
+def held_out(dataset: Dataset, split: Split) -> set[str]:
     """Names of a fifth of the training images, for a choice that the test split must not make.
 
     Raises:
@@ -147,7 +161,13 @@ def held_out(dataset: Dataset, seed: int) -> set[str]:
         raise ValueError(
             f"{len(records)} image to learn from: none can be held out of it to choose by."
         )
-    _, numbers = by_hash(records, min(5, len(records)), seed)
+    units = set(instants_of(records, split))
+    if len(units) < 2:
+        raise ValueError(
+            "All images to learn from show one instant (split.views): none can be held out of "
+            "them to choose by."
+        )
+    _, numbers = by_hash(records, min(5, len(units)), split)
     return {r.name for r, number in zip(records, numbers, strict=True) if number == 0}
 
 

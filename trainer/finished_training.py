@@ -22,7 +22,9 @@ def asked(config: Config, dataset: DatasetInfo) -> str:
         name: getattr(config.train, name) for name in ("mode", "folds", "ensemble", "budget")
     }
     about = [getattr(dataset, name) for name in names]
-    split = [config.split.seed, config.split.by]
+    split: list = [config.split.seed, config.split.by]
+    # Folds keep views of one instant together.
+    split += [config.split.views] if config.split.views else []
     rules = [__version__, heads.VERSION, steps.RULES]
     return storage.digest([*rules, settings, *split, config.predict.pcutoff, about])
 

@@ -178,14 +178,17 @@ def _parts(config: Config, images: Sequence[LabelRecord], count: int) -> list[se
     """The names of the images that judge, for each time that others learn."""
     if len(images) < LEAST:
         return []
-    parts = max(min(ONE_IN, len(images) // 2), 2)
+    alone = len(set(cross_validation.instants_of(images, config.split)))
+    if alone < 2:
+        return []
+    parts = max(min(ONE_IN, alone // 2), 2)
     units = sorted({r.video for r in images})
     if config.split.by in ("video", "folder") and len(units) >= parts:
         # The figure that counts is that of unseen videos.
         of_unit = {unit: i % parts for i, unit in enumerate(units)}
         numbers = [of_unit[r.video] for r in images]
     else:
-        _, numbers = cross_validation.by_hash(images, parts, config.split.seed)
+        _, numbers = cross_validation.by_hash(images, parts, config.split)
     found = []
     for part in range(min(count, parts)):
         found.append({r.name for r, n in zip(images, numbers, strict=True) if n == part})

@@ -97,7 +97,7 @@ def _score(chosen: Config, dataset: Dataset, place: str, count: int) -> tuple[fl
         return judged.metrics[score], judged.seconds
     from beampose.trainer.training import train
 
-    view = cross_validation.resplit(learned, cross_validation.held_out(learned, chosen.split.seed))
+    view = cross_validation.resplit(learned, cross_validation.held_out(learned, chosen.split))
     result = train(chosen, view, checkpoints=f"{place}/checkpoints", logs=f"{place}/logs")
     test = view.of("test")
     found = result.task.predict(test, chosen.head.batch_size)

@@ -171,7 +171,7 @@ def _held_out(config: experiment.Config, dataset: "Dataset") -> "list[LabelRecor
 
     if not config.train.patience and not tuning.is_trial():
         return []
-    names = cross_validation.held_out(dataset, config.split.seed)
+    names = cross_validation.held_out(dataset, config.split)
     return [r for r in dataset.of("train") if r.name in names]
 
 

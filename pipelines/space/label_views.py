@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beampose.core import instants
 from beampose.pipelines.space import epipolar
-from beampose.preprocess import instants
 from beampose.preprocess.cameras import Camera, Rig
 
 

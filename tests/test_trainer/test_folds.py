@@ -7,23 +7,43 @@ import fakes
 import numpy as np
 import pytest
 
+from beampose.core.settings.train_settings import Split
 from beampose.trainer import cross_validation
 from beampose.trainer.dataset import Dataset
 
 
 def test_folds_are_equal_and_the_same_in_any_order():
     records = [fakes.label_record(i) for i in range(23)]
-    names, numbers = cross_validation.by_hash(records, 5, 0)
+    names, numbers = cross_validation.by_hash(records, 5, Split())
     assert names == ["1", "2", "3", "4", "5"]
     assert sorted(numbers.count(k) for k in range(5)) == [4, 4, 5, 5, 5]
-    assert cross_validation.by_hash(records[::-1], 5, 0)[1][::-1] == numbers
-    assert cross_validation.by_hash(records, 5, 1)[1] != numbers
+    assert cross_validation.by_hash(records[::-1], 5, Split())[1][::-1] == numbers
+    assert cross_validation.by_hash(records, 5, Split(seed=1))[1] != numbers
 
 
 @pytest.mark.parametrize("count", [1, 24])
 def test_too_few_or_too_many_folds_are_refused(count):
     with pytest.raises(ValueError, match="must be from 2 to 23"):
-        cross_validation.by_hash([fakes.label_record(i) for i in range(23)], count, 0)
+        cross_validation.by_hash([fakes.label_record(i) for i in range(23)], count, Split())
+
+
+def test_views_of_one_instant_are_in_one_fold():
+    records = [
+        fakes.label_record(i, video=f"run-{view}")._replace(name=f"run-{view}/img{i}")
+        for i in range(12)
+        for view in ("left", "right", "top")
+    ]
+    split = Split(views=["left", "right", "top"])
+    _, numbers = cross_validation.by_hash(records, 4, split)
+    assert [numbers[i] for i in range(0, 36, 3)] == [numbers[i] for i in range(2, 36, 3)]
+    assert sorted(numbers.count(k) for k in range(4)) == [9] * 4
+    with pytest.raises(ValueError, match="from 2 to 12, the instants"):
+        cross_validation.by_hash(records, 13, split)
+    held = cross_validation.held_out(cast(Dataset, SimpleNamespace(of=lambda _: records)), split)
+    assert len(held) == 9 and len({name.rpartition("/")[2] for name in held}) == 3
+    with pytest.raises(ValueError, match="one instant"):
+        one = cast(Dataset, SimpleNamespace(of=lambda _: records[:3]))
+        cross_validation.held_out(one, split)
 
 
 @pytest.mark.parametrize("second", [None, "other/project"])
@@ -36,12 +56,12 @@ def test_images_of_a_second_project_are_in_no_fold(second):
 
 def test_each_video_is_a_fold():
     names, numbers = cross_validation.by_videos(
-        [fakes.label_record(i, video="ab"[i % 2]) for i in range(6)], 0, 0
+        [fakes.label_record(i, video="ab"[i % 2]) for i in range(6)], 0, Split()
     )
     assert names == ["a", "b"]
     assert numbers == [0, 1, 0, 1, 0, 1]
     with pytest.raises(ValueError, match="two videos or more"):
-        cross_validation.by_videos([fakes.label_record(0)], 0, 0)
+        cross_validation.by_videos([fakes.label_record(0)], 0, Split())
 
 
 def test_the_radius_is_the_conformal_quantile():

@@ -27,5 +27,12 @@ def instant(video: str, image: str, views: Sequence[str]) -> tuple[str, str]:
     return _word(view).sub("*", video, count=1), _word(view).sub("*", bare, count=1)
 
 
+def group(video: str, image: str, views: Sequence[str]) -> str | None:
+    """The instant of an image as one name; None where its video's name has no view."""
+    if view_of(video, views) is None:
+        return None
+    return "/".join(instant(video, image, views))
+
+
 def _word(view: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){re.escape(view)}(?![^\W_])")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from beampose.core import instants
 from beampose.core.settings.train_settings import Split
-from beampose.preprocess import instants, split
+from beampose.preprocess import split
 from beampose.preprocess.labels import LabeledFrame
 
 VIEWS = ["left", "left-top", "right"]
@@ -50,3 +51,9 @@ def test_views_where_they_have_no_effect_are_refused():
     for others in ({"by": "video"}, {"test_from": "other"}):
         with pytest.raises(ValueError, match="views"):
             Split(views=["a", "b"], **others)
+
+
+def test_views_that_no_video_is_called_after_are_refused():
+    items = [frame("run1", f"img{i:03}.png") for i in range(5)]
+    with pytest.raises(ValueError, match="no video is called after one of them \\(run1\\)"):
+        split.assign(items, by="image", test=0.2, seed=0, views=["top", "bot"])
