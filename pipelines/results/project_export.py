@@ -1,6 +1,7 @@
 """Results under the name by which DeepLabCut's project functions look for them."""
 
 import glob
+import logging
 import pickle
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,11 +13,18 @@ from beampose.core import files, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
-from beampose.formats.deeplabcut import own_shuffle, prediction_writer, track_writer
+from beampose.formats.deeplabcut import (
+    own_shuffle,
+    prediction_tables,
+    prediction_writer,
+    track_writer,
+)
 from beampose.pipelines import manifest
-from beampose.pipelines.results import result_names
+from beampose.pipelines.results import result_files, result_names
+from beampose.pipelines.results.result_files import PROOFREAD
 from beampose.preprocess import unpickle
 
+LOG = logging.getLogger(__name__)
 # What is copied as it is: it names no scorer.
 _AS_IT_IS = ("_assemblies.pickle", "_full.pickle")
 _META = "_meta.pickle"
@@ -99,6 +107,9 @@ def copy(source: str, stem: str, scorer: str) -> list[str]:
     written = []
     for file in there:
         ending = file[len(source) :]
+        if ending.endswith(f"{PROOFREAD}.h5"):
+            # DeepLabCut knows no such name: what a person corrected goes under that of the table.
+            continue
         if ending.endswith(".h5"):
             written += _table(file, stem + ending.removesuffix(".h5"), scorer)
         elif ending == _META:
@@ -112,13 +123,18 @@ def copy(source: str, stem: str, scorer: str) -> list[str]:
 
 
 def _table(file: str, stem: str, scorer: str) -> list[str]:
-    """A table, h5 and csv, with another first level of its columns."""
+    """A table, h5 and csv, as a person corrected it, with another first level of its columns."""
     several = any(
         f"{ending}{made}.h5" == file[-len(f"{ending}{made}.h5") :]
         for ending in track_writer.ENDINGS.values()
         for made in ("", _FILTERED)
     )
     frame = (track_writer if several else prediction_writer).read(file)
+    corrected = result_files.Found("", file.removesuffix(".h5")).table()
+    if corrected != file:
+        LOG.info("%s: as a person corrected it, %s.", stem, corrected)
+        values = prediction_tables.read(corrected).values
+        frame.loc[:, :] = values.reshape(frame.shape)
     old = frame.columns.get_level_values("scorer")[0]
     frame = frame.rename(columns={old: scorer}, level="scorer")
     key = track_writer.KEY if several else prediction_writer.KEY

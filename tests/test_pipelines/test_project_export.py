@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from beampose.core.settings import experiment
-from beampose.formats.deeplabcut import own_shuffle, track_writer
+from beampose.formats.deeplabcut import own_shuffle, prediction_tables, track_writer
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines.label.proofreading import Proofread
 from beampose.pipelines.predict import prediction_job
-from beampose.pipelines.results import project_export
+from beampose.pipelines.results import project_export, result_files
 
 
 def scorer_by_deeplabcut(project, shuffle):
@@ -63,6 +65,26 @@ def test_files_and_columns_have_the_scorer_that_deeplabcut_looks_for(predicted, 
     assert meta["data"]["Scorer"] == done.scorer
     again = project_export.run(config, [str(film)], project_export.Wanted(str(place)))
     assert again == done
+
+
+@pytest.mark.parametrize("owners", [("",), ("ann", "bob")])
+def test_what_a_person_corrected_has_the_name_that_deeplabcut_looks_for(tmp_path, owners):
+    points = tuple((owner, part) for owner in owners for part in ("nose", "tail"))
+    values = np.arange(5 * len(points) * 3, dtype=float).reshape(5, -1, 3)
+    tracks = "_el" if len(owners) > 1 else ""
+    stem = f"{tmp_path}/filmDLC_x{tracks}"
+    prediction_tables.write(Table("", "DLC_x", points, np.arange(5), values), stem)
+    one = Proofread(result_files.Found("film", stem))
+    one.correct({"do": "place", "row": 3, "point": 1, "xy": [7.5, 8.5]})
+    one.close()
+    written = project_export.copy(f"{tmp_path}/filmDLC_x", f"{tmp_path}/filmtheirs", "theirs")
+    target = f"{tmp_path}/filmtheirs{tracks}"
+    assert sorted(written) == [f"{target}{ending}" for ending in (".csv", ".h5")]
+    found = prediction_tables.read(f"{target}.h5")
+    assert found.scorer == "theirs"
+    values[3, 1] = found.values[3, 1]
+    np.testing.assert_array_equal(found.values[3, 1, :2], [7.5, 8.5])
+    np.testing.assert_array_equal(found.values, values)
 
 
 def test_a_shuffle_of_deeplabcut_is_never_taken(tmp_path):
