@@ -3,7 +3,7 @@
 import secrets
 import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,11 +49,11 @@ class Gate:
 
     def _refused(self, path: str, headers: Mapping[bytes, str]) -> Response | None:
         host = headers.get(b"host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _address(f"//{host}").hostname or ""
         if self._hosts is not None and name.lower() not in self._hosts:
             return PlainTextResponse("This server is not called by that name.\n", 421)
         origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _address(origin).netloc != host:
             return PlainTextResponse("Pages of other sites may not ask.\n", 403)
         if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return PlainTextResponse("Pages of other sites may not ask.\n", 403)
@@ -70,6 +70,14 @@ class Gate:
         if b"transfer-encoding" in headers:
             return PlainTextResponse("The length of the request must be given.\n", 411)
         return None
+
+
+def _address(text: str) -> SplitResult:
+    """The parts of an address; of none, where it is malformed."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def _with_headers(send: Send) -> Send:

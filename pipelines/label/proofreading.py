@@ -5,6 +5,7 @@ Every correction is a line in `<stem>_proofread.jsonl` before it is shown; the t
 loses neither.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -109,14 +110,18 @@ class Proofread:
 
     def _write_down(self, one: Mapping[str, Any]) -> None:
         there = self._log.is_file()
-        with self._log.open("a", encoding="utf-8") as stream:
-            if not there:
-                stream.write(
-                    json.dumps({"source_digest": self._digest, "source": self._file}) + "\n"
-                )
-            stream.write(json.dumps(one) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        lines = [one] if there else [{"source_digest": self._digest, "source": self._file}, one]
+        before = self._log.stat().st_size if there else 0
+        try:
+            with self._log.open("a", encoding="utf-8") as stream:
+                stream.writelines(json.dumps(line) + "\n" for line in lines)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            # A part of a line on a full disk would spoil the line after it.
+            with contextlib.suppress(OSError):
+                os.truncate(self._log, before)
+            raise
 
     def _later(self) -> None:
         if self._timer is not None:
@@ -157,9 +162,7 @@ class Proofread:
                 "points": [list(point) for point in self.table.points],
                 "bodyparts": parts,
                 "individuals": self.table.individuals,
-                "frames": [int(self.table.frames[0]), self.table.step]
-                if len(self.table.rows)
-                else [0, 1],
+                "frames": self._numbers(),
                 "corrections": len(self._done),
                 "film": self.video is not None,
                 "fps": self._found.fps(),
@@ -175,13 +178,7 @@ class Proofread:
         """Points of some rows: x, y, likelihood or None."""
         first = max(start, 0)
         some = self.values[first : min(stop, first + MOST_ROWS)]
-        return [
-            [
-                None if np.isnan(p[:2]).any() else [round(float(v), 3) for v in np.nan_to_num(p)]
-                for p in row
-            ]
-            for row in some
-        ]
+        return [[_point(point) for point in row] for row in some]
 
 
 def _point(values: np.ndarray) -> list[float] | None:

@@ -125,7 +125,7 @@ def _posted(answer: Callable[[Mapping[str, Any]], Any]) -> Callable:
             return _error("The body must be JSON.", 415)
         try:
             said = await request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return _error("The body is no JSON.", 400)
         if not isinstance(said, dict):
             return _error("The body must be an object.", 400)
@@ -167,12 +167,13 @@ def _answered(answer: Callable[[], Any]) -> Response:
     try:
         found = answer()
     except KeyError as error:
-        return _error(f"There is no {error} here.", 404)
+        return _error(f"There is no {str(error)[:200]} here.", 404)
     except PermissionError as error:
         return _error(files.why(error), 409)
     except OSError as error:
         return _error(files.why(error), 507)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        # Numbers that are too large are an OverflowError.
         return _error(str(error), 400)
     return found if isinstance(found, Response) else JSONResponse(found or {})
 

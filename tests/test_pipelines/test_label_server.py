@@ -108,6 +108,9 @@ def test_nothing_of_the_page_is_loaded_from_elsewhere():
         ({"host": "evil.example:8000"}, 421),
         ({"host": "127.0.0.1.evil.example"}, 421),
         ({"host": ""}, 421),
+        ({"host": "[::1"}, 421),
+        ({"host": "localhost@evil.example"}, 421),
+        ({"origin": "http://[127.0.0.1:8000"}, 403),
         ({"host": "localhost:8000"}, 200),
         ({"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}, 200),
     ],
@@ -180,6 +183,14 @@ def test_long_and_odd_bodies_are_refused(client):
     assert client.post(address, content=b"{", headers=kind).status_code == 400
     assert client.post(address, content=b"[]", headers=kind).status_code == 400
     assert post(client, "changes").status_code == 404
+    deep = b'{"page": "one", "changes": ' + b"[" * 200_000
+    assert client.post(address, content=deep, headers=kind).status_code == 400
+    far = b'{"page": "one", "changes": [{"frame": "cam1/img0.png", "point": [1e999, 0]}]}'
+    assert client.post(address, content=far, headers=kind).status_code == 400
+    for body in (b'{"page": "one", "film": "x", "row": 1e999}', b'{"page": "one", "count": 1e999}'):
+        for name in ("label", "more"):
+            answer = client.post(f"/{TOKEN}/api/{name}", content=body, headers=kind)
+            assert answer.status_code in (400, 404) and answer.json()["error"]
 
 
 def test_a_label_is_on_disk_when_the_answer_comes(client, root):

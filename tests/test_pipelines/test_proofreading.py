@@ -122,6 +122,26 @@ def test_corrections_are_read_by_other_verbs_and_survive_a_kill(predicted):
     np.testing.assert_allclose(prediction_tables.read(found.table()).values, table().values)
 
 
+def test_a_full_disk_leaves_no_part_of_a_line_in_the_log(predicted, monkeypatch):
+    _, config = predicted
+    one = Proofread(found_of(config))
+    one.correct({"do": "delete", "row": 0, "a": "ann"})
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("beampose.pipelines.label.proofreading.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        one.correct({"do": "delete", "row": 1, "a": "ann"})
+    monkeypatch.undo()
+    assert one.count == 1
+    one.correct({"do": "delete", "row": 2, "a": "ann"})
+    one.close()
+    again = Proofread(found_of(config))
+    assert again.count == 2
+    np.testing.assert_array_equal(again.values, one.values)
+
+
 def test_after_another_prediction_old_corrections_are_told_and_not_used(predicted, caplog):
     _, config = predicted
     first = Proofread(found_of(config))
