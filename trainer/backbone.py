@@ -3,10 +3,15 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from beampose.trainer import backbone_weights, networks
+from beampose.trainer.integers import converter, lite_file
+from beampose.trainer.integers.network import IntegerNetwork
 
 
 def check(name: str, weights: str, taps: str | None = None) -> None:
@@ -23,15 +28,25 @@ class Backbone(tf.Module):
       weights: see `beampose.trainer.backbone_weights.load`.
       pooled: False for maps at stride 8, True for one vector an image (the pooled last stage).
       taps: of maps: see `beampose.trainer.networks.taps_name`.
+      quantized: the network in whole numbers, of `quantized_by`; None for float32.
 
     Attributes:
       taps: their name; None if pooled.
       channels: of the map or vector.
       digest: of the weights, sha256 in hex.
       network: the Keras model.
+      integers: the network in whole numbers, which computes then; None for float32.
     """
 
-    def __init__(self, name: str, weights: str, *, pooled: bool = False, taps: str | None = None):
+    def __init__(
+        self,
+        name: str,
+        weights: str,
+        *,
+        pooled: bool = False,
+        taps: str | None = None,
+        quantized: bytes | None = None,
+    ):
         super().__init__()
         check(name, weights, taps)
         spec = networks.spec(name)
@@ -48,6 +63,7 @@ class Backbone(tf.Module):
         outputs = [networks.tapped(model, tap) for tap, _ in layers] or [model.output]
         self.network = keras.Model(model.input, outputs)
         self.network.trainable = False
+        self.integers = None if quantized is None else IntegerNetwork(lite_file.read(quantized))
         widths = [int(output.shape[-1]) for output in outputs]
         self.channels = (
             widths[0]
@@ -71,12 +87,46 @@ class Backbone(tf.Module):
         """
         # Batch normalisation always takes the statistics it came with, also when it is trained:
         # those of small batches of windows are none of the whole frames that are predicted.
-        outputs = self.network(scaled(images, self._scaling), training=False)
-        maps = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        if self.integers is None:
+            return self.joined(self._float_maps(scaled(images, self._scaling)))
+        return self.joined(self.integers(self.pixels(images)))
+
+    def pixels(self, images: tf.Tensor) -> tf.Tensor:
+        """Images, as above, to the int8 values that the network in whole numbers takes."""
+        assert self.integers is not None
+        return self.integers.quantized(_centred(images, self._scaling))
+
+    def joined(self, maps: Sequence[tf.Tensor]) -> tf.Tensor:
+        """What the network says at its taps to features, as above."""
         if self.pooled:
             return tf.reduce_mean(maps[0], axis=(1, 2)) if len(maps[0].shape) == 4 else maps[0]
         joined = [_at_stride_8(m, s) for m, s in zip(maps, self._strides, strict=True)]
         return tf.concat(joined, axis=-1)
+
+    def quantized_by(self, pictures: Sequence[np.ndarray]) -> bytes:
+        """The network in whole numbers, by the ranges of pictures.
+
+        Args:
+          pictures: float32 (height, width, 3) each, as the backbone takes images.
+
+        Raises:
+          ValueError: it has operations that cannot be quantised.
+        """
+        # Black and white give every gray level a number of its own.
+        edge = np.zeros((64, 64, 3), np.float32)
+        edge[:32] = 255
+        given = [_centred(tf.constant(one), self._scaling).numpy() for one in [edge, *pictures]]
+        return converter.quantize(self._float_maps, given)
+
+    def values(self) -> list[tf.Variable]:
+        """TensorFlow's variables of what computes."""
+        if self.integers is not None:
+            return list(self.integers.variables)
+        return [variable.value for variable in self.network.variables]
+
+    def _float_maps(self, given: tf.Tensor) -> list[tf.Tensor]:
+        outputs = self.network(given, training=False)
+        return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
     def unfreeze(self) -> None:
         """Lets the weights be trained; the statistics of batch normalisation stay."""
@@ -110,6 +160,13 @@ def scaled(images: tf.Tensor, scaling: str) -> tf.Tensor:
         return (images / 255.0 - means) / deviations
     # ImageNet means of the BGR weights that keras.applications took over from Caffe.
     return images[..., ::-1] - tf.constant([103.939, 116.779, 123.68])
+
+
+def _centred(images: tf.Tensor, scaling: str) -> tf.Tensor:
+    """As `scaled`, in steps of whole gray levels where these are what int8 can hold."""
+    if scaling == "signed":
+        return (tf.round(images) - 128.0) / 127.5
+    return scaled(images, scaling)
 
 
 def _at_stride_8(maps: tf.Tensor, stride: int) -> tf.Tensor:

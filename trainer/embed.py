@@ -1,14 +1,18 @@
 """Images to stored features: decode, resize, backbone, transform. For the Beam job and export."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.infos import Recipe
+from beampose.core.infos.dataset_info import FLOAT32, INT8
+from beampose.core.names import QUANTIZED
 from beampose.trainer import networks
 from beampose.trainer.backbone import Backbone, resize
 from beampose.trainer.cells import PAIR, STRIDE, grid
+from beampose.trainer.integers import calls
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
@@ -16,14 +20,24 @@ CELLS = "cells"
 FEATURES = "features"
 
 
-def recipe(backbone: Backbone, *, scale: float, crop_size: int, pca: int) -> Recipe:
-    """Recipe of a store: all that determines the features of an image, apart from its pixels."""
+def recipe(
+    backbone: Backbone, *, scale: float, crop_size: int, pca: int, precision: str = FLOAT32
+) -> Recipe:
+    """Recipe of a store: all that determines the features of an image, apart from its pixels.
+
+    Raises:
+      ValueError: the backbone does not compute so.
+    """
     shape: dict[str, Any] = {"crop_size": crop_size}
     if not backbone.pooled:
         shape = {"scale": scale, "stride": STRIDE}
     # Recipes from before there was a choice name no taps, and keep their digests.
     if backbone.taps not in (None, networks.EXPANDED):
         shape["taps"] = backbone.taps
+    # Nor a precision.
+    if precision != FLOAT32:
+        networks.check_whole(backbone.id)
+        shape["precision"] = precision
     return Recipe(
         backbone=backbone.id,
         weights_digest=backbone.digest,
@@ -105,8 +119,12 @@ class Embedder(tf.Module):
 
     def embed(self, images: tf.Tensor) -> tf.Tensor:
         """Resized images to features (batch, rows, columns, dims), or (batch, dims) if pooled."""
+        return self.transformed(self.backbone(images))
+
+    def transformed(self, raw: tf.Tensor) -> tf.Tensor:
+        """Features of the backbone to features as they are stored."""
         # A backbone in training may compute in half precision; the transform never does.
-        raw = tf.cast(self.backbone(images), tf.float32)
+        raw = tf.cast(raw, tf.float32)
         if self.transform is None:
             return raw
         shape = tf.shape(raw)
@@ -115,6 +133,22 @@ class Embedder(tf.Module):
         dims = features.shape[-1]
         restored = tf.reshape(features, tf.concat([shape[:-1], [dims]], axis=0))
         return tf.ensure_shape(restored, (*[None] * (len(raw.shape) - 1), dims))
+
+    def pixels(self, frames: tf.Tensor) -> tf.Tensor:
+        """uint8 frames to what a backbone in whole numbers takes, int8."""
+        return self.backbone.pixels(self.resized(frames))
+
+    def of_maps(self, maps: Sequence[tf.Tensor]) -> tf.Tensor:
+        """int8 maps of a backbone in whole numbers to features as they are stored, bfloat16."""
+        assert self.backbone.integers is not None
+        raw = self.backbone.joined(self.backbone.integers.maps(maps))
+        return tf.cast(self.transformed(raw), tf.bfloat16)
+
+    def map_specs(self) -> list[tf.TensorSpec]:
+        """Of the maps that `of_maps` takes; none if the backbone computes in float32."""
+        integers = self.backbone.integers
+        count = 0 if integers is None else len(integers.file.outputs)
+        return [tf.TensorSpec((None,) * 4, tf.int8, f"{calls.MAP}{i}") for i in range(count)]
 
     def _frames(self, frames: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.embed(self.resized(frames)), tf.bfloat16)
@@ -132,7 +166,11 @@ def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:
       ValueError: the store was made with other weights.
     """
     taps = None if recipe.pooled else recipe.taps
-    backbone = Backbone(recipe.backbone, weights, pooled=recipe.pooled, taps=taps)
+    transform = storage.place(store, TRANSFORM)
+    quantized = (transform / QUANTIZED).read_bytes() if recipe.precision == INT8 else None
+    backbone = Backbone(
+        recipe.backbone, weights, pooled=recipe.pooled, taps=taps, quantized=quantized
+    )
     if backbone.digest != recipe.weights_digest:
         raise ValueError(
             f"The store was made with weights {recipe.weights_digest[:12]}, but "
@@ -140,7 +178,7 @@ def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:
         )
     return Embedder(
         backbone,
-        str(storage.place(store, TRANSFORM)),
+        str(transform),
         scale=recipe.scale,
         crop_size=recipe.crop_size,
     )

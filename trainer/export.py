@@ -11,6 +11,7 @@ import tensorflow as tf
 from beampose.core import made_here, storage
 from beampose.core.names import SAVED_MODEL
 from beampose.trainer import frozen
+from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import ExportedModel
 from beampose.trainer.tasks.exported import BYTES
 
@@ -26,8 +27,8 @@ class _Saved(tf.Module):
 
     def __init__(self, model: ExportedModel):
         super().__init__()
-        networks = [*model.heads, model.embedder.backbone.network]
-        self.values = [variable.value for network in networks for variable in network.variables]
+        of_heads = [variable.value for head in model.heads for variable in head.variables]
+        self.values = [*of_heads, *model.embedder.backbone.values()]
         self.transform = model.embedder.transform
 
 
@@ -40,6 +41,8 @@ def save(model: ExportedModel, folder: str) -> None:
     with storage.replacing_folder(storage.place(folder, SAVED_MODEL)) as temporary:
         with storage.without_wildcards(temporary) as plain:
             tf.saved_model.save(root, str(plain), signatures=model.signatures())
+        if integers := model.embedder.backbone.integers:
+            storage.write_bytes(temporary.joinpath(*calls.FILE), integers.file.content)
         made_here.remember(temporary)
     if scores := model.legacy():
         _save_legacy(scores, folder)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beampose.core import storage
+from beampose.core.names import SAVED_MODEL
 from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
@@ -16,9 +18,11 @@ class FramePredictor:
         import tensorflow as tf
 
         from beampose.trainer import export
+        from beampose.trainer.integers import calls
 
         self._constant = tf.constant
         self._model = export.load(folder)
+        self._by_lite = calls.of_model(self._model, storage.place(folder, SAVED_MODEL))
         self._folder = folder
         self._usual = signature
 
@@ -45,7 +49,11 @@ class FramePredictor:
             )
         with model_calls.AT_ONCE:
             given = {key: self._constant(value) for key, value in more.items()}
-            outputs = self._model.signatures[name](frames=self._constant(frames), **given)
+            pixels = self._constant(frames)
+            if self._by_lite is not None and self._by_lite.answers(name):
+                outputs = self._by_lite(name, pixels, given)
+            else:
+                outputs = self._model.signatures[name](frames=pixels, **given)
             return {name: value.numpy() for name, value in outputs.items()}
 
 

@@ -27,6 +27,7 @@ class Spec(NamedTuple):
       default: name of the taps that are meant where none are named.
       scale: of the input, see `beampose.trainer.backbone.scaled`.
       published: its weights.
+      whole: False if it has operations that cannot be quantised.
     """
 
     build: Callable[[], keras.Model]
@@ -34,6 +35,7 @@ class Spec(NamedTuple):
     default: str
     scale: str
     published: Published
+    whole: bool = True
 
 
 def _only(taps: Taps) -> dict[str, Taps]:
@@ -87,7 +89,7 @@ def _efficientnet_v2() -> Spec:
         imagenet="efficientnet_v2/efficientnetv2-b0_notop.h5",
         checksum="893217f2bb855e2983157299931e43ff",
     )
-    return Spec(build, taps, NARROW, "standard", published)
+    return Spec(build, taps, NARROW, "standard", published, whole=False)
 
 
 def _convnext_tiny() -> Spec:
@@ -107,7 +109,7 @@ def _convnext_tiny() -> Spec:
         imagenet="convnext/convnext_tiny_notop.h5",
         checksum="d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     )
-    return Spec(build, _only(taps), EXPANDED, "standard", published)
+    return Spec(build, _only(taps), EXPANDED, "standard", published, whole=False)
 
 
 def _efficientnet_lite0() -> Spec:
@@ -149,6 +151,16 @@ def spec(name: str) -> Spec:
             f"features.backbone must be one of {', '.join(BACKBONES)}. Received: {name!r}."
         )
     return BACKBONES[name]
+
+
+def check_whole(name: str) -> None:
+    """Raises ValueError if a backbone cannot compute in whole numbers."""
+    if not spec(name).whole:
+        chosen = ", ".join(one for one, other in BACKBONES.items() if other.whole)
+        raise ValueError(
+            f"features.precision: int8 does not apply to features.backbone: {name}, which has "
+            f"operations that cannot be quantised; remove it. It applies to {chosen}."
+        )
 
 
 def tapped(model: keras.Model, tap: str):

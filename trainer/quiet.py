@@ -20,7 +20,7 @@ def import_tensorflow() -> None:
     memory.keep_freed()
     if "tensorflow" in sys.modules:
         return
-    with _stderr_to_nowhere():
+    with stderr_to_nowhere():
         import tensorflow as tf
 
         tf.constant(0)
@@ -28,7 +28,8 @@ def import_tensorflow() -> None:
 
 
 @contextmanager
-def _stderr_to_nowhere() -> Iterator[None]:
+def stderr_to_nowhere() -> Iterator[None]:
+    """Nothing that is written to stderr is seen, what libraries in C++ write included."""
     # The messages come from C++ and go past sys.stderr, so the file descriptor itself is turned.
     sys.stderr.flush()
     kept = os.dup(2)

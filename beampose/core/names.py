@@ -7,6 +7,8 @@ REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
+# In the folder of a store's transform: the backbone in whole numbers.
+QUANTIZED = "backbone.tflite"
 # What `beampose export` writes.
 EXPORTS = ("saved-model", "tflite", "onnx", "dlc-live")
 # Signatures of a SavedModel: of a part of frames, and of images that are resized already.

@@ -7,7 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from apache_beam.utils import shared
 
+from beampose.core import storage
+from beampose.core.files import join
 from beampose.core.infos import Recipe
+from beampose.core.infos.dataset_info import INT8
+from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
 from beampose.preprocess import ahead, images, transform
 from beampose.preprocess.recent import Recent
@@ -23,7 +27,12 @@ RECENT_BYTES = 256 << 20
 
 
 class ModelSpec(NamedTuple):
-    """Specification from which a worker builds the model. `transform` None gives raw features."""
+    """Specification from which a worker builds the model.
+
+    Attributes:
+      transform: folder; None gives raw features.
+      quantized: file of the backbone in whole numbers; None for float32.
+    """
 
     backbone: str
     weights: str
@@ -32,6 +41,7 @@ class ModelSpec(NamedTuple):
     transform: str | None
     scale: float
     crop_size: int
+    quantized: str | None = None
 
 
 class Pending(NamedTuple):
@@ -59,8 +69,11 @@ class Pending(NamedTuple):
 RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
 
 
-def model_spec(config: Config, transform: str | None) -> ModelSpec:
+def model_spec(config: Config, transform: str | None, *, quantized: str | None = None) -> ModelSpec:
+    """See `ModelSpec`; the folder of a transform holds the backbone in whole numbers too."""
     features = config.features
+    if transform is not None and features.precision == INT8:
+        quantized = join(transform, QUANTIZED)
     return ModelSpec(
         config.backbone,
         config.weights,
@@ -69,16 +82,18 @@ def model_spec(config: Config, transform: str | None) -> ModelSpec:
         transform,
         config.scale,
         features.crop_size,
+        quantized,
     )
 
 
 @functools.lru_cache(maxsize=1)
-def backbone(name: str, weights: str, pooled: bool, taps: str | None):
+def backbone(name: str, weights: str, pooled: bool, taps: str | None, quantized: str | None = None):
     """The frozen network; kept, because on one machine the launcher and the worker both need it."""
     import_tensorflow()
     from beampose.trainer.backbone import Backbone
 
-    return Backbone(name, weights, pooled=pooled, taps=taps)
+    content = None if quantized is None else storage.place(quantized).read_bytes()
+    return Backbone(name, weights, pooled=pooled, taps=taps, quantized=content)
 
 
 def network(config: Config):
@@ -91,15 +106,23 @@ def recipe(config: Config, network) -> Recipe:
     from beampose.trainer import embed
 
     features = config.features
-    return embed.recipe(network, scale=config.scale, crop_size=features.crop_size, pca=config.pca)
+    return embed.recipe(
+        network,
+        scale=config.scale,
+        crop_size=features.crop_size,
+        pca=config.pca,
+        precision=features.precision,
+    )
 
 
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
-    network = backbone(spec.backbone, spec.weights, spec.pooled, spec.taps)
+    network = backbone(spec.backbone, spec.weights, spec.pooled, spec.taps, spec.quantized)
+    from beampose.trainer import lite_embedder
     from beampose.trainer.embed import Embedder
 
-    return Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
+    embedder = Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
+    return lite_embedder.fastest(embedder)
 
 
 def acquire(handle: shared.Shared, spec: ModelSpec):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -11,6 +12,8 @@ import apache_beam as beam
 from beampose.core import storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
+from beampose.core.infos.dataset_info import INT8
+from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, item_files
 from beampose.pipelines.features import (
@@ -22,6 +25,7 @@ from beampose.pipelines.features import (
     kept_frames,
     label_files,
     labeled_source,
+    quantization,
     shard_repair,
     store_writer,
 )
@@ -239,13 +243,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
         training = [item for item, s in zip(labels.items, splits, strict=True) if s == TRAIN]
         if not training:
             raise ValueError("The training split is empty. Lower split.test or add labels.")
-        learned = analyze.analyze(
-            analyze.sample(training, backbone.pooled),
-            embedding_worker.model_spec(config, None),
-            pca=config.pca,
-            channels=backbone.channels,
-            options=beam_options.parse([]),
-        )
+        learned = _learn(config, analyze.sample(training, backbone.pooled), backbone)
         storage.begin(folder)
         store_writer.adopt_transform(folder, learned)
     try:
@@ -256,6 +254,30 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
             f"and run `beampose features` again ({str(error).splitlines()[0]})."
         ) from None
     return Target(folder, recipe_id, recipe, config.weights, dims, digest)
+
+
+def _learn(config: Config, sample: list, backbone) -> str:
+    """Learns a store's transform, and first the backbone in whole numbers if that is wanted.
+
+    Returns:
+      A folder that holds both.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        content = quantized = None
+        if config.features.precision == INT8:
+            quantized = join(folder, QUANTIZED)
+            content = quantization.of_sample(config, sample, backbone)
+            storage.write_bytes(quantized, content)
+        learned = analyze.analyze(
+            sample,
+            embedding_worker.model_spec(config, None, quantized=quantized),
+            pca=config.pca,
+            channels=backbone.channels,
+            options=beam_options.parse([]),
+        )
+    if content is not None:
+        storage.write_bytes(join(learned, QUANTIZED), content)
+    return learned
 
 
 def _mend(config: Config, target: Target) -> Iterator[shard_repair.Damage]:

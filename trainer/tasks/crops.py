@@ -109,7 +109,13 @@ class CropModel(exported.Exported):
 
     def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 crops (batch, height, width, 3), RGB. Also gives `embedding` (batch, dims)."""
-        embedded = self.embedder.frames(frames)
+        return self._of_embedded(self.embedder.frames(frames))
+
+    def of_maps(self, *maps: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `frames`, of int8 maps of a backbone in whole numbers."""
+        return self._of_embedded(self.embedder.of_maps(maps))
+
+    def _of_embedded(self, embedded: tf.Tensor) -> dict[str, tf.Tensor]:
         return {**self.features(embedded), EMBEDDING: tf.cast(embedded, tf.float32)}
 
     def scaled(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -133,6 +139,7 @@ class CropModel(exported.Exported):
             "frames": signature(self.frames, frames=FRAMES),
             "features": signature(self.features, features=tf.TensorSpec((None, dims), tf.bfloat16)),
             NETWORK: signature(self.scaled, images=exported.SCALED),
+            **self.parts("frames", self.embedder.pixels, [exported.frames_spec()], self.of_maps),
         }
 
     def legacy(self) -> Callable | None:

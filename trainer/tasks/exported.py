@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from beampose.core.names import NETWORK
 from beampose.trainer import embed
+from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import Tensors
 
 # Output by which images of one animal, or crops, are compared.
@@ -40,6 +41,33 @@ class Exported(tf.Module):
 
     def legacy(self) -> Callable | None:
         return None
+
+    def parts(
+        self,
+        name: str,
+        pixels: Callable,
+        taken: Sequence[tf.TensorSpec],
+        answers: Callable,
+        more: Sequence[tf.TensorSpec] = (),
+    ) -> dict[str, Callable]:
+        """Signature `name` in two parts, between which LiteRT may stand; none of a float backbone.
+
+        Args:
+          pixels: the inputs of `taken` to what the backbone takes.
+          answers: the backbone's maps, and the inputs of `more`, to the outputs.
+        """
+        maps = self.embedder.map_specs()
+        if not maps:
+            return {}
+        before, after = calls.PARTS[name]
+
+        def given(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {calls.PIXELS: pixels(*inputs)}
+
+        return {
+            before: tf.function(given, input_signature=list(taken)),
+            after: tf.function(answers, input_signature=[*maps, *more]),
+        }
 
     def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
         return {"frames": {"frames": frames}, "serving_default": {"image_bytes": encoded}}
@@ -94,7 +122,17 @@ class MapModel(Exported):
             "frames": signature(self.frames, frames=FRAMES),
             "features": tf.function(self.features, input_signature=[maps, size]),
             NETWORK: signature(self.scaled, images=SCALED, size=size),
+            **self.parts("frames", self.embedder.pixels, [frames_spec()], self.of_maps, [size]),
         }
+
+    def of_maps(self, *given: tf.Tensor) -> dict[str, tf.Tensor]:
+        """int8 maps of a backbone in whole numbers, then height and width of each image."""
+        return self.features(self.embedder.of_maps(given[:-1]), given[-1])
+
+
+def frames_spec() -> tf.TensorSpec:
+    """`FRAMES`, named as an input."""
+    return tf.TensorSpec(FRAMES.shape, FRAMES.dtype, "frames")
 
 
 def sizes(frames: tf.Tensor) -> tf.Tensor:

@@ -90,18 +90,33 @@ class PoseModel(exported.MapModel):
           frames: uint8 (batch, height, width, 3), RGB, whole.
           corner, cells: int32 (2,) each, see `embed.Embedder.window`.
         """
-        embedder, size = self.embedder, tf.shape(frames)[1:3]
-        images = embedder.window(frames, corner, cells)
-        features = tf.cast(embedder.embed(images), tf.bfloat16)
-        grid = tf.cast(tf.stack(embedder.grid(size[0], size[1])), tf.float32)
-        cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
-        origin = cell * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
-        count = [tf.shape(frames)[0], 1]
-        return self._answer(features, tf.tile(cell[None], count), tf.tile(origin[None], count))
+        images = self.embedder.window(frames, corner, cells)
+        features = tf.cast(self.embedder.embed(images), tf.bfloat16)
+        return self._of_window(features, tf.shape(frames)[1:3], corner)
 
     def signatures(self) -> dict[str, Callable]:
         window = exported.signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR)
-        return {**super().signatures(), WINDOW: window}
+        size, corner, cells = (
+            tf.TensorSpec((2,), tf.int32, n) for n in ("size", "corner", "cells")
+        )
+        taken = [exported.frames_spec(), corner, cells]
+        parts = self.parts(WINDOW, self._window_pixels, taken, self._of_window_maps, [size, corner])
+        return {**super().signatures(), WINDOW: window, **parts}
+
+    def _window_pixels(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+        return self.embedder.backbone.pixels(self.embedder.window(frames, corner, cells))
+
+    def _of_window_maps(self, *given: tf.Tensor) -> Tensors:
+        *maps, size, corner = given
+        return self._of_window(self.embedder.of_maps(maps), size, corner)
+
+    def _of_window(self, features: tf.Tensor, size: tf.Tensor, corner: tf.Tensor) -> Tensors:
+        """Features of a part of frames of a height and width, whose first cell is at `corner`."""
+        grid = tf.cast(tf.stack(self.embedder.grid(size[0], size[1])), tf.float32)
+        cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
+        origin = cell * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
+        count = [tf.shape(features)[0], 1]
+        return self._answer(features, tf.tile(cell[None], count), tf.tile(origin[None], count))
 
     def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
         grid = tf.stack(self.embedder.grid(*map(int, frames.shape[1:3])))

@@ -5,6 +5,9 @@ from typing import ClassVar
 from beampose.core.infos.record import Info, Plain, Record
 from beampose.core.name_parts import Part
 
+# Precisions of a backbone.
+FLOAT32, INT8 = "float32", "int8"
+
 
 class Recipe(Record):
     """What decides the features of an image, apart from its pixels.
@@ -16,6 +19,7 @@ class Recipe(Record):
       pca: dimensions kept, 0 = all.
       scale, stride: of maps: of the image before the network; source pixels a cell, scaled.
       taps: of maps: the set of layers they are read from.
+      precision: `FLOAT32` or `INT8`, of the network.
       crop_size: of pooled features: side of the square that images are resized to.
     """
 
@@ -27,6 +31,7 @@ class Recipe(Record):
     scale: float = 1.0
     stride: int = 8
     taps: str = "expanded"
+    precision: str = FLOAT32
     crop_size: int = 0
 
 

@@ -118,6 +118,11 @@ class Config(Section):
                 "train.mode: finetune learns from frames, which the feature job keeps when told "
                 "to: set features.frames: true. Received: false."
             )
+        if self.train.mode == "finetune" and self.features.precision != "float32":
+            raise ValueError(
+                "train.mode: finetune trains the backbone, which whole numbers cannot be: remove "
+                f"features.precision. Received: {self.features.precision!r}."
+            )
         return self
 
     def _check_other_task(self):

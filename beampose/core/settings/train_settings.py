@@ -162,6 +162,11 @@ class Features(Section):
         "Layers that maps are read from: inside the expanded blocks or at their narrow ends, a "
         "sixth of the channels; unset: what suits the backbone.",
     )
+    precision: Literal["float32", "int8"] = setting(
+        "float32",
+        "Numbers that the backbone computes with; int8: whole numbers, quantised by some training "
+        "images, in less time where the processor knows them: docs/accuracy.md.",
+    )
     scale: Scale | None = setting(
         None, "Scale of images before they are embedded; unset: chosen by the size of the animals."
     )

@@ -1,0 +1,34 @@
+"""An embedder whose backbone LiteRT computes: the same features, sooner."""
+
+import numpy as np
+import tensorflow as tf
+
+from beampose.trainer.embed import Embedder
+from beampose.trainer.integers.runner import LiteRunner, runner
+
+
+class LiteEmbedder:
+    """What `Embedder.frames` says, of a backbone in whole numbers.
+
+    Args:
+      runner: of the embedder's backbone.
+    """
+
+    def __init__(self, embedder: Embedder, runner: LiteRunner):
+        self._runner = runner
+        frames = tf.TensorSpec((None, None, None, 3), tf.uint8)
+        self._pixels = tf.function(embedder.pixels, input_signature=[frames])
+        specs = embedder.map_specs()
+        self._features = tf.function(lambda *maps: embedder.of_maps(maps), input_signature=specs)
+
+    def frames(self, frames: np.ndarray) -> tf.Tensor:
+        """uint8 (batch, height, width, 3) to bfloat16 features."""
+        maps = self._runner(self._pixels(tf.constant(frames)).numpy())
+        return self._features(*map(tf.constant, maps))
+
+
+def fastest(embedder: Embedder) -> Embedder | LiteEmbedder:
+    """The embedder itself, or LiteRT's where that says the same."""
+    integers = embedder.backbone.integers
+    found = None if integers is None else runner(integers)
+    return embedder if found is None else LiteEmbedder(embedder, found)
