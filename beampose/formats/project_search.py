@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from beampose.core import zips
 from beampose.formats import crop_folders
-from beampose.formats.deeplabcut import project_labels, root_tables
+from beampose.formats.deeplabcut import project_labels, projects
 from beampose.preprocess import images
 
 
@@ -53,7 +53,7 @@ def _projects(folder: Path, *, known_names: bool) -> Iterator[tuple[str, Path]]:
 def _is_project(folder: Path) -> bool:
     if not (folder / project_labels.LABELED_DATA).is_dir():
         return False
-    return (folder / "config.yaml").is_file() or bool(root_tables.find(str(folder)))
+    return (folder / "config.yaml").is_file() or projects.recognizes(str(folder))
 
 
 def _holds_crops(below: list[Path], known_names: bool) -> bool:

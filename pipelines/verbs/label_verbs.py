@@ -5,8 +5,8 @@ import argparse
 from beampose.core.names import REJECTS
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
-from beampose.preprocess import missing_images
-from beampose.preprocess.labels import Problem
+from beampose.preprocess import bodypart_names, missing_images
+from beampose.preprocess.labels import Problem, choose_bodyparts
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -45,13 +45,18 @@ def import_labels(arguments: argparse.Namespace) -> int:
         path,
         task="pose",
         scorer=arguments.labels_by,
-        bodyparts=arguments.bodyparts,
+        bodyparts=None if arguments.rename else arguments.bodyparts,
         combine=arguments.combine,
     )
+    if arguments.rename:
+        labels = bodypart_names.renamed(labels, arguments.rename)
+        if arguments.bodyparts:
+            labels = choose_bodyparts(labels, arguments.bodyparts, path)
     if not labels.items:
         _print_problems(list(labels.problems))
         raise ValueError(f"{path} holds no labels that can be used.")
     to = arguments.to if files.is_address(arguments.to) else files.absolute(arguments.to)
+    labels = project_writer.fitted(labels, to)
     labels, films = project_films.named(labels, to)
     written = project_writer.write(
         labels,

@@ -8,6 +8,7 @@ from beampose.pipelines.verbs.verb import (
     port,
     positive,
     rectangle,
+    renames,
     several,
     words,
 )
@@ -70,6 +71,9 @@ LABELS = Group(
                     "recognised from the files",
                 ),
                 Option("--bodyparts", "bodyparts to keep, in this order", "A,B,…", type=words),
+                Option(
+                    "--rename", "bodyparts under other names, before all else", "OLD=NEW,…", renames
+                ),
                 Option("--labels-by", "scorers to read from a DeepLabCut project", "A,B", words),
                 Option(
                     "--combine",

@@ -144,6 +144,17 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def renames(text: str) -> dict[str, str]:
+    """New names by old ones, of a list as a=b,c=d."""
+    pairs = [word.split("=") for word in words(text)]
+    found = {pair[0].strip(): pair[-1].strip() for pair in pairs}
+    if len(found) < len(pairs) or not all(
+        len(pair) == 2 and all(name.strip() for name in pair) for pair in pairs
+    ):
+        raise argparse.ArgumentTypeError(f"must be OLD=NEW,…, each OLD once, not {text!r}")
+    return found
+
+
 def positive(text: str, least: int = 1) -> int:
     """A whole number of 1 or more."""
     try:

@@ -7,7 +7,7 @@ import numpy as np
 
 from beampose.core import files, texts
 from beampose.formats import spreadsheets
-from beampose.formats.deeplabcut import columns
+from beampose.formats.deeplabcut import columns, visibility
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 from beampose.preprocess.labels import ERROR, WARNING, Problem
 
@@ -260,7 +260,8 @@ def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
     for row in told.body:
         name = _name(row, told.width)
         try:
-            values.append(_numbers(row.cells[told.width :], len(told.columns), told.separator))
+            cells = _plain(row.cells[told.width :], told.columns)
+            values.append(_numbers(cells, len(told.columns), told.separator))
         except ValueError as error:
             problems.append(Problem(ERROR, file, row.number, name, f"{error}; the row is not used"))
             continue
@@ -268,6 +269,12 @@ def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
         rows.append(row.number)
     numbers = np.array(values).reshape(len(names), len(told.columns))
     return Table(file, told.columns, names, rows, numbers)
+
+
+def _plain(cells: list[str], named: list[Column]) -> list[str]:
+    """Cells of a row, with numbers for the words of columns that say what can be seen."""
+    own = [visibility.plain(cell, column) for cell, column in zip(cells, named, strict=False)]
+    return [*own, *cells[len(own) :]]
 
 
 def _numbers(cells: list[str], count: int, separator: str) -> list[float]:

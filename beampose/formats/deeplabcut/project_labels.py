@@ -14,6 +14,7 @@ from typing import Any
 from beampose.core import files, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
+    folder_headers,
     label_folders,
     project_config,
     root_tables,
@@ -38,22 +39,19 @@ def read(
     """Reads a project.
 
     Args:
-      path: the project folder, its config.yaml, or a table at its root.
+      path: the project folder, its config.yaml, its labeled-data, or a table at its root.
       scorer: whose labels; the config's scorer if None.
       bodyparts: names and order; the config's if None.
       others: whose labels are read besides, so that columns of theirs are no problem.
 
     Raises:
-      FileNotFoundError: no config.yaml or no labeled-data.
+      FileNotFoundError: no labeled-data, or neither a config.yaml nor labels.
       ValueError: config.yaml cannot be read.
     """
     root, file = _place(path)
     problems: list[Problem] = []
     tables = root_tables.find(root if path == file else path)
-    if tables and not files.exists(file):
-        config, encoding = root_tables.config(tables, scorer or "", problems), None
-    else:
-        config, encoding = _config(file, problems)
+    config, encoding = _told(root, file, tables, scorer or "", problems)
     names = _names(config, file, scorer, bodyparts)
     reading = Reading(names.several, encoding, others)
     if tables:
@@ -72,6 +70,28 @@ def read(
     )
 
 
+def _told(
+    root: str, file: str, tables: list[str], scorer: str, problems: list[Problem]
+) -> tuple[dict[str, Any], str | None]:
+    """What the config says and its encoding; where there is none, what headers say."""
+    there = files.exists(file)
+    if there:
+        config, encoding = _config(file, problems)
+        if any(config.get(key) for key in ("bodyparts", "multianimalbodyparts", "scorer")):
+            return config, encoding
+    found = None
+    if tables:
+        found = root_tables.config(tables, scorer, problems)
+    elif files.is_folder(files.join(root, LABELED_DATA)):
+        found = folder_headers.config(frame_folders(root), scorer, root, problems)
+    if found is None:
+        return _config(file, problems)
+    if there:
+        what = "names no bodyparts: it is of another program, and not used"
+        problems.append(Problem(WARNING, file, 0, "", what))
+    return found, None
+
+
 def names(
     path: str,
 ) -> tuple[row_frames.Names, tuple[tuple[str, str], ...], tuple[Problem, ...]]:
@@ -87,11 +107,19 @@ def names(
     return found, edges, tuple(problems)
 
 
+def holds_labels(path: str) -> bool:
+    """Returns True if label files lie in the folders of a project, or of its labeled-data."""
+    root, _ = _place(path)
+    labeled = files.join(root, LABELED_DATA)
+    return files.is_folder(labeled) and bool(folder_headers.label_files(frame_folders(root)))
+
+
 def _place(path: str) -> tuple[str, str]:
     """The folder of a project and its config."""
     if files.suffix(path) in (".yaml", ".yml"):
         return files.parent(path), path
-    root = files.parent(path) if root_tables.is_table(path) else path
+    inside = root_tables.is_table(path) or files.name(path.rstrip("/")) == LABELED_DATA
+    root = files.parent(path.rstrip("/")) if inside else path
     return root, files.join(root, "config.yaml")
 
 

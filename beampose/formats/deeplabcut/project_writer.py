@@ -20,6 +20,7 @@ from beampose.formats.deeplabcut import config_writer, label_merging
 from beampose.formats.deeplabcut.prediction_writer import KEY
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.labeled_images import Picture
+from beampose.preprocess import bodypart_names
 from beampose.preprocess.labels import SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 LEVELS = ["scorer", "individuals", "bodyparts", "coords"]
@@ -98,6 +99,15 @@ def write(
         kept_files.refuse(kept_files.conflicts(written[:-1]))
     changed = copied.written + sum(kept_files.write(file) for file in written)
     return Written(root, config, copied.pictures, [*problems, *copied.problems], changed)
+
+
+def fitted(labels: Labels, folder: storage.Address) -> Labels:
+    """Labels with the bodyparts of a project that is there, in its order, where it has them all."""
+    existing = config_writer.read(storage.place(folder) / CONFIG)
+    keys = ("multianimalbodyparts", "uniquebodyparts") if is_several(labels) else ("bodyparts",)
+    lists = [existing.get(key) or [] for key in keys]
+    names = [str(name) for one in lists if isinstance(one, list) for name in one]
+    return bodypart_names.fitted(labels, names, str(storage.place(folder) / CONFIG))
 
 
 def table(labels: Labels, found: Sequence[Picture], scorer: str) -> pd.DataFrame:
@@ -208,8 +218,9 @@ def _fits(existing: dict[str, Any], labels: Labels, scorer: str, root: UPath) ->
         there = [str(name) for name in existing.get(key) or []]
         if there != names:
             raise ValueError(
-                f"{root / CONFIG} has {key} {there}, the labels have {names}. Import into another "
-                "project, or choose and order them with --bodyparts."
+                f"{root / CONFIG} has {key} {there}, the labels have {names}. Choose and order "
+                "them with --bodyparts, rename them with --rename OLD=NEW, or import into another "
+                "project."
             )
     if str(existing.get("scorer")) == scorer:
         return []

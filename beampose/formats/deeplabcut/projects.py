@@ -35,10 +35,12 @@ def read(
 
 
 def recognizes(path: str) -> bool:
-    """Returns True for a project, its config.yaml or a table at its root."""
+    """Returns True for a project, its config.yaml, its labeled-data or a table at its root."""
     if files.suffix(path) in (".yaml", ".yml"):
         return True
-    return files.exists(files.join(path, "config.yaml")) or bool(root_tables.find(path))
+    if files.exists(files.join(path, "config.yaml")) or bool(root_tables.find(path)):
+        return True
+    return project_labels.holds_labels(path)
 
 
 def write(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
-from beampose.formats.deeplabcut import columns, near_names
+from beampose.formats.deeplabcut import columns, near_names, visibility
 from beampose.formats.deeplabcut.collected_data import Table
 from beampose.formats.deeplabcut.root_tables import LABELED_DATA
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Problem
@@ -45,7 +45,9 @@ def frames(
     if places is None:
         return []
     made = []
-    for name, row, values in zip(table.names, table.rows, table.values, strict=True):
+    told, said = visibility.apply(table.columns, table.values)
+    problems += [Problem(WARNING, table.file, 0, "", what) for what in said]
+    for name, row, values in zip(table.names, table.rows, told, strict=True):
         if name not in found.places:
             what = "the image must be named by a path inside the project; the row is not used"
             problems.append(Problem(ERROR, table.file, row, name, what))
