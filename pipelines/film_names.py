@@ -103,6 +103,11 @@ def assign(
     later = later and _plain(paths) and next(iter(known.everything()), None) is None
     wanted, taken = _distinct(paths, later), set[str]()
     found: dict[str, Film] = {}
+    sets = {one.path: one for one in paths if isinstance(one, Stills)}
+    for one in wanted:
+        if one.path in sets and (name := sets[one.path].owns):
+            found[one.path] = Film(name, one.path, one.fingerprint)
+            taken.add(_folded(name))
     # Names that are theirs already come first, whatever the order of the films.
     for sure in (_OURS, _PROBABLY, _NOT):
         for one in (w for w in wanted if w.path not in found):
@@ -114,7 +119,6 @@ def assign(
             if film is not None:
                 found[one.path] = film
                 taken.add(_folded(film.name))
-    sets = {one.path: one for one in paths if isinstance(one, Stills)}
     return [found[one.path]._replace(stills=sets.get(one.path)) for one in wanted]
 
 

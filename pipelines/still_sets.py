@@ -21,6 +21,18 @@ WORK = ".stills"
 FindBoxes = Callable[[str, str, Sequence[str]], Sequence[tuple[tuple[Box, ...] | None, str]]]
 
 
+class Recalled(NamedTuple):
+    """Images of a set with their numbers in an earlier run; `earlier` and `owns` as in `Stills`."""
+
+    images: list[Still]
+    earlier: str = ""
+    owns: str = ""
+
+
+# What an earlier run knows of the images of a set, which has this path.
+Recall = Callable[[str, list[Still]], Recalled]
+
+
 class StillSet(NamedTuple):
     """Images that get one table.
 
@@ -143,43 +155,56 @@ def _common(paths: Sequence[str]) -> str:
     return "" if found in ("", "gs:", "gs:/", "s3:/") else found
 
 
-def write(one: StillSet, folder: str, boxes: FindBoxes | None = None) -> Stills:
+def write(
+    one: StillSet, folder: str, boxes: FindBoxes | None = None, recall: Recall | None = None
+) -> Stills:
     """Lists the images of a set in a folder, with their boxes, pages of stacks one by one.
 
     Args:
       boxes: what a detector found in images; None where nobody asked one.
+      recall: finds images in earlier results; None where all are new.
 
     Raises:
       OSError, ValueError: an image or the boxes cannot be read; of an image that is not there it
         is its own failure.
     """
     there = {name: size for name, size in one.sizes.items() if size}
-    code = fingerprints.of_set(one.root, there.items())
+    code, each = fingerprints.of_set_and_each(one.root, there.items())
+    codes = dict(zip(there, each, strict=True))
     every = [
-        Still(page, size, None, "" if size else "is not there, or is empty")
+        Still(page, size, None, "" if size else "is not there, or is empty", codes.get(name, ""))
         for name, size in one.sizes.items()
         for page in _pages(one.root, name)
     ]
     if boxes is not None:
         found = boxes(one.path, one.root, [still.name for still in every])
         every = [
-            still._replace(boxes=own, failure=still.failure or why)
+            still._replace(boxes=own, failure=still.failure or why, code=_with(still.code, own))
             for still, (own, why) in zip(every, found, strict=True)
         ]
+    recalled = recall(one.path, every) if recall else Recalled(every)
     listing = str(storage.place(folder, WORK, f"{code}.jsonl"))
-    stills.write(listing, every)
-    total = sum(still.bytes for still in every)
-    return Stills(one.path, one.name, one.root, len(every), code, listing, total)
+    stills.write(listing, recalled.images)
+    total, (_, earlier, owns) = sum(still.bytes for still in every), recalled
+    return Stills(one.path, one.name, one.root, len(every), code, listing, total, earlier, owns)
+
+
+def _with(code: str, boxes: tuple[Box, ...] | None) -> str:
+    """The code of an image and of its boxes."""
+    return code if boxes is None else storage.digest([code, boxes])[: len(code)]
 
 
 def write_all(
-    sets: Sequence[StillSet], folder: str, boxes: FindBoxes | None = None
+    sets: Sequence[StillSet],
+    folder: str,
+    boxes: FindBoxes | None = None,
+    recall: Recall | None = None,
 ) -> tuple[list[Stills], dict[str, str]]:
     """`write` of all sets, and why one cannot be used, by path; that one is empty."""
     found, wrong = [], {}
     for one in sets:
         try:
-            found.append(write(one, folder, boxes))
+            found.append(write(one, folder, boxes, recall))
         except (OSError, ValueError) as error:
             wrong[one.path] = files.why(error)
             found.append(Stills(one.path, one.name, one.root, len(one.sizes)))

@@ -29,12 +29,16 @@ class Still(NamedTuple):
       bytes: of the file when it was listed.
       boxes: of a detector; None where none was asked.
       failure: why it cannot be used; empty if it can.
+      code: of its content and its boxes; empty if nobody asked.
+      before: number in the set that `Stills.earlier` has results of; -1 if it was not there.
     """
 
     name: str
     bytes: int
     boxes: tuple[Box, ...] | None = None
     failure: str = ""
+    code: str = ""
+    before: int = -1
 
 
 class Stills(NamedTuple):
@@ -48,6 +52,8 @@ class Stills(NamedTuple):
       fingerprint: of the names and contents of all.
       listing: the file that lists all, see `write`.
       bytes: of all.
+      earlier: folder with results of images of this set from an earlier run; empty if none.
+      owns: name of the results of an earlier run that this set, which grew since, goes on with.
       first: number of the first of `images` in the set.
       images: those of a range; none until `window` reads them.
     """
@@ -59,6 +65,8 @@ class Stills(NamedTuple):
     fingerprint: str = ""
     listing: str = ""
     bytes: int = 0
+    earlier: str = ""
+    owns: str = ""
     first: int = 0
     images: tuple[Still, ...] = ()
 
@@ -92,9 +100,8 @@ class Picture(NamedTuple):
     facts: Facts
 
 
-def read(stills: Stills, start: int, stop: int, depth: int) -> Generator[Picture, None, None]:
-    """Images `start` to `stop` (not included) of a range, at most `depth` ahead of the consumer."""
-    numbers = range(max(start, stills.first), min(stop, stills.first + len(stills.images)))
+def read(stills: Stills, numbers: Sequence[int], depth: int) -> Generator[Picture, None, None]:
+    """Images of these numbers of a range, at most `depth` ahead of the consumer."""
     found = ahead.mapped(lambda number: _picture(stills, number), numbers, depth, READERS)
     with contextlib.closing(found):
         for _, picture in found:
@@ -118,9 +125,9 @@ def listed(file: str) -> Iterator[Still]:
     """The images of a listing, one in memory at a time."""
     with files.open_file(file) as stream:
         for line in stream:
-            name, size, boxes, failure = json.loads(line)
+            name, size, boxes, *rest = json.loads(line)
             kept = None if boxes is None else tuple((*box,) for box in boxes)
-            yield Still(name, size, kept, failure)
+            yield Still(name, size, kept, *rest)
 
 
 def windows(stills: Stills, size: int) -> Iterator[Stills]:

@@ -84,6 +84,7 @@ class Video(NamedTuple):
       declared: frames by the file's own header, 0 if it does not say.
       first: number of the frame that `times` begins with, see `window`.
       fingerprint: of the content, see `core.fingerprints`.
+      zero: the first of all timestamps, which is second 0.
     """
 
     path: str
@@ -96,6 +97,7 @@ class Video(NamedTuple):
     declared: int = 0
     first: int = 0
     fingerprint: str = ""
+    zero: int = 0
 
 
 class _NoDecoder(ValueError):
@@ -153,8 +155,11 @@ def index(path: str) -> Video:
     )
     height, width = first[0][1]
     kept = ordered if trusted else ()
+    zero = min(kept, default=0)
     return Video(
-        path, width, height, fps, len(times), kept, tick, declared, fingerprint=fingerprint
+        *(path, width, height, fps, len(times), kept, tick, declared),
+        fingerprint=fingerprint,
+        zero=zero,
     )
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from beampose.core import files
 
@@ -12,6 +13,8 @@ WHOLE = 1 << 24
 _PIECES = 64
 # Bytes in the middle and at the end that are read of each file of a set.
 _GLANCE = 2048
+# Files of a bucket that are looked at together.
+_TOGETHER = 64
 _DIGITS = 32
 
 
@@ -42,13 +45,32 @@ def of_set(root: str, every: Iterable[tuple[str, int]]) -> str:
     Raises:
       FileNotFoundError: one of them is not there.
     """
-    code = hashlib.sha256()
-    for name, size in every:
-        code.update(f"{name}\n{size}\n".encode())
+    return of_set_and_each(root, every)[0]
+
+
+def of_set_and_each(root: str, every: Iterable[tuple[str, int]]) -> tuple[str, list[str]]:
+    """As `of_set`, and hex digits of the size and the looked at bytes of each file."""
+    whole, each = hashlib.sha256(), []
+    for name, size, seen in _seen(root, every):
+        whole.update(f"{name}\n{size}\n".encode() + seen)
+        each.append(hashlib.sha256(f"{size}\n".encode() + seen).hexdigest()[:_DIGITS])
+    return whole.hexdigest()[:_DIGITS], each
+
+
+def _seen(root: str, every: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, bytes]]:
+    """Name, bytes and what is looked at of each file, in order."""
+
+    def look(one: tuple[str, int]) -> tuple[str, int, bytes]:
+        name, size = one
         spans = [(0, size)] if size <= 2 * _GLANCE else _glances(size)
-        for piece in files.read_pieces(files.join(root, name) if root else name, spans):
-            code.update(piece)
-    return code.hexdigest()[:_DIGITS]
+        path = files.join(root, name) if root else name
+        return name, size, b"".join(files.read_pieces(path, spans))
+
+    rest = iter(every)
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        while some := list(itertools.islice(rest, _TOGETHER)):
+            remote = files.is_address(root or some[0][0])
+            yield from pool.map(look, some) if remote else map(look, some)
 
 
 def _glances(size: int) -> list[tuple[int, int]]:

@@ -99,6 +99,9 @@ class Animals(NamedTuple):
             rows.update(self._found(batch, handler, model))
         nobody = self._nobody(next(iter(rows.values()), None), model) if failures else {}
         each = [rows.get(number, nobody) for number in part.frames]
+        if isinstance(part.video, Stills):
+            # From one photograph to the next nobody is tracked.
+            each = [{name: one[name] for name in ("keypoints", "single")} for one in each]
         return Result({name: np.stack([one[name] for one in each]) for name in each[0]}, failures)
 
     def write(

@@ -23,8 +23,9 @@ from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import still_ranges
+from beampose.pipelines.predict import frame_times, still_ranges
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
+from beampose.preprocess import stills
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
 
@@ -65,15 +66,20 @@ class Output(NamedTuple):
 
 def range_file(output: Output, part: Range) -> UPath:
     """File of a range's results; another model, setting or video gives another file."""
-    video = part.video
-    identity = [
-        video.fingerprint,
-        video.count,
-        output.model_digest,
-        output.settings_digest(video.path),
-    ]
-    file = f"{part.start:09d}-{part.stop:09d}.npz"
-    return storage.place(output.folder, WORK, part.name, storage.digest(identity)[:16], file)
+    video, digest = part.video, output.settings_digest(part.video.path)
+    identity = (video.fingerprint, video.count, output.model_digest, digest)
+    return _ranges(output, part.name, identity) / f"{part.start:09d}-{part.stop:09d}.npz"
+
+
+def kept_ranges(output: Output, summary: PredictionInfo) -> UPath:
+    """Folder of the ranges that are kept of a set of images, by its summary."""
+    count, digest = summary.frames_by_packets, summary.settings_digest
+    identity = (summary.video_fingerprint, count, summary.model_digest, digest)
+    return _ranges(output, summary.name, identity)
+
+
+def _ranges(output: Output, name: str, identity: Sequence[Any]) -> UPath:
+    return storage.place(output.folder, WORK, name, storage.digest(identity)[:16])
 
 
 def save_range(file: UPath, result: Result) -> None:
@@ -125,19 +131,18 @@ def finished(output: Output, film: Film) -> PredictionInfo | None:
             f"{error} What made the predictions beside it is not known: give --overwrite to "
             "replace them, or set another `output` to keep them."
         ) from None
-    known = summary.video_fingerprint
-    # Of a film that has changed, which only happens where what is there may be replaced.
-    if known and known != film.fingerprint:
-        return None
     same_model = summary.model_digest in (output.model_digest, output.former_digest)
     same_settings = summary.settings_digest == output.settings_digest(path)
-    if not (same_model and same_settings) and not output.overwrite:
+    grown = film.stills is not None and bool(film.stills.owns and film.stills.earlier)
+    if not (same_model and same_settings) and not output.overwrite and not grown:
         what = "with other settings" if same_model else "by another model"
         raise ValueError(
             f"{path} has predictions made {what} ({file}). Give --overwrite to replace them, or "
             "set another `output` to keep them."
         )
-    if not (same_model and same_settings):
+    known = summary.video_fingerprint
+    # Changed since: a set of images that grew, or a film of which what is there may be replaced.
+    if not (same_model and same_settings) or (known and known != film.fingerprint):
         return None
     if not known and summary.video_bytes != files.size(path):
         return None
@@ -146,6 +151,17 @@ def finished(output: Output, film: Film) -> PredictionInfo | None:
     if wrong:
         LOG.warning("%s: %s; it is predicted again", path, wrong)
     return None if wrong else summary
+
+
+def same(output: Output, summary: PredictionInfo) -> bool:
+    """Whether a set of images was predicted as now, but for what its images say of themselves.
+
+    The file of boxes may be another: the boxes of an image are among what it is known by.
+    """
+    if summary.model_digest not in (output.model_digest, output.former_digest):
+        return False
+    before, now = ({**one, "path": ""} for one in (summary.settings, output.settings))
+    return storage.digest(before) == storage.digest(now)
 
 
 def _damage(stem: UPath, endings: Sequence[str], known: dict[str, str]) -> str:
@@ -187,8 +203,15 @@ def assemble(
             )
         return loaded
 
-    results = Results(len(parts), load)
-    failures = [failure for one in results.each() for failure in one.failures]
+    def own(number: int) -> Result:
+        return frame_times.apart(load(number))[0]
+
+    results = Results(len(parts), own)
+    failures, seconds = [], []
+    for number in range(len(parts)):
+        one, times = frame_times.apart(load(number))
+        failures += one.failures
+        seconds.append(times)
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
     summary = _summary(output, name, video, frames, failures)
@@ -201,12 +224,40 @@ def assemble(
     else:
         endings = output.predictor.endings
         said = output.predictor.write(stem, video, frames, results)
+        said["rate_varies"] = _write_times(stem, video, frames, seconds)
     for ending in endings:
         storage.settle(_with(stem, ending))
     summary = summary.replace(**said, sums=sums(stem, endings))
-    storage.write_info(summary_file(output, name), summary)
-    forget_ranges(output, parts)
+    _finish(output, summary, parts)
     return summary
+
+
+def _write_times(
+    stem: UPath, video: Video, frames: np.ndarray, seconds: Sequence[np.ndarray | None]
+) -> bool:
+    """Writes the times of a video's frames if its rate varies. Returns whether it does."""
+    known = [one for one in seconds if one is not None]
+    # Ranges of a version before have none.
+    varies = len(known) == len(seconds) and frame_times.vary(
+        frames, np.concatenate(known), video.tick
+    )
+    if varies:
+        frame_times.write(stem, frames, np.concatenate(known))
+    return varies
+
+
+def _finish(output: Output, summary: PredictionInfo, parts: Sequence[Range]) -> None:
+    """Writes the summary of a video, and takes away the ranges that nobody needs any more."""
+    file = summary_file(output, summary.name)
+    try:
+        before = storage.find_info(file, PredictionInfo)
+    except ValueError:
+        before = None
+    storage.write_info(file, summary)
+    if not summary.images:
+        forget_ranges(output, parts)
+    elif before is not None and kept_ranges(output, before) != range_file(output, parts[0]).parent:
+        storage.remove(kept_ranges(output, before))
 
 
 def forget_ranges(output: Output, parts: Sequence[Range]) -> None:
@@ -224,16 +275,18 @@ def sums(stem: UPath, endings: Sequence[str]) -> dict[str, str]:
     return {ending: checksums.of_file(_with(stem, ending)) for ending in endings}
 
 
-def _of_stills(summary: PredictionInfo, stills: Stills, results: Results) -> PredictionInfo:
+def _of_stills(summary: PredictionInfo, source: Stills, results: Results) -> PredictionInfo:
     """The summary with the images' names where one failed."""
+    known = sum(still.before >= 0 for still in stills.listed(source.listing))
     lost = {one.frame for one in summary.failures}
     names = {
         row.number: row.still.name
-        for row in (still_ranges.rows(stills, results) if lost else ())
+        for row in (still_ranges.rows(source, results) if lost else ())
         if row.number in lost
     }
     failures = [one.replace(image=names[one.frame]) for one in summary.failures]
-    return summary.replace(failures=failures, images_root=stills.root, images=stills.count)
+    said = {"images_root": source.root, "images": source.count, "images_from_before": known}
+    return summary.replace(failures=failures, **said)
 
 
 def _summary(

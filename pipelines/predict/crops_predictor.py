@@ -14,7 +14,7 @@ from beampose.formats.detection_table import Detections
 from beampose.pipelines import manifest
 from beampose.pipelines.films import clips
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import candidates, crop_stills, still_ranges
+from beampose.pipelines.predict import candidates, crop_stills, dismissed_stills, still_ranges
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.crop_batches import Rows
 from beampose.pipelines.predict.predictor import Described, Result, Results
@@ -112,6 +112,7 @@ class Crops(NamedTuple):
         known = {"looked", *still_ranges.FACTS}
         arrays = results.joined(*(name for name in results.names if name not in known))
         found = detection_table.of_arrays(arrays, self.classes)
+        found = dismissed_stills.go_on(stem, LABEL, found, stills)
         looked = int(sum(one.arrays["looked"].sum() for one in results.each()))
         about = {
             "images": stills.path,

@@ -14,7 +14,7 @@ _WAITING = 4
 
 def _images(part: Range, depth: int) -> Iterator[Frame]:
     assert isinstance(part.video, Stills)
-    return (one.frame for one in stills.read(part.video, part.start, part.stop, depth))
+    return (one.frame for one in stills.read(part.video, part.frames, depth))
 
 
 def split(parts: Sequence[Range], lead: int, depth: int) -> Iterator[tuple[Range, Iterator[Frame]]]:

@@ -24,7 +24,9 @@ from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import (
     candidates,
     commit,
+    earlier_stills,
     film_outcomes,
+    frame_times,
     lock,
     prediction_steps,
     predictors,
@@ -118,7 +120,8 @@ def run(
         film_outcomes.clear(output.folder)
         known = Predictions(output.folder, output.label)
         find = candidates.of_config(config.boxes).of_stills() if config.kind.pooled else None
-        sets, unsure = still_sets.write_all(sources.sets, output.folder, find)
+        recall = earlier_stills.recall(output, known)
+        sets, unsure = still_sets.write_all(sources.sets, output.folder, find, recall)
         named = [*sources.videos, *sets]
         films = film_names.assign(named, known, replace=overwrite, later=True)
         filmed = [film.path for film in films if film.stills is None]
@@ -229,13 +232,15 @@ def _video_lines(video: PredictionInfo) -> Iterator[str]:
             f"  {video.boxes} boxes, {video.hits} of them hits in "
             f"{video.frames_with_hits} frames ({100 * video.return_rate:.1f} %){kept}"
         )
-    for remark in (video.frames_differ, video.remark):
+    timed = f"frames come unevenly: when, says {video.name}…{frame_times.ENDING}"
+    for remark in (video.frames_differ, timed if video.rate_varies else "", video.remark):
         if remark:
             yield f"  NOTE: {remark}"
 
 
 def _image_lines(video: PredictionInfo) -> Iterator[str]:
     turned = f", {video.images_turned} turned upright" if video.images_turned else ""
+    turned += f", {video.images_from_before} from before" if video.images_from_before else ""
     yield (
         f"{video.video}: {video.rows} images, {len(video.failures)} failed, "
         f"{video.images_with_time} with a time{turned}"

@@ -12,7 +12,13 @@ from beampose.core.infos import PredictionInfo
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
-from beampose.pipelines.predict import commit, film_outcomes, still_ranges
+from beampose.pipelines.predict import (
+    commit,
+    earlier_stills,
+    film_outcomes,
+    frame_times,
+    still_ranges,
+)
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.predictor import Result
@@ -101,7 +107,7 @@ class PredictRanges(beam.DoFn):
         if todo:
             for part, result in self._results(todo):
                 commit.save_range(commit.range_file(self._output, part), result)
-                count("predict", "frames").inc(len(part.frames))
+                count("predict", "frames").inc(len(part.frames) - result.known)
                 count("predict", "frames_failed").inc(len(result.failures))
         for part in stretch:
             # What is put together needs no timestamps or names, which are most of a range.
@@ -113,16 +119,26 @@ class PredictRanges(beam.DoFn):
     def _results(self, todo: Sequence[Range]) -> Iterator[tuple[Range, Result]]:
         lead = self._output.predictor.lead
         depth = AHEAD * self._handler.batch_size
-        # Where all is there already no model is loaded.
-        model = self._handler.acquire(self._shared)
         if isinstance(todo[0].video, Stills):
             for part in todo:
-                reader = still_ranges.Reader(part, self._view, depth)
-                result = self._result(part, reader.frames(), model)
-                yield part, reader.with_facts(result)
+                yield part, self._stills(part, depth)
             return
+        # Where all is there already no model is loaded.
+        model = self._handler.acquire(self._shared)
         for part, frames in split(todo, lead, depth):
-            yield part, self._result(part, frames, model)
+            yield part, frame_times.with_times(part, self._result(part, frames, model))
+
+    def _stills(self, part: Range, depth: int) -> Result:
+        """Result of a range of images, of which those of an earlier run are not predicted."""
+        known = earlier_stills.rows(part)
+        todo = [number for number in part.frames if number not in known]
+        fresh = None
+        if todo:
+            new = part._replace(frames=todo)
+            reader = still_ranges.Reader(new, self._view, depth)
+            model = self._handler.acquire(self._shared)
+            fresh = reader.with_facts(self._result(new, reader.frames(), model))
+        return earlier_stills.joined(part, fresh, todo, known)
 
     def _result(self, part: Range, frames: Iterator[Frame], model: FramePredictor) -> Result:
         """Result of a range; one without its frames if there is not enough memory for it."""

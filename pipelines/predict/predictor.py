@@ -23,10 +23,12 @@ class Result(NamedTuple):
     Attributes:
       arrays: by name; along the first axis those of the ranges of a video follow each other.
       failures: frames without a result, and why.
+      known: images whose results an earlier run had.
     """
 
     arrays: dict[str, np.ndarray]
     failures: list[tuple[int, str]]
+    known: int = 0
 
 
 class Results(NamedTuple):

@@ -18,7 +18,9 @@ from beampose.preprocess.videos import Frame
 
 # Of a set, beside its other files: a row an image.
 TABLE = "_images.csv"
-COLUMNS = ("image", "taken", "width", "height", "orientation", "bytes", "failure")
+COLUMNS = ("image", "taken", "width", "height", "orientation", "bytes", "failure", "fingerprint")
+# As versions before wrote them.
+_FORMER = COLUMNS[:-1]
 # Of a range, beside what the model says; `taken` as text of this length.
 _NUMBERS = ("height", "width", "orientation")
 _TIME = "U19"
@@ -34,7 +36,7 @@ class Reader:
         self._facts: dict[int, Facts] = {}
 
     def frames(self) -> Iterator[Frame]:
-        for picture in stills.read(self._stills, self._part.start, self._part.stop, self._depth):
+        for picture in stills.read(self._stills, self._part.frames, self._depth):
             frame, facts = picture
             self._facts[frame.index] = facts
             problem = frame.pixels is not None and self._view.problem(facts.height, facts.width)
@@ -80,7 +82,7 @@ def write(file: UPath, every: Iterator[Row]) -> dict[str, int]:
         writer.writerow(COLUMNS)
         for _, still, facts, failure in every:
             size = (facts.width or "", facts.height or "", facts.orientation)
-            writer.writerow((still.name, facts.taken, *size, still.bytes, failure))
+            writer.writerow((still.name, facts.taken, *size, still.bytes, failure, still.code))
             said["images_turned"] += facts.orientation != 1
             said["images_with_time"] += bool(facts.taken)
     return said
@@ -95,6 +97,7 @@ class Image(NamedTuple):
     height: int
     bytes: int
     failure: str
+    fingerprint: str = ""
 
 
 def read(file: UPath) -> Iterator[Image]:
@@ -105,11 +108,11 @@ def read(file: UPath) -> Iterator[Image]:
     """
     with file.open("r", encoding="utf-8", newline="") as stream:
         table = csv.reader(stream)
-        if tuple(next(table, ())) != COLUMNS:
+        if tuple(next(table, ())) not in (COLUMNS, _FORMER):
             raise ValueError(f"{file} is not a table of images.")
         for row in table:
-            name, taken, width, height, _, size, why = (csv_cells.plain(cell) for cell in row)
-            yield Image(name, taken, int(width or 0), int(height or 0), int(size), why)
+            name, taken, width, height, _, size, *rest = (csv_cells.plain(cell) for cell in row)
+            yield Image(name, taken, int(width or 0), int(height or 0), int(size), *rest)
 
 
 def ranges(name: str, source: Stills, chunk: int) -> Iterator[tuple[Range, ...]]:

@@ -1,14 +1,19 @@
 """Several animals from labels to a report, from the command line."""
 
+from pathlib import Path
+
 import fakes
 import numpy as np
+import pandas as pd
 import pytest
+from test_stills import own, photo
 
 from beampose.core import storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
+from beampose.pipelines.predict import prediction_job
 from beampose.trainer import assemble, cross_validation, export, step_time
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.evaluation import evaluate
@@ -130,3 +135,32 @@ def test_the_loss_has_a_part_for_everything_that_is_learned(settings):
 def test_a_plan_times_the_head_of_several(settings):
     took = step_time.seconds_a_step(settings, dims=16, names=3, side=8, individuals=2)
     assert 0 < took < 5
+
+
+def photo_table(config, summary):
+    return pd.read_hdf(f"{config.predictions}/{summary.name}{summary.scorer}.h5")
+
+
+def test_several_animals_on_photographs_are_columns_of_individuals(settings, tmp_path):
+    first = [f"{camera}/IMG_{i}.png" for camera in "AB" for i in (1, 3)]
+    config = own(settings, tmp_path)
+    folder = tmp_path / "photos"
+    for seed, name in enumerate(first):
+        photo(folder / name, seed)
+    (folder / "B/IMG_2.jpg").write_bytes(b"no image")
+    (summary,) = prediction_job.run(config, [str(folder)]).videos
+    before = photo_table(config, summary)
+    assert before.columns.names == ["scorer", "individuals", "bodyparts", "coords"]
+    assert list(dict.fromkeys(before.columns.get_level_values(1))) == ["ann", "bob", "single"]
+    assert list(before.index) == sorted([*first, "B/IMG_2.jpg"])
+    assert before.loc["B/IMG_2.jpg"].isna().all()
+    assert not before.loc["A/IMG_1.png"].isna().all()
+    assert sum(summary.frames_by_individuals.values()) == 5
+    stem = Path(f"{config.predictions}/photos{summary.scorer}")
+    text = pd.read_csv(f"{stem}.csv", header=[0, 1, 2, 3], index_col=0)
+    np.testing.assert_allclose(text.to_numpy(), before.to_numpy(), atol=1e-3)
+    photo(folder / "A/IMG_2.png", 5)
+    photo(folder / "C/IMG_1.png", 6)
+    (summary,) = prediction_job.run(config, [str(folder)]).videos
+    assert (summary.images_from_before, summary.rows) == (4, 7)
+    pd.testing.assert_frame_equal(photo_table(config, summary).loc[before.index], before)

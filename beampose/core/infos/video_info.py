@@ -47,8 +47,10 @@ class PredictionInfo(Info):
       rows_without_result: frames in which nothing was found.
       rows_by_window: frames of which a part around the animal was looked at.
       boxes, hits, frames_with_hits, dismissed, return_rate, classes, clips: of crops.
+      rate_varies: whether the times of its frames stand in a csv of their own.
       images, images_root: of a set of photographs, how many, and the folder their names count from.
       images_turned, images_with_time: by EXIF.
+      images_from_before: whose results an earlier run had, before the set grew.
       remark: on what may make the results worse.
       sums: checksums of its files, by their endings, to notice those that were damaged.
     """
@@ -90,10 +92,12 @@ class PredictionInfo(Info):
     frames_kept: int = 0
     clips: list[str] = []
     clips_left_out: str = ""
+    rate_varies: bool = False
     images: int = 0
     images_root: str = ""
     images_turned: int = 0
     images_with_time: int = 0
+    images_from_before: int = 0
     remark: str = ""
     video_fingerprint: str = ""
     sums: dict[str, str] = {}
