@@ -39,6 +39,8 @@ PINS = {
     "pyyaml": "pyyaml>=6",
     "scipy": "scipy>=1.11",
     "sleap-io": "sleap-io>=0.9",
+    "pynwb": "pynwb>=2.8",
+    "ndx-pose": "ndx-pose>=0.2",
     "starlette": "starlette>=0.40,<2",
     "tables": "tables>=3.9",
     "tensorboard": "tensorboard>=2.19",
@@ -88,8 +90,10 @@ EXTRAS = {
     "worker": WORKER,
     "cloud": CLOUD,
     "label": LABEL,
-    "all": [*WORKER, *REVIEW, *CLOUD, *LABEL],
+    "all": [*WORKER, *REVIEW, *CLOUD, *LABEL, *pins("sleap-io", "pynwb", "ndx-pose")],
     "sleap": pins("sleap-io"),
+    # `beampose export-results --for nwb`.
+    "nwb": pins("pynwb", "ndx-pose"),
     # `beampose export` to the first two of its formats.
     "export": pins("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"),
     # The site of docs/: `python -m sphinx docs site`.

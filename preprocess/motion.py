@@ -50,8 +50,6 @@ class Detector:
             varThreshold=settings.variance, detectShadows=False
         )
         self._model.setBackgroundRatio(settings.background_ratio)
-        side = settings.opening
-        self._ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) if side else None
 
     def boxes(self, pixels: np.ndarray) -> np.ndarray:
         """Boxes int32 (boxes, 4) x, y, width, height of a frame (height, width, 3), sorted."""
@@ -65,15 +63,30 @@ class Detector:
         mask = self._model.apply(np.ascontiguousarray(pixels[y1:y2, x1:x2]), learningRate=rate)
         if self._seen <= wanted.burn_in:
             return np.empty((0, 4), np.int32)
-        if self._ellipse is not None:
-            mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._ellipse)
-        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        areas = sorted(((cv2.contourArea(c), i) for i, c in enumerate(contours)), reverse=True)
-        large = [contours[i] for area, i in areas[:MOST] if area > wanted.min_area]
-        found = merged(np.array([cv2.boundingRect(c) for c in large]), wanted.merge)
-        smallest = wanted.min_size * pixels.shape[0] * pixels.shape[1]
-        found = found[found[:, 2] * found[:, 3] > smallest] + np.array([x1, y1, 0, 0], np.int32)
-        return found[np.lexsort((found[:, 0], found[:, 1]))]
+        whole = np.zeros(pixels.shape[:2], np.uint8)
+        whole[y1:y2, x1:x2] = mask
+        return boxes_of(whole, wanted)
+
+
+def boxes_of(mask: np.ndarray, wanted: Motion) -> np.ndarray:
+    """Boxes int32 (boxes, 4) x, y, width, height of what is not 0 in the region of interest.
+
+    Args:
+      mask: uint8 (height, width) of a whole frame.
+    """
+    x1, x2, y1, y2 = wanted.roi or (0, mask.shape[1], 0, mask.shape[0])
+    inside = mask[y1:y2, x1:x2]
+    if wanted.opening:
+        side = wanted.opening
+        ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        inside = cv2.morphologyEx(inside, cv2.MORPH_OPEN, ellipse)
+    contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    areas = sorted(((cv2.contourArea(c), i) for i, c in enumerate(contours)), reverse=True)
+    large = [contours[i] for area, i in areas[:MOST] if area > wanted.min_area]
+    found = merged(np.array([cv2.boundingRect(c) for c in large]), wanted.merge)
+    smallest = wanted.min_size * mask.shape[0] * mask.shape[1]
+    found = found[found[:, 2] * found[:, 3] > smallest] + np.array([x1, y1, 0, 0], np.int32)
+    return found[np.lexsort((found[:, 0], found[:, 1]))]
 
 
 def merged(boxes: np.ndarray, distance: float) -> np.ndarray:

@@ -130,16 +130,28 @@ def listed(file: str) -> Iterator[Still]:
             yield Still(name, size, kept, *rest)
 
 
-def windows(stills: Stills, size: int) -> Iterator[Stills]:
-    """The set in pieces of so many images."""
-    first, some = 0, []
+def windows(stills: Stills, size: int, beside: int = 0) -> Iterator[tuple[range, Stills]]:
+    """Numbers of the images of the set in pieces, and the set with those of a piece.
+
+    Args:
+      size: images of a piece.
+      beside: images before and after that it has as well.
+    """
+    held: list[Still] = []
+    first = start = 0
     for still in listed(stills.listing):
-        some.append(still)
-        if len(some) == size:
-            yield stills._replace(first=first, images=tuple(some))
-            first, some = first + len(some), []
-    if some:
-        yield stills._replace(first=first, images=tuple(some))
+        held.append(still)
+        stop = start + size
+        if first + len(held) == stop + beside:
+            yield range(start, stop), stills._replace(first=first, images=tuple(held))
+            gone = max(stop - beside - first, 0)
+            held, first, start = held[gone:], first + gone, stop
+    while start < first + len(held):
+        stop = min(start + size, first + len(held))
+        own = held[: stop + beside - first]
+        yield range(start, stop), stills._replace(first=first, images=tuple(own))
+        gone = max(stop - beside - first, 0)
+        held, first, start = held[gone:], first + gone, stop
 
 
 def _picture(stills: Stills, number: int) -> Picture:

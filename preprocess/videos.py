@@ -105,11 +105,15 @@ class _NoDecoder(ValueError):
 
 
 class Frame(NamedTuple):
-    """A frame's number, and its pixels (uint8 height, width, 3, RGB) or None and the reason."""
+    """A frame's number, and its pixels (uint8 height, width, 3, RGB) or None and the reason.
+
+    A photograph of a burst may have boxes int32 (n, 4) of what moved, see `bursts`.
+    """
 
     index: int
     pixels: np.ndarray | None
     failure: str = ""
+    boxes: np.ndarray | None = None
 
 
 def index(path: str) -> Video:

@@ -153,7 +153,8 @@ def _stills(
     film_names.record(storage.place(wanted.folder, WORK, film.name), film)
     pieces = -(-source.count // wanted.chunk)
     made, lost = 0, []
-    for piece in progress(stills.windows(source, wanted.chunk), pieces, film.name):
+    windows = (piece for _, piece in stills.windows(source, wanted.chunk))
+    for piece in progress(windows, pieces, film.name):
         part = Range(piece, film.name, range(piece.first, piece.first + len(piece.images)))
         lost += _extract(wanted, (part,))
         made += len(_rows(_done(wanted, part)))

@@ -16,6 +16,7 @@ from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames, store_writer
+from beampose.preprocess import reject_paths
 from beampose.preprocess.labels import Labels
 from beampose.trainer import schema
 from beampose.trainer.dataset import LABELS, MANIFEST, read_labels
@@ -247,6 +248,8 @@ def finish(
     lines = (folder / REJECTS).read_text(encoding="utf-8")
     rejects = [{"stage": "read", **p._asdict()} for p in labels.problems]
     rejects += json_files.lines(lines, folder / REJECTS)
+    roots = reject_paths.roots(config.source.path, config.split.test_from)
+    rejects = [reject_paths.relative(one, roots) for one in rejects]
     _write_rejects(_sorted_rejects(rejects), config.dataset)
     lost = len(labels.items) - tally.images
     if not tally.images or lost > config.source.max_rejects * len(labels.items):

@@ -61,6 +61,7 @@ class Animals(NamedTuple):
     also: tuple[str, ...] = ()
 
     lead = 0
+    burst = None
     signature = "descriptors"
 
     still_endings = keypoint_stills.ENDINGS

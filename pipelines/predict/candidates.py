@@ -22,10 +22,14 @@ Find = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Candidates(NamedTuple):
-    """Boxes by motion, or from files; one of both."""
+    """Boxes by motion, or from files; one of both.
+
+    `burst` are seconds from one photograph of a burst to the next; 0 where there are none.
+    """
 
     motion: Motion | None = None
     file: FileBoxes | None = None
+    burst: float = 0.0
 
     @property
     def lead(self) -> int:
@@ -82,7 +86,8 @@ class Candidates(NamedTuple):
     def describe(self) -> dict[str, Any]:
         """Its settings, for DeepMeerkat's parameters.csv."""
         values = (self.motion or self._file)._asdict()
-        return {"boxes": "motion" if self.motion else "file", **values}
+        burst = {"burst": self.burst} if self.burst else {}
+        return {"boxes": "motion" if self.motion else "file", **values, **burst}
 
     @property
     def _file(self) -> FileBoxes:
@@ -107,7 +112,8 @@ def of_config(boxes: Boxes) -> Candidates:
             opening=boxes.opening,
             min_area=boxes.min_area,
             burn_in=boxes.burn_in,
-        )
+        ),
+        burst=boxes.burst,
     )
 
 

@@ -17,7 +17,7 @@ from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import candidates, crop_stills, dismissed_stills, still_ranges
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.pipelines.predict.crop_batches import Rows
-from beampose.pipelines.predict.predictor import Described, Result, Results
+from beampose.pipelines.predict.predictor import Burst, Described, Result, Results
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results import result_names
 from beampose.preprocess.cut import Rule
@@ -63,6 +63,11 @@ class Crops(NamedTuple):
     def lead(self) -> int:
         return self.candidates.lead
 
+    @property
+    def burst(self) -> Burst | None:
+        motion, seconds = self.candidates.motion, self.candidates.burst
+        return Burst(seconds, motion) if motion and seconds else None
+
     def check(self, video: Video) -> None:
         """Raises ValueError if a video has no boxes, or the region of interest is outside."""
         self.candidates.check(video)
@@ -89,6 +94,8 @@ class Crops(NamedTuple):
                     failures.append((frame.index, frame.failure))
                 continue
             places, sure = find(frame.index, frame.pixels)
+            if frame.boxes is not None:
+                places, sure = frame.boxes, np.full(len(frame.boxes), np.nan)
             if counts:
                 looked[frame.index] = True
                 rows.add(frame, places, sure)

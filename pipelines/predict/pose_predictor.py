@@ -55,6 +55,7 @@ class Keypoints(NamedTuple):
     endings = (".h5", ".csv", "_meta.pickle")
     still_endings = keypoint_stills.ENDINGS
     lead = 0
+    burst = None
     signature = "frames"
 
     def check(self, video: Video) -> None:

@@ -70,7 +70,8 @@ class Index(beam.DoFn):
     def _stretches(self, film: Film) -> Iterable[tuple[Range, ...]]:
         path = film.path
         if film.stills is not None:
-            return still_ranges.ranges(film.name, film.stills, self._chunk)
+            burst = self._output.predictor.burst is not None
+            return still_ranges.ranges(film.name, film.stills, self._chunk, burst=burst)
         video = manifest.index(path)
         if film.fingerprint not in (film_names.LATER, video.fingerprint):
             raise ValueError(f"{path} {commit.CHANGING}")
@@ -135,7 +136,7 @@ class PredictRanges(beam.DoFn):
         fresh = None
         if todo:
             new = part._replace(frames=todo)
-            reader = still_ranges.Reader(new, self._view, depth)
+            reader = still_ranges.Reader(new, self._view, depth, self._output.predictor.burst)
             model = self._handler.acquire(self._shared)
             fresh = reader.with_facts(self._result(new, reader.frames(), model))
         return earlier_stills.joined(part, fresh, todo, known)

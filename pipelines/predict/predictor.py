@@ -9,6 +9,7 @@ from upath import UPath
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict.view import View
+from beampose.preprocess.motion import Motion
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 
@@ -57,6 +58,13 @@ class Results(NamedTuple):
         return list(self.load(0).arrays)
 
 
+class Burst(NamedTuple):
+    """How photographs of a burst are looked for, see `preprocess.bursts`."""
+
+    seconds: float
+    motion: Motion
+
+
 class Predictor(Protocol):
     """Of one model; see `pipelines.predict.predictors`. It travels to workers by pickle.
 
@@ -65,6 +73,7 @@ class Predictor(Protocol):
       still_endings: of those that every set of images gets.
       lead: chosen frames before a range that `infer` is shown as well, to warm up.
       signature: of the SavedModel, that is called with frames.
+      burst: where photographs of a burst are compared; None where each stands for itself.
     """
 
     @property
@@ -78,6 +87,9 @@ class Predictor(Protocol):
 
     @property
     def signature(self) -> str: ...
+
+    @property
+    def burst(self) -> Burst | None: ...
 
     def check(self, video: Video) -> None:
         """Raises ValueError if a video cannot be analysed, such as one without boxes."""

@@ -10,10 +10,10 @@ from upath import UPath
 from beampose.core import csv_cells, storage
 from beampose.pipelines import manifest
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict.predictor import Result, Results
+from beampose.pipelines.predict.predictor import Burst, Result, Results
 from beampose.pipelines.predict.view import View
-from beampose.preprocess import stills
-from beampose.preprocess.stills import Facts, Still, Stills
+from beampose.preprocess import bursts, stills
+from beampose.preprocess.stills import Facts, Picture, Still, Stills
 from beampose.preprocess.videos import Frame
 
 # Of a set, beside its other files: a row an image.
@@ -30,17 +30,25 @@ FACTS = (*_NUMBERS, "taken")
 class Reader:
     """Reads the images of a range, and keeps what they say of themselves."""
 
-    def __init__(self, part: Range, view: View, depth: int):
+    def __init__(self, part: Range, view: View, depth: int, burst: Burst | None = None):
         assert isinstance(part.video, Stills)
         self._stills, self._part, self._view, self._depth = part.video, part, view, depth
+        self._burst = burst
         self._facts: dict[int, Facts] = {}
 
     def frames(self) -> Iterator[Frame]:
-        for picture in stills.read(self._stills, self._part.frames, self._depth):
-            frame, facts = picture
+        for frame, facts in self._pictures():
             self._facts[frame.index] = facts
             problem = frame.pixels is not None and self._view.problem(facts.height, facts.width)
             yield Frame(frame.index, None, problem) if problem else frame
+
+    def _pictures(self) -> Iterator[Picture]:
+        if self._burst is None:
+            return stills.read(self._stills, self._part.frames, self._depth)
+        first = self._stills.first
+        every = range(first, first + len(self._stills.images))
+        pictures = stills.read(self._stills, every, self._depth)
+        return bursts.found(pictures, self._stills, *self._burst)
 
     def with_facts(self, result: Result) -> Result:
         """A result of the range, and the facts of its images, a row each."""
@@ -115,7 +123,13 @@ def read(file: UPath) -> Iterator[Image]:
             yield Image(name, taken, int(width or 0), int(height or 0), int(size), *rest)
 
 
-def ranges(name: str, source: Stills, chunk: int) -> Iterator[tuple[Range, ...]]:
-    """The images of a set in ranges, each with its own part of the listing."""
-    for piece in stills.windows(source, chunk):
-        yield (manifest.Range(piece, name, range(piece.first, piece.first + len(piece.images))),)
+def ranges(
+    name: str, source: Stills, chunk: int, *, burst: bool = False
+) -> Iterator[tuple[Range, ...]]:
+    """The images of a set in ranges, each with its own part of the listing.
+
+    Args:
+      burst: whether images beside a range are looked at as well, see `bursts`.
+    """
+    for numbers, piece in stills.windows(source, chunk, bursts.MOST if burst else 0):
+        yield (manifest.Range(piece, name, numbers),)

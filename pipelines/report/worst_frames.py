@@ -1,12 +1,13 @@
 """Worst frames: the labeled images with the largest errors, and pictures of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 
 from beampose.core.settings.experiment import Config
-from beampose.pipelines.films import drawing
+from beampose.pipelines.films import drawing, insets
 from beampose.preprocess import images
 from beampose.trainer.outcomes import Evaluation, errors
 from beampose.trainer.schema import LabelRecord
@@ -15,6 +16,8 @@ from beampose.trainer.schema import LabelRecord
 SIDE, WINDOW = 240, 60
 # Pixels a crop is wide, so that its caption fits.
 CROP_SIDE = 260
+# Radius of a dot on the enlarged animal.
+_INSET_DOT = 2
 
 
 def worst(result: Evaluation) -> list[int]:
@@ -127,9 +130,16 @@ def _frame(image: np.ndarray, result: Evaluation, i: int, config: Config) -> np.
         colors = [color for color in colors for _ in result.names]
     found = result.predicted[i].reshape(-1, result.predicted.shape[-1])
     points, sure = found[:, :2], found[:, 2:3] >= config.predict.pcutoff
-    drawing.dots(image, np.where(sure, points, np.nan), colors, radius)
-    drawing.rings(image, np.where(sure, np.nan, points), colors, radius + 1)
-    drawing.crosses(image, labels.reshape(-1, 2), colors, 2 * radius)
+    truth, plain = labels.reshape(-1, 2), image.copy()
+
+    def draw(canvas: np.ndarray, moved: Callable[[np.ndarray], np.ndarray], size: int) -> None:
+        drawing.dots(canvas, moved(np.where(sure, points, np.nan)), colors, size)
+        drawing.rings(canvas, moved(np.where(sure, np.nan, points)), colors, size + 1)
+        drawing.crosses(canvas, moved(truth), colors, 2 * size)
+
+    draw(image, lambda found: found, radius)
+    if not result.individuals:
+        insets.add(image, plain, truth, lambda canvas, moved: draw(canvas, moved, _INSET_DOT))
     said = facts(result, i)
     text = "no label" if said["mean_error_px"] is None else f"{said['mean_error_px']:.1f} px"
     if result.individuals:

@@ -12,6 +12,11 @@ def config(arguments: argparse.Namespace) -> Config:
     return experiment.load(arguments.config, arguments.set)
 
 
+def of_results(arguments: argparse.Namespace) -> Config:
+    """The experiment of what is done to results, which needs no labels."""
+    return experiment.load(arguments.config, arguments.set, labels=False)
+
+
 def videos(arguments: argparse.Namespace, config: Config) -> Sequence[str]:
     return video_outcomes.chosen(arguments.videos, config)
 

@@ -5,7 +5,7 @@ import argparse
 from beampose.core.names import REJECTS
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
-from beampose.preprocess import bodypart_names, missing_images
+from beampose.preprocess import bodypart_names, missing_images, reject_paths
 from beampose.preprocess.labels import Problem, choose_bodyparts
 
 
@@ -71,7 +71,9 @@ def import_labels(arguments: argparse.Namespace) -> int:
     _print_problems(missing_images.together(problems, len(labels.items)))
     rejects = storage.place(to, REJECTS)
     if problems or rejects.is_file():
-        storage.write_text(rejects, "".join(json.dumps(p._asdict()) + "\n" for p in problems))
+        roots = reject_paths.roots(path, to)
+        records = [reject_paths.relative(problem._asdict(), roots) for problem in problems]
+        storage.write_text(rejects, "".join(json.dumps(one) + "\n" for one in records))
     _print_written(written.folder, len(written.pictures), len(labels.items), written.changed)
     return 0
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import command_line
 from beampose.pipelines.verbs.printed import report_failures, told
@@ -9,13 +10,13 @@ from beampose.pipelines.verbs.printed import report_failures, told
 
 def filter_(arguments: argparse.Namespace) -> int:
     """Smooths predictions. 1 if those of a video could not be."""
-    config = command_line.config(arguments)
+    config = command_line.of_results(arguments)
     return told(video_outcomes.smooth(config, command_line.predicted(arguments, config)))
 
 
 def plot(arguments: argparse.Namespace) -> int:
     """Plots predictions. 1 if those of a video could not be."""
-    config = command_line.config(arguments)
+    config = command_line.of_results(arguments)
     paths = command_line.predicted(arguments, config)
     return told(video_outcomes.plot(config, paths, filtered=arguments.filtered))
 
@@ -24,7 +25,7 @@ def outliers(arguments: argparse.Namespace) -> int:
     """Writes badly predicted frames into a project, to be corrected. 1 if a video could not be."""
     from beampose.pipelines.curation import refinement
 
-    config = command_line.config(arguments)
+    config = command_line.of_results(arguments)
     paths = command_line.predicted(arguments, config)
     done, failures = refinement.run(config, paths, arguments.to, arguments.progress)
     for one in done:
@@ -42,9 +43,11 @@ def outliers(arguments: argparse.Namespace) -> int:
 
 def export_results(arguments: argparse.Namespace) -> int:
     """Writes results where another program looks for them. 1 if a video has none."""
-    from beampose.pipelines.results import project_export
+    from beampose.pipelines.results import program_export, project_export
 
-    config = command_line.config(arguments)
+    config = command_line.of_results(arguments)
+    if vars(arguments)["for"] in program_export.PROGRAMS:
+        return _to_program(arguments, config)
     wanted = project_export.Wanted(
         arguments.to, arguments.shuffle, arguments.scorer or "", arguments.folder
     )
@@ -54,4 +57,23 @@ def export_results(arguments: argparse.Namespace) -> int:
     code = report_failures(done.failures)
     number = f"; give DeepLabCut's functions shuffle={done.shuffle}" if done.shuffle else ""
     print(f"export-results: {len(done.videos)} videos under the scorer {done.scorer}{number}")
+    return code
+
+
+def _to_program(arguments: argparse.Namespace, config: Config) -> int:
+    """Writes results as files of another program."""
+    from beampose.core import files
+    from beampose.pipelines.results import program_export, result_names
+
+    stills = [one.video for one in result_names.predicted_stills(config)]
+    paths = arguments.videos or [*result_names.predicted(config), *stills]
+    to = files.absolute(arguments.to)
+    program = vars(arguments)["for"]
+    done = program_export.run(config, paths, program, to, arguments.images or "")
+    for path, written in done.files.items():
+        print(f"{path}: {', '.join(written)}")
+    for note in done.notes:
+        print(f"NOTE: {note}")
+    code = report_failures(done.failures)
+    print(f"export-results: {len(done.files)} of {len(paths)} for {program} in {to}")
     return code

@@ -48,7 +48,7 @@ def _warn_of_a_stranger(model: str) -> None:
 
 def render(arguments: argparse.Namespace) -> int:
     """Draws predictions into videos. 1 if a video could not be drawn."""
-    config = command_line.config(arguments)
+    config = command_line.of_results(arguments)
     return told(
         video_outcomes.render(
             config,

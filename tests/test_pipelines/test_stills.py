@@ -222,7 +222,7 @@ def test_photographs_are_turned_as_pillow_turns_them(tmp_path, orientation):
     exif[0x0112] = orientation
     Image.fromarray(pixels).save(path, exif=exif)
     (one,) = still_sets.expand([str(path)]).sets
-    (piece,) = stills.windows(still_sets.write(one, str(tmp_path / "work")), 5)
+    ((_, piece),) = stills.windows(still_sets.write(one, str(tmp_path / "work")), 5)
     (found,) = stills.read(piece, [0], 1)
     with Image.open(path) as image:
         expected = np.asarray(ImageOps.exif_transpose(image))

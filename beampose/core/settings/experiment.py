@@ -209,12 +209,15 @@ class Config(Section):
         return join(self.output, "predictions")
 
 
-def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Config:
+def load(
+    path: str | os.PathLike, overrides: typing.Sequence[str] = (), *, labels: bool = True
+) -> Config:
     """Reads an experiment file.
 
     Args:
       path: a YAML file.
       overrides: `section.key=value` strings, the value in YAML, applied before the checks.
+      labels: whether `source` must be there; what is done to results asks for none.
 
     Returns:
       The experiment, its paths absolute.
@@ -226,6 +229,9 @@ def load(path: str | os.PathLike, overrides: typing.Sequence[str] = ()) -> Confi
     values = yaml_files.read(path, "config file")
     for override in overrides:
         _apply(values, override)
+    if not labels and isinstance(values, dict) and "source" not in values:
+        formats = task_kinds.CROPS.formats if values.get("task") == "crops" else ("deeplabcut",)
+        values["source"] = {"format": formats[0], "path": "."}
     try:
         return from_values(values, path)
     except ValueError as error:

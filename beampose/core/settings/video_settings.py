@@ -99,6 +99,13 @@ class Boxes(Section):
     burn_in: int = setting(
         50, "Analyzed frames from which the background is learned.", ge=1, le=10_000
     )
+    burst: Number = setting(
+        0.0,
+        "Photographs so many seconds apart at most are a burst, and what moves in it has boxes; "
+        "0: whole photographs are classified.",
+        ge=0,
+        le=86_400,
+    )
     pad: Annotated[float, Field(ge=0, le=2), LIKE_A_NUMBER] | None = setting(
         None,
         "Margin around a box, in sides of it; unset: as in the training crops.",
@@ -113,6 +120,11 @@ class Boxes(Section):
             raise ValueError(
                 "boxes.path names the boxes of boxes.by: file, and applies to nothing else. "
                 f"Received: by {self.by}, path {self.path}."
+            )
+        if self.burst and self.by == "file":
+            raise ValueError(
+                "boxes.burst looks for motion, and boxes.by: file has boxes: remove one of them. "
+                f"Received: {self.burst:g}."
             )
         return self
 

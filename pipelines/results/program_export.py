@@ -1,0 +1,199 @@
+"""Results as files of other programs: NWB, COCO's keypoint results, SimBA's csv."""
+
+import csv
+import datetime
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beampose.core import csv_cells, files, storage
+from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.names import INFO
+from beampose.core.settings.experiment import Config
+from beampose.formats import nwb_writer, simba_csv
+from beampose.formats.coco import coco_results
+from beampose.formats.coco.coco_results import Ids, Image
+from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines.results import result_files, result_names
+from beampose.pipelines.results.result_files import Found
+
+NWB, COCO, SIMBA = "nwb", "coco", "simba"
+PROGRAMS = (NWB, COCO, SIMBA)
+_TIMES, _IMAGES = "_times.csv", "_images.csv"
+
+
+class Exported(NamedTuple):
+    """What was written.
+
+    Attributes:
+      files: of each source its files.
+      failures: sources without results, and why.
+      notes: on what is not in the files.
+    """
+
+    files: dict[str, list[str]]
+    failures: list[tuple[str, str]]
+    notes: list[str]
+
+
+class _Source(NamedTuple):
+    """Results of a video or of a set of photographs; sizes are 0 where they are not known."""
+
+    path: str
+    name: str
+    stem: str
+    table: Table
+    fps: float
+    height: int
+    width: int
+
+
+def run(config: Config, paths: Sequence[str], program: str, to: str, images: str = "") -> Exported:
+    """Writes the results of videos, sets of photographs and files of predictions.
+
+    Args:
+      program: one of `PROGRAMS`.
+      to: a folder.
+      images: of COCO, a file whose ids of images are used.
+
+    Raises:
+      ValueError: a library is missing, or the model finds no keypoints.
+    """
+    if program == NWB:
+        nwb_writer.check()
+    ids = coco_results.read_ids(images) if images else Ids()
+    sources, failures = _sources(config, paths)
+    done: dict[str, list[str]] = {}
+    if program == COCO:
+        done, notes = _coco(sources, to, ids, _edges(config), failures)
+        return Exported(done, failures, notes)
+    for one in sources:
+        try:
+            done[one.path] = _nwb(one, to, config) if program == NWB else _simba(one, to)
+        except (OSError, ValueError) as error:
+            failures.append((one.path, files.why(error)))
+    return Exported(done, failures, [])
+
+
+def _sources(config: Config, paths: Sequence[str]) -> tuple[list[_Source], list[tuple[str, str]]]:
+    known = {one.video: one for one in result_names.predicted_stills(config)}
+    sets = [files.absolute(path) for path in paths if files.absolute(path) in known]
+    filmed = [path for path in paths if files.absolute(path) not in known]
+    found, failures = [], []
+    for path in sets:
+        one = known[path]
+        stem = str(storage.place(config.predictions, f"{one.name}{one.scorer}"))
+        try:
+            table = prediction_tables.read(f"{stem}.h5")
+            found.append(_Source(path, one.name, stem, table, 0.0, 0, 0))
+        except (OSError, ValueError) as error:
+            failures.append((path, files.why(error)))
+    if filmed:
+        of_films, lost = result_files.each(config, filmed, _film)
+        found, failures = found + of_films, failures + lost
+    return found, failures
+
+
+def _film(one: Found) -> _Source:
+    said = one.summary()
+    sized = isinstance(said, (PredictionInfo, TracksInfo))
+    height, width = (said.height, said.width) if sized else (0, 0)
+    path = one.film()[0] or one.given
+    stem = one.tracked or one.stem
+    table = prediction_tables.read(one.table())
+    return _Source(path, files.name(one.name), stem, table, one.fps(), height, width)
+
+
+def _edges(config: Config) -> tuple[tuple[str, str], ...]:
+    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    return tuple((a, b) for a, b in info.edges) if info else ()
+
+
+def _nwb(one: _Source, to: str, config: Config) -> list[str]:
+    there = files.exists(one.path) and not files.is_address(one.path)
+    made = os.path.getmtime(one.path) if there else 0.0
+    recording = nwb_writer.Recording(
+        path=one.path,
+        height=one.height,
+        width=one.width,
+        seconds=_seconds(one),
+        started=datetime.datetime.fromtimestamp(made, datetime.UTC),
+        edges=_edges(config),
+    )
+    file = files.join(to, f"{one.name}.nwb")
+    nwb_writer.write(file, one.table, recording)
+    return [file]
+
+
+def _seconds(one: _Source) -> np.ndarray | None:
+    """When each row is: by its own csv where the rate varies, else by the frame rate."""
+    if files.exists(one.stem + _TIMES):
+        with files.open_file(one.stem + _TIMES) as stream:
+            rows = list(csv.DictReader(stream.read().decode().splitlines()))
+        when = {int(row["frame"]): float(row["seconds"]) for row in rows}
+        if set(one.table.frames.tolist()) <= set(when):
+            return np.array([when[frame] for frame in one.table.frames.tolist()])
+    return one.table.frames / one.fps if one.fps else None
+
+
+def _simba(one: _Source, to: str) -> list[str]:
+    if one.table.rows.dtype.kind not in "iu":
+        raise ValueError("is a set of photographs: SimBA takes videos.")
+    file = files.join(to, f"{one.name}.csv")
+    simba_csv.write(file, one.table)
+    names = files.join(to, simba_csv.NAMES)
+    simba_csv.write_names(names, one.table)
+    return [file, names]
+
+
+def _coco(
+    sources: Sequence[_Source],
+    to: str,
+    ids: Ids,
+    edges: Sequence[tuple[str, str]],
+    failures: list[tuple[str, str]],
+) -> tuple[dict[str, list[str]], list[str]]:
+    animals: list[dict[str, Any]] = []
+    listed: list[tuple[Any, Image]] = []
+    bodyparts: dict[str, None] = {}
+    lost = 0
+    done = {}
+    for one in sources:
+        try:
+            images = list(_images(one))
+            numbers = [ids.of(image.name) for image in images]
+        except (OSError, ValueError) as error:
+            failures.append((one.path, files.why(error)))
+            continue
+        bodyparts |= dict.fromkeys(one.table.bodyparts)
+        animals += coco_results.animals(one.table, numbers)
+        listed += zip(numbers, images, strict=True)
+        lost += sum(number is None for number in numbers)
+        done[one.path] = [files.join(to, coco_results.RESULTS)]
+    if not done:
+        return {}, []
+    document = coco_results.document(listed, [*bodyparts], edges) if ids.told is None else None
+    coco_results.write(to, animals, document)
+    what = "images are not listed in the file of images: their animals are left out"
+    return done, [f"{lost} {what}"] if lost else []
+
+
+def _images(one: _Source) -> Iterator[Image]:
+    sizes = _sizes(f"{one.stem}{_IMAGES}")
+    for name in coco_results.names(one.table, one.path):
+        yield Image(name, *sizes.get(name, (one.height, one.width)))
+
+
+def _sizes(file: str) -> dict[str, tuple[int, int]]:
+    """Height and width of the photographs of a set, by name."""
+    if not files.exists(file):
+        return {}
+    with files.open_file(file) as stream:
+        rows = csv.DictReader(stream.read().decode().splitlines())
+        return {
+            csv_cells.plain(row["image"]): (int(row["height"] or 0), int(row["width"] or 0))
+            for row in rows
+        }

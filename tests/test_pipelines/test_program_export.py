@@ -1,0 +1,120 @@
+"""Results as files of other programs, read back by what reads them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from beampose.core.settings import experiment
+from beampose.formats import simba_csv
+from beampose.formats.coco import coco_results
+from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines import cli
+from beampose.pipelines.results import program_export
+
+PARTS = ("nose", "ear", "tail")
+
+
+def table(several=False, rows=(0, 1, 3), file=""):
+    animals = ("ann", "bob") if several else ("",)
+    points = tuple((animal, part) for animal in animals for part in PARTS)
+    values = np.random.default_rng(0).uniform(1, 40, (len(rows), len(points), 3))
+    values[..., 2] /= 40
+    values[1, 0] = np.nan
+    values[2, -3:] = np.nan
+    return Table(file, "DLC_x", points, np.array(rows), values)
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A command, and a file of predictions of two animals, whose film is 20 frames a second."""
+    prediction_tables.write(table(True), tmp_path / "film")
+    settings = {"task": "pose", "source": {"format": "deeplabcut", "path": "x"}, "output": "out"}
+    (tmp_path / "e.yaml").write_text(json.dumps(settings))
+    return ["export-results", str(tmp_path / "e.yaml"), str(tmp_path / "film.h5"), "--to"]
+
+
+def test_coco_results_load_onto_their_images(named, tmp_path, capsys):
+    from pycocotools.coco import COCO
+
+    assert cli.main([*named, str(tmp_path / "to"), "--for", "coco"]) == 0
+    truth = COCO(str(tmp_path / "to/images.json"))
+    found = truth.loadRes(str(tmp_path / "to/results.json"))
+    assert [one["file_name"] for one in truth.dataset["images"]] == [
+        f"film.h5#frame={n}" for n in (0, 1, 3)
+    ]
+    # Bob is not in the last of three frames.
+    assert len(found.anns) == 5
+    first = found.anns[1]
+    expected = table(True).values[0, :3]
+    np.testing.assert_allclose(first["keypoints"], expected.ravel(), atol=1e-3)
+    assert first["score"] == pytest.approx(expected[:, 2].mean(), abs=1e-4)
+    assert truth.cats[1]["keypoints"] == list(PARTS)
+
+
+def test_coco_results_take_the_ids_of_a_file(named, tmp_path, capsys):
+    images = [{"id": 70, "file_name": "a/film.h5#frame=3"}, {"id": "x", "file_name": "other.png"}]
+    (tmp_path / "truth.json").write_text(json.dumps({"images": images}))
+    wanted = [*named, str(tmp_path / "to"), "--for", "coco", "--images"]
+    assert cli.main([*wanted, str(tmp_path / "truth.json")]) == 0
+    assert "2 images are not listed" in capsys.readouterr().out
+    results = json.loads((tmp_path / "to/results.json").read_text())
+    assert [one["image_id"] for one in results] == [70]
+    assert not (tmp_path / "to/images.json").exists()
+    twice = coco_results.Ids({"images": [*images, {"id": 1, "file_name": "b/film.h5#frame=3"}]})
+    with pytest.raises(ValueError, match="may be several"):
+        twice.of("film.h5#frame=3")
+    (tmp_path / "truth.json").write_text("[]")
+    assert cli.main([*wanted, str(tmp_path / "truth.json")]) == 2
+    assert "is not COCO" in capsys.readouterr().err
+
+
+def test_simba_gets_a_row_for_every_frame_and_its_list_of_bodyparts(tmp_path):
+    one = table(True)
+    simba_csv.write(tmp_path / "film.csv", one)
+    found = pd.read_csv(tmp_path / "film.csv", index_col=0)
+    assert list(found.columns[:4]) == ["nose_1_x", "nose_1_y", "nose_1_p", "ear_1_x"]
+    assert found.columns[-1] == "tail_2_p" and list(found.index) == [0, 1, 2, 3]
+    np.testing.assert_allclose(found.loc[0], one.values[0].ravel())
+    assert (found.loc[2] == 0).all() and (found.loc[1, ["nose_1_x", "nose_1_p"]] == 0).all()
+    simba_csv.write_names(tmp_path / "names.csv", one)
+    assert (tmp_path / "names.csv").read_text().split() == list(simba_csv.names(one))
+    assert simba_csv.names(table()) == list(PARTS)
+
+
+def test_nwb_holds_the_poses_of_each_animal_with_their_times(tmp_path, monkeypatch):
+    pytest.importorskip("ndx_pose")
+    import pynwb
+
+    source = program_export._Source("/films/film.mp4", "film", "x", table(True), 20.0, 48, 80)
+    monkeypatch.setattr(program_export, "_edges", lambda _: (("nose", "ear"), ("ear", "tail")))
+    settings = {"task": "pose", "source": {"format": "deeplabcut", "path": "x"}, "output": "out"}
+    (tmp_path / "e.yaml").write_text(json.dumps(settings))
+    config = experiment.load(str(tmp_path / "e.yaml"))
+    (file,) = program_export._nwb(source, str(tmp_path), config)
+    with pynwb.NWBHDF5IO(file, "r", load_namespaces=True) as stream:
+        held = stream.read().processing["behavior"]
+        poses = held["bob"]
+        assert sorted(poses.pose_estimation_series) == sorted(PARTS)
+        series = poses["ear"]
+        np.testing.assert_allclose(series.data[:], table(True).values[:, 4, :2])
+        np.testing.assert_allclose(series.timestamps[:], [0, 0.05, 0.15])
+        assert series.confidence[2] == 0
+        assert poses.dimensions[:].tolist() == [[48, 80]]
+        assert poses.skeleton.edges[:].tolist() == [[0, 1], [1, 2]]
+    with pytest.raises(ValueError, match="no frame rate"):
+        program_export._nwb(source._replace(fps=0.0), str(tmp_path), config)
+
+
+def test_results_of_other_programs_are_filtered_without_any_labels(tmp_path, capsys):
+    many = table(rows=tuple(range(30)))
+    prediction_tables.write(many, tmp_path / "filmDLC_resnet50_reachJan1shuffle1_100")
+    (tmp_path / "e.yaml").write_text("task: pose\noutput: out\n")
+    file = str(tmp_path / "filmDLC_resnet50_reachJan1shuffle1_100.h5")
+    assert cli.main(["filter", str(tmp_path / "e.yaml"), file]) == 0
+    found = prediction_tables.read(file.replace(".h5", "_filtered.h5"))
+    assert found.values.shape == many.values.shape
+    assert cli.main(["check", str(tmp_path / "e.yaml")]) == 2
+    assert "'source' is missing" in capsys.readouterr().err
