@@ -42,6 +42,11 @@ class Camera:
         return not self.projection[2, :3].any()
 
     @property
+    def focal(self) -> float:
+        """Pixels a unit of a ray, in the middle of the image."""
+        return 1.0 if self.affine else float(self.matrix[[0, 1], [0, 1]].mean())
+
+    @property
     def centre(self) -> np.ndarray:
         """(3,), where the camera is; NaN of an affine one, which is infinitely far away."""
         if self.affine:

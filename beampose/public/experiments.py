@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any
 from beampose.core.settings import experiment
 from beampose.pipelines import causes
 from beampose.pipelines.outcome import Outcome
-from beampose.pipelines.outcomes import label_outcomes, model_outcomes, video_outcomes
+from beampose.pipelines.outcomes import (
+    label_outcomes,
+    model_outcomes,
+    space_outcomes,
+    video_outcomes,
+)
 from beampose.pipelines.outcomes.label_outcomes import Checked
 from beampose.pipelines.outcomes.model_outcomes import Evaluated, Reported, Trained
+from beampose.pipelines.outcomes.space_outcomes import Triangulated
 from beampose.pipelines.outcomes.video_outcomes import Reidentified, Tracked, Written
 from beampose.public import predictions
 from beampose.public.loaded_model import Model
@@ -160,6 +166,41 @@ class Experiment:
         with causes.plainly("render"):
             chosen = self._videos(videos)
             return video_outcomes.render(self.config, chosen, self._progress, filtered=filtered)
+
+    def triangulate(
+        self,
+        views: Mapping[str, str | os.PathLike],
+        calibration: str | os.PathLike | None = None,
+        *,
+        to: str | os.PathLike | None = None,
+        filtered: bool = False,
+        film: bool = False,
+        **options: Any,
+    ) -> Triangulated:
+        """Finds points in space from the predictions of several cameras, and writes them.
+
+        experiment.triangulate({"left": "trial-left.mp4", "right": "trial-right.mp4"}, "rig.toml")
+
+        Args:
+          views: videos by the names of their cameras.
+          calibration: None means that of the settings.
+          to: what the files begin with; None: in the predictions, after the videos.
+          filtered: of those that `filter` made.
+          film: also draws films.
+          options: synchronise ("number", "times", "light" or "motion"), offsets (frames by view),
+            max_error (pixels), smooth, bones: as on the command line.
+        """
+        with causes.plainly("triangulate"):
+            return space_outcomes.triangulate(
+                self.config,
+                space_outcomes.named({name: os.fspath(path) for name, path in views.items()}),
+                None if calibration is None else os.fspath(calibration),
+                self._progress,
+                film=film,
+                to=None if to is None else os.fspath(to),
+                filtered=filtered,
+                **options,
+            )
 
     def run(self, *videos: str | os.PathLike) -> list[Outcome]:
         """All of it: features, train, evaluate; predict, track and render, if there are videos; and

@@ -49,9 +49,10 @@ def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evi
     if calibration is not None:
         rig = calibrations.read(calibration)
         videos, names = ([getattr(r, key) for r in result.records] for key in ("video", "name"))
-        views = label_views.distances(rig, truth, videos, names, dataset.bodyparts)
+        seen = label_views.sightings(rig, videos, names, dataset.bodyparts)
+        views = label_views.distances(rig, truth, seen)
         predicted = np.where(np.isfinite(truth), result.predicted[..., :2], np.nan)
-        others = label_views.distances(rig, predicted, videos, names, dataset.bodyparts)
+        others = label_views.distances(rig, predicted, seen)
         LOG.info(
             "Against other views of the instant labels are %.2f px off, predictions of heads that "
             "never saw the frame %.2f px (middle of %d points).",

@@ -9,7 +9,7 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.core.infos import EvaluationInfo, Figures, Metrics, ModelInfo
-from beampose.core.names import EVALUATION, INFO, LABELS_CSV, REPORT
+from beampose.core.names import EVALUATION, INFO, LABELS_CSV, METRICS, REPORT
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
 
@@ -66,8 +66,13 @@ class Evaluated(Outcome):
 
     def lines(self) -> Iterator[str]:
         from beampose.pipelines.report import evaluation_files
+        from beampose.pipelines.space import space_errors
 
         yield evaluation_files.table(self.metrics)
+        for split in ("test", "train"):
+            space = self.metrics.get(split, Figures()).space
+            if space:
+                yield space_errors.line(space, split)
         yield f"Every label beside its prediction: {self.file}"
 
     def tables(self) -> Iterator[Rows]:
@@ -150,13 +155,34 @@ def evaluate(config: Config) -> Evaluated:
 
     Raises:
       FileNotFoundError: there is no dataset or no model.
-      ValueError: the model was trained on features of another store.
+      ValueError: the model was trained on features of another store, or `cameras.calibration`
+        does not fit the labels.
     """
     from beampose.pipelines.report import evaluation_files
+    from beampose.pipelines.space import space_errors
     from beampose.trainer import evaluation
 
     found = evaluation.evaluate(config)
+    info = storage.require(config.model, ModelInfo)
+    judged = space_errors.Judged(found.records, found.predicted, found.names, info.uncertainty)
+    sides = [record.split for record in found.records]
+    found = found._replace(metrics=space_errors.with_space(config, judged, found.metrics, sides))
+    _keep_space(config, found.metrics)
     return Evaluated(found, evaluation_files.write(found, config))
+
+
+def _keep_space(config: Config, found: dict[str, Figures]) -> None:
+    """Adds the errors of points in space to the model's metrics.json."""
+    if not any(figures.space for figures in found.values()):
+        return
+    file = storage.place(config.model, METRICS)
+    metrics = storage.read_info(file, Metrics)
+    sides = {
+        side: getattr(metrics, side).replace(space=figures.space)
+        for side, figures in found.items()
+        if figures.space
+    }
+    storage.write_info(file, metrics.replace(**sides))
 
 
 def report(config: Config) -> Reported:

@@ -78,7 +78,13 @@ class _Run:
         self.info = storage.require(config.model, ModelInfo)
         self.dataset = storage.require(config.dataset, DatasetInfo)
         self.folder = storage.place(config.output, EVALUATION)
-        self.drawn = self._evaluation().images
+        evaluation = self._evaluation()
+        self.drawn = evaluation.images
+        self.spaces = {
+            words: evaluation.metrics[side].space
+            for side, words in (("test", "held out"), ("train", "training"))
+            if side in evaluation.metrics and evaluation.metrics[side].space
+        }
         self.metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
         self.records = [r for r in read_labels(config.dataset) if r.copy == 0]
         self.folds = self._folds()
@@ -108,6 +114,7 @@ class _Run:
             "videos": film_pages.section(self.config, self.info, show),
             "photographs": still_sheets.section(self.config),
             "folds": self.folds,
+            "spaces": self.spaces,
             "plan": self._plan_and_truth(),
             "provenance": provenance.section(self.config, self.info, self.dataset, self.metrics),
             "labels_csv": f"{EVALUATION}/{LABELS_CSV}",

@@ -31,13 +31,15 @@ def matched(rig: Sequence[Camera], seen: Seen) -> tuple[Seen, list[str]]:
     """
     animals = [i for i, name in enumerate(seen.individuals) if name != _SCENE]
     rays = cameras.rays(rig, seen.pixels[:, animals])
-    focal = [1.0 if one.affine else float(one.matrix[[0, 1], [0, 1]].mean()) for one in rig]
+    focal = [one.focal for one in rig]
     pairs = {
         (a, b): epipolar.fundamental(rig[a].projection, rig[b].projection)
         for a in range(len(rig))
         for b in range(a + 1, len(rig))
     }
     pixels, likelihood = seen.pixels.copy(), seen.likelihood.copy()
+    # Only models of one animal have several heads.
+    assert seen.spread is None
     # By view, the animal that a track of it was last.
     last = np.tile(np.arange(len(animals)), (len(rig), 1))
     changed, windows = 0, 0

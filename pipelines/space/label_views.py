@@ -1,6 +1,9 @@
-"""How far labels are from what other views of the same instant allow."""
+"""Labeled images that show one instant in several views, and how far labels are from what the
+other views allow.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,73 +12,106 @@ from beampose.pipelines.space import epipolar
 from beampose.preprocess.cameras import Camera, Rig
 
 
-def distances(
-    rig: Rig, places: np.ndarray, videos: Sequence[str], images: Sequence[str], parts: Sequence[str]
-) -> np.ndarray:
+class Sightings(NamedTuple):
+    """Where labeled images show the bodyparts of an instant.
+
+    Attributes:
+      at: int (instants, bodyparts, views, 2), number of the image and of the bodypart in it; -1
+        where a view shows none.
+      bodyparts: names, without that of the view.
+    """
+
+    at: np.ndarray
+    bodyparts: tuple[str, ...]
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(instants, bodyparts, views)."""
+        return self.at[..., 0] >= 0
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """(instants, bodyparts, views, ...) of values (images, bodyparts, ...); NaN = not shown."""
+        found = values[self.at[..., 0], self.at[..., 1]].astype(float)
+        found[~self.shown] = np.nan
+        return found
+
+    def among(self, images: np.ndarray) -> "Sightings":
+        """Those in some images, by a mask."""
+        kept = self.shown & images[self.at[..., 0]]
+        return self._replace(at=np.where(kept[..., None], self.at, -1))
+
+
+def sightings(
+    rig: Rig, videos: Sequence[str], images: Sequence[str], parts: Sequence[str]
+) -> Sightings:
+    """Finds the instants that labeled images show.
+
+    Args:
+      videos, images: by image, names of its video and of its file. Views are found in the
+        videos' names; where these have none, as with a mirror, at the ends of bodyparts' names.
+
+    Raises:
+      ValueError: no instant is seen by two cameras of the rig.
+    """
+    names = rig.names
+    seen: dict[tuple, dict[tuple[str, int], tuple[int, int]]] = {}
+    for image, (video, file) in enumerate(zip(videos, images, strict=True)):
+        of_video = instants.view_of(video, names)
+        shown = seen.setdefault(instants.instant(video, file, names), {})
+        for part, bodypart in enumerate(parts):
+            view, bare = (of_video, bodypart) if of_video else _of_part(bodypart, names)
+            if view is not None:
+                shown[bare, names.index(view)] = image, part
+    bodyparts = tuple(dict.fromkeys(bare for shown in seen.values() for bare, _ in shown))
+    at = np.full((len(seen), len(bodyparts), len(names), 2), -1)
+    for instant, shown in enumerate(seen.values()):
+        for (bare, view), place in shown.items():
+            at[instant, bodyparts.index(bare), view] = place
+    found = Sightings(at, bodyparts)
+    if not (found.shown.sum(axis=-1) > 1).any():
+        raise ValueError(
+            f"{rig.file}: no labeled image shows an instant in two of its views "
+            f"({', '.join(names)}): the names of videos, or the ends of bodyparts' names, must be "
+            "those of the cameras."
+        )
+    return found
+
+
+def distances(rig: Rig, places: np.ndarray, seen: Sightings) -> np.ndarray:
     """(images, bodyparts), pixels from each label to the lines on which other views see it.
 
     The middle over the other views; NaN where none sees it. It is blind along these lines.
 
     Args:
       places: (images, bodyparts, 2), NaN = not labeled.
-      videos, images: by image, names of its video and of its file. Views are found in the
-        videos' names; where these have none, as with a mirror, at the ends of bodyparts' names.
 
     Raises:
-      ValueError: neither names a camera of the rig.
+      ValueError: no bodypart is labeled in two views.
     """
-    names = rig.names
-    groups: dict[tuple, dict[str, tuple[int, int]]] = {}
-    for image, (video, file) in enumerate(zip(videos, images, strict=True)):
-        of_video = instants.view_of(video, names)
-        key = instants.instant(video, file, names)
-        for part, bodypart in enumerate(parts):
-            view, bare = (of_video, bodypart) if of_video else _of_part(bodypart, names)
-            if view is not None and np.isfinite(places[image, part]).all():
-                groups.setdefault((*key, bare), {})[view] = (image, part)
-    if not any(len(one) > 1 for one in groups.values()):
+    pixels = seen.of(places)
+    if not (np.isfinite(pixels).all(axis=-1).sum(axis=-1) > 1).any():
         raise ValueError(
-            f"{rig.file}: no labeled image shows an instant in two of its views "
-            f"({', '.join(names)}): the names of videos, or the ends of bodyparts' names, must be "
-            "those of the cameras."
+            f"{rig.file}: no bodypart is labeled in two views of an instant "
+            f"({', '.join(rig.names)}): there is nothing to compare."
         )
     found = np.full(places.shape[:2], np.nan)
-    cameras = {one.name: one for one in rig.cameras}
-    matrices: dict[tuple[str, str], np.ndarray] = {}
-    for group in groups.values():
-        for view, place in group.items():
-            others = [
-                _apart(cameras[view], cameras[other], places[place], places[there], matrices)
-                for other, there in group.items()
-                if other != view
-            ]
-            if others:
-                found[place] = np.median(others)
+    for number, camera in enumerate(rig.cameras):
+        others = [i for i in range(len(rig.cameras)) if i != number]
+        apart = [
+            _apart(camera, rig.cameras[i], pixels[:, :, number], pixels[:, :, i]) for i in others
+        ]
+        known = np.stack(apart)
+        there = np.isfinite(known).any(axis=0)
+        image, part = np.moveaxis(seen.at[:, :, number][there], -1, 0)
+        found[image, part] = np.nanmedian(known[:, there], axis=0)
     return found
 
 
-def _apart(
-    first: Camera,
-    second: Camera,
-    here: np.ndarray,
-    there: np.ndarray,
-    matrices: dict[tuple[str, str], np.ndarray],
-) -> float:
-    """Pixels in the first view from a point to the line of another view's point."""
-    key = first.name, second.name
-    if key not in matrices:
-        matrices[key] = epipolar.fundamental(first.projection, second.projection)
+def _apart(first: Camera, second: Camera, here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Pixels in the first view from points (..., 2) to the lines of another view's points."""
+    matrix = epipolar.fundamental(first.projection, second.projection)
     # Only the first view's point moves: the other's counts as exact.
-    focal = (_focal(first), np.inf)
-    return float(
-        epipolar.distances(first.rays(here[None]), second.rays(there[None]), matrices[key], focal)[
-            0
-        ]
-    )
-
-
-def _focal(camera: Camera) -> float:
-    return 1.0 if camera.affine else float(camera.matrix[[0, 1], [0, 1]].mean())
+    return epipolar.distances(first.rays(here), second.rays(there), matrix, (first.focal, np.inf))
 
 
 def _of_part(bodypart: str, views: Sequence[str]) -> tuple[str | None, str]:

@@ -165,10 +165,20 @@ def _instants(views: Sequence[View], wanted: Wanted, offsets: Sequence[int]) -> 
     named = ", ".join(f"{one.name} ({one.video or one.file})" for one in views)
     try:
         if wanted.synchronise == "times":
-            return synchronise.by_time(numbers, [_times(one) for one in views], offsets)
-        return synchronise.by_number(numbers, offsets)
+            found = synchronise.by_time(numbers, [_times(one) for one in views], offsets)
+        else:
+            found = synchronise.by_number(numbers, offsets)
     except ValueError as error:
         raise ValueError(f"The views {named}: {error}.") from None
+    shared = (found.rows >= 0).sum(axis=1) >= 2
+    for number, one in enumerate(views):
+        if not (shared & (found.rows[:, number] >= 0)).any():
+            raise ValueError(
+                f"The view {one.name} ({one.video or one.file}) has no frame of an instant that "
+                f"another view shows, with an offset of {offsets[number]} frames: correct --offset "
+                "or --synchronise, or leave the view out."
+            )
+    return found
 
 
 def _times(view: View) -> np.ndarray:

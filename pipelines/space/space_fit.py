@@ -71,8 +71,7 @@ def fit(rig: Sequence[Camera], seen: Seen, *, max_error: float | None = None) ->
     parts = []
     for start in range(0, len(seen.pixels), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        some = seen._replace(pixels=seen.pixels[rows], likelihood=seen.likelihood[rows])
-        parts.append(_some(rig, some, factors, trust[rows], max_error))
+        parts.append(_some(rig, seen.some(rows), factors, trust[rows], max_error))
     places, covariances, used, errors, tied = (np.concatenate(p) for p in zip(*parts, strict=True))
     stretches, agreement = _judged(rig, seen, factors, used)
     covariances *= stretches[:, None, None] ** 2
@@ -151,7 +150,7 @@ def _judged(
 
 def _rays(rig: Sequence[Camera], seen: Seen, factors: np.ndarray, part: int) -> Rays:
     """What views saw of a bodypart in some of the instants."""
-    thin = seen._replace(pixels=seen.pixels[_thin(seen)], likelihood=seen.likelihood[_thin(seen)])
+    thin = seen.some(_thin(seen))
     views = seen.pixels.shape[3]
     pixels = thin.pixels[:, :, part].reshape(-1, views, 2)
     return point_fit.of_pixels(rig, pixels, thin.deviations(factors)[:, :, part].reshape(-1, views))

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from beampose.preprocess import videos
 
 # Instants whose frames the page shows, and the width of a picture there.
 _SHOWN, _WIDTH = 3, 480
+LOG = logging.getLogger(__name__)
 Progress = Callable[[Iterable, int, str], Iterable]
 
 
@@ -58,6 +60,7 @@ def films(done: Written, config: Config, progress: Progress) -> list[str]:
     made.append(target)
     for number, view in enumerate(found.views):
         if not view.video:
+            LOG.warning("NOTE: no film of %s: a table was named, not its video.", view.name)
             continue
         target = f"{done.stem}_{_safe(view.name)}.mp4"
         there = np.flatnonzero(found.instants.rows[:, number] >= 0)
@@ -126,7 +129,11 @@ def _pictures(found: Recording) -> Iterator[dict[str, Any]]:
             ]
         except (OSError, ValueError):
             shown = []
-        yield {"name": view.name, "pictures": [label_overview.uri(_small(one)) for one in shown]}
+        yield {
+            "name": view.name,
+            "video": view.video,
+            "pictures": [label_overview.uri(_small(one)) for one in shown],
+        }
 
 
 def _small(image: np.ndarray) -> np.ndarray:

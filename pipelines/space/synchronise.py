@@ -40,7 +40,9 @@ def by_number(numbers: Sequence[np.ndarray], offsets: Sequence[int]) -> Instants
     moved = [own - offset + offsets[0] for own, offset in zip(numbers, offsets, strict=True)]
     frames = np.unique(np.concatenate(moved))
     rows = np.stack([_rows(own, frames) for own in moved], axis=1)
-    return _shared(Instants(frames, rows))
+    # What one other camera saw before or after the first one's film has no number and no point.
+    kept = (rows[:, 0] >= 0) | ((rows >= 0).sum(axis=1) >= 2)
+    return _shared(Instants(frames[kept], rows[kept]))
 
 
 def by_time(

@@ -12,7 +12,7 @@ from beampose.core.settings.experiment import Config
 from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import space_tables
 from beampose.pipelines.results import result_files
-from beampose.pipelines.space import recordings, view_tables
+from beampose.pipelines.space import recordings
 from beampose.pipelines.space.recordings import Recording, Wanted
 from beampose.preprocess.points import Points
 
@@ -32,7 +32,7 @@ class Written(NamedTuple):
 
 def run(
     config: Config,
-    words: Sequence[str],
+    views: Sequence[tuple[str, str]],
     calibration: str,
     wanted: Wanted,
     *,
@@ -42,14 +42,13 @@ def run(
     """Triangulates a recording and writes its tables.
 
     Args:
-      words: views, NAME=VIDEO.
+      views: names of cameras, and their videos or tables.
       to: what the files begin with; None: in the experiment's predictions, after the videos.
 
     Raises:
       FileNotFoundError: a video or the calibration is not there.
       ValueError: something does not fit; the text says what.
     """
-    views = view_tables.parse(words)
     rig = calibrations.read(calibration)
     found = recordings.read(config, rig, views, wanted, filtered=filtered)
     stem = files.absolute(to) if to else _stem(config, found)

@@ -23,6 +23,8 @@ class Seen(NamedTuple):
       likelihood: (instants, individuals, bodyparts, views).
       sigma: (bodyparts, views), deviations of a sure prediction in pixels.
       known: (bodyparts,), whether all of them come from a model.
+      spread: as the likelihood: pixels by which the heads of a model disagree more than they mostly
+        do; None where no model has several.
     """
 
     pixels: np.ndarray
@@ -31,11 +33,20 @@ class Seen(NamedTuple):
     known: np.ndarray
     individuals: tuple[str, ...]
     bodyparts: tuple[str, ...]
+    spread: np.ndarray | None = None
+
+    def some(self, rows: slice) -> "Seen":
+        """What was seen in some of the instants."""
+        spread = None if self.spread is None else self.spread[rows]
+        return self._replace(
+            pixels=self.pixels[rows], likelihood=self.likelihood[rows], spread=spread
+        )
 
     def deviations(self, factors: np.ndarray) -> np.ndarray:
         """(instants, individuals, bodyparts, views): larger where a prediction is less sure."""
         trust = np.clip(np.nan_to_num(self.likelihood, nan=1.0), _LEAST, 1.0)
-        return (self.sigma * factors[:, None]) / np.sqrt(trust)
+        found = (self.sigma * factors[:, None]) / np.sqrt(trust)
+        return found if self.spread is None else np.hypot(found, self.spread / np.sqrt(2))
 
 
 def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
@@ -52,6 +63,7 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
     bodyparts = tuple(dict.fromkeys(part for view in views for _, part in view.table.points))
     shape = (len(instants.frames), len(individuals), len(bodyparts), len(views))
     pixels, likelihood = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
+    spread = np.zeros(shape)
     for number, view in enumerate(views):
         there = instants.rows[:, number] >= 0
         rows = view.values[instants.rows[there, number]]
@@ -59,6 +71,9 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
             at = individuals.index(individual), bodyparts.index(part)
             pixels[there, at[0], at[1], number] = rows[:, place, :2]
             likelihood[there, at[0], at[1], number] = rows[:, place, 2]
+            if view.spread is not None:
+                own = _excess(view.spread)[instants.rows[there, number], place]
+                spread[there, at[0], at[1], number] = own
     pixels[~(likelihood >= pcutoff)] = np.nan
     counts = [
         sum((one, part) in view.table.points for view in views)
@@ -72,7 +87,15 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
             f"{', '.join(views[1].table.bodyparts)}. Give them the same names."
         )
     sigma, known = _sigma(views, bodyparts)
-    return Seen(pixels, likelihood, sigma, known, individuals, bodyparts)
+    some = any(view.spread is not None for view in views)
+    return Seen(pixels, likelihood, sigma, known, individuals, bodyparts, spread if some else None)
+
+
+def _excess(spread: np.ndarray) -> np.ndarray:
+    """(rows, points), by how much more than in the middle frame heads disagree; the radius, which
+    is that of the middle frame, holds the rest."""
+    there = np.where(np.isfinite(spread), spread, 0.0)
+    return np.sqrt(np.maximum(there**2 - np.median(there, axis=0) ** 2, 0.0))
 
 
 def _sigma(views: Sequence[View], bodyparts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +106,10 @@ def _sigma(views: Sequence[View], bodyparts: Sequence[str]) -> tuple[np.ndarray,
             if radius:
                 assert view.uncertainty
                 found[place, number] = radii.deviation(radius, view.uncertainty.level)
-    known = np.asarray(np.all(np.isfinite(found), axis=1))
-    found[~known] = UNKNOWN
-    return found, known
+    return of_deviations(found)
+
+
+def of_deviations(told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Deviations (bodyparts, views) in pixels, and of which bodyparts all were told, not NaN."""
+    known = np.asarray(np.all(np.isfinite(told), axis=1))
+    return np.where(known[:, None], told, UNKNOWN), known

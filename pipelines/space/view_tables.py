@@ -1,10 +1,13 @@
 """Predictions of several views of one recording."""
 
+import io
+import logging
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from beampose.core import files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo, Uncertainty
@@ -15,6 +18,8 @@ from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
 from beampose.pipelines.results import result_files
 from beampose.preprocess.cameras import Rig
+
+LOG = logging.getLogger(__name__)
 
 
 class View(NamedTuple):
@@ -28,6 +33,7 @@ class View(NamedTuple):
       table: with the names of the points, without those of other views in the frame.
       size: height and width of the frames; None if nothing says it.
       uncertainty: of the model that predicted; None if not known.
+      spread: (rows, points), pixels by which the model's heads disagree; None of a single head.
     """
 
     name: str
@@ -38,6 +44,7 @@ class View(NamedTuple):
     table: Table
     size: tuple[int, int] | None
     uncertainty: Uncertainty | None
+    spread: np.ndarray | None = None
 
 
 def parse(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -109,7 +116,15 @@ def _read(config: Config, name: str, path: str, filtered: bool) -> View:
     values[..., :2] += result_files.offset(one)
     video, fingerprint = one.film()
     return View(
-        name, video, fingerprint, file, values, table, _size(one, video), _radii(config, one)
+        name,
+        video,
+        fingerprint,
+        file,
+        values,
+        table,
+        _size(one, video),
+        _radii(config, one),
+        _spread(one.stem, table),
     )
 
 
@@ -121,6 +136,23 @@ def _size(one: result_files.Found, video: str) -> tuple[int, int] | None:
         film = manifest.index(video)
         return film.height, film.width
     return None
+
+
+def _spread(stem: str, table: Table) -> np.ndarray | None:
+    """The table of spreads beside predictions, if it has the same frames and bodyparts."""
+    file = storage.place(f"{stem}_spread.csv")
+    # Heads for several animals are averaged without one.
+    if not file.is_file() or any(individual for individual, _ in table.points):
+        return None
+    try:
+        found = pd.read_csv(io.BytesIO(file.read_bytes()), index_col=0)
+        values = found.loc[table.rows, [part for _, part in table.points]].to_numpy(float)
+    except (KeyError, ValueError):
+        LOG.warning(
+            "NOTE: %s is not used: its frames or bodyparts are not those of the predictions.", file
+        )
+        return None
+    return values
 
 
 def _radii(config: Config, one: result_files.Found) -> Uncertainty | None:
@@ -151,6 +183,6 @@ def _own_points(view: View, names: Sequence[str]) -> View:
     if radii is not None:
         full = {name: radii.radius_px.get(view.table.points[i][1]) for i, name in mine}
         radii = radii.replace(radius_px=full)
-    return view._replace(
-        values=values, table=view.table._replace(points=points, values=values), uncertainty=radii
-    )
+    spread = None if view.spread is None else view.spread[:, [i for i, _ in mine]]
+    table = view.table._replace(points=points, values=values)
+    return view._replace(values=values, table=table, uncertainty=radii, spread=spread)

@@ -20,7 +20,9 @@ def audit(arguments: argparse.Namespace) -> int:
     if arguments.apply is not None:
         return _apply(arguments.apply, config)
     evidence = label_evidence.gather(
-        config, folds=arguments.folds, calibration=arguments.calibration
+        config,
+        folds=arguments.folds,
+        calibration=arguments.calibration or config.cameras.calibration,
     )
     found = label_audit.suspicions(evidence)
     page, table, listed = label_audit.write(

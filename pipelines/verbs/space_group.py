@@ -83,9 +83,9 @@ SPACE = Group(
             (
                 Option(
                     "--calibration",
-                    "of the cameras: calibration.toml, stereo_params.pickle, OpenCV's YAML",
+                    "of the cameras: calibration.toml, stereo_params.pickle, OpenCV's YAML; "
+                    "default: the config's cameras.calibration",
                     "FILE",
-                    required=True,
                 ),
                 Option(
                     "--views",

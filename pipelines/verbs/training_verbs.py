@@ -73,6 +73,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
     from beampose.pipelines.report import evaluation_files
+    from beampose.pipelines.space import space_errors
     from beampose.trainer import choice, cross_validation
 
     if arguments.folds is not None and arguments.by is not None:
@@ -85,8 +86,12 @@ def _cross_validate(config: Config, arguments: argparse.Namespace) -> int:
         by_video=arguments.by == "video",
         work=files.join(config.output, "train", "folds"),
     )
-    file = evaluation_files.write_folds(result, config, dataset.info)
+    judged = space_errors.Judged(result.records, result.predicted, dataset.bodyparts, result.radius)
+    whole = space_errors.with_space(config, judged, {"all": result.metrics})["all"]
+    file = evaluation_files.write_folds(result._replace(metrics=whole), config, dataset.info)
     print(evaluation_files.folds_table(result))
+    if whole.space:
+        print(space_errors.line(whole.space, "all folds"))
     print(f"{result.seconds:.0f} s of training, 0 images embedded. Every prediction: {file}")
     return 0
 

@@ -152,7 +152,7 @@ def test_two_views_in_one_frame_are_calibrated_by_their_labels():
     rig = affine_views.fit(pairs, ["top", "bot"])
     assert np.median(affine_views.errors(rig, pairs)) < 0.7
     videos, images = ["film"] * len(labels), [f"img{i}.png" for i in range(len(labels))]
-    apart = label_views.distances(rig, labels, videos, images, NAMES)
+    apart = label_views.distances(rig, labels, label_views.sightings(rig, videos, images, NAMES))
     # The other view's label of the point is as far off, by what the two tell.
     either = moved[:, :5] | moved[:, 5:]
     assert (apart[:, :5][either] > 8).all() and (apart[:, :5][~either] < 8).all()
@@ -165,8 +165,10 @@ def test_labels_of_one_instant_are_compared_across_videos():
     labels[3, 2] += [0, 25]
     videos = [f"run1-{one.name}" for one in cams for _ in range(20)]
     images = [f"labeled-data/{video}/img{i % 20:03}.png" for i, video in enumerate(videos)]
-    apart = label_views.distances(Rig(tuple(cams)), labels, videos, images, rigs.BODYPARTS)
+    rig = Rig(tuple(cams))
+    seen = label_views.sightings(rig, videos, images, rigs.BODYPARTS)
+    apart = label_views.distances(rig, labels, seen)
     assert np.unravel_index(np.nanargmax(apart), apart.shape) == (3, 2) and apart[3, 2] > 10
     assert np.nanquantile(apart, 0.9) < 1e-3
     with pytest.raises(ValueError, match="names of videos"):
-        label_views.distances(Rig(tuple(cams)), labels, ["x"] * 60, images, rigs.BODYPARTS)
+        label_views.sightings(rig, ["x"] * 60, images, rigs.BODYPARTS)

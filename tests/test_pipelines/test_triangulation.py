@@ -2,12 +2,13 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import rigs
 
 import beampose
 from beampose.formats import anipose_csv
-from beampose.formats.deeplabcut import space_tables
+from beampose.formats.deeplabcut import prediction_tables, space_tables
 from beampose.pipelines.cli import main
 from beampose.pipelines.space import bones, point_fit, radii, space_fit, synchronise
 from beampose.pipelines.space.view_points import UNKNOWN, Seen
@@ -124,7 +125,9 @@ def test_bones_of_one_length_make_points_better_where_views_are_poor():
 def test_frames_are_matched_by_number_time_and_offset():
     numbers = [np.arange(10), np.arange(2, 12)]
     found = synchronise.by_number(numbers, [0, 2])
-    np.testing.assert_array_equal(found.rows[:10, 1], np.arange(10))
+    np.testing.assert_array_equal(found.rows[:, 1], np.arange(10))
+    behind = synchronise.by_number(numbers, [0, 4])
+    np.testing.assert_array_equal(behind.frames, np.arange(10))
     # The second camera lost its frames 4 and 5.
     times = [np.arange(10) / 10, np.delete(np.arange(10), [4, 5]) / 10 + 0.003]
     found = synchronise.by_time([np.arange(10), np.arange(8)], times, [0, 0])
@@ -217,6 +220,8 @@ def test_unequal_length_nothing_seen_and_other_names_are_said(recording, tmp_pat
     )
     assert run(recording, views={"cam0": recording[2]["cam0"], "cam1": other}) == 2
     assert "No bodypart is predicted in two views" in capsys.readouterr().err
+    assert run(recording, "--offset", "cam1=30000") == 2
+    assert "The view cam1" in (error := capsys.readouterr().err) and "--offset" in error
     assert run(recording, "--bones") == 2
     assert "--bones needs a skeleton" in capsys.readouterr().err
 
@@ -243,3 +248,72 @@ def test_two_animals_keep_their_names_across_views_that_exchange_them(tmp_path, 
     apart = np.linalg.norm(found.places - places, axis=-1)
     assert np.nanmedian(apart) < 1 and np.nanpercentile(apart, 95) < 5
     assert "matched across views" in capsys.readouterr().out
+
+
+def flashing(path, frames, flashes):
+    """A film of a grey room in which a lamp flashes."""
+    dark = np.full((rigs.HEIGHT, rigs.WIDTH, 3), 60, np.uint8)
+    return rigs.film(path, [dark + np.uint8(90 * (i in flashes)) for i in range(frames)])
+
+
+def test_a_light_that_all_cameras_see_tells_how_far_a_film_is_behind(tmp_path, capsys):
+    cams, places, late = rigs.rig(2), rigs.walk(110), 13
+    pixels = cameras.project(cams, places)
+    config, file = rigs.experiment(tmp_path), rigs.calibration(tmp_path, cams)
+    flashes = {30, 31, 47, 60, 61, 62, 83}
+    views, predictions = {}, tmp_path / "runs/predictions"
+    predictions.mkdir(parents=True)
+    for number, (name, behind) in enumerate((("cam0", 0), ("cam1", late))):
+        stem = f"trial_{name}"
+        shown = {one + behind for one in flashes}
+        views[name] = flashing(tmp_path / f"{stem}.mp4", 110, shown)
+        seen = np.roll(pixels[:, :, number], behind, axis=0)
+        rigs.table(str(predictions / f"{stem}DLC_resnet50_rig.h5"), seen)
+    recording = config, file, views, places
+    assert run(recording, "--synchronise", "light", "--to", str(tmp_path / "lit")) == 0
+    found = space_tables.read(str(tmp_path / "lit.h5"))
+    np.testing.assert_array_equal(found.frames, np.arange(110))
+    apart = np.linalg.norm(found.places[:97, 0] - places[:97], axis=-1)
+    assert apart.max() < 0.1 and np.isnan(found.places[97:]).all()
+    views["cam1"] = flashing(tmp_path / "trial_cam1.mp4", 110, set())
+    assert run(recording, "--synchronise", "light", "--to", str(tmp_path / "dark")) == 2
+    assert "cannot be told by light" in capsys.readouterr().err
+
+
+def test_an_experiment_triangulates_as_the_command_line_does(recording, tmp_path):
+    config, file, views, places = recording
+    experiment = beampose.Experiment(config, cameras={"calibration": file})
+    done = experiment.triangulate(views, to=tmp_path / "api" / "trial")
+    assert done.passed and "instants" in str(done) and "<img" in done._repr_html_()
+    assert np.linalg.norm(done.points.places[:, 0] - places, axis=-1).mean() < 1.0
+    assert run(recording, "--to", str(tmp_path / "cli" / "trial")) == 0
+    one, two = (tmp_path / folder / "trial.csv" for folder in ("api", "cli"))
+    assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(ValueError, match="no option 'smoth'"):
+        experiment.triangulate(views, smoth=True)
+    with pytest.raises(ValueError, match="two cameras at least"):
+        experiment.triangulate({"cam0": views["cam0"]})
+    with pytest.raises(ValueError, match="cameras.calibration"):
+        beampose.Experiment(config).triangulate(views)
+
+
+def test_frames_in_which_heads_disagree_weigh_less(recording, tmp_path):
+    config, file, views, places = recording
+    spread = np.full((60, 5), 0.5)
+    spread[::4, 2] = 30.0
+    table = prediction_tables.read(views["cam1"])
+    values = table.values.copy()
+    values[::4, 2, :2] += 8.0
+    prediction_tables.write(table._replace(values=values), views["cam1"].removesuffix(".h5"))
+    assert run(recording, "--to", str(tmp_path / "plain")) == 0
+    stem = views["cam1"].removesuffix(".h5")
+    frame = pd.DataFrame(spread, columns=pd.Index(rigs.BODYPARTS))
+    frame.to_csv(f"{stem}_spread.csv", index_label="frame")
+    assert run(recording, "--to", str(tmp_path / "spread")) == 0
+    found = [space_tables.read(f"{tmp_path}/{one}.h5").places for one in ("spread", "plain")]
+    off = [np.linalg.norm(one[::4, 0, 2] - places[::4, 2], axis=-1) for one in found]
+    assert np.isfinite(off[0]).all() and off[0].mean() < 1.5
+    # Without it such points are off or left open.
+    assert np.isnan(off[1]).any() or off[1].mean() > 2 * off[0].mean()
+    pd.DataFrame(spread[:9]).to_csv(f"{stem}_spread.csv")
+    assert run(recording, "--to", str(tmp_path / "other")) == 0

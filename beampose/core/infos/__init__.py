@@ -11,6 +11,7 @@ from beampose.core.infos.figures import (
     Metrics,
     Round,
     Seconds,
+    SpaceFigures,
     SweepInfo,
     UploadInfo,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Round",
     "Seconds",
     "Shard",
+    "SpaceFigures",
     "StoreInfo",
     "SweepInfo",
     "TracksInfo",

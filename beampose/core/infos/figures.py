@@ -15,6 +15,33 @@ class BodypartFigures(Record):
     mean_error_px_pcutoff: float | None
 
 
+class SpaceFigures(Record):
+    """Errors of points in space, found from what the model predicts in all views of an instant.
+
+    Attributes:
+      calibration: the file.
+      points: bodyparts of an instant that two views label.
+      share_found: of them, for which the predictions gave a point in space.
+      reprojection_error_px, reprojection_median_px: from the label in a view to where the camera
+        sees the predicted point; None where none was found.
+      labels_error_px: the same of points found from the labels: how well labels agree.
+      mean_error, median_error: between these two points, in the unit of the calibration.
+      share_inside_radius: of the predicted points, that are nearer than their radius of 0.9.
+      reprojection_by_bodypart: mean in pixels, by the bodypart's name without its view.
+    """
+
+    calibration: str = ""
+    points: int
+    share_found: float | None
+    reprojection_error_px: float | None
+    reprojection_median_px: float | None
+    labels_error_px: float | None
+    mean_error: float | None
+    median_error: float | None
+    share_inside_radius: float | None
+    reprojection_by_bodypart: dict[str, float | None] = {}
+
+
 class Figures(Record):
     """Errors on some images; None where there is nothing to judge by, or for another task.
 
@@ -28,6 +55,7 @@ class Figures(Record):
         animals, see `trainer.matching.animals_metrics`.
       accuracy, precision, recall, auc, confusion, classes, threshold: of crops, see
         `trainer.metrics.crop_metrics`.
+      space: of several calibrated cameras, added by `evaluate`.
     """
 
     images: int = 0
@@ -52,6 +80,7 @@ class Figures(Record):
     confusion: list[list[int]] = []
     classes: list[str] = []
     threshold: float | None = None
+    space: SpaceFigures | None = None
 
     def __getitem__(self, name: str) -> float | None:
         """A figure by its name in the JSON."""

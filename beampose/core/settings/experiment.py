@@ -12,6 +12,7 @@ from beampose.core import format_names, storage, task_kinds, yaml_files
 from beampose.core.files import is_address, join
 from beampose.core.names import NAMED_WEIGHTS
 from beampose.core.settings.animal_settings import Reid, Track
+from beampose.core.settings.camera_settings import Cameras
 from beampose.core.settings.section import (
     PATH,
     Section,
@@ -28,6 +29,7 @@ from beampose.core.task_kinds import TaskKind
 
 __all__ = [
     "Boxes",
+    "Cameras",
     "Config",
     "Features",
     "Filter",
@@ -89,6 +91,7 @@ class Config(Section):
     outliers: Outliers = Field(default_factory=Outliers)
     track: Track = Field(default_factory=Track)
     reid: Reid = Field(default_factory=Reid)
+    cameras: Cameras = Field(default_factory=Cameras)
     store_: Annotated[str | None, PATH] = setting(
         None,
         "Folder of stores that experiments share; unset: each has its own, in output.",

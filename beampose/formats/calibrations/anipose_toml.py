@@ -41,7 +41,11 @@ def read(file: str) -> Rig:
 
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(texts.decode(data))
+        text = texts.decode(data)
+    except ValueError as error:
+        raise ValueError(f"the file {error}") from None
+    try:
+        return tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except ValueError as error:
