@@ -65,7 +65,7 @@ PIPELINES = {
     "report": {"film_names", *FILMS},
     "space": {*NAMED, *FILMS, *REPORT},
     "curation": {*NAMED, *PREDICT, *REPORT, "space"},
-    "label": {*NAMED, *RESULTS, "curation", "films", "space"},
+    "label": {*NAMED, *PREDICT, "curation", "space"},
     "planning": {"features", "manifest", "still_sets"},
     "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
     "exports": {"outcome"},

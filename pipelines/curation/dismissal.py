@@ -81,21 +81,21 @@ def write_page(
     """Writes `repeats.html`. Returns its path and the number of groups."""
     made, pictures = [], {}
     for one in every:
-        found = _groups(one, one.table.confidence >= crops.threshold, at_least)
+        found = groups_of(one, one.table.confidence >= crops.threshold, at_least)
         rows = [row for group in found for row in repeats_page.samples(group)]
-        pictures |= {(one.name, row): jpeg for row, jpeg in _pictures(one, crops, rows).items()}
+        pictures |= {(one.name, row): jpeg for row, jpeg in pictures_of(one, crops, rows).items()}
         # What comes back again and again stands first: an animal that rests comes once.
         visits = {id(g): repeats_page.visits(one.table.frames[g.rows]) for g in found}
         made += [(-visits[id(g)], -len(g.rows), g) for g in found]
     made = [group for *_, group in sorted(made, key=lambda one: one[:2])]
     file = storage.place(folder, repeats_page.PAGE)
-    clocks = {one.name: _clock(one) for one in every}
+    clocks = {one.name: clock_of(one) for one in every}
     tables = {e.name: e.table for e in every}
     repeats_page.write(file, tables, made, times=clocks, pictures=pictures)
     return file, len(made)
 
 
-def _groups(one: Predicted, sure: np.ndarray, at_least: int) -> list[repeats_page.Group]:
+def groups_of(one: Predicted, sure: np.ndarray, at_least: int) -> list[repeats_page.Group]:
     """Groups of a video; of photographs those of each folder, which is a camera's."""
     if isinstance(one.video, Video):
         return repeats_page.groups(one.name, one.table, sure, at_least)
@@ -109,7 +109,7 @@ def _groups(one: Predicted, sure: np.ndarray, at_least: int) -> list[repeats_pag
     return found
 
 
-def _clock(one: Predicted) -> Callable[[int], str]:
+def clock_of(one: Predicted) -> Callable[[int], str]:
     """When a frame of a video is shown; of a set, which image it is and when it was taken."""
     if isinstance(one.video, Video):
         return functools.partial(deepmeerkat.clock, fps=one.video.fps)
@@ -190,7 +190,7 @@ def _failures(folder: str) -> list[tuple[str, str]]:
     return [(line["video"], line["why"]) for line in lines if line["frame"] is None]
 
 
-def _pictures(one: Predicted, crops: Crops, rows: Sequence[int]) -> dict[int, bytes]:
+def pictures_of(one: Predicted, crops: Crops, rows: Sequence[int]) -> dict[int, bytes]:
     """Small JPEGs of detections, by row."""
     wanted: dict[int, list[int]] = {}
     for row in rows:

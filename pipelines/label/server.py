@@ -36,41 +36,41 @@ def application(desk: Desk, token: str, hosts: frozenset[str] | None) -> ASGIApp
     """The page and what it asks for, as ASGI."""
     answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "state": lambda said: desk.state(_reading(said)),
-        "changes": lambda said: desk.change(_text(said, "page"), said["changes"]),
+        "changes": lambda said: desk.change(text_of(said, "page"), said["changes"]),
         "more": lambda said: _more(desk, said),
         "correct": lambda said: desk.correct(
-            _text(said, "page"), _text(said, "film"), _object(said, "correction")
+            text_of(said, "page"), text_of(said, "film"), _object(said, "correction")
         ),
         "label": lambda said: {
             "added": desk.label_predicted(
-                _text(said, "page"), _text(said, "film"), int(said["row"])
+                text_of(said, "page"), text_of(said, "film"), int(said["row"])
             )
         },
-        "run": lambda said: desk.start_run(_text(said, "page")),
+        "run": lambda said: desk.start_run(text_of(said, "page")),
         "stop": lambda said: desk.run.stop(),
-        "leave": lambda said: desk.pen.release(_text(said, "page")),
+        "leave": lambda said: desk.pen.release(text_of(said, "page")),
     }
     routes = [
-        Route("/api/project", _got(lambda query: desk.project())),
-        Route("/api/predicted", _got(lambda query: desk.predicted_films())),
-        Route("/api/timeline", _got(lambda q: desk.proofreads.of(q["film"]).summary())),
+        Route("/api/project", got(lambda query: desk.project())),
+        Route("/api/predicted", got(lambda query: desk.predicted_films())),
+        Route("/api/timeline", got(lambda q: desk.proofreads.of(q["film"]).summary())),
         Route(
             "/api/rows",
-            _got(lambda q: desk.proofreads.of(q["film"]).rows(int(q["start"]), int(q["stop"]))),
+            got(lambda q: desk.proofreads.of(q["film"]).rows(int(q["start"]), int(q["stop"]))),
         ),
         Route(
             "/predicted",
             _picture(lambda q, part: desk.predicted_picture(q["film"], int(q["number"]), part)),
         ),
-        Route("/api/film", _got(lambda query: desk.film(query["folder"]))),
-        *(Route(f"/api/{name}", _posted(one), methods=["POST"]) for name, one in answers.items()),
+        Route("/api/film", got(lambda query: desk.film(query["folder"]))),
+        *(Route(f"/api/{name}", posted(one), methods=["POST"]) for name, one in answers.items()),
         Route("/frame", _picture(lambda query, part: desk.picture(query["key"], part))),
         Route("/thumbnail", _picture(lambda query, _: desk.picture(query["key"], _SMALL))),
         Route(
             "/film",
             _picture(lambda q, part: desk.film_picture(q["folder"], int(q["number"]), part)),
         ),
-        Route("/{name:path}", _file),
+        Route("/{name:path}", file_of("index.html")),
     ]
     return Gate(Starlette(routes=routes), token, hosts)
 
@@ -83,14 +83,14 @@ def _more(desk: Desk, said: Mapping[str, Any]) -> Any:
     if number is not None and type(number) is not int:
         raise ValueError("number must be that of a frame.")
     folder = str(said.get("folder") or "")
-    added = desk.more(_text(said, "page"), int(said.get("count") or 0), folder, number)
+    added = desk.more(text_of(said, "page"), int(said.get("count") or 0), folder, number)
     return {"added": added}
 
 
 def _reading(said: Mapping[str, Any]) -> Reading:
     version = said.get("version")
     return Reading(
-        _text(said, "page"),
+        text_of(said, "page"),
         version if type(version) is int else 0,
         str(said.get("frame") or ""),
         said.get("take") is True,
@@ -104,21 +104,26 @@ def _object(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found
 
 
-def _text(said: Mapping[str, Any], key: str) -> str:
+def text_of(said: Mapping[str, Any], key: str) -> str:
+    """A short text. Raises KeyError, ValueError: there is none."""
     found = said[key]
     if not isinstance(found, str) or len(found) > 200:
         raise ValueError(f"{key} must be a short text.")
     return found
 
 
-def _got(answer: Callable[[Mapping[str, str]], Any]) -> Callable:
+def got(answer: Callable[[Mapping[str, str]], Any]) -> Callable:
+    """Answers a GET by the values in its address."""
+
     async def respond(request: Request) -> Response:
-        return await run_in_threadpool(_answered, lambda: answer(request.query_params))
+        return await run_in_threadpool(answered, lambda: answer(request.query_params))
 
     return respond
 
 
-def _posted(answer: Callable[[Mapping[str, Any]], Any]) -> Callable:
+def posted(answer: Callable[[Mapping[str, Any]], Any]) -> Callable:
+    """Answers a POST by the object in its body."""
+
     async def respond(request: Request) -> Response:
         # A form of another site cannot send this type without asking first.
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
@@ -129,7 +134,7 @@ def _posted(answer: Callable[[Mapping[str, Any]], Any]) -> Callable:
             return _error("The body is no JSON.", 400)
         if not isinstance(said, dict):
             return _error("The body must be an object.", 400)
-        return await run_in_threadpool(_answered, lambda: answer(said))
+        return await run_in_threadpool(answered, lambda: answer(said))
 
     return respond
 
@@ -145,7 +150,7 @@ def _picture(draw: Callable[[Mapping[str, str], Part], Picture]) -> Callable:
             }
             return Response(found.jpeg, media_type="image/jpeg", headers=headers)
 
-        return await run_in_threadpool(_answered, answer)
+        return await run_in_threadpool(answered, answer)
 
     return respond
 
@@ -162,7 +167,7 @@ def _part(query: Mapping[str, str]) -> Part:
     return Part(max(width, 1), max(height, 1), *rest)
 
 
-def _answered(answer: Callable[[], Any]) -> Response:
+def answered(answer: Callable[[], Any]) -> Response:
     """The answer as JSON, or what went wrong in a sentence."""
     try:
         found = answer()
@@ -189,10 +194,15 @@ def _page() -> Mapping[str, bytes]:
     return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
 
 
-async def _file(request: Request) -> Response:
-    name = request.path_params["name"] or "index.html"
-    data = _page().get(name)
-    kind = _TYPES.get(files.suffix(name))
-    if data is None or kind is None:
-        return PlainTextResponse("There is no such page.\n", 404)
-    return Response(data, media_type=kind, headers={"cache-control": "no-cache"})
+def file_of(start: str) -> Callable:
+    """Answers with a file of the page, by its name; `start` where none is named."""
+
+    async def respond(request: Request) -> Response:
+        name = request.path_params["name"] or start
+        data = _page().get(name)
+        kind = _TYPES.get(files.suffix(name))
+        if data is None or kind is None:
+            return PlainTextResponse("There is no such page.\n", 404)
+        return Response(data, media_type=kind, headers={"cache-control": "no-cache"})
+
+    return respond

@@ -4,19 +4,37 @@ import argparse
 import contextlib
 import sys
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beampose.core import files, yaml_files
-from beampose.preprocess import videos
+from beampose.preprocess import images, videos
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from beampose.pipelines.label.crop_desk import CropDesk
     from beampose.pipelines.label.label_session import LabelSession
     from beampose.pipelines.label.learner import Learner
+    from beampose.pipelines.label.writing_lock import WritingLock
 
 
 def label(arguments: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C."""
-    from beampose.pipelines.label import address_book, gate, listening, server
+    first = arguments.targets[0]
+    if _holds_crops(first):
+        return _sort(arguments, files.absolute(first))
+    if _sorts_crops(first):
+        return _dismiss(arguments, first)
+    if arguments.classes is not None:
+        raise ValueError(f"--classes has an effect only with a folder of crops. Received: {first}.")
+    return _label(arguments)
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from beampose.pipelines.label import server
     from beampose.pipelines.label.desk import Desk
     from beampose.pipelines.label.label_session import LabelSession
 
@@ -24,27 +42,101 @@ def label(arguments: argparse.Namespace) -> int:
     session = LabelSession(root)
     for line in dict.fromkeys(session.notes):
         print(f"NOTE {line}")
-    if session.lock.why:
-        print(f"NOTE read-only: {session.lock.why}")
-    known = address_book.of(root)
-    bound = _listening(arguments, known.port)
-    host, port = bound.getsockname()[:2]
-    if not session.lock.why:
-        address_book.keep(root, known._replace(port=port))
     desk = Desk(session, _learner(arguments, session), config)
+    what = f"{len(session.frames)} frames of {root}"
     try:
-        address = listening.address(host, port, known.token)
-        print(f"label: {len(session.frames)} frames of {root}\n{address}", flush=True)
-        if host not in ("127.0.0.1", "::1"):
-            print(f"NOTE whoever knows this address and reaches {host} can label, too.", flush=True)
-        if not arguments.no_browser and sys.stdout.isatty():
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(address)
-        hosts = gate.allowed_hosts(arguments.host)
-        listening.serve(server.application(desk, known.token, hosts), bound)
+        _serve(
+            arguments,
+            root,
+            session.lock,
+            what,
+            lambda token, hosts: server.application(desk, token, hosts),
+        )
     finally:
         desk.close()
     return 0
+
+
+def _holds_crops(target: str) -> bool:
+    """Whether it is a folder with images of its own, and no project."""
+    if not Path(target).is_dir() or files.exists(files.join(target, "config.yaml")):
+        return False
+    return any(files.suffix(one) in images.SUFFIXES for one in files.children(target))
+
+
+def _sorts_crops(path: str) -> bool:
+    """Whether it is an experiment with crops."""
+    if files.suffix(path) not in (".yaml", ".yml") or not files.exists(path):
+        return False
+    said = yaml_files.read(path, "an experiment or a project's config") or {}
+    return isinstance(said, dict) and said.get("task") == "crops"
+
+
+def _sort(arguments: argparse.Namespace, folder: str) -> int:
+    from beampose.pipelines.curation import crop_vectors
+    from beampose.pipelines.label.crop_desk import CropDesk
+    from beampose.pipelines.label.crop_marks import SortedMarks
+
+    _check_project_only(arguments, arguments.targets[1:])
+    looks = crop_vectors.of_folder(folder, arguments.progress)
+    desk = CropDesk(folder, looks, SortedMarks(folder), arguments.classes or ())
+    return _serve_crops(arguments, desk, f"{len(looks.names)} crops of {folder}")
+
+
+def _dismiss(arguments: argparse.Namespace, path: str) -> int:
+    """Serves places where detections recur, to be marked as repeats or animals."""
+    from beampose.core.settings import experiment
+    from beampose.pipelines.label import recurring
+    from beampose.pipelines.label.crop_desk import CropDesk
+    from beampose.pipelines.label.crop_marks import ANIMAL, REPEAT
+
+    _check_project_only(arguments, arguments.targets[1:])
+    if arguments.classes is not None:
+        raise ValueError(f"--classes has an effect only with a folder of crops. Received: {path}.")
+    found = recurring.of_experiment(experiment.load(path))
+    folder = files.absolute(found.folder)
+    desk = CropDesk(folder, found.looks, found.marks, (REPEAT, ANIMAL), apply=found.apply)
+    return _serve_crops(arguments, desk, f"{len(found.looks.names)} places in {folder}")
+
+
+def _serve_crops(arguments: argparse.Namespace, desk: "CropDesk", what: str) -> int:
+    from beampose.pipelines.label import crop_server
+
+    def application(token: str, hosts: "frozenset[str] | None") -> "ASGIApp":
+        return crop_server.application(desk, token, hosts)
+
+    try:
+        _serve(arguments, desk.folder, desk.lock, what, application)
+    finally:
+        desk.close()
+    return 0
+
+
+def _serve(
+    arguments: argparse.Namespace,
+    root: str,
+    lock: "WritingLock",
+    what: str,
+    application: "Callable[[str, frozenset[str] | None], ASGIApp]",
+) -> None:
+    """Serves an application of a token and the names of this machine until Ctrl-C."""
+    from beampose.pipelines.label import address_book, gate, listening
+
+    if lock.why:
+        print(f"NOTE read-only: {lock.why}")
+    known = address_book.of(root)
+    bound = _listening(arguments, known.port)
+    host, port = bound.getsockname()[:2]
+    if not lock.why:
+        address_book.keep(root, known._replace(port=port))
+    address = listening.address(host, port, known.token)
+    print(f"label: {what}\n{address}", flush=True)
+    if host not in ("127.0.0.1", "::1"):
+        print(f"NOTE whoever knows this address and reaches {host} can label, too.", flush=True)
+    if not arguments.no_browser and sys.stdout.isatty():
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address)
+    listening.serve(application(known.token, gate.allowed_hosts(arguments.host)), bound)
 
 
 def _listening(arguments: argparse.Namespace, before: int):

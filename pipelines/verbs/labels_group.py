@@ -23,7 +23,8 @@ LABELS = Group(
         Verb(
             "label",
             "label_page_verbs.label",
-            "open a page in the browser to label a project or films, while a model learns",
+            "open a page in the browser to label a project or films, or to sort crops, while a "
+            "model learns",
             (
                 Option("--bodyparts", "of a new project of films", "A,B,…", type=words),
                 Option("--individuals", "of a new project of several animals", "A,B,…", type=words),
@@ -35,12 +36,15 @@ LABELS = Group(
                     type=positive,
                     default=20,
                 ),
+                Option("--classes", "of crops; default: positive,negative", "A,B,…", type=words),
                 Option("--host", "address to listen on; default: 127.0.0.1", default="127.0.0.1"),
                 Option("--port", "default: the same as before, else a free one", type=port),
                 Option("--no-browser", "only print the address", switch=True),
                 Option("--no-model", "no model learns beside it", switch=True),
             ),
-            positional=Positional("targets", "a project, an experiment, or films", "+"),
+            positional=Positional(
+                "targets", "a project, an experiment, films, or a folder of crops", "+"
+            ),
             settings=False,
             tensorflow=False,
         ),

@@ -14,6 +14,9 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes, Keep
 from beampose.formats import detection_table
 from beampose.pipelines import cli
+from beampose.pipelines.label import recurring
+from beampose.pipelines.label.crop_desk import CropDesk
+from beampose.pipelines.label.crop_marks import ANIMAL, REPEAT
 from beampose.pipelines.predict import candidates, crops_predictor, prediction_job
 from beampose.preprocess import videos
 from beampose.preprocess.cut import Rule
@@ -282,7 +285,7 @@ def test_frames_and_clips_are_kept(from_file, film):
         assert videos.index(str(folder / name)).count == last - first + 1
 
 
-def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys):
+def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys, monkeypatch):
     file = Path(trained["crops"].output).parent / "crops.yaml"
     words = [str(file), film, "--set", f"output={tmp_path / 'door'}", "--set", "boxes.burn_in=8"]
     (tmp_path / "door").mkdir()
@@ -318,6 +321,18 @@ def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys):
     assert cli.main(["repeats", *words, "--dismiss", str(tmp_path / "gone.csv")]) == 0
     assert (folder / "feeder/annotations.csv").read_text().splitlines() == before
     assert (folder / "megadetector.json").read_bytes() == whole
+    # The page of `beampose label` dismisses the same.
+    monkeypatch.setattr(recurring, "AT_LEAST", 2)
+    config = experiment.load(str(file), [f"output={tmp_path / 'door'}", "boxes.burn_in=8"])
+    found = recurring.of_experiment(config)
+    assert len(found.looks.names) == len(groups)
+    desk = CropDesk(found.folder, found.looks, found.marks, (REPEAT, ANIMAL), apply=found.apply)
+    boxes = [set(map(tuple, place.boxes)) for place in found.marks.places.values()]
+    number = boxes.index({(frame, box) for frame, box in gone})
+    desk.mark("one", [[number, 0]])
+    assert desk.apply("one")["text"].startswith(f"{len(gone)} detections are dismissed")
+    assert (folder / "feeder/annotations.csv").read_text().splitlines() == after
+    desk.close()
 
 
 def summary_of(folder):

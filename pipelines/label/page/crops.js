@@ -1,0 +1,374 @@
+// Sorts crops: groups of what is alike, those first that the classifier is least sure of; one key
+// marks a whole group.
+
+import { address, get, leave, post, Refused } from "./api.js";
+
+const byId = (id) => document.getElementById(id);
+const EVERY = 1500; // milliseconds between two questions to the server
+const KEYS = [
+  ["1 … 9", "mark the group, without what is crossed out"],
+  ["P, N", "the same: the first class, the second"],
+  ["Enter", "mark the group as it is guessed"],
+  ["click", "leave a crop out of its group; in a class: the next class"],
+  ["↓ ↑", "next group, group before"],
+  ["Space", "other groups: what is least sure by now"],
+  ["Ctrl Z", "undo"],
+  ["?", "these keys"],
+];
+
+const state = { classes: [], names: [], view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false };
+const undone = []; // of each change: pairs of a crop and its class before
+let pending = [];
+let kept = "";
+let sending = false;
+let asked = 0;
+
+// ---- marks
+
+// What the page believes of a crop: not all marks are known to it, only those that it showed.
+const before = (crop) => state.marks.get(crop) ?? null;
+
+function mark(pairs, { undo = true } = {}) {
+  if (!state.writing || !pairs.length) return;
+  if (undo) undone.push(pairs.map(([crop]) => [crop, before(crop)]));
+  for (const [crop, one] of pairs) state.marks.set(crop, one);
+  pending.push(...pairs);
+  keep();
+  send();
+}
+
+async function send() {
+  if (sending || !pending.length) return;
+  sending = true;
+  const some = pending.slice(0, 2000);
+  try {
+    const said = await post("marks", { marks: some });
+    pending = pending.slice(some.length);
+    keep();
+    counted(said);
+    says("");
+  } catch (error) {
+    const refused = error instanceof Refused;
+    if (refused && error.status === 400) pending = pending.slice(some.length);
+    if (refused && error.status === 409) state.writing = false;
+    says(`Not saved: ${refused ? error.message : "the server does not answer."}`);
+    sending = false;
+    return;
+  }
+  sending = false;
+  send();
+}
+
+function keep() {
+  try {
+    if (pending.length) localStorage.setItem(kept, JSON.stringify(pending));
+    else localStorage.removeItem(kept);
+  } catch {
+    // A private window.
+  }
+}
+
+function says(trouble) {
+  const text = trouble || (pending.length ? "Saving …" : state.writing ? "All saved" : "Read-only");
+  byId("saved").textContent = text;
+  byId("saved").classList.toggle("bad", Boolean(trouble));
+}
+
+function counted(said) {
+  state.counts = said.counts;
+  state.left = said.left;
+  drawClasses();
+}
+
+// ---- groups
+
+// What the server says; null if it does not answer: then it is asked again once it does.
+async function wanted(answer) {
+  try {
+    const said = await answer;
+    missed = false;
+    return said;
+  } catch (error) {
+    missed = true;
+    says(error instanceof Refused ? error.message : "The server does not answer. Start it again: this page goes on.");
+    return null;
+  }
+}
+let missed = false;
+
+async function more() {
+  const number = ++asked;
+  const said = await wanted(get("groups"));
+  if (!said) return;
+  if (number !== asked || state.view !== "") return;
+  const waiting = new Set(pending.map(([crop]) => crop));
+  state.groups = said.groups
+    .map((one) => ({ ...one, members: one.members.filter((crop) => !waiting.has(crop)) }))
+    .filter((one) => one.members.length);
+  state.at = 0;
+  state.out.clear();
+  state.text = said.text;
+  state.doubts = said.doubts;
+  counted(said);
+  draw();
+}
+
+function markGroup(one) {
+  const group = state.groups[state.at];
+  if (state.view !== "" || !group || one === null || one >= state.classes.length) return;
+  const members = group.members.filter((crop) => !state.out.has(crop));
+  mark(members.map((crop) => [crop, one]));
+  if (!state.writing) return;
+  const rest = group.members.filter((crop) => state.out.has(crop));
+  state.groups.splice(state.at, 1, ...(rest.length ? [{ members: rest, guess: null, sure: null }] : []));
+  rest.forEach((crop) => state.out.delete(crop));
+  state.at = Math.max(Math.min(state.at, state.groups.length - 1), 0);
+  draw();
+  if (!state.groups.length) settle().then(more);
+}
+
+// All marks are with the server: what it says next knows of them.
+async function settle() {
+  while (pending.length && state.writing) await new Promise((done) => setTimeout(done, 50));
+}
+
+async function undo() {
+  const last = undone.pop();
+  if (!last) return;
+  mark(last, { undo: false });
+  await settle();
+  show(state.view);
+}
+
+// ---- what is seen
+
+function drawClasses() {
+  const total = state.names.length;
+  byId("done-bar").style.width = `${total ? (100 * (total - state.left)) / total : 0}%`;
+  byId("done-text").textContent = `${total - state.left} of ${total}`;
+  byId("undo").disabled = !undone.length;
+  state.classes.forEach((_, i) => {
+    const button = classButtons[i];
+    button.lastChild.textContent = ` ${state.counts[i] ?? 0}`;
+    button.disabled = state.view !== "" || !state.writing;
+  });
+  byId("text").textContent = state.text;
+  for (const [name, button] of viewButtons) {
+    const count = name === "" ? state.left : name === "doubts" ? state.doubts : (state.counts[state.classes.indexOf(name)] ?? 0);
+    button.textContent = `${name === "" ? "To mark" : name === "doubts" ? "Look again" : name} ${count}`;
+    button.classList.toggle("on", state.view === name);
+  }
+}
+
+// Made once: a button that is replaced while it is pressed is never clicked.
+const classButtons = [];
+const viewButtons = new Map();
+
+function makeButtons() {
+  state.classes.forEach((name, i) => {
+    const button = document.createElement("button");
+    button.className = `own${i}`;
+    button.append(`${name} `, Object.assign(document.createElement("kbd"), { textContent: i + 1 }), " 0");
+    button.addEventListener("click", () => markGroup(i));
+    classButtons.push(button);
+  });
+  byId("classes").replaceChildren(...classButtons, Object.assign(document.createElement("span"), { className: "text", id: "text" }));
+  for (const name of ["", ...state.classes, "doubts"]) {
+    const button = document.createElement("button");
+    button.addEventListener("click", () => show(name));
+    viewButtons.set(name, button);
+  }
+  byId("views").replaceChildren(...viewButtons.values());
+}
+
+function tile(crop, one, marked) {
+  const found = document.createElement("div");
+  const img = document.createElement("img");
+  found.className = `tile${one === null ? "" : ` own${one}`}${marked ? " marked" : ""}`;
+  found.dataset.crop = crop;
+  found.title = state.names[crop];
+  img.src = address("crop", { number: crop });
+  img.alt = "";
+  img.loading = "lazy";
+  found.append(img);
+  return found;
+}
+
+function draw() {
+  drawClasses();
+  if (state.view !== "") return;
+  const sections = state.groups.map((group, i) => {
+    const section = document.createElement("section");
+    section.className = `alike${i === state.at ? " on" : ""}${group.guess === null ? "" : ` own${group.guess}`}`;
+    section.dataset.group = i;
+    const head = document.createElement("h2");
+    head.append(`${group.members.length} alike`);
+    if (group.guess !== null) {
+      head.append(", looks ", Object.assign(document.createElement("b"), { textContent: state.classes[group.guess] }), ` (${Math.round(100 * group.sure)} %)`);
+    }
+    const tiles = document.createElement("div");
+    tiles.className = "tiles";
+    tiles.append(...group.members.map((crop) => {
+      const found = tile(crop, group.guess, false);
+      found.classList.toggle("out", state.out.has(crop));
+      return found;
+    }));
+    section.append(head, tiles);
+    return section;
+  });
+  if (!sections.length) {
+    sections.push(Object.assign(document.createElement("p"), { className: "empty", textContent: state.left ? "…" : "All crops are marked." }));
+  }
+  byId("crops").replaceChildren(...sections);
+  document.querySelector(".alike.on")?.scrollIntoView({ block: "nearest" });
+}
+
+async function show(view) {
+  state.view = view;
+  if (view === "") return more();
+  const said = await wanted(get("marked", { class: view }));
+  if (!said) return;
+  if (state.view !== view) return;
+  const tiles = document.createElement("div");
+  tiles.className = "tiles";
+  tiles.append(...said.crops.map((one) => {
+    state.marks.set(one.crop, one.class);
+    return tile(one.crop, one.class, true);
+  }));
+  const head = document.createElement("h2");
+  head.textContent = view === "doubts" ? "Marked otherwise than they look. Click: the next class." : `${said.all} ${view}. Click: the next class.`;
+  const section = document.createElement("section");
+  section.className = "alike";
+  section.append(head, tiles);
+  byId("crops").replaceChildren(section);
+  drawClasses();
+}
+
+byId("crops").addEventListener("click", (event) => {
+  const found = event.target.closest(".tile");
+  if (!found) return;
+  const crop = Number(found.dataset.crop);
+  if (state.view === "") {
+    state.at = Number(found.closest(".alike").dataset.group);
+    if (!state.out.delete(crop)) state.out.add(crop);
+    draw();
+    return;
+  }
+  if (!state.writing) return;
+  const now = before(crop);
+  const next = now === null ? 0 : now + 1 < state.classes.length ? now + 1 : null;
+  mark([[crop, next]]);
+  found.className = `tile${next === null ? "" : ` own${next} marked`}`;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (byId("help").open) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    if (key === "z") {
+      event.preventDefault();
+      undo();
+    }
+    return;
+  }
+  const numbers = { p: 0, n: 1 };
+  if (key >= "1" && key <= "9") markGroup(Number(key) - 1);
+  else if (key in numbers) markGroup(numbers[key]);
+  else if (key === "enter" && !(event.target instanceof HTMLButtonElement)) markGroup(state.groups[state.at]?.guess ?? null);
+  else if (key === "arrowdown" || key === "arrowup") {
+    if (state.view !== "") return;
+    event.preventDefault();
+    state.at = Math.min(Math.max(state.at + (key === "arrowdown" ? 1 : -1), 0), Math.max(state.groups.length - 1, 0));
+    draw();
+  } else if (key === " " && !(event.target instanceof HTMLButtonElement)) {
+    event.preventDefault();
+    if (state.view === "") settle().then(more);
+  } else if (key === "?") byId("help").showModal();
+});
+
+// ---- the server
+
+async function ask(take = false) {
+  try {
+    const said = await post("state", { take });
+    const changed = said.writing !== state.writing;
+    state.writing = said.writing;
+    byId("take").hidden = said.writing;
+    if (changed || !said.writing) {
+      byId("notice").hidden = said.writing;
+      byId("notice").textContent = said.writing ? "" : `Read-only: ${said.why}.`;
+    }
+    if (said.writing) await send();
+    if (!pending.length) says("");
+    if (changed) drawClasses();
+    if (missed) await show(state.view);
+  } catch {
+    says("The server does not answer. Start it again: this page goes on.");
+  }
+}
+
+function theme(which) {
+  document.documentElement.dataset.theme = which;
+  try {
+    localStorage.setItem("theme", which);
+  } catch {
+    // A private window.
+  }
+}
+
+function stored(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+async function start() {
+  theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+  const said = await get("crops");
+  Object.assign(state, { classes: said.classes, names: said.names, left: said.names.length });
+  makeButtons();
+  byId("apply").hidden = !said.applies;
+  document.title = said.name;
+  byId("project").textContent = said.name;
+  byId("project").title = `${said.folder}: marks are in ${said.file}`;
+  kept = `pending:${said.folder}`;
+  try {
+    pending = JSON.parse(stored(kept) ?? "[]");
+  } catch {
+    pending = [];
+  }
+  byId("keys").replaceChildren(...KEYS.flatMap(([key, what]) => {
+    const row = document.createElement("p");
+    row.append(Object.assign(document.createElement("kbd"), { textContent: key }), ` ${what}`);
+    return row;
+  }));
+  await ask();
+  if (said.notes.length) {
+    byId("notice").hidden = false;
+    byId("notice").textContent = said.notes.join(" ");
+  }
+  await more();
+  setInterval(ask, EVERY);
+}
+
+byId("apply").addEventListener("click", async () => {
+  await settle();
+  byId("apply").disabled = true;
+  try {
+    const said = await post("apply");
+    byId("notice").hidden = false;
+    byId("notice").textContent = said.text;
+  } catch (error) {
+    says(`Not done: ${error instanceof Refused ? error.message : "the server does not answer."}`);
+  }
+  byId("apply").disabled = false;
+});
+byId("undo").addEventListener("click", undo);
+byId("take").addEventListener("click", () => ask(true));
+byId("help-button").addEventListener("click", () => byId("help").showModal());
+byId("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+addEventListener("pagehide", leave);
+window.beampose = { state, pending: () => pending };
+start().catch((error) => says(error.message));

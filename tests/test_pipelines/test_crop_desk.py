@@ -1,0 +1,197 @@
+"""Sorting crops on the page: guesses, groups, marks that are never lost."""
+
+import label_browser
+import numpy as np
+import pytest
+from PIL import Image
+from test_label_server import TOKEN, Client, post
+
+from beampose import formats
+from beampose.pipelines import cli
+from beampose.pipelines.curation.crop_vectors import Looks
+from beampose.pipelines.label import crop_guesses, crop_server, gate
+from beampose.pipelines.label.crop_desk import CropDesk
+from beampose.pipelines.label.crop_marks import Detections, DismissedMarks, SortedMarks
+
+
+def looks(count=60, kinds=3, seed=0):
+    """Crops of some kinds, those of one kind alike; the kind of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(kinds, 16))
+    kind = np.arange(count) % kinds
+    features = centres[kind] + rng.normal(scale=0.3, size=(count, 16))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    names = [f"crop{i:03d}.jpg" for i in range(count)]
+    return Looks(names, features.astype(np.float32), [b"\xff\xd8"] * count), kind
+
+
+@pytest.fixture
+def desk(tmp_path):
+    found, _ = looks()
+    made = CropDesk(str(tmp_path), found, SortedMarks(str(tmp_path)))
+    yield made
+    made.close()
+
+
+def test_a_few_marks_tell_the_rest_and_a_wrong_one_is_doubted():
+    found, kind = looks(kinds=2)
+    marks = np.full(60, -1)
+    assert crop_guesses.guesses(found.features, marks, 2) is None
+    marks[:12] = kind[:12]
+    said = crop_guesses.guesses(found.features, marks, 2)
+    assert (said.argmax(axis=1) == kind).mean() > 0.95
+    np.testing.assert_allclose(said.sum(axis=1), 1)
+    marks[:30] = kind[:30]
+    marks[4] = 1 - kind[4]
+    judged = crop_guesses.held_out(found.features, marks, 2)
+    assert np.isnan(judged[30:]).all() and np.isfinite(judged[:30]).all()
+    assert crop_guesses.contradicted(marks, judged)[:1] == [4]
+
+
+def test_a_class_without_a_mark_is_never_guessed():
+    found, kind = looks(kinds=2)
+    marks = np.where(np.arange(60) < 12, kind, -1)
+    said = crop_guesses.guesses(found.features, marks, 3)
+    assert (said.argmax(axis=1) < 2).all()
+
+
+def test_groups_hold_each_crop_once_and_what_is_alike_together():
+    found, kind = looks()
+    alike = crop_guesses.likeness(found.features)
+    made = crop_guesses.groups(found.features, np.arange(60), range(60), alike, None, 100)
+    members = [i for one in made for i in one.members]
+    assert sorted(members) == list(range(60))
+    assert all(len(set(kind[one.members])) == 1 for one in made)
+    assert len(made) < 30
+
+
+def test_groups_are_marked_and_what_is_least_sure_comes_next(desk, tmp_path):
+    _, kind = looks()
+    first = desk.groups()["groups"]
+    assert all(one["guess"] is None for one in first)
+    assert len({kind[one["members"][0]] for one in first[:3]}) == 3
+    done = 0
+    while done < 20 or desk.groups()["groups"][0]["guess"] is None:
+        group = desk.groups()["groups"][0]["members"]
+        desk.mark("one", [[i, int(kind[i] > 0)] for i in group])
+        done += len(group)
+    said = desk.groups()
+    assert "guessed right" in said["text"] and said["left"] == 60 - done
+    sure = [one["sure"] for one in said["groups"]]
+    assert sure[0] <= min(sure) + 0.2
+    assert all(one["guess"] == int(kind[one["members"][0]] > 0) for one in said["groups"])
+    # A session that starts now goes on; experiments read the same file.
+    desk.close()
+    again = CropDesk(str(tmp_path), looks()[0], SortedMarks(str(tmp_path)))
+    assert again.counts() == desk.counts()
+    again.close()
+    for name in looks()[0].names:
+        (tmp_path / name).write_bytes(b"x")
+    labels = formats.read("csv", str(tmp_path / "sorted.csv"), scorer=None, bodyparts=None)
+    assert len(labels.items) == done and set(labels.classes) == {"positive", "negative"}
+
+
+def test_marks_of_files_that_are_gone_stay_and_are_told(tmp_path):
+    (tmp_path / "sorted.csv").write_text("gone.jpg,bird\ncrop001.jpg,bird\ncrop002.jpg,cat\n")
+    desk = CropDesk(str(tmp_path), looks()[0], SortedMarks(str(tmp_path)))
+    assert desk.classes == ["bird", "cat"] and "gone.jpg" in desk.notes[0]
+    desk.mark("one", [[1, 1], [2, None]])
+    assert (tmp_path / "sorted.csv").read_text() == "crop001.jpg,cat\ngone.jpg,bird\n"
+    desk.close()
+    (tmp_path / "sorted.csv").write_text("a,b,c\n")
+    with pytest.raises(ValueError, match=r"sorted.csv:1 must be a crop and its class"):
+        CropDesk(str(tmp_path), looks()[0], SortedMarks(str(tmp_path)))
+
+
+def test_a_full_disk_marks_nothing(desk, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("beampose.core.storage.write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        desk.mark("one", [[0, 0]])
+    assert desk.counts()["counts"] == [0, 0]
+
+
+def test_dismissed_places_are_the_csv_that_repeats_takes(tmp_path):
+    places = {"a": Detections("film", [(1, 0), (2, 0)]), "b": Detections("film", [(5, 1)])}
+    marks = DismissedMarks(str(tmp_path), places, ["b"])
+    assert marks.read() == {"b": "repeat"}
+    marks.write({"a": "repeat", "b": "animal"})
+    assert marks.file.read_text() == "video,frame,box\nfilm,1,0\nfilm,2,0\n"
+    assert marks.read() == {"a": "repeat", "b": "animal"}
+
+
+def test_the_server_refuses_what_is_no_mark_and_a_second_page(desk):
+    client = Client(crop_server.application(desk, TOKEN, gate.allowed_hosts("127.0.0.1")))
+    assert "crops.js" in client.get(f"/{TOKEN}/").text
+    assert client.get("/crop?number=0").status_code == 403
+    assert client.get(f"/{TOKEN}/crop?number=0").headers["content-type"] == "image/jpeg"
+    for number in ("60", "-1"):
+        assert client.get(f"/{TOKEN}/crop?number={number}").status_code == 404
+    assert client.get(f"/{TOKEN}/crop?number=x").status_code == 400
+    assert client.get(f"/{TOKEN}/api/marked?class=../x").status_code == 404
+    for wrong in ([[60, 0]], [[0, 2]], [["0", 0]], [[0]], [5], [[True, 0]]):
+        assert post(client, "marks", marks=wrong).status_code == 400
+    assert post(client, "marks", marks=[[0, 0], [3, 0], [1, 1]]).json()["counts"] == [2, 1]
+    assert post(client, "marks", "two", marks=[[0, 1]]).status_code == 409
+    assert not post(client, "state", "two").json()["writing"]
+    assert post(client, "state", "two", take=True).json()["writing"]
+    shown = client.get(f"/{TOKEN}/api/marked?class=positive").json()
+    assert {one["crop"] for one in shown["crops"]} == {0, 3}
+
+
+def test_options_of_crops_have_an_effect_only_with_crops(tmp_path, capsys):
+    assert cli.main(["label", str(tmp_path / "film.mp4"), "--classes", "a,b"]) == 2
+    assert "--classes has an effect only with a folder of crops" in capsys.readouterr().err
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert cli.main(["label", str(tmp_path), "--bodyparts", "nose"]) == 2
+    assert "--bodyparts has an effect only with films" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
+    if label_browser.CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    pytest.importorskip("playwright")
+    from label_browser import Server, browser, until
+
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        pixels = rng.integers(0, 60, (64, 64, 3)).astype(np.uint8)
+        pixels[16:48, 16:48, i % 2] = 220
+        Image.fromarray(pixels).save(folder / f"crop{i:02d}.png")
+    server = Server(folder, "--classes", "red,green", cache=tmp_path / "cache")
+    with browser(color_scheme="dark") as context:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.address)
+        groups = "beampose.state.groups.map(one => one.members)"
+        until(lambda: page.evaluate(f"{groups}.length"))
+        for _ in range(40):
+            until(lambda: page.evaluate(f"{groups}.length || beampose.state.left === 0"))
+            if page.evaluate("beampose.state.left") <= 10:
+                break
+            first = page.evaluate(f"{groups}[0]")
+            page.keyboard.press("2" if first[0] % 2 else "1")
+        # A crop that does not belong is left out of its group.
+        server.kill()
+        server.start()
+        page.reload()
+        until(lambda: page.evaluate(f"{groups}.length"))
+        members = page.evaluate(f"{groups}[0]")
+        page.locator(".tile").first.click()
+        page.keyboard.press("1")
+        until(lambda: page.evaluate("beampose.pending().length === 0"))
+        if len(members) > 1:
+            assert members[0] in page.evaluate("beampose.state.groups.flatMap(one => one.members)")
+        page.get_by_role("button", name="green", exact=False).first.click()
+        until(lambda: page.locator(".tile.marked").count())
+        assert not errors
+    server.end()
+    rows = dict(line.split(",") for line in (folder / "sorted.csv").read_text().splitlines())
+    right = [name for name, kind in rows.items() if (int(name[4:6]) % 2 == 1) == (kind == "green")]
+    assert len(right) >= 28
