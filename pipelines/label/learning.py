@@ -5,27 +5,50 @@ did meanwhile is heard soon. Nothing here knows of processes or pages.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut.label_table import slots
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label import suggestions
-from beampose.pipelines.label.live_frames import LEAST, LiveFrames, Material
-from beampose.pipelines.label.live_heads import FOLDS, LiveHead
+from beampose.pipelines.label.live_frames import LEARN, LEAST, LiveFrames, Material
+from beampose.pipelines.label.live_heads import CHUNK, LiveHead, LiveNetwork
+from beampose.pipelines.label.live_judging import LiveFolds
 from beampose.preprocess.labels import SINGLE
 from beampose.trainer import recipe
 from beampose.trainer.schema import LabelRecord
 
 # Frames of the list that are seen before the heads of the folds learn.
-_FIRST = 40
-# Rounds of learning that follow the first one while nothing else is to be done.
-MORE_ROUNDS = 3
+_FIRST = 20
+# Frames whose suggestions do not wait for further steps.
+_URGENT = 12
 # Frames of the list and of films that are proposed.
 PROPOSED = 60
+# Frames that are compared with each other at most.
+_COMPARED = 800
+# The network is made anew, for what the labels have become, when there are so many times as many.
+_GROWN = 2.5
+
+
+class Pace(NamedTuple):
+    """Steps of a head.
+
+    Attributes:
+      first: before it suggests anything.
+      new: of new labels, before what they changed is suggested.
+      more: rounds that follow, in steps since the labels changed; after each it suggests again.
+      folds: of those that judge: at first, and again.
+    """
+
+    first: int = 120
+    new: int = 32
+    more: tuple[int, ...] = (160, 480, 1200)
+    folds: tuple[int, int] = (120, 48)
+
+
+PACE = Pace()
 
 
 class Learning:
@@ -36,6 +59,7 @@ class Learning:
 
     Args:
       names, edges: of the project.
+      pace: steps between what is told.
       clock: seconds.
     """
 
@@ -43,24 +67,24 @@ class Learning:
         self,
         names: Names,
         edges: Sequence[tuple[str, str]],
+        pace: Pace = PACE,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.names, self._clock = names, clock
+        self.names, self._pace, self._clock = names, pace, clock
         self.points = slots(names)
         self.news: dict[str, Any] = {"suggestions": {}}
         self._frames = LiveFrames(names, edges)
         self._unsure: dict[str, float] = {}
         self._head: LiveHead | None = None
-        self._folds: list[LiveHead] = []
-        self._fold_of: dict[str, int] = {}
+        self._folds = LiveFolds(pace.folds)
         self._built_for = 0
-        self._rounds = 0
+        self._known: dict[str, bytes] = {}
+        self._since = 0
+        self._rounds: list[int] = []
+        self._next: list[str] = []
         self._stale: list[str] = []
-        self._heads_know: dict[str, bytes] = {}
-        self._folds_know: dict[str, bytes] = {}
-        self._held: dict[str, np.ndarray] = {}
+        self._urgent = 0
         self._changed_at = 0.0
-        self._curve: list[tuple[int, float]] = []
         self._waits: list[float] = []
 
     # What a person did.
@@ -81,27 +105,32 @@ class Learning:
         """Does one piece of work. Returns False if there is nothing to do."""
         pieces = (
             self._embed_labeled,
-            self._learn,
-            self._suggest_stale,
+            self._learn_new,
+            self._suggest_urgent,
             self._embed_focus,
+            self._embed_copies,
             self._embed_first,
             self._learn_folds,
-            self._learn_more,
+            self._learn_round,
+            self._suggest_stale,
             self._embed_listed,
+            self._learn_more,
+            self._learn_folds_idle,
             self._embed_films,
         )
         return any(piece() for piece in pieces)
 
     def _embed(self, keys: Sequence[str]) -> bool:
         key = self._frames.embed(keys)
-        if key in self._vectors and self._head is not None and self._head.taught:
+        if key in self._vectors and self._suggests:
             self._suggest([key])
         return key is not None
 
     def _embed_labeled(self) -> bool:
-        if self._embed(list(self._material.keypoints)):
-            return True
-        # The first suggestions do not wait for copies.
+        return self._embed(list(self._material.keypoints))
+
+    def _embed_copies(self) -> bool:
+        """Once there is a head: the first suggestions do not wait for copies."""
         return self._head is not None and self._embed(self._frames.copies())
 
     def _embed_focus(self) -> bool:
@@ -131,53 +160,85 @@ class Learning:
 
     # Learning.
 
-    def _shape(self, records: list[LabelRecord]) -> None:
-        """Makes new heads where the labels have doubled: they suit another recipe by then."""
-        import keras
+    @property
+    def _suggests(self) -> bool:
+        labels = len(self._material.keypoints)
+        return self._head is not None and self._head.done >= self._pace.first and labels >= LEAST
 
-        self._frames.dataset.records = records
+    def _shape(self) -> None:
+        """Makes the network that suits the labels; heads go on on it where it has their shape."""
+        records = self._dataset_records()
         facts = self._frames.facts()
         assert facts is not None
         cell = recipe.STRIDE / self._frames.config.scale
-        config: Config = recipe.resolved(
-            self._frames.config, recipe.of_head(self._frames.config, facts, cell)
-        )
-        keras.utils.set_random_seed(0)
-        self._head = LiveHead(config, self._frames.dataset, seed=0)
-        self._folds = [
-            LiveHead(config, self._frames.dataset, seed=1 + fold) for fold in range(FOLDS)
-        ]
+        chosen = recipe.of_head(self._frames.config, facts, cell)
+        network = LiveNetwork(recipe.resolved(self._frames.config, chosen), self._frames.dataset)
+        if self._head is None:
+            self._head = LiveHead(network, 0)
+        self._head.move(network)
+        self._folds.move(network)
         self._built_for = len(self._material.keypoints)
-        self._heads_know, self._folds_know = {}, {}
+        if self._head.done:
+            self._head.finish(records)
 
-    def _learn(self) -> bool:
+    def _learn_new(self) -> bool:
+        """Steps on new labels, without which there are no suggestions."""
         labels = {
             key: one for key, one in self._frames.labels().items() if key in self._frames.dataset
         }
-        if len(labels) < LEAST:
+        if len(labels) < LEARN:
             return False
-        if self._head is None or len(labels) >= 2 * self._built_for:
-            self._shape(self._frames.records())
+        if len(labels) >= _GROWN * self._built_for:
+            if self._frames.fit():
+                # Features of another scale mean something else.
+                self._head, self._folds, self._built_for = None, LiveFolds(self._pace.folds), 0
+                return True
+            self._shape()
+        if labels != self._known:
+            self._known, self._since = labels, 0
+            self._rounds = list(self._pace.more)
         assert self._head is not None
-        if labels != self._heads_know:
-            self._heads_know, self._rounds = labels, 0
-            self._head.begin()
-        if not self._head.left:
+        missing = max(self._pace.new - self._since, self._pace.first - self._head.done)
+        if missing <= 0:
             return False
-        if self._head.learn(self._dataset_records()):
-            self._stale = self._unlabeled()
-            if self._frames.focus in self._stale:
-                self._stale.remove(self._frames.focus)
-                self._stale.insert(0, self._frames.focus)
+        if self._learn(missing):
+            self._renew()
         return True
 
+    def _learn(self, most: int) -> bool:
+        """A few steps. Returns True if they were the last."""
+        assert self._head is not None
+        steps = min(CHUNK, most)
+        self._head.learn(self._dataset_records(), steps)
+        self._since += steps
+        return steps == most
+
+    def _learn_round(self) -> bool:
+        """On to the end of the first round, after which all frames are suggested for."""
+        return len(self._rounds) == len(self._pace.more) and self._learn_more()
+
     def _learn_more(self) -> bool:
-        """Further rounds on the same labels, with their copies, while a person looks on."""
-        if self._head is None or not self._heads_know or self._rounds >= MORE_ROUNDS:
+        """On to the end of a round while a person looks on."""
+        if self._head is None or not self._rounds:
             return False
-        self._rounds += 1
-        self._head.begin()
+        if self._since >= self._rounds[0] or self._learn(self._rounds[0] - self._since):
+            self._rounds.pop(0)
+            self._renew()
         return True
+
+    def _renew(self) -> None:
+        """What is suggested is to be said anew."""
+        if not self._suggests:
+            return
+        assert self._head is not None
+        self._head.finish(self._dataset_records())
+        waiting = set(self._unlabeled())
+        focus = self._frames.focus
+        listed = [key for key in self._material.frames if key in waiting]
+        after = listed[listed.index(focus) :][: _URGENT // 2] if focus in waiting else []
+        first = [*after, *self._next[: _URGENT // 2]]
+        self._stale = [key for key in dict.fromkeys([*first, *self._unlabeled()]) if key in waiting]
+        self._urgent = min(_URGENT, len(self._stale))
 
     def _dataset_records(self) -> list[LabelRecord]:
         self._frames.dataset.records = self._frames.records()
@@ -188,15 +249,19 @@ class Learning:
         found = [*listed, *self._material.films]
         return [key for key in found if key in self._frames.dataset]
 
+    def _suggest_urgent(self) -> bool:
+        return self._urgent > 0 and self._suggest_stale()
+
     def _suggest_stale(self) -> bool:
         if not self._stale:
             return False
         some, self._stale = self._stale[:4], self._stale[4:]
+        self._urgent -= len(some)
         self._suggest([key for key in some if key in self._frames.dataset])
         if self._changed_at:
             self._waits.append(self._clock() - self._changed_at)
             self._changed_at = 0.0
-        if not self._stale:
+        if self._urgent <= 0 or not self._stale:
             self._propose()
         return True
 
@@ -241,78 +306,31 @@ class Learning:
         """The order of frames to label: of the list, and of films."""
         known = [self._vectors[k] for k in self._material.keypoints if k in self._vectors]
         vectors = np.array(known).reshape(len(known), -1) if known else np.empty((0, 1))
-        listed = [
-            k
-            for k in self._material.frames
-            if k in self._unsure and k not in self._material.keypoints
-        ]
-        films = [k for k in self._material.films if k in self._unsure]
-        for name, keys in (("next", listed), ("more", films)):
+        seen = [k for k in self._unsure if k in self._vectors]
+        films = set(self._material.films)
+        todo = set(self._material.frames) - set(self._material.keypoints)
+        for name, wanted in (("next", todo), ("more", films)):
+            keys = [k for k in seen if k in wanted]
+            keys = keys[:: -(-len(keys) // _COMPARED) or 1]
             candidates = np.array([self._vectors[k] for k in keys])
             unsure = np.array([self._unsure[k] for k in keys])
             chosen = suggestions.order(unsure, candidates, vectors, PROPOSED) if keys else []
             self.news[name] = [keys[i] for i in chosen]
+        self._next = self.news["next"]
 
     # Judging.
 
-    def _learn_folds(self) -> bool:
-        labels = self._heads_know
-        if len(labels) < LEAST or not self._folds or self._folds_know == labels:
+    def _learn_folds(self, *, idle: bool = False) -> bool:
+        if len(self._known) < LEAST or not self._folds.due(self._known, idle=idle):
             return False
-        self._assign(labels)
-        records = self._dataset_records()
-        for number, fold in enumerate(self._folds):
-            own = [r for r in records if self._fold_of.get(r.name) != number]
-            if not fold.taught or fold.left:
-                if not fold.left:
-                    fold.begin()
-                if own and fold.learn(own):
-                    self._hold_out(number, fold, records)
-                return True
-        self._folds_know = labels
-        for fold in self._folds:
-            fold.begin()
-        self._judge()
+        if self._folds.learn(self._known, self._dataset_records()):
+            self.news |= self._folds.judge(self._material.keypoints)
         return True
 
-    def _assign(self, labels: Mapping[str, bytes]) -> None:
-        """A fold for each labeled frame, which it keeps: no head has seen what judges it."""
-        for key in labels:
-            self._fold_of.setdefault(key, len(self._fold_of) % FOLDS)
-
-    def _hold_out(self, number: int, fold: LiveHead, records: Sequence[LabelRecord]) -> None:
-        own = [r for r in records if not r.copy and self._fold_of.get(r.name) == number]
-        if own:
-            found = fold.task.judge.matched(own, fold.task.predict(own, 4)[..., :3])
-            found = found[:, None] if found.ndim == 3 else found
-            self._held |= {r.name: one for r, one in zip(own, found, strict=True)}
-
-    def _judge(self) -> None:
-        keypoints = self._material.keypoints
-        frames = [key for key in keypoints if key in self._held]
-        if not frames:
-            return
-        labeled = np.stack([keypoints[key] for key in frames])
-        predicted = np.stack([self._held[key] for key in frames])
-        found = suggestions.judged(frames, labeled, predicted)
-        if not found:
-            return
-        self._curve = [(n, e) for n, e in self._curve if n < len(frames)]
-        self._curve.append((len(frames), found["error_px"]))
-        self.news |= {
-            **found,
-            "curve": list(self._curve),
-            "promise": suggestions.promise(self._curve),
-        }
+    def _learn_folds_idle(self) -> bool:
+        return self._learn_folds(idle=True)
 
     # What is told.
-
-    def busy_with_suggestions(self, keys: Sequence[str]) -> bool:
-        """Whether the head has labels to learn, or something to say of some frames."""
-        head = self._head
-        told = self._frames.labels() == self._heads_know
-        unseen = any(key not in self._vectors and key not in self._frames.lost for key in keys)
-        return head is None or not told or head.left > 0 or bool(self._stale) or unseen
 
     def status(self) -> dict[str, Any]:
         """What it is at, for the page."""
@@ -323,7 +341,7 @@ class Learning:
             left = LEAST - labeled
             text = f"It suggests after {left} more labeled {'frame' if left == 1 else 'frames'}."
             return {"state": "waiting", "text": f"{text} {seen}."}
-        training = self._head is None or bool(self._head.left)
+        training = not self._suggests or self._since < self._pace.new
         text = f"{seen}." if embedded < listed else ""
         if self._waits:
             text = f"Suggests {np.median(self._waits):.1f} s after a label. {text}"

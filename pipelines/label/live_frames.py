@@ -10,16 +10,18 @@ from beampose.core.settings import experiment
 from beampose.formats.deeplabcut.label_table import Point
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label.live_features import SAMPLED, LiveDataset, LiveEmbedder
-from beampose.pipelines.label.live_heads import FIRST_STEPS
 from beampose.preprocess import transform
 from beampose.trainer import label_facts, recipe
 from beampose.trainer.label_facts import LabelFacts
 from beampose.trainer.schema import LabelRecord
 
 BACKBONE, WEIGHTS = "resnet_compact", "builtin"
-# Labeled frames from which on a head learns, and that it learns from at most: these bound memory
-# and the seconds of a round.
-LEAST, MOST_LABELED = 6, 400
+# Labeled frames from which on a head learns, and suggests; and that it learns from at most: these
+# bound memory and the seconds of a round.
+LEARN, LEAST, MOST_LABELED = 3, 6, 400
+# Another scale is taken, and all frames are embedded anew, only if it is this factor away: the
+# first labels are followed as they are.
+FAR_SCALE = 1.9
 # Turned copies of each labeled frame; fewer where there are many.
 COPIES = 4
 # Bytes of maps in memory; frames beyond are embedded, judged and forgotten.
@@ -61,21 +63,24 @@ class LiveFrames:
 
     def __init__(self, names: Names, edges: Sequence[tuple[str, str]]):
         self.dataset = LiveDataset(names, edges)
-        self.config = experiment.from_values(
+        self._plain = experiment.from_values(
             {
                 "task": "pose",
                 "source": {"format": "deeplabcut", "path": "."},
                 "features": {"backbone": BACKBONE, "weights": WEIGHTS},
-                "train": {"plausible": False, "steps": FIRST_STEPS},
+                # How long a head learns is decided by the person who looks on.
+                "train": {"steps": 1},
                 "output": "live",
             },
             "live.yaml",
         )
+        self.config = self._plain
         self.material = Material((), {}, frozenset(), (), lambda key: np.empty(0))
         self.focus = ""
         self.vectors: dict[str, np.ndarray] = {}
         self.lost: set[str] = set()
         self._embedder: LiveEmbedder | None = None
+        self._fitted = False
         self._sizes: dict[str, tuple[int, int]] = {}
         self._changes: dict[str, transform.Copy] = {}
 
@@ -127,12 +132,31 @@ class LiveFrames:
         if not copy:
             self.vectors[source] = found.astype(np.float32).mean(axis=(0, 1))
 
+    def fit(self) -> bool:
+        """Chooses the scale by the labels. True: another one, for which nothing is embedded yet."""
+        facts = self.facts()
+        if facts is None or self._embedder is None:
+            return False
+        chosen = recipe.of_features(self._plain, facts)
+        old, new = self.config.scale, recipe.resolved(self._plain, chosen).scale
+        apart = max(old, new) / min(old, new)
+        if apart == 1 or (self._fitted and apart < FAR_SCALE):
+            self._fitted = True
+            return False
+        self._fitted = True
+        self.config = recipe.resolved(self._plain, chosen)
+        self._embedder = None
+        self.dataset.drop(set())
+        self.vectors, self._changes = {}, {}
+        return True
+
     def _begin(self, pixels: np.ndarray) -> None:
-        """Chooses scale and dimensions by the first frames."""
-        height, width = pixels.shape[:2]
-        nan = float("nan")
-        facts = self.facts() or LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, 0.0)
-        self.config = recipe.resolved(self.config, recipe.of_features(self.config, facts))
+        """Chooses dimensions by the first frames; and the scale, where no labels have."""
+        if not self._fitted:
+            height, width = pixels.shape[:2]
+            nan = float("nan")
+            facts = LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, 0.0)
+            self.config = recipe.resolved(self._plain, recipe.of_features(self._plain, facts))
         first = []
         step = max(len(self.material.frames) // SAMPLED, 1)
         for key in self.material.frames[::step][:SAMPLED]:
@@ -161,7 +185,7 @@ class LiveFrames:
     def facts(self) -> LabelFacts | None:
         """Facts of the labels of frames that were seen; None of too few."""
         known = [k for k in self.material.keypoints if k in self._sizes]
-        if len(known) < LEAST:
+        if len(known) < LEARN:
             return None
         sizes = [self._sizes[key] for key in known]
         return label_facts.facts(

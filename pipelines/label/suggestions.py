@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from beampose.trainer import cross_validation
 
@@ -14,6 +15,8 @@ LEAST_DOUBT, RADII = 4.0, 2.0
 SWAPPED = 0.35
 # Predictions that contradict a label are this sure at least.
 SURE = 0.5
+# Weight of a frame of which the model is sure.
+_LEAST_UNSURE = 0.15
 # Share of an improvement that is worth a sentence.
 _WORTH = 0.03
 
@@ -116,7 +119,12 @@ def _swapped(
 
 
 def order(unsure: np.ndarray, vectors: np.ndarray, known: np.ndarray, most: int) -> list[int]:
-    """Frames to label next, those first that are unsure and unlike all that is labeled or chosen.
+    """Frames to label next: with each of them the others become most like what is labeled.
+
+    Greedy facility location: the distance of every frame from the nearest labeled or chosen one, in
+    units of how unsure it is, falls as far as one more frame can make it. A frame that is only
+    unlike all others stands for nothing but itself: by distance and doubt alone such frames came
+    first, and heads learned from them were worse than from frames at random (docs/label.md).
 
     Args:
       unsure: (frames,), 0 to 1.
@@ -126,21 +134,19 @@ def order(unsure: np.ndarray, vectors: np.ndarray, known: np.ndarray, most: int)
     """
     if not len(vectors):
         return []
-    spread = vectors.std(axis=0)
-    scaled = vectors / np.maximum(spread, 1e-6)
-    nearest = np.full(len(vectors), np.inf)
-    for one in known / np.maximum(spread, 1e-6):
-        nearest = np.minimum(nearest, np.linalg.norm(scaled - one, axis=1))
-    if not len(known):
-        nearest = np.linalg.norm(scaled - scaled.mean(axis=0), axis=1)
+    spread = np.maximum(vectors.std(axis=0), 1e-6)
+    scaled = vectors / spread
+    apart = cdist(scaled, scaled)
+    # Where nothing is labeled, all is as far as it can be.
+    nearest = cdist(scaled, known / spread).min(axis=1) if len(known) else apart.max(axis=1)
+    weights = _LEAST_UNSURE + unsure
     chosen: list[int] = []
-    usual = float(np.median(nearest)) or 1.0
     for _ in range(min(most, len(vectors))):
-        score = (0.15 + unsure) * np.minimum(nearest / usual, 3.0)
-        score[chosen] = -1.0
-        best = int(np.argmax(score))
+        gain = weights @ np.maximum(nearest[:, None] - apart, 0)
+        gain[chosen] = -1.0
+        best = int(np.argmax(gain))
         chosen.append(best)
-        nearest = np.minimum(nearest, np.linalg.norm(scaled - scaled[best], axis=1))
+        nearest = np.minimum(nearest, apart[best])
     return chosen
 
 

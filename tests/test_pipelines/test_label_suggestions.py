@@ -6,7 +6,7 @@ import pytest
 
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label import learning_process, suggestions
-from beampose.pipelines.label.learning import Learning
+from beampose.pipelines.label.learning import Learning, Pace
 from beampose.pipelines.label.live_frames import LEAST, Material
 
 NAMES = Names("me", ("individual1",), ("spot",), (), False, ("spot",))
@@ -77,7 +77,8 @@ def spots(count, seed=1):
 def test_a_head_learns_from_six_frames_and_goes_on_learning():
     frames, places = spots(16)
     keys = [f"film/img{i:02d}.png" for i in range(16)]
-    learning = Learning(NAMES, ())
+    pace = Pace(first=60, new=16, more=(60, 120), folds=(120, 60))
+    learning = Learning(NAMES, (), pace)
     labels = {key: places[i][None, None] for i, key in enumerate(keys)}
 
     def tell(count):
