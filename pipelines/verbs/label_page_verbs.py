@@ -61,7 +61,11 @@ def _holds_crops(target: str) -> bool:
     """Whether it is a folder with images of its own, and no project."""
     if not Path(target).is_dir() or files.exists(files.join(target, "config.yaml")):
         return False
-    return any(files.suffix(one) in images.SUFFIXES for one in files.children(target))
+    names = [files.name(one) for one in files.children(target)]
+    # Frames with labels of bodyparts are no crops.
+    if any(name.startswith("CollectedData") for name in names):
+        return False
+    return any(files.suffix(name) in images.SUFFIXES for name in names)
 
 
 def _sorts_crops(path: str) -> bool:

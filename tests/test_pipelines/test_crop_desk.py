@@ -147,6 +147,10 @@ def test_options_of_crops_have_an_effect_only_with_crops(tmp_path, capsys):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     assert cli.main(["label", str(tmp_path), "--bodyparts", "nose"]) == 2
     assert "--bodyparts has an effect only with films" in capsys.readouterr().err
+    # Frames with labels of bodyparts are no crops.
+    (tmp_path / "CollectedData_me.csv").write_text("x")
+    assert cli.main(["label", str(tmp_path), "--classes", "a,b"]) == 2
+    assert "--classes has an effect only" in capsys.readouterr().err
 
 
 @pytest.mark.slow
