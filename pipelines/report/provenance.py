@@ -65,7 +65,9 @@ def _evaluated(config: Config) -> str:
 def _features(recipe: Recipe) -> str:
     known = recipe.plain()
     parts = [
-        f"{name} {known[name]}" for name in ("scale", "stride", "taps", "pca") if name in known
+        f"{name} {known[name]}"
+        for name in ("scale", "stride", "taps", "precision", "pca")
+        if name in known
     ]
     return ", ".join(parts)
 

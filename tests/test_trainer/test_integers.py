@@ -29,6 +29,11 @@ def networks(name, weights="random:0", pooled=False):
     return plain, backbone.Backbone(name, weights, pooled=pooled, quantized=content)
 
 
+def content(whole):
+    assert whole.integers is not None
+    return whole.integers.file.content
+
+
 CASES = [
     (compact.NAME, "builtin", False),
     (compact.NAME, "builtin", True),
@@ -44,7 +49,7 @@ def test_litert_says_bit_by_bit_what_tensorflow_says(case):
     _, whole = networks(*case)
     frames = np.stack([picture(i, 112, 144) for i in (7, 8)]).round().astype(np.uint8)
     embedder = embed.Embedder(whole, None, scale=0.7, crop_size=96)
-    lite = lite_embedder.LiteEmbedder(embedder, LiteRunner(whole.integers.file.content))
+    lite = lite_embedder.LiteEmbedder(embedder, LiteRunner(content(whole)))
     assert np.array_equal(lite.frames(frames).numpy(), embedder.frames(frames).numpy())
 
 
@@ -90,7 +95,7 @@ def test_litert_is_taken_only_if_it_says_the_same(monkeypatch):
 def test_a_damaged_file_is_an_error_in_words(cut):
     _, whole = networks(compact.NAME, "builtin")
     with pytest.raises(ValueError, match="quantised network"):
-        lite_file.read(whole.integers.file.content[cut])
+        lite_file.read(content(whole)[cut])
 
 
 def test_a_backbone_that_cannot_be_quantised_is_refused_by_name():

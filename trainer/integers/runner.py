@@ -34,6 +34,7 @@ class LiteRunner:
             self._interpreter = Interpreter(
                 model_content=content, num_threads=told or os.cpu_count() or 1
             )
+            self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         self._given = given["index"]
         self._outputs = [one["index"] for one in self._interpreter.get_output_details()]
