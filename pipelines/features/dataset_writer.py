@@ -1,5 +1,6 @@
 """Writes the dataset: labels joined to store keys, rejects, and what it is."""
 
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -16,6 +17,7 @@ from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.features import kept_frames, store_writer
+from beampose.pipelines.gathered import WriteTogether
 from beampose.preprocess import reject_paths
 from beampose.preprocess.labels import Labels
 from beampose.trainer import schema
@@ -66,8 +68,7 @@ class WriteLabels(beam.PTransform):
             | "ByShard" >> beam.Map(_by_shard, self._shards)
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.ParDo(self._step, *waits)
-            | "Manifest" >> beam.CombineGlobally(_together)
-            | "WriteManifest" >> beam.Map(_write_manifest, self._folder)
+            | "Manifest" >> WriteTogether(functools.partial(_write_manifest, self._folder))
         )
 
 
@@ -96,38 +97,21 @@ class _WriteLabels(beam.DoFn):
         yield [name, len(records)]
 
 
-def _together(groups: Iterable) -> list:
-    """All elements, whether they come one by one or in lists of some."""
-    found: list = []
-    for group in groups:
-        found += group if group and isinstance(group[0], list) else [group] if group else []
-    return sorted(found)
-
-
-def _write_manifest(files: list, folder: str) -> int:
+def _write_manifest(folder: str, files: list) -> None:
     storage.write_json(storage.place(folder, MANIFEST), {"files": files})
-    return len(files)
 
 
-class WriteStored(beam.PTransform):
+def write_stored(folder: str) -> WriteTogether:
     """Writes the lines of the store's manifest that a job adds into one file; see `stored`."""
-
-    def __init__(self, folder: str):
-        super().__init__()
-        self._folder = folder
-
-    def expand(self, input_or_inputs):
-        return (
-            input_or_inputs
-            | "Row" >> beam.Map(lambda shard: [json.dumps(shard, sort_keys=True)])
-            | "Gather" >> beam.CombineGlobally(_together)
-            | "Write" >> beam.Map(_write_stored, self._folder)
-        )
+    return WriteTogether(functools.partial(_write_lines, folder, STORED), _line)
 
 
-def _write_stored(rows: list[list[str]], folder: str) -> int:
-    storage.write_text(storage.place(folder, STORED), "".join(f"{row}\n" for (row,) in rows))
-    return len(rows)
+def _write_lines(folder: str, name: str, rows: list[dict]) -> None:
+    storage.write_text(storage.place(folder, name), "".join(f"{_line(row)}\n" for row in rows))
+
+
+def _line(row: dict) -> str:
+    return json.dumps(row, sort_keys=True)
 
 
 def stored(folder: str) -> list[Shard]:
@@ -138,32 +122,18 @@ def stored(folder: str) -> list[Shard]:
     return found
 
 
-class WriteRejects(beam.PTransform):
+def write_rejects(folder: str) -> WriteTogether:
     """Writes all rejects as JSON lines, sorted, into one file; an empty file if there are none."""
-
-    def __init__(self, folder: str):
-        super().__init__()
-        self._folder = folder
-
-    def expand(self, input_or_inputs):
-        return (
-            input_or_inputs
-            | "Gather" >> beam.CombineGlobally(_sorted_rejects)
-            | "Write" >> beam.Map(_write_rejects, self._folder)
-        )
+    return WriteTogether(functools.partial(_write_rejects, folder), _place)
 
 
-def _sorted_rejects(groups: Iterable) -> list[dict]:
-    found: list[dict] = []
-    for group in groups:
-        found += group if isinstance(group, list) else [group]
-    return sorted(found, key=lambda r: (r["file"], r["row"], r["image"], r["what"]))
+def _place(reject: dict) -> tuple:
+    return reject["file"], reject["row"], reject["image"], reject["what"]
 
 
-def _write_rejects(rejects: list[dict], folder: str) -> int:
+def _write_rejects(folder: str, rejects: list[dict]) -> None:
     lines = "".join(json.dumps(r) + "\n" for r in rejects)
     storage.write_text(storage.place(folder, REJECTS), lines)
-    return len(rejects)
 
 
 def _source(config: Config) -> dict[str, JsonValue]:
@@ -250,7 +220,7 @@ def finish(
     rejects += json_files.lines(lines, folder / REJECTS)
     roots = reject_paths.roots(config.source.path, config.split.test_from)
     rejects = [reject_paths.relative(one, roots) for one in rejects]
-    _write_rejects(_sorted_rejects(rejects), config.dataset)
+    _write_rejects(config.dataset, sorted(rejects, key=_place))
     lost = len(labels.items) - tally.images
     if not tally.images or lost > config.source.max_rejects * len(labels.items):
         raise ValueError(

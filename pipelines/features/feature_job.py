@@ -199,9 +199,9 @@ def build(
     rejects = (
         rejected
         | "Rejects" >> beam.Flatten()
-        | "WriteRejects" >> dataset_writer.WriteRejects(folder)
+        | "WriteRejects" >> dataset_writer.write_rejects(folder)
     )
-    listed = stored.stored | "Stored" >> dataset_writer.WriteStored(folder)
+    listed = stored.stored | "Stored" >> dataset_writer.write_stored(folder)
     _ = records | "WriteLabels" >> dataset_writer.WriteLabels(
         folder, job.store, job.label_shards, pooled=job.spec.pooled, after=[listed, rejects]
     )
