@@ -3,6 +3,7 @@
 import logging
 import shutil
 import warnings
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -90,11 +91,20 @@ def quiet():
 
 
 @pytest.fixture
-def pose_file(tmp_path):
+def new_pose_file(tmp_path):
     write_project(tmp_path / "project")
     file = tmp_path / "pose.yaml"
     file.write_text(SETTINGS)
     return file
+
+
+@pytest.fixture
+def pose_file(new_pose_file, trained):
+    """Its store has no features, but their transform, which takes seconds to learn."""
+    settings = experiment.load(new_pose_file)
+    (store,) = Path(trained["pose"].store).iterdir()
+    shutil.copytree(store / "transform", Path(settings.store, store.name, "transform"))
+    return new_pose_file
 
 
 def crops_settings():

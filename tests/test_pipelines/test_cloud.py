@@ -70,6 +70,7 @@ def write_cloud(folder, **changes):
     return str(file)
 
 
+@pytest.mark.slow
 def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
     pose_file, trained, buckets, dataflow, tmp_path, capsys
 ):

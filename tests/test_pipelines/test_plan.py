@@ -37,16 +37,16 @@ def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_pa
 
 
 def test_the_verb_prints_and_keeps_the_plan_from_any_folder(
-    pose_file, tmp_path, monkeypatch, capsys
+    new_pose_file, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["plan", str(pose_file)]) == 0
+    assert cli.main(["plan", str(new_pose_file)]) == 0
     out = capsys.readouterr().out
     assert "Dataflow  1 workers" in out
     assert "12 labeled" in out
     assert "on this machine" in out
-    assert (pose_file.parent / "out/plan.json").is_file()
-    assert not (pose_file.parent / "out/store").exists()
+    assert (new_pose_file.parent / "out/plan.json").is_file()
+    assert not (new_pose_file.parent / "out/store").exists()
 
 
 def test_a_price_table_that_lacks_something_is_named(pose_file, tmp_path, capsys):

@@ -133,7 +133,7 @@ def test_an_older_evaluation_still_has_a_report(judged):
     file.write_text(before)
 
 
-@pytest.mark.parametrize("kind", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [pytest.param("pose", marks=pytest.mark.slow), "crops"])
 def test_a_curve_is_measured_resumed_and_shown_until_the_labels_change(judged, kind, capsys):
     file, loaded = judged[kind]
     small = ["--set", "train.steps=20"]

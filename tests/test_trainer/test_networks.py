@@ -15,6 +15,7 @@ from beampose.core.settings import experiment
 from beampose.trainer import (
     backbone,
     backbone_weights,
+    compact,
     efficientnet_lite,
     embed,
     export,
@@ -201,7 +202,7 @@ def test_files_of_keras_applications_fit(name, tmp_path):
     assert networks.spec(name).published.names() == ["imagenet"]
 
 
-EXPORTED = [LITE, slow("efficientnet_v2_b0"), slow("convnext_tiny")]
+EXPORTED = [compact.NAME, *map(slow, (LITE, "efficientnet_v2_b0", "convnext_tiny"))]
 FRAME = np.random.default_rng(1).integers(0, 255, (70, 90, 3)).astype(np.uint8)
 
 
