@@ -12,11 +12,10 @@ import numpy as np
 
 from beampose.formats.deeplabcut.label_table import slots
 from beampose.formats.deeplabcut.row_frames import Names
-from beampose.pipelines.label import suggestions
 from beampose.pipelines.label.live_frames import LEARN, LEAST, LiveFrames, Material
 from beampose.pipelines.label.live_heads import CHUNK, LiveHead, LiveNetwork
 from beampose.pipelines.label.live_judging import LiveFolds
-from beampose.preprocess.labels import SINGLE
+from beampose.pipelines.label.live_suggestions import LiveSuggestions
 from beampose.trainer import recipe
 from beampose.trainer.schema import LabelRecord
 
@@ -24,10 +23,6 @@ from beampose.trainer.schema import LabelRecord
 _FIRST = 20
 # Frames whose suggestions do not wait for further steps.
 _URGENT = 12
-# Frames of the list and of films that are proposed.
-PROPOSED = 60
-# Frames that are compared with each other at most.
-_COMPARED = 800
 # The network is made anew, for what the labels have become, when there are so many times as many.
 _GROWN = 2.5
 
@@ -56,6 +51,7 @@ class Learning:
 
     Attributes:
       news: entries for the page since they were taken last.
+      points: of a frame, in the order of the page.
 
     Args:
       names, edges: of the project.
@@ -70,18 +66,17 @@ class Learning:
         pace: Pace = PACE,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.names, self._pace, self._clock = names, pace, clock
+        self._pace, self._clock = pace, clock
         self.points = slots(names)
         self.news: dict[str, Any] = {"suggestions": {}}
         self._frames = LiveFrames(names, edges)
-        self._unsure: dict[str, float] = {}
+        self._sayings = LiveSuggestions(names, self._frames)
         self._head: LiveHead | None = None
         self._folds = LiveFolds(pace.folds)
         self._built_for = 0
         self._known: dict[str, bytes] = {}
         self._since = 0
         self._rounds: list[int] = []
-        self._next: list[str] = []
         self._stale: list[str] = []
         self._urgent = 0
         self._changed_at = 0.0
@@ -236,7 +231,7 @@ class Learning:
         focus = self._frames.focus
         listed = [key for key in self._material.frames if key in waiting]
         after = listed[listed.index(focus) :][: _URGENT // 2] if focus in waiting else []
-        first = [*after, *self._next[: _URGENT // 2]]
+        first = [*after, *self._sayings.next[: _URGENT // 2]]
         self._stale = [key for key in dict.fromkeys([*first, *self._unlabeled()]) if key in waiting]
         self._urgent = min(_URGENT, len(self._stale))
 
@@ -266,57 +261,12 @@ class Learning:
         return True
 
     def _suggest(self, keys: Sequence[str]) -> None:
-        if not keys or self._head is None:
-            return
-        empty = np.full((len(self.names.individuals), len(self.names.bodyparts), 2), np.nan)
-        records = [self._frames.record(key, key, 0, empty) for key in keys]
-        predicted = self._head.predict(records)
-        listed = set(self._material.frames)
-        for key, one in zip(keys, predicted, strict=True):
-            self._unsure[key] = self._doubtful(one)
-            if key in listed:
-                found = self._slotted(key, one)
-                self.news["suggestions"][key] = suggestions.plain(found, self.points)
-
-    def _doubtful(self, predicted: np.ndarray) -> float:
-        """How unsure the head is of a frame, 0 to 1."""
-        rows, columns = np.array(self.points).T
-        likelihood = np.nan_to_num(predicted[rows, columns, 2])
-        return float(1 - likelihood.mean())
-
-    def _slotted(self, key: str, predicted: np.ndarray) -> np.ndarray:
-        animals = len(self.names.individuals) - (SINGLE in self.names.individuals)
-        if animals < 2:
-            return predicted
-        empty = np.full(predicted[..., :2].shape, np.nan)
-        labeled = self._material.keypoints.get(key, empty)
-        return suggestions.by_slots(predicted, labeled, self._before(key), animals)
-
-    def _before(self, key: str) -> np.ndarray | None:
-        """Labels of the nearest labeled frame of the same folder, by the list."""
-        folder = key.split("/")[0]
-        own = [k for k in self._material.frames if k.split("/")[0] == folder]
-        labeled = [i for i, k in enumerate(own) if k in self._material.keypoints and k != key]
-        if not labeled or key not in own:
-            return None
-        place = own.index(key)
-        return self._material.keypoints[own[min(labeled, key=lambda i: abs(i - place))]]
+        if keys and self._head is not None:
+            self.news["suggestions"] |= self._sayings.of(self._head, keys)
 
     def _propose(self) -> None:
-        """The order of frames to label: of the list, and of films."""
-        known = [self._vectors[k] for k in self._material.keypoints if k in self._vectors]
-        vectors = np.array(known).reshape(len(known), -1) if known else np.empty((0, 1))
-        seen = [k for k in self._unsure if k in self._vectors]
-        films = set(self._material.films)
-        todo = set(self._material.frames) - set(self._material.keypoints)
-        for name, wanted in (("next", todo), ("more", films)):
-            keys = [k for k in seen if k in wanted]
-            keys = keys[:: -(-len(keys) // _COMPARED) or 1]
-            candidates = np.array([self._vectors[k] for k in keys])
-            unsure = np.array([self._unsure[k] for k in keys])
-            chosen = suggestions.order(unsure, candidates, vectors, PROPOSED) if keys else []
-            self.news[name] = [keys[i] for i in chosen]
-        self._next = self.news["next"]
+        self._sayings.propose()
+        self.news |= {"next": self._sayings.next, "more": self._sayings.more}
 
     # Judging.
 

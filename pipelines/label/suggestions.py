@@ -9,8 +9,9 @@ from scipy.spatial.distance import cdist
 
 from beampose.trainer import cross_validation
 
-# A label is doubted from so many pixels on, and from so many radii of its bodypart.
-LEAST_DOUBT, RADII = 4.0, 2.0
+# A label is doubted from so many pixels on, and from so many times the median error of its bodypart:
+# of few labels a wrong one would decide any higher quantile, and hide itself.
+LEAST_DOUBT, TIMES = 4.0, 4.0
 # Two labels look swapped where the exchange leaves less than this share of the distance.
 SWAPPED = 0.35
 # Predictions that contradict a label are this sure at least.
@@ -73,26 +74,29 @@ def judged(frames: Sequence[str], labeled: np.ndarray, predicted: np.ndarray) ->
     apart = np.linalg.norm(predicted[..., :2] - labeled, axis=-1)
     if not np.isfinite(apart).any():
         return {}
-    radius = cross_validation.radii(apart.reshape(-1, apart.shape[-1]))
+    errors = apart.reshape(-1, apart.shape[-1])
+    radius = cross_validation.radii(errors)
+    known = [column[np.isfinite(column)] for column in errors.T]
+    usual = np.array([np.median(one) if len(one) else np.nan for one in known])
     return {
         "error_px": round(float(np.nanmean(apart)), 2),
         "median_px": round(float(np.nanmedian(apart)), 2),
         "radius": [None if np.isnan(one) else round(float(one), 2) for one in radius],
-        "doubts": [one._asdict() for one in doubts(frames, labeled, predicted, radius)],
+        "doubts": [one._asdict() for one in doubts(frames, labeled, predicted, usual)],
     }
 
 
 def doubts(
-    frames: Sequence[str], labeled: np.ndarray, predicted: np.ndarray, radius: np.ndarray
+    frames: Sequence[str], labeled: np.ndarray, predicted: np.ndarray, usual: np.ndarray
 ) -> list[Doubt]:
     """Labels far from predictions of heads that never saw them, the farthest first.
 
     Args:
       labeled: (frames, individuals, bodyparts, 2).
       predicted: (frames, individuals, bodyparts, 3), in the rows of the labels.
-      radius: (bodyparts,), 90 % of the errors are below; NaN = not known.
+      usual: (bodyparts,), median error of each; NaN = not known.
     """
-    limit = np.fmax(RADII * radius, LEAST_DOUBT)
+    limit = np.fmax(TIMES * usual, LEAST_DOUBT)
     distance = np.linalg.norm(predicted[..., :2] - labeled, axis=-1)
     far = (distance > limit) & (predicted[..., 2] >= SURE)
     found = []
@@ -124,7 +128,7 @@ def order(unsure: np.ndarray, vectors: np.ndarray, known: np.ndarray, most: int)
     Greedy facility location: the distance of every frame from the nearest labeled or chosen one, in
     units of how unsure it is, falls as far as one more frame can make it. A frame that is only
     unlike all others stands for nothing but itself: by distance and doubt alone such frames came
-    first, and heads learned from them were worse than from frames at random (docs/label.md).
+    first, which taught less (docs/label.md).
 
     Args:
       unsure: (frames,), 0 to 1.

@@ -47,6 +47,15 @@ def test_a_label_far_from_a_sure_prediction_is_doubted_and_a_swap_is_recognised(
     assert told == {("b", (0, 0)): (0, 1), ("b", (0, 1)): (0, 0), ("c", (0, 2)): None}
 
 
+def test_a_wrong_label_among_few_does_not_hide_itself():
+    rng = np.random.default_rng(0)
+    labeled = rng.uniform(20, 80, (10, 1, 1, 2))
+    predicted = np.concatenate([labeled + 1, np.full((10, 1, 1, 1), 0.9)], axis=-1)
+    labeled[3] += 40
+    found = suggestions.judged([f"f{i}" for i in range(10)], labeled, predicted)
+    assert [one["frame"] for one in found["doubts"]] == ["f3"]
+
+
 @pytest.mark.parametrize(
     ("curve", "what"),
     [
@@ -77,7 +86,7 @@ def spots(count, seed=1):
 def test_a_head_learns_from_six_frames_and_goes_on_learning():
     frames, places = spots(16)
     keys = [f"film/img{i:02d}.png" for i in range(16)]
-    pace = Pace(first=60, new=16, more=(60, 120), folds=(120, 60))
+    pace = Pace(first=60, new=16, more=(60, 120), folds=(80, 40))
     learning = Learning(NAMES, (), pace)
     labels = {key: places[i][None, None] for i, key in enumerate(keys)}
 
