@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist
 
 from beampose.trainer import cross_validation
 
-# A label is doubted from so many pixels on, and from so many times the median error of its bodypart:
-# of few labels a wrong one would decide any higher quantile, and hide itself.
+# A label is doubted from so many pixels on, and from so many times the median error of its
+# bodypart: of few labels a wrong one would decide any higher quantile, and hide itself.
 LEAST_DOUBT, TIMES = 4.0, 4.0
 # Two labels look swapped where the exchange leaves less than this share of the distance.
 SWAPPED = 0.35
