@@ -83,7 +83,7 @@ def two_views(trained, tmp_path):
     return config
 
 
-def test_evaluate_and_audit_use_the_other_views(two_views, capsys):
+def test_evaluate_and_audit_use_the_other_views(two_views, capsys, caplog):
     file, calibrated = two_views.parent / "two.toml", "cameras.calibration=two.toml"
     model = two_views.parent / "out/model"
     before = storage.read_info(storage.place(model, "metrics.json"), Metrics)
@@ -99,7 +99,7 @@ def test_evaluate_and_audit_use_the_other_views(two_views, capsys):
     words = ["--folds", "2", "--top", "3", "--calibration", str(file)]
     assert main(["audit", str(two_views), *words]) == 0
     told = capsys.readouterr()
-    assert "Against other views of the instant labels are" in told.err
+    assert "Against other views of the instant labels are" in caplog.text
     assert "labels are suspicious" in told.out
 
 
