@@ -83,11 +83,14 @@ WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "filelock", "tables")]
 REVIEW = pins("matplotlib", "jinja2", "tqdm")
 # The last three serve the events of uploads, in the image.
 CLOUD = pins("google-cloud-aiplatform", "cloudevents", "flask", "waitress")
+# Predicting films and photographs on one machine: no Beam, no store, no client of a cloud service.
+PREDICT = pins("tensorflow", "keras", "scipy", "ml-dtypes", "filelock", "tables", "pyarrow", "tqdm")
 # The page on which people label.
 LABEL = [*pins("starlette", "uvicorn", "filelock", "tables"), *TRAINER]
 EXTRAS = {
     "trainer": TRAINER,
     "worker": WORKER,
+    "predict": PREDICT,
     "cloud": CLOUD,
     "label": LABEL,
     "all": [*WORKER, *REVIEW, *CLOUD, *LABEL, *pins("sleap-io", "pynwb", "ndx-pose")],

@@ -9,8 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import apache_beam as beam
-
 from beampose.core import json_files, storage
 from beampose.core.files import join
 
@@ -46,31 +44,3 @@ def read(address: str, item: Callable[[Any], Item]) -> Iterator[Item]:
     text = gzip.decompress(storage.place(address).read_bytes()).decode()
     for line in text.splitlines():
         yield item(json_files.parse(line, address))
-
-
-class Read(beam.PTransform):
-    """Items of files, some together, spread over the workers.
-
-    Args:
-      addresses: as of `write`.
-      item: makes an item of its JSON; a function of a module.
-      together: how many travel together.
-    """
-
-    def __init__(self, addresses: Iterable[str], item: Callable[[Any], Any], together: int = 1):
-        super().__init__()
-        self._addresses, self._item, self._together = list(addresses), item, together
-
-    def expand(self, input_or_inputs):
-        return (
-            input_or_inputs
-            | "Files" >> beam.Create(self._addresses)
-            | "Items" >> beam.FlatMap(_together, self._item, self._together)
-            | "Spread" >> beam.Reshuffle()
-        )
-
-
-def _together(address: str, item: Callable[[Any], Any], count: int) -> Iterator[list[Any]]:
-    found = list(read(address, item))
-    for start in range(0, len(found), count):
-        yield found[start : start + count]

@@ -239,3 +239,12 @@ def test_all_files_name_the_same_pythons():
     first = versions[0]
     assert f'target-version = "py{first.replace(".", "")}"' in text["pyproject.toml"]
     assert f'pythonVersion = "{first}"' in text["pyproject.toml"]
+
+
+def test_the_conda_recipe_has_the_pins_of_setup():
+    text = runpy.run_path(str(ROOT / "scripts/conda_recipe"))["text"]()
+    recipe = (ROOT / "scripts/conda/meta.yaml").read_text(encoding="utf-8")
+    assert recipe == text, "Run scripts/conda_recipe."
+    for pin in (*setup.LABELS, *setup.PREDICT):
+        assert pin.partition(";")[0].partition(">=")[2] in recipe
+    assert "apache-beam" not in recipe

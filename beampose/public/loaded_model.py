@@ -1,6 +1,7 @@
 """A trained model, asked with NumPy arrays."""
 
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -117,6 +118,53 @@ class Model:
             keypoints=values[..., :2],
             likelihood=values[..., 2],
             frames=np.arange(len(images)),
+            individuals=self.individuals,
+            bodyparts=self.bodyparts,
+            scorer=self.scorer,
+            several=self._kind.several,
+            unique_bodyparts=self._unique,
+        )
+
+    def predict_video(
+        self,
+        video: str | os.PathLike,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        every: int = 1,
+        batch_size: int = 8,
+    ) -> Predictions:
+        """Predicts a film, frame by frame, without keeping frames in memory; nothing is written.
+
+        Args:
+          start, stop: number of the first frame, and of the one after the last; None is the end.
+          every: predicts each so many frames.
+          batch_size: as of `predict`.
+
+        Returns:
+          Predictions with the frames' numbers; NaN for a frame that cannot be decoded. One animal
+          is followed by windows, as by `beampose predict`.
+
+        Raises:
+          FileNotFoundError: no such film.
+          ValueError: it cannot be read, no frame is chosen, or the model is of crops.
+        """
+        from beampose.public import video_frames
+
+        if not self._kind.points:
+            raise ValueError(
+                "The model classifies crops, and a film must be searched for them first: use "
+                "`beampose predict`, or `predict` with crops."
+            )
+        chosen = video_frames.choose(os.fspath(video), start=start, stop=stop, every=every)
+        if not self._kind.several:
+            values = video_frames.of_one_animal(self.folder, self._loaded, chosen, batch_size)
+        else:
+            values = video_frames.of_animals(self.predict, chosen, batch_size)
+        return Predictions(
+            keypoints=values[..., :2],
+            likelihood=values[..., 2],
+            frames=np.array(chosen.frames),
             individuals=self.individuals,
             bodyparts=self.bodyparts,
             scorer=self.scorer,

@@ -212,7 +212,13 @@ def _prediction_graph(job: Job, films: int) -> int:
     import apache_beam as beam
 
     from beampose.pipelines.manifest import Sample
-    from beampose.pipelines.predict import film_outcomes, prediction_job, prediction_steps
+    from beampose.pipelines.predict import (
+        film_outcomes,
+        prediction_job,
+        prediction_pipeline,
+        prediction_steps,
+    )
+    from beampose.pipelines.predict.film_work import Chosen
     from beampose.pipelines.predict.inference import SavedModelHandler
 
     there = _is_whole(job.moved.model)
@@ -220,12 +226,12 @@ def _prediction_graph(job: Job, films: int) -> int:
     info = storage.require(source.model, ModelInfo)
     output, view = prediction_job.describe(source, info, job.arguments.overwrite)
     settings = job.moved.predict
-    index = prediction_steps.Index(output, Sample(), view, settings.chunk)
+    index = prediction_steps.Index(output, Chosen(Sample(), view, settings.chunk))
     handler = SavedModelHandler(source.model, settings.batch_size, output.predictor.signature)
     place = files.join(job.moved.predictions, film_outcomes.FILMS)
     addresses = _addresses(place, films)
     pipeline = beam.Pipeline()
-    prediction_job.build(pipeline, addresses, films, index, handler, output)
+    prediction_pipeline.build(pipeline, addresses, films, index, handler, output)
     return len(pipeline.to_runner_api().SerializeToString())
 
 

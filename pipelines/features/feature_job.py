@@ -15,7 +15,7 @@ from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8
 from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import beam_options, beam_runner, inputs, item_files
+from beampose.pipelines import beam_options, beam_runner, inputs, item_files, item_source
 from beampose.pipelines.features import (
     analyze,
     dataset_writer,
@@ -167,7 +167,7 @@ def build(
     """
     checked = (
         pipeline
-        | "Labels" >> item_files.Read(addresses, label_files.item, CHECKED_TOGETHER)
+        | "Labels" >> item_source.Read(addresses, label_files.item, CHECKED_TOGETHER)
         | "Check"
         >> beam.ParDo(feature_steps.Check(job)).with_outputs(feature_steps.REJECTS, main="usable")
     )

@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import apache_beam as beam
-
 from beampose.core import storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.record import parse
@@ -38,32 +36,18 @@ def of_refusal(name: str, path: str, why: str) -> tuple[str, dict[str, Any]]:
     return name, {"refused": [path, why]}
 
 
-class Write(beam.PTransform):
-    """Writes outcomes, of many films a file.
-
-    Args:
-      folder: of the predictions.
-      films: how many there are.
-    """
-
-    def __init__(self, folder: str, films: int):
-        super().__init__()
-        self._folder, self._files = folder, -(-max(films, 1) // _FILMS_A_FILE)
-
-    def expand(self, input_or_inputs):
-        return (
-            input_or_inputs
-            | "ByFile" >> beam.Map(_by_file, self._files)
-            | "GroupByFile" >> beam.GroupByKey()
-            | "WriteOutcomes" >> beam.Map(_write, self._folder)
-        )
+def files_for(films: int) -> int:
+    """Into how many files the outcomes of films are written."""
+    return -(-max(films, 1) // _FILMS_A_FILE)
 
 
-def _by_file(outcome: tuple[str, dict[str, Any]], count: int) -> tuple[int, Any]:
+def by_file(outcome: tuple[str, dict[str, Any]], count: int) -> tuple[int, Any]:
+    """The number of the file that an outcome is written to, and the outcome as JSON has it."""
     return zlib.crc32(outcome[0].encode()) % count, list(outcome)
 
 
-def _write(element: tuple[int, Iterable[Any]], folder: str) -> int:
+def write(element: tuple[int, Iterable[Any]], folder: str) -> int:
+    """Writes the outcomes of a file. Returns their number."""
     found = sorted(element[1], key=lambda one: one[0])
     file = storage.place(folder, OUTCOMES, f"{element[0]:05d}{item_files.SUFFIX}")
     storage.write_bytes(file, item_files.packed(found))
@@ -94,11 +78,14 @@ def read(folder: str, films: Sequence[Film]) -> Iterator[PredictionInfo | Refuse
                 "job ran, or the runner lost it. Run the same command again; if it says so again, "
                 "please report this."
             )
-        said = known[film.name]
-        if "refused" in said:
-            yield Refused(*said["refused"])
-        else:
-            yield parse(said["summary"], film.name, PredictionInfo)
+        yield parsed(film, known[film.name])
+
+
+def parsed(film: Film, said: dict[str, Any]) -> PredictionInfo | Refused:
+    """An outcome as `of_summary` and `of_refusal` say it."""
+    if "refused" in said:
+        return Refused(*said["refused"])
+    return parse(said["summary"], film.name, PredictionInfo)
 
 
 def plain(film: Film) -> list[Any]:

@@ -1,13 +1,16 @@
 """Runs a SavedModel on frames: by its signatures, in fixed batches."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from apache_beam.utils import shared
 
 from beampose.trainer import frame_predictor
 from beampose.trainer.frame_predictor import FramePredictor
 from beampose.trainer.model_digest import model_digest
+
+if TYPE_CHECKING:
+    from apache_beam.utils import shared
 
 
 class SavedModelHandler:
@@ -38,7 +41,7 @@ class SavedModelHandler:
         """Outputs of a batch of at most `batch_size` frames of one size, by name."""
         return frame_predictor.outputs(model, batch, self.batch_size, signature)
 
-    def acquire(self, handle: shared.Shared) -> FramePredictor:
+    def acquire(self, handle: "shared.Shared") -> FramePredictor:
         """The model of this process, loaded once."""
         tag = f"{self._folder}:{model_digest(self._folder)}:{self._signature}"
         return handle.acquire(self.load_model, tag=tag)

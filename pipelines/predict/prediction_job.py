@@ -1,24 +1,19 @@
-"""Videos to predictions; this file only wires."""
+"""Predicts videos and photographs: as a Beam job, or in a plain loop where Beam is not there."""
 
 import dataclasses
 import json
+import logging
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Protocol
 
-import apache_beam as beam
-
-from beampose.core import files, storage
+from beampose.core import storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
-from beampose.pipelines import (
-    beam_options,
-    beam_runner,
-    film_names,
-    inputs,
-    item_files,
-    still_sets,
-)
+from beampose.pipelines import film_names, still_sets
+from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import (
@@ -28,13 +23,18 @@ from beampose.pipelines.predict import (
     film_outcomes,
     frame_times,
     lock,
-    prediction_steps,
+    plain_loop,
     predictors,
 )
+from beampose.pipelines.predict.film_outcomes import Refused
+from beampose.pipelines.predict.film_work import Chosen
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results.result_names import Predictions
+from beampose.pipelines.still_sets import Sources
 from beampose.trainer.model_digest import file_digest, model_digest
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -103,18 +103,13 @@ def run(
         the same folder.
     """
     began = time.perf_counter()
-    options = beam_options.parse(beam_words)
-    beam_options.check_reachable(options, config.output, "The output")
+    work = _work(config, beam_words)
     info = storage.require(config.model, ModelInfo)
-    if config.boxes.path is not None:
-        beam_options.check_reachable(options, config.boxes.path, "boxes.path")
     output, view = describe(config, info, overwrite)
-    sources = still_sets.expand(paths, config.output)
-    if not beam_options.shares_disk(options):
-        sources = inputs.put_sources(sources, config.output)
+    sources = work.put(still_sets.expand(paths, config.output))
     predict = config.predict
     sample = Sample(predict.every, predict.fps, predict.start, predict.stop)
-    index = prediction_steps.Index(output, sample, view, predict.chunk)
+    chosen = Chosen(sample, view, predict.chunk)
     handler = SavedModelHandler(config.model, predict.batch_size, output.predictor.signature)
     with lock.held(config.predictions):
         film_outcomes.clear(output.folder)
@@ -126,22 +121,15 @@ def run(
         films = film_names.assign(named, known, replace=overwrite, later=True)
         filmed = [film.path for film in films if film.stills is None]
         unsure |= candidates.of_config(config.boxes).unsure(filmed)
-        pipeline = beam.Pipeline(options=options)
         sure = [film for film in films if film.path not in unsure]
-        place = files.join(output.folder, film_outcomes.FILMS)
-        addresses = item_files.write(sure, place, film_outcomes.plain)
-        hints = beam_options.NetworkOptions.hints(options)
-        build(pipeline, addresses, len(sure), index, handler, output, hints=hints)
-        counters = beam_runner.finish(pipeline, "predict")
-        found = film_outcomes.read(output.folder, sure)
+        done, counters = work.run(sure, output, chosen, handler)
+        found = iter(done)
         outcomes = [
-            film_outcomes.Refused(film.path, unsure[film.path])
-            if film.path in unsure
-            else next(found)
+            Refused(film.path, unsure[film.path]) if film.path in unsure else next(found)
             for film in films
         ]
         film_outcomes.clear(output.folder)
-        failures = [(o.path, o.why) for o in outcomes if isinstance(o, film_outcomes.Refused)]
+        failures = [(o.path, o.why) for o in outcomes if isinstance(o, Refused)]
         summaries = [one for one in outcomes if isinstance(one, PredictionInfo)]
         _write_failures(output, summaries, failures)
         output.predictor.conclude(output.folder, summaries, failures)
@@ -153,45 +141,41 @@ def run(
     )
 
 
-def build(
-    pipeline: beam.Pipeline,
-    addresses: Sequence[str],
-    films: int,
-    index: prediction_steps.Index,
-    handler: SavedModelHandler,
-    output: commit.Output,
-    *,
-    hints: dict[str, str] | None = None,
-) -> None:
-    """Wires the steps; names and ranges travel, frames stay inside a step.
+class Work(Protocol):
+    """How films are worked on."""
 
-    Args:
-      addresses: files of the films with the names of their results, see `film_outcomes`.
-      films: how many there are.
-      hints: resources of the step that runs the model.
-    """
-    indexed = (
-        pipeline
-        | "Videos" >> item_files.Read(addresses, film_outcomes.film)
-        | "OneByOne" >> beam.FlatMap(list)
-        | "Index"
-        >> beam.ParDo(index).with_outputs(prediction_steps.OUTCOMES, main=prediction_steps.RANGES)
-    )
-    assembled = (
-        indexed[prediction_steps.RANGES]
-        | "SpreadRanges" >> beam.Reshuffle()
-        | "Predict"
-        >> beam.ParDo(
-            prediction_steps.PredictRanges(handler, output, index.view)
-        ).with_resource_hints(**(hints or {}))
-        | "GroupByVideo" >> beam.GroupByKey()
-        | "Assemble" >> beam.ParDo(prediction_steps.Assemble(output))
-    )
-    _ = (
-        (assembled, indexed[prediction_steps.OUTCOMES])
-        | "Outcomes" >> beam.Flatten()
-        | "Write" >> film_outcomes.Write(output.folder, films)
-    )
+    def put(self, sources: Sources) -> Sources:
+        """Videos and images where they can be read."""
+        ...
+
+    def run(
+        self,
+        films: Sequence[Film],
+        output: commit.Output,
+        chosen: Chosen,
+        handler: SavedModelHandler,
+    ) -> tuple[list[PredictionInfo | Refused], dict[str, int]]:
+        """The outcome of each film, in their order, and the counters of the run."""
+        ...
+
+
+def beam_is_there() -> bool:
+    """Whether Apache Beam is installed."""
+    return find_spec("apache_beam") is not None
+
+
+def _work(config: Config, words: Sequence[str]) -> Work:
+    if beam_is_there():
+        from beampose.pipelines.predict import prediction_pipeline
+
+        return prediction_pipeline.Job(config, words)
+    if words:
+        raise ValueError(
+            f"Apache Beam is not installed, so that {words[0]} has no effect: remove it, or "
+            "install Beam with: pip install 'beampose[all]'"
+        )
+    LOG.info("Apache Beam is not installed: films are predicted in a plain loop in this process.")
+    return plain_loop.Loop()
 
 
 def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.Output, View]:

@@ -54,7 +54,7 @@ def test_a_film_of_photographs_travels_by_its_listing():
 def test_every_film_has_an_outcome_or_the_run_says_which_has_none(tmp_path):
     films = [film_names.Film(f"f{i}", f"/films/f{i}.mp4") for i in range(3)]
     outcomes = [list(film_outcomes.of_refusal(film.name, film.path, "no")) for film in films[:2]]
-    film_outcomes._write((0, outcomes), str(tmp_path))
+    film_outcomes.write((0, outcomes), str(tmp_path))
     assert list(film_outcomes.read(str(tmp_path), films[:2])) == [
         Refused(film.path, "no") for film in films[:2]
     ]
