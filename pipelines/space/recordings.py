@@ -94,6 +94,8 @@ def of_views(rig: Rig, views: list[View], wanted: Wanted) -> Recording:
     instants = _instants(views, wanted, offsets)
     seen = view_points.gather(views, instants, wanted.pcutoff)
     remarks = _lengths(views, offsets)
+    if alone := view_points.alone(views):
+        remarks.append(f"one view alone has {', '.join(alone)}: these have no points in space")
     if len(seen.individuals) > 1:
         seen, said = animals_across_views.matched(rig.cameras, seen)
         remarks += said

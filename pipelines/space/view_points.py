@@ -1,5 +1,6 @@
 """The points of several views side by side, instant by instant."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -60,7 +61,13 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
         raise ValueError(
             "Some views name individuals and others do not: predict all by models of one kind."
         )
-    bodyparts = tuple(dict.fromkeys(part for view in views for _, part in view.table.points))
+    bodyparts = tuple(part for part, count in _counts(views).items() if count > 1)
+    if not bodyparts:
+        raise ValueError(
+            f"No bodypart is predicted in two views: {views[0].name} has "
+            f"{', '.join(views[0].table.bodyparts)}, {views[1].name} has "
+            f"{', '.join(views[1].table.bodyparts)}. Give them the same names."
+        )
     shape = (len(instants.frames), len(individuals), len(bodyparts), len(views))
     pixels, likelihood = np.full((*shape, 2), np.nan), np.full(shape, np.nan)
     spread = np.zeros(shape)
@@ -68,6 +75,8 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
         there = instants.rows[:, number] >= 0
         rows = view.values[instants.rows[there, number]]
         for place, (individual, part) in enumerate(view.table.points):
+            if part not in bodyparts:
+                continue
             at = individuals.index(individual), bodyparts.index(part)
             pixels[there, at[0], at[1], number] = rows[:, place, :2]
             likelihood[there, at[0], at[1], number] = rows[:, place, 2]
@@ -75,20 +84,19 @@ def gather(views: Sequence[View], instants: Instants, pcutoff: float) -> Seen:
                 own = _excess(view.spread)[instants.rows[there, number], place]
                 spread[there, at[0], at[1], number] = own
     pixels[~(likelihood >= pcutoff)] = np.nan
-    counts = [
-        sum((one, part) in view.table.points for view in views)
-        for one in individuals
-        for part in bodyparts
-    ]
-    if max(counts) < 2:
-        raise ValueError(
-            f"No bodypart is predicted in two views: {views[0].name} has "
-            f"{', '.join(views[0].table.bodyparts)}, {views[1].name} has "
-            f"{', '.join(views[1].table.bodyparts)}. Give them the same names."
-        )
     sigma, known = _sigma(views, bodyparts)
     some = any(view.spread is not None for view in views)
     return Seen(pixels, likelihood, sigma, known, individuals, bodyparts, spread if some else None)
+
+
+def alone(views: Sequence[View]) -> list[str]:
+    """Bodyparts that one view alone has, of which there is no point in space."""
+    return [part for part, count in _counts(views).items() if count == 1]
+
+
+def _counts(views: Sequence[View]) -> Counter[str]:
+    """Of each bodypart, the views that have it."""
+    return Counter(part for view in views for part in dict.fromkeys(view.table.bodyparts))
 
 
 def _excess(spread: np.ndarray) -> np.ndarray:
