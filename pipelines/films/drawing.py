@@ -111,8 +111,7 @@ def name(image: np.ndarray, points: np.ndarray, text: str, color: tuple[int, int
     if not len(there):
         return
     size = max(round(min(image.shape[:2]) / 60), 9)
-    box = letters.font(text, size).getbbox(text, stroke_width=1)
-    width, height = box[2], box[3]
+    width, height = round(letters.width(text, size)) + 2, letters.height(size)
     x = int(np.clip(there[:, 0].mean() - width / 2, 2, max(image.shape[1] - width - 2, 2)))
     top = there[:, 1].min() - 2 * height
     y = int(np.clip(top, 2, max(image.shape[0] - height - 2, 2)))

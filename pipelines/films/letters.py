@@ -37,16 +37,48 @@ def _files() -> dict[str, str]:
 
     # Of fonts that cannot be read it tells on the screen.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    return {font.name: font.fname for font in reversed(font_manager.fontManager.ttflist)}
+    every = sorted(font_manager.fontManager.ttflist, key=_plainness, reverse=True)
+    return {font.name: font.fname for font in every}
 
 
-def font(text: str, size: int) -> Any:
-    """A font of Pillow's that has all letters of a text; else that with a box for each."""
+def _plainness(font: Any) -> tuple[bool, bool, bool]:
+    """The upright, regular one of the faces of a font comes first."""
+    regular = font.weight in (400, "normal", "regular", "book")
+    return font.style != "normal", not regular, font.stretch not in ("normal", 100, "100")
+
+
+@functools.lru_cache(maxsize=64)
+def font(name: str, size: int) -> Any:
+    """A font of this machine for Pillow."""
     from PIL import ImageFont
 
-    wanted = frozenset(map(ord, text))
-    chosen = next((name for name in families() if wanted <= _letters(name)), families()[0])
-    return ImageFont.truetype(_files().get(chosen, ""), size)
+    return ImageFont.truetype(_files().get(name, ""), size)
+
+
+def runs(text: str) -> list[tuple[str, str]]:
+    """A text in pieces, each with the name of the first font that has its letters.
+
+    What no font has is written as boxes, and what is beside it as letters all the same.
+    """
+    found: list[tuple[str, str]] = []
+    for letter in text:
+        has = (name for name in families() if ord(letter) in _letters(name))
+        name = next(has, families()[-1])
+        if found and (name == found[-1][1] or letter == " "):
+            found[-1] = (found[-1][0] + letter, found[-1][1])
+        else:
+            found.append((letter, name))
+    return found
+
+
+def width(text: str, size: int) -> float:
+    """Pixels that a line takes."""
+    return sum(font(name, size).getlength(piece) for piece, name in runs(text))
+
+
+def height(size: int) -> int:
+    """Pixels from the top of a line to below its longest letters."""
+    return sum(font(PLAIN, size).getmetrics())
 
 
 @functools.cache
@@ -59,20 +91,19 @@ def _letters(name: str) -> frozenset[int]:
         return frozenset()
 
 
-def lines(text: str, width: int, size: int) -> list[str]:
-    """A text in lines no wider than so many pixels; a word that is wider is broken."""
-    one = font(text, size)
+def lines(text: str, most: int, size: int) -> list[str]:
+    """A text in lines no wider than `most` pixels; a word that is wider is broken."""
     found, line = [], ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word
-        if one.getlength(longer) <= width:
+        if width(longer, size) <= most:
             line = longer
             continue
         if line:
             found.append(line)
         line = ""
         for letter in word:
-            if line and one.getlength(line + letter) > width:
+            if line and width(line + letter, size) > most:
                 found.append(line)
                 line = ""
             line += letter
@@ -96,12 +127,18 @@ def write(
     from PIL import Image, ImageDraw
 
     picture = Image.fromarray(image)
-    ImageDraw.Draw(picture).text(
-        place,
-        text,
-        fill=tuple(color),
-        font=font(text, size),
-        stroke_width=rim,
-        stroke_fill=(0, 0, 0),
-    )
+    draw = ImageDraw.Draw(picture)
+    x, base = float(place[0]), place[1] + font(PLAIN, size).getmetrics()[0]
+    for piece, name in runs(text):
+        own = font(name, size)
+        draw.text(
+            (x, base),
+            piece,
+            fill=tuple(color),
+            font=own,
+            anchor="ls",
+            stroke_width=rim,
+            stroke_fill=(0, 0, 0),
+        )
+        x += own.getlength(piece)
     image[:] = np.asarray(picture)

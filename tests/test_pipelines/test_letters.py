@@ -17,8 +17,7 @@ def test_a_caption_is_whole_however_narrow_the_image(width):
     inner = width - 2 * min(6, width // 20)
     lines = letters.lines(CAPTION, inner, 12)
     assert "".join(lines).replace(" ", "") == CAPTION.replace(" ", "")
-    font = letters.font(CAPTION, 12)
-    assert all(font.getlength(line) <= inner for line in lines)
+    assert all(letters.width(line, 12) <= inner for line in lines)
     image = np.zeros((40, width, 3), np.uint8)
     found = drawing.caption(image, CAPTION)
     assert found.shape[1] == width
@@ -46,3 +45,19 @@ def test_names_of_any_script_are_plotted_and_written_without_warnings():
     image = np.zeros((120, 160, 3), np.uint8)
     drawing.name(image, np.array([[80.0, 60.0]]), name, (255, 255, 255))
     assert image.any()
+
+
+def test_letters_that_no_font_has_leave_those_beside_them_readable():
+    lost = "\U000f1234"
+    assert letters.runs(f"left {lost} paw")[0] == ("left ", letters.PLAIN)
+    assert letters.runs(f"left {lost} paw")[-1][0].endswith("paw")
+    alone, beside = (np.zeros((20, 120, 3), np.uint8) for _ in range(2))
+    letters.write(alone, (2, 2), "left", 12, (255, 255, 255))
+    letters.write(beside, (2, 2), f"left {lost}", 12, (255, 255, 255))
+    end = round(letters.width("left", 12)) + 2
+    np.testing.assert_array_equal(alone[:, :end], beside[:, :end])
+
+
+def test_letters_are_upright_and_regular():
+    name = letters.font(letters.PLAIN, 12).getname()
+    assert name == ("DejaVu Sans", "Book")

@@ -282,3 +282,22 @@ def test_the_report_has_sheets_by_class_and_certainty(crops, folder):
     assert sum(sheet["count"] for sheet in found["sheets"]) == 4
     assert all(len(sheet["pictures"]) == sheet["count"] for sheet in found["sheets"])
     assert film_pages.of_crops(crops, None) == []  # pyright: ignore[reportArgumentType]
+
+
+def test_what_moves_in_a_burst_has_boxes_across_the_ends_of_a_range(crops, tmp_path):
+    place = tmp_path / "photos"
+    for number in range(4):
+        path = photo(place / f"IMG_{number}.png", 1, taken=f"2026:05:01 06:30:0{number}")
+        with Image.open(path) as image:
+            pixels, exif = np.array(image), image.getexif()
+        pixels[20:40, 10 + 30 * number : 34 + 30 * number] = (250, 240, 30)
+        Image.fromarray(pixels).save(path, exif=exif)
+    photo(place / "later.png", 2, taken="2026:05:01 08:00:00")
+    config = experiment.changed(crops, boxes=Boxes(burst=2, merge=5.0, min_size=0.005))
+    prediction_job.run(config, [str(place)])
+    found = detection_table.read(f"{config.predictions}/photos_crops.parquet")
+    assert found.frames.tolist() == [0, 1, 2, 3, 4]
+    for number, (x, y, width, height) in enumerate(found.places[:4].tolist()):
+        assert abs(x - 10 - 30 * number) < 6 and abs(y - 20) < 6
+        assert abs(width - 24) < 10 and abs(height - 20) < 10
+    assert found.places.tolist()[4] == [0, 0, 144, 96]
