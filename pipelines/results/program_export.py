@@ -113,6 +113,8 @@ def _edges(config: Config) -> tuple[tuple[str, str], ...]:
 
 
 def _nwb(one: _Source, to: str, config: Config) -> list[str]:
+    if one.table.rows.dtype.kind not in "iu":
+        raise ValueError("is a set of photographs: NWB takes videos, whose rows have times.")
     there = files.exists(one.path) and not files.is_address(one.path)
     made = os.path.getmtime(one.path) if there else 0.0
     recording = nwb_writer.Recording(
