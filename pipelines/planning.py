@@ -248,11 +248,11 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
     seconds = cells = 0.0
     for alike in by_shape.values():
         batch = embedding_worker.fixed((alike * size)[:size], size)
-        shape = model.frames(batch).shape
+        shape = tuple(model.frames(batch).shape)
         began = time.perf_counter()
         model.frames(batch).numpy()
         seconds += (time.perf_counter() - began) / size * len(alike)
-        cells += int(np.prod(shape[1:-1])) * len(alike)
+        cells += math.prod(shape[1:-1]) * len(alike)
     return seconds / len(pixels), round(cells / len(pixels))
 
 

@@ -122,7 +122,7 @@ def _nwb(one: _Source, to: str, config: Config) -> list[str]:
         height=one.height,
         width=one.width,
         seconds=_seconds(one),
-        started=datetime.datetime.fromtimestamp(made, datetime.UTC),
+        started=datetime.datetime.fromtimestamp(made, datetime.timezone.utc),
         edges=_edges(config),
     )
     file = files.join(to, f"{one.name}.nwb")

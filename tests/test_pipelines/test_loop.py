@@ -83,6 +83,8 @@ def test_corrected_frames_come_back_and_only_they_are_embedded(experiment, capsy
     assert {f.name for f in folder.iterdir()} - set(images) == {
         "machinelabels-iter0.h5",
         "machinelabels.csv",
+        # Which film they are from.
+        "film.json",
     }
     told = yaml.safe_load((root / "config.yaml").read_text())
     assert video in told["video_sets"] and told["scorer"] == "me"

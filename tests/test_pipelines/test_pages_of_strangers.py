@@ -1,9 +1,11 @@
 """Pages made of names that are scripts, loaded in a browser: none runs, none becomes an element."""
 
 import html.parser
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 import fakes
 import numpy as np
@@ -53,14 +55,17 @@ def loaded(file):
     if BROWSER is None:
         return Elements(file.read_text(encoding="utf-8"))
     words = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"]
-    profile = f"--user-data-dir={file.parent / 'profile'}"
-    done = subprocess.run(
-        [BROWSER, *words, profile, "--dump-dom", file.as_uri()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=300,
-    )
+    # Its sockets lie in these folders, and may not have long paths.
+    short = os.path.abspath(os.sep + "tmp")
+    with tempfile.TemporaryDirectory(dir=short) as profile:
+        done = subprocess.run(
+            [BROWSER, *words, f"--user-data-dir={profile}", "--dump-dom", file.as_uri()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=300,
+            env={**os.environ, "TMPDIR": short},
+        )
     assert "<html" in done.stdout
     return Elements(done.stdout)
 
