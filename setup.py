@@ -100,7 +100,11 @@ EXTRAS = {
     # `beampose export` to the first two of its formats.
     "export": pins("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"),
     # The site of docs/: `python -m sphinx docs site`.
-    "docs": ["sphinx>=8", "furo>=2024.8", "myst-parser>=4", "sphinx-copybutton>=0.5"],
+    "docs": [
+        *("sphinx>=8", "furo>=2024.8", "myst-parser>=4", "sphinx-copybutton>=0.5"),
+        # scripts/notebooks runs the notebooks.
+        *("nbclient>=0.10", "nbformat>=5.9", "ipykernel>=6.29"),
+    ],
     "test": [
         "pytest>=8",
         # Of the labeling page: requests, and a browser, which the system has.
