@@ -102,8 +102,8 @@ EXTRAS = {
     # The site of docs/: `python -m sphinx docs site`.
     "docs": [
         *("sphinx>=8", "furo>=2024.8", "myst-parser>=4", "sphinx-copybutton>=0.5"),
-        # scripts/notebooks runs the notebooks.
-        *("nbclient>=0.10", "nbformat>=5.9", "ipykernel>=6.29"),
+        # The site shows the notebooks, scripts/notebooks runs them.
+        *("myst-nb>=1.1", "nbclient>=0.10", "nbformat>=5.9", "ipykernel>=6.29"),
     ],
     "test": [
         "pytest>=8",

@@ -10,7 +10,8 @@ copyright = "2026, the beampose authors"
 release = version = __version__
 
 extensions = [
-    "myst_parser",
+    # Reads Markdown as myst_parser does, and notebooks.
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -22,6 +23,8 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 
 myst_heading_anchors = 3
+# Notebooks are shown with the outputs that they hold.
+nb_execution_mode = "off"
 # `--folds` is an option, not a dash.
 smartquotes = False
 autodoc_typehints = "description"
