@@ -248,7 +248,7 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
     seconds = cells = 0.0
     for alike in by_shape.values():
         batch = embedding_worker.fixed((alike * size)[:size], size)
-        shape = tuple(model.frames(batch).shape)
+        shape = model.frames(batch).numpy().shape
         began = time.perf_counter()
         model.frames(batch).numpy()
         seconds += (time.perf_counter() - began) / size * len(alike)
