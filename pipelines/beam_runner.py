@@ -19,7 +19,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner
 
-from beampose.core import machine, storage
+from beampose.core import disk, machine
 from beampose.pipelines import causes
 
 
@@ -111,7 +111,7 @@ def _plain(error: Exception) -> Exception:
         inner = deeper
         # What names the file has the system's own error, which does not, as its cause.
         named = (isinstance(inner, OSError) and inner.filename) or named
-    if storage.of_disk(inner) in (errno.ENOSPC, errno.EDQUOT):
+    if disk.of_disk(inner) in (errno.ENOSPC, errno.EDQUOT):
         place = named or causes.place_on_disk(inner)
         return OSError(
             f"No space left on device: {place}. What is finished is kept: free some space, and "

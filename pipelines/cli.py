@@ -211,13 +211,13 @@ def progress(items: Iterable, total: int, what: str) -> Iterable:
 
 def _cause(error: BaseException) -> str:
     """Returns the message of an error; of one that nobody foresaw also its type."""
-    from beampose.core import storage
+    from beampose.core import disk
     from beampose.pipelines import causes
 
     text = "\n".join(map(texts.printable, causes.sentence(error).split("\n")))
     if isinstance(error, (OSError, ValueError)):
         return text
-    if code := storage.of_disk(error):
+    if code := disk.of_disk(error):
         return f"{os.strerror(code)}: {causes.place_on_disk(error)}"
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
 

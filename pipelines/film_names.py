@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
-from beampose.core import files, fingerprints, storage
+from beampose.core import artefacts, files, fingerprints, storage
 from beampose.core.infos import FilmInfo
 from beampose.core.names import FILM
 from beampose.preprocess.stills import Stills
@@ -125,16 +125,16 @@ def assign(
 def record(folder: storage.Address, film: Film) -> None:
     """Writes down which film the content of a folder is from."""
     file = storage.place(folder, FILM)
-    before = storage.find_info(file, FilmInfo)
+    before = artefacts.find_info(file, FilmInfo)
     if before is None or before.fingerprint != film.fingerprint:
         size = files.size(film.path) if film.fingerprint and files.exists(film.path) else 0
         info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size)
-        storage.write_info(file, info)
+        artefacts.write_info(file, info)
 
 
 def recorded(folder: storage.Address) -> list[Owner]:
     """The film a folder's content is from; empty if nobody wrote it down."""
-    said = storage.find_info(storage.place(folder, FILM), FilmInfo)
+    said = artefacts.find_info(storage.place(folder, FILM), FilmInfo)
     return [] if said is None else [Owner(said.video, said.fingerprint, said.bytes)]
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage, task_kinds, yaml_files
+from beampose.core import artefacts, files, storage, task_kinds, yaml_files
 from beampose.core.files import join
 from beampose.core.infos import ModelInfo
 from beampose.core.names import PLAN
@@ -129,7 +129,7 @@ def predicting(config: Config) -> Plan:
     """
     from beampose.trainer.frame_predictor import FramePredictor
 
-    storage.require(config.model, ModelInfo)
+    artefacts.require(config.model, ModelInfo)
     films, size = _films(config), (480, 640)
     with contextlib.suppress(OSError, ValueError):
         size = videos.frame_size(manifest.expand(config.predict.videos)[0])

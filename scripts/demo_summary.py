@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo
 from beampose.formats.deeplabcut import prediction_writer
 
@@ -66,7 +66,7 @@ def labeled_video(folder: Path) -> str:
 
 
 def predictions(folder: Path, ending: str) -> list[Path]:
-    info = storage.require(folder / "runs/pose/model", ModelInfo)
+    info = artefacts.require(folder / "runs/pose/model", ModelInfo)
     return [folder / f"runs/pose/predictions/walk{info.dlc_scorer}{ending}"]
 
 

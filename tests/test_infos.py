@@ -8,7 +8,7 @@ import fake_infos
 import numpy as np
 import pytest
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import (
     DatasetInfo,
     Figures,
@@ -22,7 +22,7 @@ from beampose.core.infos import (
 
 def written(folder, info, **changes):
     """A whole folder whose info says something else in places; None takes a key away."""
-    storage.complete(storage.begin(folder), info)
+    artefacts.complete(artefacts.begin(folder), info)
     values = {**json.loads((folder / "info.json").read_text()), **changes}
     left = {key: value for key, value in values.items() if key not in changes or value is not None}
     (folder / "info.json").write_text(json.dumps(left))
@@ -39,29 +39,29 @@ def written(folder, info, **changes):
 )
 def test_an_info_is_read_as_it_was_written(tmp_path, info, kind):
     folder = written(tmp_path, info)
-    assert storage.require(folder, kind).plain() == info.plain()
+    assert artefacts.require(folder, kind).plain() == info.plain()
     told = json.loads((folder / "info.json").read_text())
     assert (told["kind"], told["format"]) == (kind.NAME, 1)
 
 
 def test_a_folder_of_the_version_before_is_known_by_its_keys(tmp_path):
     folder = written(tmp_path, fake_infos.model(), kind=None, format=None)
-    assert storage.require(folder, ModelInfo).project == "spotsJan1"
+    assert artefacts.require(folder, ModelInfo).project == "spotsJan1"
     with pytest.raises(ValueError, match="is of kind 'model', not 'dataset'"):
-        storage.require(folder, DatasetInfo)
+        artefacts.require(folder, DatasetInfo)
 
 
 def test_a_folder_that_another_step_made_is_refused_with_the_command_to_run(tmp_path):
     folder = written(tmp_path, fake_infos.dataset())
     message = "info.json is of kind 'dataset', not 'model'. Run `beampose train`"
     with pytest.raises(ValueError, match=message):
-        storage.require(folder, ModelInfo)
+        artefacts.require(folder, ModelInfo)
 
 
 def test_a_newer_format_asks_for_an_update(tmp_path):
     folder = written(tmp_path, fake_infos.model(), format=2)
     with pytest.raises(ValueError, match="format 2.*made by a newer beampose: update"):
-        storage.require(folder, ModelInfo)
+        artefacts.require(folder, ModelInfo)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_newer_format_asks_for_an_update(tmp_path):
 def test_what_is_wrong_in_an_info_is_named(tmp_path, changes, message):
     folder = written(tmp_path, fake_infos.model(), **changes)
     with pytest.raises(ValueError) as error:
-        storage.require(folder, ModelInfo)
+        artefacts.require(folder, ModelInfo)
     assert message in str(error.value)
     assert str(folder / "info.json") in str(error.value)
 
@@ -92,14 +92,14 @@ def test_writers_may_give_tuples_and_numbers_of_numpy():
 def test_json_that_is_no_object_is_no_info(tmp_path):
     (tmp_path / "info.json").write_text("[1]")
     with pytest.raises(ValueError, match=r"must hold an object. Received: \[1\]"):
-        storage.read_info(tmp_path / "info.json", ModelInfo)
+        artefacts.read_info(tmp_path / "info.json", ModelInfo)
 
 
 def test_keys_nobody_knows_yet_are_written_again(tmp_path):
     recipe = {**fake_infos.RECIPE.plain(), "bits": 8}
     folder = written(tmp_path, fake_infos.model(), cameras=["left"], recipe=recipe)
-    found = storage.require(folder, ModelInfo).replace(heads=2)
-    storage.complete(folder, found)
+    found = artefacts.require(folder, ModelInfo).replace(heads=2)
+    artefacts.complete(folder, found)
     told = json.loads((folder / "info.json").read_text())
     assert (told["cameras"], told["heads"], told["recipe"]["bits"]) == (["left"], 2, 8)
 
@@ -120,17 +120,17 @@ def test_figures_that_are_not_numbers_become_null(tmp_path):
         backbone="resnet50",
         weights_digest="0",
     )
-    storage.write_info(tmp_path / "metrics.json", metrics)
-    assert storage.read_info(tmp_path / "metrics.json", Metrics).train.mean_error_px is None
+    artefacts.write_info(tmp_path / "metrics.json", metrics)
+    assert artefacts.read_info(tmp_path / "metrics.json", Metrics).train.mean_error_px is None
 
 
 def test_one_of_several_kinds_is_read_by_what_it_is(tmp_path):
-    storage.write_info(tmp_path / "info.json", fake_infos.store())
-    found = storage.read_info(tmp_path / "info.json", ModelInfo, StoreInfo)
+    artefacts.write_info(tmp_path / "info.json", fake_infos.store())
+    found = artefacts.read_info(tmp_path / "info.json", ModelInfo, StoreInfo)
     assert isinstance(found, StoreInfo)
     with pytest.raises(ValueError, match="is of kind 'store', not 'prediction'"):
-        storage.read_info(tmp_path / "info.json", PredictionInfo, TracksInfo)
-    assert storage.find_info(tmp_path / "nothing.json", PredictionInfo) is None
+        artefacts.read_info(tmp_path / "info.json", PredictionInfo, TracksInfo)
+    assert artefacts.find_info(tmp_path / "nothing.json", PredictionInfo) is None
 
 
 def test_what_an_info_declares_whole_was_put_on_the_disk_before_it(tmp_path, monkeypatch):
@@ -138,7 +138,7 @@ def test_what_an_info_declares_whole_was_put_on_the_disk_before_it(tmp_path, mon
     (tmp_path / "model/variables/data").write_bytes(b"1")
     synced = []
     monkeypatch.setattr(storage, "_sync", lambda path: synced.append(path))
-    storage.complete(tmp_path / "model", fake_infos.model())
+    artefacts.complete(tmp_path / "model", fake_infos.model())
     assert synced[:3] == [
         tmp_path / "model",
         tmp_path / "model/variables",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import fakes
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import AuditInfo
 from beampose.pipelines.cloud import publish, upload_run, upload_status
 
@@ -35,7 +35,7 @@ def quick(config, stage):
     for name in ("model", "dataset", "evaluation", "store"):
         (output / name).mkdir(parents=True)
         info = AuditInfo(suspicious=0, labels=0).replace(path=config.source.path)
-        storage.complete(str(output / name), info)
+        artefacts.complete(str(output / name), info)
     stage(upload_status.TRAINING)
     (output / "model/weights.bin").write_bytes(b"\xff" * 1000)
     (output / "dataset/rejects.jsonl").write_text("")

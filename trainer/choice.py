@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage, task_kinds
+from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ChoiceInfo, Chosen, Round
 from beampose.core.names import CHECKPOINTS
 from beampose.core.settings.experiment import Config
@@ -104,7 +104,7 @@ def _steps(config: Config, dataset: Dataset, work: str) -> ChoiceInfo:
     of = storage.digest(about)
     if file.is_file():
         try:
-            before = storage.read_info(file, ChoiceInfo)
+            before = artefacts.read_info(file, ChoiceInfo)
             if before.of == of:
                 return before
         except ValueError as error:
@@ -121,5 +121,5 @@ def _steps(config: Config, dataset: Dataset, work: str) -> ChoiceInfo:
         judges=found.judges,
         seconds=round(found.seconds, 2),
     )
-    storage.write_info(file, info)
+    artefacts.write_info(file, info)
     return info

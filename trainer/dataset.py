@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage, tfrecords
+from beampose.core import artefacts, storage, tfrecords
 from beampose.core.infos import DatasetInfo, StoreInfo
 from beampose.trainer import feature_store, schema
 from beampose.trainer.schema import LabelRecord
@@ -62,9 +62,9 @@ class Dataset:
     """
 
     def __init__(self, folder: str, stores: str, *, cache_mb: int):
-        self.info = storage.require(folder, DatasetInfo)
+        self.info = artefacts.require(folder, DatasetInfo)
         self.store = str(storage.place(stores, self.info.store))
-        self.store_info = storage.require(self.store, StoreInfo)
+        self.store_info = artefacts.require(self.store, StoreInfo)
         self.records = list(read_labels(folder))
         self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beampose.core import storage, task_kinds
+from beampose.core import artefacts, task_kinds
 from beampose.core.infos import Figures, ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.trainer import judging
@@ -27,7 +27,7 @@ def evaluate(config: Config) -> Evaluation:
     """
     from beampose.trainer import encoded_frames, export
 
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     dataset = Dataset(config.dataset, config.store, cache_mb=0)
     if info.store != dataset.info.store:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import logging
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
@@ -32,10 +32,10 @@ def asked(config: Config, dataset: DatasetInfo) -> str:
 def metrics_of(folder: str, asked: str) -> Metrics | None:
     """The metrics of a model that is whole and was trained by what is asked for; else None."""
     try:
-        info = storage.require(folder, ModelInfo)
+        info = artefacts.require(folder, ModelInfo)
         if not info.asked or info.asked != asked or info.digest != model_digest(folder):
             return None
-        return storage.read_info(storage.place(folder, METRICS), Metrics)
+        return artefacts.read_info(storage.place(folder, METRICS), Metrics)
     except FileNotFoundError:
         return None
     except Exception as error:  # Damaged files raise what they like: then the model is made again.

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beampose.core import npz_files, storage
+from beampose.core import artefacts, npz_files, storage
 from beampose.core.infos import ReidInfo
 from beampose.trainer import scaling
 
@@ -172,7 +172,7 @@ def save(folder: storage.Address, model: keras.Model, info: ReidInfo) -> ReidInf
     info = info.replace(version=_VERSION, dims=dims, out=model.output_shape[-1])
     with storage.replacing_folder(folder) as temporary:
         np.savez(temporary / WEIGHTS, allow_pickle=False, **arrays)
-        storage.complete(temporary, info)
+        artefacts.complete(temporary, info)
     return info
 
 
@@ -188,7 +188,7 @@ def load(
       FileNotFoundError: there is none, or it was not finished.
       ValueError: it belongs to other vectors, or is damaged; the text names the folder.
     """
-    info = storage.require(folder, ReidInfo)
+    info = artefacts.require(folder, ReidInfo)
     again = f"Train it again for these. ({folder})"
     if info.version != _VERSION:
         raise ValueError(f"{folder} was made by another version of beampose: train it again.")

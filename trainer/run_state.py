@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core import json_files, npz_files, storage
+from beampose.core import disk, json_files, npz_files, storage
 
 LOG = logging.getLogger(__name__)
 # One of a training's history: numbers by name, and maybe why an evaluation failed.
@@ -24,17 +24,17 @@ class Board:
     def __init__(self, folder: str):
         self._folder = folder
         self._local = Path(folder) if storage.is_local(folder) else storage.scratch(self)
-        with storage.naming(folder, self._local):
+        with disk.naming(folder, self._local):
             self._writer = tf.summary.create_file_writer(str(self._local))
 
     def write(self, step: int, entry: Entry) -> None:
-        with storage.naming(self._folder, self._local), self._writer.as_default(step=step):
+        with disk.naming(self._folder, self._local), self._writer.as_default(step=step):
             for name, value in entry.items():
                 if isinstance(value, float):
                     tf.summary.scalar(name, value)
 
     def publish(self) -> None:
-        with storage.naming(self._folder, self._local):
+        with disk.naming(self._folder, self._local):
             self._writer.flush()
         if not storage.is_local(self._folder):
             storage.upload(self._local, self._folder)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, artefacts, files, storage
 from beampose.core.infos import Metrics
 from beampose.core.names import CHECKPOINTS, FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
@@ -109,7 +109,7 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
         LOG.info("%s", line)
     made = _trained(chosen, dataset, folders)
     # Only now: a training that fails leaves the last model whole.
-    storage.begin(folders.model)
+    artefacts.begin(folders.model)
     began = time.perf_counter()
     model = made.result.task.model()
     export.save(model, folders.model)
@@ -118,7 +118,7 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
     skew = export.verify(folders.model, model, frame, None if made.before else features)
     LOG.info("Exported, reloaded and verified in %.0f s.", time.perf_counter() - began)
     metrics = model_records.metrics(made)
-    storage.write_info(storage.place(folders.model, METRICS), metrics)
+    artefacts.write_info(storage.place(folders.model, METRICS), metrics)
     histories: dict[str, list] = {HISTORY: made.result.history}
     if made.before:
         histories["history_before_finetune.json"] = made.before.history
@@ -133,7 +133,7 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
         digest=model_digest(folders.model),
         asked=asked,
     )
-    storage.complete(folders.model, info)
+    artefacts.complete(folders.model, info)
     return metrics
 
 

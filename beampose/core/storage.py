@@ -1,17 +1,16 @@
-"""Folders that describe themselves (`info.json`) and say when they are whole (`COMPLETED`).
+"""Files and folders, read and written, whole or not at all.
 
 Paths and bucket addresses (gs://bucket/folder) alike; the trainer reaches storage only by this.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ from upath import UPath
 
 from beampose.core import (
     buckets,  # noqa: F401  Sets up gs:// addresses.
+    disk,
     json_files,
     leftovers,
 )
-from beampose.core.infos.record import Info, Kind, parse
-from beampose.core.names import COMPLETED, INFO
+from beampose.core.names import COMPLETED
 
 _WILDCARDS = frozenset("*?[]\\") if os.name != "nt" else frozenset("*?[]")
-_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
 # Files of a bucket that are read together.
 _AT_ONCE = 256
 # Files that say that those beside them are there.
@@ -64,7 +62,7 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     leftovers.clear(Path(str(target.parent)))
     begins = leftovers.prefix(target.stem)
-    with naming(target, target.parent / begins):
+    with disk.naming(target, target.parent / begins):
         handle, name = tempfile.mkstemp(dir=str(target.parent), prefix=begins, suffix=target.suffix)
         os.close(handle)
         temporary = Path(name)
@@ -72,10 +70,10 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o644)
             if durable:
-                _sync(temporary)
+                disk.sync(temporary)
             os.replace(temporary, str(target))
             if durable:
-                _sync(Path(str(target.parent)))
+                disk.sync(Path(str(target.parent)))
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -99,7 +97,7 @@ def replacing_folder(path: Address) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     leftovers.clear(Path(str(target.parent)))
     begins = leftovers.prefix(target.name)
-    with naming(target, target.parent / begins):
+    with disk.naming(target, target.parent / begins):
         temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=begins))
         try:
             yield temporary
@@ -146,38 +144,6 @@ def _linked(link: Path, folder: Path) -> bool:
         shutil.copytree(folder, link)
         return False
     return True
-
-
-@contextlib.contextmanager
-def naming(target: Address, temporary: Address) -> Iterator[None]:
-    """Says which file could not be written, where the system does not: a full disk names none.
-
-    Libraries have errors of their own for it (HDF5, FFmpeg, TensorFlow), whose words hold the
-    system's.
-
-    Args:
-      target: what is written, in the end.
-      temporary: where it is written first, or how its path begins; no name to be told.
-    """
-    try:
-        yield
-    except Exception as error:
-        code = of_disk(error, str(temporary))
-        if code is None:
-            raise
-        raise OSError(code, os.strerror(code), str(target)) from error
-
-
-def of_disk(error: BaseException, temporary: str = "") -> int | None:
-    """The system's number of a full disk or the like, if that is why; None where a file is named.
-
-    A temporary file is none that anybody knows: one whose path begins so.
-    """
-    if isinstance(error, OSError) and error.errno is not None:
-        if error.filename is not None:
-            return error.errno if str(error.filename).startswith(temporary) else None
-        return error.errno if error.errno in _OF_DISKS else None
-    return next((code for code in _OF_DISKS if os.strerror(code) in str(error)), None)
 
 
 def scratch(owner: object) -> Path:
@@ -305,101 +271,6 @@ def read_all(folder: Address, files: Sequence[str]) -> Iterator[bytes | None]:
         for path in paths:
             data = found.get(path.removeprefix("/"))
             yield data if isinstance(data, bytes) else None
-
-
-def begin(folder: Address) -> UPath:
-    """Makes the folder and takes its COMPLETED away: it is being written."""
-    folder = place(folder)
-    if is_local(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        (folder / COMPLETED).unlink()
-        if is_local(folder):
-            # Before anything else changes, lest a power cut brings it back.
-            _sync(Path(str(folder)))
-    return folder
-
-
-def complete(folder: Address, info: Info) -> None:
-    """Writes what the folder holds, then says that it is whole: after a power cut too."""
-    settle(folder)
-    write_info(place(folder, INFO), info)
-    write_text(place(folder, COMPLETED), "", durable=True)
-
-
-def require(folder: Address, kind: type[Kind], run: str = "") -> Kind:
-    """The info of a whole folder.
-
-    Args:
-      run: the command that makes it, where it is not the usual one.
-
-    Raises:
-      FileNotFoundError: the folder is missing or was not finished; the text names the command.
-      ValueError: another step made it, or a newer version; the text says what to do.
-    """
-    folder = place(folder)
-    if not (folder / COMPLETED).is_file():
-        state = "was not finished" if folder.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{folder} {state}. Run `beampose {run or kind.VERB}` first.")
-    return read_info(folder / INFO, kind)
-
-
-def read_info(path: Address, *kinds: type[Kind]) -> Kind:
-    """An info of one of some kinds by its file, such as metrics.json.
-
-    Raises:
-      FileNotFoundError: there is no file.
-      ValueError: as of `require`.
-    """
-    return parse(read_json(path), str(path), *kinds)
-
-
-def find_info(path: Address, *kinds: type[Kind]) -> Kind | None:
-    """As `read_info`; None if there is no file."""
-    try:
-        return read_info(path, *kinds)
-    except FileNotFoundError:
-        return None
-
-
-def write_info(path: Address, info: Info) -> None:
-    """Writes an info whole or not at all; once it is there, it stays through a power cut."""
-    write_text(path, _text(info.plain()), durable=True)
-
-
-def settle(path: Address) -> None:
-    """Waits until the disk has a local file, or all below a folder; buckets need no such wait."""
-    if is_local(path):
-        root = Path(str(place(path)))
-        for one in [root, *root.rglob("*")]:
-            # Temporary files of other writers may be gone by now.
-            with contextlib.suppress(FileNotFoundError):
-                _sync(one)
-
-
-def settle_files(paths: Iterable[Address]) -> None:
-    """Waits until the disk has some local files, and their names."""
-    found = [Path(str(place(path))) for path in paths if is_local(path)]
-    for one in [*found, *{path.parent for path in found}]:
-        with contextlib.suppress(FileNotFoundError):
-            _sync(one)
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir():
-        # Windows opens no folders, and some network disks do not sync them.
-        with contextlib.suppress(OSError):
-            _fsync(path, os.O_RDONLY)
-    else:
-        _fsync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-
-
-def _fsync(path: Path, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def digest(value: Any) -> str:

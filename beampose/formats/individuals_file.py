@@ -8,7 +8,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from beampose.core import h5, json_files, storage
+from beampose.core import artefacts, h5, json_files, storage
 from beampose.core.infos import PredictionInfo
 
 # Not .h5: DeepLabCut takes any h5 of a video's name for tracks.
@@ -182,7 +182,7 @@ def source(stem: storage.Address) -> str:
     Args:
       stem: of the predictions, whose summary says so.
     """
-    said = storage.find_info(f"{stem}.json", PredictionInfo)
+    said = artefacts.find_info(f"{stem}.json", PredictionInfo)
     keys = ("model_digest", "settings_digest", "video_bytes")
     return storage.digest([getattr(said, key, None) for key in keys])[:16]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beampose.core import storage, task_kinds
+from beampose.core import artefacts, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.public.predictions import Predictions
 
@@ -74,7 +74,7 @@ class Model:
         from beampose.trainer import assemble
         from beampose.trainer.frame_predictor import FramePredictor
 
-        info = storage.require(folder, ModelInfo)
+        info = artefacts.require(folder, ModelInfo)
         self.folder = folder
         self.task = info.task
         self.bodyparts: tuple[str, ...] = tuple(info.bodyparts)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files
 from beampose.core.infos import ModelInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import manifest
@@ -61,7 +61,7 @@ def of_one_animal(
     folder: str, model: FramePredictor, chosen: Chosen, batch_size: int
 ) -> np.ndarray:
     """(frames, 1, bodyparts, 3), NaN where a frame failed; the animal is followed by windows."""
-    info = storage.require(folder, ModelInfo)
+    info = artefacts.require(folder, ModelInfo)
     config = _config(info)
     predictor = pose_predictor.of_model(config, info, "").predictor
     handler = SavedModelHandler(folder, batch_size)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings.experiment import Config
@@ -95,7 +95,7 @@ def model(job: Job) -> Lines:
     if _is_whole(job.moved.model):
         yield "model", job.moved.model
         return
-    storage.require(job.config.model, ModelInfo)
+    artefacts.require(job.config.model, ModelInfo)
     yield "model", f"{job.config.model}, to {job.moved.model}"
 
 
@@ -166,7 +166,7 @@ def registration(job: Job) -> Lines:
 
 def _dataset(job: Job) -> DatasetInfo:
     there = _is_whole(job.moved.dataset)
-    return storage.require((job.moved if there else job.config).dataset, DatasetInfo)
+    return artefacts.require((job.moved if there else job.config).dataset, DatasetInfo)
 
 
 def _is_whole(folder: str) -> bool:
@@ -223,7 +223,7 @@ def _prediction_graph(job: Job, films: int) -> int:
 
     there = _is_whole(job.moved.model)
     source = job.moved if there else job.config
-    info = storage.require(source.model, ModelInfo)
+    info = artefacts.require(source.model, ModelInfo)
     output, view = prediction_job.describe(source, info, job.arguments.overwrite)
     settings = job.moved.predict
     index = prediction_steps.Index(output, Chosen(Sample(), view, settings.chunk))

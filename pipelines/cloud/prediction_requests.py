@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, json_files, storage, task_kinds
+from beampose.core import artefacts, files, json_files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.preprocess import media_folders
 from beampose.trainer import export
@@ -98,7 +98,7 @@ def check(model: str, file: str, kind: str) -> list[tuple[str, str]]:
     Raises:
       FileNotFoundError: there is no finished model.
     """
-    info = storage.require(model, ModelInfo)
+    info = artefacts.require(model, ModelInfo)
     loaded = export.load(model)
     points = task_kinds.of_info(info).points
     keyed = not points and kind == "jsonl"

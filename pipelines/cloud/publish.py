@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import UploadInfo
 from beampose.core.names import COMPLETED, INFO, REJECTS, REPORT
 from beampose.pipelines.cloud import upload_status
@@ -49,7 +49,7 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
         for name in PUBLISHED:
             _copy(output / name, journal.folder / name)
         journal.check()
-        storage.complete(journal.folder, info)
+        artefacts.complete(journal.folder, info)
     except upload_status.TakenOver:
         raise
     except BaseException as error:
@@ -67,7 +67,7 @@ def found(journal: Journal) -> bool:
     """Returns True if an earlier attempt published everything but the mark that it is done."""
     if not (journal.folder / COMPLETED).is_file():
         return False
-    info = storage.read_info(journal.folder / INFO, UploadInfo)
+    info = artefacts.read_info(journal.folder / INFO, UploadInfo)
     journal.write(upload_status.DONE, metrics=info.metrics, problems=info.problems)
     return True
 

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.files import is_address, join
 from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
@@ -52,8 +52,8 @@ def dataset(local: Config, remote: Config) -> bool:
     if storage.place(remote.dataset, COMPLETED).is_file():
         return False
     if is_address(local.dataset):
-        storage.require(remote.dataset, DatasetInfo)
-    info = storage.require(local.dataset, DatasetInfo)
+        artefacts.require(remote.dataset, DatasetInfo)
+    info = artefacts.require(local.dataset, DatasetInfo)
     _send(join(local.store, info.store), join(remote.store, info.store))
     _send(local.dataset, remote.dataset)
     return True
@@ -70,8 +70,8 @@ def model(local: Config, remote: Config) -> bool:
     if storage.place(remote.model, COMPLETED).is_file():
         return False
     if is_address(local.model):
-        storage.require(remote.model, ModelInfo)
-    storage.require(local.model, ModelInfo)
+        artefacts.require(remote.model, ModelInfo)
+    artefacts.require(local.model, ModelInfo)
     _send(local.model, remote.model)
     return True
 
@@ -79,5 +79,5 @@ def model(local: Config, remote: Config) -> bool:
 def _send(source: str, target: str) -> None:
     """Copies a finished artefact into the bucket; it counts once all of it is there."""
     LOG.info("Sending %s to %s", source, target)
-    storage.begin(target)
+    artefacts.begin(target)
     storage.upload(Path(source), target)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from beampose.core import storage, task_kinds
+from beampose.core import artefacts, storage, task_kinds
 from beampose.core.files import join
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings.experiment import Config, to_dict
@@ -42,7 +42,9 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
       OSError: there is no dataset, or a service refused.
     """
     cloud = services.cloud
-    dataset = storage.require(config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml")
+    dataset = artefacts.require(
+        config.dataset, DatasetInfo, run="features CONFIG --cloud CLOUD.yaml"
+    )
     name = job_name(config)
     base = join(config.output, "jobs", name)
     wheel = code_wheel.build(storage.scratch(services))
@@ -133,7 +135,7 @@ def best(job: Any, spec: search_spec.Spec) -> tuple[dict[str, Any], float, str]:
 def adopt(submission: Submission, trial: str, config: Config) -> None:
     """Makes the model of a trial the experiment's."""
     with storage.local(join(submission.output, trial, "model")) as copy:
-        storage.begin(config.model)
+        artefacts.begin(config.model)
         storage.upload(copy, config.model)
 
 

@@ -6,7 +6,7 @@ import shutil
 import unicodedata
 from typing import Any
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.files import join
 from beampose.core.infos import Metrics, ModelInfo
 from beampose.core.names import METRICS
@@ -54,8 +54,8 @@ def register(services: Services, config: Config, version_alias: str) -> tuple[st
     Raises:
       OSError: there is no finished model, or the service refused.
     """
-    info = storage.require(config.model, ModelInfo, run="submit")
-    metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
+    info = artefacts.require(config.model, ModelInfo, run="submit")
+    metrics = artefacts.read_info(storage.place(config.model, METRICS), Metrics)
     text = model_card.text(info, metrics)
     storage.write_text(join(config.model, "model_card.md"), text)
     artifact = join(config.output, "serving", version_alias)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import artefacts, csv_cells, files, storage
 from beampose.pipelines import film_names, manifest, still_sets
 from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.manifest import Range, Sample
@@ -190,7 +190,7 @@ def _extract(wanted: Extraction, stretch: Sequence[Range]) -> list[tuple[str, st
             if frame.index in chosen:
                 rows += _write_crops(wanted, part, frame.index, frame.pixels, (places, sure))
         # What has rows is not cut again: they must not outlive the crops in a power cut.
-        storage.settle_files(storage.place(wanted.folder, row[0]) for row in rows)
+        artefacts.settle_files(storage.place(wanted.folder, row[0]) for row in rows)
         _write_rows(_done(wanted, part), rows)
     return lost
 

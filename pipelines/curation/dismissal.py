@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, json_files, storage
+from beampose.core import artefacts, files, json_files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.formats import deepmeerkat, detection_table, megadetector
@@ -144,7 +144,7 @@ def apply(
         said = _rewrite(one, crops, table)
         counts[one.name] = (said["dismissed"], said["hits"])
     summaries = storage.place(folder).rglob(f"*{LABEL}.json")
-    everything = [storage.read_info(path, PredictionInfo) for path in sorted(summaries, key=str)]
+    everything = [artefacts.read_info(path, PredictionInfo) for path in sorted(summaries, key=str)]
     crops.conclude(folder, everything, _failures(folder))
     return counts
 
@@ -158,9 +158,9 @@ def _rewrite(one: Predicted, crops: Crops, table: Detections) -> dict[str, Any]:
     about = crops.about(one.video, len(seen))
     detection_table.write(one.stem.with_name(one.stem.name + TABLE), table, about)
     said = crops.publish(one.stem, one.video, seen, table)
-    summary = storage.read_info(summary_file, PredictionInfo)
+    summary = artefacts.read_info(summary_file, PredictionInfo)
     sums = commit.sums(one.stem, crops.endings)
-    storage.write_info(summary_file, summary.replace(**said, sums=sums))
+    artefacts.write_info(summary_file, summary.replace(**said, sums=sums))
     return said
 
 
@@ -176,7 +176,7 @@ def _rewrite_stills(
     said = crops.publish_stills(one.stem, summary.images_root, table, about)
     sums = commit.sums(one.stem, commit.still_endings(crops))
     file = one.stem.with_name(f"{one.stem.name}.json")
-    storage.write_info(file, summary.replace(**said, sums=sums))
+    artefacts.write_info(file, summary.replace(**said, sums=sums))
     return said
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, csv_cells, files, storage
+from beampose.core import __version__, artefacts, csv_cells, files, storage
 from beampose.core.infos import AuditInfo, DatasetInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation import suspects
@@ -75,7 +75,7 @@ def write(
     Returns:
       both files, and how many suspicions the csv lists.
     """
-    folder = storage.begin(storage.place(config.output, FOLDER))
+    folder = artefacts.begin(storage.place(config.output, FOLDER))
     scores = POINTS if config.kind.points else CLASSES
     listed = [one for one in found if one.score >= scores.listed]
     target = folder / PROPOSALS
@@ -92,7 +92,7 @@ def write(
     page = pages.render(
         "audit.html",
         kind=config.kind,
-        title=storage.require(config.dataset, DatasetInfo).project,
+        title=artefacts.require(config.dataset, DatasetInfo).project,
         labels=count(found),
         images=len(evidence.records),
         suspicious=count(listed),
@@ -104,7 +104,7 @@ def write(
     info = AuditInfo(
         made_by=f"beampose {__version__} audit", suspicious=len(listed), labels=count(found)
     )
-    storage.complete(folder, info)
+    artefacts.complete(folder, info)
     return folder / SHEET, target, len(listed)
 
 

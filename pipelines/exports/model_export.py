@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, storage, task_kinds
+from beampose.core import __version__, artefacts, storage, task_kinds
 from beampose.core.files import join
 from beampose.core.infos import ExportInfo, ModelInfo
 from beampose.core.names import EXPORTS, SAVED_MODEL
@@ -72,7 +72,7 @@ def run(
       ImportError: a library of the format is missing; the text says how to get it.
       ValueError: the model or the size does not suit the format, or the export answers otherwise.
     """
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     _check(info, format_name, size)
     frame_size = _size(info, size)
     folder = storage.place(to or join(config.output, "export", format_name))
@@ -116,7 +116,7 @@ def run(
         difference=probability,
         milliseconds=round(agreement.milliseconds(answer, frame), 1),
     )
-    storage.write_info(folder / INFO, told)
+    artefacts.write_info(folder / INFO, told)
     return Exported(str(written.file), told)
 
 

@@ -12,7 +12,7 @@ from apache_beam import pvalue
 from pydantic import JsonValue
 from upath import UPath
 
-from beampose.core import __version__, json_files, storage, tfrecords
+from beampose.core import __version__, artefacts, json_files, storage, tfrecords
 from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
@@ -256,7 +256,7 @@ def finish(
         chosen=chosen,
         seconds=round(seconds, 2),
     )
-    storage.complete(folder, info)
+    artefacts.complete(folder, info)
     return counts
 
 

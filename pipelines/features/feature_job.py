@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8
@@ -98,7 +98,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
     target = open_store(config, labels, splits)
     repaired = [str(one) for one in _mend(config, target)]
-    storage.begin(config.dataset)
+    artefacts.begin(config.dataset)
     if not beam_options.shares_disk(options):
         images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
@@ -244,7 +244,7 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
         if not training:
             raise ValueError("The training split is empty. Lower split.test or add labels.")
         learned = _learn(config, analyze.sample(training, backbone.pooled), backbone)
-        storage.begin(folder)
+        artefacts.begin(folder)
         store_writer.adopt_transform(folder, learned)
     try:
         dims, digest = analyze.dims(transform), analyze.digest(transform, backbone.channels)

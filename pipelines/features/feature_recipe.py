@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import Chosen, DatasetInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -89,7 +89,7 @@ def _before(config: Config) -> dict[str, Chosen]:
     """What the dataset that is there was made with, if it is one of these labels."""
     file = storage.place(config.dataset, INFO)
     try:
-        info = storage.read_info(file, DatasetInfo)
+        info = artefacts.read_info(file, DatasetInfo)
     except (OSError, ValueError):
         return {}
     return dict(info.chosen) if info.source.get("path") == config.source.path else {}

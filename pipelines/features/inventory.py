@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import DatasetInfo, Shard, StoreInfo
 from beampose.core.names import COMPLETED, INFO
 from beampose.pipelines.features import shard_repair, store_writer
@@ -129,7 +129,7 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
             path.unlink(missing_ok=True)
         if not holding.datasets:
             # Without COMPLETED no reader takes it if this is killed halfway.
-            storage.begin(holding.folder)
+            artefacts.begin(holding.folder)
             storage.remove(holding.folder)
         elif unused:
             _rewrite(holding, unused)
@@ -158,11 +158,11 @@ def _holding(folder: UPath, own: str) -> Holding:
         if not storage.place(dataset, COMPLETED).is_file():
             lost.append(dataset)
             continue
-        if storage.require(dataset, DatasetInfo).store != folder.name:
+        if artefacts.require(dataset, DatasetInfo).store != folder.name:
             # The experiment's recipe changed: it refers to another store now.
             continue
         datasets[dataset] = {record.key for record in read_labels(dataset)}
-    info = storage.read_info(folder / INFO, StoreInfo)
+    info = artefacts.read_info(folder / INFO, StoreInfo)
     return Holding(folder, info, Index(str(folder)), datasets, lost)
 
 
@@ -204,7 +204,7 @@ def _left_behind(folder: UPath) -> Iterator[UPath]:
 
 def _rewrite(holding: Holding, unused: set[str]) -> None:
     folder = str(holding.folder)
-    storage.begin(folder)
+    artefacts.begin(folder)
     for file in storage.whole(holding.folder / feature_store.SHARDS, "*.json"):
         keys = [key for key, _, _ in shard_repair.entry_of(file)["records"]]
         kept = [key for key in keys if key not in unused]

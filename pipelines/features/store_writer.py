@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, json_files, leftovers, storage, tfrecords
+from beampose.core import __version__, artefacts, disk, json_files, leftovers, storage, tfrecords
 from beampose.core.infos import Recipe, Shard, StoreInfo
 from beampose.core.names import INFO
 from beampose.trainer import embed, feature_store, schema
@@ -91,11 +91,11 @@ def adopt_transform(folder: str, source: str) -> None:
     prefix = leftovers.prefix(embed.TRANSFORM)
     staging = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=prefix))
     try:
-        with storage.naming(target, staging):
+        with disk.naming(target, staging):
             shutil.copytree(source, staging, dirs_exist_ok=True)
         staging.chmod(0o755)
         # Once it has its name, whoever comes next takes it for whole, after a power cut too.
-        storage.settle(staging)
+        artefacts.settle(staging)
         # Another writer's transform may be in place already, and its features may be too.
         with contextlib.suppress(OSError):
             staging.rename(str(target))
@@ -136,13 +136,13 @@ def describe(
         bytes=sum(shard.bytes for shard in shards),
         shards=shards,
     )
-    storage.complete(folder, info)
+    artefacts.complete(folder, info)
 
 
 def _manifest(folder: str) -> list[Shard]:
     """Shards of the store's info, as far as there is one."""
     try:
-        found = storage.find_info(storage.place(folder, INFO), StoreInfo)
+        found = artefacts.find_info(storage.place(folder, INFO), StoreInfo)
     except ValueError:
         return []
     return [] if found is None else found.shards

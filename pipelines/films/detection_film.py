@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
@@ -33,7 +33,7 @@ def run(
 
 def _video(config: Config, one: predicted_videos.Video, progress: Callable[..., Iterable]) -> UPath:
     video = manifest.index(one.path)
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     least = info.assembly.min_likelihood if info.assembly else 0.0
     target = storage.place(f"{one.stem}{ENDING}")
     with individuals_file.read(one.stem) as found:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import files, storage, task_kinds
+from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
@@ -57,7 +57,7 @@ def run(
       ValueError: the encoder is not there.
     """
     film_writer.encoder(config.render.codec)
-    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    info = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if info and not task_kinds.of_info(info).points:
         films = result_names.of_experiment(config, manifest.expand(paths))
         return _each_of_crops(config, films, progress)
@@ -211,7 +211,7 @@ def pcutoff(config: Config) -> float:
 
 def skeleton(config: Config) -> list[list[str]]:
     """Pairs of bodyparts the model knows of; none without a model."""
-    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    info = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     return info.edges if info else []
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, artefacts, files
 from beampose.core.infos import ProofreadInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
@@ -147,7 +147,7 @@ class Proofread:
                 video=video,
                 video_fingerprint=fingerprint,
             )
-            storage.write_info(f"{stem}.json", info)
+            artefacts.write_info(f"{stem}.json", info)
 
     def close(self) -> None:
         if self._timer is not None:

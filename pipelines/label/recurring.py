@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from beampose.core import storage, task_kinds
+from beampose.core import artefacts, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.curation import dismissal, repeats_page
@@ -56,7 +56,7 @@ def of_experiment(config: Config) -> Recurring:
       FileNotFoundError: there is no model, or there are no predictions.
       ValueError: its model finds bodyparts, or nothing recurs.
     """
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     if task_kinds.of_info(info).points:
         raise ValueError(f"{config.model} finds bodyparts: label its DeepLabCut project.")
     crops = crops_predictor.of_experiment(config, info)

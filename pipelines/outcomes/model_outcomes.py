@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import EvaluationInfo, Figures, Metrics, ModelInfo
 from beampose.core.names import EVALUATION, INFO, LABELS_CSV, METRICS, REPORT
 from beampose.core.settings.experiment import Config
@@ -126,17 +126,17 @@ def _drop_evaluation(config: Config) -> list[str]:
     """
     from beampose.pipelines.report import gallery
 
-    digest = storage.require(config.model, ModelInfo).digest
+    digest = artefacts.require(config.model, ModelInfo).digest
     folder = storage.place(config.output, EVALUATION)
     try:
-        evaluated = storage.find_info(folder / INFO, EvaluationInfo)
+        evaluated = artefacts.find_info(folder / INFO, EvaluationInfo)
     except ValueError:
         # Damaged, or of a newer version: not known to be of this model.
         evaluated = None
     there = (folder / INFO).is_file()
     if not there or (evaluated and evaluated.model == digest):
         return []
-    storage.begin(folder)
+    artefacts.begin(folder)
     dropped = []
     files = (folder / INFO, folder / LABELS_CSV, storage.place(config.output, REPORT))
     for file in files:
@@ -163,7 +163,7 @@ def evaluate(config: Config) -> Evaluated:
     from beampose.trainer import evaluation
 
     found = evaluation.evaluate(config)
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     judged = space_errors.Judged(found.records, found.predicted, found.names, info.uncertainty)
     sides = [record.split for record in found.records]
     found = found._replace(metrics=space_errors.with_space(config, judged, found.metrics, sides))
@@ -176,13 +176,13 @@ def _keep_space(config: Config, found: dict[str, Figures]) -> None:
     if not any(figures.space for figures in found.values()):
         return
     file = storage.place(config.model, METRICS)
-    metrics = storage.read_info(file, Metrics)
+    metrics = artefacts.read_info(file, Metrics)
     sides = {
         side: getattr(metrics, side).replace(space=figures.space)
         for side, figures in found.items()
         if figures.space
     }
-    storage.write_info(file, metrics.replace(**sides))
+    artefacts.write_info(file, metrics.replace(**sides))
 
 
 def report(config: Config) -> Reported:

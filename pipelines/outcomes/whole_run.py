@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from beampose.core import storage
+from beampose.core import artefacts
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome
@@ -30,7 +30,7 @@ def each(
         yield prediction_job.run(config, videos, beam_words, overwrite=True)
         films = video_outcomes.films_of(videos)
         # Only the trained model says whether it finds several animals.
-        if films and storage.require(config.model, ModelInfo).assembly:
+        if films and artefacts.require(config.model, ModelInfo).assembly:
             yield video_outcomes.track(config, films, progress)
             yield video_outcomes.reid(config, films, progress)
         if films:

@@ -10,6 +10,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import (
+    artefacts,
     checksums,
     files,
     fingerprints,
@@ -119,7 +120,7 @@ def finished(output: Output, film: Film) -> PredictionInfo | None:
     if not film.fingerprint or not file.is_file():
         return None
     try:
-        summary = storage.read_info(file, PredictionInfo)
+        summary = artefacts.read_info(file, PredictionInfo)
     except ValueError as error:
         if output.overwrite:
             return None
@@ -222,7 +223,7 @@ def assemble(
         said = output.predictor.write(stem, video, frames, results)
         said["rate_varies"] = _write_times(stem, video, frames, seconds)
     for ending in endings:
-        storage.settle(_with(stem, ending))
+        artefacts.settle(_with(stem, ending))
     summary = summary.replace(**said, sums=sums(stem, endings))
     _finish(output, summary, parts)
     return summary
@@ -246,10 +247,10 @@ def _finish(output: Output, summary: PredictionInfo, parts: Sequence[Range]) -> 
     """Writes the summary of a video, and takes away the ranges that nobody needs any more."""
     file = summary_file(output, summary.name)
     try:
-        before = storage.find_info(file, PredictionInfo)
+        before = artefacts.find_info(file, PredictionInfo)
     except ValueError:
         before = None
-    storage.write_info(file, summary)
+    artefacts.write_info(file, summary)
     if not summary.images:
         forget_ranges(output, parts)
     elif before is not None and kept_ranges(output, before) != range_file(output, parts[0]).parent:

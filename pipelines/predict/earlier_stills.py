@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import commit, still_ranges
@@ -57,7 +57,7 @@ def _former(output: commit.Output, name: str) -> _Former | None:
     """A set of a name; None where it is not known what of its images its results were made of."""
     file = commit.summary_file(output, name)
     try:
-        summary = storage.find_info(file, PredictionInfo)
+        summary = artefacts.find_info(file, PredictionInfo)
         if summary is None or not summary.images:
             return None
         stem = commit.stem_of(file)

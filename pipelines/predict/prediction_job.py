@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
@@ -104,7 +104,7 @@ def run(
     """
     began = time.perf_counter()
     work = _work(config, beam_words)
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     output, view = describe(config, info, overwrite)
     sources = work.put(still_sets.expand(paths, config.output))
     predict = config.predict

@@ -3,7 +3,7 @@
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import CurveInfo, DatasetInfo, ModelInfo
 from beampose.core.infos.figures import CurvePoint, Fall
 from beampose.core.names import CURVE, EVALUATION
@@ -52,13 +52,13 @@ def write(result: Curve, config: Config, dataset: DatasetInfo) -> UPath:
         seconds=round(result.seconds, 2),
     )
     target = storage.place(config.output, EVALUATION, CURVE)
-    storage.write_info(target, curve)
+    artefacts.write_info(target, curve)
     return target
 
 
 def load(config: Config, info: ModelInfo, dataset: DatasetInfo) -> CurveInfo | None:
     """The last learning curve, if it belongs to the model's settings and features and labels."""
-    found = storage.find_info(storage.place(config.output, EVALUATION, CURVE), CurveInfo)
+    found = artefacts.find_info(storage.place(config.output, EVALUATION, CURVE), CurveInfo)
     if found is None or info.mode == "finetune":
         return None
     fresh = found.of == evaluation_files.settings_of(info.config, info.store)

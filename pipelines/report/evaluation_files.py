@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from upath import UPath
 
-from beampose.core import __version__, csv_cells, files, storage
+from beampose.core import __version__, artefacts, csv_cells, files, storage
 from beampose.core.infos import DatasetInfo, EvaluationInfo, Figures, FoldsInfo, ModelInfo
 from beampose.core.name_parts import safe
 from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
@@ -23,7 +23,7 @@ def write(result: Evaluation, config: Config) -> UPath:
 
     Of a DeepLabCut project also what DeepLabCut's own evaluation leaves.
     """
-    folder = storage.begin(storage.place(config.output, EVALUATION))
+    folder = artefacts.begin(storage.place(config.output, EVALUATION))
     target = folder / LABELS_CSV
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv_cells.Writer(stream)
@@ -41,7 +41,7 @@ def write(result: Evaluation, config: Config) -> UPath:
                 entry["file" if kind == "whole" else kind] = f"images/{name}"
             if pictures:
                 shown.append(entry)
-    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if result.kind.points and model:
         evaluation_writer.write(_judged(result), config, model, folder)
     info = EvaluationInfo(
@@ -50,7 +50,7 @@ def write(result: Evaluation, config: Config) -> UPath:
         images=shown,
         model=model.digest if model else "",
     )
-    storage.complete(folder, info)
+    artefacts.complete(folder, info)
     return target
 
 
@@ -93,7 +93,7 @@ def write_folds(result: CrossValidation, config: Config, dataset: DatasetInfo) -
         uncertainty=result.radius.plain() if result.radius else {},
         seconds=round(result.seconds, 2),
     )
-    storage.write_info(folder / FOLDS, info)
+    artefacts.write_info(folder / FOLDS, info)
     return target
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from upath import UPath
 
-from beampose.core import files, fingerprints, storage
+from beampose.core import artefacts, files, fingerprints, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables, prediction_writer
@@ -34,7 +34,7 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
     for file in sorted(
         storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
     ):
-        summary = storage.read_info(file, PredictionInfo)
+        summary = artefacts.read_info(file, PredictionInfo)
         if summary.images:
             continue
         stem = file.with_suffix("")
@@ -72,7 +72,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
     for file in sorted(
         storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
     ):
-        predicted = storage.read_info(file, PredictionInfo)
+        predicted = artefacts.read_info(file, PredictionInfo)
         if predicted.images:
             continue
         one = result_files.of_video(config, predicted.name, predicted.video)
@@ -124,7 +124,7 @@ def of_crops(config: Config, info: ModelInfo) -> list[dict[str, Any]]:
         stem = file.with_suffix("")
         labeled = storage.place(f"{stem}_labeled.mp4")
         drawn = labeled.is_file()
-        summary = storage.read_info(file, PredictionInfo)
+        summary = artefacts.read_info(file, PredictionInfo)
         if summary.images:
             continue
         found.append(

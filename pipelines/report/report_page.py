@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from upath import UPath
 
-from beampose.core import json_files, storage, task_kinds
+from beampose.core import artefacts, json_files, storage, task_kinds
 from beampose.core.infos import (
     DatasetInfo,
     EvaluationInfo,
@@ -75,8 +75,8 @@ class _Run:
         from beampose.trainer.dataset import read_labels
 
         self.config = config
-        self.info = storage.require(config.model, ModelInfo)
-        self.dataset = storage.require(config.dataset, DatasetInfo)
+        self.info = artefacts.require(config.model, ModelInfo)
+        self.dataset = artefacts.require(config.dataset, DatasetInfo)
         self.folder = storage.place(config.output, EVALUATION)
         evaluation = self._evaluation()
         self.drawn = evaluation.images
@@ -85,7 +85,7 @@ class _Run:
             for side, words in (("test", "held out"), ("train", "training"))
             if side in evaluation.metrics and evaluation.metrics[side].space
         }
-        self.metrics = storage.read_info(storage.place(config.model, METRICS), Metrics)
+        self.metrics = artefacts.read_info(storage.place(config.model, METRICS), Metrics)
         self.records = [r for r in read_labels(config.dataset) if r.copy == 0]
         self.folds = self._folds()
 
@@ -231,7 +231,7 @@ class _Run:
 
     def _evaluation(self) -> EvaluationInfo:
         """The evaluation, which must be of the model that is there now."""
-        found = storage.require(self.folder, EvaluationInfo)
+        found = artefacts.require(self.folder, EvaluationInfo)
         if found.model != self.info.digest:
             raise ValueError(
                 f"{self.folder} is the evaluation of another model than {self.config.model}, which "
@@ -244,7 +244,7 @@ class _Run:
         if self.info.mode == "finetune":
             # Cross validation judges heads on stored features.
             return None
-        found = storage.find_info(self.folder / FOLDS, FoldsInfo)
+        found = artefacts.find_info(self.folder / FOLDS, FoldsInfo)
         of = evaluation_files.settings_of(self.info.config, self.info.store)
         if found is None or found.of != of or found.labels not in ("", self.dataset.labels_digest):
             return None
@@ -260,7 +260,7 @@ class _Run:
         ensemble = self.config.train.ensemble
         trained = seconds.train + (0 if ensemble else seconds.folds)
         place = storage.place(self.config.store, self.dataset.store)
-        store = storage.require(place, StoreInfo)
+        store = artefacts.require(place, StoreInfo)
         each = planned["bytes"] / max(planned["images"] + planned["copies"], 1)
         return [
             ("labeled images", str(planned["images"]), str(counts.images)),

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from upath import UPath
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import artefacts, csv_cells, files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import label_overview
@@ -47,7 +47,7 @@ def section(config: Config) -> list[dict[str, Any]]:
     found = []
     for file in sorted(storage.place(config.predictions).rglob("*.json"), key=str):
         try:
-            said = storage.read_info(file, PredictionInfo)
+            said = artefacts.read_info(file, PredictionInfo)
         except (OSError, ValueError):
             continue
         if not said.images:

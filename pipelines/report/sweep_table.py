@@ -2,7 +2,7 @@
 
 from upath import UPath
 
-from beampose.core import __version__, csv_cells, storage
+from beampose.core import __version__, artefacts, csv_cells, storage
 from beampose.core.infos import DatasetInfo, SweepInfo
 from beampose.core.infos.figures import TrialFigures
 from beampose.core.names import INFO
@@ -26,7 +26,7 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             seconds = f"{trial.seconds:.1f}"
             writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
     scored_by = f"{folds} folds" if folds else "a fifth of the training split"
-    dataset = storage.find_info(storage.place(config.dataset, INFO), DatasetInfo)
+    dataset = artefacts.find_info(storage.place(config.dataset, INFO), DatasetInfo)
     info = SweepInfo(
         labels=dataset.labels_digest if dataset else "",
         store=dataset.store if dataset else "",
@@ -38,7 +38,7 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             for t in trials
         ],
     )
-    storage.write_info(folder / "sweep.json", info)
+    artefacts.write_info(folder / "sweep.json", info)
     named = [(_words(t), t.score) for t in trials if t.score is not None]
     with plots.styled():
         drawn = plots.svg(plots.ranking(named, f"{unit}, by {scored_by}"))

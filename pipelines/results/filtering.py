@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, artefacts
 from beampose.core.infos import FilterInfo
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.formats.deeplabcut import prediction_tables
@@ -50,7 +50,7 @@ def _one(config: Config, one: Found) -> Done:
         video=video,
         video_fingerprint=fingerprint,
     )
-    storage.write_info(f"{stem}.json", info)
+    artefacts.write_info(f"{stem}.json", info)
     return Done(stem, len(read.rows), result.bridged)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import artefacts, csv_cells, files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -108,7 +108,7 @@ def _film(one: Found) -> _Source:
 
 
 def _edges(config: Config) -> tuple[tuple[str, str], ...]:
-    info = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    info = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     return tuple((a, b) for a, b in info.edges) if info else ()
 
 

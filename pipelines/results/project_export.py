@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -70,7 +70,7 @@ def run(config: Config, paths: Sequence[str], wanted: Wanted) -> Exported:
       FileNotFoundError: no such project, or no model.
       ValueError: as `own_shuffle.ensure`, or the model finds no keypoints.
     """
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     if not info.bodyparts:
         raise ValueError("Only pose models have results that DeepLabCut takes.")
     scorer, number = wanted.scorer, 0

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, ProofreadInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -65,7 +65,7 @@ class Found(NamedTuple):
             raise ValueError(
                 "was predicted again since it was tracked. Run `beampose track` again."
             )
-        made = storage.find_info(f"{stem}.json", FilterInfo) if filtered else None
+        made = artefacts.find_info(f"{stem}.json", FilterInfo) if filtered else None
         if made and made.source_digest != digest(self.table()):
             raise ValueError(
                 "was predicted again since it was filtered. Run `beampose filter` again."
@@ -74,7 +74,7 @@ class Found(NamedTuple):
 
     def _corrected(self, file: str) -> str:
         """The corrected table of predictions, if there is one of these."""
-        made = storage.find_info(f"{self.stem}{PROOFREAD}.json", ProofreadInfo)
+        made = artefacts.find_info(f"{self.stem}{PROOFREAD}.json", ProofreadInfo)
         if made is None:
             return file
         if made.source_digest != digest(file):
@@ -98,7 +98,7 @@ class Found(NamedTuple):
 
     def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | None:
         """Summary by the verb that made the files; None where DeepLabCut made them."""
-        return storage.find_info(f"{self.stem}.json", PredictionInfo, TracksInfo, FilterInfo)
+        return artefacts.find_info(f"{self.stem}.json", PredictionInfo, TracksInfo, FilterInfo)
 
     def film(self) -> tuple[str, str]:
         """Path and fingerprint of the video, as far as they are known."""
@@ -205,7 +205,7 @@ def of_video(config: Config, name: str, video: str) -> Found:
     Raises:
       ValueError: DeepLabCut left several.
     """
-    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     own = f"{config.predictions}/{name}{model.dlc_scorer}" if model else ""
     if model and model.assembly:
         stem = f"{own}{track_writer.ENDINGS[config.track.similarity]}"
@@ -231,7 +231,7 @@ def _of_same(looks: str, stem: str) -> bool:
     """Returns True if tracks by appearance were made from the same tracklets as the others."""
     if not files.exists(f"{looks}.h5") or not files.exists(f"{stem}.json"):
         return False
-    said = [storage.read_info(f"{one}.json", TracksInfo) for one in (looks, stem)]
+    said = [artefacts.read_info(f"{one}.json", TracksInfo) for one in (looks, stem)]
     return (said[0].source, said[0].settings) == (said[1].source, said[1].settings)
 
 

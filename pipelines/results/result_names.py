@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from upath import UPath
 
-from beampose.core import files, storage, task_kinds
+from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -117,7 +117,7 @@ def predicted_stills(config: Config) -> list[PredictionInfo]:
 
 def _predictions(config: Config) -> Iterator[PredictionInfo]:
     folder = storage.place(config.predictions)
-    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if model is None or not folder.is_dir():
         return
     for file in folder.rglob(f"*{glob.escape(_label(model))}.json"):
@@ -132,7 +132,7 @@ def of_experiment(config: Config, paths: Sequence[str]) -> list[Film]:
     Args:
       paths: absolute.
     """
-    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     label = "" if model is None else _label(model)
     return assign(paths, Predictions(config.predictions, label))
 
@@ -144,6 +144,6 @@ def _label(model: ModelInfo) -> str:
 def _read_summary(file: UPath) -> PredictionInfo | TracksInfo | None:
     """What a file says of a video; None if it is none."""
     try:
-        return storage.read_info(file, PredictionInfo, TracksInfo)
+        return artefacts.read_info(file, PredictionInfo, TracksInfo)
     except (OSError, ValueError):
         return None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, artefacts, files
 from beampose.core.infos import BodypartFigures, PointsInfo, ViewFigures
 from beampose.core.settings.experiment import Config
 from beampose.formats import anipose_csv, calibrations
@@ -55,7 +55,7 @@ def run(
     info = _info(found, wanted, calibration)
     _refuse_others(stem, info)
     done = write(found.points, stem)
-    storage.write_info(f"{stem}.json", info)
+    artefacts.write_info(f"{stem}.json", info)
     return Written(stem, done, info, found)
 
 
@@ -84,7 +84,7 @@ def _stem(config: Config, found: Recording) -> str:
 
 def _refuse_others(stem: str, info: PointsInfo) -> None:
     """Raises ValueError where the files are of other videos."""
-    before = storage.find_info(f"{stem}.json", PointsInfo)
+    before = artefacts.find_info(f"{stem}.json", PointsInfo)
     if before is None:
         return
     films = [[one.video_fingerprint or one.table for one in said.views] for said in (before, info)]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo, Uncertainty
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -160,7 +160,7 @@ def _radii(config: Config, one: result_files.Found) -> Uncertainty | None:
     said = one.summary()
     if isinstance(said, PredictionInfo):
         return said.uncertainty
-    model = storage.find_info(storage.place(config.model, INFO), ModelInfo)
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     # A scorer goes on with how tracks were made.
     ours = model is not None and (said is not None) and model.dlc_scorer in one.stem
     return model.uncertainty if model is not None and ours else None

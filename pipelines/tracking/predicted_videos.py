@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import manifest
@@ -40,7 +40,7 @@ def each(
       FileNotFoundError: there is no model, or a path matches nothing.
       ValueError: the model finds one animal.
     """
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     if not info.assembly:
         raise ValueError(
             f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
@@ -59,7 +59,7 @@ def each(
 
 
 def _predicted(name: str, path: str, stem: str) -> Video:
-    summary = storage.find_info(f"{stem}.json", PredictionInfo)
+    summary = artefacts.find_info(f"{stem}.json", PredictionInfo)
     if summary is None:
         raise FileNotFoundError("has no predictions. Run `beampose predict` first.")
     return Video(name, path, stem, summary)

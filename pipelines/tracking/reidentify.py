@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, files, storage
+from beampose.core import __version__, artefacts, files, storage
 from beampose.core.files import join
 from beampose.core.infos import ReidInfo
 from beampose.core.infos.video_info import HeldOut
@@ -211,7 +211,7 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
             figures=track_videos.figures(labels, one.video.path, one.found, made),
             without=track_videos.figures(labels, one.video.path, one.found, plain),
         )
-    storage.write_info(f"{stem}.json", said)
+    artefacts.write_info(f"{stem}.json", said)
     return TrackFile(said, f"{stem}.h5")
 
 

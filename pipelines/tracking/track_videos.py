@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from upath import UPath
 
-from beampose.core import __version__, storage
+from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import ModelInfo, TracksInfo
 from beampose.core.infos.video_info import TrackJoin
 from beampose.core.settings.experiment import Config, to_dict
@@ -157,7 +157,7 @@ def write_slp(config: Config, made: TrackFile) -> None:
     bodyparts = list(dict.fromkeys(parts[owners.isin(names)]))
     shape = (len(table), len(names), len(bodyparts), 3)
     values = table.loc[:, owners.isin(names)].to_numpy().reshape(shape)
-    known = storage.require(config.model, ModelInfo).edges
+    known = artefacts.require(config.model, ModelInfo).edges
     edges = [(a, b) for a, b in known if a in bodyparts and b in bodyparts]
     video = slp_writer.Film(said.video, said.frames, said.height, said.width)
     slp_writer.write(
@@ -259,7 +259,7 @@ def _track(
     said = summary(video, config, found, made).replace(seconds=seconds)
     if labels is not None:
         said = said.replace(figures=figures(labels, video.path, found, made))
-    storage.write_info(f"{stem}.json", said)
+    artefacts.write_info(f"{stem}.json", said)
     return TrackFile(said, f"{stem}.h5")
 
 

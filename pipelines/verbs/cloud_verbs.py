@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import Metrics
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
@@ -59,7 +59,7 @@ def submit(arguments: argparse.Namespace) -> int:
         words = "  ".join(f"{key}={one}" for key, one in chosen.items())
         goal = done.study_spec.metrics[0].metric_id
         print(f"submit: trial {trial} is the best: {goal} {value:.4g} {words}")
-    metrics = storage.read_info(storage.place(moved.model, METRICS), Metrics)
+    metrics = artefacts.read_info(storage.place(moved.model, METRICS), Metrics)
     print(model_outcomes.Trained(moved.model, metrics))
     return _register(services, moved, job.display_name)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from beampose.core import files, storage
+from beampose.core import artefacts, files
 from beampose.core.infos import CurveInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcomes import model_outcomes
@@ -104,7 +104,7 @@ def _learning_curve(config: Config, sizes: int) -> int:
     work = files.join(config.output, "train", "curve")
     result = learning_curve.learning_curve(config, dataset, sizes=sizes, work=work)
     file = curve_files.write(result, config, dataset.info)
-    print(curve_files.table(storage.read_info(file, CurveInfo)))
+    print(curve_files.table(artefacts.read_info(file, CurveInfo)))
     print(
         f"{result.seconds:.0f} s of training, 0 images embedded: {file}. `beampose report` shows "
         "it in the report."

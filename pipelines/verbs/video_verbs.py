@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from beampose.core import files, made_here, storage, task_kinds
+from beampose.core import artefacts, files, made_here, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import SAVED_MODEL
 from beampose.core.settings import experiment
@@ -103,13 +103,12 @@ def _boxes(word: str) -> list[str]:
 
 def repeats(arguments: argparse.Namespace) -> int:
     """Groups detections that come back in one place; or dismisses what a person chose."""
-    from beampose.core import storage
     from beampose.pipelines.curation import dismissal
     from beampose.pipelines.predict import crops_predictor
     from beampose.pipelines.results import result_names
 
     config = command_line.config(arguments)
-    info = storage.require(config.model, ModelInfo)
+    info = artefacts.require(config.model, ModelInfo)
     if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
     crops = crops_predictor.of_experiment(config, info)

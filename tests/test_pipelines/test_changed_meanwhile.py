@@ -7,7 +7,7 @@ from pathlib import Path
 import fakes
 import pytest
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings import experiment
@@ -86,13 +86,13 @@ def test_labels_that_are_edited_during_features_count_the_next_time_and_are_told
     assert "run `beampose features` again" in caplog.text
     found = {r.name: r.keypoints for r in records(pose_file)}
     assert found["labeled-data/a/img00.png"][0, 0, 0] == pytest.approx(first)
-    digest = storage.require(experiment.load(pose_file).dataset, DatasetInfo).labels_digest
+    digest = artefacts.require(experiment.load(pose_file).dataset, DatasetInfo).labels_digest
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feature_steps.embedding_worker, "embed", None)  # Nothing is embedded again.
         assert cli.main(["features", str(pose_file)]) == 0
     said(capsys)
     assert caplog.text.count("changed while") == 1
-    again = storage.require(experiment.load(pose_file).dataset, DatasetInfo)
+    again = artefacts.require(experiment.load(pose_file).dataset, DatasetInfo)
     assert again.labels_digest != digest
     assert records(pose_file)[0].keypoints[0, 0, 0] == 1
 
@@ -179,7 +179,7 @@ def test_an_output_renamed_during_training_is_told_or_does_not_matter(
     text = said(capsys)
     assert not ends or f"{trainable.parent / 'out'}" in text and "beampose features" in text
     if not ends:
-        storage.require(trainable.parent / "out/model", ModelInfo)
+        artefacts.require(trainable.parent / "out/model", ModelInfo)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cloud.dataflow import Dataflow
 from cloud.server import Answer, Server, error
 from cloud.vertex import Vertex
 
-from beampose.core import storage, task_kinds
+from beampose.core import artefacts, storage, task_kinds
 from beampose.core.infos import DatasetInfo
 from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
@@ -126,7 +126,7 @@ def assert_same_dataset(output, ours):
     wanted = {r.name: r for r in read_labels(ours.dataset)}
     assert theirs.keys() == wanted.keys()
     assert [r.key for r in theirs.values()] == [wanted[n].key for n in theirs]
-    info = storage.require(f"{output}/dataset", DatasetInfo)
+    info = artefacts.require(f"{output}/dataset", DatasetInfo)
     store = Index(f"{output}/store/{info.store}")
     local = Index(f"{ours.store}/{info.store}")
     for record in wanted.values():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from beampose.core import fingerprints, storage
+from beampose.core import artefacts, fingerprints, storage
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.predict import commit
@@ -60,7 +60,7 @@ def write(output, film: str, *, sums: bool = True):
         finished="",
         sums=commit.sums(stem, Poses.endings) if sums else {},
     )
-    storage.write_info(summary, info)
+    artefacts.write_info(summary, info)
     return stem
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beampose.core import storage
+from beampose.core import artefacts
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import beam_options
@@ -19,7 +19,7 @@ from beampose.trainer.feature_store import Index
 
 
 def store_of(settings):
-    info = storage.require(settings.dataset, DatasetInfo)
+    info = artefacts.require(settings.dataset, DatasetInfo)
     return Path(settings.store) / info.store
 
 

@@ -9,7 +9,7 @@ import fake_labels
 import fakes
 import pytest
 
-from beampose.core import files, fingerprints, storage
+from beampose.core import artefacts, files, fingerprints, storage
 from beampose.core.names import INFO
 from beampose.core.settings import experiment
 from beampose.pipelines import cli, film_names
@@ -222,7 +222,7 @@ def test_verbs_on_results_find_the_films_that_the_model_has_predicted(films, tmp
         },
     )
     assert videos_meant(loaded) == "No videos"
-    storage.write_info(storage.place(loaded.model, INFO), fake_infos.model(dlc_scorer=SCORER))
+    artefacts.write_info(storage.place(loaded.model, INFO), fake_infos.model(dlc_scorer=SCORER))
     summary(loaded.predictions, "cam", films[0])
     summary(loaded.predictions, "sub/cam", films[1])
     damaged = storage.place(loaded.predictions, f"other{SCORER}.json")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beampose.core import storage
+from beampose.core import artefacts
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.pipelines.features import feature_job
@@ -28,7 +28,7 @@ def test_frames_are_kept_only_when_asked_for(pose_file):
     settings = experiment.load(pose_file)
     feature_job.run(settings)
     assert not files_of(settings)
-    assert storage.require(settings.dataset, DatasetInfo).frames is None
+    assert artefacts.require(settings.dataset, DatasetInfo).frames is None
 
 
 def test_each_label_has_its_image_and_copies_have_none(pose_file):
@@ -40,7 +40,7 @@ def test_each_label_has_its_image_and_copies_have_none(pose_file):
         assert frames.read(record.key).image == Path(record.image_uri).read_bytes()
         pixels = np.asarray(Image.open(record.image_uri))
         np.testing.assert_array_equal(frames.pixels(record), pixels)
-    kept = storage.require(settings.dataset, DatasetInfo).frames
+    kept = artefacts.require(settings.dataset, DatasetInfo).frames
     assert kept["images"] == 12 and kept["bytes"] > 12 * 10_000
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rigs
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import Metrics
 from beampose.formats import calibrations
 from beampose.pipelines.cli import main
@@ -86,7 +86,7 @@ def two_views(trained, tmp_path):
 def test_evaluate_and_audit_use_the_other_views(two_views, capsys, caplog):
     file, calibrated = two_views.parent / "two.toml", "cameras.calibration=two.toml"
     model = two_views.parent / "out/model"
-    before = storage.read_info(storage.place(model, "metrics.json"), Metrics)
+    before = artefacts.read_info(storage.place(model, "metrics.json"), Metrics)
     assert main(["evaluate", str(two_views), "--set", calibrated]) == 0
     assert "train, in space: " in capsys.readouterr().out
     told = json.loads((model / "metrics.json").read_text())

@@ -8,7 +8,7 @@ import fakes
 import numpy as np
 import pytest
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines import cli
 
@@ -171,7 +171,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path, capsys, verb, monke
         if str(path).startswith(locked):
             raise PermissionError(13, "Permission denied", str(path))
 
-    replacing, begin = storage.replacing, storage.begin
+    replacing, begin = storage.replacing, artefacts.begin
     monkeypatch.setattr(storage, "replacing", lambda p, *a, **k: refuse(p) or replacing(p, *a, **k))
     monkeypatch.setattr(storage, "begin", lambda p: refuse(p) or begin(p))
     mkdir = Path.mkdir

@@ -3,7 +3,7 @@
 import fake_infos
 import pytest
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import EvaluationInfo, Figures, Metrics
 from beampose.core.infos.figures import Seconds
 from beampose.core.names import EVALUATION, INFO, LABELS_CSV, METRICS, REPORT
@@ -33,9 +33,9 @@ def finish(config, monkeypatch, **changes) -> str:
         backbone="b",
         weights_digest="w",
     )
-    storage.write_info(storage.place(config.model, METRICS), metrics)
+    artefacts.write_info(storage.place(config.model, METRICS), metrics)
     values = {"asked": asked, "digest": "d1", **changes}
-    storage.complete(config.model, fake_infos.model(**values))
+    artefacts.complete(config.model, fake_infos.model(**values))
     return asked
 
 
@@ -89,7 +89,7 @@ def evaluate(config, digest: str) -> None:
     folder = storage.place(config.output, EVALUATION)
     storage.write_text(folder / LABELS_CSV, "image\n")
     storage.write_text(folder / "images/1.jpg", "")
-    storage.complete(folder, EvaluationInfo(made_by="t", metrics={}, images=[], model=digest))
+    artefacts.complete(folder, EvaluationInfo(made_by="t", metrics={}, images=[], model=digest))
     storage.write_text(storage.place(config.output, REPORT), "<html>")
     storage.write_text(storage.place(config.output, gallery.FOLDER, "a.svg"), "")
 
@@ -110,4 +110,4 @@ def test_what_told_of_the_model_before_is_dropped(config, monkeypatch, digest):
     left = [path for path in storage.place(config.output).rglob("*") if path.is_file()]
     assert {path.parent.name for path in left} == {"model"}
     with pytest.raises(FileNotFoundError, match="was not finished. Run `beampose evaluate` first"):
-        storage.require(storage.place(config.output, EVALUATION), EvaluationInfo)
+        artefacts.require(storage.place(config.output, EVALUATION), EvaluationInfo)

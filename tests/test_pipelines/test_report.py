@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import CurveInfo, Figures, FoldsInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
@@ -312,7 +312,7 @@ def measured(tmp_path, before, after, error="px"):
     loaded = experiment.load(file)
     info = fake_infos.dataset(store="s")
     file = curve_files.write(Curve(points, error, 17.0, 3.0), loaded, info)
-    return storage.read_info(file, CurveInfo)
+    return artefacts.read_info(file, CurveInfo)
 
 
 def test_the_verdict_follows_the_curve(tmp_path):

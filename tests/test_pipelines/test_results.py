@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import signal
 
-from beampose.core import storage
+from beampose.core import artefacts
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, prediction_writer
 from beampose.pipelines import cli
@@ -319,7 +319,7 @@ def test_the_skeleton_is_that_of_the_model_and_of_what_is_drawn(tmp_path):
     write(tmp_path / "out/predictions", values)
     (tmp_path / "out/model").mkdir()
     info = fake_infos.model(edges=[["nose", "tail"]], dlc_scorer=SCORER)
-    storage.write_info(tmp_path / "out/model/info.json", info)
+    artefacts.write_info(tmp_path / "out/model/info.json", info)
     lit = []
     for keys in ({}, {"skeleton": False}, {"bodyparts": ["nose"]}):
         _, frames = rendered(tmp_path, {"trail": 0, **keys}, values)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_stills import own, photo
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings import experiment
@@ -80,7 +80,7 @@ def test_the_exported_model_repeats_the_metrics_of_training(settings):
 def test_every_signature_gives_numbers_of_fixed_shapes(settings):
     import tensorflow as tf
 
-    info = storage.require(settings.model, ModelInfo)
+    info = artefacts.require(settings.model, ModelInfo)
     signatures = export.load(settings.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
     frames = tf.constant(np.stack([fakes.pixels(i, 96, 144) for i in range(3)]))
     found = {k: v.numpy() for k, v in signatures["frames"](frames=frames).items()}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beampose.core import storage
+from beampose.core import artefacts
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Split
@@ -126,7 +126,7 @@ def test_images_of_a_second_project_are_embedded_once_and_without_copies(
     with caplog.at_level("WARNING", "beampose"):
         assert feature_job.run(settings).embedded == 12 * 2 + 3
     assert "second: split.test_from: bodyparts that are missing there" in caplog.text
-    info = storage.require(settings.dataset, DatasetInfo)
+    info = artefacts.require(settings.dataset, DatasetInfo)
     assert info.split == {TEST: 3, TRAIN: 12}
     assert info.source["test_from"] == str(tmp_path / "second")
     assert info.counts.copies == 12

@@ -10,7 +10,7 @@ import pytest
 from test_several_animals import SETTINGS, labels
 
 import beampose
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo, ReidInfo
 from beampose.core.settings import experiment
 from beampose.formats import individuals_file
@@ -65,7 +65,7 @@ def stem(settings, name="ants ä"):
 def test_individuals_are_those_that_assembly_makes_of_the_models_answers(settings, film):
     import tensorflow as tf
 
-    info = storage.require(settings.model, ModelInfo)
+    info = artefacts.require(settings.model, ModelInfo)
     rules = assemble.rules(info)
     model = export.load(settings.model).signatures["descriptors"]  # pyright: ignore[reportAttributeAccessIssue]
     with individuals_file.read(stem(settings)) as found:
@@ -140,7 +140,7 @@ def test_the_files_of_deeplabcut_are_there_and_name_the_same_frames(settings):
 def test_tracks_by_looks_are_taken_while_they_are_of_the_same_tracklets(ran, settings, film):
     base = stem(settings)
     said = storage.read_json(f"{base}_sk_tr.json")
-    info = storage.require(f"{settings.output}/reid", ReidInfo)
+    info = artefacts.require(f"{settings.output}/reid", ReidInfo)
     assert said["reid"]["accuracy"] == info.accuracy
     assert said["reid"]["reason"] == said["reid"]["calibration"]["reason"] != ""
     assert info.bodyparts == list(fakes.BODYPARTS) and info.videos == [str(film)]
@@ -179,7 +179,7 @@ def test_deeplabcuts_large_files_are_written_when_asked_for(settings, ran, tmp_p
         described, there = found.described(rows, slots)
     assert there[:, -1].all() and (np.abs(described[:, -1]) > 0).any(axis=1).all()
     assert cli.main(["track", str(ran)]) == 0 and cli.main(["reid", str(ran)]) == 0
-    info = storage.require(f"{settings.output}/reid", ReidInfo)
+    info = artefacts.require(f"{settings.output}/reid", ReidInfo)
     assert info.bodyparts == [*fakes.BODYPARTS, individuals_file.CROP]
     assert cli.main(["predict", str(ran), "--overwrite"]) == 0
     assert cli.main(["track", str(ran)]) == 0

@@ -9,7 +9,7 @@ import pytest
 from conftest import write_project
 from uploads import QUICK, TINY, drop, never, result_of, zipped
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import UploadInfo
 from beampose.pipelines import cli
 from beampose.pipelines.cloud import publish, upload_status, upload_watch
@@ -141,7 +141,7 @@ def test_watch_trains_a_project_for_real(tmp_path, capsys, buckets):
     assert sum(found.metrics["images"].values()) == 12
     assert np.isfinite(found.metrics["test"]["mean_error_px"])
     assert (folder / "model/saved_model/saved_model.pb").is_file()
-    assert storage.require(folder, UploadInfo).upload == "spots"
+    assert artefacts.require(folder, UploadInfo).upload == "spots"
     for file in folder.rglob("*"):
         if file.suffix in (".json", ".jsonl", ".csv", ".html"):
             assert "beampose-" not in file.read_text(encoding="utf-8").replace(

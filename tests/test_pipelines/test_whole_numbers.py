@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import SETTINGS, crops_settings, picture, write_crops, write_project
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import StoreInfo
 from beampose.core.names import QUANTIZED
 from beampose.core.settings import experiment
@@ -42,7 +42,7 @@ def test_features_and_model_compute_in_whole_numbers(tmp_path, kind):
     config = load(tmp_path, SETTINGS if kind == "pose" else crops_settings())
     assert feature_job.run(config).embedded
     (store,) = storage.place(config.store).iterdir()
-    assert storage.require(store, StoreInfo).recipe.precision == "int8"
+    assert artefacts.require(store, StoreInfo).recipe.precision == "int8"
     assert (store / "transform" / QUANTIZED).is_file()
     assert feature_job.run(config).embedded == 0
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.core.infos import AuditInfo, DatasetInfo
 
 
@@ -15,13 +15,13 @@ def folder(request, tmp_path, buckets):
 
 def test_a_folder_is_whole_only_once_it_was_completed(folder):
     with pytest.raises(FileNotFoundError, match="does not exist. Run `beampose features` first"):
-        storage.require(f"{folder}/dataset", DatasetInfo)
-    storage.begin(f"{folder}/dataset")
+        artefacts.require(f"{folder}/dataset", DatasetInfo)
+    artefacts.begin(f"{folder}/dataset")
     storage.write_json(f"{folder}/dataset/other.json", 1)
     with pytest.raises(FileNotFoundError, match="was not finished"):
-        storage.require(f"{folder}/dataset", DatasetInfo)
-    storage.complete(f"{folder}/dataset", AuditInfo(suspicious=1, labels=2))
-    assert storage.require(f"{folder}/dataset", AuditInfo).labels == 2
+        artefacts.require(f"{folder}/dataset", DatasetInfo)
+    artefacts.complete(f"{folder}/dataset", AuditInfo(suspicious=1, labels=2))
+    assert artefacts.require(f"{folder}/dataset", AuditInfo).labels == 2
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(folder):

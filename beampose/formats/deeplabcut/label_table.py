@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import files, storage
+from beampose.core import disk, files, storage
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 from beampose.formats.deeplabcut.prediction_writer import KEY
@@ -139,7 +139,7 @@ class LabelTable:
         stem = files.join(self.folder, self._stem)
         with tempfile.TemporaryDirectory() as scratch:
             made = Path(scratch, "labels.h5")
-            with storage.naming(f"{stem}.h5", made):
+            with disk.naming(f"{stem}.h5", made):
                 frame.to_hdf(str(made), key=KEY, mode="w")
             storage.write_bytes(f"{stem}.h5", made.read_bytes(), durable=True)
         text = io.StringIO()

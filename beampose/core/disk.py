@@ -1,0 +1,59 @@
+"""The local disk: until it has what was written, and what it says where it cannot."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
+
+
+@contextlib.contextmanager
+def naming(target: object, temporary: object) -> Iterator[None]:
+    """Says which file could not be written, where the system does not: a full disk names none.
+
+    Libraries have errors of their own for it (HDF5, FFmpeg, TensorFlow), whose words hold the
+    system's.
+
+    Args:
+      target: what is written, in the end.
+      temporary: where it is written first, or how its path begins; no name to be told.
+    """
+    try:
+        yield
+    except Exception as error:
+        code = of_disk(error, str(temporary))
+        if code is None:
+            raise
+        raise OSError(code, os.strerror(code), str(target)) from error
+
+
+def of_disk(error: BaseException, temporary: str = "") -> int | None:
+    """The system's number of a full disk or the like, if that is why; None where a file is named.
+
+    A temporary file is none that anybody knows: one whose path begins so.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        if error.filename is not None:
+            return error.errno if str(error.filename).startswith(temporary) else None
+        return error.errno if error.errno in _OF_DISKS else None
+    return next((code for code in _OF_DISKS if os.strerror(code) in str(error)), None)
+
+
+def sync(path: Path) -> None:
+    """Waits until the disk has a file, or the names in a folder."""
+    if path.is_dir():
+        # Windows opens no folders, and some network disks do not sync them.
+        with contextlib.suppress(OSError):
+            _fsync(path, os.O_RDONLY)
+    else:
+        _fsync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
