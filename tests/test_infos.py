@@ -8,7 +8,7 @@ import fake_infos
 import numpy as np
 import pytest
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, disk
 from beampose.core.infos import (
     DatasetInfo,
     Figures,
@@ -137,7 +137,7 @@ def test_what_an_info_declares_whole_was_put_on_the_disk_before_it(tmp_path, mon
     (tmp_path / "model/variables").mkdir(parents=True)
     (tmp_path / "model/variables/data").write_bytes(b"1")
     synced = []
-    monkeypatch.setattr(storage, "_sync", lambda path: synced.append(path))
+    monkeypatch.setattr(disk, "sync", lambda path: synced.append(path))
     artefacts.complete(tmp_path / "model", fake_infos.model())
     assert synced[:3] == [
         tmp_path / "model",

@@ -125,6 +125,11 @@ class Model:
             unique_bodyparts=self._unique,
         )
 
+    def _located(self, frames: Sequence[np.ndarray], *, batch_size: int) -> Predictions:
+        found = self.predict(frames, batch_size=batch_size)
+        assert isinstance(found, Predictions)
+        return found
+
     def predict_video(
         self,
         video: str | os.PathLike,
@@ -160,7 +165,7 @@ class Model:
         if not self._kind.several:
             values = video_frames.of_one_animal(self.folder, self._loaded, chosen, batch_size)
         else:
-            values = video_frames.of_animals(self.predict, chosen, batch_size)
+            values = video_frames.of_animals(self._located, chosen, batch_size)
         return Predictions(
             keypoints=values[..., :2],
             likelihood=values[..., 2],

@@ -104,7 +104,8 @@ def _values(found: Predictions) -> np.ndarray:
 
 def _config(info: ModelInfo) -> experiment.Config:
     """An experiment that predicts as the one that the model was trained by."""
-    told = dict(info.config.get("predict") or {})  # pyright: ignore[reportArgumentType]
+    told = info.config.get("predict")
+    told = told if isinstance(told, dict) else {}
     predict = {name: told[name] for name in _FOLLOWED if name in told}
     where = {"source": {"format": "deeplabcut", "path": "."}, "output": "."}
     return experiment.from_dict(experiment.Config, {"task": "pose", **where, "predict": predict})

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from upath import UPath
@@ -22,6 +22,7 @@ from beampose.core.infos import PredictionInfo
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import frame_times, prediction_summary, still_ranges
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.predict.predictor import Predictor, Result, Results
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
@@ -32,33 +33,6 @@ CHANGING = (
     "changed or went away while it was predicted, or is still being written: nothing of it is "
     "kept. Predict it when it is there and complete."
 )
-
-
-class Output(NamedTuple):
-    """Output of a job: folder, scorer, and what the results depend on.
-
-    Attributes:
-      folder: the predictions artefact.
-      label: the part of file names that follows the video's name.
-      model_digest: of the SavedModel.
-      former_digest: by which versions before named the same files.
-      settings: everything else the results depend on, plain values.
-      predictor: what is made of frames.
-      overwrite: whether files of another model or of other settings may be replaced.
-    """
-
-    folder: str
-    label: str
-    model_digest: str
-    settings: dict[str, Any]
-    predictor: Predictor
-    overwrite: bool = False
-    former_digest: str = ""
-
-    def settings_digest(self, path: str) -> str:
-        """Of the settings, and of what else the results of a video depend on."""
-        beside = self.predictor.depends(path)
-        return storage.digest([self.settings, beside] if beside else self.settings)[:16]
 
 
 def range_file(output: Output, part: Range) -> UPath:

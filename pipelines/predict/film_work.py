@@ -17,6 +17,7 @@ from beampose.pipelines.predict import (
 )
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.predict.predictor import Result
 from beampose.pipelines.predict.view import View
 from beampose.preprocess.stills import Stills
@@ -43,7 +44,7 @@ class Chosen(NamedTuple):
     chunk: int
 
 
-def kept(output: commit.Output, film: Film) -> PredictionInfo | None:
+def kept(output: Output, film: Film) -> PredictionInfo | None:
     """The summary of a film that has its files from an earlier run.
 
     Raises:
@@ -57,7 +58,7 @@ def kept(output: commit.Output, film: Film) -> PredictionInfo | None:
     return commit.finished(output, film)
 
 
-def stretches(output: commit.Output, film: Film, chosen: Chosen) -> Iterable[tuple[Range, ...]]:
+def stretches(output: Output, film: Film, chosen: Chosen) -> Iterable[tuple[Range, ...]]:
     """Stretches of ranges of a film or a set of images.
 
     Raises:
@@ -84,7 +85,7 @@ def stretches(output: commit.Output, film: Film, chosen: Chosen) -> Iterable[tup
 
 def predict(
     stretch: Sequence[Range],
-    output: commit.Output,
+    output: Output,
     view: View,
     handler: SavedModelHandler,
     load: Callable[[], FramePredictor],
@@ -108,7 +109,7 @@ def predict(
 
 
 def assembled(
-    output: commit.Output, name: str, parts: Sequence[Range], count: Count
+    output: Output, name: str, parts: Sequence[Range], count: Count
 ) -> tuple[str, dict[str, Any]]:
     """All ranges of a film put together to its files; gives the outcome."""
     video = parts[0].video
@@ -122,7 +123,7 @@ def assembled(
 
 
 class _Asked(NamedTuple):
-    output: commit.Output
+    output: Output
     view: View
     handler: SavedModelHandler
     load: Callable[[], FramePredictor]

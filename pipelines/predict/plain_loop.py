@@ -8,10 +8,11 @@ from beampose.core import files
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import commit, film_outcomes, film_work
+from beampose.pipelines.predict import film_outcomes, film_work
 from beampose.pipelines.predict.film_outcomes import Refused
 from beampose.pipelines.predict.film_work import Chosen
 from beampose.pipelines.predict.inference import SavedModelHandler
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.still_sets import Sources
 
 
@@ -25,7 +26,7 @@ class Loop:
     def run(
         self,
         films: Sequence[Film],
-        output: commit.Output,
+        output: Output,
         chosen: Chosen,
         handler: SavedModelHandler,
     ) -> tuple[list[PredictionInfo | Refused], dict[str, int]]:
@@ -37,7 +38,7 @@ class Loop:
 class _Work:
     """One model and the counters of a run."""
 
-    def __init__(self, output: commit.Output, chosen: Chosen, handler: SavedModelHandler):
+    def __init__(self, output: Output, chosen: Chosen, handler: SavedModelHandler):
         self.counters: Counter[str] = Counter()
         self._output, self._chosen, self._handler = output, chosen, handler
         self._model = functools.cache(handler.load_model)

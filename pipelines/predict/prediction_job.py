@@ -18,7 +18,6 @@ from beampose.pipelines.manifest import Sample
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.predict import (
     candidates,
-    commit,
     earlier_stills,
     film_outcomes,
     frame_times,
@@ -29,6 +28,7 @@ from beampose.pipelines.predict import (
 from beampose.pipelines.predict.film_outcomes import Refused
 from beampose.pipelines.predict.film_work import Chosen
 from beampose.pipelines.predict.inference import SavedModelHandler
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.predict.view import View
 from beampose.pipelines.results.result_names import Predictions
 from beampose.pipelines.still_sets import Sources
@@ -151,7 +151,7 @@ class Work(Protocol):
     def run(
         self,
         films: Sequence[Film],
-        output: commit.Output,
+        output: Output,
         chosen: Chosen,
         handler: SavedModelHandler,
     ) -> tuple[list[PredictionInfo | Refused], dict[str, int]]:
@@ -178,7 +178,7 @@ def _work(config: Config, words: Sequence[str]) -> Work:
     return plain_loop.Loop()
 
 
-def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.Output, View]:
+def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[Output, View]:
     """Describes the output of an experiment and what its model sees of a frame.
 
     Args:
@@ -186,7 +186,7 @@ def describe(config: Config, info: ModelInfo, overwrite: bool) -> tuple[commit.O
     """
     digest = model_digest(config.model)
     found = predictors.of_model(config, info, digest)
-    output = commit.Output(
+    output = Output(
         folder=config.predictions,
         label=found.label,
         model_digest=digest,
@@ -237,7 +237,7 @@ def _image_lines(video: PredictionInfo) -> Iterator[str]:
 
 
 def _write_failures(
-    output: commit.Output, summaries: list[PredictionInfo], unreadable: list[tuple[str, str]]
+    output: Output, summaries: list[PredictionInfo], unreadable: list[tuple[str, str]]
 ) -> None:
     lines = [{"video": path, "frame": None, "why": why} for path, why in unreadable]
     lines += [{"video": s.video, **one.plain()} for s in summaries for one in s.failures]

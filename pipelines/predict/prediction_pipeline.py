@@ -9,10 +9,11 @@ from beampose.core.infos import PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import beam_options, beam_runner, inputs, item_files, item_source
 from beampose.pipelines.film_names import Film
-from beampose.pipelines.predict import commit, film_outcomes, prediction_steps
+from beampose.pipelines.predict import film_outcomes, prediction_steps
 from beampose.pipelines.predict.film_outcomes import Refused
 from beampose.pipelines.predict.film_work import Chosen
 from beampose.pipelines.predict.inference import SavedModelHandler
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.still_sets import Sources
 
 
@@ -42,7 +43,7 @@ class Job:
     def run(
         self,
         films: Sequence[Film],
-        output: commit.Output,
+        output: Output,
         chosen: Chosen,
         handler: SavedModelHandler,
     ) -> tuple[list[PredictionInfo | Refused], dict[str, int]]:
@@ -63,7 +64,7 @@ def build(
     films: int,
     index: prediction_steps.Index,
     handler: SavedModelHandler,
-    output: commit.Output,
+    output: Output,
     *,
     hints: dict[str, str] | None = None,
 ) -> None:

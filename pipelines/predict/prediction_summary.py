@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +9,11 @@ from beampose.core import __version__, files
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
 from beampose.pipelines.predict import still_ranges
+from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.predict.predictor import Results
 from beampose.preprocess import stills
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
-
-if TYPE_CHECKING:
-    from beampose.pipelines.predict.commit import Output
 
 
 def of_stills(summary: PredictionInfo, source: Stills, results: Results) -> PredictionInfo:
@@ -34,7 +31,7 @@ def of_stills(summary: PredictionInfo, source: Stills, results: Results) -> Pred
 
 
 def of_video(
-    output: "Output",
+    output: Output,
     name: str,
     video: Video | Stills,
     frames: np.ndarray,

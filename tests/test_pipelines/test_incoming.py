@@ -10,7 +10,7 @@ import fakes
 import pytest
 from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
 
-from beampose.core import storage
+from beampose.core import artefacts, storage
 from beampose.pipelines.cloud import publish, upload_run, upload_status
 
 
@@ -312,7 +312,7 @@ def test_a_result_that_cannot_be_published_is_withdrawn_and_tried_again(
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "complete", full)
+        patch.setattr(artefacts, "complete", full)
         settings = dataclasses.replace(QUICK, run=without_info)
         with pytest.raises(publish.Again, match="no space left"):
             upload_run.process(upload, f"{place}/models", settings)

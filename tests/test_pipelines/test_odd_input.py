@@ -173,7 +173,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path, capsys, verb, monke
 
     replacing, begin = storage.replacing, artefacts.begin
     monkeypatch.setattr(storage, "replacing", lambda p, *a, **k: refuse(p) or replacing(p, *a, **k))
-    monkeypatch.setattr(storage, "begin", lambda p: refuse(p) or begin(p))
+    monkeypatch.setattr(artefacts, "begin", lambda p: refuse(p) or begin(p))
     mkdir = Path.mkdir
     monkeypatch.setattr(Path, "mkdir", lambda p, *a, **k: refuse(p) or mkdir(p, *a, **k))
     before = {f: f.read_bytes() for f in sorted((at / "project").rglob("*")) if f.is_file()}

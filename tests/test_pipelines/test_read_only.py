@@ -29,7 +29,7 @@ def test_a_track_that_cannot_be_written_is_a_failure_with_the_file(tmp_path, mon
     )
     config = experiment.load(tmp_path / "my.yaml")
     info = types.SimpleNamespace(assembly=True, dlc_scorer="DLC")
-    monkeypatch.setattr(predicted_videos.storage, "require", lambda *_: info)
+    monkeypatch.setattr(predicted_videos.artefacts, "require", lambda *_: info)
     monkeypatch.setattr(predicted_videos, "_predicted", lambda *_: None)
 
     def full(_):
