@@ -93,6 +93,8 @@ EXTRAS = {
     "predict": PREDICT,
     "cloud": CLOUD,
     "label": LABEL,
+    # Reports, plots, films.
+    "review": REVIEW,
     "all": [*WORKER, *REVIEW, *CLOUD, *LABEL, *pins("sleap-io", "pynwb", "ndx-pose")],
     "sleap": pins("sleap-io"),
     # `beampose export-results --for nwb`.

@@ -103,6 +103,9 @@ def broken(tmp_path, what):
         (project / "config.yaml").write_text(anchors())
     elif what == "empty":
         (project / "config.yaml").unlink()
+        # Tables of labels would do without it.
+        for table in project.rglob("CollectedData*"):
+            table.unlink()
     target = zipped(project, tmp_path / "broken.zip", "reach/")
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, data in ADDED.get(what, []):
