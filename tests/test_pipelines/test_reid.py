@@ -90,6 +90,7 @@ def trained(other, split):
     return reid_training.train(*sides, SETTINGS)
 
 
+@pytest.mark.slow
 def test_animals_that_differ_are_told_apart_in_tracklets_nobody_learned_from(trained, split):
     assert split.by == "tracklets"
     assert trained.accuracy > 0.75

@@ -120,6 +120,7 @@ def test_pruning_drops_what_no_dataset_refers_to(sharing, trained):
     assert feature_job.run(sharing).embedded == 0
 
 
+@pytest.mark.slow
 def test_pruning_drops_stores_without_datasets_whole(sharing):
     feature_job.run(sharing)
     smaller = experiment.changed(sharing, features={"scale": 0.5})

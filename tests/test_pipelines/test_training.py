@@ -210,6 +210,7 @@ print("loaded")
 """
 
 
+@pytest.mark.slow
 def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
     image = next((Path(trained["crops"].source.path) / "Testing/Positive").glob("*.jpg"))
     copies = []

@@ -104,6 +104,7 @@ def recipe(name, taps=None, pooled=False):
     return embed.recipe(network(name, taps, pooled), scale=0.5, crop_size=96, pca=64)
 
 
+@pytest.mark.slow
 def test_a_recipe_names_taps_only_where_they_are_not_those_of_before():
     """Stores that were made before there was a choice are found again."""
     old = {
