@@ -12,14 +12,13 @@ from beampose.core.settings import experiment
 from beampose.pipelines import manifest
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import pose_predictor
+from beampose.pipelines.predict.film_work import AHEAD
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.preprocess.videos import Frame, Video
 from beampose.public.predictions import Predictions
 from beampose.trainer.frame_predictor import FramePredictor
 
-# Decoded frames that wait for the model, in batches.
-_AHEAD = 3
 # Frames of a range of several animals.
 _CHUNK = 512
 # Settings of `predict` on which it depends how an animal is followed.
@@ -68,7 +67,7 @@ def of_one_animal(
     found = [
         predictor.infer(part, frames, handler, model).arrays["keypoints"]
         for stretch in chosen.stretches(config.predict.chunk)
-        for part, frames in split(stretch, 0, _AHEAD * batch_size)
+        for part, frames in split(stretch, 0, AHEAD * batch_size)
     ]
     return np.concatenate(found)[:, None, :, :3]
 
@@ -78,7 +77,7 @@ def of_animals(predict: Callable[..., Predictions], chosen: Chosen, batch_size: 
     rows = [
         row
         for stretch in chosen.stretches(_CHUNK)
-        for _, frames in split(stretch, 0, _AHEAD * batch_size)
+        for _, frames in split(stretch, 0, AHEAD * batch_size)
         for row in _assembled(predict, frames, batch_size)
     ]
     shape = next((row.shape for row in rows if row is not None), None)

@@ -103,11 +103,11 @@ def _write_manifest(folder: str, files: list) -> None:
 
 def write_stored(folder: str) -> WriteTogether:
     """Writes the lines of the store's manifest that a job adds into one file; see `stored`."""
-    return WriteTogether(functools.partial(_write_lines, folder, STORED), _line)
+    return WriteTogether(functools.partial(_write_stored, folder), _line)
 
 
-def _write_lines(folder: str, name: str, rows: list[dict]) -> None:
-    storage.write_text(storage.place(folder, name), "".join(f"{_line(row)}\n" for row in rows))
+def _write_stored(folder: str, rows: list[dict]) -> None:
+    storage.write_text(storage.place(folder, STORED), "".join(f"{_line(row)}\n" for row in rows))
 
 
 def _line(row: dict) -> str:

@@ -136,6 +136,14 @@ def trained(tmp_path_factory, worker_id):
     return {name: experiment.load(folder / f"{name}.yaml") for name in ("pose", "crops")}
 
 
+@pytest.fixture
+def settings(trained, tmp_path):
+    """The trained pose model with a folder of predictions of its own."""
+    shutil.copytree(trained["pose"].model, tmp_path / "out/model")
+    values = experiment.to_dict(trained["pose"])
+    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
+
+
 def train_both(folder):
     from beampose.pipelines.features import feature_job
 

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -21,14 +20,6 @@ from beampose.pipelines.manifest import Sample
 from beampose.pipelines.predict import commit, lock, prediction_job
 from beampose.pipelines.predict.view import View
 from beampose.preprocess import videos
-
-
-@pytest.fixture
-def settings(trained, tmp_path):
-    """The trained pose model with a folder of predictions of its own."""
-    shutil.copytree(trained["pose"].model, tmp_path / "out/model")
-    values = experiment.to_dict(trained["pose"])
-    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
 
 
 @pytest.fixture

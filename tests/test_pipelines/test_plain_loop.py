@@ -20,14 +20,6 @@ from beampose.pipelines.predict import commit, prediction_job
 
 
 @pytest.fixture
-def settings(trained, tmp_path):
-    """The trained pose model with a folder of predictions of its own."""
-    shutil.copytree(trained["pose"].model, tmp_path / "out/model")
-    values = experiment.to_dict(trained["pose"])
-    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
-
-
-@pytest.fixture
 def paths(tmp_path):
     """A film, a folder of photographs, and what is no film."""
     fakes.video(tmp_path / "film.mp4", "libx264", 30, gop=5)

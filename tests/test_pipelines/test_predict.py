@@ -22,16 +22,6 @@ from beampose.trainer.frame_predictor import FramePredictor
 
 
 @pytest.fixture
-def settings(trained, tmp_path):
-    """The trained pose model with a folder of predictions of its own."""
-    import shutil
-
-    shutil.copytree(trained["pose"].model, tmp_path / "out/model")
-    values = experiment.to_dict(trained["pose"])
-    return experiment.from_dict(experiment.Config, {**values, "output": str(tmp_path / "out")})
-
-
-@pytest.fixture
 def film(tmp_path):
     path = tmp_path / "film.mp4"
     fakes.video(path, "libx264", 30, gop=5)

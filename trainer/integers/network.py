@@ -30,7 +30,7 @@ class IntegerNetwork(tf.Module):
         self.file = file
         self._given = file.scales[file.given]
         self._numbers = {
-            one.output: (_kept(_kernel(one)), _kept(one.bias))
+            one.output: (_kept(one.kernel), _kept(one.bias))
             for one in file.operations
             if one.kernel is not None
         }
@@ -99,10 +99,6 @@ _KINDS: dict[str, Callable[[IntegerNetwork, Operation, dict[int, tf.Tensor]], tf
     "ADD": IntegerNetwork._added,
     "MAX_POOL_2D": IntegerNetwork._pooled,
 }
-
-
-def _kernel(one: Operation) -> np.ndarray:
-    return np.asarray(one.kernel)
 
 
 def _kept(numbers: np.ndarray | None) -> tf.Variable:
