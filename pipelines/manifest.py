@@ -121,11 +121,6 @@ def index(path: str) -> Video:
     """
     if not files.exists(path):
         raise ValueError(f"No file {path}.")
-    if (count := images.pages(path)) > 1:
-        raise ValueError(
-            f"{path} is a stack of {count} images, of which only the first would be read: make a "
-            "video of it, such as by File > Save As > AVI in ImageJ."
-        )
     return videos.index(path)
 
 
@@ -172,7 +167,7 @@ def stretches(
         Range(video, name, frames[i : i + size], frames[max(i - lead, 0) : i])
         for i in range(0, len(frames), size)
     ]
-    if not video.times:
+    if not video.sought:
         return [tuple(parts)]
     return [
         (part._replace(video=videos.window(video, (*part.before, part.start)[0], part.stop)),)

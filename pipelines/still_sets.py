@@ -1,7 +1,8 @@
 """What paths mean where videos and photographs are taken alike: films, and sets of still images.
 
 A folder that holds images is taken whole, however deep, its videos too; it makes one set. A list
-makes a set of the images it names; images and patterns of a call make one together.
+makes a set of the images it names; images and patterns of a call make one together. A TIFF of one
+page is an image, one of several a film.
 """
 
 import glob
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from beampose.core import files, fingerprints, storage
 from beampose.pipelines import manifest
-from beampose.preprocess import images, inside, stills, videos
+from beampose.preprocess import images, stills, tiff_stacks, videos
 from beampose.preprocess.stills import Box, Still, Stills
 
 LOG = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def _meant(path: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
         found = manifest.expand([path])
     else:
         found = [files.absolute(path)]
-    pictures = [one for one in found if files.suffix(one) in images.SUFFIXES]
+    pictures = [one for one in found if _is_picture(one)]
     chosen = set(pictures)
     sizes = {one: files.size(one) if files.exists(one) else 0 for one in pictures}
     return [one for one in found if one not in chosen], sizes or None
@@ -107,9 +108,9 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
     for path, size in files.walk(whole):
         if leave and f"{path}/".startswith(f"{leave.rstrip('/')}/"):
             continue
-        if files.suffix(path) in images.SUFFIXES:
+        if _is_picture(path):
             pictures[path] = size
-        elif files.suffix(path) in videos.SUFFIXES:
+        elif videos.is_video(path):
             films.append(path)
     if not pictures:
         # As every verb takes a folder of videos, with what it says of those that are not taken.
@@ -138,6 +139,10 @@ def _name(path: str) -> str:
     return files.name(path) if files.is_folder(path) else files.stem(path)
 
 
+def _is_picture(path: str) -> bool:
+    return files.suffix(path) in images.SUFFIXES and not tiff_stacks.is_stack(path)
+
+
 def _is_list(path: str) -> bool:
     return files.suffix(path) in manifest.LISTS and files.exists(path)
 
@@ -158,7 +163,7 @@ def _common(paths: Sequence[str]) -> str:
 def write(
     one: StillSet, folder: str, boxes: FindBoxes | None = None, recall: Recall | None = None
 ) -> Stills:
-    """Lists the images of a set in a folder, with their boxes, pages of stacks one by one.
+    """Lists the images of a set in a folder, with their boxes.
 
     Args:
       boxes: what a detector found in images; None where nobody asked one.
@@ -172,9 +177,8 @@ def write(
     code, each = fingerprints.of_set_and_each(one.root, there.items())
     codes = dict(zip(there, each, strict=True))
     every = [
-        Still(page, size, None, "" if size else "is not there, or is empty", codes.get(name, ""))
+        Still(name, size, None, "" if size else "is not there, or is empty", codes.get(name, ""))
         for name, size in one.sizes.items()
-        for page in _pages(one.root, name)
     ]
     if boxes is not None:
         found = boxes(one.path, one.root, [still.name for still in every])
@@ -209,10 +213,3 @@ def write_all(
             wrong[one.path] = files.why(error)
             found.append(Stills(one.path, one.name, one.root, len(one.sizes)))
     return found, wrong
-
-
-def _pages(root: str, name: str) -> list[str]:
-    if files.suffix(name) not in images.STACKS:
-        return [name]
-    count = images.pages(files.join(root, name) if root else name)
-    return [name] if count < 2 else [inside.frame_of(name, page) for page in range(count)]

@@ -158,7 +158,7 @@ class _Film:
         passed = self._next is None or number < self._next
         far = self._next is not None and number - self._next > _FORWARD
         # Without timestamps a seek means decoding from the start: then it only goes forward.
-        if passed or (far and self._video.times):
+        if passed or (far and self._video.sought):
             self._frames = videos.read(self._video, number, self._video.count)
         for frame in self._frames:
             self._next = frame.index + 1

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from beampose.core import files
-from beampose.preprocess import images, videos
+from beampose.preprocess import images, tiff_stacks, videos
 
 
 class Kind(NamedTuple):
@@ -68,7 +68,7 @@ def read(folder: str, kind: Kind) -> Inside:
         if suffix in kind.suffixes and files.name(child).startswith("._"):
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
-        elif suffix in kind.suffixes and not is_folder:
+        elif not is_folder and (suffix in kind.suffixes or _is_stack(child, kind)):
             taken.append(child)
         elif suffix in kind.others:
             others.append(child)
@@ -89,7 +89,9 @@ def _below(folder: str, kind: Kind) -> str:
     found = [
         path
         for path in inner
-        if "/" in path and files.suffix(path) in kind.suffixes and not _is_hidden(path)
+        if "/" in path
+        and not _is_hidden(path)
+        and (files.suffix(path) in kind.suffixes or _is_stack(files.join(folder, path), kind))
     ]
     if not found:
         return ""
@@ -99,6 +101,11 @@ def _below(folder: str, kind: Kind) -> str:
     glob = f"{folder.rstrip('/')}/*/*{kind.better}"
     what = f"{len(found)} {kind.word}{several} in folders of it ({shown})"
     return f"{what}: name those folders, or a glob such as {glob}"
+
+
+def _is_stack(path: str, kind: Kind) -> bool:
+    """A TIFF of several pages, which is a video."""
+    return kind is VIDEOS and tiff_stacks.is_stack(path)
 
 
 def _is_hidden(path: str) -> bool:

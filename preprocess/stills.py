@@ -12,7 +12,7 @@ from collections.abc import Container, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from beampose.core import files, storage
-from beampose.preprocess import ahead, images, inside
+from beampose.preprocess import ahead, images
 from beampose.preprocess.videos import Frame
 
 # Threads that read and decode; Pillow decodes without Python's lock.
@@ -25,7 +25,7 @@ class Still(NamedTuple):
     """An image of a set.
 
     Attributes:
-      name: below the root of the set, with slashes; a page of a stack is called as `inside` does.
+      name: below the root of the set, with slashes.
       bytes: of the file when it was listed.
       boxes: of a detector; None where none was asked.
       failure: why it cannot be used; empty if it can.
@@ -158,16 +158,14 @@ def _picture(stills: Stills, number: int) -> Picture:
     still = stills.still(number)
     if still.failure:
         return Picture(Frame(number, None, still.failure), Facts())
-    place = inside.parse(still.name)
     try:
-        address = stills.address(still if place is None else still._replace(name=place.file))
-        with files.open_file(address) as stream:
+        with files.open_file(stills.address(still)) as stream:
             held = stream.seek(0, io.SEEK_END)
             stream.seek(0)
             if held != still.bytes:
                 what = f"has {held} bytes, and had {still.bytes} when the images were listed"
                 return Picture(Frame(number, None, f"{what}: run the same command again"), Facts())
-            photo = images.photo(stream, 0 if place is None else place.number)
+            photo = images.photo(stream)
     except FileNotFoundError:
         return Picture(Frame(number, None, "is not there any more"), Facts())
     except (OSError, ValueError) as error:

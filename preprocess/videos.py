@@ -5,6 +5,7 @@ before it and recognises frames by their timestamps, so that ranges join without
 """
 
 import contextlib
+import logging
 from collections.abc import Container, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -12,9 +13,11 @@ import av
 import numpy as np
 
 from beampose.core import files, fingerprints
-from beampose.preprocess import ahead, pixel_limit
+from beampose.preprocess import ahead, pixel_limit, tiff_stacks
+from beampose.preprocess.tiff_stacks import Page
 
-# Of files in the containers below.
+LOG = logging.getLogger(__name__)
+# Of files in the containers below; TIFF stacks are films, too, see `is_video`.
 SUFFIXES = (
     *(".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"),
     *(".3g2", ".3gp", ".264", ".265", ".apng", ".asf", ".av1", ".avc", ".divx", ".dv", ".f4v"),
@@ -85,6 +88,7 @@ class Video(NamedTuple):
       first: number of the frame that `times` begins with, see `window`.
       fingerprint: of the content, see `core.fingerprints`.
       zero: the first of all timestamps, which is second 0.
+      pages: of a TIFF stack, that of each frame, from `first`; empty of other films.
     """
 
     path: str
@@ -98,6 +102,12 @@ class Video(NamedTuple):
     first: int = 0
     fingerprint: str = ""
     zero: int = 0
+    pages: tuple[Page, ...] = ()
+
+    @property
+    def sought(self) -> bool:
+        """True if a frame is reached without decoding all before it."""
+        return bool(self.times or self.pages)
 
 
 class _NoDecoder(ValueError):
@@ -122,6 +132,8 @@ def index(path: str) -> Video:
     Raises:
       ValueError: not a video, or one without frames; the text names the file.
     """
+    if files.suffix(path) in tiff_stacks.SUFFIXES:
+        return _stack(path)
     try:
         with _opened(path) as container:
             # Before anything else is read: a file that changes meanwhile is found out by it.
@@ -167,12 +179,40 @@ def index(path: str) -> Video:
     )
 
 
+def is_video(path: str) -> bool:
+    """Whether a file is one by its suffix; of a TIFF its pages decide: several are a film."""
+    return files.suffix(path) in SUFFIXES or tiff_stacks.is_stack(path)
+
+
+def _stack(path: str) -> Video:
+    if not files.is_in_storage(path):
+        raise ValueError(f"{path} is a web address: download it first.")
+    fingerprint = fingerprints.of_file(path)
+    try:
+        found = tiff_stacks.index(path)
+        pixel_limit.check(found.width, found.height, frames=True)
+    except pixel_limit.TooLarge as error:
+        raise ValueError(f"{path} {error}.") from None
+    if len(found.pages) == 1:
+        raise ValueError(f"{path} holds one image: it is a photograph, not a film.")
+    for note in found.notes:
+        LOG.warning("NOTE %s: %s", path, note)
+    return Video(
+        *(path, found.width, found.height, found.fps, len(found.pages), ()),
+        declared=found.said,
+        fingerprint=fingerprint,
+        pages=found.pages,
+    )
+
+
 def declared(path: str) -> int:
     """Frames of a video by its header alone, without reading it; 0 if that does not tell.
 
     Raises:
       ValueError: not a video.
     """
+    if files.suffix(path) in tiff_stacks.SUFFIXES:
+        return len(tiff_stacks.index(path).pages)
     try:
         with _opened(path) as container:
             if not container.streams.video:
@@ -192,6 +232,9 @@ def frame_size(path: str) -> tuple[int, int]:
     Raises:
       ValueError: not a video.
     """
+    if files.suffix(path) in tiff_stacks.SUFFIXES:
+        stack = tiff_stacks.index(path)
+        return stack.height, stack.width
     try:
         with _opened(path) as container:
             if not container.streams.video:
@@ -215,10 +258,14 @@ def _why(path: str, error: av.FFmpegError) -> str:
 
 
 def window(video: Video, start: int, stop: int) -> Video:
-    """The same video with the timestamps alone that reading `start` to `stop` asks for.
+    """The same video with the timestamps or pages alone that reading `start` to `stop` asks for.
 
     Those of a day of film are many megabytes, which need not travel with every range.
     """
+    if video.pages:
+        return video._replace(
+            pages=video.pages[start - video.first : stop - video.first], first=start
+        )
     first = max(start - max(_BACKS), video.first)
     if not video.times:
         return video
@@ -286,6 +333,9 @@ def _decode(
     video: Video, start: int, stop: int, only: Container[int] | None
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Numbers and pixels (None if damaged) of what the decoder gives inside a range, in order."""
+    if video.pages:
+        yield from _decode_pages(video, start, stop, only)
+        return
     if video.times:
         stop = min(stop, video.first + len(video.times))
     if start >= stop:
@@ -301,6 +351,20 @@ def _decode(
                 yield first
             yield from found
             return
+
+
+def _decode_pages(
+    video: Video, start: int, stop: int, only: Container[int] | None
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    last = min(stop, video.first + len(video.pages))
+    numbers = [i for i in range(start, last) if only is None or i in only]
+    wanted = [(i, video.pages[i - video.first]) for i in numbers]
+    try:
+        for number, pixels, _ in tiff_stacks.decoded(video.path, wanted):
+            yield number, pixels
+    except OSError:
+        # Accounted for by the caller, frame by frame.
+        return
 
 
 def _decode_from(

@@ -152,7 +152,7 @@ class ShownFrames:
             found += [
                 file
                 for file in files.children(above)
-                if files.stem(file) == folder and files.suffix(file) in videos.SUFFIXES
+                if files.stem(file) == folder and videos.is_video(file)
             ]
         return list(dict.fromkeys(found))
 

@@ -11,7 +11,7 @@ from beampose.core import artefacts, csv_cells, files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.report import label_overview
-from beampose.preprocess import images, inside
+from beampose.preprocess import images
 from beampose.preprocess.cut import Rule
 
 # Lower ends of the bands of a sheet, and pictures that each shows at most, of so many pixels.
@@ -91,11 +91,9 @@ def _shown(sheet: _Sheet, root: str) -> list[dict[str, str]]:
     """Pictures with captions; an image that is not there any more has none."""
     shown = []
     for one in sorted(sheet.some, key=lambda one: -one.score):
-        within = inside.parse(one.image)
-        name, page = (one.image, 0) if within is None else (within.file, within.number)
         try:
-            with files.open_file(files.join(root, name) if root else name) as stream:
-                pixels = images.photo(stream, page).pixels
+            with files.open_file(files.join(root, one.image) if root else one.image) as stream:
+                pixels = images.photo(stream).pixels
         except (OSError, ValueError):
             continue
         crop = cv2.resize(_RULE.cut(pixels, one.place), (SIDE, SIDE), interpolation=cv2.INTER_AREA)

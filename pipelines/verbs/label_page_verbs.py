@@ -174,7 +174,7 @@ def _project(arguments: argparse.Namespace) -> tuple[str, str]:
     from beampose.pipelines.label import new_project
 
     first, *others = arguments.targets
-    if files.suffix(first) in videos.SUFFIXES:
+    if videos.is_video(first):
         root = files.absolute(arguments.to or new_project.default_folder(first))
         lost = new_project.make(
             [files.absolute(film) for film in arguments.targets],

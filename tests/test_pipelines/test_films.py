@@ -11,7 +11,6 @@ import fakes
 import films
 import numpy as np
 import pytest
-from PIL import Image
 
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
@@ -237,10 +236,3 @@ def test_a_range_without_its_file_is_computed_again(settings, film):
     assert not (Path(settings.predictions) / commit.WORK / "film").exists() or not list(
         (Path(settings.predictions) / commit.WORK).rglob("*.npz")
     )
-
-
-def test_a_stack_of_images_is_no_video_of_its_first_page(tmp_path):
-    pages = [Image.fromarray(fakes.pixels(i)) for i in range(3)]
-    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(ValueError, match="is a stack of 3 images"):
-        manifest.index(str(tmp_path / "stack.tif"))
