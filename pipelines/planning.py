@@ -97,7 +97,9 @@ def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
     dims = config.pca or network.channels
     stored = embed.recipe_id(embedding_worker.recipe(config, network))
     new = not embed.exists(join(config.store, stored, embed.TRANSFORM))
-    total = len(labels.items) + copies
+    # Copies that show windows are smaller than images.
+    size = float(np.mean([one.shape[0] * one.shape[1] for one in pixels]))
+    total = len(labels.items) + round(copies * _share(config, size))
     sampled = len(analyze.sample(labels.items[:train], network.pooled))
     seconds = START["job"] + total * each + len(labels.items) * reading / embedding_worker.READERS
     if new:
@@ -116,7 +118,7 @@ def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
         finetune_steps=config.train.finetune_steps if config.train.mode == "finetune" else 0,
         most=config.train.steps is None,
         seconds_each=each,
-        pixels=round(float(np.mean([one.shape[0] * one.shape[1] for one in pixels]))),
+        pixels=round(size),
         **(_films(config) if films else {}),
     )
 
@@ -254,6 +256,13 @@ def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
         seconds += (time.perf_counter() - began) / size * len(alike)
         cells += math.prod(shape[1:-1]) * len(alike)
     return seconds / len(pixels), round(cells / len(pixels))
+
+
+def _share(config: Config, pixels: float) -> float:
+    """Share of an image of so many pixels that a copy of it shows."""
+    if config.kind.pooled or not config.window:
+        return 1.0
+    return min((config.window / config.scale) ** 2 / pixels, 1.0)
 
 
 def _train_seconds(config: Config, dims: int, labels: Labels, cells: int) -> float:

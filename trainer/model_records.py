@@ -2,6 +2,7 @@
 
 import platform
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -16,6 +17,7 @@ from beampose.trainer import advice, cross_validation
 from beampose.trainer.choice import Choice
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import SPLITS, CrossValidation
+from beampose.trainer.schema import LabelRecord
 from beampose.trainer.training import Result
 
 
@@ -105,7 +107,7 @@ def info(made: Made, uncertainty: Uncertainty | None, skew: float | None) -> Mod
         dlc_scorer=scorer(
             dataset.info, backbone + ("tuned" if made.before else ""), made.result.kept_step
         ),
-        frame_size=_frame_size(dataset),
+        frame_size=frame_size(dataset.records),
         crop_rule=dataset.info.crop_rule,
         mode=config.train.mode,
         store=dataset.info.store,
@@ -180,7 +182,8 @@ def _uncertainty(made: Made, predicted: np.ndarray) -> Uncertainty | None:
     return judged.radius.replace(coverage_test=share, images=len(judged.records))
 
 
-def _frame_size(dataset: Dataset) -> list[int]:
+def frame_size(records: Sequence[LabelRecord]) -> list[int]:
     """Height and width of most labeled images."""
-    sizes = Counter((record.height, record.width) for record in dataset.records)
+    images = [record for record in records if record.copy == 0]
+    sizes = Counter((record.height, record.width) for record in images)
     return list(min(sizes, key=lambda size: (-sizes[size], size)))

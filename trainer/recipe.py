@@ -27,6 +27,13 @@ LEAST_EXTENT, TINY_PIXELS = 40.0, 2_500_000
 TURNING = 0.05
 # Images and copies that a store of an experiment should hold, and copies of an image.
 STORED, COPIES = 400, (2, 8)
+# Sides of windows that copies show; they hold animals this much larger than the typical one and
+# so many scaled pixels around them, and are at most this share of a frame.
+WINDOWS = (128, 192, 256, 320, 384, 512, 640, 768, 1024)
+ROOM, AROUND, SHARE = 1.25, 32, 0.2
+WHOLE = Chosen(value=0, why="as before: copies of whole frames")
+# What is kept where new labels would change it little.
+LASTING = ("features.scale", "features.copies", "features.rotation", "features.window")
 # Cells within this share of the distance between neighbouring bodyparts count as one, at least so
 # many cells and at most.
 NEAR, CELLS = 1.0, (1.1, 2.15)
@@ -45,6 +52,7 @@ def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
         found = {
             "features.copies": Chosen(value=0, why="crops are learned as they are"),
             "features.rotation": Chosen(value=25.0, why="crops have no copies"),
+            "features.window": Chosen(value=0, why="crops have no copies"),
         }
     else:
         found = {
@@ -52,6 +60,8 @@ def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
             "features.copies": _copies(facts),
             "features.rotation": _rotation(facts),
         }
+        scale = config.features.scale or found["features.scale"].value
+        found["features.window"] = window(facts, scale)
     return _open(config, found)
 
 
@@ -111,10 +121,15 @@ def lasting(chosen: dict[str, Chosen], before: Mapping[str, Chosen]) -> dict[str
     Labels come and go; what was embedded by the earlier choice is as good a step beside it.
     """
     found = dict(chosen)
-    for key in ("features.scale", "features.copies", "features.rotation"):
-        if key not in chosen or key not in before:
+    # The version before knew no windows.
+    known = {"features.window": WHOLE, **before} if before else {}
+    for key in LASTING:
+        if key not in chosen or key not in known:
             continue
-        old, new = before[key].value, chosen[key].value
+        if known[key] is WHOLE:
+            found[key] = WHOLE
+            continue
+        old, new = known[key].value, chosen[key].value
         near = old == new or (min(old, new) > 0 and max(old, new) / min(old, new) < 1.5)
         if near and old != new:
             found[key] = Chosen(value=old, why=f"as before; {new:g} would change little")
@@ -156,6 +171,19 @@ def _rotation(facts: LabelFacts) -> Chosen:
     if facts.turning > TURNING:
         return Chosen(value=180.0, why="the labeled animals point in all directions")
     return Chosen(value=25.0, why="the labeled animals point in one direction")
+
+
+def window(facts: LabelFacts, scale: float) -> Chosen:
+    """Side in scaled pixels of what a copy shows: an animal and what is around it, where the frame
+    is much larger; else 0."""
+    extent = facts.extent * scale
+    if not np.isfinite(extent):
+        return Chosen(value=0, why="no animal has two labeled bodyparts")
+    fits = [side for side in WINDOWS if side >= ROOM * extent + 2 * AROUND]
+    share = fits[0] ** 2 / (facts.height * facts.width * scale**2) if fits else 1.0
+    if share > SHARE:
+        return Chosen(value=0, why="animals are not small in the frame")
+    return Chosen(value=fits[0], why=f"animals are {extent:.0f} scaled px, {share:.0%} of a frame")
 
 
 def _radius(facts: LabelFacts, cell: float) -> Chosen:

@@ -17,11 +17,13 @@ class LabelRecord(NamedTuple):
       key: of its features in the store.
       name, image_uri, video, file, row: where it comes from.
       split: train or test.
-      height, width: pixels of the source image.
+      height, width: pixels of the source image, or of the window that a copy shows.
       copy: 0 for the image itself, 1.. for its augmented copies.
       keypoints: float64 (individuals, bodyparts, 2), x then y, source pixels, NaN = not labeled;
         of a copy, pixels of the copy. Empty for crops.
       label: class index of a crop, -1 for frames.
+      window: left, top, width and height of the part of the source image that a copy shows; empty:
+        all of it.
     """
 
     key: str
@@ -36,6 +38,7 @@ class LabelRecord(NamedTuple):
     copy: int
     keypoints: np.ndarray
     label: int
+    window: tuple[int, ...] = ()
 
 
 class EncodedFrame(NamedTuple):
@@ -91,8 +94,10 @@ def label_example(record: LabelRecord, embedding: np.ndarray | None = None) -> b
     keypoints = values.pop("keypoints")
     values["keypoints"] = [float(v) for v in keypoints.ravel()]
     values["keypoints/shape"] = list(keypoints.shape)
-    if record.label < 0:
-        del values["label"]
+    values["window"] = list(record.window)
+    for name, lacks in (("label", record.label < 0), ("window", not record.window)):
+        if lacks:
+            del values[name]
     if embedding is not None:
         values["embedding"] = [float(v) for v in embedding.ravel()]
     return tfrecords.example(values)
@@ -122,6 +127,7 @@ def parse_label(serialized: bytes) -> LabelRecord:
         copy=number("copy"),
         keypoints=np.array(fields["keypoints"].float_list.value, np.float64).reshape(shape),
         label=number("label") if "label" in fields else -1,
+        window=tuple(fields["window"].int64_list.value) if "window" in fields else (),
     )
 
 

@@ -11,8 +11,9 @@ SAVED_MODEL = "saved_model"
 QUANTIZED = "backbone.tflite"
 # What `beampose export` writes.
 EXPORTS = ("saved-model", "tflite", "onnx", "dlc-live")
-# Signatures of a SavedModel: of a part of frames, and of images that are resized already.
-WINDOW, NETWORK = "window", "network"
+# Signatures of a SavedModel: of a part of frames, of images that are resized already, and of
+# several animals with the features that tell them apart.
+WINDOW, NETWORK, DESCRIPTORS = "window", "network", "descriptors"
 HISTORY, FOLDS_HISTORY = "history.json", "history_folds.json"
 # Of an evaluation: every label with its prediction, and the figures of cross validation.
 EVALUATION = "evaluation"

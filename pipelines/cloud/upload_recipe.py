@@ -20,7 +20,10 @@ OWN_SECTIONS = ("train", "split", "features")
 FREE = frozenset(
     {
         *(f"split.{key}" for key in ("by", "test", "seed", "videos")),
-        *(f"features.{key}" for key in ("rotation", "zoom", "translation", "contrast", "blur")),
+        *(
+            f"features.{key}"
+            for key in ("rotation", "zoom", "translation", "contrast", "blur", "window")
+        ),
         *(
             f"train.{key}"
             for key in (

@@ -15,7 +15,7 @@ from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
 from beampose.preprocess import ahead, images, transform
 from beampose.preprocess.recent import Recent
-from beampose.preprocess.transform import Ranges
+from beampose.preprocess.transform import Ranges, Window
 from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
@@ -52,7 +52,8 @@ class Pending(NamedTuple):
       image, name, file, row: where it comes from.
       digest: of the pixels the labels were checked with.
       copy: 0 for the image itself.
-      height, width: pixels.
+      height, width: pixels, of a copy its own.
+      window: the part of the image that a copy shows; None: all of it.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Pending(NamedTuple):
     copy: int
     height: int
     width: int
+    window: Window | None = None
 
 
 RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
@@ -137,9 +139,9 @@ def ranges(config: Config) -> Ranges:
     )
 
 
-def draw(digest: str, copy: int, limits: Ranges, height: int, width: int) -> transform.Copy:
-    """The change that makes copy number `copy` of an image; decided by its pixels alone."""
-    return transform.draw(limits, f"{digest}:{copy}:{tuple(limits)}", height, width)
+def draw(digest: str, copy: int, limits: Ranges, seen: Window) -> transform.Copy:
+    """The change that makes copy number `copy` of an image; decided by its pixels and by `seen`."""
+    return transform.draw(limits, f"{digest}:{copy}:{tuple(limits)}", seen)
 
 
 def load(pending: Pending, limits: Ranges) -> np.ndarray:
@@ -155,7 +157,8 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
             raise ValueError("changed while the job ran")
         RECENT.put(pending.digest, pixels)
     if pending.copy:
-        change = draw(pending.digest, pending.copy, limits, pending.height, pending.width)
+        seen = pending.window or transform.whole(*pixels.shape[:2])
+        change = draw(pending.digest, pending.copy, limits, seen)
         pixels = transform.apply(change, pixels)
     return pixels
 

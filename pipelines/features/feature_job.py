@@ -114,6 +114,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         batch_size=config.features.batch_size,
         shards=store_writer.count_shards(records, config.kind.pooled),
         label_shards=dataset_writer.count_shards(records, config.kind.pooled),
+        window=round(config.window / config.scale),
     )
     keep = None
     if config.features.frames:

@@ -13,9 +13,9 @@ from apache_beam.utils import shared
 
 from beampose.core import storage
 from beampose.pipelines.features import embedding_worker, store_writer
-from beampose.preprocess import ahead, validate
+from beampose.preprocess import ahead, transform, validate
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
-from beampose.preprocess.transform import Ranges, move
+from beampose.preprocess.transform import Ranges, Window
 from beampose.preprocess.validate import Inspection
 from beampose.trainer.feature_store import SHARDS, Index, Part
 from beampose.trainer.schema import LabelRecord
@@ -24,7 +24,7 @@ REJECTS = "rejects"
 
 
 class Job(NamedTuple):
-    """Settings that all steps share."""
+    """Settings that all steps share; `window` is the side in pixels of what copies show, 0: all."""
 
     spec: embedding_worker.ModelSpec
     store: str
@@ -36,6 +36,7 @@ class Job(NamedTuple):
     batch_size: int
     shards: int
     label_shards: int = 1
+    window: int = 0
 
 
 def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
@@ -62,6 +63,7 @@ def pending(record: LabelRecord, digest: str) -> embedding_worker.Pending:
         copy=record.copy,
         height=record.height,
         width=record.width,
+        window=Window(*record.window) if record.window else None,
     )
 
 
@@ -117,11 +119,14 @@ class Records(beam.DoFn):
         height, width = inspection.height, inspection.width
         frame = isinstance(item, LabeledFrame)
         keypoints = item.keypoints if frame else np.empty((0, 0, 2))
-        augmentation = store_writer.ORIGINAL
+        augmentation, window = store_writer.ORIGINAL, None
         if copy:
-            augmentation = f"{copy}:{tuple(job.ranges)}"
-            change = embedding_worker.draw(inspection.digest, copy, job.ranges, height, width)
-            keypoints = move(change, keypoints, height, width)
+            window = transform.animal(keypoints, copy, job.window, height, width)
+            augmentation = f"{copy}:{tuple(job.ranges)}" + (f":{tuple(window)}" if window else "")
+            seen = window or transform.whole(height, width)
+            change = embedding_worker.draw(inspection.digest, copy, job.ranges, seen)
+            keypoints = transform.move(change, keypoints)
+            height, width = change.height, change.width
         return LabelRecord(
             key=store_writer.key(
                 inspection.digest, job.recipe_id, job.transform_digest, augmentation
@@ -137,6 +142,7 @@ class Records(beam.DoFn):
             copy=copy,
             keypoints=keypoints,
             label=-1 if frame else item.label,  # pyright: ignore[reportAttributeAccessIssue]
+            window=tuple(window or ()),
         )
 
 

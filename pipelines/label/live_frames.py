@@ -175,7 +175,16 @@ class LiveFrames:
             features.contrast,
             features.blur,
         )
-        return transform.draw(ranges, f"{source}:{copy}", height, width)
+        return transform.draw(ranges, f"{source}:{copy}", self._seen(source, copy, height, width))
+
+    def _seen(self, source: str, copy: int, height: int, width: int) -> transform.Window:
+        """What a copy shows: an animal and what is around it, where animals are small."""
+        facts, keypoints = self.facts(), self.material.keypoints.get(source)
+        if facts is None or keypoints is None:
+            return transform.whole(height, width)
+        side = recipe.window(facts, self.config.scale).value
+        window = transform.animal(keypoints, copy, round(side / self.config.scale), height, width)
+        return window or transform.whole(height, width)
 
     @property
     def _turned(self) -> bool:
@@ -208,16 +217,17 @@ class LiveFrames:
                 name = f"{key}\n{copy}" if copy else key
                 if name not in self.dataset:
                     continue
-                height, width = self._sizes[key]
                 moved = keypoints
                 if copy:
-                    moved = transform.move(self._changes[name], keypoints, height, width)
+                    moved = transform.move(self._changes[name], keypoints)
                 found.append(self.record(name, key, copy, moved))
         return found
 
     def record(self, name: str, key: str, copy: int, keypoints: np.ndarray) -> LabelRecord:
         """A frame or a copy of it as a task reads it."""
         height, width = self._sizes[key]
+        if copy:
+            height, width = self._changes[name].height, self._changes[name].width
         video = key.split("/")[0]
         return LabelRecord(
             name, key, key, video, "", 0, "train", height, width, copy, keypoints, -1

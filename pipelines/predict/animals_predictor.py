@@ -7,13 +7,16 @@ import numpy as np
 from upath import UPath
 
 from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.names import DESCRIPTORS, WINDOW
 from beampose.core.settings.experiment import Config
 from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import keypoint_settings, keypoint_stills
+from beampose.pipelines.predict.animals_looker import AnimalsLooker
 from beampose.pipelines.predict.crop_batches import resized
+from beampose.pipelines.predict.follow import Following
 from beampose.pipelines.predict.frame_reader import batches
 from beampose.pipelines.predict.predictor import Described, Result, Results
 from beampose.pipelines.predict.view import View
@@ -33,6 +36,8 @@ BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 # ones, every peak with its links, every vector.
 CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
 FILES = {CROPS: (), FULL: ("_full.pickle",), VECTORS: vector_shelf.ENDINGS}
+# Of a frame, what is not written with the individuals.
+NOT_WRITTEN = ("edge_costs", "identity", WINDOW)
 # How an animal is cut out: around its keypoints, and no smaller than this many pixels.
 RULE, LEAST = Rule(pad=0.25, square=True), 32.0
 
@@ -48,6 +53,7 @@ class Animals(NamedTuple):
       cell: source pixels from one cell of the maps to the next.
       apart: source pixels that two peaks of a bodypart are apart at least.
       view: what of a frame the model sees.
+      following: how animals are followed from batch to batch.
       also: what is kept as well, names of `FILES`.
     """
 
@@ -58,11 +64,12 @@ class Animals(NamedTuple):
     cell: float
     apart: float
     view: View
+    following: Following
     also: tuple[str, ...] = ()
 
     lead = 0
     burst = None
-    signature = "descriptors"
+    signature = DESCRIPTORS
 
     still_endings = keypoint_stills.ENDINGS
 
@@ -96,8 +103,12 @@ class Animals(NamedTuple):
         """
         rows: dict[int, dict[str, np.ndarray]] = {}
         failures: list[tuple[int, str]] = []
+        # From one photograph to the next nobody is followed.
+        share = 0.0 if isinstance(part.video, Stills) else self.following.share
+        following = self.following._replace(share=share)
+        looker = AnimalsLooker(following, handler.batch_size, model, self.rules)
         for batch in batches(frames, handler.batch_size, failures):
-            rows.update(self._found(batch, handler, model))
+            rows.update(self._found(batch, handler, model, looker))
         nobody = self._nobody(next(iter(rows.values()), None), model) if failures else {}
         each = [rows.get(number, nobody) for number in part.frames]
         if isinstance(part.video, Stills):
@@ -111,11 +122,15 @@ class Animals(NamedTuple):
         """The individuals of all frames, and DeepLabCut's files of them; piece by piece."""
         names = self._names
         seen = np.zeros(len(self._animals) + 1, int)
+        by_windows = 0
 
         def pieces() -> Iterator[dict[str, np.ndarray]]:
+            nonlocal by_windows
             at = 0
             for one in results.each():
-                kept = {k: v for k, v in one.arrays.items() if k not in ("edge_costs", "identity")}
+                # Ranges of a version before looked at whole frames.
+                by_windows += int(np.sum(one.arrays.get(WINDOW, 0)))
+                kept = {k: v for k, v in one.arrays.items() if k not in NOT_WRITTEN}
                 numbers = frames[at : at + len(kept["keypoints"])]
                 at += len(numbers)
                 there = ~np.isnan(kept["keypoints"][..., 0]).all(axis=-1)
@@ -141,6 +156,7 @@ class Animals(NamedTuple):
             "individuals_found": int((counted * seen).sum()),
             "frames_by_individuals": {str(n): int(count) for n, count in enumerate(seen) if count},
             "rows_without_result": int(seen[0]),
+            "rows_by_window": by_windows,
             "remark": self.view.remark(video.height, video.width),
         }
 
@@ -183,18 +199,21 @@ class Animals(NamedTuple):
         )
 
     def _found(
-        self, batch: list[Frame], handler: "SavedModelHandler", model: "FramePredictor"
+        self,
+        batch: list[Frame],
+        handler: "SavedModelHandler",
+        model: "FramePredictor",
+        looker: AnimalsLooker,
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Number and arrays of each frame of a batch."""
         pixels = [frame.pixels for frame in batch if frame.pixels is not None]
-        outputs = handler.outputs([self.view.apply(one) for one in pixels], model)
+        looks = looker.found([self.view.apply(one) for one in pixels])
         # Affinities belong to the places the model saw, so animals are assembled before these move.
         found = []
-        for i in range(len(batch)):
-            one = {name: value[i] for name, value in outputs.items()}
-            chosen = assemble.choose(one, self.rules)
-            one["peaks"] = self.view.undo(one["peaks"], *pixels[i].shape[:2])
-            found.append(self._arrays(one, chosen))
+        for look, frame in zip(looks, pixels, strict=True):
+            moved = self.view.undo(look.outputs["peaks"], *frame.shape[:2])
+            arrays = self._arrays({**look.outputs, "peaks": moved}, look.chosen)
+            found.append({**arrays, WINDOW: np.array(look.by_windows, np.uint8)})
         if CROPS in self.also:
             self._cut_out(pixels, found, handler, model)
         yield from zip([frame.index for frame in batch], found, strict=True)
@@ -253,7 +272,7 @@ class Animals(NamedTuple):
         if like is None:
             one = {name: value[0] for name, value in model.predict(BLANK).items()}
             nothing = np.full((len(self.rules.individuals), len(self.rules.bodyparts)), -1)
-            like = self._arrays(one, nothing)
+            like = {**self._arrays(one, nothing), WINDOW: np.zeros((), np.uint8)}
         missing = ("keypoints", "single")
         return {k: np.full_like(v, np.nan if k in missing else 0) for k, v in like.items()}
 
@@ -271,11 +290,6 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
             f"predict.dynamic follows one animal, the model in {config.model} finds several. "
             f"Received: {config.predict.dynamic}."
         )
-    if config.predict.look == "window":
-        raise ValueError(
-            f"predict.look: window follows one animal, the model in {config.model} finds several. "
-            "Remove it."
-        )
     view = keypoint_settings.view(config, info)
     predictor = Animals(
         scorer=info.dlc_scorer,
@@ -285,9 +299,11 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
         cell=info.recipe.stride / info.recipe.scale,
         apart=info.assembly.apart if info.assembly else 0.0,
         view=view,
+        following=keypoint_settings.following(config, info),
         also=tuple(config.predict.also),
     )
-    return Described(predictor, predictor.scorer, keypoint_settings.settings(config, "also"), view)
+    settings = keypoint_settings.looked(config, keypoint_settings.settings(config, "also"))
+    return Described(predictor, predictor.scorer, settings, view)
 
 
 def _crop(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:

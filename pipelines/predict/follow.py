@@ -58,6 +58,29 @@ class Following(NamedTuple):
     scale: float
 
 
+class Trust:
+    """When whole frames are looked at although there are windows: once in a while, and for some
+    batches after windows that did not hold what they should."""
+
+    def __init__(self):
+        self._since = 0
+        self._rest = 0
+        self._last_rest = 0
+
+    def whole(self) -> bool:
+        """Whether the next batch is looked at whole."""
+        self._since += 1
+        if self._since <= PERIOD and not self._rest:
+            return False
+        self._since, self._rest = 0, max(self._rest - 1, 0)
+        return True
+
+    def learn(self, failed: bool) -> None:
+        """Takes whether windows failed in a batch."""
+        self._last_rest = min(2 * self._last_rest + 1, LONGEST_REST) if failed else 0
+        self._rest = self._last_rest
+
+
 class Follower:
     """What is known of the animal in a range of frames, which come in order.
 
@@ -78,9 +101,7 @@ class Follower:
         self._seen: np.ndarray | None = None
         self._place: np.ndarray | None = None
         self._pace = 0.0
-        self._since = 0
-        self._rest = 0
-        self._last_rest = 0
+        self._trust = Trust()
 
     @property
     def lost(self) -> bool:
@@ -90,11 +111,7 @@ class Follower:
 
     def window(self) -> Window | None:
         """Of the next batch; None to look at whole frames."""
-        self._since += 1
-        if self._since > PERIOD or self._rest:
-            self._since, self._rest = 0, max(self._rest - 1, 0)
-            return None
-        return self._window
+        return None if self._trust.whole() else self._window
 
     def unsure(self, found: np.ndarray, window: Window) -> bool:
         """Whether the whole frame may say something else than its window said.
@@ -145,9 +162,7 @@ class Follower:
           unsure: frames of the batch that were looked at again.
         """
         if window is not None:
-            failed = 2 * unsure > len(found)
-            self._last_rest = min(2 * self._last_rest + 1, LONGEST_REST) if failed else 0
-            self._rest = self._last_rest
+            self._trust.learn(2 * unsure > len(found))
         self._window = self._around(found)
 
     def _around(self, found: np.ndarray) -> Window | None:

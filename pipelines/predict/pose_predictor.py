@@ -26,10 +26,6 @@ from beampose.trainer.frame_predictor import FramePredictor, outputs
 if TYPE_CHECKING:
     from beampose.pipelines.predict.inference import SavedModelHandler
 
-# Largest window, as a share of the frame, by `predict.look`.
-SHARES = {"frame": 0.0, "auto": 0.5, "window": 0.9}
-# A bodypart of less likelihood is not followed, also where `predict.pcutoff` lets it pass.
-SEEN = 0.5
 # What a model is asked to know how many bodyparts it has, where no frame could be decoded.
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
@@ -158,20 +154,11 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
         config=keypoint_settings.dlc_config(config, info),
         uncertainty=info.uncertainty,
         view=view,
-        following=_following(config, info),
+        following=keypoint_settings.following(config, info),
     )
     settings = keypoint_settings.settings(config, "dynamic", "margin")
-    # What was predicted before there was a choice stays valid.
-    if config.predict.look != "auto":
-        settings["look"] = config.predict.look
+    settings = keypoint_settings.looked(config, settings)
     return Described(predictor, predictor.scorer, settings, view)
-
-
-def _following(config: Config, info: ModelInfo) -> Following:
-    predict, scale = config.predict, info.recipe.scale
-    if predict.dynamic:
-        return Following(SHARES["window"], predict.dynamic, predict.margin, scale)
-    return Following(SHARES[predict.look], max(predict.pcutoff, SEEN), 0, scale)
 
 
 class _Looker:

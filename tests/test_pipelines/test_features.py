@@ -12,7 +12,8 @@ from beampose.core import artefacts
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import beam_options
-from beampose.pipelines.features import embedding_worker, feature_job
+from beampose.pipelines.features import embedding_worker, feature_job, feature_steps
+from beampose.preprocess import images
 from beampose.preprocess.transform import Ranges
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.feature_store import Index
@@ -163,6 +164,26 @@ def test_copies_are_made_of_training_frames_only_and_move_their_keypoints(pose_f
     assert [r.copy for r in training[:3]] == [0, 1, 2]
     assert not np.allclose(original.keypoints, first.keypoints, equal_nan=True)
     assert not np.allclose(first.keypoints, second.keypoints, equal_nan=True)
+
+
+def test_copies_may_show_windows_around_animals(pose_file):
+    settings = experiment.load(pose_file, ["features.copies=2", "features.window=48"])
+    summary = feature_job.run(settings)
+    dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
+    copies = [r for r in dataset.of("train", copies=True) if r.copy]
+    assert summary.embedded == len(dataset.records)
+    for record in copies:
+        assert (record.height, record.width, *record.window[2:]) == (48, 48, 48, 48)
+        assert dataset.features(record).shape == (6, 6, 16)
+    model = embedding_worker.build(
+        embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+    )
+    pending = feature_steps.pending(copies[0], images.digest(images.load(copies[0].image_uri)[0]))
+    shown = embedding_worker.load(pending, embedding_worker.ranges(settings))
+    fresh = model.frames(shown[None]).numpy().astype(np.float32)[0]
+    stored = dataset.features(copies[0]).astype(np.float32)
+    np.testing.assert_allclose(stored, fresh, atol=0.02, rtol=0.02)
+    assert feature_job.run(settings).embedded == 0
 
 
 def test_stored_features_are_the_models_answer_to_the_image(pose_file):

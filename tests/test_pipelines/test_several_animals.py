@@ -164,3 +164,19 @@ def test_several_animals_on_photographs_are_columns_of_individuals(settings, tmp
     (summary,) = prediction_job.run(config, [str(folder)]).videos
     assert (summary.images_from_before, summary.rows) == (4, 7)
     pd.testing.assert_frame_equal(photo_table(config, summary).loc[before.index], before)
+
+
+def test_a_window_says_what_the_frame_says_of_it(settings):
+    import tensorflow as tf
+
+    signatures = export.load(settings.model).signatures  # pyright: ignore[reportAttributeAccessIssue]
+    frames = tf.constant(np.stack([fakes.pixels(i, 96, 144) for i in range(2)]))
+    whole = {k: v.numpy() for k, v in signatures["descriptors"](frames=frames).items()}
+    every = signatures["window"](frames=frames, corner=tf.constant([0, 0]), cells=[12, 18])
+    for name, value in whole.items():
+        np.testing.assert_allclose(every[name].numpy(), value, atol=1e-3)
+    part = signatures["window"](frames=frames, corner=tf.constant([4, 6]), cells=[6, 8])
+    places = part["peaks"].numpy()[part["likelihood"].numpy() > 0]
+    assert len(places)
+    # A point may be said to lie a little beside its cell.
+    assert (places > [48 - 20, 32 - 20]).all() and (places < [112 + 20, 80 + 20]).all()

@@ -7,7 +7,7 @@ import pytest
 from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
 from beampose.core.task_kinds import CROPS, POSE
-from beampose.trainer import advice, judging, label_facts, recipe, steps
+from beampose.trainer import advice, judging, label_facts, model_records, recipe, steps
 
 OPEN = {
     "task": "pose",
@@ -88,6 +88,30 @@ def test_a_few_labels_more_keep_the_scale_that_images_were_embedded_with():
     far = recipe.lasting({"features.scale": Chosen(value=0.5, why="now")}, before)
     assert near["features.scale"].value == 1.4 and "as before" in near["features.scale"].why
     assert far["features.scale"].value == 0.5
+
+
+def test_copies_show_windows_where_animals_are_small_and_hold_all_of_one():
+    small, large = facts(turned(MOUSE / 2, np.zeros(9))), facts(turned(MOUSE * 3, np.zeros(9)))
+    every = recipe.of_features(config(), small)
+    side, scale = every["features.window"].value, every["features.scale"].value
+    assert side > small.extent * scale
+    assert side**2 <= recipe.SHARE * 480 * 640 * scale**2
+    assert recipe.of_features(config(), large)["features.window"].value == 0
+    assert "features.window" not in recipe.of_features(config(features={"window": 0}), small)
+
+
+def test_the_size_of_training_frames_is_not_that_of_the_windows_copies_show():
+    image = fakes.label_record(0)
+    window = image._replace(copy=1, height=96, width=96)
+    assert model_records.frame_size([image, window, window]) == [480, 640]
+
+
+def test_a_dataset_from_before_there_were_windows_keeps_copies_of_whole_frames():
+    chosen = recipe.of_features(config(), facts(turned(MOUSE / 2, np.zeros(9))))
+    assert chosen["features.window"].value > 0
+    old = {"features.scale": chosen["features.scale"]}
+    assert recipe.lasting(chosen, old)["features.window"].value == 0
+    assert recipe.lasting(chosen, {}) == recipe.lasting(chosen, chosen) == chosen
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,18 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core.names import QUANTIZED, WINDOW
+from beampose.core.names import DESCRIPTORS, QUANTIZED, WINDOW
 from beampose.trainer.integers.runner import OTHERWISE, LiteRunner, is_there
 
 LOG = logging.getLogger(__name__)
 # Beside the graph, where SavedModels keep what is not TensorFlow's.
 FILE = ("assets.extra", QUANTIZED)
 # By signature, those of its two parts: frames to int8 pixels, and int8 maps to its outputs.
-PARTS = {"frames": ("pixels", "maps"), WINDOW: ("window_pixels", "window_maps")}
+PARTS = {
+    "frames": ("pixels", "maps"),
+    WINDOW: ("window_pixels", "window_maps"),
+    DESCRIPTORS: ("pixels", "descriptor_maps"),
+}
 PIXELS, MAP, SIZE, CORNER = "pixels", "map_", "size", "corner"
 # How far the two ways may be apart, of what is at most so large as a frame.
 _APART, _SIDE = 1e-2, 64

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from beampose.core.names import DESCRIPTORS
 from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.trainer import decode, embed, matching, targets
 from beampose.trainer.backbone import resize
@@ -50,9 +51,9 @@ class AnimalsModel(exported.MapModel):
     `peaks` float32 (batch, bodyparts, peaks, 2), x then y; `likelihood` (batch, bodyparts, peaks),
     from the highest down, 0 where there is no peak; `edge_costs` (batch, edges, peaks, peaks), see
     `decode.edge_costs`; and `identity` (batch, bodyparts, peaks, animals), logits, if it was
-    learned. Signature `descriptors` also gives `descriptors` bfloat16 (batch, bodyparts, peaks,
-    dims), the features at each peak's cell, which tell animals from each other; signature `crops`
-    the features of a whole animal, cut out.
+    learned. Signatures `descriptors` and `window` also give `descriptors` bfloat16 (batch,
+    bodyparts, peaks, dims), the features at each peak's cell, which tell animals from each other;
+    signature `crops` the features of a whole animal, cut out.
     """
 
     # Equal peaks in another order are the same answer: see `check`.
@@ -62,23 +63,33 @@ class AnimalsModel(exported.MapModel):
         super().__init__(embedder, heads)
         self._reading = reading
 
-    def descriptors(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `frames`, with the features at every peak."""
-        features = self.embedder.frames(frames)
-        cell = exported.cell(features, exported.sizes(frames))
+    def answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        found, _ = outputs(self.heads, features, cell, self._reading)
+        return {**found, "peaks": found["peaks"] + origin[:, None, None]}
+
+    def answer_of_window(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        """As `answer`, with the features at every peak."""
         found, peaks = outputs(self.heads, features, cell, self._reading)
-        return {**found, "descriptors": decode.at_cells(features, peaks.cells)}
+        described = decode.at_cells(features, peaks.cells)
+        moved = found["peaks"] + origin[:, None, None]
+        return {**found, "peaks": moved, DESCRIPTORS: described}
+
+    def descriptors(self, frames: tf.Tensor) -> Tensors:
+        """As `frames`, with the features at every peak."""
+        return self._described(self.embedder.frames(frames), exported.sizes(frames))
+
+    def _described(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
+        cell = exported.cell(features, size)
+        return self.answer_of_window(features, cell, tf.zeros_like(cell))
+
+    def _of_described_maps(self, *given: tf.Tensor) -> Tensors:
+        return self._described(self.embedder.of_maps(given[:-1]), given[-1])
 
     def crops(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 crops (batch, height, width, 3) of an animal each: `embedding` bfloat16 (batch,
         dims), the mean of their features."""
         maps = self.embedder.embed(resize(frames, ANIMAL_CROP, ANIMAL_CROP))
         return {EMBEDDING: tf.cast(tf.reduce_mean(maps, axis=[1, 2]), tf.bfloat16)}
-
-    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Stored features (batch, rows, columns, dims), and height and width of each image."""
-        cell = exported.cell(features, size)
-        return outputs(self.heads, features, cell, self._reading)[0]
 
     def outputs(self) -> dict[str, tf.TensorSpec]:
         parts, peaks, edges = self._reading.bodyparts, self._reading.peaks, self._reading.edges
@@ -93,9 +104,15 @@ class AnimalsModel(exported.MapModel):
         return outputs
 
     def signatures(self) -> dict[str, Callable]:
+        size = tf.TensorSpec((None, 2), tf.int32, "size")
+        taken = [exported.frames_spec()]
+        parts = self.parts(
+            DESCRIPTORS, self.embedder.pixels, taken, self._of_described_maps, [size]
+        )
         return {
             **super().signatures(),
-            "descriptors": signature(self.descriptors, frames=FRAMES),
+            DESCRIPTORS: signature(self.descriptors, frames=FRAMES),
+            **parts,
             "crops": signature(self.crops, frames=FRAMES),
         }
 

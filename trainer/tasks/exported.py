@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beampose.core.names import NETWORK
+from beampose.core.names import NETWORK, WINDOW
 from beampose.trainer import embed
 from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import Tensors
@@ -20,6 +20,7 @@ from beampose.trainer.tasks.contract import Tensors
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+PAIR = tf.TensorSpec((2,), tf.int32)
 # What the network takes, whole cells wide and high; see `Embedder.resized`.
 SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
@@ -83,28 +84,56 @@ class Exported(tf.Module):
 
 
 class MapModel(Exported):
-    """One whose heads read feature maps; the cells of a map are pixels of an image of any size."""
+    """One whose heads read feature maps; the cells of a map are pixels of an image of any size.
+
+    Signature `window` looks at a part of each frame alone.
+    """
 
     @abstractmethod
-    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+    def answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        """Outputs of features (batch, rows, columns, dims).
+
+        Args:
+          cell: (batch, 2), width and height of a cell in source pixels.
+          origin: (batch, 2), x and y of the corner of the first cell.
+        """
+
+    def answer_of_window(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        """Outputs of signature `window`, as of `answer`."""
+        return self.answer(features, cell, origin)
+
+    def features(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
+        sides = cell(features, size)
+        return self.answer(features, sides, tf.zeros_like(sides))
+
+    def window(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> Tensors:
+        """What is found in a part of each frame, in pixels of the whole frame.
+
+        Args:
+          frames: uint8 (batch, height, width, 3), RGB, whole.
+          corner, cells: int32 (2,) each, see `embed.Embedder.window`.
+        """
+        images = self.embedder.window(frames, corner, cells)
+        features = tf.cast(self.embedder.embed(images), tf.bfloat16)
+        return self._of_window(features, tf.shape(frames)[1:3], corner)
 
     @abstractmethod
     def outputs(self) -> dict[str, tf.TensorSpec]:
         """Specs of the outputs for one image."""
 
-    def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+    def frames(self, frames: tf.Tensor) -> Tensors:
         """uint8 frames (batch, height, width, 3), RGB."""
         return self.features(self.embedder.frames(frames), sizes(frames))
 
-    def scaled(self, images: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+    def scaled(self, images: tf.Tensor, size: tf.Tensor) -> Tensors:
         """Images that are resized already, and height and width that they had (batch, 2).
 
         For runtimes that resize by themselves and know no bfloat16.
         """
         return self.features(self.embedder.embed(images), size)
 
-    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
 
         def one(data):
@@ -117,15 +146,46 @@ class MapModel(Exported):
         dims = self.heads[0].input_shape[-1]
         maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
         size = tf.TensorSpec((None, 2), tf.int32, "size")
+        whole, corner, cells = (
+            tf.TensorSpec(PAIR.shape, PAIR.dtype, n) for n in ("size", "corner", "cells")
+        )
+        taken = [frames_spec(), corner, cells]
+        parts = self.parts(
+            WINDOW, self._window_pixels, taken, self._of_window_maps, [whole, corner]
+        )
         return {
             "serving_default": signature(self.serve, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
             "features": tf.function(self.features, input_signature=[maps, size]),
             NETWORK: signature(self.scaled, images=SCALED, size=size),
             **self.parts("frames", self.embedder.pixels, [frames_spec()], self.of_maps, [size]),
+            WINDOW: signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR),
+            **parts,
         }
 
-    def of_maps(self, *given: tf.Tensor) -> dict[str, tf.Tensor]:
+    def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
+        grid = tf.stack(self.embedder.grid(*map(int, frames.shape[1:3])))
+        whole = {"frames": frames, "corner": tf.zeros(2, tf.int32), "cells": grid}
+        return {**super().calls(frames, encoded), WINDOW: whole}
+
+    def _window_pixels(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+        return self.embedder.backbone.pixels(self.embedder.window(frames, corner, cells))
+
+    def _of_window_maps(self, *given: tf.Tensor) -> Tensors:
+        *maps, size, corner = given
+        return self._of_window(self.embedder.of_maps(maps), size, corner)
+
+    def _of_window(self, features: tf.Tensor, size: tf.Tensor, corner: tf.Tensor) -> Tensors:
+        """Features of a part of frames of a height and width, whose first cell is at `corner`."""
+        grid = tf.cast(tf.stack(self.embedder.grid(size[0], size[1])), tf.float32)
+        sides = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
+        origin = sides * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
+        count = [tf.shape(features)[0], 1]
+        return self.answer_of_window(
+            features, tf.tile(sides[None], count), tf.tile(origin[None], count)
+        )
+
+    def of_maps(self, *given: tf.Tensor) -> Tensors:
         """int8 maps of a backbone in whole numbers, then height and width of each image."""
         return self.features(self.embedder.of_maps(given[:-1]), given[-1])
 

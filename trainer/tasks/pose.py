@@ -3,14 +3,13 @@
 # TensorFlow's stubs do not know slices with an ellipsis.
 # pyright: reportArgumentType=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from beampose.core import task_kinds
-from beampose.core.names import WINDOW
 from beampose.core.settings.experiment import Config
 from beampose.trainer import decode, embed, targets
 from beampose.trainer.dataset import Dataset
@@ -20,10 +19,6 @@ from beampose.trainer.judging import Points
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import exported, map_task
 from beampose.trainer.tasks.contract import Tensors
-from beampose.trainer.tasks.exported import FRAMES
-
-# What says which part of a frame is looked at: rows and columns of cells.
-PAIR = tf.TensorSpec((2,), tf.int32)
 
 
 class Pose(map_task.MapTask):
@@ -59,7 +54,7 @@ class Pose(map_task.MapTask):
 class PoseModel(exported.MapModel):
     """Images of any size to keypoints in their own pixels.
 
-    Signature `window` looks at a part of each frame alone. Outputs of all signatures: `keypoints`
+    Outputs of all signatures: `keypoints`
     float32 (batch, individuals, bodyparts, 2), x then y, and `likelihood` float32 (batch,
     individuals, bodyparts). Of several heads also `spread`, of the shape of the likelihood: how far
     they disagree, in source pixels.
@@ -78,52 +73,7 @@ class PoseModel(exported.MapModel):
         self._locref_stdev = locref_stdev
         self._reach = reach
 
-    def features(self, features: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Stored features (batch, rows, columns, dims), and height and width of each image."""
-        cell = exported.cell(features, size)
-        return self._answer(features, cell, tf.zeros_like(cell))
-
-    def window(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> Tensors:
-        """What `frames` finds in a part of each frame, in pixels of the whole frame.
-
-        Args:
-          frames: uint8 (batch, height, width, 3), RGB, whole.
-          corner, cells: int32 (2,) each, see `embed.Embedder.window`.
-        """
-        images = self.embedder.window(frames, corner, cells)
-        features = tf.cast(self.embedder.embed(images), tf.bfloat16)
-        return self._of_window(features, tf.shape(frames)[1:3], corner)
-
-    def signatures(self) -> dict[str, Callable]:
-        window = exported.signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR)
-        size, corner, cells = (
-            tf.TensorSpec((2,), tf.int32, n) for n in ("size", "corner", "cells")
-        )
-        taken = [exported.frames_spec(), corner, cells]
-        parts = self.parts(WINDOW, self._window_pixels, taken, self._of_window_maps, [size, corner])
-        return {**super().signatures(), WINDOW: window, **parts}
-
-    def _window_pixels(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
-        return self.embedder.backbone.pixels(self.embedder.window(frames, corner, cells))
-
-    def _of_window_maps(self, *given: tf.Tensor) -> Tensors:
-        *maps, size, corner = given
-        return self._of_window(self.embedder.of_maps(maps), size, corner)
-
-    def _of_window(self, features: tf.Tensor, size: tf.Tensor, corner: tf.Tensor) -> Tensors:
-        """Features of a part of frames of a height and width, whose first cell is at `corner`."""
-        grid = tf.cast(tf.stack(self.embedder.grid(size[0], size[1])), tf.float32)
-        cell = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
-        origin = cell * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
-        count = [tf.shape(features)[0], 1]
-        return self._answer(features, tf.tile(cell[None], count), tf.tile(origin[None], count))
-
-    def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
-        grid = tf.stack(self.embedder.grid(*map(int, frames.shape[1:3])))
-        whole = {"frames": frames, "corner": tf.zeros(2, tf.int32), "cells": grid}
-        return {**super().calls(frames, encoded), WINDOW: whole}
-
-    def _answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor):
+    def answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
         found = keypoints(
             self.heads, features, cell, self._locref_stdev, reach=self._reach, origin=origin
         )

@@ -176,6 +176,11 @@ class Config(Section):
         return _chosen(self.features, "features", "copies")
 
     @property
+    def window(self) -> int:
+        """Side in pixels of the scaled image of the windows that copies show; 0: all of it."""
+        return _chosen(self.features, "features", "window")
+
+    @property
     def rotation(self) -> float:
         """Largest angle in degrees by which copies are turned."""
         return _chosen(self.features, "features", "rotation")

@@ -177,6 +177,13 @@ class Features(Section):
         ge=0,
         le=256,
     )
+    window: Annotated[int | None, Formerly(0)] = setting(
+        None,
+        "Side, in pixels of the scaled image, of the window round an animal that an augmented copy "
+        "shows; 0: copies of whole frames; unset: windows where animals are small in the frame.",
+        ge=0,
+        le=100_000,
+    )
     pca: int | None = setting(
         None,
         "Components kept per cell, 0 for all channels; unset: 64 for pose, 0 for crops.",
