@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from upath import UPath
+
 from beampose.core import files, fingerprints, storage
 from beampose.core.files import is_address
 from beampose.pipelines import still_sets
@@ -15,6 +17,8 @@ from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 
 LOG = logging.getLogger(__name__)
 UPLOADS = 8
+# Beside images that were sent: which, with fingerprints; written after so many.
+_SENT, _TOGETHER = ".sent.json", 2000
 
 
 def put_images(items: Sequence, folder: str) -> list[LabeledFrame | LabeledCrop]:
@@ -69,26 +73,43 @@ def put_sources(sources: still_sets.Sources, output: str) -> still_sets.Sources:
 
 
 def _put_set(one: still_sets.StillSet, folder: str) -> still_sets.StillSet:
-    """A set whose images are in a folder, under their names; what is there is not sent again."""
+    """A set whose images are in a folder, under their names; what is there is not sent again.
+
+    A folder that grew is the same one: of it only what is new is sent. `_SENT` tells what was.
+    """
     if is_address(one.root or next(iter(one.sizes))):
         return one
     there = {name: size for name, size in one.sizes.items() if size}
-    code = fingerprints.of_set(one.root, there.items())[:12]
-    target = storage.place(folder, code)
-    sent = files.walk(str(target)) if target.exists() else ()
-    kept = {path[len(str(target)) :].lstrip("/"): size for path, size in sent}
+    _, each = fingerprints.of_set_and_each(one.root, there.items())
+    codes = dict(zip(there, each, strict=True))
+    target = storage.place(folder, storage.digest(one.root)[:12])
+    record = storage.place(target, _SENT)
+    sent = _sent(record)
 
     def put(name: str) -> None:
         source = files.join(one.root, name) if one.root else name
         place = storage.place(target, name.lstrip("/"))
         place.fs.put_file(source, place.path)
 
-    missing = [name for name, size in there.items() if kept.get(name.lstrip("/")) != size]
-    LOG.info("Sending %d images of %s to %s", len(missing), one.path, target)
+    missing = [name for name, code in codes.items() if sent.get(name) != code]
+    LOG.info("Sending %d of %d images of %s to %s", len(missing), len(codes), one.path, target)
     with ThreadPoolExecutor(UPLOADS) as pool:
-        list(pool.map(put, missing))
+        for first in range(0, len(missing), _TOGETHER):
+            some = missing[first : first + _TOGETHER]
+            list(pool.map(put, some))
+            sent |= {name: codes[name] for name in some}
+            storage.write_json(record, sent)
     sizes = {name.lstrip("/"): size for name, size in one.sizes.items()}
     return one._replace(root=str(target), sizes=sizes)
+
+
+def _sent(record: UPath) -> dict[str, str]:
+    """Fingerprints of images that were sent, by name; without its record all are sent again."""
+    try:
+        found = storage.read_json(record)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def put_file(path: str, folder: str) -> str:

@@ -41,6 +41,7 @@ class LabeledFrame:
       video: the video (folder) it comes from.
       file, row: where the label stands.
       keypoints: float64 (individuals, bodyparts, 2), x then y in pixels, NaN = not labeled.
+      negative: no animal is in it, and it is learned from.
     """
 
     image: str
@@ -49,6 +50,7 @@ class LabeledFrame:
     file: str
     row: int
     keypoints: np.ndarray
+    negative: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,10 @@ from beampose.preprocess.labels import (
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2
-NO_LABEL = "no bodypart is labeled: the frame is not used"
+NO_LABEL = (
+    "no bodypart is labeled: the frame is not used. `source.empty: negatives` uses those without "
+    "an animal"
+)
 
 
 class Inspection(NamedTuple):
@@ -77,7 +80,7 @@ def inspect(
     if isinstance(item, LabeledFrame):
         item, notes = _inside(item, height, width, bodyparts)
         found += [problem(level, what) for level, what in notes]
-        if np.isnan(item.keypoints).all():
+        if np.isnan(item.keypoints).all() and not item.negative:
             return Inspection(item, tuple(found)), None
     return Inspection(item, tuple(found), images.digest(pixels), height, width), pixels
 
@@ -176,7 +179,7 @@ def _inside(
     frame: LabeledFrame, height: int, width: int, bodyparts: Sequence[str]
 ) -> tuple[LabeledFrame, list[tuple[str, str]]]:
     if np.isnan(frame.keypoints).all():
-        return frame, [(WARNING, NO_LABEL)]
+        return frame, [] if frame.negative else [(WARNING, NO_LABEL)]
     beyond = outside(frame.keypoints, height, width)
     if not beyond.any():
         return frame, []

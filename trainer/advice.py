@@ -80,10 +80,10 @@ def _of_points(model: Trained) -> Iterator[str]:
         )
     yield from _too_close(model, animals)
     yield from _unlabeled(model, truth)
-    if len(model.learned) < FEW:
+    labeled = int(np.isfinite(truth).any(axis=(1, 2, 3)).sum())
+    if labeled < FEW:
         yield (
-            f"Only {len(model.learned)} labeled images to learn from: label {FEW} or more, of "
-            "different poses."
+            f"Only {labeled} labeled images to learn from: label {FEW} or more, of different poses."
         )
 
 

@@ -72,7 +72,8 @@ class Points(NamedTuple):
         return np.concatenate([outputs["keypoints"][:, 0], likelihood], axis=-1)
 
     def measure(self, records: Sequence["LabelRecord"], predicted: np.ndarray) -> Figures:
-        return metrics.pose_metrics(_first(records), predicted, list(self.names), self.pcutoff)
+        found = metrics.pose_metrics(_first(records), predicted, list(self.names), self.pcutoff)
+        return metrics.with_negatives(found, _first(records), predicted, self.pcutoff)
 
     def matched(self, records: Sequence["LabelRecord"], predicted: np.ndarray) -> np.ndarray:
         return predicted
@@ -110,7 +111,8 @@ class Individuals(NamedTuple):
         return np.stack([assemble.assemble(one, self.rules) for one in each])
 
     def measure(self, records: Sequence["LabelRecord"], predicted: np.ndarray) -> Figures:
-        return matching.measured(records, predicted, self.rules, self.pcutoff)
+        found = matching.measured(records, predicted, self.rules, self.pcutoff)
+        return metrics.with_negatives(found, _all(records), predicted, self.pcutoff)
 
     def matched(self, records: Sequence["LabelRecord"], predicted: np.ndarray) -> np.ndarray:
         return matching.match(_all(records), predicted, self.rules.animals)

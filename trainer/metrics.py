@@ -59,6 +59,23 @@ def pose_metrics(
     )
 
 
+def with_negatives(
+    figures: Figures, truth: np.ndarray, predicted: np.ndarray, pcutoff: float
+) -> Figures:
+    """Figures with those of images without an animal, if there are any.
+
+    Args:
+      truth: (images, …, 2), NaN = not labeled.
+      predicted: (images, …, 3), x, y, likelihood; NaN = not found.
+    """
+    bare = np.isnan(truth.reshape(len(truth), -1)).all(axis=1)
+    if not bare.any():
+        return figures
+    likelihood = predicted[bare][..., 2].reshape(int(bare.sum()), -1)
+    quiet = ~(likelihood >= pcutoff).any(axis=1)
+    return figures.replace(negatives=int(bare.sum()), share_negatives_empty=float(quiet.mean()))
+
+
 def crop_metrics(
     labels: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float
 ) -> Figures:

@@ -1,12 +1,15 @@
 """Label formats by name: those in this folder, and those that other packages add."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
+import numpy as np
+
 from beampose.core import format_names, task_kinds
 from beampose.formats.label_format import Exported, LabelFormat
-from beampose.preprocess.labels import Labels, choose_bodyparts
+from beampose.preprocess.labels import WARNING, LabeledFrame, Labels, Problem, choose_bodyparts
 
 __all__ = ["Exported", "LabelFormat", "find", "guess", "read"]
 
@@ -61,6 +64,7 @@ def read(
     scorer: str | Sequence[str] | None = None,
     bodyparts: list[str] | None = None,
     combine: str | None = None,
+    empty: bool = False,
 ) -> Labels:
     """Reads a source.
 
@@ -71,6 +75,7 @@ def read(
       scorer: whose labels, where a project has several; several names are combined.
       bodyparts: which bodyparts and in what order; the project's own if None.
       combine: how several scorers become one: `mean` or `first`; mean if None.
+      empty: images without any label are negatives.
 
     Raises:
       FileNotFoundError, ValueError: the source as a whole cannot be read; what is wrong with
@@ -87,8 +92,26 @@ def read(
     for name in options:
         if name not in found.options:
             raise ValueError(f"source.{name} does not apply to format {format!r}.")
+    if empty and "empty" in found.options:
+        options["empty"] = True
     labels = found.read(path, **options)
+    if empty:
+        labels = _with_negatives(labels, path)
     return choose_bodyparts(labels, bodyparts, path) if chosen and bodyparts else labels
+
+
+def _with_negatives(labels: Labels, path: str) -> Labels:
+    """Labels whose images without any label are negatives, which a problem counts."""
+    items = [
+        dataclasses.replace(item, negative=True)
+        if isinstance(item, LabeledFrame) and np.isnan(item.keypoints).all()
+        else item
+        for item in labels.items
+    ]
+    count = sum(isinstance(item, LabeledFrame) and item.negative for item in items)
+    what = f"{count} of {len(items)} images have no label and are negatives (source.empty)"
+    problem = Problem(WARNING, path, 0, "", what)
+    return dataclasses.replace(labels, items=tuple(items), problems=(*labels.problems, problem))
 
 
 def guess(path: str) -> str:

@@ -26,8 +26,9 @@ class LabelFormat:
         address. It raises FileNotFoundError or ValueError if the source as a whole cannot be read;
         what is wrong with single files and rows goes into `Labels.problems`.
       task: `pose` or `crops`: what its labels are for.
-      options: which of `scorer`, `bodyparts` and `combine` its `read` takes. Bodyparts are chosen
-        afterwards where `read` does not take them.
+      options: which of `scorer`, `bodyparts`, `combine` and `empty` its `read` takes. Bodyparts are
+        chosen afterwards where `read` does not take them; `empty=True` asks for images without an
+        animal too, of which all keypoints are NaN.
       recognizes: returns True if labels at a path have this format; None if that cannot be known.
       write: `write(labels, splits, to, scorer=, overwrite=, progress=)` writes labels and their
         split into a folder; None if it is only read.

@@ -17,7 +17,7 @@ def plain(labeled: tuple[LabeledFrame | LabeledCrop, str]) -> list[Any]:
     if isinstance(item, LabeledCrop):
         return [*found, item.label, item.split]
     points = np.ascontiguousarray(item.keypoints, "<f8")
-    return [*found, list(points.shape), base64.b64encode(points.tobytes()).decode()]
+    return [*found, list(points.shape), base64.b64encode(points.tobytes()).decode(), item.negative]
 
 
 def item(values: list[Any]) -> tuple[LabeledFrame | LabeledCrop, str]:
@@ -26,4 +26,4 @@ def item(values: list[Any]) -> tuple[LabeledFrame | LabeledCrop, str]:
     if isinstance(values[6], int):
         return LabeledCrop(**known, label=values[6], split=values[7]), split
     data = np.frombuffer(base64.b64decode(values[7]), "<f8").reshape(values[6])
-    return LabeledFrame(**known, keypoints=data.astype(np.float64)), split
+    return LabeledFrame(**known, keypoints=data.astype(np.float64), negative=values[8]), split

@@ -81,6 +81,7 @@ def _labels(source: Source, task: str) -> Labels:
         scorer=source.scorer,
         bodyparts=source.bodyparts,
         combine=source.combine,
+        empty=source.empty == "negatives",
     )
 
 
@@ -97,7 +98,8 @@ def _tested(path: str, config: Config) -> Labels:
     if formats.find(format).task != config.task:
         # Folders of crops do not show what they are.
         format = config.source.format
-    return formats.read(format, path, task=config.task)
+    negatives = config.source.empty == "negatives"
+    return formats.read(format, path, task=config.task, empty=negatives)
 
 
 def _is_experiment(path: str) -> bool:

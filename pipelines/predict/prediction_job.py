@@ -71,7 +71,7 @@ class Summary(OfVideos):
         yield from failed(self.failures)
         rate = f", {self.frames / self.seconds:.1f} frames/s" if self.frames else ""
         yield (
-            f"predict: {len(self.videos)} videos ({self.kept} from before), {self.frames} "
+            f"predict: {_counted(self.videos)} ({self.kept} from before), {self.frames} "
             f"frames in {self.seconds:.0f} s{rate}. {self.folder}"
         )
         if self.lost:
@@ -83,6 +83,17 @@ class Summary(OfVideos):
         ]
         lost = [[path, why, None, None] for path, why in self.failures]
         yield Rows(("video", "rows", "frames_decoded", "failures"), [*found, *lost])
+
+
+def _counted(found: Sequence[PredictionInfo]) -> str:
+    """Videos and sets of photographs by number."""
+    films = sum(not one.images for one in found)
+    parts = [f"{films} video{'' if films == 1 else 's'}"] if films or not found else []
+    sets, pictures = len(found) - films, sum(one.images for one in found)
+    if sets:
+        each = f" of {sets} sets" if sets > 1 else ""
+        parts.append(f"{pictures} photograph{'' if pictures == 1 else 's'}{each}")
+    return " and ".join(parts)
 
 
 def run(

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from beampose.core import files, storage
-from beampose.pipelines.films import drawing
+from beampose.pipelines.films import drawing, insets
 from beampose.pipelines.report import pages
 from beampose.preprocess import anatomy, images
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame, Labels, Problem
@@ -169,8 +169,16 @@ def _thumbnail(item: LabeledFrame | LabeledCrop, labels: Labels, side: int) -> s
     if isinstance(item, LabeledFrame):
         names = list(labels.bodyparts)
         edges = [(names.index(a), names.index(b)) for a, b in labels.edges]
-        scale = np.array([size[0] / width, size[1] / height])
-        for animal in item.keypoints * scale:
-            drawing.skeleton(small, animal, edges)
-            drawing.dots(small, animal, drawing.palette(len(names)), max(side // 110, 2))
+        animals = item.keypoints * np.array([size[0] / width, size[1] / height])
+        colors, plain = drawing.palette(len(names)), small.copy()
+
+        def draw(canvas: np.ndarray, moved: Callable[[np.ndarray], np.ndarray], dot: int) -> None:
+            for animal in animals:
+                drawing.skeleton(canvas, moved(animal), edges)
+                drawing.dots(canvas, moved(animal), colors, dot)
+
+        draw(small, lambda found: found, max(side // 110, 2))
+        seen = [one for one in animals if np.isfinite(one).any()]
+        if seen:
+            insets.add(small, plain, seen[0], lambda canvas, moved: draw(canvas, moved, 3))
     return uri(small)

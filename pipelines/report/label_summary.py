@@ -37,11 +37,17 @@ def section(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> dict[str, A
         "sizes": [f"{width} x {height}" for (width, height), _ in sizes[:3]],
         "more_sizes": max(len(sizes) - 3, 0),
         "files": len({r.file for r in records}),
+        "negatives": negatives(records) if points else 0,
         "bodyparts": by_bodypart(dataset, records) if points else [],
         "individuals": by_individual(dataset, records) if points else [],
         "classes": [] if points else by_class(dataset.classes, records),
         "examples": examples(dataset, records),
     }
+
+
+def negatives(records: Sequence[LabelRecord]) -> int:
+    """Number of images without any label, from which a model learns to find nothing."""
+    return sum(bool(np.isnan(r.keypoints).all()) for r in records)
 
 
 def films_known(records: Sequence[LabelRecord]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.films import drawing, insets
 from beampose.preprocess import images
+from beampose.trainer import metrics
 from beampose.trainer.outcomes import Evaluation, errors
 from beampose.trainer.schema import LabelRecord
 
@@ -138,13 +139,23 @@ def _frame(image: np.ndarray, result: Evaluation, i: int, config: Config) -> np.
         drawing.crosses(canvas, moved(truth), colors, 2 * size)
 
     draw(image, lambda found: found, radius)
-    if not result.individuals:
-        insets.add(image, plain, truth, lambda canvas, moved: draw(canvas, moved, _INSET_DOT))
+    shown = truth if not result.individuals else labels[_worst_animal(labels, result, i)]
+    insets.add(image, plain, shown, lambda canvas, moved: draw(canvas, moved, _INSET_DOT))
     said = facts(result, i)
     text = "no label" if said["mean_error_px"] is None else f"{said['mean_error_px']:.1f} px"
     if result.individuals:
         text += f", {said['missed']} of {said['labeled']} points missed"
     return drawing.caption(image, f"{record.split}: {record.name}  mean error {text}")
+
+
+def _worst_animal(labels: np.ndarray, result: Evaluation, i: int) -> int:
+    """The row of the labeled animal whose points are farthest off, or most of them not found."""
+    distance = metrics.distances(labels, result.predicted[i])
+    labeled = np.isfinite(labels).all(axis=-1)
+    # Not found is as far off as the farthest.
+    off = np.where(labeled, np.nan_to_num(distance, nan=np.nanmax(distance, initial=0.0)), 0.0)
+    count = labeled.sum(axis=1)
+    return int(np.argmax(off.sum(axis=1) / np.maximum(count, 1) + (count > 0)))
 
 
 def _join(image: np.ndarray, result: Evaluation, i: int, colors: list) -> None:

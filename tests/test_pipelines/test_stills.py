@@ -1,6 +1,7 @@
 """Photographs are predicted as videos are: every image a row, whatever happens."""
 
 import json
+import re
 from pathlib import Path
 
 import fakes
@@ -13,7 +14,7 @@ from PIL import Image
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes
 from beampose.formats import detection_table
-from beampose.pipelines import cli, still_sets
+from beampose.pipelines import cli, inputs, still_sets
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.predict import crops_predictor, prediction_job, still_ranges
 from beampose.pipelines.report import film_pages, still_sheets
@@ -301,3 +302,28 @@ def test_what_moves_in_a_burst_has_boxes_across_the_ends_of_a_range(crops, tmp_p
         assert abs(x - 10 - 30 * number) < 6 and abs(y - 20) < 6
         assert abs(width - 24) < 10 and abs(height - 20) < 10
     assert found.places.tolist()[4] == [0, 0, 144, 96]
+
+
+def test_of_a_folder_that_grew_only_what_is_new_is_sent(folder, tmp_path, buckets):
+    def sent():
+        sources = still_sets.expand([str(folder)])
+        (one,) = inputs.put_sources(sources, "gs://lab/run").sets
+        return one.root, {name: buckets.get(f"{one.root}/{name}") for name in one.sizes}
+
+    root, before = sent()
+    for name in before:
+        buckets.put(f"{root}/{name}", b"sent")
+    some = next(iter(before))
+    (folder / "A" / "new.png").write_bytes((folder / some).read_bytes())
+    changed = list(before)[1]
+    data = bytearray((folder / changed).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / changed).write_bytes(data)
+    again, after = sent()
+    assert again == root
+    assert {name for name, held in after.items() if held != b"sent"} == {"A/new.png", changed}
+
+
+def test_photographs_are_not_counted_as_videos(crops, folder):
+    shown = "\n".join(prediction_job.run(crops, [str(folder)]).lines())
+    assert re.search(r"predict: \d+ photographs \(0 from before\)", shown)

@@ -48,6 +48,8 @@ class Figures(Record):
     Attributes:
       images: their number; 0 if there are none, and then no other figure.
       points: labeled and found.
+      negatives: images without an animal; None if there are none.
+      share_negatives_empty: of them, in which no point is as likely as `pcutoff`.
       mean_error_px: the mean Euclidean distance, what DeepLabCut prints as RMSE.
       rmse_px: the root of the mean square.
       mean_error_px_pcutoff, share_above_pcutoff: of points at least as likely as `pcutoff`.
@@ -60,6 +62,8 @@ class Figures(Record):
 
     images: int = 0
     points: int = 0
+    negatives: int | None = None
+    share_negatives_empty: float | None = None
     mean_error_px: float | None = None
     median_error_px: float | None = None
     rmse_px: float | None = None

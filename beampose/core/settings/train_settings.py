@@ -59,6 +59,11 @@ class Source(Section):
         "that), or the first of the list who did.",
     )
     bodyparts: list[str] | None = setting(None, "Bodyparts to learn; unset: all.")
+    empty: Literal["skip", "negatives"] = setting(
+        "skip",
+        "Images without any label: not used, or `negatives` in which a model learns to find no "
+        "animal.",
+    )
     max_rejects: Share = setting(0.5, "Share of labels that may be rejected before the job fails.")
 
     @model_validator(mode="after")
@@ -67,6 +72,8 @@ class Source(Section):
             raise ValueError(f"source.scorer does not apply to format {self.format!r}.")
         if self.bodyparts is not None and self.format in task_kinds.CROPS.formats:
             raise ValueError(f"source.bodyparts does not apply to format {self.format!r}.")
+        if self.empty != "skip" and self.format in task_kinds.CROPS.formats:
+            raise ValueError(f"source.empty does not apply to format {self.format!r}.")
         if self.combine is not None and not isinstance(self.scorer, list):
             raise ValueError(
                 "source.combine says how several scorers become one: name them in "

@@ -34,8 +34,11 @@ class Category(NamedTuple):
     unique: list[str]
 
 
-def read(path: str) -> Labels:
+def read(path: str, *, empty: bool = False) -> Labels:
     """Reads a file.
+
+    Args:
+      empty: images without an annotation are read, too.
 
     Raises:
       FileNotFoundError: no such file.
@@ -52,10 +55,14 @@ def read(path: str) -> Labels:
         if not isinstance(one, dict) or id_of(one.get("image_id")) not in refused
     ]
     animals = _animals(annotations, categories, pictures, bodyparts, (path, problems))
-    unlabeled = len(pictures) - len(animals)
-    if unlabeled:
-        what = f"{unlabeled} of {len(pictures)} images have no labeled animal; they are not used"
-        problems.append(Problem(WARNING, path, 0, "", what))
+    annotated = {id_of(one.get("image_id")) for one in annotations if isinstance(one, dict)}
+    if empty:
+        animals = {
+            number: animals.get(number, [])
+            for number in pictures
+            if number in animals or number not in annotated
+        }
+    problems += _unlabeled(pictures, animals, annotated, path)
     declared = [name for one in categories.values() for name in one.individuals]
     unique = next(iter(categories.values())).unique if len(categories) == 1 else []
     seen = [one.track for found in animals.values() for one in found if one.track]
@@ -85,6 +92,20 @@ def read(path: str) -> Labels:
         project=files.stem(path),
         problems=tuple(problems),
     )
+
+
+def _unlabeled(
+    pictures: dict[Any, Picture], animals: dict[Any, Any], annotated: set[Any], path: str
+) -> list[Problem]:
+    """Says how many images are not used."""
+    left = len(pictures) - len(animals)
+    if not left:
+        return []
+    what = f"{left} of {len(pictures)} images have no labeled animal; they are not used"
+    bare = sum(number not in animals and number not in annotated for number in pictures)
+    if bare:
+        what += f". `source.empty: negatives` uses the {bare} without an annotation"
+    return [Problem(WARNING, path, 0, "", what)]
 
 
 def _told(path: str) -> dict[str, Any]:

@@ -28,13 +28,13 @@ def write(
     return Exported(len(found.pictures), found.written, found.problems)
 
 
-def read(path: str) -> Labels:
+def read(path: str, *, empty: bool = False) -> Labels:
     """Reads a file, or the one in a folder, see `coco_reader.read`.
 
     Raises:
       FileNotFoundError, ValueError: also of a folder that holds none, or several.
     """
-    return coco_reader.read(_file_in(path) if files.is_folder(path) else path)
+    return coco_reader.read(_file_in(path) if files.is_folder(path) else path, empty=empty)
 
 
 def _file_in(folder: str) -> str:
@@ -56,6 +56,7 @@ def _recognizes(path: str) -> bool:
 FORMAT = LabelFormat(
     name="coco",
     read=read,
+    options=("empty",),
     recognizes=_recognizes,
     write=write,
 )

@@ -47,8 +47,11 @@ class Skeleton(NamedTuple):
     edges: list[tuple[str, str]]
 
 
-def read(path: str) -> Labels:
+def read(path: str, *, empty: bool = False) -> Labels:
     """Reads a file.
+
+    Args:
+      empty: frames of its table without any animal are read, too.
 
     Raises:
       FileNotFoundError: no such file.
@@ -65,6 +68,8 @@ def read(path: str) -> Labels:
             bodyparts = list(dict.fromkeys(name for one in skeletons for name in one.nodes))
             kind = _kind(tables, path, problems)
             found = list(_frames(tables, skeletons, bodyparts, kind, (path, problems)))
+            if not empty:
+                found = [one for one in found if one.instances]
             placed = list(_addressed(found, videos))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -194,7 +199,7 @@ def _frames(
     kind: int,
     told: tuple[str, list[Problem]],
 ):
-    """Frames with at least one animal of a kind, in the order of videos and frames."""
+    """Frames with animals of a kind, and those without any, in the order of videos and frames."""
     path, problems = told
     orders = [[bodyparts.index(name) for name in one.nodes] for one in skeletons]
     for number in np.lexsort((tables.frames["frame_idx"], tables.frames["video"])):
@@ -216,7 +221,7 @@ def _frames(
             name = tables.tracks[track] if 0 <= track < len(tables.tracks) else ""
             if np.isfinite(keypoints).any():
                 instances.append(Instance(name, keypoints))
-        if instances:
+        if instances or start >= stop:
             yield Found(int(number), int(row["video"]), int(row["frame_idx"]), instances)
 
 
@@ -231,4 +236,9 @@ def _json(value: Any, what: str) -> Any:
     return json_files.parse(inside.text(value), f"its {what}")
 
 
-FORMAT = LabelFormat(name="sleap", read=read, recognizes=lambda path: files.suffix(path) == ".slp")
+FORMAT = LabelFormat(
+    name="sleap",
+    read=read,
+    options=("empty",),
+    recognizes=lambda path: files.suffix(path) == ".slp",
+)

@@ -79,7 +79,7 @@ def test_hidden_keypoints_are_labels_and_counted(tmp_path):
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], [A[0], [np.nan, np.nan], A[2]])
     assert "1 keypoints are placed but hidden (visibility 1); they are used" in whats(labels)
-    assert "1 of 2 images have no labeled animal; they are not used" in whats(labels)
+    assert any("1 of 2 images have no labeled animal; they are not" in w for w in whats(labels))
 
 
 def test_crowds_are_not_used(tmp_path):
