@@ -5,6 +5,7 @@ held before it was changed, the beginning of the film's fingerprint follows: `tr
 A name that a film has already stays its own.
 """
 
+import contextlib
 import hashlib
 import logging
 import unicodedata
@@ -155,7 +156,9 @@ def _distinct(paths: Sequence[str | Stills], later: bool) -> list[_Wanted]:
         fingerprint = ""
         if sizes[path]:
             unread = later and files.is_address(path)
-            fingerprint = LATER if unread else fingerprints.of_file(path)
+            # One that cannot be read is told where it is opened; the others go on.
+            with contextlib.suppress(OSError):
+                fingerprint = LATER if unread else fingerprints.of_file(path)
         return _Wanted(path, fingerprint, sizes[path], files.stem(path))
 
     found: dict[tuple[str, str], _Wanted] = {}

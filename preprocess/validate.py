@@ -69,7 +69,9 @@ def inspect(
     except FileNotFoundError:
         return Inspection(item, (problem(ERROR, missing_images.what(item.image)),)), None
     except OSError as error:
-        return Inspection(item, (problem(ERROR, f"image cannot be read: {error}"),)), None
+        return Inspection(
+            item, (problem(ERROR, f"image cannot be read: {files.why(error)}"),)
+        ), None
     except ValueError as error:
         return Inspection(item, (problem(ERROR, f"image {error}"),)), None
     height, width = pixels.shape[:2]

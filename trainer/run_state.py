@@ -24,6 +24,7 @@ class Board:
     def __init__(self, folder: str):
         self._folder = folder
         self._local = Path(folder) if storage.is_local(folder) else storage.scratch(self)
+        storage.check_writable(self._local)
         with disk.naming(folder, self._local):
             self._writer = tf.summary.create_file_writer(str(self._local))
 

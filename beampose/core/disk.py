@@ -36,9 +36,30 @@ def of_disk(error: BaseException, temporary: str = "") -> int | None:
     """
     if isinstance(error, OSError) and error.errno is not None:
         if error.filename is not None:
-            return error.errno if str(error.filename).startswith(temporary) else None
+            named = os.path.abspath(error.filename) if temporary else str(error.filename)
+            begins = os.path.abspath(temporary) if temporary else ""
+            return error.errno if named.startswith(begins) else None
         return error.errno if error.errno in _OF_DISKS else None
-    return next((code for code in _OF_DISKS if os.strerror(code) in str(error)), None)
+    told = (*_OF_DISKS, errno.EACCES)
+    return next((code for code in told if os.strerror(code) in str(error)), None)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises OSError, which names the folder, if nothing can be written there.
+
+    For what would otherwise be noticed only after the work. The folder need not be there yet.
+    """
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        code = errno.EROFS if _is_read_only(there) else errno.EACCES
+        raise OSError(code, os.strerror(code), str(folder))
+
+
+def _is_read_only(folder: Path) -> bool:
+    # Windows has none.
+    return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def sync(path: Path) -> None:

@@ -72,7 +72,7 @@ def why(error: BaseException) -> str:
     if not isinstance(error, OSError) or not error.filename or error.errno is None:
         return str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        what = "choose a writable folder, or change its permissions"
+        what = _denied(str(error.filename))
     elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
         what = "a file stands where a folder should, or the other way round: choose another place"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -80,6 +80,19 @@ def why(error: BaseException) -> str:
     else:
         return f"{error.filename}: {error.strerror}" if error.strerror else str(error)
     return f"{error.filename}: {error.strerror}: {what}"
+
+
+def _denied(path: str) -> str:
+    """What to do where the system refuses a file of this machine: it may be to read it."""
+    there = Path(path)
+    try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
+    except OSError:  # The folder that it lies in shows nothing.
+        return "its folder cannot be entered: change that one's permissions"
+    if there == Path(path) and not os.access(there, os.R_OK):
+        return "it cannot be read: change its permissions"
+    return "choose a writable folder, or change its permissions"
 
 
 def exists(path: str) -> bool:

@@ -79,6 +79,14 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+def check_writable(*folders: Address) -> None:
+    """Raises OSError for the first folder of this machine in which nothing can be written."""
+    for folder in folders:
+        target = place(folder)
+        if is_local(target):
+            disk.check_writable(Path(str(target)))
+
+
 @contextlib.contextmanager
 def replacing_folder(path: Address) -> Iterator[Path]:
     """A temporary local folder that takes the place of `path` when the block ends without an error.

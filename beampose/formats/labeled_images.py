@@ -121,5 +121,5 @@ def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
     except FileNotFoundError:
         return missing_images.what(frame.image)
     except (OSError, ValueError) as error:
-        return f"image {error}"
+        return f"image {files.why(error)}"
     return data, *pixels.shape[:2]

@@ -211,7 +211,7 @@ def _listed(line: str) -> tuple[str, bytes] | str:
     try:
         return line, files.read_bytes(_address(line))
     except (OSError, ValueError) as error:
-        return f"cannot be read: {error}"
+        return f"cannot be read: {files.why(error)}"
 
 
 def _parsed(line: str) -> tuple[str, bytes] | str:

@@ -69,15 +69,21 @@ class Source:
         return self.video.count
 
 
-def checked_crop(crop: tuple[int, int, int, int] | None, video: Video) -> tuple[int, int, int, int]:
-    """x1, x2, y1, y2 of what is kept of a frame; raises ValueError if it is not inside."""
+def checked_crop(
+    crop: tuple[int, int, int, int] | None, video: Video, *, named: str = "--crop"
+) -> tuple[int, int, int, int]:
+    """x1, x2, y1, y2 of what is kept of a frame; raises ValueError if it is not inside.
+
+    Args:
+      named: what the crop is called where it was given.
+    """
     whole = (0, video.width, 0, video.height)
     if crop is None:
         return whole
     x1, x2, y1, y2 = crop
     if not (0 <= x1 < x2 <= video.width and 0 <= y1 < y2 <= video.height):
         raise ValueError(
-            f"--crop {','.join(map(str, crop))} does not fit frames of {video.width}x"
+            f"{named} {','.join(map(str, crop))} does not fit frames of {video.width}x"
             f"{video.height} (x1,x2,y1,y2)"
         )
     return crop
@@ -100,7 +106,12 @@ def number(image: str) -> int | None:
     return int(stem[3:]) if stem.startswith("img") and stem[3:].isdecimal() else None
 
 
-def check_size(had: dict[int, str], crop: tuple[int, int, int, int]) -> None:
+def check_size(
+    had: dict[int, str],
+    crop: tuple[int, int, int, int],
+    *,
+    remedy: str = "give the same --crop",
+) -> None:
     """Frames of one folder have one size: labels are pixels of the crop."""
     if not had:
         return
@@ -110,7 +121,7 @@ def check_size(had: dict[int, str], crop: tuple[int, int, int, int]) -> None:
     if (width, height) != (x2 - x1, y2 - y1):
         raise ValueError(
             f"has frames of {width}x{height} in the project ({first}), these would be "
-            f"{x2 - x1}x{y2 - y1}: give the same --crop"
+            f"{x2 - x1}x{y2 - y1}: {remedy}"
         )
 
 

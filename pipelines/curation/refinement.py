@@ -209,6 +209,11 @@ def _write_frames(
     return [f"{', '.join(lost)} cannot be decoded and is left out"]
 
 
+# The crop that DeepLabCut's projects note with each film.
+_CROP = "the crop in config.yaml"
+_REMEDY = f"{_CROP} must be the part of the film that they show"
+
+
 def _crop(folder: str, video: Video, told: tuple[int, ...] | None) -> tuple[int, int, int, int]:
     """Part of the video that the folder's frames show: all of it, or what config.yaml told.
 
@@ -222,6 +227,6 @@ def _crop(folder: str, video: Video, told: tuple[int, ...] | None) -> tuple[int,
             frame_files.check_size(had, whole)
         except ValueError:
             x1, x2, y1, y2 = told
-            whole = frame_files.checked_crop((x1, x2, y1, y2), video)
-    frame_files.check_size(had, whole)
+            whole = frame_files.checked_crop((x1, x2, y1, y2), video, named=_CROP)
+    frame_files.check_size(had, whole, remedy=_REMEDY)
     return whole

@@ -5,6 +5,7 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.pipelines.exports.whole_pipeline import FRAMES, WholePipeline
+from beampose.trainer import quiet
 
 NAME = "model.tflite"
 
@@ -35,8 +36,10 @@ class Runner:
     def __init__(self, file: UPath, threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(model_content=file.read_bytes(), num_threads=threads)
-        self._run = interpreter.get_signature_runner()
+        # LiteRT says on stderr which delegate it made.
+        with quiet.stderr_to_nowhere():
+            interpreter = Interpreter(model_content=file.read_bytes(), num_threads=threads)
+            self._run = interpreter.get_signature_runner()
 
     def __call__(self, frame: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 (height, width, 3) to the outputs, by name, with a batch axis."""

@@ -91,6 +91,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     began = time.perf_counter()
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
+    storage.check_writable(config.dataset, config.store)
     labels, splits = labeled_source.read(config)
     contents = labeled_source.contents(labels)
     for note in labeled_source.notes(labels):

@@ -133,12 +133,27 @@ def _nwb(one: _Source, to: str, config: Config) -> list[str]:
 def _seconds(one: _Source) -> np.ndarray | None:
     """When each row is: by its own csv where the rate varies, else by the frame rate."""
     if files.exists(one.stem + _TIMES):
-        with files.open_file(one.stem + _TIMES) as stream:
-            rows = list(csv.DictReader(stream.read().decode().splitlines()))
-        when = {int(row["frame"]): float(row["seconds"]) for row in rows}
+        when = _times(one.stem + _TIMES)
         if set(one.table.frames.tolist()) <= set(when):
             return np.array([when[frame] for frame in one.table.frames.tolist()])
     return one.table.frames / one.fps if one.fps else None
+
+
+def _times(file: str) -> dict[int, float]:
+    """Seconds of frames.
+
+    Raises:
+      ValueError: the file is damaged.
+    """
+    try:
+        with files.open_file(file) as stream:
+            rows = list(csv.DictReader(stream.read().decode().splitlines()))
+        when = {int(row["frame"]): float(row["seconds"]) for row in rows}
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ValueError(f"{file} is no table of frames and seconds: {error!r}.") from None
+    if not np.isfinite(list(when.values())).all():
+        raise ValueError(f"{file} holds a time that is not a number.")
+    return when
 
 
 def _simba(one: _Source, to: str) -> list[str]:

@@ -82,6 +82,7 @@ def run(
     """
     if slp:
         slp_writer.check()
+    storage.check_writable(config.predictions)
     alike: list[Seen] = []
 
     def look(video: Video) -> Seen:

@@ -1,4 +1,6 @@
-"""All readers of strangers' files, each with files to begin from; those of our own: `own_files`."""
+"""All readers of strangers' files, each with files to begin from; others: `own_files`,
+`stacks_and_cameras`.
+"""
 
 import io
 import json
@@ -13,6 +15,7 @@ import fakes  # pyright: ignore[reportMissingImports]
 import numpy as np
 import own_files
 import pandas as pd
+import stacks_and_cameras
 import yaml
 from reader import Reader
 
@@ -291,100 +294,103 @@ def readers(folder: Path) -> dict[str, Reader]:
     http = b"\r\n".join(f"{name}: {value}".encode() for name, value in headers.items())
     request = b"POST / HTTP/1.1\r\n" + http + b"\r\n\r\n" + _json(event)
     pickles = [pickle.dumps(one, protocol) for one in (documentation, index) for protocol in (2, 4)]
-    return own_files.readers(folder) | {
-        "h5": Reader("a.h5", [table, fixed], lambda p: pandas_h5.read(p.read_bytes())),
-        "edit": Reader("a.h5", [table, fixed], _edited_h5),
-        "slp": Reader("a.slp", [_slp(folder)], lambda p: slp_reader.read(str(p))),
-        "embedded": Reader("a.slp", [_slp(folder)], _embedded),
-        "individuals": Reader(
-            f"film{individuals_file.ENDING}", [_individuals(folder)], _read_individuals
-        ),
-        "pickle": Reader("a.pickle", pickles, lambda p: unpickle.loads(p.read_bytes())),
-        "labels csv": Reader(
-            "CollectedData_Ann.csv",
-            [labels_csv],
-            lambda p: collected_data.read(str(p), several=False),
-        ),
-        "predictions csv": Reader(
-            "aDLC_x.csv", [predicted_csv], lambda p: prediction_tables.read(str(p))
-        ),
-        "predictions h5": Reader(
-            "aDLC_x.h5", [predicted_h5], lambda p: prediction_tables.read(str(p))
-        ),
-        "project": Reader("config.yaml", [config], _project),
-        "coco": Reader("a.json", [coco], lambda p: coco_reader.read(str(p))),
-        "imagej": Reader("nose.csv", [clicks], _imagej),
-        "myconfig": Reader(
-            "myconfig.py",
-            [b'Task = "x"\nbodyparts = ["a", "b"]\nScorers = ["A"]\n'],
-            lambda p: myconfig.read(str(p)),
-        ),
-        "crops list": Reader(
-            "a.csv", [b"a.png,positive\nb.png,negative\n"], lambda p: crop_lists.read(str(p))
-        ),
-        "megadetector": Reader("a.json", [_json(boxes)], _boxes),
-        "deepmeerkat": Reader("annotations.csv", [deepmeerkat_csv], _boxes),
-        "experiment": Reader("a.yaml", [_yaml(own)], lambda p: experiment.load(p)),
-        "own settings": Reader(
-            "beampose.yaml",
-            [b"train: {steps: 5, seed: 1}\nfeatures: {copies: 2}\n"],
-            lambda p: upload_recipe._own(p, {}),
-        ),
-        "yaml": Reader("a.yaml", [config], lambda p: yaml_files.read(p, "file")),
-        "cloud": Reader(
-            "cloud.yaml",
-            [_yaml({"project": "my-lab-123", "region": "us-central1", "bucket": "gs://lab"})],
-            lambda p: cloud_settings.load(str(p)),
-        ),
-        "spec": Reader("a.yaml", [_yaml(spec)], lambda p: search_spec.read(str(p))),
-        "prices": Reader(
-            "a.yaml",
-            [Path(planning.PRICES_FILE).read_bytes()],
-            lambda p: planning.read_prices(str(p)),
-        ),  # fmt: skip
-        "audit": Reader("a.csv", [audit], lambda p: label_corrections.read(str(p))),
-        "reclassed": Reader("a.csv", [crops], lambda p: crop_corrections.read(str(p))),
-        "dismissed": Reader(
-            "a.csv", [b"video,frame,box\na.mp4,1,0\n"], lambda p: repeats_page.read_dismissed(p)
-        ),
-        "shuffle": Reader(
-            "a",
-            [pickle.dumps(split, protocol) for protocol in (2, 4)],
-            _shuffle(documented, merged),
-        ),
-        "shuffle metadata": Reader(
-            "a",
-            [metadata],
-            _shuffle(shuffles.METADATA, {documented: pickle.dumps(split, 2), **merged}),
-        ),
-        "shuffle rows": Reader(
-            "a",
-            [labels_csv],
-            _shuffle("CollectedData_Ann.csv", {documented: pickle.dumps(split, 2)}),
-        ),
-        "video sets": Reader("config.yaml", [config], _config),
-        "labels of several": Reader(
-            "CollectedData_Ann.csv",
-            [several],
-            lambda p: collected_data.read(str(p), several=True),
-        ),
-        "project of several": Reader("config.yaml", [several_config], _project),
-        "merged labels": Reader("CollectedData_Ann.csv", [labels_csv], _merged),
-        "machine labels": Reader("machinelabels-iter0.h5", [predicted_h5], _machine),
-        "edited csv": Reader("CollectedData_Ann.csv", [labels_csv], _edited),
-        "edited list": Reader("a.csv", [b"a.png,positive\nb.png,negative\n"], _reclassed),
-        "identities csv": Reader("a.csv", [several], _identities),
-        "identities slp": Reader("a.slp", [_slp(folder)], _identities),
-        "meta pickle": Reader("a_meta.pickle", [pickle.dumps(meta, 4)], _meta),
-        "list of videos": Reader("a.csv", [b"video,what\na.mp4,1\nb.avi,2\n"], _list),
-        "http": Reader("a", [request], _answers),
-        "image": Reader("a.png", pictures, lambda p: images.decode(p.read_bytes())),
-        "pages": Reader("a.tif", pictures, lambda p: (images.pages(str(p)), images.load(str(p)))),
-        "film": Reader("a.mp4", [_film(folder, *one) for one in FILMS], _frames),
-        "zip": Reader("a.zip", [_zip()], _unpack),
-        "event": Reader(
-            "a.json",
-            [_json(event)],
-            lambda p: event_service.parse(headers, p.read_bytes()),
-        ),
-    }
+    return (
+        own_files.readers(folder)
+        | stacks_and_cameras.readers(folder)
+        | {
+            "h5": Reader("a.h5", [table, fixed], lambda p: pandas_h5.read(p.read_bytes())),
+            "edit": Reader("a.h5", [table, fixed], _edited_h5),
+            "slp": Reader("a.slp", [_slp(folder)], lambda p: slp_reader.read(str(p))),
+            "embedded": Reader("a.slp", [_slp(folder)], _embedded),
+            "individuals": Reader(
+                f"film{individuals_file.ENDING}", [_individuals(folder)], _read_individuals
+            ),
+            "pickle": Reader("a.pickle", pickles, lambda p: unpickle.loads(p.read_bytes())),
+            "labels csv": Reader(
+                "CollectedData_Ann.csv",
+                [labels_csv],
+                lambda p: collected_data.read(str(p), several=False),
+            ),
+            "predictions csv": Reader(
+                "aDLC_x.csv", [predicted_csv], lambda p: prediction_tables.read(str(p))
+            ),
+            "predictions h5": Reader(
+                "aDLC_x.h5", [predicted_h5], lambda p: prediction_tables.read(str(p))
+            ),
+            "project": Reader("config.yaml", [config], _project),
+            "coco": Reader("a.json", [coco], lambda p: coco_reader.read(str(p))),
+            "imagej": Reader("nose.csv", [clicks], _imagej),
+            "myconfig": Reader(
+                "myconfig.py",
+                [b'Task = "x"\nbodyparts = ["a", "b"]\nScorers = ["A"]\n'],
+                lambda p: myconfig.read(str(p)),
+            ),
+            "crops list": Reader(
+                "a.csv", [b"a.png,positive\nb.png,negative\n"], lambda p: crop_lists.read(str(p))
+            ),
+            "megadetector": Reader("a.json", [_json(boxes)], _boxes),
+            "deepmeerkat": Reader("annotations.csv", [deepmeerkat_csv], _boxes),
+            "experiment": Reader("a.yaml", [_yaml(own)], lambda p: experiment.load(p)),
+            "own settings": Reader(
+                "beampose.yaml",
+                [b"train: {steps: 5, seed: 1}\nfeatures: {copies: 2}\n"],
+                lambda p: upload_recipe._own(p, {}),
+            ),
+            "yaml": Reader("a.yaml", [config], lambda p: yaml_files.read(p, "file")),
+            "cloud": Reader(
+                "cloud.yaml",
+                [_yaml({"project": "my-lab-123", "region": "us-central1", "bucket": "gs://lab"})],
+                lambda p: cloud_settings.load(str(p)),
+            ),
+            "spec": Reader("a.yaml", [_yaml(spec)], lambda p: search_spec.read(str(p))),
+            "prices": Reader(
+                "a.yaml",
+                [Path(planning.PRICES_FILE).read_bytes()],
+                lambda p: planning.read_prices(str(p)),
+            ),  # fmt: skip
+            "audit": Reader("a.csv", [audit], lambda p: label_corrections.read(str(p))),
+            "reclassed": Reader("a.csv", [crops], lambda p: crop_corrections.read(str(p))),
+            "dismissed": Reader(
+                "a.csv", [b"video,frame,box\na.mp4,1,0\n"], lambda p: repeats_page.read_dismissed(p)
+            ),
+            "shuffle": Reader(
+                "a",
+                [pickle.dumps(split, protocol) for protocol in (2, 4)],
+                _shuffle(documented, merged),
+            ),
+            "shuffle metadata": Reader(
+                "a",
+                [metadata],
+                _shuffle(shuffles.METADATA, {documented: pickle.dumps(split, 2), **merged}),
+            ),
+            "shuffle rows": Reader(
+                "a",
+                [labels_csv],
+                _shuffle("CollectedData_Ann.csv", {documented: pickle.dumps(split, 2)}),
+            ),
+            "video sets": Reader("config.yaml", [config], _config),
+            "labels of several": Reader(
+                "CollectedData_Ann.csv",
+                [several],
+                lambda p: collected_data.read(str(p), several=True),
+            ),
+            "project of several": Reader("config.yaml", [several_config], _project),
+            "merged labels": Reader("CollectedData_Ann.csv", [labels_csv], _merged),
+            "machine labels": Reader("machinelabels-iter0.h5", [predicted_h5], _machine),
+            "edited csv": Reader("CollectedData_Ann.csv", [labels_csv], _edited),
+            "edited list": Reader("a.csv", [b"a.png,positive\nb.png,negative\n"], _reclassed),
+            "identities csv": Reader("a.csv", [several], _identities),
+            "identities slp": Reader("a.slp", [_slp(folder)], _identities),
+            "meta pickle": Reader("a_meta.pickle", [pickle.dumps(meta, 4)], _meta),
+            "list of videos": Reader("a.csv", [b"video,what\na.mp4,1\nb.avi,2\n"], _list),
+            "http": Reader("a", [request], _answers),
+            "image": Reader("a.png", pictures, lambda p: images.decode(p.read_bytes())),
+            "film": Reader("a.mp4", [_film(folder, *one) for one in FILMS], _frames),
+            "zip": Reader("a.zip", [_zip()], _unpack),
+            "event": Reader(
+                "a.json",
+                [_json(event)],
+                lambda p: event_service.parse(headers, p.read_bytes()),
+            ),
+        }
+    )

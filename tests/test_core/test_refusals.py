@@ -1,0 +1,50 @@
+"""What the system refuses is named, and before the work where it can be known."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from beampose.core import disk, files, storage
+
+
+@pytest.fixture
+def denied(monkeypatch):
+    """A folder in which nothing may be written, also by root."""
+    real = os.access
+
+    def access(path, mode, **options):
+        return real(path, mode, **options) and not (mode & os.W_OK and "shut" in str(path))
+
+    monkeypatch.setattr(os, "access", access)
+
+
+def test_a_folder_that_is_not_there_is_judged_by_the_one_above(tmp_path, denied):
+    (tmp_path / "shut").mkdir()
+    disk.check_writable(tmp_path / "new" / "deeper")
+    with pytest.raises(PermissionError) as found:
+        storage.check_writable(tmp_path / "new", str(tmp_path / "shut" / "new" / "deeper"))
+    assert files.why(found.value) == (
+        f"{tmp_path}/shut/new/deeper: Permission denied: choose a writable folder, or change its "
+        "permissions"
+    )
+
+
+def test_what_cannot_be_read_is_not_called_unwritable(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.R_OK)
+    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "a.csv"))
+    assert files.why(error).endswith("it cannot be read: change its permissions")
+
+
+def test_temporary_names_are_not_told_where_the_path_is_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hidden = str(Path("a/.b-123.json").absolute())
+    with pytest.raises(OSError, match="a/b.json"), disk.naming("a/b.json", "a/.b-"):
+        raise PermissionError(errno.EACCES, "Permission denied", hidden)
+
+
+def test_words_of_a_library_on_permissions_name_the_file():
+    with pytest.raises(PermissionError, match="run/logs"), disk.naming("run/logs", "x"):
+        raise RuntimeError("function_node: x; Permission denied [Op:Writer]")
