@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from beampose.preprocess import pixel_limit
+from beampose.preprocess import exif, pixel_limit
 
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
@@ -39,12 +39,20 @@ def opened(stream: IO[bytes]) -> Image.Image:
     return Image.open(stream, formats=_FORMATS)
 
 
-def loaded(image: Image.Image) -> np.ndarray:
-    """uint8 (height, width, 3) of an open image; raises what `refused` takes."""
+def loaded(image: Image.Image) -> tuple[np.ndarray, int]:
+    """uint8 (height, width, 3) as stored of an open image, and its EXIF orientation.
+
+    Raises what `refused` takes.
+    """
     pixel_limit.check(image.width, image.height)
     _check_bytes(image)
+    # Pillow turns a TIFF by its orientation, and forgets that.
+    turn = exif.orientation(image) if image.format == "TIFF" else 1
     image.load()
-    return _rgb(image)
+    if turn != 1:
+        return exif.upright(_rgb(image), exif.inverse(turn)), turn
+    # Where a PNG holds its EXIF is known only after decoding.
+    return _rgb(image), exif.orientation(image)
 
 
 def _check_bytes(image: Image.Image) -> None:

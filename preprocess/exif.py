@@ -38,6 +38,11 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
+def inverse(orientation: int) -> int:
+    """The orientation that undoes one."""
+    return {6: 8, 8: 6}.get(orientation, orientation)
+
+
 def clock(text: object) -> str:
     """A time of EXIF in ISO's form; empty if it is none, such as that of a camera never set."""
     found = _TAKEN.match(str(text).strip())

@@ -30,12 +30,9 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def read(data: bytes) -> tuple[np.ndarray, int]:
-    """`decode`, and the EXIF orientation: 1 is upright, or not said.
-
-    One call for both, because where a PNG holds its EXIF is known only after decoding.
-    """
+    """`decode`, and the EXIF orientation: 1 is upright, or not said."""
     with decoding.refused(), decoding.opened(io.BytesIO(data)) as image:
-        return decoding.loaded(image), exif.orientation(image)
+        return decoding.loaded(image)
 
 
 class Photo(NamedTuple):
@@ -49,7 +46,7 @@ class Photo(NamedTuple):
 def photo(stream: IO[bytes]) -> Photo:
     """Decodes an image as programs for people show it; raises as `decode`."""
     with decoding.refused(), decoding.opened(stream) as image:
-        pixels, turn = decoding.loaded(image), exif.orientation(image)
+        pixels, turn = decoding.loaded(image)
         return Photo(exif.upright(pixels, turn), turn, exif.taken(image))
 
 

@@ -42,6 +42,7 @@ class LabeledFrame:
       file, row: where the label stands.
       keypoints: float64 (individuals, bodyparts, 2), x then y in pixels, NaN = not labeled.
       negative: no animal is in it, and it is learned from.
+      told: height and width that the labels say the image has; None if they do not.
     """
 
     image: str
@@ -51,6 +52,7 @@ class LabeledFrame:
     row: int
     keypoints: np.ndarray
     negative: bool = False
+    told: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

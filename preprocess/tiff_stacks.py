@@ -153,7 +153,7 @@ def decoded(
             try:
                 alone = tiff_tags.alone(TiffFile(stream), place)
                 with decoding.refused(), decoding.opened(io.BytesIO(alone)) as image:
-                    yield number, decoding.loaded(image), ""
+                    yield number, decoding.loaded(image)[0], ""
             except (ValueError, OSError, struct.error) as error:
                 yield number, None, str(error)
 

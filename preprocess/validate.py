@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from beampose.core import files
-from beampose.preprocess import images, missing_images
+from beampose.preprocess import images, missing_images, tiff_stacks
 from beampose.preprocess.labels import (
     ERROR,
     TEST,
@@ -22,6 +22,8 @@ from beampose.preprocess.labels import (
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2
+# So many coordinates of which none is above 1 are no pixels.
+_SHARES = 8
 NO_LABEL = (
     "no bodypart is labeled: the frame is not used. `source.empty: negatives` uses those without "
     "an animal"
@@ -79,7 +81,13 @@ def inspect(
     if orientation != 1:
         what = "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
         found.append(problem(WARNING, what))
+    if tiff_stacks.is_stack(item.image):
+        what = "is a stack of several pages, of which the first is used"
+        found.append(problem(WARNING, what))
     if isinstance(item, LabeledFrame):
+        if item.told not in (None, (height, width)):
+            what = f"is {width}x{height}, and {item.told[1]}x{item.told[0]} to the labels, which "
+            found.append(problem(WARNING, f"{what}then lie elsewhere: use the images as labeled"))
         item, notes = _inside(item, height, width, bodyparts)
         found += [problem(level, what) for level, what in notes]
         if np.isnan(item.keypoints).all() and not item.negative:
@@ -115,6 +123,7 @@ def report(
     if not any(problem.level == ERROR for problem in found):
         found += _nothing(labels, splits, usable)
     found += _unlabeled(labels, usable)
+    found += _shares(labels)
     if labels.classes:
         found += _imbalance(labels, splits)
     return Report(found, usable)
@@ -129,6 +138,16 @@ def _nothing(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) -> l
     what = f"none of {len(labels.items)} labeled images can be used"
     if any(usable):
         what = "no image to train on can be used: all that can are in the split test"
+    return [Problem(ERROR, labels.items[0].file, 0, "", what)]
+
+
+def _shares(labels: Labels) -> list[Problem]:
+    """Says that coordinates seem to be shares of the image, and not pixels."""
+    known = [one.keypoints for one in labels.items if isinstance(one, LabeledFrame)]
+    values = np.concatenate([one[np.isfinite(one)] for one in known]) if known else np.empty(0)
+    if len(values) < _SHARES or values.max() > 1 or values.min() < 0:
+        return []
+    what = "all coordinates lie between 0 and 1, as shares of an image do: labels must be pixels"
     return [Problem(ERROR, labels.items[0].file, 0, "", what)]
 
 

@@ -17,7 +17,13 @@ def plain(labeled: tuple[LabeledFrame | LabeledCrop, str]) -> list[Any]:
     if isinstance(item, LabeledCrop):
         return [*found, item.label, item.split]
     points = np.ascontiguousarray(item.keypoints, "<f8")
-    return [*found, list(points.shape), base64.b64encode(points.tobytes()).decode(), item.negative]
+    return [
+        *found,
+        list(points.shape),
+        base64.b64encode(points.tobytes()).decode(),
+        item.negative,
+        item.told,
+    ]
 
 
 def item(values: list[Any]) -> tuple[LabeledFrame | LabeledCrop, str]:
@@ -26,4 +32,8 @@ def item(values: list[Any]) -> tuple[LabeledFrame | LabeledCrop, str]:
     if isinstance(values[6], int):
         return LabeledCrop(**known, label=values[6], split=values[7]), split
     data = np.frombuffer(base64.b64decode(values[7]), "<f8").reshape(values[6])
-    return LabeledFrame(**known, keypoints=data.astype(np.float64), negative=values[8]), split
+    told = tuple(values[9]) if values[9] else None
+    return (
+        LabeledFrame(**known, keypoints=data.astype(np.float64), negative=values[8], told=told),
+        split,
+    )

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from beampose.core import machine
-from beampose.preprocess import images, inside, pixel_limit, videos
+from beampose.preprocess import decoding, images, inside, pixel_limit, videos
 
 LISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n",
@@ -138,7 +138,7 @@ def test_a_packed_bmp_that_skips_most_of_its_pixels_is_refused():
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True, "optimize": True, "quality": 1}])
 def test_a_jpeg_of_one_colour_is_read(monkeypatch, options):
-    monkeypatch.setattr(images, "_FEW", 0)
+    monkeypatch.setattr(decoding, "_FEW", 0)
     stream = io.BytesIO()
     Image.fromarray(np.zeros((3000, 2000, 3), np.uint8)).save(stream, "JPEG", **options)
     assert images.decode(stream.getvalue()).shape == (3000, 2000, 3)

@@ -15,11 +15,12 @@ _ROOMS = ("images", LABELED_DATA)
 
 
 class Picture(NamedTuple):
-    """An image: where it is, and the folder and name of its labeled frame."""
+    """An image: where it is, the folder and name of its labeled frame, height and width if said."""
 
     image: str
     video: str
     name: str
+    told: tuple[int, int] | None = None
 
 
 def read(
@@ -101,7 +102,9 @@ def _picture(one: Any, short: Mapping[str, list[str]], path: str) -> Picture:
     folders = parts[1:-1] if parts[0] in _ROOMS else parts[:-1]
     video = "_".join(folders) or files.stem(path)
     image = files.join(files.parent(path), *parts)
-    return Picture(image, video, f"{LABELED_DATA}/{video}/{parts[-1]}")
+    sides = (one.get("height"), one.get("width"))
+    told = sides if all(type(side) is int and side > 0 for side in sides) else None
+    return Picture(image, video, f"{LABELED_DATA}/{video}/{parts[-1]}", told)
 
 
 def _short_parts(told: Sequence[str]) -> dict[str, list[str]]:

@@ -79,7 +79,13 @@ def read(path: str, *, empty: bool = False) -> Labels:
         one = pictures[number]
         items.append(
             LabeledFrame(
-                image=one.image, name=one.name, video=one.video, file=path, row=0, keypoints=points
+                image=one.image,
+                name=one.name,
+                video=one.video,
+                file=path,
+                row=0,
+                keypoints=points,
+                told=one.told,
             )
         )
     return Labels(
@@ -195,7 +201,7 @@ def _animal(
     if kind not in categories:
         counts["annotations of categories without keypoints are not used"] += 1
         return number, None
-    if one.get("iscrowd"):
+    if _plain(one.get("iscrowd")):
         counts["annotations of crowds are not used"] += 1
         return number, None
     if one.get("keypoints") in (None, []):

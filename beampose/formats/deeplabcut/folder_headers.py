@@ -13,6 +13,7 @@ from beampose.formats.deeplabcut.columns import Column
 from beampose.preprocess.labels import SINGLE, WARNING, Problem
 
 _BEGINNING = "CollectedData_"
+_SHOWN = 5
 
 
 def label_files(folders: list[str]) -> list[str]:
@@ -51,6 +52,23 @@ def config(
         what += f"; those of {', '.join(others)} need source.scorer"
     problems.append(Problem(WARNING, root, 0, "", what))
     return {"scorer": chosen, **_names(list(named))}
+
+
+def unread(folders: list[str], scorer: str) -> list[Problem]:
+    """Says whose label files are not read where a scorer has some."""
+    every = {file.rpartition(".")[0]: file for file in label_files(folders)}
+    own = {files.parent(stem) for stem in every if files.name(stem) == _BEGINNING + scorer}
+    others = {
+        stem: files.name(stem).removeprefix(_BEGINNING)
+        for stem in every
+        if files.parent(stem) in own and files.name(stem) != _BEGINNING + scorer
+    }
+    if not others:
+        return []
+    owners = Counter(others.values()).most_common(_SHOWN)
+    shown = ", ".join(f"{name} ({count})" for name, count in owners)
+    what = f"label files of {shown} are there and not read: source.scorer: [{scorer}, …] adds them"
+    return [Problem(WARNING, every[next(iter(others))], 0, "", what)]
 
 
 def _names(named: list[Column]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def read(
         frames = _of_root(tables, names, reading, problems)
     else:
         frames = _of_folders(root, names, reading, problems)
+        if scorer is None and files.exists(file):
+            problems += folder_headers.unread(frame_folders(root), names.scorer)
     return Labels(
         items=tuple(frames),
         bodyparts=names.bodyparts,

@@ -1,0 +1,87 @@
+"""Labels that do not fit their images, or that nobody asked for: each has a line."""
+
+import json
+
+import fake_labels
+import fakes
+import numpy as np
+import pytest
+from PIL import Image
+
+from beampose import formats
+from beampose.formats.deeplabcut import project_labels
+from beampose.preprocess import exif, images, validate
+
+
+def said(labels):
+    report = validate.report(labels, ["train"] * len(labels.items))
+    return [problem.what for problem in report.problems]
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_tiff_is_read_as_stored_whatever_its_orientation(tmp_path, turn):
+    pixels = fakes.pixels(0)
+    Image.fromarray(pixels).save(tmp_path / "a.tif", tiffinfo={274: turn})
+    found, told = images.load(str(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(found, pixels)
+    assert told == turn
+    with open(tmp_path / "a.tif", "rb") as stream:
+        photo = images.photo(stream)
+    np.testing.assert_array_equal(photo.pixels, exif.upright(pixels, turn))
+
+
+def test_labels_on_a_stack_of_pages_are_said_to_be_of_the_first(tmp_path):
+    root = fakes.project(tmp_path / "p")
+    pages = [Image.fromarray(fakes.pixels(i + 20)) for i in range(2)]
+    place = root / "labeled-data/cam1"
+    pages[0].save(place / "img0.tif", save_all=True, append_images=pages[1:])
+    csv = place / "CollectedData_Ann.csv"
+    csv.write_text(csv.read_text().replace("img0.png", "img0.tif"))
+    assert "is a stack of several pages, of which the first is used" in said(
+        project_labels.read(str(root))
+    )
+
+
+def changed(root, change):
+    path = fake_labels.coco(root)
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    return formats.read("coco", str(path))
+
+
+def test_a_coco_file_of_larger_images_is_told(tmp_path):
+    labels = changed(tmp_path / "a", lambda c: c["images"][0].update(width=600, height=400))
+    assert any("is 60x40, and 600x400 to the labels" in what for what in said(labels))
+    labels = changed(tmp_path / "b", lambda c: c["images"][0].update(width=60, height=40))
+    assert said(labels) == []
+
+
+def test_coordinates_as_shares_of_the_image_are_no_pixels(tmp_path):
+    def shrink(told):
+        for one in told["annotations"]:
+            values = np.reshape(one["keypoints"], (-1, 3)) / [60, 40, 1]
+            one["keypoints"] = values.ravel().tolist()
+
+    assert any("as shares of an image do" in what for what in said(changed(tmp_path / "a", shrink)))
+
+
+def test_a_crowd_is_one_by_its_number_whatever_its_type(tmp_path):
+    def change(told):
+        for one, word in zip(told["annotations"], ["0", 0.0, "1"], strict=True):
+            one["iscrowd"] = word
+
+    labels = changed(tmp_path / "a", change)
+    assert len(labels.items) == 1
+    assert np.isfinite(labels.items[0].keypoints).any(axis=(1, 2)).sum() == 2
+
+
+def test_label_files_of_others_in_a_folder_are_named(tmp_path):
+    root = fakes.project(tmp_path / "p")
+    place = root / "labeled-data/cam1"
+    text = (place / "CollectedData_Ann.csv").read_text()
+    (place / "CollectedData_Bob.csv").write_text(text.replace("Ann", "Bob"))
+    (place / "CollectedData_Ann - Copy.csv").write_text(text)
+    (what,) = [problem.what for problem in project_labels.read(str(root)).problems]
+    assert "Ann - Copy (1), Bob (1) are there and not read" in what
+    assert project_labels.read(str(root), scorer="Ann").problems == ()
