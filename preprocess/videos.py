@@ -141,6 +141,7 @@ def index(path: str) -> Video:
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
+            _tell_others(path, container)
             packets = [(p.pts, p.is_discard) for p in container.demux(stream) if p.size]
             # After a seek a file that lost packets may give other timestamps, and so do program
             # streams (mpg), where FFmpeg guesses those of most frames.
@@ -177,6 +178,20 @@ def index(path: str) -> Video:
         fingerprint=fingerprint,
         zero=zero,
     )
+
+
+def _tell_others(path: str, container: Any) -> None:
+    """Says that a file holds several films, of which the first is read; a cover is none."""
+    films = [
+        one
+        for one in container.streams.video
+        if not int(one.disposition) & int(av.stream.Disposition.attached_pic)
+    ]
+    if len(films) > 1:
+        sizes = ", ".join(f"{one.width}x{one.height}" for one in films)
+        LOG.warning(
+            "NOTE %s: holds %d films (%s), of which the first is read", path, len(films), sizes
+        )
 
 
 def is_video(path: str) -> bool:

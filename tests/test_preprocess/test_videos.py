@@ -378,3 +378,20 @@ def test_a_film_of_an_unknown_encoding_is_a_value_error(mp4, tmp_path):
     path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"free"))
     with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
         videos.index(str(path))
+
+
+def test_that_a_file_holds_two_films_is_said(tmp_path, caplog):
+    path = str(tmp_path / "two.mkv")
+    with av.open(path, "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, side in zip(streams, (48, 96), strict=True):
+            stream.height, stream.width, stream.pix_fmt = side, side, "yuv420p"
+        for stream in streams:
+            for i in range(3):
+                frame = av.VideoFrame.from_ndarray(
+                    np.full((stream.height, stream.width, 3), 60 * i, np.uint8), format="rgb24"
+                )
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    assert videos.index(path).height == 48
+    assert "holds 2 films (48x48, 96x96), of which the first is read" in caplog.text
