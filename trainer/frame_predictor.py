@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from beampose.core import storage
-from beampose.core.names import SAVED_MODEL
+from beampose.core import artefacts, storage
+from beampose.core.infos import ModelInfo
+from beampose.core.names import SAVED_MODEL, WINDOW
 from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
@@ -25,6 +26,14 @@ class FramePredictor:
         self._by_lite = calls.of_model(self._model, storage.place(folder, SAVED_MODEL))
         self._folder = folder
         self._usual = signature
+        recipe = artefacts.require(folder, ModelInfo).recipe
+        self._scale = 0.0 if recipe.pooled else recipe.scale
+
+    def at_once(self, batch_size: int, height: int, width: int, signature: str = "") -> int:
+        """Frames of a call: fewer than `batch_size` where maps of large ones would fill memory."""
+        if not self._scale or signature == WINDOW:
+            return batch_size
+        return model_calls.fitting(batch_size, height * width * self._scale**2)
 
     def knows(self, signature: str) -> bool:
         """Returns True unless the model was exported by a version without this signature."""
@@ -67,7 +76,7 @@ def outputs(
     """Outputs of at most `batch_size` frames of one size, by name.
 
     Every call of the model has as many frames: a short batch is filled up and cut. Where they are
-    too many for the memory, calls have fewer.
+    large, or too many for the memory, calls have fewer.
 
     Raises:
       model_calls.NoMemory: there is not enough for a single frame.
@@ -78,11 +87,14 @@ def outputs(
         found = model.predict(np.stack(filled), signature, **more)
         return {name: value[: len(some)] for name, value in found.items()}
 
+    height, width = frames[0].shape[:2]
+    size = model.at_once(batch_size, height, width, signature)
     parts = []
-    for _, found in model_calls.halved(call, frames, batch_size):
-        if isinstance(found, model_calls.NoMemory):
-            raise found
-        parts.append(found)
+    for start in range(0, len(frames), size):
+        for _, found in model_calls.halved(call, frames[start : start + size], size):
+            if isinstance(found, model_calls.NoMemory):
+                raise found
+            parts.append(found)
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -15,8 +15,17 @@ Found = TypeVar("Found")
 AT_ONCE = threading.BoundedSemaphore(2)
 
 
+# Scaled pixels of a call's images: more at once are no faster, and their maps take memory.
+PIXELS = 6_000_000
+
+
 class NoMemory(MemoryError):
     """A single image is too large for the memory there is."""
+
+
+def fitting(batch_size: int, pixels: float) -> int:
+    """Images of so many scaled pixels in a call: at most `batch_size`, one at least."""
+    return max(min(batch_size, int(PIXELS / max(pixels, 1.0))), 1)
 
 
 def halved(

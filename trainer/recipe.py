@@ -28,9 +28,10 @@ TURNING = 0.05
 # Images and copies that a store of an experiment should hold, and copies of an image.
 STORED, COPIES = 400, (2, 8)
 # Sides of windows that copies show; they hold animals this much larger than the typical one and
-# so many scaled pixels around them, and are at most this share of a frame.
-WINDOWS = (128, 192, 256, 320, 384, 512, 640, 768, 1024)
-ROOM, AROUND, SHARE = 1.25, 32, 0.2
+# so many scaled pixels around them, and are shares of a frame between these: less would show too
+# little of what is no animal.
+WINDOWS = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
+ROOM, AROUND, SHARES = 1.25, 32, (0.05, 0.2)
 WHOLE = Chosen(value=0, why="as before: copies of whole frames")
 # What is kept where new labels would change it little.
 LASTING = ("features.scale", "features.copies", "features.rotation", "features.window")
@@ -179,9 +180,11 @@ def window(facts: LabelFacts, scale: float) -> Chosen:
     extent = facts.extent * scale
     if not np.isfinite(extent):
         return Chosen(value=0, why="no animal has two labeled bodyparts")
-    fits = [side for side in WINDOWS if side >= ROOM * extent + 2 * AROUND]
-    share = fits[0] ** 2 / (facts.height * facts.width * scale**2) if fits else 1.0
-    if share > SHARE:
+    pixels = facts.height * facts.width * scale**2
+    least = max(ROOM * extent + 2 * AROUND, (SHARES[0] * pixels) ** 0.5)
+    fits = [side for side in WINDOWS if side >= least]
+    share = fits[0] ** 2 / pixels if fits else 1.0
+    if share > SHARES[1]:
         return Chosen(value=0, why="animals are not small in the frame")
     return Chosen(value=fits[0], why=f"animals are {extent:.0f} scaled px, {share:.0%} of a frame")
 

@@ -127,6 +127,13 @@ def build(spec: ModelSpec):
     return lite_embedder.fastest(embedder)
 
 
+def batch_size(spec: ModelSpec, most: int) -> Callable[[int, int], int]:
+    """Images of a height and width that a model embeds at a time, `most` at most."""
+    if spec.pooled:
+        return lambda height, width: most
+    return lambda height, width: model_calls.fitting(most, height * width * spec.scale**2)
+
+
 def acquire(handle: shared.Shared, spec: ModelSpec):
     """The model of this process, built once however many threads ask."""
     return handle.acquire(functools.partial(build, spec), tag=repr(spec))
@@ -164,12 +171,17 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
 
 
 def embed(
-    model: Callable, pending: list[Pending], limits: Ranges, batch_size: int, lost: list
+    model: Callable,
+    pending: list[Pending],
+    limits: Ranges,
+    batch_size: Callable[[int, int], int],
+    lost: list,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Keys and features of images, sorted by size and key: the order of arrival does not matter.
 
     Args:
       model: uint8 (batch, height, width, 3) to features with a batch axis, as a tensor.
+      batch_size: of images of a height and width.
       lost: takes (pending, reason) of what could not be read any more.
     """
     order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
@@ -185,25 +197,30 @@ def embed(
 
 
 def _batches(
-    order: list[Pending], limits: Ranges, batch_size: int, lost: list
+    order: list[Pending], limits: Ranges, batch_size: Callable[[int, int], int], lost: list
 ) -> Iterator[list[tuple[Pending, np.ndarray]]]:
     """Images with their pixels, of one size in a batch."""
     batch: list[tuple[Pending, np.ndarray]] = []
     read = functools.partial(_try_load, limits=limits)
-    for one, pixels in ahead.mapped(read, order, 2 * batch_size, READERS):
+    for one, pixels in ahead.mapped(read, order, 2 * batch_size(1, 1), READERS):
         if isinstance(pixels, str):
             lost.append((one, pixels))
             continue
-        if batch and (len(batch) == batch_size or batch[0][1].shape != pixels.shape):
+        if batch and batch[0][1].shape != pixels.shape:
             yield batch
             batch = []
         batch.append((one, pixels))
+        if len(batch) == batch_size(*pixels.shape[:2]):
+            yield batch
+            batch = []
     if batch:
         yield batch
 
 
 def _features(
-    model: Callable, batch: Sequence[tuple[Pending, np.ndarray]], batch_size: int
+    model: Callable,
+    batch: Sequence[tuple[Pending, np.ndarray]],
+    batch_size: Callable[[int, int], int],
 ) -> list[np.ndarray | str]:
     """Features of each image of a batch, or why it has none."""
 
@@ -213,7 +230,8 @@ def _features(
             return model(filled).numpy()
 
     found: list[np.ndarray | str] = []
-    for count, answer in model_calls.halved(call, batch, batch_size):
+    size = batch_size(*batch[0][1].shape[:2])
+    for count, answer in model_calls.halved(call, batch, size):
         failed = isinstance(answer, model_calls.NoMemory)
         found += [str(answer)] if failed else list(answer[:count])
     return found

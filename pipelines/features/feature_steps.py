@@ -197,11 +197,12 @@ class Embed(beam.DoFn):
         job, pending = self._job, element[1]
         keys = "\n".join(sorted(one.key for one in pending))
         lost: list[tuple[embedding_worker.Pending, str]] = []
+        size = embedding_worker.batch_size(job.spec, job.batch_size)
         written = store_writer.write_shard(
             job.store,
             element[0],
             job.shards,
-            embedding_worker.embed(self._model.frames, pending, job.ranges, job.batch_size, lost),
+            embedding_worker.embed(self._model.frames, pending, job.ranges, size, lost),
             hashlib.sha256(keys.encode()).hexdigest(),
         )
         Metrics.counter("features", "embedded").inc(written.records)

@@ -219,7 +219,7 @@ def _video_lines(video: PredictionInfo) -> Iterator[str]:
     yield (
         f"{video.video}: {video.rows} rows for {of_all} frames, "
         f"{video.frames_decoded} decoded, {len(video.failures)} failed"
-        + (f", {windows} found in a window around the animal" if windows else "")
+        + (f", {windows} by windows around the animals" if windows else "")
     )
     if "boxes" in video.model_fields_set:
         kept = f", {video.frames_kept} frames and {len(video.clips)} clips kept"

@@ -38,6 +38,9 @@ class Dots:
     def knows(self, signature):
         return self._windows or signature != WINDOW
 
+    def at_once(self, batch_size, height, width, signature=""):
+        return batch_size
+
     def predict(self, frames, signature="", corner=(0, 0), cells=(ROWS, COLUMNS)):
         assert signature in (WINDOW, DESCRIPTORS)
         self.looked_at.append(len(frames) * int(np.prod(cells)))

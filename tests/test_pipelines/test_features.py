@@ -232,14 +232,17 @@ def test_the_order_of_arrival_does_not_change_a_shard():
         seen.append(len(frames))
         return Answer(frames.mean(axis=(1, 2, 3)))
 
+    def two(height, width):
+        return 2
+
     def fake_load(one, limits):
         return np.full((8, 8, 3), int(one.key), np.uint8)
 
     original, embedding_worker.load = embedding_worker.load, fake_load
     try:
         ranges = Ranges(0, 0, 0, 0, 0)
-        forward = list(embedding_worker.embed(model, pending, ranges, 2, []))
-        backward = list(embedding_worker.embed(model, pending[::-1], ranges, 2, []))
+        forward = list(embedding_worker.embed(model, pending, ranges, two, []))
+        backward = list(embedding_worker.embed(model, pending[::-1], ranges, two, []))
     finally:
         embedding_worker.load = original
     assert forward == backward == [(f"{i:02d}", float(i)) for i in range(5)]

@@ -160,6 +160,9 @@ class Scene:
     def knows(self, signature):
         return signature == "window"
 
+    def at_once(self, batch_size, height, width, signature=""):
+        return batch_size
+
     def predict(self, frames, signature="", corner=(0, 0), cells=(60, 80)):
         self.asked.append((signature, len(frames)))
         top, left = (8 * int(one) for one in corner)

@@ -95,7 +95,7 @@ def test_copies_show_windows_where_animals_are_small_and_hold_all_of_one():
     every = recipe.of_features(config(), small)
     side, scale = every["features.window"].value, every["features.scale"].value
     assert side > small.extent * scale
-    assert side**2 <= recipe.SHARE * 480 * 640 * scale**2
+    assert recipe.SHARES[0] <= side**2 / (480 * 640 * scale**2) <= recipe.SHARES[1]
     assert recipe.of_features(config(), large)["features.window"].value == 0
     assert "features.window" not in recipe.of_features(config(features={"window": 0}), small)
 

@@ -31,7 +31,9 @@ def test_two_threads_at_most_are_in_a_network(monkeypatch):
     ranges = Ranges(0, 0, 0, 0, 0)
 
     def work(_):
-        return list(embedding_worker.embed(lambda _: Answer(), [pending] * 3, ranges, 1, []))
+        return list(
+            embedding_worker.embed(lambda _: Answer(), [pending] * 3, ranges, lambda *_: 1, [])
+        )
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(work, range(8)))
@@ -76,3 +78,9 @@ def test_another_error_is_nobodys_lack_of_memory():
 
     with pytest.raises(ValueError, match="no such signature"):
         model_calls.halved(call, [1], 1)
+
+
+def test_large_images_go_through_a_network_in_small_batches():
+    assert model_calls.fitting(8, 480 * 640) == 8
+    assert model_calls.fitting(8, 2160 * 3840) == 1
+    assert model_calls.fitting(8, 1080 * 1920) == model_calls.PIXELS // (1080 * 1920)

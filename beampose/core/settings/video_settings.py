@@ -45,7 +45,7 @@ class Predict(Section):
     )
     look: Literal["auto", "window", "frame"] = setting(
         "auto",
-        "Where one animal is searched: in a window around where it was, and in the whole frame "
+        "Where animals are searched: in windows around where they were, and in the whole frame "
         "where that may not be enough; auto: by windows that are at most half of the frame.",
     )
     dynamic: Share = setting(
