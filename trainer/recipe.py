@@ -22,7 +22,7 @@ SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
 SPACING, MOST_PIXELS = 17.0, 700_000
 # Animals of fewer scaled pixels cannot be told from their surroundings; their images may be larger.
-LEAST_EXTENT, TINY_PIXELS = 40.0, 2_500_000
+LEAST_EXTENT, TINY_PIXELS = 40.0, 9_000_000
 # Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
 TURNING = 0.05
 # Images and copies that a store of an experiment should hold, and copies of an image.
