@@ -155,7 +155,9 @@ def _scale(facts: LabelFacts) -> Chosen:
     if not np.isfinite(facts.spacing):
         return Chosen(value=min(max(fits), 1.0), why=f"{size}; no animal has two labeled bodyparts")
     if facts.extent * max(fits) < LEAST_EXTENT:
-        fits = [s for s in SCALES if s * s * pixels <= TINY_PIXELS] or fits
+        larger = [s for s in SCALES if s * s * pixels <= TINY_PIXELS] or fits
+        enough = min((s for s in larger if s * facts.extent >= LEAST_EXTENT), default=max(larger))
+        fits = [s for s in larger if s <= enough]
         size += f" and animals of {facts.extent:.0f} px"
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)

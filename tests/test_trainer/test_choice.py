@@ -68,9 +68,18 @@ def test_small_animals_get_a_larger_scale_and_large_images_a_smaller_one():
     scale = "features.scale"
     chosen = [recipe.of_features(config(), one)[scale].value for one in (small, large)]
     assert chosen[0] > chosen[1]
-    huge = facts(turned(MOUSE, np.zeros(9)), (4000, 6000))
-    value = recipe.of_features(config(), huge)[scale].value
-    assert value**2 * 24e6 <= recipe.MOST_PIXELS or value == recipe.SCALES[0]
+    huge = facts(turned(MOUSE * 4, np.zeros(9)), (4000, 6000))
+    assert recipe.of_features(config(), huge)[scale].value == recipe.SCALES[0]
+
+
+@pytest.mark.parametrize(
+    "share, size, expected",
+    [(0.2, (1080, 1920), 2.0), (0.5, (1080, 1920), 1.0), (1, (4000, 6000), 0.5)],
+)
+def test_tiny_animals_are_seen_as_large_as_they_must_be(share, size, expected):
+    tiny = facts(turned(MOUSE * share, np.zeros(9)), size)
+    assert recipe.of_features(config(), tiny)["features.scale"].value == expected
+    assert expected**2 * size[0] * size[1] <= recipe.TINY_PIXELS
 
 
 def test_what_a_config_sets_is_obeyed():
