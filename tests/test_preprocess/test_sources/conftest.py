@@ -1,0 +1,7 @@
+import fakes
+import pytest
+
+
+@pytest.fixture
+def root(tmp_path):
+    return fakes.project(tmp_path / "reach-Ann")
