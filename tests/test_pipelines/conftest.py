@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
+from cloud.vertex import Vertex
 from PIL import Image
 
 from beampose.core.settings import experiment
@@ -159,3 +160,17 @@ def train_both(folder):
             feature_job.run(config)
             task.run(config, task.default_folders(config))
     (folder / "done").touch()
+
+
+@pytest.fixture
+def vertex():
+    """Starts fakes of Vertex AI."""
+    fakes = []
+
+    def start(**options):
+        fakes.append(Vertex(**options))
+        return fakes[-1]
+
+    yield start
+    for fake in fakes:
+        fake.close()

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from cloud.dataflow import Dataflow
 from cloud.vertex import Vertex
-from test_cloud import CLOUD, config_file, write_cloud
+from cloud_jobs import CLOUD, config_file, write_cloud
 
 from beampose.pipelines.cli import main
 
