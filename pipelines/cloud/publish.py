@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import __version__, artefacts, storage
+from beampose.core import __version__, artefacts, files, storage
 from beampose.core.infos import UploadInfo
 from beampose.core.names import COMPLETED, INFO, REJECTS, REPORT
 from beampose.pipelines.cloud import upload_status
@@ -58,7 +58,7 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
             withdraw(journal.folder)
         if isinstance(error, Exception):
             why = for_people(error, work)
-            raise Again(f"The result could not be published: {why}") from error
+            raise Again(f"The result could not be published: {why.rstrip('.')}.") from error
         raise
     journal.write(upload_status.DONE, **figures)
 
@@ -102,7 +102,7 @@ def rejects(output: Path, work: Path, journal: Journal) -> int | None:
 
 def for_people(error: Exception, work: Path) -> str:
     """Human-readable error, without traces of the machine it happened on."""
-    text = str(error).strip() or type(error).__name__
+    text = files.why(error).strip() or type(error).__name__
     if isinstance(error, (OSError, ValueError)):
         text = text.split(" [while running")[0]
     elif isinstance(error, MemoryError):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import storage, zips
+from beampose.core import files, storage, zips
 from beampose.core.settings.experiment import Config
 from beampose.formats import project_search
 from beampose.pipelines.cloud import publish, upload_child, upload_recipe, upload_status
@@ -164,7 +164,7 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
         except upload_status.TakenOver:
             raise
         except Exception as error:  # Storage fails, not the upload.
-            raise Again(f"Its status could not be written: {error}") from error
+            raise Again(f"Its status could not be written: {files.why(error)}.") from error
         say(f"{upload.name} {upload.generation}: {state}")
 
     try:
