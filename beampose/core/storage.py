@@ -251,6 +251,16 @@ def whole(folder: Address, pattern: str) -> list[UPath]:
     return [path for path in found if not path.name.startswith(".")]
 
 
+def whole_below(folder: Address, pattern: str) -> list[UPath]:
+    """Files of a folder and of those in it, in order.
+
+    Raises:
+      PermissionError: the folder is there and cannot be read, which globbing passes over.
+    """
+    names(folder)
+    return sorted(place(folder).rglob(pattern), key=str)
+
+
 def names(folder: Address) -> set[str]:
     """Names of what a folder holds, by listing it: in a bucket a request for each thousand."""
     folder = place(folder)

@@ -31,9 +31,7 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
     """Videos with points."""
     found = []
     scorer = info.dlc_scorer
-    for file in sorted(
-        storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
-    ):
+    for file in storage.whole_below(config.predictions, f"*{glob.escape(scorer)}.json"):
         summary = artefacts.read_info(file, PredictionInfo)
         if summary.images:
             continue
@@ -69,9 +67,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
     """Videos with tracks; those that were not tracked say so."""
     found = []
     scorer = info.dlc_scorer
-    for file in sorted(
-        storage.place(config.predictions).rglob(f"*{glob.escape(scorer)}.json"), key=str
-    ):
+    for file in storage.whole_below(config.predictions, f"*{glob.escape(scorer)}.json"):
         predicted = artefacts.read_info(file, PredictionInfo)
         if predicted.images:
             continue
@@ -120,7 +116,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
 def of_crops(config: Config, info: ModelInfo) -> list[dict[str, Any]]:
     """Videos with boxes."""
     found = []
-    for file in sorted(storage.place(config.predictions).rglob("*_crops.json"), key=str):
+    for file in storage.whole_below(config.predictions, "*_crops.json"):
         stem = file.with_suffix("")
         labeled = storage.place(f"{stem}_labeled.mp4")
         drawn = labeled.is_file()

@@ -45,7 +45,7 @@ class _Found(NamedTuple):
 def section(config: Config) -> list[dict[str, Any]]:
     """Each set of photographs that was predicted; of crops with its sheets."""
     found = []
-    for file in sorted(storage.place(config.predictions).rglob("*.json"), key=str):
+    for file in storage.whole_below(config.predictions, "*.json"):
         try:
             said = artefacts.read_info(file, PredictionInfo)
         except (OSError, ValueError):

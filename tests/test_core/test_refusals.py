@@ -48,3 +48,17 @@ def test_temporary_names_are_not_told_where_the_path_is_relative(tmp_path, monke
 def test_words_of_a_library_on_permissions_name_the_file():
     with pytest.raises(PermissionError, match="run/logs"), disk.naming("run/logs", "x"):
         raise RuntimeError("function_node: x; Permission denied [Op:Writer]")
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b.json").touch()
+    assert [path.name for path in storage.whole_below(tmp_path, "*.json")] == ["b.json"]
+    assert storage.whole_below(tmp_path / "none", "*.json") == []
+
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    with pytest.raises(PermissionError):
+        storage.whole_below(tmp_path, "*.json")
