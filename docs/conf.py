@@ -2,6 +2,8 @@
 
 import re
 
+from docutils import nodes
+
 from beampose.core import __version__
 
 project = "beampose"
@@ -37,5 +39,13 @@ def _untested(app, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"^```(\w+) no-test$", r"```\1", source[0], flags=re.MULTILINE)
 
 
+def _long_words(app, doctree) -> None:
+    """A mark for the style sheet on code that is too long to stay whole in a table."""
+    for literal in doctree.findall(nodes.literal):
+        if max(map(len, literal.astext().split()), default=0) > 24:
+            literal["classes"].append("long")
+
+
 def setup(app) -> None:
     app.connect("source-read", _untested)
+    app.connect("doctree-read", _long_words)
