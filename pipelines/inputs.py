@@ -11,6 +11,7 @@ from upath import UPath
 
 from beampose.core import files, fingerprints, storage
 from beampose.core.files import is_address
+from beampose.core.wording import counted
 from beampose.pipelines import still_sets
 from beampose.preprocess import images, inside
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
@@ -92,7 +93,8 @@ def _put_set(one: still_sets.StillSet, folder: str) -> still_sets.StillSet:
         place.fs.put_file(source, place.path)
 
     missing = [name for name, code in codes.items() if sent.get(name) != code]
-    LOG.info("Sending %d of %d images of %s to %s", len(missing), len(codes), one.path, target)
+    pictures = counted(len(codes), "image")
+    LOG.info("Sending %d of %s of %s to %s", len(missing), pictures, one.path, target)
     with ThreadPoolExecutor(UPLOADS) as pool:
         for first in range(0, len(missing), _TOGETHER):
             some = missing[first : first + _TOGETHER]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, texts
+from beampose.core.wording import counted
 from beampose.formats import spreadsheets
 from beampose.preprocess import images, media_folders, videos
 from beampose.preprocess.stills import Stills
@@ -100,7 +101,7 @@ def expand(paths: Sequence[str]) -> list[str]:
                 but = f" It holds {left}." if left else f" Known are {', '.join(videos.SUFFIXES)}."
                 raise FileNotFoundError(f"{path} holds no video.{but}")
             if left:
-                LOG.warning("NOTE %s: %d videos are taken, not %s", path, len(inside), left)
+                LOG.warning("NOTE %s: %s taken, not %s", path, counted(len(inside), "video"), left)
         elif glob.has_magic(path) and not files.exists(path):
             inside = files.matching(path)
             if not inside:

@@ -16,6 +16,7 @@ from beampose.core.files import join
 from beampose.core.infos import ModelInfo
 from beampose.core.names import PLAN
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines import manifest, still_sets
 from beampose.pipelines.features import embedding_worker, feature_recipe, labeled_source
 from beampose.preprocess import images, videos
@@ -149,8 +150,8 @@ def describe(found: Plan) -> str:
     """Describes a plan in human-readable lines."""
     lines = [
         f"images    {found.images} labeled ({found.train} train, {found.test} test), "
-        f"{found.copies} augmented copies: {found.images + found.copies} to embed at most "
-        "(what the store holds is not embedded again)",
+        f"{counted(found.copies, 'augmented copy')}: {found.images + found.copies} to embed at "
+        "most (what the store holds is not embedded again)",
         f"store     {found.bytes / 1e6:.1f} MB",
         f"features  {found.features_seconds:.0f} s on this machine"
         + (", with a new store's transform" if found.new_store else ""),
@@ -160,15 +161,15 @@ def describe(found: Plan) -> str:
     ]
     if found.finetune_steps:
         lines.append(
-            f"finetune  {found.finetune_steps} more steps, whose time is not estimated: the first "
-            "ones tell, and a GPU takes a small part of what a CPU does"
+            f"finetune  {counted(found.finetune_steps, 'more step')}, whose time is not "
+            "estimated: the first ones tell, and a GPU takes a small part of what a CPU does"
         )
     if found.unreadable:
         lines.append(f"WARNING   {found.unreadable} of {PROBED} probed images cannot be read")
     if found.cloud:
         cloud = found.cloud
         lines.append(
-            f"Dataflow  {cloud['workers']} workers for {cloud['hours'] * 60:.0f} min: "
+            f"Dataflow  {counted(cloud['workers'], 'worker')} for {cloud['hours'] * 60:.0f} min: "
             f"{cloud['cost']:.2f} {cloud['currency']} (prices of {cloud['date']}; this machine's "
             "speed per core)"
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from beampose.core import files, fingerprints, storage
+from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.preprocess import images, stills, tiff_stacks, videos
 from beampose.preprocess.stills import Box, Still, Stills
@@ -116,7 +117,8 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
         # As every verb takes a folder of videos, with what it says of those that are not taken.
         return manifest.expand([folder]), None
     if films:
-        LOG.warning("NOTE %s: %d images and %d videos are taken", folder, len(pictures), len(films))
+        both = counted(len(pictures), "image"), counted(len(films), "video")
+        LOG.warning("NOTE %s: %s and %s taken", folder, *both)
     return films, pictures
 
 

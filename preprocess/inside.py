@@ -20,6 +20,7 @@ import numpy as np
 from cachetools import FIFOCache, LRUCache
 
 from beampose.core import files, h5
+from beampose.core.wording import counted
 from beampose.preprocess import videos
 from beampose.preprocess.recent import Recent
 
@@ -141,7 +142,9 @@ class _Film:
     def frame(self, number: int, once: bool) -> np.ndarray:
         name = f"frame {number} of {files.name(self._video.path)}"
         if number >= self._video.count:
-            raise ValueError(f"cannot be read: {name}: it has {self._video.count} frames")
+            raise ValueError(
+                f"cannot be read: {name}: it has {counted(self._video.count, 'frame')}"
+            )
         key = f"{self._video.path}\n{self._stamp}\n{number}"
         kept = _KEPT.get(key)
         if kept is not None:

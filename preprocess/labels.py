@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from beampose.core.wording import counted
 from beampose.preprocess.cut import Rule
 
 if TYPE_CHECKING:
@@ -158,13 +159,14 @@ class Labels:
         return True
 
     def __repr__(self) -> str:
-        problems = f", {len(self.problems)} problems" if self.problems else ""
+        problems = f", {counted(len(self.problems), 'problem')}" if self.problems else ""
         if self.classes:
-            return f"<Labels: {len(self)} crops of {', '.join(self.classes)}{problems}>"
+            return f"<Labels: {counted(len(self), 'crop')} of {', '.join(self.classes)}{problems}>"
         several = f"{len(self.individuals)} individuals, " if len(self.individuals) > 1 else ""
         videos = len({item.video for item in self.items})
         return (
-            f"<Labels: {len(self)} frames of {videos} videos, {several}{len(self.bodyparts)} "
+            f"<Labels: {counted(len(self), 'frame')} of {counted(videos, 'video')}, "
+            f"{several}{len(self.bodyparts)} "
             f"bodyparts ({', '.join(self.bodyparts)}), scorer {self.scorer or '-'}{problems}>"
         )
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.preprocess import images, tiff_stacks, videos
 
 
@@ -97,9 +98,8 @@ def _below(folder: str, kind: Kind) -> str:
         return ""
     places = sorted({files.parent(path) for path in found})
     shown = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
-    several = "s" if len(found) > 1 else ""
     glob = f"{folder.rstrip('/')}/*/*{kind.better}"
-    what = f"{len(found)} {kind.word}{several} in folders of it ({shown})"
+    what = f"{counted(len(found), kind.word)} in folders of it ({shown})"
     return f"{what}: name those folders, or a glob such as {glob}"
 
 
@@ -115,4 +115,4 @@ def _is_hidden(path: str) -> bool:
 def _some(paths: list[str]) -> str:
     shown = ", ".join(files.name(path) for path in paths[:_SHOWN])
     more = ", …" if len(paths) > _SHOWN else ""
-    return f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({shown}{more})"
+    return f"{counted(len(paths), 'file')} ({shown}{more})"

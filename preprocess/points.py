@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beampose.core.wording import counted
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -71,10 +73,11 @@ class Points:
         return len(self.frames)
 
     def __repr__(self) -> str:
-        animals = f"{len(self.individuals)} individuals, " if self.several else ""
+        animals = f"{counted(len(self.individuals), 'individual')}, " if self.several else ""
         share = float(self.found.mean()) if self.found.size else 0.0
         return (
-            f"<Points: {len(self)} frames, {animals}{len(self.bodyparts)} bodyparts, "
+            f"<Points: {counted(len(self), 'frame')}, "
+            f"{animals}{counted(len(self.bodyparts), 'bodypart')}, "
             f"{share:.0%} of points found>"
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from beampose.core import files
 from beampose.core.name_parts import safe
+from beampose.core.wording import counted
 from beampose.preprocess.labels import (
     SINGLE,
     TEST,
@@ -80,7 +81,8 @@ def _rows(first: Labels, second: Labels, place: str) -> tuple[dict[int, int], li
     ours, theirs = _animals(first), _animals(second)
     if len(theirs) > len(ours):
         raise ValueError(
-            f"split.test_from: {place} has {len(theirs)} animals ({', '.join(theirs)}), more than "
+            f"split.test_from: {place} has {counted(len(theirs), 'animal')} "
+            f"({', '.join(theirs)}), more than "
             f"the {len(ours)} that are to be learned ({', '.join(ours)})."
         )
     if set(theirs) <= set(ours):

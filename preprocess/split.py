@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from beampose.core import files, instants
+from beampose.core.wording import agreed
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
@@ -68,7 +69,8 @@ def uneven(splits: Sequence[str], test: float) -> str:
     if abs(count - wanted) <= max(2.0, wanted / 2):
         return ""
     return (
-        f"{count} of {len(splits)} images are held out where split.test asks for {test:.0%}: each "
+        f"{count} of {len(splits)} images {agreed(count, 'are')} held out where split.test asks "
+        f"for {test:.0%}: each "
         "one's own hash decides, so that later images move none, and of so few this is chance. "
         "Another split.seed draws again; `beampose evaluate --folds 5` judges by all of them."
     )

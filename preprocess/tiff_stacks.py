@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.preprocess import decoding, tiff_tags
 from beampose.preprocess.tiff_tags import Page, TiffFile
 
@@ -132,7 +133,7 @@ def page(path: str, number: int) -> np.ndarray:
         raise ValueError(f"cannot be read: page {number} of {files.name(path)}: {error}") from None
     if number >= len(there):
         name = f"page {number} of {files.name(path)}"
-        raise ValueError(f"cannot be read: {name}: it has {len(there)} pages")
+        raise ValueError(f"cannot be read: {name}: it has {counted(len(there), 'page')}")
     place = there[number]
     ((_, pixels, why),) = decoded(path, [(number, place)])
     if pixels is None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.preprocess import images, missing_images, tiff_stacks
 from beampose.preprocess.labels import (
     ERROR,
@@ -135,7 +136,7 @@ def _nothing(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) -> l
         use and own == TRAIN for use, own in zip(usable, splits, strict=True)
     ):
         return []
-    what = f"none of {len(labels.items)} labeled images can be used"
+    what = f"none of {counted(len(labels.items), 'labeled image')} can be used"
     if any(usable):
         what = "no image to train on can be used: all that can are in the split test"
     return [Problem(ERROR, labels.items[0].file, 0, "", what)]

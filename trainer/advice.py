@@ -7,6 +7,7 @@ import numpy as np
 
 from beampose.core.infos import Figures
 from beampose.core.task_kinds import TaskKind
+from beampose.core.wording import counted
 from beampose.trainer import label_facts
 from beampose.trainer.schema import LabelRecord
 
@@ -83,7 +84,8 @@ def _of_points(model: Trained) -> Iterator[str]:
     labeled = int(np.isfinite(truth).any(axis=(1, 2, 3)).sum())
     if labeled < FEW:
         yield (
-            f"Only {labeled} labeled images to learn from: label {FEW} or more, of different poses."
+            f"Only {counted(labeled, 'labeled image')} to learn from: label {FEW} or "
+            "more, of different poses."
         )
 
 

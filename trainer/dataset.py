@@ -11,6 +11,7 @@ from upath import UPath
 
 from beampose.core import artefacts, storage, tfrecords
 from beampose.core.infos import DatasetInfo, StoreInfo
+from beampose.core.wording import agreed, counted
 from beampose.trainer import feature_store, schema
 from beampose.trainer.schema import LabelRecord
 
@@ -70,9 +71,15 @@ class Dataset:
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:
             shards = self._index.missing
-            gone = f" {len(shards)} shards are missing, such as {shards[0]}." if shards else ""
+            gone = (
+                f" {counted(len(shards), 'shard')} {agreed(len(shards), 'are')} missing, such "
+                f"as {shards[0]}."
+                if shards
+                else ""
+            )
             raise ValueError(
-                f"{self.store} lacks the features of {len(missing)} images, such as {missing[0]}."
+                f"{self.store} lacks the features of {counted(len(missing), 'image')}, such as "
+                f"{missing[0]}."
                 f"{gone} Run `beampose features` again: it embeds what is missing."
             )
         keys = {r.key for r in self.records}

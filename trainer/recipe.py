@@ -13,6 +13,7 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import Formerly
 from beampose.core.settings.train_settings import Features
+from beampose.core.wording import counted
 from beampose.trainer.cells import STRIDE
 from beampose.trainer.label_facts import LabelFacts
 
@@ -167,7 +168,7 @@ def _scale(facts: LabelFacts) -> Chosen:
 def _copies(facts: LabelFacts) -> Chosen:
     low, high = COPIES
     value = int(np.clip(STORED // max(facts.images, 1), low, high))
-    return Chosen(value=value, why=f"{facts.images} images to learn from")
+    return Chosen(value=value, why=f"{counted(facts.images, 'image')} to learn from")
 
 
 def _rotation(facts: LabelFacts) -> Chosen:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from beampose.core import artefacts, npz_files, storage
 from beampose.core.infos import ReidInfo
+from beampose.core.wording import counted
 from beampose.trainer import scaling
 
 WEIGHTS = "weights.npz"
@@ -167,7 +168,9 @@ def save(folder: storage.Address, model: keras.Model, info: ReidInfo) -> ReidInf
     """
     parts, dims = model.input_shape[0][1:]
     if len(info.bodyparts) != parts:
-        raise ValueError(f"The network has {parts} bodyparts. Received: {info.bodyparts}")
+        raise ValueError(
+            f"The network has {counted(parts, 'bodypart')}. Received: {info.bodyparts}"
+        )
     arrays = {f"w{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     info = info.replace(version=_VERSION, dims=dims, out=model.output_shape[-1])
     with storage.replacing_folder(folder) as temporary:

@@ -15,6 +15,7 @@ import numpy as np
 from beampose.core import storage, task_kinds
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import agreed, counted
 from beampose.trainer import cost, cross_validation, training, updates
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.judging import Judge
@@ -71,7 +72,10 @@ def search(config: Config, dataset: Dataset, *, work: str) -> Search:
     images = [r for r in learned.records if r.copy == 0]
     judging = _parts(config, images, POOLED_PARTS if kind.pooled else 1)
     if not judging:
-        why = f"the whole budget: {len(images)} images are too few to hold some out"
+        why = (
+            f"the whole budget: {counted(len(images), 'image')} {agreed(len(images), 'are')} "
+            "too few to hold some out"
+        )
         return Search(total, why, [], 0, 0.0)
     ends = round_ends(int(total * SHARE / len(judging)))
     errors, seconds = [], 0.0

@@ -5,6 +5,7 @@ first because DeepMeerkat takes index 0 as positive.
 """
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
@@ -81,7 +82,7 @@ def _stray(folder: str) -> list[Problem]:
     lost = [child for child in files.children(folder) if files.suffix(child) in images.SUFFIXES]
     if not lost:
         return []
-    what = f"{len(lost)} images lie in no folder of a class and are not read, such as"
+    what = f"{counted(len(lost), 'image')} in no folder of a class: not read, such as"
     return [Problem(WARNING, folder, 0, "", f"{what} {files.name(lost[0])}")]
 
 

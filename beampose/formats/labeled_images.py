@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from beampose.core import files, name_parts, storage
+from beampose.core.wording import counted
 from beampose.formats import kept_files
 from beampose.preprocess import ahead, images, inside, missing_images
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
@@ -66,7 +67,7 @@ def refuse_none(copied: Copied, labeled: int) -> None:
     """Raises ValueError if no labeled image could be read; the text says why."""
     if not copied.pictures:
         why = f": {copied.problems[0].what}" if copied.problems else "."
-        raise ValueError(f"None of {labeled} labeled images can be read{why}")
+        raise ValueError(f"None of {counted(labeled, 'labeled image')} can be read{why}")
 
 
 def planned(frames: Sequence[LabeledFrame]) -> list[Picture]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from beampose.core import h5
+from beampose.core.wording import counted
 from beampose.preprocess import unpickle
 
 # Of pickled names: what an attribute of a table of 4,000 columns takes.
@@ -226,7 +227,9 @@ def _block(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
         found = "pickled objects, which are not read" if values.dtype.kind == "O" else values.dtype
         raise ValueError(f"values must be numbers: save them as float. Found: {found}")
     if values.size != rows * columns:
-        raise ValueError(f"holds {values.size} values for {rows} rows of {columns} columns")
+        raise ValueError(
+            f"holds {values.size} values for {counted(rows, 'row')} of {columns} columns"
+        )
     return values.astype(np.float64).reshape(rows, columns)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from beampose.core import artefacts, task_kinds
 from beampose.core.infos import ModelInfo
+from beampose.core.wording import counted
 from beampose.public.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class ClassScores:
     def __repr__(self) -> str:
         counts = np.bincount(self.scores.argmax(axis=1), minlength=len(self.classes))
         found = ", ".join(f"{n} {name}" for n, name in zip(counts, self.classes, strict=True))
-        return f"<ClassScores: {len(self)} crops, {found}>"
+        return f"<ClassScores: {counted(len(self), 'crop')}, {found}>"
 
     def _repr_html_(self) -> str:
         return f"{self.to_pandas().head().to_html()}<pre>{escape(repr(self))}</pre>"

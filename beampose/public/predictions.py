@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,10 +82,11 @@ class Predictions:
         return len(self.frames)
 
     def __repr__(self) -> str:
-        animals = f"{len(self.individuals)} individuals, " if self.several else ""
+        animals = f"{counted(len(self.individuals), 'individual')}, " if self.several else ""
         found = float((~np.isnan(self.keypoints[..., 0])).mean()) if self.keypoints.size else 0.0
         return (
-            f"<Predictions: {len(self)} frames, {animals}{len(self.bodyparts)} bodyparts, "
+            f"<Predictions: {counted(len(self), 'frame')}, "
+            f"{animals}{counted(len(self.bodyparts), 'bodypart')}, "
             f"{found:.0%} of points found, scorer {self.scorer}>"
         )
 

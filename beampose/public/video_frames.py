@@ -9,6 +9,7 @@ import numpy as np
 from beampose.core import artefacts, files
 from beampose.core.infos import ModelInfo
 from beampose.core.settings import experiment
+from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import pose_predictor
@@ -51,7 +52,8 @@ def choose(path: str, *, start: int, stop: int | None, every: int) -> Chosen:
     chosen = range(video.count)[start:stop:every]
     if not len(chosen):
         raise ValueError(
-            f"{path}: no frame is chosen, start and stop leave nothing of its {video.count} frames."
+            f"{path}: no frame is chosen, start and stop leave nothing of its "
+            f"{counted(video.count, 'frame')}."
         )
     return Chosen(video, chosen)
 

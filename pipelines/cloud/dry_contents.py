@@ -9,6 +9,7 @@ from beampose.core import artefacts, files, storage
 from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import agreed, counted
 from beampose.pipelines import item_files
 from beampose.pipelines.cloud import staging
 from beampose.pipelines.cloud.cloud_settings import Cloud
@@ -65,7 +66,10 @@ def labels(job: Job) -> Lines:
     config = staging.placed(local, job.cloud)
     here = [item.image for item in found.items if not files.is_address(item.image)]
     size = sum(files.size(image) for image in here if files.exists(image))
-    yield "labels", f"{len(found.items)} images, {len(found.problems)} problems"
+    yield (
+        "labels",
+        f"{counted(len(found.items), 'image')}, {counted(len(found.problems), 'problem')}",
+    )
     yield "images", f"{len(here)} of this machine to send, {size / 1e6:.1f} MB"
     for key, one in chosen.items():
         yield "chosen", f"{key} {one.value:g} ({one.why})"
@@ -80,7 +84,8 @@ def videos(job: Job) -> Lines:
     here = [path for path in sources.videos if not files.is_address(path)]
     there = [path for path in here if files.exists(path)]
     size = sum(files.size(path) for path in there)
-    yield "videos", f"{len(sources.videos)}, of which {len(there)} are sent, {size / 1e6:.1f} MB"
+    sent = f"{len(there)} {agreed(len(there), 'are')}"
+    yield "videos", f"{len(sources.videos)}, of which {sent} sent, {size / 1e6:.1f} MB"
     for one in sources.sets:
         size = sum(one.sizes.values())
         yield "images", f"{len(one.sizes)} of {one.path}, {size / 1e6:.1f} MB"
@@ -150,7 +155,7 @@ def dataset(job: Job) -> Lines:
     info = _dataset(job)
     there = _is_whole(job.moved.dataset)
     yield "dataset", job.moved.dataset if there else f"{job.config.dataset}, to {job.moved.dataset}"
-    yield "images", f"{info.counts.images} and {info.counts.copies} copies"
+    yield "images", f"{info.counts.images} and {counted(info.counts.copies, 'copy')}"
 
 
 def registration(job: Job) -> Lines:

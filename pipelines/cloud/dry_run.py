@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from beampose.core import files
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.cloud import (
     cloud_settings,
     code_wheel,
@@ -56,7 +57,7 @@ class Found(NamedTuple):
         count = len(self.refused)
         end = "as far as can be seen from here it would be taken"
         if count:
-            end = f"it would be refused, for {count} reason{'s' if count > 1 else ''}"
+            end = f"it would be refused, for {counted(count, 'reason')}"
         lines.append(f"{verb}: a dry run. Nothing was sent; {end}.")
         return "\n".join(lines)
 

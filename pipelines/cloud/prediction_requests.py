@@ -15,6 +15,7 @@ import numpy as np
 
 from beampose.core import artefacts, files, json_files, storage, task_kinds
 from beampose.core.infos import ModelInfo
+from beampose.core.wording import counted
 from beampose.preprocess import media_folders
 from beampose.trainer import export
 
@@ -49,7 +50,7 @@ def images(paths: Sequence[str]) -> list[str]:
         if files.is_folder(path):
             inside, left = media_folders.read(path, _IMAGES)
             if left:
-                LOG.warning("NOTE %s: %d images are taken, not %s", path, len(inside), left)
+                LOG.warning("NOTE %s: %s taken, not %s", path, counted(len(inside), "image"), left)
         elif files.exists(path):
             inside = [path]
         else:

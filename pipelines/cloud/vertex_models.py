@@ -11,6 +11,7 @@ from beampose.core.files import join
 from beampose.core.infos import Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.cloud import prediction_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud
 from beampose.pipelines.cloud.vertex_jobs import job_name
@@ -150,4 +151,4 @@ def _summary(metrics: Metrics) -> str:
         for k in ("mean_error_px", "median_error_px", "accuracy")
         if (value := metrics.test[k]) is not None
     ]
-    return ", ".join(["beampose", *figures, f"{metrics.split['train']} labeled images"])
+    return ", ".join(["beampose", *figures, f"{counted(metrics.split['train'], 'labeled image')}"])

@@ -6,6 +6,7 @@ import numpy as np
 
 from beampose.core import storage
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import calibrations
 from beampose.pipelines.curation.suspects import Evidence
 from beampose.pipelines.space import label_views
@@ -30,8 +31,8 @@ def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evi
     if len(dataset.info.individuals) > 1:
         raise ValueError(
             "beampose audit judges labels of one animal a frame, these name "
-            f"{len(dataset.info.individuals)} individuals. `beampose check CONFIG --html` draws "
-            "all of them, the oddest first."
+            f"{counted(len(dataset.info.individuals), 'individual')}. `beampose check CONFIG "
+            "--html` draws all of them, the oddest first."
         )
     if calibration is not None and config.kind.pooled:
         raise ValueError("--calibration compares keypoints, and these labels are crops: remove it.")

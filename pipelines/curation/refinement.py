@@ -7,6 +7,7 @@ import numpy as np
 
 from beampose.core import csv_cells, files, storage
 from beampose.core.settings.experiment import Config, Outliers
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import (
     collected_data,
     machine_labels,
@@ -96,7 +97,7 @@ def _video(
         raise ValueError(f"its predictions have {unknown[0]!r}, which config.yaml does not name")
     video = videos.index(one.video)
     if len(read.frames) and read.frames[-1] >= video.count:
-        raise ValueError(f"has {video.count} frames, its predictions have others")
+        raise ValueError(f"has {counted(video.count, 'frame')}, its predictions have others")
     folder = files.join(root, LABELED_DATA, film.name)
     entry = video_links.entry(root, film.path, film.name)
     crop = _crop(folder, video, project_config.crop_of(text, entry))
@@ -121,8 +122,8 @@ def _video(
     remarks = _write_frames(frames, file, {**labels, **new}, read, human)
     if not wanted:
         remarks.append(
-            f"{count} frames to correct are in this iteration already; raise "
-            "outliers.count for more"
+            f"{counted(count, 'frame')} to correct {agreed(count, 'are')} in this iteration "
+            "already; raise outliers.count for more"
         )
     there = frame_files.numbers(folder)
     written = [int(read.frames[row]) for row in picked if int(read.frames[row]) in there]

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from beampose.core import yaml_files
+from beampose.core.wording import counted
 
 HERE = Path(__file__).parent
 RAW = "https://raw.githubusercontent.com"
@@ -79,7 +80,11 @@ def all_sets() -> dict[str, PublicSet]:
 def described(one: PublicSet) -> Iterator[str]:
     """Lines for a person."""
     files = one.files()
-    size = f"{len(files)} files, {sum(f.bytes for f in files) / 1e6:.1f} MB" if files else "linked"
+    size = (
+        f"{counted(len(files), 'file')}, {sum(f.bytes for f in files) / 1e6:.1f} MB"
+        if files
+        else "linked"
+    )
     yield f"{one.name}: {one.title} ({size}; {one.licence})"
     yield f"  {one.page}"
     if one.note:

@@ -16,6 +16,7 @@ from beampose.core import __version__, artefacts, json_files, storage, tfrecords
 from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.features import kept_frames, store_writer
 from beampose.pipelines.gathered import WriteTogether
 from beampose.preprocess import reject_paths
@@ -224,8 +225,8 @@ def finish(
     lost = len(labels.items) - tally.images
     if not tally.images or lost > config.source.max_rejects * len(labels.items):
         raise ValueError(
-            f"{lost} of {len(labels.items)} labeled images cannot be used, which is above "
-            f"source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS} gives "
+            f"{lost} of {counted(len(labels.items), 'labeled image')} cannot be used, which is "
+            f"above source.max_rejects ({config.source.max_rejects:g}). {folder / REJECTS} gives "
             "the reasons."
         )
     _drop_former(folder)

@@ -15,6 +15,7 @@ from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8
 from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines import beam_options, beam_runner, inputs, item_files, item_source
 from beampose.pipelines.features import (
     analyze,
@@ -75,11 +76,11 @@ class Summary(Outcome):
             told = (f"{key} {one.value:g} ({one.why})" for key, one in self.chosen.items())
             yield f"chosen by the labels: {', '.join(told)}"
         yield (
-            f"features: {self.images} labeled images, {self.embedded} embedded, "
+            f"features: {counted(self.images, 'labeled image')}, {self.embedded} embedded, "
             f"{self.rejected} rejected, {self.seconds:.0f} s. {self.dataset}"
         )
         if self.problems:
-            yield f"{self.problems} problems, one per line: {self.dataset}/rejects.jsonl"
+            yield f"{counted(self.problems, 'problem')}, one per line: {self.dataset}/rejects.jsonl"
 
 
 def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:

@@ -10,6 +10,7 @@ from upath import UPath
 from beampose.core import artefacts, storage
 from beampose.core.infos import DatasetInfo, Shard, StoreInfo
 from beampose.core.names import COMPLETED, INFO
+from beampose.core.wording import counted
 from beampose.pipelines.features import shard_repair, store_writer
 from beampose.trainer import embed, feature_store, schema
 from beampose.trainer.dataset import read_labels
@@ -96,7 +97,7 @@ def verify(
         for dataset, keys in holding.datasets.items():
             lacking = sum(key not in holding.index for key in keys)
             if lacking:
-                what = f"{dataset} refers to {lacking} features {folder} lacks"
+                what = f"{dataset} refers to {counted(lacking, 'feature')} {folder} lacks"
                 yield f"{what}. Run `beampose features` of that experiment again"
 
 
@@ -113,8 +114,8 @@ def prune(stores: str, own: str, *, dry: bool) -> Pruned:
     if lost:
         notes = storage.place(stores, "<store>", store_writer.USERS)
         raise ValueError(
-            f"{len(lost)} datasets that refer to these stores do not exist, such as {lost[0]}. If "
-            "they are gone for good, delete their notes in "
+            f"{counted(len(lost), 'dataset')} that used these stores not found, such as "
+            f"{lost[0]}. If they are gone for good, delete their notes in "
             f"{notes}; if they moved, run `beampose features` on them."
         )
     records = size = files = 0
@@ -143,8 +144,8 @@ def line(holding: Holding) -> str:
     each = holding.bytes / max(holding.records, 1) / 1e3
     return (
         f"{holding.folder.name}  {size}  {holding.info.dims} of {recipe.channels} channels  "
-        f"{holding.records} features  {holding.bytes / 1e6:.1f} MB ({each:.1f} kB each)  "
-        f"{len(holding.datasets)} datasets  {len(holding.unused)} unused"
+        f"{counted(holding.records, 'feature')}  {holding.bytes / 1e6:.1f} MB ({each:.1f} kB "
+        f"each)  {counted(len(holding.datasets), 'dataset')}  {len(holding.unused)} unused"
     )
 
 

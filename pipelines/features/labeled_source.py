@@ -6,6 +6,7 @@ from beampose import formats
 from beampose.core import files, fingerprints, yaml_files
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
+from beampose.core.wording import counted
 from beampose.formats.deeplabcut import shuffles
 from beampose.preprocess import second_project, split
 from beampose.preprocess.labels import ERROR, TRAIN, WARNING, Labels, Problem
@@ -30,7 +31,7 @@ def read(config: Config) -> tuple[Labels, list[str]]:
             raise
         # What is left may be so little because of them.
         count = len(labels.problems)
-        more = f"The labels have {count} problems, too: `beampose check` lists them."
+        more = f"The labels have {counted(count, 'problem')}, too: `beampose check` lists them."
         raise ValueError(f"{error} {more}") from None
 
 

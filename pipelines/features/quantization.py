@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.preprocess import images
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
 
@@ -43,5 +44,5 @@ def of_sample(config: Config, sample: Sequence[LabeledFrame | LabeledCrop], back
         raise ValueError(
             "None of the sampled training images can be decoded. Run `beampose check`."
         )
-    LOG.info("The backbone is quantised by %d images.", len(pictures))
+    LOG.info("The backbone is quantised by %s.", counted(len(pictures), "image"))
     return backbone.quantized_by(pictures)

@@ -8,6 +8,7 @@ from upath import UPath
 from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import individuals_file
 from beampose.formats.individuals_file import Individuals
 from beampose.pipelines import manifest
@@ -39,7 +40,7 @@ def _video(config: Config, one: predicted_videos.Video, progress: Callable[..., 
     with individuals_file.read(one.stem) as found:
         if found.head.frames != video.count or not found.count:
             raise ValueError(
-                f"has {video.count} frames, its predictions have others. Predict again."
+                f"has {counted(video.count, 'frame')}, its predictions have others. Predict again."
             )
         numbers = found.whole("frames")
         frames = _frames(config, video, found, least)

@@ -11,6 +11,7 @@ from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
+from beampose.core.wording import counted
 from beampose.formats import detection_table, megadetector
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
@@ -74,7 +75,9 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     if not chosen:
         raise ValueError("has no bodypart to draw: render.bodyparts is empty")
     if not len(table.rows) or table.frames[-1] >= video.count:
-        raise ValueError(f"has {video.count} frames, its predictions have others. Predict again.")
+        raise ValueError(
+            f"has {counted(video.count, 'frame')}, its predictions have others. Predict again."
+        )
     rows = _part(config.render, table.frames, video)
     numbers = table.frames[rows]
     keypoints = table.values[rows][:, chosen].copy()
@@ -150,7 +153,7 @@ def _crops(config: Config, film: Film, progress: Callable[..., Iterable]) -> UPa
     numbers = np.array(part["frames_processed"], np.int64)
     if not len(numbers) or numbers[-1] >= video.count:
         raise ValueError(
-            f"has {video.count} frames, its predictions have others. Predict it again."
+            f"has {counted(video.count, 'frame')}, its predictions have others. Predict it again."
         )
     numbers = numbers[_part(config.render, numbers, video)]
     found = detection_table.read(f"{stem}.parquet")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.pipelines.curation.crop_vectors import Looks
 from beampose.pipelines.curation.sorting_page import chain
 from beampose.pipelines.label import crop_guesses
@@ -71,7 +72,9 @@ class CropDesk:
         self._others = {name: one for name, one in known.items() if name not in self._place}
         if self._others:
             first = next(iter(self._others))
-            self.notes.append(f"{len(self._others)} marks are of files not here, such as {first}.")
+            self.notes.append(
+                f"{counted(len(self._others), 'mark')} of files not here, such as {first}."
+            )
         for name in known.keys() & self._place.keys():
             self._marks[self._place[name]] = self.classes.index(known[name])
         self._order = np.empty(len(looks.names), int)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from beampose.core import files, storage
+from beampose.core.wording import counted
 from beampose.formats.deeplabcut.label_table import slots
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
@@ -30,7 +31,7 @@ def take(
     if video is None:
         raise ValueError("The film of these predictions was not found.")
     if not 0 <= row < len(table.rows):
-        raise ValueError(f"There are {len(table.rows)} rows, none of number {row}.")
+        raise ValueError(f"There are {counted(len(table.rows), 'row')}, none of number {row}.")
     number = int(table.frames[row])
     (film,) = film_names.assign([files.absolute(video.path)], ProjectFilms(session.root))
     folder = files.join(session.root, LABELED_DATA, film.name)

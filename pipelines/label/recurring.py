@@ -9,6 +9,7 @@ import numpy as np
 from beampose.core import artefacts, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.curation import dismissal, repeats_page
 from beampose.pipelines.curation.crop_vectors import Looks
 from beampose.pipelines.curation.dismissal import Predicted
@@ -46,7 +47,7 @@ class Recurring(NamedTuple):
             raise ValueError("Nothing is marked yet.")
         done = dismissal.apply(self.folder, self.crops, self.every, str(self.marks.file))
         gone, left = (sum(one[i] for one in done.values()) for i in (0, 1))
-        return f"{gone} detections are dismissed, {left} hits are left."
+        return f"{counted(gone, 'detection')} dismissed, {counted(left, 'hit')} left."
 
 
 def of_experiment(config: Config) -> Recurring:
@@ -94,7 +95,9 @@ def _name(one: Predicted, group: Group, number: int) -> str:
     clock = dismissal.clock_of(one)
     first, last = (clock(int(one.table.frames[row])) for row in group.rows[[0, -1]])
     visits = repeats_page.visits(one.table.frames[group.rows])
-    return f"{number}: {one.name}, {len(group.rows)} in {visits} visits, {first} to {last}"
+    return (
+        f"{number}: {one.name}, {len(group.rows)} in {counted(visits, 'visit')}, {first} to {last}"
+    )
 
 
 def _shown(group: Group) -> list[int]:

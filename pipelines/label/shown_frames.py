@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
@@ -104,7 +105,7 @@ class ShownFrames:
 
     def _shown(self, video: Video, crop: Crop, number: int) -> np.ndarray:
         if not 0 <= number < video.count:
-            raise ValueError(f"{video.path} has {video.count} frames, none of {number}")
+            raise ValueError(f"{video.path} has {counted(video.count, 'frame')}, none of {number}")
         name = f"{video.path}\n{crop}\n{number}"
         kept = self._kept.get(name)
         if kept is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from beampose.core import texts
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.outcome import Outcome, Rows
 from beampose.preprocess.labels import ERROR, TEST, WARNING, Labels, Problem
 
@@ -46,11 +47,11 @@ class Checked(Outcome):
         yield from problem_lines(self.problems)
         used = [own for own, use in zip(self.splits, self.usable, strict=True) if use]
         held_out = used.count(TEST)
-        some = f" of {len(self.splits)}" if len(used) < len(self.splits) else ""
-        can = " can be used" if some else ""
+        images = counted(len(self.splits), "labeled image")
+        some = images if len(used) == len(self.splits) else f"{len(used)} of {images} can be used"
         yield (
-            f"{len(used)}{some} labeled images{can} ({len(used) - held_out} train, {held_out} "
-            f"test): {self.errors} errors, {self.warnings} warnings."
+            f"{some} ({len(used) - held_out} train, {held_out} "
+            f"test): {counted(self.errors, 'error')}, {counted(self.warnings, 'warning')}."
         )
 
     def tables(self) -> Iterator[Rows]:
@@ -104,7 +105,7 @@ def _together(alike: list[Problem]) -> tuple[str, str, str, str]:
         return level, place, image, what
     rows = [problem.row for problem in alike]
     place = f"{alike[0].file}:{rows[0]}-{rows[-1]}" if rows[0] else alike[0].file
-    return level, place, f"{image} ...", f"{what} ({len(alike)} rows)"
+    return level, place, f"{image} ...", f"{what} ({counted(len(alike), 'row')})"
 
 
 def _sorted(problems: Sequence[Problem]) -> list[Problem]:

@@ -9,6 +9,7 @@ from typing import Any
 from beampose.core import texts
 from beampose.core.infos import PointsInfo
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.outcome import Outcome, Rows
 from beampose.preprocess.points import Points
 
@@ -38,17 +39,21 @@ class Triangulated(Outcome):
         info = self.info
         for one in info.views:
             error = "no error known" if one.error_px is None else f"{one.error_px:.2f} px off"
-            counts = f"{one.frames} frames, {one.seen} points, {one.left_out:.1%} left out"
+            counts = (
+                f"{counted(one.frames, 'frame')}, {counted(one.seen, 'point')}, "
+                f"{one.left_out:.1%} left out"
+            )
             yield texts.printable(f"{one.view}: {counts}, {error}")
         shares = [one.found for one in info.bodyparts.values()]
         radii = sorted(one.radius for one in info.bodyparts.values() if one.radius is not None)
         middle = radii[len(radii) // 2] if radii else float("nan")
         yield (
-            f"{info.instants} instants, {sum(shares) / max(len(shares), 1):.1%} of points found, "
+            f"{counted(info.instants, 'instant')}, {sum(shares) / max(len(shares), 1):.1%} of "
+            "points found, "
             f"radius of nine in ten errors {middle:.3g} (in the unit of the calibration)"
         )
         if info.tied:
-            yield f"{info.tied} points left open: it is not clear which view is wrong"
+            yield f"{counted(info.tied, 'point')} left open: it is not clear which view is wrong"
         yield from (texts.printable(f"NOTE: {remark}") for remark in info.remarks)
         yield from (texts.printable(f"triangulate: {file}") for file in self.files)
 

@@ -3,13 +3,16 @@
 import base64
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from beampose.core import files
 from beampose.core.infos import ReidInfo, TracksInfo
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines import still_sets
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.results import result_names
@@ -93,7 +96,7 @@ class Reidentified(Tracked):
             yield f"reid: {one.file}"
             yield f"  {track_line(one.info)}"
             if without := one.info.without:
-                figures = f"IDF1 {without['idf1']:.3f}, {without['switches']} switches"
+                figures = f"IDF1 {without['idf1']:.3f}, {_whole(without, 'switches', 'switch')}"
                 yield f"  without appearance: {figures}"
             if (known := one.info.reid) and known.reason and not reason:
                 yield f"  NOTE: appearance was not used: {known.reason}"
@@ -108,7 +111,7 @@ def _learned(info: ReidInfo) -> str:
             f"{info.accuracy:.1%} of {info.test_triplets} held-out triplets right "
             f"(held out by {', '.join(ways)})"
         )
-    return f"reid: {info.triplets} triplets, {judged}, {info.seconds:.0f} s"
+    return f"reid: {counted(info.triplets, 'triplet')}, {judged}, {info.seconds:.0f} s"
 
 
 def chosen(videos: Sequence[str], config: Config) -> Sequence[str]:
@@ -235,17 +238,25 @@ def plot(config: Config, paths: Sequence[str], *, filtered: bool = False) -> Wri
 def track_line(one: TracksInfo) -> str:
     """Describes a video's tracks in one human-readable line."""
     said = (
-        f"{one.tracks} tracks of {one.tracklets} tracklets in {one.rows} frames, "
-        f"{one.joins} joins, {one.detections_left_out} detections left out"
+        f"{counted(one.tracks, 'track')} of {counted(one.tracklets, 'tracklet')} in "
+        f"{counted(one.rows, 'frame')}, "
+        f"{counted(one.joins, 'join')}, {counted(one.detections_left_out, 'detection')} left out"
     )
     found = one.figures
     if not found:
         return said
     return (
-        f"{said}\n  against labels of {found['frames']} frames: IDF1 {found['idf1']:.3f}, "
-        f"{found['switches']} switches, {found['detection_rate']:.1%} of animals found, "
-        f"{found['false']} false, MOTA {found['mota']:.3f}"
+        f"{said}\n  against labels of {_whole(found, 'frames', 'frame')}: "
+        f"IDF1 {found['idf1']:.3f}, {_whole(found, 'switches', 'switch')}, "
+        f"{found['detection_rate']:.1%} of animals found, {found['false']} false, "
+        f"MOTA {found['mota']:.3f}"
     )
+
+
+def _whole(figures: Mapping[str, JsonValue], name: str, noun: str) -> str:
+    """A figure that counts, with its noun."""
+    count = figures[name]
+    return counted(count, noun) if isinstance(count, int) else f"{count} {name}"
 
 
 def track_rows(videos: "Sequence[TrackFile]") -> Rows:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from beampose.core import fingerprints
 from beampose.core.infos import PredictionInfo
+from beampose.core.wording import counted
 from beampose.pipelines import film_names, manifest
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range, Sample
@@ -78,7 +79,7 @@ def stretches(output: Output, film: Film, chosen: Chosen) -> Iterable[tuple[Rang
     if not len(frames):
         raise ValueError(
             f"{path}: no frame is chosen; predict.start and predict.stop leave "
-            f"nothing of its {video.count} frames."
+            f"nothing of its {counted(video.count, 'frame')}."
         )
     return manifest.stretches(film.name, video, frames, chosen.chunk, output.predictor.lead)
 

@@ -12,6 +12,7 @@ from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import agreed, counted
 from beampose.pipelines import film_names, still_sets
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Sample
@@ -71,11 +72,12 @@ class Summary(OfVideos):
         yield from failed(self.failures)
         rate = f", {self.frames / self.seconds:.1f} frames/s" if self.frames else ""
         yield (
-            f"predict: {_counted(self.videos)} ({self.kept} from before), {self.frames} "
-            f"frames in {self.seconds:.0f} s{rate}. {self.folder}"
+            f"predict: {_counted(self.videos)} ({self.kept} from before), "
+            f"{counted(self.frames, 'frame')} in {self.seconds:.0f} s{rate}. {self.folder}"
         )
         if self.lost:
-            yield f"{self.lost} frames have no result, one per line: {self.folder}/{FAILURES}"
+            lost = f"{counted(self.lost, 'frame')} {agreed(self.lost, 'have')}"
+            yield f"{lost} no result, one per line: {self.folder}/{FAILURES}"
 
     def tables(self) -> Iterator[Rows]:
         found = [
@@ -88,11 +90,11 @@ class Summary(OfVideos):
 def _counted(found: Sequence[PredictionInfo]) -> str:
     """Videos and sets of photographs by number."""
     films = sum(not one.images for one in found)
-    parts = [f"{films} video{'' if films == 1 else 's'}"] if films or not found else []
+    parts = [counted(films, "video")] if films or not found else []
     sets, pictures = len(found) - films, sum(one.images for one in found)
     if sets:
         each = f" of {sets} sets" if sets > 1 else ""
-        parts.append(f"{pictures} photograph{'' if pictures == 1 else 's'}{each}")
+        parts.append(f"{counted(pictures, 'photograph')}{each}")
     return " and ".join(parts)
 
 
@@ -214,18 +216,21 @@ def _video_lines(video: PredictionInfo) -> Iterator[str]:
         yield from _image_lines(video)
         return
     chosen, held = video.frames_chosen, video.frames_by_packets
-    of_all = held if chosen == held else f"{chosen} of {held}"
+    frames = counted(held, "frame")
+    of_all = frames if chosen == held else f"{chosen} of {frames}"
     windows = video.rows_by_window
     yield (
-        f"{video.video}: {video.rows} rows for {of_all} frames, "
+        f"{video.video}: {counted(video.rows, 'row')} for {of_all}, "
         f"{video.frames_decoded} decoded, {len(video.failures)} failed"
         + (f", {windows} by windows around the animals" if windows else "")
     )
     if "boxes" in video.model_fields_set:
-        kept = f", {video.frames_kept} frames and {len(video.clips)} clips kept"
+        kept = (
+            f", {counted(video.frames_kept, 'frame')} and {counted(len(video.clips), 'clip')} kept"
+        )
         yield (
-            f"  {video.boxes} boxes, {video.hits} of them hits in "
-            f"{video.frames_with_hits} frames ({100 * video.return_rate:.1f} %){kept}"
+            f"  {counted(video.boxes, 'box')}, {video.hits} of them hits in "
+            f"{counted(video.frames_with_hits, 'frame')} ({100 * video.return_rate:.1f} %){kept}"
         )
     timed = f"frames come unevenly: when, says {video.name}…{frame_times.ENDING}"
     for remark in (video.frames_differ, timed if video.rate_varies else "", video.remark):
@@ -237,12 +242,12 @@ def _image_lines(video: PredictionInfo) -> Iterator[str]:
     turned = f", {video.images_turned} turned upright" if video.images_turned else ""
     turned += f", {video.images_from_before} from before" if video.images_from_before else ""
     yield (
-        f"{video.video}: {video.rows} images, {len(video.failures)} failed, "
+        f"{video.video}: {counted(video.rows, 'image')}, {len(video.failures)} failed, "
         f"{video.images_with_time} with a time{turned}"
     )
     if "boxes" in video.model_fields_set:
-        found = f"{video.hits} hits in {video.frames_with_hits} images"
-        yield f"  {video.boxes} boxes, {found} ({100 * video.return_rate:.1f} %)"
+        found = f"{counted(video.hits, 'hit')} in {counted(video.frames_with_hits, 'image')}"
+        yield f"  {counted(video.boxes, 'box')}, {found} ({100 * video.return_rate:.1f} %)"
     if video.remark:
         yield f"  NOTE: {video.remark}"
 

@@ -8,6 +8,7 @@ import numpy as np
 from beampose.core import __version__, files
 from beampose.core.infos import PredictionInfo
 from beampose.core.infos.video_info import Failure
+from beampose.core.wording import counted
 from beampose.pipelines.predict import still_ranges
 from beampose.pipelines.predict.job_output import Output
 from beampose.pipelines.predict.predictor import Results
@@ -71,7 +72,9 @@ def _difference(video: Video, chosen: int, decoded: int) -> str:
     """In which way the counts of a video's frames disagree; nothing if they agree."""
     said = []
     if video.declared and video.declared != video.count:
-        said.append(f"the header says {video.declared} frames, the file holds {video.count}")
+        said.append(
+            f"the header says {counted(video.declared, 'frame')}, the file holds {video.count}"
+        )
     if decoded != chosen:
         said.append(f"{chosen} were requested, {decoded} could be decoded")
     return "; ".join(said)

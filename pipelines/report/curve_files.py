@@ -8,6 +8,7 @@ from beampose.core.infos import CurveInfo, DatasetInfo, ModelInfo
 from beampose.core.infos.figures import CurvePoint, Fall
 from beampose.core.names import CURVE, EVALUATION
 from beampose.core.settings.experiment import Config, to_dict
+from beampose.core.wording import counted
 from beampose.pipelines.report import evaluation_files
 from beampose.trainer.outcomes import Curve
 
@@ -124,7 +125,9 @@ def verdict(curve: CurveInfo) -> str:
     went = f"{verb} by {100 * abs(found.share):.0f} %, {ends}"
     if abs(found.share) < SAME:
         went = f"stayed the same, {value(curve, last.error)}"
-    said = f"From {before.images} to {last.images} labeled images the {words(curve)} {went}"
+    said = (
+        f"From {before.images} to {counted(last.images, 'labeled image')} the {words(curve)} {went}"
+    )
     if found.low is None or found.high is None or found.low <= 0 <= found.high:
         if abs(found.share) < SAME:
             return f"{said}. {_chance(found)}"

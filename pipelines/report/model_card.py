@@ -1,6 +1,7 @@
 """The card of a model: what it is, what it was made from, how well it does, what to beware of."""
 
 from beampose.core.infos import Metrics, ModelInfo
+from beampose.core.wording import counted
 
 
 def text(info: ModelInfo, metrics: Metrics) -> str:
@@ -12,7 +13,7 @@ def text(info: ModelInfo, metrics: Metrics) -> str:
     lines += [
         f"- Made by {info.made_by}; head on frozen {recipe.backbone} features "
         f"({info.weights}, digest {recipe.weights_digest[:12]}).",
-        f"- Trained on {metrics.split['train']} labeled images, judged on "
+        f"- Trained on {counted(metrics.split['train'], 'labeled image')}, judged on "
         f"{metrics.split['test']} held out ({info.split}). Labels by {info.scorer}.",
         f"- Names: {', '.join(info.bodyparts or info.classes)}.",
         "",

@@ -2,6 +2,8 @@
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from beampose.core.wording import counted
+
 
 def render(template: str, **values: object) -> str:
     """The text of a page.
@@ -10,8 +12,6 @@ def render(template: str, **values: object) -> str:
       template: a file of `templates/`.
     """
     loader = PackageLoader("beampose.pipelines.report", "templates")
-    return (
-        Environment(loader=loader, autoescape=select_autoescape())
-        .get_template(template)
-        .render(**values)
-    )
+    pages = Environment(loader=loader, autoescape=select_autoescape())
+    pages.filters["counted"] = counted
+    return pages.get_template(template).render(**values)

@@ -7,6 +7,7 @@ from beampose.core.infos import DatasetInfo, SweepInfo
 from beampose.core.infos.figures import TrialFigures
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.report import evaluation_files, plots
 from beampose.trainer.outcomes import Trial
 
@@ -25,7 +26,7 @@ def write(trials: list[Trial], config: Config, folds: int) -> UPath:
             score = "" if trial.score is None else f"{trial.score:.4f}"
             seconds = f"{trial.seconds:.1f}"
             writer.writerow([*trial.settings.values(), score, seconds, trial.failure])
-    scored_by = f"{folds} folds" if folds else "a fifth of the training split"
+    scored_by = f"{counted(folds, 'fold')}" if folds else "a fifth of the training split"
     dataset = artefacts.find_info(storage.place(config.dataset, INFO), DatasetInfo)
     info = SweepInfo(
         labels=dataset.labels_digest if dataset else "",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from beampose.core import __version__, artefacts
 from beampose.core.infos import FilterInfo
 from beampose.core.settings.experiment import Config, to_dict
+from beampose.core.wording import counted
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.pipelines.results import result_files, smoothing
 from beampose.pipelines.results.result_files import Found
@@ -57,5 +58,8 @@ def _one(config: Config, one: Found) -> Done:
 def describe(done: Sequence[Done]) -> str:
     """For a terminal."""
     bridged = sum(one.bridged for one in done)
-    points = f", {bridged} points bridged" if bridged else ""
-    return f"filter: {len(done)} videos, {sum(one.rows for one in done)} rows{points}"
+    points = f", {counted(bridged, 'point')} bridged" if bridged else ""
+    return (
+        f"filter: {counted(len(done), 'video')}, "
+        f"{counted(sum(one.rows for one in done), 'row')}{points}"
+    )

@@ -15,6 +15,7 @@ import numpy as np
 from beampose import formats
 from beampose.core import __version__, files
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import calibrations
 from beampose.preprocess import cameras
 from beampose.preprocess.cameras import Rig
@@ -63,7 +64,8 @@ def calibrate(config: Config, views: Sequence[str], to: str) -> list[str]:
     names, pairs = of_labels(labels, views)
     if len(pairs.images) < FEWEST:
         raise ValueError(
-            f"{config.source.path} has {len(pairs.images)} bodyparts labeled in both views "
+            f"{config.source.path} has {counted(len(pairs.images), 'bodypart')} labeled in both "
+            "views "
             f"({', '.join(f'{name}_{views[0]}' for name in names[:3]) or 'none is called so'} …), "
             f"{FEWEST} are needed to find the cameras by."
         )
@@ -72,8 +74,8 @@ def calibrate(config: Config, views: Sequence[str], to: str) -> list[str]:
     calibrations.write(rig, target, made_by=f"beampose {__version__}", affine=True)
     far = off > max(10 * float(np.median(off)), 5.0)
     said = [
-        f"{len(off)} points of {len(names)} bodyparts in both views, middle error "
-        f"{np.median(off):.2f} px, nine in ten below {np.quantile(off, 0.9):.2f} px"
+        f"{counted(len(off), 'point')} of {counted(len(names), 'bodypart')} in both views, "
+        f"middle error {np.median(off):.2f} px, nine in ten below {np.quantile(off, 0.9):.2f} px"
     ]
     for i in np.argsort(-off)[: min(int(far.sum()), 10)]:
         image = labels.items[pairs.images[i]].name

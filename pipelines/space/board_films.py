@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.pipelines.space.boards import Board, Detector
 from beampose.preprocess import videos
@@ -101,7 +102,7 @@ def read(
 def _film(path: str) -> videos.Video:
     found = manifest.expand([path])
     if len(found) != 1:
-        raise ValueError(f"{path} holds {len(found)} videos: name one of each camera.")
+        raise ValueError(f"{path} holds {counted(len(found), 'video')}: name one of each camera.")
     return manifest.index(found[0])
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from beampose.core import __version__, files, storage, texts
+from beampose.core.wording import counted
 from beampose.formats import calibrations
 from beampose.pipelines.films import drawing
 from beampose.pipelines.report import label_overview, pages, plots
@@ -64,7 +65,9 @@ def lines(made: Made) -> list[str]:
         f"{found.coverage[name]:.0%} of the image, {_rms(off):.2f} px off"
         for name, off in found.errors.items()
     ]
-    said += [f"{pair}: {count} instants seen by both" for pair, count in found.shared.items()]
+    said += [
+        f"{pair}: {counted(count, 'instant')} seen by both" for pair, count in found.shared.items()
+    ]
     return [*said, *(f"NOTE: {remark}" for remark in found.remarks)]
 
 
@@ -106,10 +109,12 @@ def _picture(films: Films, name: str) -> Any:
     instant, pixels = films.pictures[name]
     image = np.ascontiguousarray(pixels)
     color = drawing.palette(2)
+    # As large in every picture, whose width is the same.
+    radius = max(2, round(image.shape[1] / _WIDTH * 2))
     for _, places in films.corners[name].values():
-        drawing.dots(image, places, [color[0]] * len(places), 1)
+        drawing.dots(image, places, [color[0]] * len(places), radius)
     here = films.corners[name][instant][1]
-    drawing.rings(image, here, [color[1]] * len(here), 5)
+    drawing.rings(image, here, [color[1]] * len(here), 3 * radius)
     factor = min(1.0, _WIDTH / image.shape[1])
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     return label_overview.uri(small)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.pipelines.results import rts_smoother
 from beampose.pipelines.space import (
@@ -157,7 +158,7 @@ def _offsets(views: Sequence[View], wanted: Wanted) -> list[int]:
         most = int(_FARTHEST * min(len(signals[0]), len(signal)))
         got = synchronise.lag(signals[0], signal, most)
         synchronise.check(got, one.name, wanted.synchronise)
-        LOG.info("%s is %d frames behind %s", one.name, got.frames, names[0])
+        LOG.info("%s is %s behind %s", one.name, counted(got.frames, "frame"), names[0])
         found.append(got.frames + found[0])
     return found
 
@@ -206,7 +207,8 @@ def _lengths(views: Sequence[View], offsets: Sequence[int]) -> list[str]:
         own = int(one.table.frames[-1]) - offset
         if own != last:
             said.append(
-                f"{one.name} ends {abs(own - last)} frames {'after' if own > last else 'before'} "
+                f"{one.name} ends {counted(abs(own - last), 'frame')} "
+                f"{'after' if own > last else 'before'} "
                 f"{first.name}. If a camera lost frames in between, use --synchronise times."
             )
     return said

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from beampose.core.wording import counted
 from beampose.pipelines.space import bundle
 from beampose.pipelines.space.boards import Board
 from beampose.pipelines.space.bundle import Corners
@@ -88,7 +89,8 @@ def _lens(board: Board, name: str, found: Found, size: tuple[int, int]) -> Camer
     """The camera by itself (Zhang 2000), at the origin."""
     if len(found) < FEWEST_IMAGES:
         raise ValueError(
-            f"The camera {name} shows the board in {len(found)} frames, not {FEWEST_IMAGES}: "
+            f"The camera {name} shows the board in {counted(len(found), 'frame')}, not "
+            f"{FEWEST_IMAGES}: "
             "film the whole board closer, slower and without glare, and check --board."
         )
     chosen = _spread_out(found, size, MOST_IMAGES)

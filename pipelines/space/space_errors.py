@@ -7,6 +7,7 @@ import numpy as np
 
 from beampose.core.infos import Figures, SpaceFigures, Uncertainty
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import calibrations
 from beampose.pipelines.space import label_views, point_fit, radii, space_fit, view_points
 from beampose.pipelines.space.label_views import Sightings
@@ -96,8 +97,8 @@ def line(figures: SpaceFigures, name: str) -> str:
     if figures.mean_error is None:
         return f"{name}, in space: none of {figures.points} points was found: the views disagree"
     return (
-        f"{name}, in space: {figures.points} points, {figures.share_found:.0%} found; reprojected "
-        f"{figures.reprojection_error_px:.2f} px off the labels (median "
+        f"{name}, in space: {counted(figures.points, 'point')}, {figures.share_found:.0%} found; "
+        f"reprojected {figures.reprojection_error_px:.2f} px off the labels (median "
         f"{figures.reprojection_median_px:.2f}; points by the labels themselves "
         f"{figures.labels_error_px:.2f}), {figures.median_error:.3g} units of the calibration from "
         "those (median)"

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 
 from beampose.core import storage, texts
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.pipelines.films import drawing, film_writer, labeled_films
 from beampose.pipelines.report import label_overview, pages, plots
@@ -104,7 +105,8 @@ def _overlays(found: Recording, number: int, there: np.ndarray) -> Iterator[np.n
 def _check(film: videos.Video, frames: np.ndarray) -> None:
     if frames[-1] >= film.count:
         raise ValueError(
-            f"{film.path} has {film.count} frames, its predictions have others. Predict again."
+            f"{film.path} has {counted(film.count, 'frame')}, its predictions have others. "
+            "Predict again."
         )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from beampose.core.wording import counted
 from beampose.pipelines.tracking.tracklets import Tracklet
 from beampose.trainer import scaling
 
@@ -139,7 +140,8 @@ def similarity(chosen: Sample, described: np.ndarray, known: Calibration) -> np.
     """
     if len(described) != len(chosen.owner):
         raise ValueError(
-            f"{len(chosen.owner)} detections must be described. Received: {len(described)}"
+            f"{counted(len(chosen.owner), 'detection')} must be described. Received: "
+            f"{len(described)}"
         )
     means = _Means(described, chosen.owner, len(chosen.ids))
     found = np.full((len(chosen.ids),) * 2, 0.5, np.float16)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from beampose.core.wording import counted
 from beampose.pipelines.tracking import costs
 from beampose.pipelines.tracking.costs import Appearance, Weights
 from beampose.pipelines.tracking.tracklets import Tracklet
@@ -103,7 +104,9 @@ def stitch(
     """
     count = max((int(one.frames[-1]) + 1 for one in tracklets), default=0)
     if frames is not None and count > frames:
-        raise ValueError(f"A tracklet ends in frame {count - 1}, but there are {frames} frames.")
+        raise ValueError(
+            f"A tracklet ends in frame {count - 1}, but there are {counted(frames, 'frame')}."
+        )
     order = sorted(range(len(tracklets)), key=lambda i: _place(tracklets[i]))
     parts = bodyparts or (tracklets[0].keypoints.shape[1] if tracklets else 1)
     _check([tracklets[i] for i in order], parts)

@@ -8,6 +8,7 @@ from beampose.core import artefacts, storage
 from beampose.core.infos import Metrics
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line, printed
 
@@ -94,8 +95,8 @@ def requests(arguments: argparse.Namespace) -> int:
     failures = prediction_requests.check(config.model, written.path, arguments.kind)
     printed.report_failures(failures)
     print(
-        f"requests: {written.instances} images in {written.path}, {len(failures)} of them fail; "
-        f"at most {written.batch_size} fit one request of the service."
+        f"requests: {counted(written.instances, 'image')} in {written.path}, {len(failures)} of "
+        f"them fail; at most {written.batch_size} fit one request of the service."
     )
     if failures or not arguments.cloud:
         return 1 if failures else 0

@@ -4,6 +4,7 @@ import argparse
 import difflib
 from pathlib import Path
 
+from beampose.core.wording import counted
 from beampose.pipelines.datasets import fetching, public_sets
 from beampose.pipelines.verbs.printed import report_failures
 
@@ -29,6 +30,9 @@ def datasets(arguments: argparse.Namespace) -> int:
         folder = Path(arguments.to) / one.name
         done = fetching.fetch(one, folder)
         code = max(code, report_failures(done.failures))
-        print(f"{one.name}: {done.fetched} files fetched, {done.kept} there already. {folder}")
+        print(
+            f"{one.name}: {counted(done.fetched, 'file')} fetched, {done.kept} there already. "
+            f"{folder}"
+        )
         print(f"  {one.licence}, {one.page}")
     return code

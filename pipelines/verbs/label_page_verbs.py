@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beampose.core import files, yaml_files
+from beampose.core.wording import counted
 from beampose.preprocess import images, videos
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _label(arguments: argparse.Namespace) -> int:
     for line in dict.fromkeys(session.notes):
         print(f"NOTE {line}")
     desk = Desk(session, _learner(arguments, session), config)
-    what = f"{len(session.frames)} frames of {root}"
+    what = f"{counted(len(session.frames), 'frame')} of {root}"
     try:
         _serve(
             arguments,
@@ -84,7 +85,7 @@ def _sort(arguments: argparse.Namespace, folder: str) -> int:
     _check_project_only(arguments, arguments.targets[1:])
     looks = crop_vectors.of_folder(folder, arguments.progress)
     desk = CropDesk(folder, looks, SortedMarks(folder), arguments.classes or ())
-    return _serve_crops(arguments, desk, f"{len(looks.names)} crops of {folder}")
+    return _serve_crops(arguments, desk, f"{counted(len(looks.names), 'crop')} of {folder}")
 
 
 def _dismiss(arguments: argparse.Namespace, path: str) -> int:
@@ -100,7 +101,7 @@ def _dismiss(arguments: argparse.Namespace, path: str) -> int:
     found = recurring.of_experiment(experiment.load(path))
     folder = files.absolute(found.folder)
     desk = CropDesk(folder, found.looks, found.marks, (REPEAT, ANIMAL), apply=found.apply)
-    return _serve_crops(arguments, desk, f"{len(found.looks.names)} places in {folder}")
+    return _serve_crops(arguments, desk, f"{counted(len(found.looks.names), 'place')} in {folder}")
 
 
 def _serve_crops(arguments: argparse.Namespace, desk: "CropDesk", what: str) -> int:

@@ -3,6 +3,7 @@
 import argparse
 
 from beampose.core.names import REJECTS
+from beampose.core.wording import counted
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
 from beampose.preprocess import bodypart_names, missing_images, reject_paths
@@ -111,8 +112,8 @@ def export_labels(arguments: argparse.Namespace) -> int:
 
 
 def _print_written(folder: object, images: int, items: int, changed: int) -> None:
-    news = f"{changed} files written" if changed else "everything was there already"
-    print(f"{folder}: {images} of {items} labeled images; {news}.")
+    news = f"{counted(changed, 'file')} written" if changed else "everything was there already"
+    print(f"{folder}: {images} of {counted(items, 'labeled image')}; {news}.")
 
 
 def _print_problems(problems: list[Problem]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from beampose.core import files
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import agreed, counted
 from beampose.pipelines.verbs import command_line, printed
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def audit(arguments: argparse.Namespace) -> int:
     for rank, one in enumerate(found[: min(listed, 10)], 1):
         print(f"{rank:>3}. {evidence.records[one.image].name}: {one.reason}")
     suspicious, labels = label_audit.count(found[:listed]), label_audit.count(found)
-    print(f"audit: {suspicious} of {labels} labels are suspicious. {page} {table}")
+    print(
+        f"audit: {suspicious} of {counted(labels, 'label')} {agreed(suspicious, 'are')} "
+        f"suspicious. {page} {table}"
+    )
     return 0
 
 
@@ -106,9 +110,12 @@ def extract_frames(arguments: argparse.Namespace) -> int:
         had = f", {one.had} were already there" if one.had else ""
         lost = f", {one.lost} could not be decoded" if one.lost else ""
         looked = f" of {one.looked_at} considered" if one.looked_at else ""
-        print(f"{one.video}: {len(one.written)} frames{looked}{had}{lost}. {one.folder}")
+        print(f"{one.video}: {counted(len(one.written), 'frame')}{looked}{had}{lost}. {one.folder}")
     code = printed.report_failures(failures)
-    print(f"extract-frames: {sum(len(one.written) for one in done)} frames to label in {root}")
+    print(
+        f"extract-frames: {counted(sum(len(one.written) for one in done), 'frame')} to label in "
+        f"{root}"
+    )
     return code
 
 

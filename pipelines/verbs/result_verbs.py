@@ -3,6 +3,7 @@
 import argparse
 
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import command_line
 from beampose.pipelines.verbs.printed import report_failures, told
@@ -31,13 +32,16 @@ def outliers(arguments: argparse.Namespace) -> int:
     for one in done:
         known = f", {one.known} are in the project" if one.known else ""
         print(
-            f"{one.video}: {len(one.written)} of {one.candidates} frames by "
+            f"{one.video}: {len(one.written)} of {counted(one.candidates, 'frame')} by "
             f"{config.outliers.method}{known}. {one.folder}"
         )
         for remark in one.remarks:
             print(f"  NOTE: {remark}")
     code = report_failures(failures)
-    print(f"outliers: {sum(len(one.written) for one in done)} frames to correct in {arguments.to}")
+    print(
+        f"outliers: {counted(sum(len(one.written) for one in done), 'frame')} to correct in "
+        f"{arguments.to}"
+    )
     return code
 
 
@@ -53,10 +57,13 @@ def export_results(arguments: argparse.Namespace) -> int:
     )
     done = project_export.run(config, command_line.predicted(arguments, config), wanted)
     for path, written in done.videos.items():
-        print(f"{path}: {len(written)} files, such as {written[0]}")
+        print(f"{path}: {counted(len(written), 'file')}, such as {written[0]}")
     code = report_failures(done.failures)
     number = f"; give DeepLabCut's functions shuffle={done.shuffle}" if done.shuffle else ""
-    print(f"export-results: {len(done.videos)} videos under the scorer {done.scorer}{number}")
+    print(
+        f"export-results: {counted(len(done.videos), 'video')} under the scorer "
+        f"{done.scorer}{number}"
+    )
     return code
 
 

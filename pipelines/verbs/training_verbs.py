@@ -7,6 +7,7 @@ from typing import Any
 from beampose.core import artefacts, files
 from beampose.core.infos import CurveInfo
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import told
@@ -169,14 +170,14 @@ def store(arguments: argparse.Namespace) -> int:
         for line in inventory.verify(stores, own, arguments.progress):
             print(f"DAMAGED {line}")
             wrong += 1
-        print(f"store: {wrong} problems in {stores}")
+        print(f"store: {counted(wrong, 'problem')} in {stores}")
         return 1 if wrong else 0
     if arguments.action == "prune":
         pruned = inventory.prune(stores, own, dry=arguments.dry_run)
         done = "would be dropped" if arguments.dry_run else "dropped"
         print(
-            f"store: {pruned.records} features ({pruned.bytes / 1e6:.1f} MB) no dataset refers to "
-            f"and {pruned.files} files of killed runs {done}. {stores}"
+            f"store: {counted(pruned.records, 'feature')} ({pruned.bytes / 1e6:.1f} MB) no "
+            f"dataset refers to and {counted(pruned.files, 'file')} of killed runs {done}. {stores}"
         )
         return 0
     for holding in inventory.listed(stores, own):

@@ -9,6 +9,7 @@ from beampose.core.infos import ModelInfo
 from beampose.core.names import SAVED_MODEL
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, changed
+from beampose.core.wording import counted
 from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import report_failures, told
@@ -80,9 +81,9 @@ def extract_crops(arguments: argparse.Namespace) -> int:
     )
     done = crop_extraction.run(wanted, arguments.videos, arguments.progress)
     for path, count in done.crops.items():
-        print(f"{path}: {count} crops")
+        print(f"{path}: {counted(count, 'crop')}")
     failed = report_failures(done.failures)
-    print(f"extract-crops: {sum(done.crops.values())} crops in {wanted.folder}")
+    print(f"extract-crops: {counted(sum(done.crops.values()), 'crop')} in {wanted.folder}")
     if arguments.html:
         from beampose.pipelines.curation import crop_vectors, sorting_page
 
@@ -121,8 +122,8 @@ def repeats(arguments: argparse.Namespace) -> int:
     if arguments.dismiss:
         counts = dismissal.apply(config.predictions, crops, every, arguments.dismiss)
         for name, (gone, left) in counts.items():
-            print(f"{name}: {gone} dismissed, {left} hits left")
+            print(f"{name}: {gone} dismissed, {counted(left, 'hit')} left")
     else:
         page, count = dismissal.write_page(config.predictions, crops, every, arguments.at_least)
-        print(f"repeats: {count} places. {page}")
+        print(f"repeats: {counted(count, 'place')}. {page}")
     return 1 if without else 0

@@ -53,7 +53,7 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
     out = capsys.readouterr().out
     assert "CollectedData_me.csv:10" in out
     assert "image missing" in out
-    assert "1 errors, 0 warnings" in out
+    assert "1 error, 0 warnings" in out
 
 
 BUILTIN = ("--set", "features.weights=builtin")

@@ -12,6 +12,7 @@ import scene
 import beampose
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes, Keep
+from beampose.core.wording import counted
 from beampose.formats import detection_table
 from beampose.pipelines import cli
 from beampose.pipelines.label import recurring
@@ -330,7 +331,7 @@ def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys, monkeypa
     boxes = [set(map(tuple, place.boxes)) for place in found.marks.places.values()]
     number = boxes.index({(frame, box) for frame, box in gone})
     desk.mark("one", [[number, 0]])
-    assert desk.apply("one")["text"].startswith(f"{len(gone)} detections are dismissed")
+    assert desk.apply("one")["text"].startswith(f"{counted(len(gone), 'detection')} dismissed")
     assert (folder / "feeder/annotations.csv").read_text().splitlines() == after
     desk.close()
 

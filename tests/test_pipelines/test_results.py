@@ -209,7 +209,7 @@ def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(lab, rng, caps
     stem = write(predictions, walk(rng), frames=frames)
     assert cli.main(["filter", str(file), "film.mp4", "other.mp4"]) == 1
     said = capsys.readouterr().out
-    assert "1 videos, 40 rows" in said
+    assert "1 video, 40 rows" in said
     assert "other.mp4: has no predictions. Run `beampose predict` first." in said
     found = pd.read_hdf(f"{stem}_filtered.h5", key="df_with_missing")
     assert found.index.tolist() == frames.tolist()

@@ -136,7 +136,7 @@ def test_pruning_drops_stores_without_datasets_whole(sharing):
 def test_pruning_refuses_while_a_dataset_is_away(sharing):
     feature_job.run(sharing)
     shutil.move(sharing.dataset, sharing.dataset + "-moved")
-    with pytest.raises(ValueError, match="do not exist, such as .*dataset"):
+    with pytest.raises(ValueError, match="not found, such as .*dataset"):
         inventory.prune(sharing.store, sharing.dataset, dry=False)
 
 

@@ -66,7 +66,7 @@ def test_what_is_not_taken_is_told(tmp_path, caplog):
     put(tmp_path, "day2/notes.txt")
     caplog.set_level(logging.WARNING)
     assert names(manifest.expand([str(tmp_path)]), tmp_path) == ["a.mp4"]
-    assert "1 videos are taken, not 1 file (b.wtv) of formats that cannot be read" in caplog.text
+    assert "1 video taken, not 1 file (b.wtv) of formats that cannot be read" in caplog.text
     assert "1 file (._a.mp4) that macOS wrote" in caplog.text
     assert "2 videos in folders of it (day1, day2/deep)" in caplog.text
 

@@ -76,7 +76,7 @@ def test_frames_that_lost_their_labels_are_said(tmp_path):
     merged(tmp_path, FRAMES[:3])
     found = shuffles.read(FRAMES[1:3], path)
     assert found.sides == [TEST, TRAIN]
-    assert "1 frames of this shuffle, such as a/img000.png, have no labels" in found.notes[0].what
+    assert "1 frame of this shuffle, such as a/img000.png, has no labels" in found.notes[0].what
 
 
 def rewritten(folder, now, then, train, test):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files, json_files
+from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton
 from beampose.formats.coco.coco_images import Picture, id_of
@@ -107,7 +108,7 @@ def _unlabeled(
     left = len(pictures) - len(animals)
     if not left:
         return []
-    what = f"{left} of {len(pictures)} images have no labeled animal; they are not used"
+    what = f"{left} of {len(pictures)} images {agreed(left, 'have')} no labeled animal; not used"
     bare = sum(number not in animals and number not in annotated for number in pictures)
     if bare:
         what += f". `source.empty: negatives` uses the {bare} without an annotation"
@@ -162,7 +163,7 @@ def _animals(
     """The animals of each image that has any, in the order of images."""
     path, problems = sink
     animals: dict[Any, list[Instance]] = defaultdict(list)
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for place, one in enumerate(annotations, 1):
         try:
             number, instance = _animal(one, categories, pictures, bodyparts, counts)
@@ -181,8 +182,8 @@ def _animals(
             continue
         if instance is not None:
             animals[number].append(instance)
-    for what, count in counts.items():
-        problems.append(Problem(WARNING, path, 0, "", f"{count} {what}"))
+    for (noun, what), count in counts.items():
+        problems.append(Problem(WARNING, path, 0, "", f"{counted(count, noun)} {what}"))
     return {number: animals[number] for number in pictures if number in animals}
 
 
@@ -191,7 +192,7 @@ def _animal(
     categories: dict[Any, Category],
     pictures: dict[Any, Picture],
     bodyparts: list[str],
-    counts: Counter[str],
+    counts: Counter[tuple[str, str]],
 ) -> tuple[Any, Instance | None]:
     if not isinstance(one, dict):
         raise ValueError("is not a section of keys")
@@ -199,24 +200,24 @@ def _animal(
     if number not in pictures:
         raise ValueError(f"belongs to image {one.get('image_id')!r}, which is not listed")
     if kind not in categories:
-        counts["annotations of categories without keypoints are not used"] += 1
+        counts["annotation", "of categories without keypoints: not used"] += 1
         return number, None
     if _plain(one.get("iscrowd")):
-        counts["annotations of crowds are not used"] += 1
+        counts["annotation", "of crowds: not used"] += 1
         return number, None
     if one.get("keypoints") in (None, []):
-        counts["annotations have no keypoints, as boxes have none; they are not used"] += 1
+        counts["annotation", "without keypoints, as boxes are: not used"] += 1
         return number, None
     names = categories[kind].names
     keypoints = np.full((len(bodyparts), 2), np.nan)
     keypoints[[bodyparts.index(name) for name in names]] = _labeled(one, len(names), counts)
     if np.isnan(keypoints).all():
-        counts["animals without a labeled keypoint are not used"] += 1
+        counts["animal", "without a labeled keypoint: not used"] += 1
         return number, None
     return number, Instance(_track(one), keypoints)
 
 
-def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarray:
+def _labeled(one: dict[str, Any], count: int, counts: Counter[tuple[str, str]]) -> np.ndarray:
     """(count, 2) x, y of an annotation, NaN = not labeled."""
     values = _without_nulls(one.get("keypoints"), counts)
     if not isinstance(values, list) or len(values) != 3 * count:
@@ -233,7 +234,7 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[str]) -> np.ndarra
         raise ValueError("has a labeled keypoint that is not a number")
     hidden = int((table[:, 2] == _HIDDEN).sum())
     if hidden:
-        counts["keypoints are placed but hidden (visibility 1); they are used"] += hidden
+        counts["keypoint", "placed but hidden (visibility 1): used all the same"] += hidden
     return np.where(labeled[:, None], table[:, :2], np.nan)
 
 
@@ -244,7 +245,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _without_nulls(values: Any, counts: Counter[str]) -> Any:
+def _without_nulls(values: Any, counts: Counter[tuple[str, str]]) -> Any:
     """Keypoints in which a point that has a null is not labeled."""
     if not isinstance(values, list) or None not in values:
         return values
@@ -252,7 +253,7 @@ def _without_nulls(values: Any, counts: Counter[str]) -> Any:
     for i in range(0, len(found), 3):
         if None in found[i : i + 3]:
             # A point that is not labeled needs no null to say so.
-            counts["keypoints have a null; they are not labeled"] += 1
+            counts["keypoint", "with a null: not labeled"] += 1
             found[i : i + 3] = [0, 0, 0][: len(found) - i]
     return found
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, texts
+from beampose.core.wording import agreed
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, visibility
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
@@ -137,7 +138,8 @@ def _tell_others(table: Table, scorer: str, others: list[str], problems: list[Pr
     names = [files.name(table.names[i]) for i in np.flatnonzero(only)]
     if names:
         what = (
-            f"{len(names)} of {len(table.names)} images are labeled only by {named}, not by "
+            f"{len(names)} of {len(table.names)} images {agreed(len(names), 'are')} labeled only "
+            f"by {named}, not by "
             f"{scorer} ({_listed(names)}): set source.scorer to [{scorer}, {named}] to use both"
         )
         problems.append(Problem(ERROR, table.file, 0, "", what))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from beampose.core import files
 from beampose.core.names import FILM
+from beampose.core.wording import counted
 from beampose.preprocess.labels import WARNING, Problem
 
 DRAWINGS = "_labeled"
@@ -40,7 +41,7 @@ def passed_over(above: str, read: Sequence[str]) -> list[Problem]:
     ]
     if not lost:
         return []
-    what = f"{len(lost)} label files lie in no folder of a video and are not read, such as"
+    what = f"{counted(len(lost), 'label file')} in no folder of a video: not read, such as"
     return [Problem(WARNING, root, 0, "", f"{what} {lost[0][len(root) + 1 :]}")]
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from beampose.core.wording import agreed, counted
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, Problem
 
 _SHOWN = 6
@@ -90,7 +91,10 @@ def _unknown(
             count = sum(count for point, count in extra.items() if point[side] == name)
             near = [one for one in known if one in free and folded(one) == folded(name)]
             if near:
-                what = f"{kind} {name!r} is {near[0]!r} in config.yaml: its {count} labels are not "
+                what = (
+                    f"{kind} {name!r} is {near[0]!r} in config.yaml: its "
+                    f"{counted(count, 'label')} {agreed(count, 'are')} not "
+                )
                 yield ERROR, f"{what}used; {_EQUAL}"
             else:
                 yield (
@@ -110,7 +114,9 @@ def _misplaced(extra: Mapping[Point, int], names: Expected) -> Iterator[tuple[st
             what = "is a unique bodypart in config.yaml"
         else:
             continue
-        told = f"{part!r} {what}, but has columns under {owner!r}: the {count} labels there"
+        told = (
+            f"{part!r} {what}, but has columns under {owner!r}: the {counted(count, 'label')} there"
+        )
         yield WARNING, f"{told} are not used"
 
 

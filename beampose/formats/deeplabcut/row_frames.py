@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import columns, near_names, visibility
 from beampose.formats.deeplabcut.collected_data import Table
 from beampose.formats.deeplabcut.root_tables import LABELED_DATA
@@ -120,7 +121,10 @@ def _places(
     problems += near_names.problems(table.file, lost, extra, expected, nothing=not found)
     nameless = [i for i, column in enumerate(table.columns) if not any(column)]
     if any(_count(table, i) for i in nameless):
-        what = f"{len(nameless)} columns without a name hold numbers, which are not used"
+        what = (
+            f"{counted(len(nameless), 'column')} without a name "
+            f"{agreed(len(nameless), 'hold')} numbers, which are not used"
+        )
         problems.append(Problem(WARNING, table.file, 0, "", what))
     return {place: column for place, column in places.items() if place[:2] in found}
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from beampose.core import files
+from beampose.core.wording import agreed, counted
 from beampose.formats import named_files
 from beampose.preprocess import images
 from beampose.preprocess.labels import WARNING, Problem
@@ -34,7 +35,10 @@ def locate(names: Sequence[str], file: str, problems: list[Problem]) -> dict[str
             elsewhere[name] = path
     if elsewhere:
         first = next(iter(elsewhere))
-        what = f"{len(elsewhere)} images are not beside it but in the folders of their rows"
+        what = (
+            f"{counted(len(elsewhere), 'image')} {agreed(len(elsewhere), 'are')} not beside "
+            "it but in the folders of their rows"
+        )
         problems.append(Problem(WARNING, file, 0, first, f"{what}; those are read"))
     others = {parts[-2] for parts in own.values() if len(parts) > 1 and parts[-1] in beside}
     for other in sorted(others - {files.name(folder), ""}):

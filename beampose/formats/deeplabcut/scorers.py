@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from beampose.core import files
+from beampose.core.wording import counted
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
 MEAN, FIRST = "mean", "first"
@@ -87,7 +88,7 @@ def _agreement(apart: list[float], scorers: Sequence[str], where: str) -> Proble
     else:
         mean, far = np.mean(apart), np.quantile(apart, 0.95)
         what = (
-            f"{names} labeled {len(apart)} points twice: they differ by {mean:.2f} px on average, "
-            f"by {far:.1f} px in one of twenty, by {max(apart):.1f} px at most"
+            f"{names} labeled {counted(len(apart), 'point')} twice: they differ by {mean:.2f} px "
+            f"on average, by {far:.1f} px in one of twenty, by {max(apart):.1f} px at most"
         )
     return Problem(WARNING, where, 0, "", what)

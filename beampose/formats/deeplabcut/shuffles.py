@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import csv_cells, files, texts, yaml_files
+from beampose.core.wording import agreed, counted
 from beampose.formats import pandas_h5
 from beampose.formats.deeplabcut import shuffle_rows
 from beampose.formats.deeplabcut.shuffle_rows import Rows
@@ -90,12 +91,16 @@ def _content(file: str) -> Rows:
 def _notes(file: str, new: Sequence[str], gone: Sequence[str]) -> Iterator[Problem]:
     if new:
         what = (
-            f"split.from: {len(new)} frames, such as {new[0]}, are not in this shuffle, as those "
+            f"split.from: {counted(len(new), 'frame')}, such as {new[0]}, "
+            f"{agreed(len(new), 'are')} not in this shuffle, as those "
             "that are labeled after it was made: they go to training"
         )
         yield Problem(WARNING, file, 0, "", what)
     if gone:
-        what = f"split.from: {len(gone)} frames of this shuffle, such as {gone[0]}, have no labels"
+        what = (
+            f"split.from: {counted(len(gone), 'frame')} of this shuffle, such as {gone[0]}, "
+            f"{agreed(len(gone), 'have')} no labels"
+        )
         yield Problem(WARNING, file, 0, "", what)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.columns import Column
 
 VISIBLE = ("visible", "visibility", "vis", "v")
@@ -84,6 +85,8 @@ def _levels(values: np.ndarray, columns: list[int]) -> set[float]:
 
 def _counted(lost: int, hidden: int) -> Iterator[str]:
     if lost:
-        yield f"{lost} points have the visibility 0: taken as not labeled"
+        points = f"{counted(lost, 'point')} {agreed(lost, 'have')}"
+        yield f"{points} the visibility 0: taken as not labeled"
     if hidden:
-        yield f"{hidden} points are placed but hidden; they are used"
+        points = f"{counted(hidden, 'point')} {agreed(hidden, 'are')}"
+        yield f"{points} placed but hidden; used all the same"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import csv_cells, files, texts
+from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import merged_labels
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
@@ -112,7 +113,10 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
             order = sorted(found, key=lambda image: natural(files.name(image)))
             yield Folder(root, order, tables)
         else:
-            what = f"{len(found)} images have no table with columns X and Y beside them; not read"
+            what = (
+                f"{counted(len(found), 'image')} {agreed(len(found), 'have')} no table with "
+                "columns X and Y beside them; not read"
+            )
             problems.append(Problem(WARNING, root, 0, files.name(found[0]), what))
     if not depth:
         return
@@ -190,7 +194,8 @@ def _named(folders: list[Folder]) -> list[str]:
             repeated = Counter(n for n in table.slices if n)
             if len(folder.tables) == 1 and max(repeated.values(), default=0) > 1:
                 raise ValueError(
-                    f"{table.file} holds up to {max(repeated.values())} points an image: it seems "
+                    f"{table.file} holds up to {counted(max(repeated.values()), 'point')} an "
+                    "image: it seems "
                     "to cycle over the bodyparts. Name them, in the order they were clicked, in "
                     "source.bodyparts."
                 )
@@ -220,14 +225,18 @@ def _frames(
         corner = (found < boundary).all(axis=-1)
     if corner.any():
         what = (
-            f"{int(corner.sum())} points lie in the corner (x and y below {boundary:g}): they mean "
+            f"{counted(int(corner.sum()), 'point')} {agreed(int(corner.sum()), 'lie')} in the "
+            f"corner (x and y below {boundary:g}): they mean "
             "not visible"
         )
         problems.append(Problem(WARNING, folder.path, 0, "", what))
         found[corner] = np.nan
     left = len(folder.images) - len(lines)
     if left:
-        what = f"{left} of {len(folder.images)} images have no point in any table; not used"
+        what = (
+            f"{left} of {len(folder.images)} images {agreed(left, 'have')} no point in any "
+            "table; not used"
+        )
         problems.append(Problem(WARNING, folder.path, 0, "", what))
     return [_frame(folder, i, *lines[i], found[i][None]) for i in sorted(lines)]
 
@@ -266,7 +275,10 @@ def _place(
     for image, rows in clicks.items():
         line = table.rows[rows[0]]
         if len(rows) != len(parts):
-            what = f"{len(rows)} points for image {image + 1}, of {len(parts)} bodyparts; not used"
+            what = (
+                f"{counted(len(rows), 'point')} for image {image + 1}, of "
+                f"{counted(len(parts), 'bodypart')}; not used"
+            )
             problems.append(Problem(ERROR, table.file, line, "", what))
             continue
         found[image, parts] = table.points[rows]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from beampose.core import files, h5, json_files
+from beampose.core.wording import agreed, counted
 from beampose.formats import named_files
 from beampose.formats.named_files import Found
 from beampose.preprocess import images, inside, videos
@@ -49,7 +50,10 @@ class Videos:
             more = f", nor {len(others)} others of its list" if others else ""
             why = self._found[first].why if first else "the file names none"
             called = f"{what} {first or repr(first)}"
-            self._problem(f"{called} not found{more}: {why}. {len(names)} labels are not used")
+            self._problem(
+                f"{called} not found{more}: {why}. {counted(len(names), 'label')} "
+                f"{agreed(len(names), 'are')} not used"
+            )
 
     def name(self, video: int) -> str:
         """The name of a video's folder of labeled frames."""

@@ -260,7 +260,7 @@ function drawTracks() {
     act("Remove in this frame", "Del", remove),
     act("Undo", "Ctrl Z", undo),
     act("Label this frame", "L", label),
-    make("p", { textContent: `${line.corrections} corrections. Other verbs read the corrected predictions.` }),
+    make("p", { textContent: `${line.corrections} ${line.corrections === 1 ? "correction" : "corrections"}. Other verbs read the corrected predictions.` }),
   );
   byId("bodyparts").after(card);
 }

@@ -78,15 +78,15 @@ def test_hidden_keypoints_are_labels_and_counted(tmp_path):
     animal["keypoints"][2], animal["keypoints"][5] = 1, 0
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], [A[0], [np.nan, np.nan], A[2]])
-    assert "1 keypoints are placed but hidden (visibility 1); they are used" in whats(labels)
-    assert any("1 of 2 images have no labeled animal; they are not" in w for w in whats(labels))
+    assert "1 keypoint placed but hidden (visibility 1): used all the same" in whats(labels)
+    assert "1 of 2 images has no labeled animal; not used" in whats(labels)
 
 
 def test_crowds_are_not_used(tmp_path):
     animals = [fake_labels.annotation(1, 7, A, iscrowd=1), fake_labels.annotation(2, 8, C)]
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert [item.name[-8:] for item in labels.items] == ["img1.png"]
-    assert "1 annotations of crowds are not used" in whats(labels)
+    assert "1 annotation of crowds: not used" in whats(labels)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_annotation_without_keypoints_is_counted(tmp_path, nothing):
     animals[0]["keypoints"] = nothing
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
     assert len(labels.items) == 1
-    assert any(what.startswith("1 annotations have no keypoints") for what in whats(labels))
+    assert any(what.startswith("1 annotation without keypoints") for what in whats(labels))
     assert {problem.level for problem in labels.problems} == {WARNING}
 
 
@@ -143,7 +143,7 @@ def test_a_point_with_a_null_is_not_labeled(tmp_path):
     labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[animal])))
     nothing = [np.nan, np.nan]
     np.testing.assert_array_equal(labels.items[0].keypoints[0], [nothing, [3, 4], nothing])
-    assert "2 keypoints have a null; they are not labeled" in whats(labels)
+    assert "2 keypoints with a null: not labeled" in whats(labels)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_several_categories_have_all_bodyparts(tmp_path):
     assert labels.bodyparts == ("nose", "ear", "tail", "wing")
     nothing = [np.nan, np.nan]
     np.testing.assert_array_equal(labels.items[0].keypoints[1], [A[1], nothing, nothing, A[0]])
-    assert "1 annotations of categories without keypoints are not used" in whats(labels)
+    assert "1 annotation of categories without keypoints: not used" in whats(labels)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_numbers_without_a_column_name_are_told(root):
     (root / CSV).write_text("\n".join(rows))
     labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
-    assert "1 columns without a name hold numbers, which are not used" in whats(labels, WARNING)
+    assert "1 column without a name holds numbers, which are not used" in whats(labels, WARNING)
 
 
 def test_of_two_tables_in_an_h5_deeplabcuts_own_is_read(root):

@@ -152,5 +152,5 @@ def test_images_beside_the_folders_of_classes_are_told(tmp_path):
     labels = crop_folders.read(str(root))
     assert len(labels.items) == 8
     assert [problem.what.split(",")[0] for problem in labels.problems] == [
-        f"{count} images lie in no folder of a class and are not read" for count in (2, 1)
+        f"{count} in no folder of a class: not read" for count in ("2 images", "1 image")
     ]

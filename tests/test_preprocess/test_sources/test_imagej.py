@@ -54,7 +54,7 @@ def test_one_table_cycles_over_the_bodyparts(root, order):
     cycle(root, order=order)
     labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
     np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
-    assert whats(labels) == ["1 points lie in the corner (x and y below 10): they mean not visible"]
+    assert whats(labels) == ["1 point lies in the corner (x and y below 10): they mean not visible"]
 
 
 def test_one_table_without_names_asks_for_them(root):
@@ -93,7 +93,7 @@ def test_a_point_clicked_twice_is_not_guessed(root):
     file.write_text(file.read_text() + "9\t0\t1\t1\t1\t55\t35\t2\n")
     labels = imagej_reader.read(str(root))
     assert np.isnan(keypoints(labels)[1, 0]).all()
-    assert whats(labels) == ["2 points for image 2, of 1 bodyparts; not used"]
+    assert whats(labels) == ["2 points for image 2, of 1 bodypart; not used"]
 
 
 def test_a_table_without_its_columns_is_told_and_the_others_are_read(root):
@@ -109,7 +109,7 @@ def test_images_nobody_clicked_are_counted(root):
     (root / "cam1/img11.png").write_bytes(fakes.encode(fakes.pixels(5)))
     labels = imagej_reader.read(str(root))
     assert len(labels.items) == 3
-    assert whats(labels) == ["1 of 4 images have no point in any table; not used"]
+    assert whats(labels) == ["1 of 4 images has no point in any table; not used"]
 
 
 def test_drawings_and_copies_are_not_read(root):

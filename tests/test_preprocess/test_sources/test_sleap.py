@@ -193,8 +193,8 @@ def test_one_film_is_not_two_videos_of_its_name(film, tmp_path):
     labels = slp_reader.read(write(tmp_path, frames, videos=videos))
     np.testing.assert_array_equal(labels.items[0].keypoints[0], B)
     assert whats(labels) == [
-        f"video C:\\lab\\day1\\film.mp4 not found: {film} is {videos[1]['filename']}. 1 labels "
-        "are not used"
+        f"video C:\\lab\\day1\\film.mp4 not found: {film} is {videos[1]['filename']}. 1 label "
+        "is not used"
     ]
 
 
@@ -219,7 +219,7 @@ def test_a_list_of_images_of_two_folders_keeps_them_apart(tmp_path):
     assert [item.image for item in labels.items] == [f"{tmp_path}/{name}" for name in names[:3]]
     (what,) = whats(labels)
     assert what.startswith("image /lab/day1/1.png not found: looked in")
-    assert what.endswith("1 labels are not used")
+    assert what.endswith("1 label is not used")
 
 
 def test_bodyparts_asked_for_choose_and_order(film, tmp_path):

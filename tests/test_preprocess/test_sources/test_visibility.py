@@ -24,8 +24,8 @@ def test_of_cocos_numbers_0_is_not_labeled_and_1_is_a_label():
     found, said = applied([[3, 4, 2, 5, 6, 1], [3, 4, 0, 5, 6, 2]])
     np.testing.assert_equal(found, [[3, 4, 5, 6], [np.nan, np.nan, 5, 6]])
     assert said == [
-        "1 points have the visibility 0: taken as not labeled",
-        "1 points are placed but hidden; they are used",
+        "1 point has the visibility 0: taken as not labeled",
+        "1 point is placed but hidden; used all the same",
     ]
 
 
@@ -37,7 +37,7 @@ def test_of_yes_and_no_what_is_placed_stays_a_label():
 
 def test_occluded_points_are_labels_and_counted():
     found, said = applied([[3, 4, 1, 5, 6, 0]], "Occluded")
-    assert (found, said) == ([[3, 4, 5, 6]], ["1 points are placed but hidden; they are used"])
+    assert (found, said) == ([[3, 4, 5, 6]], ["1 point is placed but hidden; used all the same"])
 
 
 def test_other_numbers_and_other_columns_are_told():
