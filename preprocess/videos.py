@@ -60,6 +60,8 @@ _OPTIONS = {
     # Of the frame that tells what the container does not; `_set_up` has the limit of all others.
     "max_pixels": str(pixel_limit.MOST),
 }
+# Titles and the like are not read, and may be of any encoding; PyAV 19 takes them as they are.
+_TITLES = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # How files that name others begin.
 _LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
@@ -429,8 +431,7 @@ def _opened(path: str) -> Iterator[Any]:
             source: Any = stack.enter_context(files.open_file(path))
         else:
             source = f"file:{path}"
-        # Titles and the like are not read: they may be of any encoding.
-        found = av.open(source, options=dict(_OPTIONS), metadata_errors="replace")
+        found = av.open(source, options=dict(_OPTIONS), **_TITLES)
         yield stack.enter_context(found)
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 
 from beampose.core import format_names, task_kinds
+from beampose.core.wording import agreed
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import WARNING, LabeledFrame, Labels, Problem, choose_bodyparts
 
@@ -109,7 +110,9 @@ def _with_negatives(labels: Labels, path: str) -> Labels:
         for item in labels.items
     ]
     count = sum(isinstance(item, LabeledFrame) and item.negative for item in items)
-    what = f"{count} of {len(items)} images have no label and are negatives (source.empty)"
+    what = (
+        f"{count} of {len(items)} images {agreed(count, 'have')} no label: negatives (source.empty)"
+    )
     problem = Problem(WARNING, path, 0, "", what)
     return dataclasses.replace(labels, items=tuple(items), problems=(*labels.problems, problem))
 

@@ -33,7 +33,7 @@ def test_of_coco_only_images_without_an_annotation_are_negatives(tmp_path):
     path = str(coco(tmp_path / "a"))
     labels = formats.read("coco", path, empty=True)
     assert [item.name for item in labels.items if item.negative] == ["labeled-data/cam1/img4.png"]
-    assert any("1 of 3 images have no label and are negatives" in p.what for p in labels.problems)
+    assert any("1 of 3 images has no label: negatives" in p.what for p in labels.problems)
     before = formats.read("coco", path)
     assert len(before.items) == 2
     assert any("uses the 1 without an annotation" in p.what for p in before.problems)
