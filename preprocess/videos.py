@@ -61,7 +61,9 @@ _OPTIONS = {
     "max_pixels": str(pixel_limit.MOST),
 }
 # Titles and the like are not read, and may be of any encoding; PyAV 19 takes them as they are.
-_TITLES = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+_TITLES: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 # How files that name others begin.
 _LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.

@@ -20,7 +20,7 @@ def test_check_and_features_read_frames_of_a_video(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "frame 77 of film.mp4: it has 40 frames" in out
     assert "4 labeled images" in out
-    assert "1 errors" in out
+    assert "1 error," in out
 
 
 @pytest.mark.slow

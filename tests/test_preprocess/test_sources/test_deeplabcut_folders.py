@@ -64,7 +64,7 @@ def test_an_image_that_is_not_beside_its_row_is_where_the_path_says(root):
     labels = project_labels.read(str(root))
     assert labels.items[2].image == f"{root}/labeled-data/cam2/img7.png"
     assert labels.items[2].video == "cam2"
-    assert "1 images are not beside it but in the folders of their rows" in whats(labels)[0]
+    assert "1 image is not beside it but in the folders of their rows" in whats(labels)[0]
     # A name alone is not enough.
     edit(root, "labeled-data/cam2/img7.png", "labeled-data/cam3/img7.png")
     (found,) = [item for item in project_labels.read(str(root)).items if item.row == 6]
@@ -99,5 +99,5 @@ def test_label_files_that_lie_elsewhere_are_told(root, place):
     labels = project_labels.read(str(root))
     assert len(labels.items) == 3
     inner = file.relative_to(root).as_posix()
-    what = "1 label files lie in no folder of a video and are not read, such as"
+    what = "1 label file in no folder of a video: not read, such as"
     assert f"{what} {inner}" in whats(labels)
