@@ -125,6 +125,7 @@ def report(
         found += _nothing(labels, splits, usable)
     found += _unlabeled(labels, usable)
     found += _shares(labels)
+    found += _corners(labels)
     if labels.classes:
         found += _imbalance(labels, splits)
     return Report(found, usable)
@@ -150,6 +151,20 @@ def _shares(labels: Labels) -> list[Problem]:
         return []
     what = "all coordinates lie between 0 and 1, as shares of an image do: labels must be pixels"
     return [Problem(ERROR, labels.items[0].file, 0, "", what)]
+
+
+def _corners(labels: Labels) -> list[Problem]:
+    """Says how many points lie exactly in the corner, where programs put what is not labeled."""
+    frames = [one for one in labels.items if isinstance(one, LabeledFrame)]
+    there = [one for one in frames if (one.keypoints == 0).all(axis=-1).any()]
+    if not there:
+        return []
+    count = sum(int((one.keypoints == 0).all(axis=-1).sum()) for one in there)
+    what = (
+        f"points at exactly (0, 0), as some programs write what is not labeled: {count} in "
+        f"{len(there)} images. They are used as labels: empty their cells if nobody placed them"
+    )
+    return [Problem(WARNING, there[0].file, there[0].row, there[0].name, what)]
 
 
 def _unlabeled(labels: Labels, usable: Sequence[bool]) -> list[Problem]:

@@ -85,3 +85,21 @@ def test_label_files_of_others_in_a_folder_are_named(tmp_path):
     (what,) = [problem.what for problem in project_labels.read(str(root)).problems]
     assert "Ann - Copy (1), Bob (1) are there and not read" in what
     assert project_labels.read(str(root), scorer="Ann").problems == ()
+
+
+def test_points_in_the_corner_are_counted_in_a_line(tmp_path):
+    root = fakes.project(tmp_path / "p")
+    points = fakes.points()
+    points[:2, 0] = 0
+    names = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
+    (root / "labeled-data/cam1/CollectedData_Ann.csv").write_text(fakes.csv_text(names, points))
+    (what,) = said(project_labels.read(str(root)))
+    assert "points at exactly (0, 0)" in what
+    assert "2 in 2 images" in what
+
+
+def test_names_that_look_alike_are_not_said_to_differ_in_case(tmp_path):
+    root = fakes.project(tmp_path / "p", config={"bodyparts": ["u\u0308", "ear", "tail"]})
+    csv = root / "labeled-data/cam1/CollectedData_Ann.csv"
+    csv.write_text(csv.read_text().replace("nose", "\u00fc"))
+    assert any("they look alike" in p.what for p in project_labels.read(str(root)).problems)

@@ -10,6 +10,10 @@ from beampose.preprocess.labels import ERROR, SINGLE, WARNING, Problem
 
 _SHOWN = 6
 _EQUAL = "names must be the same in both, upper and lower case too"
+_COMPOSED = (
+    "they look alike, but an accent is a letter of its own in one of them: copy the name from one "
+    "file into the other"
+)
 
 
 class Expected(NamedTuple):
@@ -95,7 +99,8 @@ def _unknown(
                     f"{kind} {name!r} is {near[0]!r} in config.yaml: its "
                     f"{counted(count, 'label')} {agreed(count, 'are')} not "
                 )
-                yield ERROR, f"{what}used; {_EQUAL}"
+                same = unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", near[0])
+                yield ERROR, f"{what}used; {_COMPOSED if same else _EQUAL}"
             else:
                 yield (
                     WARNING,
