@@ -126,11 +126,6 @@ class Model:
             unique_bodyparts=self._unique,
         )
 
-    def _located(self, frames: Sequence[np.ndarray], *, batch_size: int) -> Predictions:
-        found = self.predict(frames, batch_size=batch_size)
-        assert isinstance(found, Predictions)
-        return found
-
     def predict_video(
         self,
         video: str | os.PathLike,
@@ -148,8 +143,8 @@ class Model:
           batch_size: as of `predict`.
 
         Returns:
-          Predictions with the frames' numbers; NaN for a frame that cannot be decoded. One animal
-          is followed by windows, as by `beampose predict`.
+          Predictions with the frames' numbers; NaN for a frame that cannot be decoded. Animals are
+          followed by windows, as by `beampose predict`.
 
         Raises:
           FileNotFoundError: no such film.
@@ -163,10 +158,8 @@ class Model:
                 "`beampose predict`, or `predict` with crops."
             )
         chosen = video_frames.choose(os.fspath(video), start=start, stop=stop, every=every)
-        if not self._kind.several:
-            values = video_frames.of_one_animal(self.folder, self._loaded, chosen, batch_size)
-        else:
-            values = video_frames.of_animals(self._located, chosen, batch_size)
+        read = video_frames.of_animals if self._kind.several else video_frames.of_one_animal
+        values = read(self.folder, self._loaded, chosen, batch_size)
         return Predictions(
             keypoints=values[..., :2],
             likelihood=values[..., 2],

@@ -1,7 +1,6 @@
 """Frames of a film for a loaded model, decoded range by range."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +11,15 @@ from beampose.core.settings import experiment
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import pose_predictor
+from beampose.pipelines.predict import animals_predictor, pose_predictor
+from beampose.pipelines.predict.animals_predictor import Animals
 from beampose.pipelines.predict.film_work import AHEAD
 from beampose.pipelines.predict.frame_reader import split
 from beampose.pipelines.predict.inference import SavedModelHandler
-from beampose.preprocess.videos import Frame, Video
-from beampose.public.predictions import Predictions
+from beampose.pipelines.predict.predictor import Predictor
+from beampose.preprocess.videos import Video
 from beampose.trainer.frame_predictor import FramePredictor
 
-# Frames of a range of several animals.
-_CHUNK = 512
 # Settings of `predict` on which it depends how an animal is followed.
 _FOLLOWED = ("pcutoff", "chunk", "look", "dynamic", "margin")
 
@@ -62,45 +60,48 @@ def of_one_animal(
     folder: str, model: FramePredictor, chosen: Chosen, batch_size: int
 ) -> np.ndarray:
     """(frames, 1, bodyparts, 3), NaN where a frame failed; the animal is followed by windows."""
-    info = artefacts.require(folder, ModelInfo)
-    config = _config(info)
+    config, info = _experiment(folder)
     predictor = pose_predictor.of_model(config, info, "").predictor
-    handler = SavedModelHandler(folder, batch_size)
-    found = [
-        predictor.infer(part, frames, handler, model).arrays["keypoints"]
-        for stretch in chosen.stretches(config.predict.chunk)
-        for part, frames in split(stretch, 0, AHEAD * batch_size)
-    ]
+    found = [one["keypoints"] for one in _inferred(predictor, model, chosen, config, batch_size)]
     return np.concatenate(found)[:, None, :, :3]
 
 
-def of_animals(predict: Callable[..., Predictions], chosen: Chosen, batch_size: int) -> np.ndarray:
-    """(frames, individuals, bodyparts, 3), NaN where a frame failed; nobody is tracked."""
-    rows = [
-        row
-        for stretch in chosen.stretches(_CHUNK)
-        for _, frames in split(stretch, 0, AHEAD * batch_size)
-        for row in _assembled(predict, frames, batch_size)
-    ]
-    shape = next((row.shape for row in rows if row is not None), None)
-    if shape is None:
-        raise ValueError(f"{chosen.video.path}: none of the chosen frames could be decoded.")
-    return np.stack([np.full(shape, np.nan) if row is None else row for row in rows])
+def of_animals(folder: str, model: FramePredictor, chosen: Chosen, batch_size: int) -> np.ndarray:
+    """(frames, individuals, bodyparts, 3), NaN where a frame failed; animals are followed by
+    windows, but not tracked."""
+    config, info = _experiment(folder)
+    predictor = animals_predictor.of_model(config, info, "").predictor
+    assert isinstance(predictor, Animals)
+    rules = predictor.rules
+    unique = list(rules.unique)
+    common = np.setdiff1d(np.arange(len(rules.bodyparts)), unique)
+    found = []
+    for one in _inferred(predictor, model, chosen, config, batch_size):
+        shape = (len(one["keypoints"]), len(rules.individuals), len(rules.bodyparts), 3)
+        rows = np.full(shape, np.nan)
+        rows[:, : rules.animals, common] = one["keypoints"]
+        rows[:, -1, unique] = one["single"] if unique else rows[:, -1, unique]
+        found.append(rows)
+    return np.concatenate(found)
 
 
-def _assembled(
-    predict: Callable[..., Predictions], frames: Iterator[Frame], batch_size: int
-) -> Iterator[np.ndarray | None]:
-    """A row of each frame, in batches; None of one that cannot be decoded."""
-    while batch := list(islice(frames, batch_size)):
-        pixels = [one.pixels for one in batch if one.pixels is not None]
-        found = predict(pixels, batch_size=batch_size) if pixels else None
-        rows = iter([] if found is None else _values(found))
-        yield from (None if one.pixels is None else next(rows) for one in batch)
+def _inferred(
+    predictor: Predictor,
+    model: FramePredictor,
+    chosen: Chosen,
+    config: experiment.Config,
+    batch_size: int,
+) -> Iterator[dict[str, np.ndarray]]:
+    """What a predictor finds in one range after the other."""
+    handler = SavedModelHandler("", batch_size, predictor.signature)
+    for stretch in chosen.stretches(config.predict.chunk):
+        for part, frames in split(stretch, 0, AHEAD * batch_size):
+            yield predictor.infer(part, frames, handler, model).arrays
 
 
-def _values(found: Predictions) -> np.ndarray:
-    return np.concatenate([found.keypoints, found.likelihood[..., None]], axis=-1)
+def _experiment(folder: str) -> tuple[experiment.Config, ModelInfo]:
+    info = artefacts.require(folder, ModelInfo)
+    return _config(info), info
 
 
 def _config(info: ModelInfo) -> experiment.Config:

@@ -270,7 +270,7 @@ class Animals(NamedTuple):
     ) -> dict[str, np.ndarray]:
         """Arrays of a frame in which nothing was found."""
         if like is None:
-            one = {name: value[0] for name, value in model.predict(BLANK).items()}
+            one = {name: value[0] for name, value in model.predict(BLANK, DESCRIPTORS).items()}
             nothing = np.full((len(self.rules.individuals), len(self.rules.bodyparts)), -1)
             like = {**self._arrays(one, nothing), WINDOW: np.zeros((), np.uint8)}
         missing = ("keypoints", "single")

@@ -260,8 +260,6 @@ def test_a_damaged_file_of_individuals_is_told(ran, settings, tmp_path, capsys):
 def test_what_several_animals_do_not_have_is_refused(ran, capsys):
     assert cli.main(["predict", str(ran), "--set", "predict.dynamic=0.5"]) == 2
     assert "predict.dynamic follows one animal" in capsys.readouterr().err
-    assert cli.main(["predict", str(ran), "--set", "predict.look=window"]) == 2
-    assert "predict.look: window follows one animal" in capsys.readouterr().err
     assert cli.main(["track", str(ran), "--set", "track.similarity=boxes"]) == 2
     assert "track.similarity must be one of" in capsys.readouterr().err
 
