@@ -162,7 +162,8 @@ def _corners(labels: Labels) -> list[Problem]:
     count = sum(int((one.keypoints == 0).all(axis=-1).sum()) for one in there)
     what = (
         f"points at exactly (0, 0), as some programs write what is not labeled: {count} in "
-        f"{len(there)} images. They are used as labels: empty their cells if nobody placed them"
+        f"{counted(len(there), 'image')}. They are used as labels: empty their cells if nobody "
+        "placed them"
     )
     return [Problem(WARNING, there[0].file, there[0].row, there[0].name, what)]
 

@@ -121,6 +121,6 @@ def test_a_model_learns_from_negatives_and_says_how_they_come_out(tmp_path, seve
     config.write_text(yaml.safe_dump(told))
     for verb in ("features", "train", "evaluate", "report"):
         assert main([verb, str(config)]) == 0, verb
-    assert "hold no animal: negatives" in (tmp_path / "o/report.html").read_text()
+    assert "without an animal: negatives" in (tmp_path / "o/report.html").read_text()
     found = json.loads((tmp_path / "o/model/metrics.json").read_text())
     assert sum(found[split]["negatives"] for split in ("train", "test")) == 8
