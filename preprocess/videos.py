@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from beampose.core import files, fingerprints
 from beampose.preprocess import ahead, pixel_limit, tiff_stacks
@@ -189,7 +190,7 @@ def _tell_others(path: str, container: Any) -> None:
     films = [
         one
         for one in container.streams.video
-        if not int(one.disposition) & int(av.stream.Disposition.attached_pic)
+        if not int(one.disposition) & int(Disposition.attached_pic)
     ]
     if len(films) > 1:
         sizes = ", ".join(f"{one.width}x{one.height}" for one in films)

@@ -44,11 +44,14 @@ LEARNING_RATE = 0.004
 POOLED_BATCH, MAP_BATCH = 64, 8
 
 
-def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
+def of_features(
+    config: Config, facts: LabelFacts | None, most: float = TINY_PIXELS
+) -> dict[str, Chosen]:
     """What decides the features of images and copies, where the config leaves it open.
 
     Args:
       facts: of the labels of the training split; None for crops.
+      most: scaled pixels of an image, where animals are tiny.
     """
     if facts is None:
         found = {
@@ -58,7 +61,7 @@ def of_features(config: Config, facts: LabelFacts | None) -> dict[str, Chosen]:
         }
     else:
         found = {
-            "features.scale": _scale(facts),
+            "features.scale": _scale(facts, most),
             "features.copies": _copies(facts),
             "features.rotation": _rotation(facts),
         }
@@ -148,7 +151,7 @@ def _open(config: Config, found: Mapping[str, Chosen]) -> dict[str, Chosen]:
     return kept
 
 
-def _scale(facts: LabelFacts) -> Chosen:
+def _scale(facts: LabelFacts, most: float) -> Chosen:
     """1, or more where bodyparts are close together, or less where images are large."""
     pixels = facts.height * facts.width
     fits = [s for s in SCALES if s * s * pixels <= MOST_PIXELS] or [SCALES[0]]
@@ -156,7 +159,7 @@ def _scale(facts: LabelFacts) -> Chosen:
     if not np.isfinite(facts.spacing):
         return Chosen(value=min(max(fits), 1.0), why=f"{size}; no animal has two labeled bodyparts")
     if facts.extent * max(fits) < LEAST_EXTENT:
-        larger = [s for s in SCALES if s * s * pixels <= TINY_PIXELS] or fits
+        larger = [s for s in SCALES if s * s * pixels <= most] or fits
         enough = min((s for s in larger if s * facts.extent >= LEAST_EXTENT), default=max(larger))
         fits = [s for s in larger if s <= enough]
         size += f" and animals of {facts.extent:.0f} px"

@@ -19,6 +19,8 @@ BACKBONE, WEIGHTS = "resnet_compact", "builtin"
 # Labeled frames from which on a head learns, and suggests; and that it learns from at most: these
 # bound memory and the seconds of a round.
 LEARN, LEAST, MOST_LABELED = 3, 6, 400
+# Scaled pixels of a frame: a person waits for each.
+MOST_PIXELS = 2_500_000
 # Another scale is taken, and all frames are embedded anew, only if it is this factor away: the
 # first labels are followed as they are.
 FAR_SCALE = 1.9
@@ -137,7 +139,7 @@ class LiveFrames:
         facts = self.facts()
         if facts is None or self._embedder is None:
             return False
-        chosen = recipe.of_features(self._plain, facts)
+        chosen = recipe.of_features(self._plain, facts, MOST_PIXELS)
         old, new = self.config.scale, recipe.resolved(self._plain, chosen).scale
         apart = max(old, new) / min(old, new)
         if apart == 1 or (self._fitted and apart < FAR_SCALE):
@@ -156,7 +158,9 @@ class LiveFrames:
             height, width = pixels.shape[:2]
             nan = float("nan")
             facts = LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, 0.0)
-            self.config = recipe.resolved(self._plain, recipe.of_features(self._plain, facts))
+            self.config = recipe.resolved(
+                self._plain, recipe.of_features(self._plain, facts, MOST_PIXELS)
+            )
         first = []
         step = max(len(self.material.frames) // SAMPLED, 1)
         for key in self.material.frames[::step][:SAMPLED]:
@@ -175,16 +179,8 @@ class LiveFrames:
             features.contrast,
             features.blur,
         )
-        return transform.draw(ranges, f"{source}:{copy}", self._seen(source, copy, height, width))
-
-    def _seen(self, source: str, copy: int, height: int, width: int) -> transform.Window:
-        """What a copy shows: an animal and what is around it, where animals are small."""
-        facts, keypoints = self.facts(), self.material.keypoints.get(source)
-        if facts is None or keypoints is None:
-            return transform.whole(height, width)
-        side = recipe.window(facts, self.config.scale).value
-        window = transform.animal(keypoints, copy, round(side / self.config.scale), height, width)
-        return window or transform.whole(height, width)
+        seen = transform.whole(height, width)
+        return transform.draw(ranges, f"{source}:{copy}", seen)
 
     @property
     def _turned(self) -> bool:
@@ -226,8 +222,6 @@ class LiveFrames:
     def record(self, name: str, key: str, copy: int, keypoints: np.ndarray) -> LabelRecord:
         """A frame or a copy of it as a task reads it."""
         height, width = self._sizes[key]
-        if copy:
-            height, width = self._changes[name].height, self._changes[name].width
         video = key.split("/")[0]
         return LabelRecord(
             name, key, key, video, "", 0, "train", height, width, copy, keypoints, -1

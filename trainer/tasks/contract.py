@@ -25,7 +25,7 @@ class ExportedModel(Protocol):
     embedder: Embedder
     heads: list[keras.Model]
 
-    def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+    def frames(self, frames: tf.Tensor) -> Tensors:
         """The answers to uint8 (batch, height, width, 3), RGB, by name."""
         ...
 

@@ -102,9 +102,14 @@ def _picture(one: Any, short: Mapping[str, list[str]], path: str) -> Picture:
     folders = parts[1:-1] if parts[0] in _ROOMS else parts[:-1]
     video = "_".join(folders) or files.stem(path)
     image = files.join(files.parent(path), *parts)
-    sides = (one.get("height"), one.get("width"))
-    told = sides if all(type(side) is int and side > 0 for side in sides) else None
+    told = _size(one.get("height"), one.get("width"))
     return Picture(image, video, f"{LABELED_DATA}/{video}/{parts[-1]}", told)
+
+
+def _size(height: Any, width: Any) -> tuple[int, int] | None:
+    """Height and width, if they can be that; a bool is an int, and neither."""
+    sized = all(type(side) is int and side > 0 for side in (height, width))
+    return (height, width) if sized else None
 
 
 def _short_parts(told: Sequence[str]) -> dict[str, list[str]]:
