@@ -4,17 +4,15 @@ Frames count from 0 in display order. A range is read by a fresh decoder that se
 before it and recognises frames by their timestamps, so that ranges join without drift.
 """
 
-import contextlib
 import logging
 from collections.abc import Container, Generator, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from beampose.core import files, fingerprints
-from beampose.preprocess import ahead, pixel_limit, tiff_stacks
+from beampose.preprocess import ahead, film_files, pixel_limit, tiff_stacks
 from beampose.preprocess.tiff_stacks import Page
 
 LOG = logging.getLogger(__name__)
@@ -27,46 +25,6 @@ SUFFIXES = (
     *(".nut", ".obu", ".ogg", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob"),
     *(".xvid", ".y4m"),
 )
-# FFmpeg's names of the containers that are read. Others name files or addresses to be played
-# (playlists, scripts of joins, streams), or record this machine's screen.
-_CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2",
-    "avi",
-    "matroska,webm",
-    "mpegts",
-    "mpeg",
-    "asf",
-    "flv",
-    "ogg",
-    "mxf",
-    "dv",
-    "nut",
-    "ivf",
-    "rm",
-    "gif",
-    "apng",
-    "yuv4mpegpipe",
-    # Pictures in a row, without a container.
-    "h264",
-    "hevc",
-    "m4v",
-    "mpegvideo",
-    "mjpeg",
-    "obu",
-)
-# Of a path alone: FFmpeg would take `http:`, `concat:` and others for orders.
-_OPTIONS = {
-    "format_whitelist": ",".join(_CONTAINERS),
-    "protocol_whitelist": "file",
-    # Of the frame that tells what the container does not; `_set_up` has the limit of all others.
-    "max_pixels": str(pixel_limit.MOST),
-}
-# Titles and the like are not read, and may be of any encoding; PyAV 19 takes them as they are.
-_TITLES: dict[str, Any] = (
-    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-)
-# How files that name others begin.
-_LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 # Frames decoded at indexing to see whether packets and frames carry the same timestamps.
 _PROBED = 40
 # How many frames before a range decoding begins, tried in turn until its first frame appears:
@@ -75,7 +33,6 @@ _BACKS = (0, 20, 300)
 # Frames this far apart are sought one by one; on average a seek decodes half of the usual distance
 # of key frames (250), and opens the file.
 _FAR = 200
-_UNREADABLE = (av.FFmpegError, OSError, ValueError)
 
 
 class Video(NamedTuple):
@@ -115,10 +72,6 @@ class Video(NamedTuple):
         return bool(self.times or self.pages)
 
 
-class _NoDecoder(ValueError):
-    """FFmpeg has no decoder for a stream."""
-
-
 class Frame(NamedTuple):
     """A frame's number, and its pixels (uint8 height, width, 3, RGB) or None and the reason.
 
@@ -140,13 +93,13 @@ def index(path: str) -> Video:
     if files.suffix(path) in tiff_stacks.SUFFIXES:
         return _stack(path)
     try:
-        with _opened(path) as container:
+        with film_files.opened(path) as container:
             # Before anything else is read: a file that changes meanwhile is found out by it.
             fingerprint = fingerprints.of_file(path)
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
-            _tell_others(path, container)
+            film_files.tell_others(path, container)
             packets = [(p.pts, p.is_discard) for p in container.demux(stream) if p.size]
             # After a seek a file that lost packets may give other timestamps, and so do program
             # streams (mpg), where FFmpeg guesses those of most frames.
@@ -155,8 +108,8 @@ def index(path: str) -> Video:
             tick, declared = float(stream.time_base or 0), stream.frames
         first = _first_frames(path)
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
-    except (pixel_limit.TooLarge, _NoDecoder) as error:
+        raise film_files.unreadable(path, error) from None
+    except (pixel_limit.TooLarge, film_files.NoDecoder) as error:
         raise ValueError(f"{path} {error}.") from None
     # A cut without encoding leaves frames before the cut in the file, marked to be dropped.
     times = [pts for pts, dropped in packets if not dropped]
@@ -183,20 +136,6 @@ def index(path: str) -> Video:
         fingerprint=fingerprint,
         zero=zero,
     )
-
-
-def _tell_others(path: str, container: Any) -> None:
-    """Says that a file holds several films, of which the first is read; a cover is none."""
-    films = [
-        one
-        for one in container.streams.video
-        if not int(one.disposition) & int(Disposition.attached_pic)
-    ]
-    if len(films) > 1:
-        sizes = ", ".join(f"{one.width}x{one.height}" for one in films)
-        LOG.warning(
-            "NOTE %s: holds %d films (%s), of which the first is read", path, len(films), sizes
-        )
 
 
 def is_video(path: str) -> bool:
@@ -234,7 +173,7 @@ def declared(path: str) -> int:
     if files.suffix(path) in tiff_stacks.SUFFIXES:
         return len(tiff_stacks.index(path).pages)
     try:
-        with _opened(path) as container:
+        with film_files.opened(path) as container:
             if not container.streams.video:
                 return 0
             stream = container.streams.video[0]
@@ -243,7 +182,7 @@ def declared(path: str) -> int:
             seconds = seconds or (container.duration or 0) / av.time_base
             return stream.frames or round(seconds * rate)
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
+        raise film_files.unreadable(path, error) from None
 
 
 def frame_size(path: str) -> tuple[int, int]:
@@ -256,25 +195,13 @@ def frame_size(path: str) -> tuple[int, int]:
         stack = tiff_stacks.index(path)
         return stack.height, stack.width
     try:
-        with _opened(path) as container:
+        with film_files.opened(path) as container:
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video.")
             stream = container.streams.video[0]
             return stream.height, stream.width
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be read as a video: {_why(path, error)}.") from None
-
-
-def _why(path: str, error: av.FFmpegError) -> str:
-    try:
-        with files.open_file(path) as file:
-            if file.read(100).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
-                return "it names other files to be played; give those"
-    except OSError:
-        pass
-    # What FFmpeg says of a container that is not in the list.
-    unknown = isinstance(error, av.ArgumentError)
-    return "it has none of the formats that are read" if unknown else str(error.strerror)
+        raise film_files.unreadable(path, error) from None
 
 
 def window(video: Video, start: int, stop: int) -> Video:
@@ -338,10 +265,10 @@ def read_ahead(
 def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     """Timestamp and height, width of the first frames."""
     found = []
-    with _opened(path) as container:
-        _set_up(container)
-        for frame in _frames(container):
-            turned = abs(_rotation(frame)) % 180 == 90
+    with film_files.opened(path) as container:
+        film_files.set_up(container)
+        for frame in film_files.decoded(container):
+            turned = abs(film_files.rotation(frame)) % 180 == 90
             size = (frame.width, frame.height) if turned else (frame.height, frame.width)
             found.append((frame.pts, size))
             if len(found) == _PROBED:
@@ -396,19 +323,19 @@ def _decode_from(
         numbers = {time: video.first + i for i, time in enumerate(video.times)}
         end = video.times[stop - 1 - video.first]
     try:
-        with _opened(video.path) as container:
-            stream = _set_up(container)
+        with film_files.opened(video.path) as container:
+            stream = film_files.set_up(container)
             if origin:
                 # The first packet may say which encoder to make allowance for: 4:4:4 H.264 of old
                 # x264 decodes to noise without it (openfield's m3v1mp4.mp4).
-                next(_frames(container), None)
+                next(film_files.decoded(container), None)
                 container.seek(
                     video.times[origin - video.first], stream=stream, backward=True, any_frame=False
                 )
             last = -1
             # Without a sound key frame decoders draw on gray. The file's first frame is trusted.
             keyed = not origin
-            for count, frame in enumerate(_frames(container, strict=numbers is None)):
+            for count, frame in enumerate(film_files.decoded(container, strict=numbers is None)):
                 keyed = keyed or bool(frame.key_frame and not frame.is_corrupt)
                 number = count if numbers is None else numbers.get(frame.pts, -1)
                 if number >= stop or (numbers and frame.pts is not None and frame.pts > end):
@@ -418,57 +345,7 @@ def _decode_from(
                 last = number
                 if only is not None and number not in only:
                     continue
-                yield number, None if frame.is_corrupt else _pixels(frame)
-    except _UNREADABLE:
+                yield number, None if frame.is_corrupt else film_files.pixels(frame)
+    except film_files.UNREADABLE:
         # What is missing is accounted for by the caller, frame by frame.
         return
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    """A container of a path or an address; of an address only the parts that are used are read."""
-    with contextlib.ExitStack() as stack:
-        if not files.is_in_storage(path):
-            raise ValueError(f"{path} is a web address: download it first.")
-        if files.is_address(path):
-            source: Any = stack.enter_context(files.open_file(path))
-        else:
-            source = f"file:{path}"
-        found = av.open(source, options=dict(_OPTIONS), **_TITLES)
-        yield stack.enter_context(found)
-
-
-def _set_up(container: Any) -> Any:
-    """The stream whose frames are decoded, by threads, within the limit of pixels."""
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise _NoDecoder("holds a video stream of an encoding that is not read")
-    pixel_limit.check(stream.width, stream.height, frames=True)
-    stream.thread_type = "AUTO"
-    # Frames may be larger than their container says, and a stream may change its size on the way.
-    stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels(frames=True))}
-    return stream
-
-
-def _frames(container, strict: bool = False) -> Iterator[av.VideoFrame]:
-    """Decodes frames; continues after damaged packets unless `strict`."""
-    stream = container.streams.video[0]
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            if strict:  # Frames are numbered by counting, and one of them is lost.
-                return
-            continue
-        yield from frames
-
-
-def _pixels(frame: av.VideoFrame) -> np.ndarray:
-    pixels = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(_rotation(frame) / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
-
-
-def _rotation(frame: av.VideoFrame) -> int:
-    """Degrees counterclockwise to upright: phones film sideways and say so in the file."""
-    return int(getattr(frame, "rotation", 0) or 0)

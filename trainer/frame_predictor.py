@@ -6,7 +6,7 @@ import numpy as np
 
 from beampose.core import artefacts, storage
 from beampose.core.infos import ModelInfo
-from beampose.core.names import SAVED_MODEL, WINDOW
+from beampose.core.names import INFO, SAVED_MODEL, WINDOW
 from beampose.trainer import model_calls
 from beampose.trainer.quiet import import_tensorflow
 
@@ -26,8 +26,9 @@ class FramePredictor:
         self._by_lite = calls.of_model(self._model, storage.place(folder, SAVED_MODEL))
         self._folder = folder
         self._usual = signature
-        recipe = artefacts.require(folder, ModelInfo).recipe
-        self._scale = 0.0 if recipe.pooled else recipe.scale
+        # A SavedModel that left its folder tells no scale.
+        info = artefacts.find_info(storage.place(folder, INFO), ModelInfo)
+        self._scale = 0.0 if info is None or info.recipe.pooled else info.recipe.scale
 
     def at_once(self, batch_size: int, height: int, width: int, signature: str = "") -> int:
         """Frames of a call: fewer than `batch_size` where maps of large ones would fill memory."""

@@ -44,6 +44,7 @@ def test_each_label_has_its_image_and_copies_have_none(pose_file):
     assert kept["images"] == 12 and kept["bytes"] > 12 * 10_000
 
 
+@pytest.mark.slow
 def test_an_edited_label_writes_no_frame_and_a_new_image_one(pose_file):
     settings = experiment.load(pose_file, ["features.frames=true"])
     feature_job.run(settings)

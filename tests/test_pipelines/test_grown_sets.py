@@ -99,6 +99,7 @@ def test_an_image_that_changed_keeps_what_was_made_of_it_and_the_others_are_know
     pd.testing.assert_frame_equal(table(pose, second).loc[same], before.loc[same])
 
 
+@pytest.mark.slow
 def test_a_grown_folder_is_not_mixed_of_two_settings(pose, folder, seen):
     prediction_job.run(pose, [str(folder)])
     add(folder, NEW)

@@ -83,6 +83,7 @@ def two_views(trained, tmp_path):
     return config
 
 
+@pytest.mark.slow
 def test_evaluate_and_audit_use_the_other_views(two_views, capsys, caplog):
     file, calibrated = two_views.parent / "two.toml", "cameras.calibration=two.toml"
     model = two_views.parent / "out/model"

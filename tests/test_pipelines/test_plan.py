@@ -33,7 +33,7 @@ def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_pa
     assert not planning.plan(fresh, None).new_store
     assert found.cloud is not None
     assert found.cloud["cost"] > 0
-    assert "Dataflow  1 workers" in planning.describe(found)
+    assert "Dataflow  1 worker" in planning.describe(found)
 
 
 def test_the_verb_prints_and_keeps_the_plan_from_any_folder(
@@ -42,7 +42,7 @@ def test_the_verb_prints_and_keeps_the_plan_from_any_folder(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["plan", str(new_pose_file)]) == 0
     out = capsys.readouterr().out
-    assert "Dataflow  1 workers" in out
+    assert "Dataflow  1 worker" in out
     assert "12 labeled" in out
     assert "on this machine" in out
     assert (new_pose_file.parent / "out/plan.json").is_file()

@@ -103,6 +103,7 @@ def test_every_signature_gives_numbers_of_fixed_shapes(settings):
     assert one.shape == (3, 4, 3)
 
 
+@pytest.mark.slow
 def test_cross_validation_judges_every_animal(settings, tmp_path):
     dataset = Dataset(settings.dataset, settings.store, cache_mb=64)
     found = cross_validation.cross_validate(

@@ -1,0 +1,142 @@
+"""Files of films as FFmpeg opens them: which containers, what they may name, how large they are."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import numpy as np
+from av.stream import Disposition
+
+from beampose.core import files
+from beampose.preprocess import pixel_limit
+
+LOG = logging.getLogger(__name__)
+# FFmpeg's names of the containers that are read. Others name files or addresses to be played
+# (playlists, scripts of joins, streams), or record this machine's screen.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "avi",
+    "matroska,webm",
+    "mpegts",
+    "mpeg",
+    "asf",
+    "flv",
+    "ogg",
+    "mxf",
+    "dv",
+    "nut",
+    "ivf",
+    "rm",
+    "gif",
+    "apng",
+    "yuv4mpegpipe",
+    # Pictures in a row, without a container.
+    "h264",
+    "hevc",
+    "m4v",
+    "mpegvideo",
+    "mjpeg",
+    "obu",
+)
+# Of a path alone: FFmpeg would take `http:`, `concat:` and others for orders.
+_OPTIONS = {
+    "format_whitelist": ",".join(_CONTAINERS),
+    "protocol_whitelist": "file",
+    # Of the frame that tells what the container does not; `set_up` has the limit of all others.
+    "max_pixels": str(pixel_limit.MOST),
+}
+# Titles and the like are not read, and may be of any encoding; PyAV 19 takes them as they are.
+_TITLES: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+# How files that name others begin.
+_LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
+UNREADABLE = (av.FFmpegError, OSError, ValueError)
+
+
+class NoDecoder(ValueError):
+    """FFmpeg has no decoder for a stream."""
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """A container of a path or an address; of an address only the parts that are used are read."""
+    with contextlib.ExitStack() as stack:
+        if not files.is_in_storage(path):
+            raise ValueError(f"{path} is a web address: download it first.")
+        if files.is_address(path):
+            source: Any = stack.enter_context(files.open_file(path))
+        else:
+            source = f"file:{path}"
+        found = av.open(source, options=dict(_OPTIONS), **_TITLES)
+        yield stack.enter_context(found)
+
+
+def set_up(container: Any) -> Any:
+    """The stream whose frames are decoded, by threads, within the limit of pixels."""
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise NoDecoder("holds a video stream of an encoding that is not read")
+    pixel_limit.check(stream.width, stream.height, frames=True)
+    stream.thread_type = "AUTO"
+    # Frames may be larger than their container says, and a stream may change its size on the way.
+    stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels(frames=True))}
+    return stream
+
+
+def decoded(container, strict: bool = False) -> Iterator[av.VideoFrame]:
+    """Decodes frames; continues after damaged packets unless `strict`."""
+    stream = container.streams.video[0]
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            if strict:  # Frames are numbered by counting, and one of them is lost.
+                return
+            continue
+        yield from frames
+
+
+def pixels(frame: av.VideoFrame) -> np.ndarray:
+    """Upright, uint8 (height, width, 3), RGB."""
+    found = frame.to_ndarray(format="rgb24")
+    quarter_turns = round(rotation(frame) / 90) % 4
+    return np.ascontiguousarray(np.rot90(found, quarter_turns)) if quarter_turns else found
+
+
+def rotation(frame: av.VideoFrame) -> int:
+    """Degrees counterclockwise to upright: phones film sideways and say so in the file."""
+    return int(getattr(frame, "rotation", 0) or 0)
+
+
+def tell_others(path: str, container: Any) -> None:
+    """Says that a file holds several films, of which the first is read; a cover is none."""
+    films = [
+        one
+        for one in container.streams.video
+        if not int(one.disposition) & int(Disposition.attached_pic)
+    ]
+    if len(films) > 1:
+        sizes = ", ".join(f"{one.width}x{one.height}" for one in films)
+        LOG.warning(
+            "NOTE %s: holds %d films (%s), of which the first is read", path, len(films), sizes
+        )
+
+
+def unreadable(path: str, error: av.FFmpegError) -> ValueError:
+    """The error that says why FFmpeg cannot read a file."""
+    return ValueError(f"{path} cannot be read as a video: {_why(path, error)}.")
+
+
+def _why(path: str, error: av.FFmpegError) -> str:
+    try:
+        with files.open_file(path) as file:
+            if file.read(100).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
+                return "it names other files to be played; give those"
+    except OSError:
+        pass
+    # What FFmpeg says of a container that is not in the list.
+    unknown = isinstance(error, av.ArgumentError)
+    return "it has none of the formats that are read" if unknown else str(error.strerror)
