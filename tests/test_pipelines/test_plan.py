@@ -11,7 +11,7 @@ from beampose.pipelines.features import feature_job
 from beampose.trainer.feature_store import Index
 
 
-@pytest.mark.parametrize("kind", ["pose", "crops"])
+@pytest.mark.parametrize("kind", [pytest.param("pose", marks=pytest.mark.slow), "crops"])
 def test_the_plan_counts_what_the_job_will_embed_and_store(trained, kind, tmp_path):
     copies = 2 if kind == "pose" else 0
     loaded = trained[kind]

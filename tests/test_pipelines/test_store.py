@@ -93,6 +93,7 @@ def test_a_transform_of_another_store_is_found(sharing):
     assert "transform cannot be loaded" in found
 
 
+@pytest.mark.slow
 def test_pruning_drops_what_no_dataset_refers_to(sharing, trained):
     with_copies = experiment.changed(sharing, features={"copies": 1})
     assert feature_job.run(with_copies).embedded > 0

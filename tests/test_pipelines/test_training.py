@@ -45,11 +45,14 @@ def run_again(settings, folder, held_out=0, **train):
     return result.task.judge.measure(test, result.task.predict(test, 4)), result.history
 
 
+SLOW_POSE = pytest.param("pose", marks=pytest.mark.slow)
+
+
 def losses(history):
     return [entry["loss"] for entry in history]
 
 
-@pytest.mark.parametrize("name", ["pose", "crops"])
+@pytest.mark.parametrize("name", [SLOW_POSE, "crops"])
 def test_one_seed_gives_the_same_result_twice(trained, tmp_path, name):
     first, history = run_again(trained[name], tmp_path / "1")
     second, again = run_again(trained[name], tmp_path / "2")
@@ -59,7 +62,7 @@ def test_one_seed_gives_the_same_result_twice(trained, tmp_path, name):
     assert losses(other) != losses(history)
 
 
-@pytest.mark.parametrize("name", ["pose", "crops"])
+@pytest.mark.parametrize("name", [SLOW_POSE, "crops"])
 def test_a_killed_training_goes_on_and_ends_the_same(trained, tmp_path, name, monkeypatch):
     _, whole = run_again(trained[name], tmp_path / "whole")
     evaluate_step = training._evaluate
@@ -226,7 +229,7 @@ def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
     assert "loaded" in done.stdout, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("kind", ["pose", "crops"])
+@pytest.mark.parametrize("kind", [SLOW_POSE, "crops"])
 def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, kind, tmp_path):
     loaded = trained[kind]
     dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)

@@ -131,6 +131,7 @@ def test_a_store_is_read_by_the_taps_it_was_made_with(taps, monkeypatch):
     assert found.backbone.taps == taps
 
 
+@pytest.mark.slow
 def test_the_packages_weights_are_those_of_the_published_network(shared_data):
     file = shared_data.parent / f"weights/{LITE}_imagenet_notop.weights.h5"
     pictures = np.random.default_rng(0).uniform(0, 255, (2, 96, 160, 3)).astype(np.float32)
