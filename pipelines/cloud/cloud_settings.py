@@ -54,6 +54,10 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+# How the tags of images without NVIDIA's libraries end, as the build names them.
+_WITHOUT_GPU = "-cpu"
+
+
 def _fits(section: str, machine_type: str, accelerator: str | None) -> None:
     """Raises ValueError if a GPU does not come with a machine."""
     # A custom machine without a series is an n1.
@@ -214,6 +218,14 @@ class Cloud(Section):
                 "vertex.tensorboard needs a service_account, as which the job writes its curves: "
                 "set it, or drop vertex.tensorboard."
             )
+        for section in ("dataflow", "vertex"):
+            gpu = getattr(self, section).accelerator
+            if gpu and self.image.endswith(_WITHOUT_GPU):
+                raise ValueError(
+                    f"image {self.image} has no libraries of NVIDIA: the {gpu} of "
+                    f"{section}.accelerator would be billed and not used. Take the image that ends "
+                    f"in -gpu, or drop {section}.accelerator."
+                )
         return self
 
     @property

@@ -37,6 +37,13 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
             "comes only with n1 machines, not with dataflow.machine_type n2-standard-4",
         ),
         ({"vertex": {"accelerator": "NVIDIA_L4"}}, "comes only with g2 machines"),
+        (
+            {
+                "image": "eu-docker.pkg.dev/p/r/b:1-cpu",
+                "vertex": {"accelerator": "NVIDIA_TESLA_T4"},
+            },
+            "would be billed and not used",
+        ),
         ({"vertex": {"network": "lab-net"}}, "vertex.network"),
         ({"vertex": {"tensorboard": "x"}, "service_account": None}, "needs a service_account"),
         ({"regoin": "us-east1"}, "Did you mean 'region'"),
