@@ -69,7 +69,6 @@ def run(
       size: HEIGHTxWIDTH of the images, of the formats that need it; None = as in training.
 
     Raises:
-      ImportError: a library of the format is missing; the text says how to get it.
       ValueError: the model or the size does not suit the format, or the export answers otherwise.
     """
     info = artefacts.require(config.model, ModelInfo)
@@ -137,7 +136,7 @@ def _check(info: ModelInfo, format_name: str, size: str | None) -> None:
         )
     missing = [name for name in NEEDS.get(format_name, ()) if not importlib.util.find_spec(name)]
     if missing:
-        raise ImportError(
+        raise ValueError(
             f"--format {format_name} needs {', '.join(missing)}: pip install 'beampose[export]'."
         )
 

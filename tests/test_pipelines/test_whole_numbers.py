@@ -35,6 +35,7 @@ def answers(model, frames):
 
 @pytest.mark.parametrize("kind", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
 def test_features_and_model_compute_in_whole_numbers(tmp_path, kind):
+    pytest.importorskip("ai_edge_litert")
     if kind == "pose":
         write_project(tmp_path / "project")
     else:

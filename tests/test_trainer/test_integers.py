@@ -46,6 +46,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 def test_litert_says_bit_by_bit_what_tensorflow_says(case):
+    pytest.importorskip("ai_edge_litert")
     _, whole = networks(*case)
     frames = np.stack([picture(i, 112, 144) for i in (7, 8)]).round().astype(np.uint8)
     embedder = embed.Embedder(whole, None, scale=0.7, crop_size=96)
@@ -79,6 +80,7 @@ def test_every_gray_level_is_a_number_of_its_own():
 
 
 def test_litert_is_taken_only_if_it_says_the_same(monkeypatch):
+    pytest.importorskip("ai_edge_litert")
     _, whole = networks(compact.NAME, "builtin")
     embedder = embed.Embedder(whole, None)
     assert isinstance(lite_embedder.fastest(embedder), lite_embedder.LiteEmbedder)
