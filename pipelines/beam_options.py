@@ -1,6 +1,7 @@
 """Beam options from the words after `--`; the only file that knows one runner from another."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import (
@@ -36,6 +37,14 @@ class NetworkOptions(PipelineOptions):
         chosen = options.view_as(cls)
         hints = {"accelerator": chosen.network_accelerator, "min_ram": chosen.network_min_ram}
         return {name: value for name, value in hints.items() if value}
+
+
+def gpus(hints: dict[str, str]) -> int:
+    """GPUs that each worker with these resource hints is ordered with."""
+    if "accelerator" not in hints:
+        return 0
+    count = re.search(r"count:(\d+)", hints["accelerator"])
+    return int(count[1]) if count else 1
 
 
 def unknown(words: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from beampose.core import __version__, artefacts, files, storage
 from beampose.core.infos import Metrics
 from beampose.core.names import CHECKPOINTS, FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
-from beampose.trainer import tuning
+from beampose.trainer import devices, tuning
 from beampose.trainer.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model-dir", default=_variable("AIP_MODEL_DIR"))
     made.add_argument("--checkpoint-dir", default=_variable("AIP_CHECKPOINT_DIR"))
     made.add_argument("--log-dir", default=_variable("AIP_TENSORBOARD_LOG_DIR"))
+    made.add_argument("--gpus", type=int, default=0, help="how many the machine must show")
     made.add_argument("--version", action="version", version=__version__)
     return made
 
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser().parse_known_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        devices.require(arguments.gpus)
         settings = [*arguments.set, *tuning.overrides(rest)]
         config = experiment.load(arguments.config, settings)
         folders = default_folders(config)

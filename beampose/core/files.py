@@ -49,6 +49,11 @@ def _signed_in(address: str) -> Iterator[None]:
 
 
 def read_bytes(path: str) -> bytes:
+    if is_address(path):
+        # Opened, an object is looked up and its "folder" listed before: three requests for one.
+        remote, inner = system(path)
+        with _signed_in(path):
+            return cast(bytes, remote.cat_file(inner))
     with open_file(path) as file:
         return file.read()
 

@@ -19,6 +19,7 @@ from upath import UPath
 from beampose.core import (
     buckets,  # noqa: F401  Sets up gs:// addresses.
     disk,
+    files,
     json_files,
     leftovers,
 )
@@ -241,7 +242,7 @@ def read_json(path: Address, *keys: str) -> Any:
     Raises:
       ValueError: it is something else; the text names the file.
     """
-    data = place(path).read_bytes()
+    data = files.read_bytes(str(place(path)))
     return json_files.record(data, path, *keys) if keys else json_files.parse(data, path)
 
 
@@ -273,18 +274,18 @@ def names(folder: Address) -> set[str]:
     return {str(one).rstrip("/").rpartition("/")[2] for one in found}
 
 
-def read_all(folder: Address, files: Sequence[str]) -> Iterator[bytes | None]:
+def read_all(folder: Address, wanted: Sequence[str]) -> Iterator[bytes | None]:
     """Bytes of files of a folder, in order, many at a time; None of one that cannot be read."""
     folder = place(folder)
     if is_local(folder):
-        for name in files:
+        for name in wanted:
             try:
                 yield Path(str(folder), name).read_bytes()
             except OSError:
                 yield None
         return
-    for start in range(0, len(files), _AT_ONCE):
-        paths = [f"{folder.path.rstrip('/')}/{name}" for name in files[start : start + _AT_ONCE]]
+    for start in range(0, len(wanted), _AT_ONCE):
+        paths = [f"{folder.path.rstrip('/')}/{name}" for name in wanted[start : start + _AT_ONCE]]
         found: Any = folder.fs.cat(paths, on_error="return")
         for path in paths:
             data = found.get(path.removeprefix("/"))

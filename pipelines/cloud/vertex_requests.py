@@ -49,6 +49,8 @@ def custom_job(
             "accelerator_count": vertex.accelerator_count,
         }
     words = [package, digest, "--config", join(base, "config.yaml")]
+    if vertex.accelerator:
+        words.append(f"--gpus={vertex.accelerator_count}")
     spec: dict[str, Any] = {
         "worker_pool_specs": [
             {

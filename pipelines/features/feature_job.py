@@ -105,6 +105,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         images = inputs.put_images(labels.items, join(config.output, "images"))
         labels = dataclasses.replace(labels, items=images)
     records = len(labels.items) * (1 + config.copies)
+    hints = beam_options.NetworkOptions.hints(options)
     job = feature_steps.Job(
         spec=embedding_worker.model_spec(config, join(target.folder, embed.TRANSFORM)),
         store=target.folder,
@@ -117,13 +118,13 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
         shards=store_writer.count_shards(records, config.kind.pooled),
         label_shards=dataset_writer.count_shards(records, config.kind.pooled),
         window=round(config.window / config.scale),
+        gpus=beam_options.gpus(hints),
     )
     keep = None
     if config.features.frames:
         shards = store_writer.count_shards(len(labels.items), config.kind.pooled)
         keep = kept_frames.KeepFrames(config.dataset, shards)
     pipeline = beam.Pipeline(options=options)
-    hints = beam_options.NetworkOptions.hints(options)
     items = list(zip(labels.items, splits, strict=True))
     waiting = join(config.dataset, WAITING)
     addresses = item_files.write(items, waiting, label_files.plain)

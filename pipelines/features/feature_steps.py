@@ -17,6 +17,7 @@ from beampose.preprocess import ahead, transform, validate
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Problem
 from beampose.preprocess.transform import Ranges, Window
 from beampose.preprocess.validate import Inspection
+from beampose.trainer import devices
 from beampose.trainer.feature_store import SHARDS, Index, Part
 from beampose.trainer.schema import LabelRecord
 
@@ -24,7 +25,11 @@ REJECTS = "rejects"
 
 
 class Job(NamedTuple):
-    """Settings that all steps share; `window` is the side in pixels of what copies show, 0: all."""
+    """Settings that all steps share.
+
+    `window` is the side in pixels of what copies show, 0: all; `gpus` are those that a worker of
+    the network is ordered with.
+    """
 
     spec: embedding_worker.ModelSpec
     store: str
@@ -37,6 +42,7 @@ class Job(NamedTuple):
     shards: int
     label_shards: int = 1
     window: int = 0
+    gpus: int = 0
 
 
 def reject(stage: str, problem: Problem) -> pvalue.TaggedOutput:
@@ -191,6 +197,7 @@ class Embed(beam.DoFn):
         self._shared = shared.Shared()
 
     def setup(self):
+        devices.require(self._job.gpus)
         self._model = embedding_worker.acquire(self._shared, self._job.spec)
 
     def process(self, element: tuple[int, list[embedding_worker.Pending]]) -> Iterator:

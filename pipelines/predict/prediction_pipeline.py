@@ -75,6 +75,7 @@ def build(
       films: how many there are.
       hints: resources of the step that runs the model.
     """
+    gpus = beam_options.gpus(hints or {})
     indexed = (
         pipeline
         | "Videos" >> item_source.Read(addresses, film_outcomes.film)
@@ -87,7 +88,7 @@ def build(
         | "SpreadRanges" >> beam.Reshuffle()
         | "Predict"
         >> beam.ParDo(
-            prediction_steps.PredictRanges(handler, output, index.view)
+            prediction_steps.PredictRanges(handler, output, index.view, gpus)
         ).with_resource_hints(**(hints or {}))
         | "GroupByVideo" >> beam.GroupByKey()
         | "Assemble" >> beam.ParDo(prediction_steps.Assemble(output))

@@ -14,6 +14,7 @@ from beampose.pipelines.predict import commit, film_outcomes, film_work
 from beampose.pipelines.predict.film_work import Chosen
 from beampose.pipelines.predict.inference import SavedModelHandler
 from beampose.pipelines.predict.view import View
+from beampose.trainer import devices
 
 RANGES, OUTCOMES = "ranges", "outcomes"
 
@@ -53,11 +54,17 @@ class Index(beam.DoFn):
 class PredictRanges(beam.DoFn):
     """Decodes ranges, runs the model, keeps the results; gives (name of the video, range)."""
 
-    def __init__(self, handler: SavedModelHandler, output: commit.Output, view: View):
+    def __init__(
+        self, handler: SavedModelHandler, output: commit.Output, view: View, gpus: int = 0
+    ):
         self._handler = handler
         self._output = output
         self._view = view
+        self._gpus = gpus
         self._shared = shared.Shared()
+
+    def setup(self):
+        devices.require(self._gpus)
 
     def process(self, stretch: tuple[Range, ...]) -> Iterator[tuple[str, Range]]:
         yield from film_work.predict(

@@ -30,7 +30,6 @@ def test_a_feature_job_runs_on_dataflow_from_its_staged_packages(
             "endpoint": dataflow.url,
             "machine_type": "n1-highmem-8",
             "max_workers": 3,
-            "accelerator": "NVIDIA_TESLA_T4",
         },
     )
     code = main(["features", str(pose_file), "--cloud", cloud])
@@ -67,8 +66,21 @@ def check_job(job):
     images = [one["containerImage"] for one in pool["sdkHarnessContainerImages"]]
     assert set(images) == {CLOUD["image"]}
     assert job["labels"] == {"team": "mice"}
+
+
+@pytest.mark.slow
+def test_a_job_whose_gpu_is_not_seen_fails_and_says_so(
+    pose_file, buckets, dataflow, tmp_path, capsys
+):
+    gpu = {"accelerator": "NVIDIA_TESLA_T4", "machine_type": "n1-standard-4"}
+    cloud = write_cloud(tmp_path, dataflow={"endpoint": dataflow.url, **gpu})
+    assert main(["features", str(pose_file), "--cloud", cloud]) != 0
+    said = " ".join(["".join(capsys.readouterr()), *map(str, dataflow.logs.values())])
+    assert "ordered with 1 GPU, and TensorFlow sees 0" in said
+    (job,) = dataflow.jobs.values()
+    (pool,) = job["environment"]["workerPools"]
     # Two environments: with and without the GPU of the step that runs the network.
-    assert len(images) == 2
+    assert len(pool["sdkHarnessContainerImages"]) == 2
 
 
 def assert_same_dataset(output, ours):

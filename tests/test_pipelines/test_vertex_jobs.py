@@ -34,7 +34,6 @@ def test_a_training_runs_on_vertex_from_its_wheel(trained, buckets, vertex, tmp_
         tmp_path,
         vertex={
             "endpoint": fake.url,
-            "accelerator": "NVIDIA_TESLA_T4",
             "spot": True,
             "timeout_hours": 2,
         },
@@ -71,13 +70,27 @@ def check_custom_job(job, output):
     assert spec["scheduling"]["strategy"] in (4, "SPOT")
     (pool,) = spec["workerPoolSpecs"]
     assert pool["machineSpec"]["machineType"] == "n1-standard-8"
-    assert pool["machineSpec"]["acceleratorType"] in (5, "NVIDIA_TESLA_T4")
-    assert pool["machineSpec"]["acceleratorCount"] == 1
     assert int(pool["replicaCount"]) == 1
     assert pool["containerSpec"]["imageUri"] == CLOUD["image"]
     wheel, digest, flag, config = pool["containerSpec"]["args"]
     assert wheel.startswith(f"{output}/jobs/") and wheel.endswith("-py3-none-any.whl")
     assert len(digest) == 64 and flag == "--config" and config.endswith("/config.yaml")
+
+
+@pytest.mark.slow
+def test_a_training_whose_gpu_is_not_seen_ends_at_once(trained, buckets, vertex, tmp_path, capsys):
+    fake, ours = vertex(), trained["pose"]
+    gpu = {"endpoint": fake.url, "accelerator": "NVIDIA_TESLA_T4"}
+    cloud = write_cloud(tmp_path, vertex=gpu)
+    assert main(["submit", config_file(ours), "--cloud", cloud]) != 0
+    said = " ".join(["".join(capsys.readouterr()), *map(str, fake.logs.values())])
+    assert "ordered with 1 GPU, and TensorFlow sees 0" in said
+    (job,) = fake.of("customJobs")
+    (pool,) = job["jobSpec"]["workerPoolSpecs"]
+    assert pool["machineSpec"]["acceleratorType"] in (5, "NVIDIA_TESLA_T4")
+    assert pool["machineSpec"]["acceleratorCount"] == 1
+    assert pool["containerSpec"]["args"][-1] == "--gpus=1"
+    assert not fake.of("models")
 
 
 def check_model(model, buckets):
