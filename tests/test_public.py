@@ -123,6 +123,10 @@ def test_results_show_themselves_in_a_notebook(page):
         (["predict", "{file}"], lambda one: beampose.Experiment(one["file"]).predict()),
         (["predict", "{file}", "x.mp4"], lambda one: beampose.Experiment(one["file"]).predict("x")),
         (["plot", "{file}", "x*.mp4"], lambda one: beampose.Experiment(one["file"]).plot("x*.mp4")),
+        (
+            ["export", "{file}", "--format", "tflite"],
+            lambda one: beampose.Experiment(one["file"]).export("tflite"),
+        ),
         (["report", "{file}"], lambda one: beampose.Experiment(one["file"]).report()),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -27,6 +27,7 @@ from beampose.public.loaded_model import Model
 from beampose.public.predictions import Predictions
 
 if TYPE_CHECKING:
+    from beampose.pipelines.exports import model_export
     from beampose.pipelines.features import feature_job
     from beampose.pipelines.predict import prediction_job
 
@@ -117,6 +118,22 @@ class Experiment:
 
             chosen = self._videos(videos)
             return prediction_job.run(self.config, chosen, beam_options, overwrite=overwrite)
+
+    def export(
+        self, format: str, *, to: str | os.PathLike | None = None, size: str | None = None
+    ) -> "model_export.Exported":
+        """Writes the model for another runtime, runs it there, and compares.
+
+        Args:
+          format: tflite, onnx, dlc-live or saved-model.
+          to: folder; None = `export/<format>` in the output.
+          size: HEIGHTxWIDTH of the images in pixels, of tflite and onnx; None = as in training.
+        """
+        with _tensorflow("export"):
+            from beampose.pipelines.exports import model_export
+
+            folder = None if to is None else os.fspath(to)
+            return model_export.run(self.config, format, folder, size)
 
     def report(self) -> Reported:
         """Writes report.html and its plots from what is there."""

@@ -48,10 +48,6 @@ def write(folder: str, info: ModelInfo, to: UPath) -> UPath:
     file = to / f"snapshot-{info.dlc_scorer.rpartition('_')[2]}.pb"
     storage.write_bytes(file, definition.SerializeToString())
     storage.write_text(to / CONFIG, yaml.safe_dump(_config(info), sort_keys=False))
-    # DeepLabCut-live takes any graph that it finds.
-    for other in storage.whole(to, "snapshot-*.pb"):
-        if other != file:
-            other.unlink()
     return file
 
 

@@ -5,7 +5,9 @@ import importlib.util
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +26,8 @@ NEEDS = {"tflite": ("ai_edge_litert",), "onnx": ("onnx", "onnxruntime", "tf2onnx
 # Formats that take images of one size.
 FIXED = ("tflite", "onnx")
 INFO = "model.json"
+# What an export of another model for DeepLabCut-live may have left.
+GRAPHS = "snapshot-*.pb"
 # Longest side that can be asked for, in pixels.
 MOST = 16384
 
@@ -79,44 +83,81 @@ def run(
     from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
-    folder.mkdir(parents=True, exist_ok=True)
+    storage.check_writable(str(folder))
     frame = agreement.frame(config, frame_size)
     expected = FramePredictor(config.model).predict(frame[None])
-    written = _write(config.model, info, format_name, frame_size, folder)
+    # Only what was run and agrees takes the place of an export before.
+    with tempfile.TemporaryDirectory() as scratch:
+        made = storage.place(scratch)
+        written = _write(config.model, info, format_name, frame_size, made)
+        answer, found, (pixels, probability) = _tried(written, format_name, frame, expected)
+        told = ExportInfo(
+            made_by=f"beampose {__version__} export",
+            format_name=format_name,
+            file=written.file.name,
+            model_digest=info.digest,
+            task=info.task,
+            bodyparts=info.bodyparts,
+            individuals=info.individuals,
+            classes=info.classes,
+            size=None if written.size is None else list(written.size),
+            outputs={name: list(value.shape) for name, value in sorted(found.items())},
+            bytes=_bytes(written.file),
+            difference_px=pixels if task_kinds.of_info(info).points else None,
+            difference=probability,
+            milliseconds=round(agreement.milliseconds(answer, frame), 1),
+        )
+        artefacts.write_info(made / INFO, told)
+        _put(Path(scratch), folder)
+    return Exported(str(folder / written.file.name), told)
+
+
+class _Trial(NamedTuple):
+    """What an export answered; `off` is how far that is, in pixels and in likelihood."""
+
+    answer: Callable[[np.ndarray], agreement.Answers]
+    found: dict[str, np.ndarray]
+    off: tuple[float, float]
+
+
+def _tried(
+    written: Written, format_name: str, frame: np.ndarray, expected: agreement.Answers
+) -> _Trial:
+    """Runs an export once.
+
+    Raises:
+      ValueError: its runtime cannot, or it answers otherwise than the model.
+    """
     try:
         answer = written.opened()
         found = {name: np.asarray(value) for name, value in answer(frame).items()}
         pixels, probability = agreement.difference(found, expected)
     except Exception as error:  # Whatever a runtime raises of a model that it cannot run.
-        _drop(written.file)
         raise ValueError(
             f"{format_name} cannot run the model: {str(error).splitlines()[0]}. Nothing was kept."
         ) from error
     if not (pixels <= agreement.PIXELS and probability <= agreement.PROBABILITY):
-        _drop(written.file)
         raise ValueError(
             f"The export answers {pixels:.2g} px and {probability:.2g} in likelihood otherwise "
             f"than the model; {agreement.PIXELS} and {agreement.PROBABILITY} may be. Nothing was "
             "kept."
         )
-    told = ExportInfo(
-        made_by=f"beampose {__version__} export",
-        format_name=format_name,
-        file=written.file.name,
-        model_digest=info.digest,
-        task=info.task,
-        bodyparts=info.bodyparts,
-        individuals=info.individuals,
-        classes=info.classes,
-        size=None if written.size is None else list(written.size),
-        outputs={name: list(value.shape) for name, value in sorted(found.items())},
-        bytes=_bytes(written.file),
-        difference_px=pixels if task_kinds.of_info(info).points else None,
-        difference=probability,
-        milliseconds=round(agreement.milliseconds(answer, frame), 1),
-    )
-    artefacts.write_info(folder / INFO, told)
-    return Exported(str(written.file), told)
+    return _Trial(answer, found, (pixels, probability))
+
+
+def _put(made: Path, folder: UPath) -> None:
+    """Puts an export where it belongs, each file whole or not at all, and last what tells of it."""
+    for one in sorted(made.iterdir(), key=lambda path: (path.name == INFO, path.name)):
+        if one.is_dir():
+            with storage.replacing_folder(folder / one.name) as temporary:
+                shutil.copytree(one, temporary, dirs_exist_ok=True)
+        else:
+            with storage.replacing(folder / one.name) as temporary:
+                shutil.copyfile(one, temporary)
+    # DeepLabCut-live takes any graph that it finds.
+    for other in storage.whole(folder, GRAPHS):
+        if not (made / other.name).exists():
+            other.unlink()
 
 
 def _check(info: ModelInfo, format_name: str, size: str | None) -> None:
@@ -190,13 +231,6 @@ def _copy(model: str, folder: UPath) -> Written:
         return lambda frame: loaded.predict(frame[None])
 
     return Written(target, opened, None)
-
-
-def _drop(path: UPath) -> None:
-    if path.is_dir():
-        storage.remove(path)
-    else:
-        path.unlink()
 
 
 def _bytes(path: UPath) -> int:

@@ -187,7 +187,9 @@ def test_what_a_runtime_says_of_a_broken_file_is_one_line(trained, tmp_path, mon
     def torn(file, threads):
         raise RuntimeError("DecodeError in line 1\nand a page of internals")
 
+    former = tmp_path / "snapshot-7.pb"
+    former.write_bytes(b"of a training before")
     monkeypatch.setattr(dlc_live, "Runner", torn)
     with pytest.raises(ValueError, match=r"cannot run the model: DecodeError in line 1. Nothing"):
         model_export.run(trained["pose"], "dlc-live", str(tmp_path))
-    assert not list(tmp_path.glob("*.pb"))
+    assert list(tmp_path.iterdir()) == [former]
