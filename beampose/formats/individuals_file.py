@@ -141,6 +141,16 @@ class Individuals:
             return np.zeros((self.count, 0, 3), np.float32)
         return self._dataset(name).values()
 
+    def keypoints(self, rows: np.ndarray) -> np.ndarray:
+        """Keypoints (n, individuals, bodyparts, 3) of some analysed frames, int (n,)."""
+        shape = (len(self.head.individuals), len(self.head.bodyparts), 3)
+        found = np.full((len(rows), *shape), np.nan, np.float32)
+        for number in np.unique(rows // SLICE):
+            of_slice = np.flatnonzero(rows // SLICE == number)
+            start = int(number) * SLICE
+            found[of_slice] = self._sliced("keypoints", start)[rows[of_slice] - start]
+        return found
+
     def described(self, rows: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Descriptors of some individuals, float16 (n, described_by, dims), and which of them are
         there, bool (n, described_by).

@@ -1,5 +1,6 @@
 """Points in space from predictions in memory."""
 
+import logging
 import os
 from collections.abc import Mapping
 
@@ -16,6 +17,8 @@ from beampose.pipelines.space.view_tables import View
 from beampose.preprocess.cameras import Rig
 from beampose.preprocess.points import Points
 from beampose.public.predictions import Predictions
+
+LOG = logging.getLogger(__name__)
 
 
 def load(path: str) -> Points:
@@ -42,7 +45,10 @@ def triangulate(
         told = Uncertainty(level=radii.LEVEL, radius_px=dict(radius), coverage=None)
     tables = [_view(name, found, told) for name, found in views.items()]
     wanted = Wanted(pcutoff=pcutoff, max_error=max_error)
-    return recordings.of_views(rig.chosen(list(views)), tables, wanted).points
+    found = recordings.of_views(rig.chosen(list(views)), tables, wanted)
+    for remark in found.remarks:
+        LOG.warning("NOTE: %s", remark)
+    return found.points
 
 
 def _view(name: str, found: Predictions, told: Uncertainty | None) -> View:

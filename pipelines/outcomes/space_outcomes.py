@@ -104,6 +104,7 @@ def triangulate(
     wanted = Wanted(
         pcutoff=config.predict.pcutoff,
         edges=tuple((a, b) for a, b in labeled_films.skeleton(config)),
+        appearance=config.cameras.appearance != "none",
         **asked,
     )
     done = triangulation.run(config, views, calibration, wanted, to=to, filtered=filtered)

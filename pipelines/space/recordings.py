@@ -1,11 +1,13 @@
 """Points in space of a recording by several cameras, from the predictions of its views."""
 
+import functools
 import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from beampose.core import files
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
@@ -16,12 +18,15 @@ from beampose.pipelines.space import (
     brightness,
     space_fit,
     synchronise,
+    view_looks,
     view_points,
     view_tables,
 )
+from beampose.pipelines.space.animals_across_views import Matching
 from beampose.pipelines.space.bones import Bone
 from beampose.pipelines.space.space_fit import Fit
 from beampose.pipelines.space.synchronise import Instants
+from beampose.pipelines.space.view_looks import Looks
 from beampose.pipelines.space.view_points import Seen
 from beampose.pipelines.space.view_tables import View
 from beampose.preprocess.cameras import Rig
@@ -43,6 +48,7 @@ class Wanted(NamedTuple):
       synchronise: number, times, light or motion.
       offsets: by view, frames it is behind; of views named here nothing is searched.
       edges: pairs of bodyparts by name.
+      appearance: individuals of several views are also matched by it.
     """
 
     synchronise: str = "number"
@@ -52,6 +58,7 @@ class Wanted(NamedTuple):
     smooth: bool = False
     bones: bool = False
     edges: tuple[tuple[str, str], ...] = ()
+    appearance: bool = True
 
 
 class Recording(NamedTuple):
@@ -61,6 +68,7 @@ class Recording(NamedTuple):
       places, covariances: as of `fit`, after bones and smoothing.
       offsets: frames that each view is behind the first.
       remarks: on what may make the results worse.
+      matching: of individuals across views; None of one animal.
     """
 
     rig: Rig
@@ -72,6 +80,7 @@ class Recording(NamedTuple):
     bones: list[Bone]
     offsets: list[int]
     remarks: list[str]
+    matching: Matching | None = None
 
 
 def read(
@@ -97,9 +106,11 @@ def of_views(rig: Rig, views: list[View], wanted: Wanted) -> Recording:
     remarks = _lengths(views, offsets)
     if alone := view_points.alone(views):
         remarks.append(f"one view alone has {', '.join(alone)}: these have no points in space")
+    matching = None
     if len(seen.individuals) > 1:
-        seen, said = animals_across_views.matched(rig.cameras, seen)
-        remarks += said
+        look = functools.partial(_looks, views, instants, seen, wanted)
+        seen, matching = animals_across_views.matched(rig.cameras, seen, look)
+        remarks += animals_across_views.remarks(matching, instants.frames)
     fit = space_fit.fit(rig.cameras, seen, max_error=wanted.max_error)
     fit, used = _with_bones(fit, seen, wanted, remarks)
     if wanted.smooth:
@@ -116,7 +127,7 @@ def of_views(rig: Rig, views: list[View], wanted: Wanted) -> Recording:
         bodyparts=seen.bodyparts,
         scorer=views[0].table.scorer,
     )
-    return Recording(rig, views, instants, seen, fit, points, used, offsets, remarks)
+    return Recording(rig, views, instants, seen, fit, points, used, offsets, remarks, matching)
 
 
 def smoothed(places: np.ndarray, frames: np.ndarray) -> np.ndarray:
@@ -131,6 +142,25 @@ def smoothed(places: np.ndarray, frames: np.ndarray) -> np.ndarray:
     found = rts_smoother.smooth(flat / step, apart / max(np.median(apart), 1), dimensions=3)
     known = there & np.isfinite(found.places)
     return np.where(known, found.places * step, flat).reshape(places.shape)
+
+
+def _looks(
+    views: Sequence[View],
+    instants: Instants,
+    seen: Seen,
+    wanted: Wanted,
+    windows: Sequence[slice],
+) -> list[Looks] | str:
+    """Looks of individuals in each view, or why there are none."""
+    if not wanted.appearance:
+        return "cameras.appearance is none"
+    if why := view_looks.missing(views):
+        return why
+    names = [one for one in seen.individuals if one != animals_across_views.SCENE]
+    try:
+        return view_looks.read(views, instants, windows, names)
+    except (OSError, ValueError) as error:
+        return files.why(error)
 
 
 def _offsets(views: Sequence[View], wanted: Wanted) -> list[int]:

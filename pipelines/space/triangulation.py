@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import space_tables
 from beampose.pipelines.results import result_files
 from beampose.pipelines.space import recordings
+from beampose.pipelines.space.animals_across_views import Matching
 from beampose.pipelines.space.recordings import Recording, Wanted
 from beampose.preprocess.points import Points
 
@@ -115,7 +116,14 @@ def _info(found: Recording, wanted: Wanted, calibration: str) -> PointsInfo:
         tied=int(found.fit.tied.sum()),
         bones={f"{names[a]}-{names[b]}": [size, spread] for a, b, size, spread in found.bones},
         remarks=found.remarks,
+        matching=_of_matching(found.matching),
     )
+
+
+def _of_matching(matching: Matching | None) -> dict[str, Any] | None:
+    if matching is None:
+        return None
+    return {**matching._asdict(), "guessed": list(matching.guessed)}
 
 
 def _of_view(found: Recording, number: int) -> ViewFigures:

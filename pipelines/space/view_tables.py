@@ -13,7 +13,8 @@ from beampose.core import artefacts, files, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo, Uncertainty
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
-from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats import individuals_file
+from beampose.formats.deeplabcut import prediction_tables, track_writer
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
 from beampose.pipelines.results import result_files
@@ -34,6 +35,8 @@ class View(NamedTuple):
       size: height and width of the frames; None if nothing says it.
       uncertainty: of the model that predicted; None if not known.
       spread: (rows, points), pixels by which the model's heads disagree; None of a single head.
+      individuals: of tracks, what the file of the features they were made with begins with; empty
+        if it is not there.
     """
 
     name: str
@@ -45,6 +48,7 @@ class View(NamedTuple):
     size: tuple[int, int] | None
     uncertainty: Uncertainty | None
     spread: np.ndarray | None = None
+    individuals: str = ""
 
 
 def parse(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -125,7 +129,24 @@ def _read(config: Config, name: str, path: str, filtered: bool) -> View:
         _size(one, video),
         _radii(config, one),
         _spread(one.stem, table),
+        _individuals(one),
     )
+
+
+def _individuals(one: result_files.Found) -> str:
+    """What the file of features begins with that tracks were made with, also of a table of tracks
+    that was named, if it lies beside it."""
+    tracks, stem = one.stem, one.tracked
+    if one.given:
+        for made in (result_files.FILTERED, result_files.PROOFREAD):
+            tracks = tracks.removesuffix(made)
+        stem = tracks.removesuffix(track_writer.ENDINGS["transformer"])
+        endings = [ending for ending in track_writer.ENDINGS.values() if stem.endswith(ending)]
+        stem = stem.removesuffix(endings[0]) if endings else ""
+    said = artefacts.find_info(f"{tracks}.json", TracksInfo) if stem else None
+    if said is None or said.source != individuals_file.source(stem):
+        return ""
+    return stem if files.exists(f"{stem}{individuals_file.ENDING}") else ""
 
 
 def _size(one: result_files.Found, video: str) -> tuple[int, int] | None:

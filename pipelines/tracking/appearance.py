@@ -88,7 +88,7 @@ def sample(tracklets: Sequence[Tracklet], most: int = 32) -> Sample:
                 "Track the video again instead of reading tracklets from a file."
             )
         sure = np.where(np.isfinite(one.keypoints).all(axis=-1), one.keypoints[..., 2], 0.0)
-        best = _surest(sure.sum(axis=1), most)
+        best = surest(sure.sum(axis=1), most)
         places.append(np.stack([one.frames[best], np.asarray(one.slots)[best]], axis=1))
         owner.append(np.full(len(best), number))
     every, owner = np.concatenate(places), np.concatenate(owner)
@@ -121,7 +121,7 @@ def calibrate(tracklets: Sequence[Tracklet], chosen: Sample, described: np.ndarr
             f"tracklets share {_TOGETHER} frames: {_FEW} of each are needed."
         )
         return Calibration(0.0, 0.0, len(same), len(different), reason=why)
-    return _fitted(same[:: -(-len(same) // _PAIRS)], different)
+    return fitted(same[:: -(-len(same) // _PAIRS)], different)
 
 
 def similarity(chosen: Sample, described: np.ndarray, known: Calibration) -> np.ndarray:
@@ -212,7 +212,7 @@ class _Means:
             yield start, np.where(known, found / np.maximum(shared, 1), np.nan)
 
 
-def _surest(sure: np.ndarray, most: int) -> np.ndarray:
+def surest(sure: np.ndarray, most: int) -> np.ndarray:
     """The place of the greatest of each of `most` stretches."""
     count = min(most, len(sure))
     stretch = np.arange(len(sure)) * count // len(sure)
@@ -240,7 +240,7 @@ def _together(tracklets: Sequence[Tracklet], ids: np.ndarray) -> tuple[np.ndarra
     return a[shared >= _TOGETHER], b[shared >= _TOGETHER]
 
 
-def _fitted(same: np.ndarray, different: np.ndarray) -> Calibration:
+def fitted(same: np.ndarray, different: np.ndarray) -> Calibration:
     """Logistic regression of both kinds, each weighing 1, by Newton's method."""
     likeness = np.concatenate([same, different]).astype(float)
     truth = np.repeat([1.0, 0.0], [len(same), len(different)])
@@ -263,5 +263,5 @@ def _fitted(same: np.ndarray, different: np.ndarray) -> Calibration:
     offset = found[1] - rising * middle if rising else 0.0
     told = [(rising * e + offset > 0).mean() for e in (same, different)]
     accuracy = float(told[0] + 1 - told[1]) / 2
-    why = "" if rising else "Halves of a tracklet look no more alike than different animals."
+    why = "" if rising else "One animal looks no more like itself than different animals do."
     return Calibration(float(rising), float(offset), len(same), len(different), accuracy, why)

@@ -296,6 +296,8 @@ class PointsInfo(Info):
       tied: points left open because two choices of views explain them alike.
       bones: by edge, the length that the data told, and its spread; empty without --bones.
       remarks: on what may make the results worse.
+      matching: of several animals, how many windows were matched across views by what; `guessed`
+        are instants from which on nothing decides.
     """
 
     NAME: ClassVar[str] = "points"
@@ -313,3 +315,4 @@ class PointsInfo(Info):
     tied: int
     bones: dict[str, list[float]] = {}
     remarks: list[str] = []
+    matching: Plain | None = None

@@ -1,6 +1,6 @@
 """Section of an experiment whose animals several cameras film."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from beampose.core.settings.section import PATH, Section, setting
 
@@ -12,4 +12,9 @@ class Cameras(Section):
         None,
         "Calibration of the cameras, for `triangulate` and `audit`; `evaluate` also measures "
         "points in space by it.",
+    )
+    appearance: Literal["none", "descriptors"] = setting(
+        "descriptors",
+        "`triangulate` matches several animals across views also by their appearance, where "
+        "epipolar geometry leaves it open: descriptors are the features under their keypoints.",
     )
