@@ -27,6 +27,8 @@ _REPAIR = "Run `beampose features` again: it embeds again what is lost"
 Record = TypeVar("Record")
 
 
+# Of the numbers by which an index says where records are.
+_MOST = 1 << 62
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"(?:.*-)?(\d{5,})-of-(\d{5,})-")
 
@@ -110,7 +112,9 @@ class Records(Generic[Record]):
                 records = json_files.parse(data, name)["records"]
                 found = self._digests_of([key for key, _, _ in records])
                 rows = [(len(self._shards), int(at), int(size)) for _, at, size in records]
-            except (KeyError, TypeError, ValueError):
+                if any(not 0 <= number < _MOST for row in rows for number in row):
+                    raise ValueError
+            except (KeyError, TypeError, ValueError, OverflowError):
                 self.missing.append(str(storage.place(self.folder, shard)))
                 continue
             self._shards.append(shard)

@@ -58,8 +58,11 @@ def own_folder() -> Iterator[Path]:
     common = Path(tempfile.gettempdir())
     clear(common)
     folder = Path(tempfile.mkdtemp(prefix=prefix("beampose"), dir=common))
-    before = tempfile.tempdir, os.environ.get("TMPDIR")
+    before = tempfile.tempdir, {name: os.environ.get(name) for name in ("TMPDIR", "MPLCONFIGDIR")}
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    if not _home_can_be_written():
+        # matplotlib would make a folder in this one, and at its end miss it in a traceback.
+        os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
     # Libraries write at their own end, too.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
@@ -67,9 +70,24 @@ def own_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         tempfile.tempdir = before[0]
-        os.environ.pop("TMPDIR")
-        if before[1] is not None:
-            os.environ["TMPDIR"] = before[1]
+        for name, value in before[1].items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _home_can_be_written() -> bool:
+    """Whether there are folders for settings and caches of libraries, or can be."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return False
+    places = [
+        Path(os.environ.get(name) or home / usual)
+        for name, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))
+    ]
+    there = (next(one for one in (place, *place.parents) if one.exists()) for place in places)
+    return all(one.is_dir() and os.access(one, os.W_OK) for one in there)
 
 
 def _has_ended(process: int) -> bool:

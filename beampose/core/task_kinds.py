@@ -24,7 +24,7 @@ class TaskKind:
       several: whether an image holds several animals.
       pooled: whether the features of an image are one vector, not a map.
       sections: of a config, that apply only to it.
-      predict: settings of `predict` that apply only to it.
+      predict, render: settings of these sections that apply only to it.
       backbone, pca, copies, layers: what these settings are where a config leaves them out.
       score: held-out figure that decides which weights are kept.
       maximize: whether a higher score is better.
@@ -43,6 +43,7 @@ class TaskKind:
     pooled: bool
     sections: tuple[str, ...]
     predict: tuple[str, ...]
+    render: tuple[str, ...]
     backbone: str
     pca: int
     copies: int
@@ -75,6 +76,7 @@ POSE = TaskKind(
     pooled=False,
     sections=("track", "reid", "cameras"),
     predict=("crop", "size", "look", "dynamic", "also"),
+    render=("bodyparts", "colormap", "dot_size", "trail", "skeleton", "filtered", "color_by"),
     backbone="resnet_compact",
     pca=64,
     copies=2,
@@ -107,6 +109,7 @@ CROPS = TaskKind(
     pooled=True,
     sections=("boxes", "keep"),
     predict=(),
+    render=(),
     backbone="efficientnet_lite0",
     pca=0,
     copies=0,

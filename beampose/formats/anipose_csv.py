@@ -8,7 +8,7 @@ More columns are refused by readers such as movement, so that radii have a table
 import numpy as np
 import pandas as pd
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import csv_cells, number_tables, storage
 from beampose.preprocess.points import Points
 
 _KEYS = ("x", "y", "z", "error", "ncams", "score")
@@ -40,8 +40,8 @@ def read(file: str) -> Points:
     Raises:
       ValueError: another table; the text names the file.
     """
-    with files.open_file(file) as stream, csv_cells.reading(file):
-        table = pd.read_csv(stream, float_precision=csv_cells.EXACT)
+    table = number_tables.read(file)
+    with csv_cells.reading(file):
         table = table.rename(columns=csv_cells.plain)
         ending = "_ncams"
         parts = [name.removesuffix(ending) for name in table.columns if name.endswith(ending)]

@@ -76,7 +76,7 @@ def read(path: str, size: int) -> list[BoxRow]:
         text = texts.decode(files.read_bytes(path), texts.WINDOWS)
         rows, separator = spreadsheets.named(text, _NEEDED)
     except ValueError as error:
-        raise ValueError(f"{path} is not an annotations.csv of DeepMeerkat: {error}.") from None
+        raise ValueError(f"{path} is not an annotations.csv of DeepMeerkat: it {error}.") from None
     found = []
     for line, row in rows:
         try:

@@ -3,10 +3,11 @@
 import contextlib
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from beampose.core import csv_cells
+from beampose.core.wording import agreed, counted
 
 SEPARATORS = (",", ";", "\t")
 # What programs write where there is no number, in capitals: those that pandas reads as NaN.
@@ -40,7 +41,7 @@ class Sheet(NamedTuple):
 class NamedRow(NamedTuple):
     """A line below a header: cells by the column's name in lowercase letters.
 
-    A short line lacks the last columns. `number` is that of the line.
+    `number` is that of the line.
     """
 
     number: int
@@ -64,14 +65,21 @@ def read(text: str, begins: Callable[[list[list[str]]], bool]) -> Sheet:
     return next((s for s in sheets if begins([row.cells for row in s.rows[:4]])), first)
 
 
-def named(text: str, needed: Collection[str]) -> tuple[list[NamedRow], str]:
+def named(
+    text: str,
+    needed: Collection[str],
+    counts: Callable[[list[str]], bool] = lambda cells: True,
+) -> tuple[list[NamedRow], str]:
     """The rows of a csv whose first row names its columns, and its separator.
 
     Args:
       needed: columns that must be there, in lowercase letters.
+      counts: returns False for the cells of a row that nobody needs; of other cells than the header
+        has, such a row is left out.
 
     Raises:
-      ValueError: as `read`, or columns are missing; the text names them.
+      ValueError: as `read`, columns are missing, or a row has other cells than the header; the text
+        names them.
     """
 
     def begins(rows: list[list[str]]) -> bool:
@@ -85,8 +93,33 @@ def named(text: str, needed: Collection[str]) -> tuple[list[NamedRow], str]:
             f"lacks the columns {', '.join(missing)}: its first row must name them, parted by "
             f"commas, semicolons or tabs. Received: {found}"
         )
-    body = [NamedRow(row.number, dict(zip(header, row.cells, strict=False))) for row in rows[1:]]
+    body = []
+    for row in rows[1:]:
+        if what := misplaced(row.cells, len(header), f" in line {row.number}"):
+            if counts(row.cells):
+                raise ValueError(what)
+            continue
+        body.append(NamedRow(row.number, dict(zip(header, row.cells, strict=False))))
     return body, separator
+
+
+def misplaced(cells: Sequence[str], count: int, place: str = "") -> str:
+    """What is wrong with a row that has other cells than its header: nobody knows which; else "".
+
+    Args:
+      count: how many the header has. More are no matter where they are empty.
+      place: of the row, to be told.
+    """
+    if len(cells) == count or (len(cells) > count and not any(map(str.strip, cells[count:]))):
+        return ""
+    how = "missing" if len(cells) < count else "too many"
+    verb = agreed(abs(len(cells) - count), "are")
+    found = counted(len(cells), "cell")
+    return (
+        f"has {found}{place} where the header has {count}: which {verb} {how} is not known, so "
+        "values may stand in the wrong columns. Correct the row; empty cells need their "
+        "separators, too"
+    )
 
 
 def _names(cells: list[str]) -> list[str]:
@@ -143,3 +176,8 @@ def _rows(text: str, separator: str) -> list[Row]:
     reader = csv_cells.Rows(text, separator)
     rows = [Row(reader.line, row) for row in reader if any(cell.strip() for cell in row)]
     return rows[1:] if rows and _HINT.match(text) else rows
+
+
+def without_hint(text: str) -> str:
+    """The text without a first line by which Excel is told the separator."""
+    return text.partition("\n")[2] if _HINT.match(text) else text

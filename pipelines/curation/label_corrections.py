@@ -61,7 +61,7 @@ def marked(
         raise FileNotFoundError(f"No file {path}.")
     try:
         text = texts.decode(files.read_bytes(path), texts.WINDOWS)
-        rows, _ = spreadsheets.named(text, needed)
+        rows, _ = spreadsheets.named(text, needed, _may_be_marked)
     except ValueError as error:
         raise ValueError(
             f"{path} must have the columns {', '.join(columns)}, as `beampose audit` writes for "
@@ -70,10 +70,13 @@ def marked(
     for line, row in rows:
         mark = row.get("apply", "").strip().lower()
         if mark == YES:
-            # A short row lacks cells.
-            yield {n: csv_cells.plain(row.get(n, "")) for n in needed}, f"{path} row {line}"
+            yield {n: csv_cells.plain(row[n]) for n in needed}, f"{path} row {line}"
         elif mark not in ("", NO):
             raise ValueError(f"{path} row {line}: apply must be {YES} or {NO}. Received: {mark!r}.")
+
+
+def _may_be_marked(cells: list[str]) -> bool:
+    return any(cell.strip().lower() == YES for cell in cells)
 
 
 def apply(found: list[Correction], root: str, scorer: str) -> Applied:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import files, number_tables, storage
 from beampose.core.settings.experiment import Config, Outliers
 from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import (
@@ -148,13 +148,9 @@ def _spread(file: str, read: Table, chosen: list[int]) -> np.ndarray | None:
     Raises:
       ValueError: it has other frames or bodyparts.
     """
-    import pandas as pd
-
-    place = storage.place(file)
-    if not place.is_file():
+    if not storage.place(file).is_file():
         return None
-    with place.open("rb") as stream, csv_cells.reading(file):
-        found = pd.read_csv(stream, index_col=0, float_precision=csv_cells.EXACT)
+    found = number_tables.read(file, index_col=0)
     names = [read.points[i][1] for i in chosen]
     if not set(names) <= set(found.columns) or not np.array_equal(found.index, read.frames):
         raise ValueError(f"{file} has other frames or bodyparts. Predict the video again")

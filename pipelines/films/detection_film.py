@@ -29,7 +29,12 @@ def run(
       ValueError: the model finds one animal, or the encoder is not there.
     """
     film_writer.encoder(config.render.codec)
-    return predicted_videos.each(config, paths, lambda video: _video(config, video, progress))
+    return predicted_videos.each(
+        config,
+        paths,
+        lambda video: _video(config, video, progress),
+        instead="All that it finds is drawn without --detections.",
+    )
 
 
 def _video(config: Config, one: predicted_videos.Video, progress: Callable[..., Iterable]) -> UPath:

@@ -60,6 +60,11 @@ def run(
     film_writer.encoder(config.render.codec)
     info = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if info and not task_kinds.of_info(info).points:
+        if filtered:
+            raise ValueError(
+                f"The model in {config.model} classifies crops, which `beampose filter` does not "
+                "smooth: remove --filtered."
+            )
         films = result_names.of_experiment(config, manifest.expand(paths))
         return _each_of_crops(config, films, progress)
     filtered = filtered or config.render.filtered

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from upath import UPath
 
-from beampose.core import csv_cells
+from beampose.core import csv_cells, number_tables
 
 
 class Points(NamedTuple):
@@ -68,18 +68,10 @@ def crops(file: UPath, split: str, classes: list[str]) -> Crops:
 
 
 def _table(file: UPath, split: str) -> Any:
-    import pandas as pd
-
     words = {name: str for name in ("image", "bodypart", "individual", "label", "predicted")}
-    with file.open("rb") as stream, csv_cells.reading(file):
-        # A bodypart may be called NA.
-        table = pd.read_csv(
-            stream,
-            dtype=words,
-            keep_default_na=False,
-            na_values=_EMPTY,
-            float_precision=csv_cells.EXACT,
-        )  # pyright: ignore[reportArgumentType]
+    # A bodypart may be called NA.
+    table = number_tables.read(file, dtype=words, keep_default_na=False, na_values=_EMPTY)
+    with csv_cells.reading(file):
         for name in words.keys() & set(table.columns):
             table[name] = table[name].map(csv_cells.plain)
         return table[table["split"] == split]

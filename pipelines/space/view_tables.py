@@ -1,15 +1,13 @@
 """Predictions of several views of one recording."""
 
-import io
 import logging
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from beampose.core import artefacts, files, storage
+from beampose.core import artefacts, files, number_tables, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo, Uncertainty
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -166,7 +164,7 @@ def _spread(stem: str, table: Table) -> np.ndarray | None:
     if not file.is_file() or any(individual for individual, _ in table.points):
         return None
     try:
-        found = pd.read_csv(io.BytesIO(file.read_bytes()), index_col=0)
+        found = number_tables.read(file, index_col=0)
         values = found.loc[table.rows, [part for _, part in table.points]].to_numpy(float)
     except (KeyError, ValueError):
         LOG.warning(

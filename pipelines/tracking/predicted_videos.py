@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from beampose.core import artefacts, files
+from beampose.core import artefacts, files, task_kinds
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines import manifest
 from beampose.pipelines.results import result_names
 
 T = TypeVar("T")
+OF_CROPS = "`beampose render` without options draws every box that is left, with its class."
+NO_TRACKS = "There is nothing to track: its predictions are its track."
 
 
 class Video(NamedTuple):
@@ -29,23 +31,28 @@ class Video(NamedTuple):
 
 
 def each(
-    config: Config, paths: Sequence[str], work: Callable[[Video], T]
+    config: Config, paths: Sequence[str], work: Callable[[Video], T], *, instead: str
 ) -> tuple[list[T], list[tuple[str, str]]]:
     """Calls `work` with each video whose individuals are known; continues after a failure.
+
+    Args:
+      instead: what to do with a model of one animal, a sentence.
 
     Returns:
       What came of the videos, and failures (path, reason).
 
     Raises:
       FileNotFoundError: there is no model, or a path matches nothing.
-      ValueError: the model finds one animal.
+      ValueError: the model finds one animal, or classifies crops.
     """
     info = artefacts.require(config.model, ModelInfo)
-    if not info.assembly:
+    if not task_kinds.of_info(info).points:
         raise ValueError(
-            f"The model in {config.model} finds one animal at most: there is nothing to track. Its "
-            "predictions are its track."
+            f"The model in {config.model} classifies crops: this step takes models that find "
+            f"several animals by their bodyparts. {OF_CROPS}"
         )
+    if not info.assembly:
+        raise ValueError(f"The model in {config.model} finds one animal at most. {instead}")
     done, failures = [], []
     for film in result_names.of_experiment(config, manifest.expand(paths)):
         try:

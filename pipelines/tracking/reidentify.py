@@ -90,7 +90,7 @@ def run(
         alike.append(_comparable(one, alike))
         return one
 
-    seen, failures = predicted_videos.each(config, paths, look)
+    seen, failures = predicted_videos.each(config, paths, look, instead=predicted_videos.NO_TRACKS)
     if not seen:
         return Done(None, [], failures)
     learned = learn(config, seen)

@@ -87,7 +87,7 @@ def run(
             write_slp(config, said)
         return said
 
-    return predicted_videos.each(config, paths, one)
+    return predicted_videos.each(config, paths, one, instead=predicted_videos.NO_TRACKS)
 
 
 def detect(config: Config, found: Individuals, shown: Iterable[dict] | None = None) -> Detections:

@@ -7,7 +7,7 @@ from beampose.core.wording import counted
 from beampose.pipelines.outcomes import label_outcomes
 from beampose.pipelines.verbs import command_line
 from beampose.preprocess import bodypart_names, missing_images, reject_paths
-from beampose.preprocess.labels import Problem, choose_bodyparts
+from beampose.preprocess.labels import ERROR, Problem, choose_bodyparts
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def import_labels(arguments: argparse.Namespace) -> int:
-    """Writes labels of any format into a DeepLabCut project."""
+    """Writes labels of any format into a DeepLabCut project. 1 if some could not be written."""
     import json
 
     from beampose import formats
@@ -76,11 +76,11 @@ def import_labels(arguments: argparse.Namespace) -> int:
         records = [reject_paths.relative(problem._asdict(), roots) for problem in problems]
         storage.write_text(rejects, "".join(json.dumps(one) + "\n" for one in records))
     _print_written(written.folder, len(written.pictures), len(labels.items), written.changed)
-    return 0
+    return _code(problems, rejects)
 
 
 def export_labels(arguments: argparse.Namespace) -> int:
-    """Writes the labels of an experiment in a format of other tools, with their split."""
+    """Writes the labels of an experiment for other tools. 1 if some could not be written."""
     from beampose import formats
     from beampose.core import files
     from beampose.pipelines.features import labeled_source
@@ -108,12 +108,25 @@ def export_labels(arguments: argparse.Namespace) -> int:
     problems = [*labels.problems, *exported.problems]
     _print_problems(missing_images.together(problems, len(labels.items)))
     _print_written(to, exported.images, len(labels.items), exported.changed)
-    return 0
+    return _code(problems)
 
 
 def _print_written(folder: object, images: int, items: int, changed: int) -> None:
     news = f"{counted(changed, 'file')} written" if changed else "everything was there already"
     print(f"{folder}: {images} of {counted(items, 'labeled image')}; {news}.")
+
+
+def _code(problems: list[Problem], listed: object = None) -> int:
+    """The exit code; says that labels are missing from what was written, and where they are listed.
+
+    As `check`, which exits with 1 for the same problems.
+    """
+    errors = sum(problem.level == ERROR for problem in problems)
+    if errors:
+        they, verb, them = ("it", "names", "it") if errors == 1 else ("they", "name", "them")
+        where = f" {listed} lists {them}." if listed else ""
+        print(f"{counted(errors, 'error')} above: what {they} {verb} was not written.{where}")
+    return 1 if errors else 0
 
 
 def _print_problems(problems: list[Problem]) -> None:

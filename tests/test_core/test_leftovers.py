@@ -53,6 +53,18 @@ def test_temporary_files_of_a_process_go_with_it():
 
 
 @posix
+def test_a_command_of_a_user_without_a_home_ends_without_a_traceback(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "HOME": "/dev/null/home"}
+    for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    code = "from beampose.core import leftovers\nwith leftovers.own_folder():\n import matplotlib\n"
+    words = [sys.executable, "-c", f"{code} matplotlib.get_cachedir()"]
+    ran = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
 def test_the_command_leaves_nothing_in_the_temporary_folder(tmp_path):
     (tmp_path / "t").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "t")}

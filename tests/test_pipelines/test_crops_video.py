@@ -315,6 +315,13 @@ def test_the_doors_work_on_crop_models(trained, film, tmp_path, capsys, monkeypa
     left = {(d["frame_number"]) for d in image["detections"]}
     assert len(image["detections"]) == summary_of(folder)["boxes"] - len(gone)
     assert left <= set(image["frames_processed"])
+    for odd, told in [("--detections", "without options draws every"), ("--filtered", "remove")]:
+        capsys.readouterr()
+        assert cli.main(["render", *words, odd]) == 2
+        error = capsys.readouterr().err
+        assert "classifies crops" in error and told in error
+    assert cli.main(["render", *words, "--set", "render.trail=3"]) == 2
+    assert "render.trail applies only to task 'pose'" in capsys.readouterr().err
     assert cli.main(["render", *words]) == 0
     assert videos.index(str(folder / "feeder_crops_labeled.mp4")).count == COUNT
     # A list that names nothing brings all of them back.

@@ -141,11 +141,17 @@ def test_a_project_of_other_bodyparts_is_refused(v1, tmp_path, capsys):
 def test_a_broken_image_is_a_reject_and_the_others_are_imported(v1, tmp_path, capsys):
     (v1 / "cam1/img2.png").write_bytes(b"no image")
     to = tmp_path / "p"
-    assert cli.main(["import-labels", str(v1), "--to", str(to)]) == 0
-    out = capsys.readouterr().out
-    assert "2 of 3 labeled images" in out
+    words = ["import-labels", str(v1), "--to", str(to)]
+    for _ in "ab":
+        assert cli.main(words) == 1
+        out = capsys.readouterr().out
+        assert "img2.png" in out and "2 of 3 labeled images" in out
+        assert f"1 error above: what it names was not written. {to}/rejects.jsonl lists it" in out
     (reject,) = map(json.loads, (to / "rejects.jsonl").read_text().splitlines())
     assert reject["image"] == "labeled-data/cam1/img2.png"
+    (v1 / "cam1/img2.png").write_bytes(fakes.encode(fakes.pixels(1)))
+    assert cli.main(words) == 0
+    assert (to / "rejects.jsonl").read_text() == ""
 
 
 def test_frames_of_a_video_become_images_of_several_animals(tmp_path):

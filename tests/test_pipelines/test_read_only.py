@@ -28,14 +28,16 @@ def test_a_track_that_cannot_be_written_is_a_failure_with_the_file(tmp_path, mon
         "task: pose\nsource: {format: deeplabcut, path: project}\noutput: out\n"
     )
     config = experiment.load(tmp_path / "my.yaml")
-    info = types.SimpleNamespace(assembly=True, dlc_scorer="DLC")
+    info = types.SimpleNamespace(
+        assembly=True, dlc_scorer="DLC", task="pose", individuals=["a", "b"]
+    )
     monkeypatch.setattr(predicted_videos.artefacts, "require", lambda *_: info)
     monkeypatch.setattr(predicted_videos, "_predicted", lambda *_: None)
 
     def full(_):
         raise OSError(code, os.strerror(code), "a_sk.h5")
 
-    done, failures = predicted_videos.each(config, [str(tmp_path / "a.mp4")], full)
+    done, failures = predicted_videos.each(config, [str(tmp_path / "a.mp4")], full, instead="")
     ((path, why),) = failures
     assert not done and path == str(tmp_path / "a.mp4")
     assert why.startswith(f"a_sk.h5: {os.strerror(code)}: ") and REFUSALS[code] in why

@@ -201,7 +201,13 @@ def test_a_shard_cut_short_is_named(tmp_path, left):
         feature_store.Index(str(tmp_path)).read("a")
 
 
-@pytest.mark.parametrize("index", [None, "", "[1]", '{"records": [[1, 2]]}', "{"])
+@pytest.mark.parametrize(
+    "index",
+    [
+        *(None, "", "[1]", '{"records": [[1, 2]]}', "{"),
+        *(f'{{"records": [["a", {at}, 9]]}}' for at in (10**20, -1, "Infinity")),
+    ],
+)
 def test_records_of_a_missing_shard_or_of_a_broken_list_do_not_count(tmp_path, index):
     fill(tmp_path, 0, ["a"])
     fill(tmp_path, 1, ["b"])

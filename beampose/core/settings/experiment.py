@@ -144,6 +144,12 @@ class Config(Section):
                     f"predict.{name} applies only to task {other.setting!r}; boxes.roi says where "
                     f"crops are looked for. Received: {value}."
                 )
+        for name in other.render:
+            if getattr(self.render, name) != getattr(Render(), name):
+                raise ValueError(
+                    f"render.{name} applies only to task {other.setting!r}: of crops, boxes and "
+                    f"their classes are drawn. Remove it. Received: {getattr(self.render, name)}."
+                )
 
     @property
     def kind(self) -> TaskKind:

@@ -204,6 +204,12 @@ class Header(NamedTuple):
     separator: str
     body: list[spreadsheets.Row]
 
+    def misplaced(self, cells: list[str]) -> str:
+        """As `spreadsheets.misplaced`; columns at the end that have no name need no cells."""
+        last = max((place for place, one in enumerate(self.columns, 1) if any(one)), default=0)
+        least, most = self.width + last, self.width + len(self.columns)
+        return "" if least <= len(cells) <= most else spreadsheets.misplaced(cells, least)
+
 
 def header(text: str, *, several: bool | None = None) -> Header:
     """The header of a CollectedData csv, whose levels stand in any order.
@@ -262,6 +268,8 @@ def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
     for row in told.body:
         name = _name(row, told.width)
         try:
+            if what := told.misplaced(row.cells):
+                raise ValueError(what)
             cells = _plain(row.cells[told.width :], told.columns)
             values.append(_numbers(cells, len(told.columns), told.separator))
         except ValueError as error:
@@ -280,8 +288,6 @@ def _plain(cells: list[str], named: list[Column]) -> list[str]:
 
 
 def _numbers(cells: list[str], count: int, separator: str) -> list[float]:
-    if len(cells) > count and any(cell.strip() for cell in cells[count:]):
-        raise ValueError(f"has {len(cells)} values for {count} columns")
     cells = cells[:count] + [""] * (count - len(cells))
     return [spreadsheets.number(cell, separator) for cell in cells]
 

@@ -60,6 +60,8 @@ def edit_csv(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
     }
     lost = set(corrections)
     for row in full[3:]:
+        if header.misplaced(row):
+            continue
         name = "/".join(cell.strip() for cell in row[:width])
         for one in corrections:
             pair = places.get(one.bodypart)
@@ -67,7 +69,6 @@ def edit_csv(data: bytes, corrections: list[Correction], scorer: str) -> Edited:
                 continue
             found = _numbers(row, pair, separator)
             if _is(found, one.old):
-                row += [""] * (max(pair) + 1 - len(row))
                 for column, value in zip(pair, one.new, strict=True):
                     cell = "" if np.isnan(value) else repr(float(value))
                     row[column] = cell if separator == "," else cell.replace(".", ",")
@@ -118,7 +119,7 @@ def _numbers(row: list[str], pair: tuple[int, int], separator: str) -> list[floa
     found = []
     for column in pair:
         try:
-            found.append(spreadsheets.number(row[column] if column < len(row) else "", separator))
+            found.append(spreadsheets.number(row[column], separator))
         except ValueError:
             # A cell that is no number is no label.
             found.append(np.nan)

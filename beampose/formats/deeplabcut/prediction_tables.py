@@ -1,17 +1,21 @@
 """Tables of predictions in DeepLabCut's layout, of one animal or several, its own ones too."""
 
+import io
+import itertools
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import csv_cells, files, number_tables, storage, texts
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
 
 COORDS = ("x", "y", "likelihood")
+_COMMA = re.compile(r"\d,\d")
 
 
 class Table(NamedTuple):
@@ -100,32 +104,37 @@ def write(table: Table, stem: storage.Address) -> None:
 
 
 def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
-    with storage.place(file).open("rb") as stream:
-        lines = [stream.readline().split(b",")[0].strip().decode("utf-8-sig") for _ in range(4)]
-    levels = lines if "individuals" in lines else lines[: len(LEVELS)]
-    if sorted(levels) not in (sorted(LEVELS), sorted(LEVELS_OF_SEVERAL)):
-        raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
-    with storage.place(file).open("rb") as stream:
-        # Names such as NA and None are names.
-        header = pd.read_csv(
-            stream, header=None, nrows=len(levels), index_col=0, dtype=str, na_filter=False
-        )
-    named = columns.named([tuple(map(str, column)) for column in header.to_numpy().T], levels)
-    with storage.place(file).open("rb") as stream:
-        body = pd.read_csv(
-            stream,
-            header=None,
-            skiprows=len(levels),
-            index_col=0,
-            dtype={0: str},
-            float_precision=csv_cells.EXACT,
-        )
+    text = spreadsheets.without_hint(texts.decode(storage.place(file).read_bytes()))
+    levels, separator = _levels(text)
+    # Names such as NA and None are names.
+    heads = list(itertools.islice(csv_cells.Rows(text, separator), len(levels)))
+    named = columns.named(list(zip(*(row[1:] for row in heads), strict=False)), levels)
+    body = number_tables.parse(
+        text,
+        sep=separator,
+        decimal="," if separator != "," and _COMMA.search(text) else ".",
+        header=None,
+        skiprows=len(levels),
+        index_col=0,
+        dtype={0: str},
+    )
     if any(kind.kind not in "fiu" for kind in body.dtypes):
         rows = zip(body.index, body.to_numpy(), strict=True)
         odd = ((row, cell) for row, cells in rows for cell in cells if _is_odd(cell))
         row, bad = next(odd, (body.index[0], "a number of very many digits"))
         raise ValueError(f"row {row} holds {str(bad)[:50]!r}, which is not a number")
     return named, [str(row) for row in body.index], body.to_numpy(np.float64)
+
+
+def _levels(text: str) -> tuple[list[str], str]:
+    """Levels of the columns, from the first cells of the first rows, and what parts the cells."""
+    lines = [line for _, line in zip(range(4), io.StringIO(text, newline=None), strict=False)]
+    for separator in spreadsheets.SEPARATORS:
+        cells = [line.split(separator)[0].strip().strip('"') for line in lines]
+        levels = cells if "individuals" in cells else cells[: len(LEVELS)]
+        if sorted(levels) in (sorted(LEVELS), sorted(LEVELS_OF_SEVERAL)):
+            return levels, separator
+    raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
 
 
 def _is_odd(cell: object) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
-from beampose.core import csv_cells, storage
+from beampose.core import csv_cells, number_tables, storage
 
 KEY = "df_with_missing"
 
@@ -52,8 +52,8 @@ def write_h5(frame: pd.DataFrame, file: Path, key: str) -> None:
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
     table = storage.place(file).with_suffix(".csv")
-    with table.open("rb") as stream, csv_cells.reading(table):
-        frame = pd.read_csv(stream, header=[0, 1, 2], index_col=0, float_precision=csv_cells.EXACT)
+    frame = number_tables.read(table, header=[0, 1, 2], index_col=0)
+    with csv_cells.reading(table):
         frame.columns.names = ["scorer", "bodyparts", "coords"]
         parts = dict.fromkeys(frame.columns.get_level_values("bodyparts"))
         if frame.shape[1] != 3 * len(parts):

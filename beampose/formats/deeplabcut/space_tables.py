@@ -8,7 +8,7 @@ beside it, `<stem>_radius.csv`, a row a frame, with a column for each x there.
 import numpy as np
 import pandas as pd
 
-from beampose.core import csv_cells, files, storage
+from beampose.core import csv_cells, files, number_tables, storage
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.preprocess.points import COORDS, Points
 
@@ -68,8 +68,8 @@ def _radius(file: str, frames: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     place = f"{file.removesuffix(files.suffix(file))}{RADIUS}"
     if not files.exists(place):
         return unknown
-    with files.open_file(place) as stream, csv_cells.reading(place):
-        found = pd.read_csv(stream, index_col=0, float_precision=csv_cells.EXACT)
+    found = number_tables.read(place, index_col=0)
+    with csv_cells.reading(place):
         if found.size != unknown.size or not np.array_equal(found.index, frames):
             raise ValueError("its frames or points are not those of the h5")
         return found.to_numpy(np.float64).reshape(unknown.shape)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import csv_cells, storage
+from beampose.core import csv_cells, number_tables, storage
 from beampose.formats.deeplabcut import pickle_writer, prediction_writer
 from beampose.formats.deeplabcut.project_writer import LEVELS
 from beampose.preprocess.labels import SINGLE
@@ -82,10 +82,8 @@ def write(frame: pd.DataFrame, stem: storage.Address, *, method: str = "ellipse"
 def read(file: storage.Address) -> pd.DataFrame:
     """Reads what `write` wrote; of an h5 the csv beside it, which runs nothing."""
     table = storage.place(file).with_suffix(".csv")
-    with table.open("rb") as stream, csv_cells.reading(table):
-        frame = pd.read_csv(
-            stream, header=[0, 1, 2, 3], index_col=0, float_precision=csv_cells.EXACT
-        )
+    frame = number_tables.read(table, header=[0, 1, 2, 3], index_col=0)
+    with csv_cells.reading(table):
         frame.columns.names = LEVELS
         return frame.astype(np.float64)
 

@@ -153,6 +153,8 @@ def _table(file: str, problems: list[Problem]) -> Table | None:
             if not any(cell.strip() for cell in row):
                 continue
             try:
+                if what := spreadsheets.misplaced(row, len(columns)):
+                    raise ValueError(what)
                 told = _click(row, columns, delimiter)
             except ValueError as error:
                 problems.append(Problem(ERROR, file, reader.line, "", f"{error}; not used"))
