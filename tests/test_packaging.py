@@ -241,6 +241,14 @@ def test_all_files_name_the_same_pythons():
     assert f'pythonVersion = "{first}"' in text["pyproject.toml"]
 
 
+def test_scripts_in_python_are_linted_though_their_names_do_not_say_so():
+    files = [file for file in (ROOT / "scripts").rglob("*") if file.is_file() and not file.suffix]
+    first = {str(file.relative_to(ROOT)): file.read_bytes().partition(b"\n")[0] for file in files}
+    python = {name for name, line in first.items() if line.startswith(b"#!") and b"python" in line}
+    listed = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert python and {name for name in python if f'"{name}"' not in listed} == set()
+
+
 def test_the_conda_recipe_has_the_pins_of_setup():
     text = runpy.run_path(str(ROOT / "scripts/conda_recipe"))["text"]()
     recipe = (ROOT / "scripts/conda/meta.yaml").read_text(encoding="utf-8")
