@@ -4,6 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from beampose.pipelines.tracking import stitch, tracklets
+from beampose.pipelines.tracking.tracklets import Tracklet
+
+BODY = np.array([[-20.0, 3.0], [0.0, -3.0], [20.0, 0.0], [8.0, 6.0]])
+
 
 class Seen(NamedTuple):
     """Errors of a detector: noise in pixels, and shares of points, animals and frames."""
@@ -78,3 +83,23 @@ def meet(rng, *, visits=12, animals=3, bodyparts=5, there=30, away=25):
         detections.append(one)
         owners.append(here)
     return truth, detections, owners
+
+
+def at(*centres, body=BODY):
+    """Detections of one frame, (animals, 4, 3)."""
+    places = np.array(centres, float).reshape(-1, 1, 2) + body
+    return np.concatenate([places, np.ones((*places.shape[:2], 1))], axis=-1)
+
+
+def piece(number, first, places, bodyparts=4):
+    """A tracklet with its centre at places (n, 2), from a frame on."""
+    return Tracklet(number, np.arange(first, first + len(places)), at(*places))
+
+
+def straight(start, step, count):
+    return np.array(start) + np.arange(count)[:, None] * np.array(step)
+
+
+def joined(detections, animals, kind="skeleton"):
+    found = list(tracklets.track(detections, tracklets.Settings(similarity=kind)))
+    return found, stitch.stitch(found, stitch.Settings(tracks=animals), frames=len(detections))

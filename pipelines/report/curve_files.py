@@ -5,7 +5,7 @@ from upath import UPath
 
 from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import CurveInfo, DatasetInfo, ModelInfo
-from beampose.core.infos.figures import CurvePoint, Fall
+from beampose.core.infos.evaluation_infos import CurvePoint, Fall
 from beampose.core.names import CURVE, EVALUATION
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.core.wording import counted

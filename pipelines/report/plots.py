@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
-from beampose.core.infos.figures import CurvePoint
+from beampose.core.infos.evaluation_infos import CurvePoint
 from beampose.pipelines.films import drawing, letters
 
 SIZE = (6.4, 3.0)

@@ -16,7 +16,7 @@ from beampose.core.infos import (
     ModelInfo,
     StoreInfo,
 )
-from beampose.core.infos.figures import DrawnImage
+from beampose.core.infos.evaluation_infos import DrawnImage
 from beampose.core.names import (
     EVALUATION,
     FOLDS,

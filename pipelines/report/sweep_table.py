@@ -4,7 +4,7 @@ from upath import UPath
 
 from beampose.core import __version__, artefacts, csv_cells, storage
 from beampose.core.infos import DatasetInfo, SweepInfo
-from beampose.core.infos.figures import TrialFigures
+from beampose.core.infos.search_infos import TrialFigures
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted

@@ -1,4 +1,4 @@
-"""Verbs of the command line: `catalogue` declares them, the other modules run them."""
+"""Verbs of the command line: `catalogue` lists the groups that declare them; modules run them."""
 
 from beampose.pipelines.verbs.catalogue import GROUPS
 
