@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import __version__, artefacts, files
-from beampose.core.infos import BodypartFigures, PointsInfo, ViewFigures
+from beampose.core.infos import PointFigures, PointsInfo, ViewFigures
 from beampose.core.settings.experiment import Config
 from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import space_tables
@@ -145,11 +145,11 @@ def _of_view(found: Recording, number: int) -> ViewFigures:
     )
 
 
-def _of_bodypart(found: Recording, place: int) -> BodypartFigures:
+def _of_bodypart(found: Recording, place: int) -> PointFigures:
     radius = found.points.radius[:, :, place]
     there = np.isfinite(radius)
     inside = found.fit.agreement[place].inside
-    return BodypartFigures(
+    return PointFigures(
         found=float(there.mean()),
         radius=float(np.median(radius[there])) if there.any() else None,
         deviation_px=float(found.fit.factors[place] * found.seen.sigma[place].mean()),

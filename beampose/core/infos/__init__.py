@@ -4,25 +4,22 @@ from beampose.core.infos.dataset_info import Chosen, Counts, DatasetInfo, Recipe
 from beampose.core.infos.evaluation_infos import AuditInfo, CurveInfo, EvaluationInfo, FoldsInfo
 from beampose.core.infos.figures import Figures, Metrics, Seconds, SpaceFigures
 from beampose.core.infos.model_info import Assembly, ExportInfo, ModelInfo, Uncertainty
+from beampose.core.infos.points_info import PointFigures, PointsInfo, ViewFigures
 from beampose.core.infos.record import Info, Plain, Record, parse
 from beampose.core.infos.search_infos import ChoiceInfo, Round, SweepInfo
 from beampose.core.infos.upload_info import UploadInfo
 from beampose.core.infos.video_info import (
-    BodypartFigures,
     FilmInfo,
     FilterInfo,
-    PointsInfo,
     PredictionInfo,
     ProofreadInfo,
     ReidInfo,
     TracksInfo,
-    ViewFigures,
 )
 
 __all__ = [
     "Assembly",
     "AuditInfo",
-    "BodypartFigures",
     "ChoiceInfo",
     "Chosen",
     "Counts",
@@ -38,6 +35,7 @@ __all__ = [
     "Metrics",
     "ModelInfo",
     "Plain",
+    "PointFigures",
     "PointsInfo",
     "PredictionInfo",
     "ProofreadInfo",
