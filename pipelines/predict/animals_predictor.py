@@ -1,26 +1,24 @@
 """Several animals: frames to individuals of each, which `beampose track` makes tracks of."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from upath import UPath
 
-from beampose.core.infos import ModelInfo, PredictionInfo
+from beampose.core.infos import ModelInfo
 from beampose.core.names import DESCRIPTORS, WINDOW
 from beampose.core.settings.experiment import Config
-from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer, vector_shelf
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import keypoint_settings, keypoint_stills
+from beampose.pipelines.predict import animal_crops, keypoint_settings, keypoint_stills
+from beampose.pipelines.predict.animal_crops import CROPS
 from beampose.pipelines.predict.animals_looker import AnimalsLooker
-from beampose.pipelines.predict.crop_batches import resized
-from beampose.pipelines.predict.follow import Following
 from beampose.pipelines.predict.frame_reader import batches
+from beampose.pipelines.predict.keypoint_predictor import KeypointPredictor
 from beampose.pipelines.predict.predictor import Described, Result, Results
-from beampose.pipelines.predict.view import View
-from beampose.preprocess.cut import Rule
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
 from beampose.trainer import assemble
@@ -34,60 +32,36 @@ if TYPE_CHECKING:
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 # What may be kept as well: each animal cut out, as features; and of DeepLabCut's files the large
 # ones, every peak with its links, every vector.
-CROPS, FULL, VECTORS = "crops", "full", "bpt_features"
+FULL, VECTORS = "full", "bpt_features"
 FILES = {CROPS: (), FULL: ("_full.pickle",), VECTORS: vector_shelf.ENDINGS}
 # Of a frame, what is not written with the individuals.
 NOT_WRITTEN = ("edge_costs", "identity", WINDOW)
-# How an animal is cut out: around its keypoints, and no smaller than this many pixels.
-RULE, LEAST = Rule(pad=0.25, square=True), 32.0
 
 
-class Animals(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Animals(KeypointPredictor):
     """A model that finds several animals in a frame; a `predictor.Predictor`.
 
     Attributes:
-      scorer: as in the model's info.json.
       model_digest: of the SavedModel.
       rules: of assembly.
-      config: the part of a DeepLabCut test pose_cfg that its tools read.
       cell: source pixels from one cell of the maps to the next.
       apart: source pixels that two peaks of a bodypart are apart at least.
-      view: what of a frame the model sees.
-      following: how animals are followed from batch to batch.
       also: what is kept as well, names of `FILES`.
     """
 
-    scorer: str
     model_digest: str
     rules: Rules
-    config: dict[str, Any]
     cell: float
     apart: float
-    view: View
-    following: Following
     also: tuple[str, ...] = ()
 
-    lead = 0
-    burst = None
     signature = DESCRIPTORS
-
-    still_endings = keypoint_stills.ENDINGS
 
     @property
     def endings(self) -> tuple[str, ...]:
         large = [ending for name in self.also for ending in FILES[name]]
         return (individuals_file.ENDING, "_assemblies.pickle", "_meta.pickle", *large)
-
-    def check(self, video: Video) -> None:
-        """Accepts every video."""
-
-    def depends(self, path: str) -> str:
-        return ""
-
-    def conclude(
-        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
-    ) -> None:
-        """DeepLabCut's files are a video's own."""
 
     def infer(
         self,
@@ -103,10 +77,7 @@ class Animals(NamedTuple):
         """
         rows: dict[int, dict[str, np.ndarray]] = {}
         failures: list[tuple[int, str]] = []
-        # From one photograph to the next nobody is followed.
-        share = 0.0 if isinstance(part.video, Stills) else self.following.share
-        following = self.following._replace(share=share)
-        looker = AnimalsLooker(following, handler.batch_size, model, self.rules)
+        looker = AnimalsLooker(self._followed(part), handler.batch_size, model, self.rules)
         for batch in batches(frames, handler.batch_size, failures):
             rows.update(self._found(batch, handler, model, looker))
         nobody = self._nobody(next(iter(rows.values()), None), model) if failures else {}
@@ -215,28 +186,8 @@ class Animals(NamedTuple):
             arrays = self._arrays({**look.outputs, "peaks": moved}, look.chosen)
             found.append({**arrays, WINDOW: np.array(look.by_windows, np.uint8)})
         if CROPS in self.also:
-            self._cut_out(pixels, found, handler, model)
+            animal_crops.embed(pixels, found, handler, model)
         yield from zip([frame.index for frame in batch], found, strict=True)
-
-    def _cut_out(
-        self,
-        pixels: Sequence[np.ndarray],
-        found: Sequence[dict[str, np.ndarray]],
-        handler: "SavedModelHandler",
-        model: "FramePredictor",
-    ) -> None:
-        """Fills in `crops`, the features of each animal that is there."""
-        crops, places = [], []
-        for i, one in enumerate(found):
-            for slot, points in enumerate(one["keypoints"][..., :2]):
-                if not np.isnan(points).all():
-                    crops.append(_crop(pixels[i], points))
-                    places.append((i, slot))
-        for start in range(0, len(crops), handler.batch_size):
-            some = crops[start : start + handler.batch_size]
-            embedded = handler.outputs(some, model, CROPS)["embedding"]
-            for (i, slot), vector in zip(places[start:], embedded, strict=False):
-                found[i]["crops"][slot] = vector.astype(np.float16)
 
     def _arrays(self, one: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
         """Arrays that are kept of a frame.
@@ -304,14 +255,6 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
     )
     settings = keypoint_settings.looked(config, keypoint_settings.settings(config, "also"))
     return Described(predictor, predictor.scorer, settings, view)
-
-
-def _crop(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The animal at points (bodyparts, 2), NaN = missing, in a square of the model's size."""
-    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-    lack = np.maximum(LEAST - (high - low), 0) / 2
-    low, side = low - lack, high - low + 2 * lack
-    return resized(RULE.cut(pixels, (low[0], low[1], side[0], side[1])), ANIMAL_CROP)
 
 
 def _rows(frames: np.ndarray, results: Results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:

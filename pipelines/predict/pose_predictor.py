@@ -1,27 +1,27 @@
 """Keypoints of one animal: frames to arrays, arrays to DeepLabCut's files."""
 
+import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from upath import UPath
 
 from beampose.core import storage
-from beampose.core.infos import ModelInfo, PredictionInfo, Uncertainty
-from beampose.core.names import WINDOW
+from beampose.core.infos import ModelInfo, Uncertainty
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.formats.deeplabcut.track_writer import Names
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import keypoint_settings, keypoint_stills
-from beampose.pipelines.predict.follow import BATCH, Follower, Following
 from beampose.pipelines.predict.frame_reader import batches
+from beampose.pipelines.predict.keypoint_predictor import KeypointPredictor
+from beampose.pipelines.predict.pose_looker import PoseLooker, joined
 from beampose.pipelines.predict.predictor import Described, Result, Results
-from beampose.pipelines.predict.view import View
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Frame, Video
-from beampose.trainer.frame_predictor import FramePredictor, outputs
+from beampose.trainer.frame_predictor import FramePredictor
 
 if TYPE_CHECKING:
     from beampose.pipelines.predict.inference import SavedModelHandler
@@ -30,40 +30,19 @@ if TYPE_CHECKING:
 BLANK = np.zeros((1, 64, 64, 3), np.uint8)
 
 
-class Keypoints(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Keypoints(KeypointPredictor):
     """A model that finds one animal in a frame; a `predictor.Predictor`.
 
     Attributes:
-      scorer, bodyparts: as in the model's info.json.
-      config: the part of a DeepLabCut test pose_cfg that its tools read.
-      uncertainty: as in the model's info.json.
-      view: what of a frame the model sees.
-      following: how the animal is followed from batch to batch.
+      bodyparts, uncertainty: as in the model's info.json.
     """
 
-    scorer: str
     bodyparts: tuple[str, ...]
-    config: dict[str, Any]
     uncertainty: Uncertainty | None
-    view: View
-    following: Following
 
     endings = (".h5", ".csv", "_meta.pickle")
-    still_endings = keypoint_stills.ENDINGS
-    lead = 0
-    burst = None
     signature = "frames"
-
-    def check(self, video: Video) -> None:
-        """Accepts every video."""
-
-    def depends(self, path: str) -> str:
-        return ""
-
-    def conclude(
-        self, folder: str, summaries: list[PredictionInfo], failures: list[tuple[str, str]]
-    ) -> None:
-        """DeepLabCut's files are a video's own."""
 
     def infer(
         self,
@@ -79,16 +58,14 @@ class Keypoints(NamedTuple):
         failures: list[tuple[int, str]] = []
         rows: list[tuple[list[int], np.ndarray]] = []
         looks: list[np.ndarray] = []
-        # From one photograph to the next nobody is followed.
-        share = 0.0 if isinstance(part.video, Stills) else self.following.share
-        looker = _Looker(self.following._replace(share=share), handler.batch_size, model)
+        looker = PoseLooker(self._followed(part), handler.batch_size, model)
         for batch in batches(frames, handler.batch_size, failures):
             pixels = [f.pixels for f in batch if f.pixels is not None]
             found, look = looker.found([self.view.apply(one) for one in pixels])
             found[..., :2] = self.view.undo(found[..., :2], *pixels[0].shape[:2])
             rows.append(([f.index for f in batch], found))
             looks.append(look)
-        shape = rows[0][1].shape[1:] if rows else _joined(model.predict(BLANK)).shape[1:]
+        shape = rows[0][1].shape[1:] if rows else joined(model.predict(BLANK)).shape[1:]
         keypoints = np.full((len(part.frames), *shape), np.nan)
         window = np.zeros(len(part.frames), np.uint8)
         place = {number: row for row, number in enumerate(part.frames)}
@@ -159,59 +136,3 @@ def of_model(config: Config, info: ModelInfo, digest: str) -> Described:
     settings = keypoint_settings.settings(config, "dynamic", "margin")
     settings = keypoint_settings.looked(config, settings)
     return Described(predictor, predictor.scorer, settings, view)
-
-
-class _Looker:
-    """Asks a model where the animal of a range is, by windows where they say the same."""
-
-    def __init__(self, following: Following, batch_size: int, model: FramePredictor):
-        self._following = following
-        self._batch_size = batch_size
-        self._shared = min(BATCH, batch_size)
-        self._model = model
-        self._follower: Follower | None = None
-        # Of a model of a version before only whole frames can be asked for.
-        self._follows = following.share > 0 and model.knows(WINDOW)
-
-    def found(self, frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Keypoints (batch, bodyparts, 3 or 4) of the next frames, and whether a window said so."""
-        if not self._follows:
-            return self._whole(frames), np.zeros(len(frames), bool)
-        size = frames[0].shape[:2]
-        if self._follower is None or self._follower.size != size:
-            self._follower = Follower(self._following, size)
-        pieces = []
-        while frames:
-            count = len(frames) if self._follower.lost else self._shared
-            pieces.append(self._follow(self._follower, frames[:count]))
-            frames = frames[count:]
-        found, by_window = zip(*pieces, strict=True)
-        return np.concatenate(found), np.concatenate(by_window)
-
-    def _follow(
-        self, follower: Follower, frames: list[np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """As `found`, of frames that share a window."""
-        window = follower.window()
-        if window is None:
-            found, by_window = self._whole(frames), np.zeros(len(frames), bool)
-        else:
-            found = _joined(outputs(self._model, frames, self._shared, WINDOW, **window.inputs()))
-            by_window = np.ones(len(frames), bool)
-        for i, frame in enumerate(frames):
-            if window is not None and follower.unsure(found[i], window):
-                found[i] = _joined(self._model.predict(frame[None]))[0]
-                by_window[i] = False
-            follower.saw(found[i])
-        follower.follow(found, window, int((~by_window).sum()))
-        return found, by_window
-
-    def _whole(self, frames: list[np.ndarray]) -> np.ndarray:
-        size = self._shared if len(frames) <= self._shared else self._batch_size
-        return _joined(outputs(self._model, frames, size))
-
-
-def _joined(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """(batch, bodyparts, 3 or 4) of the one individual."""
-    columns = [outputs[name][:, 0, :, None] for name in ("likelihood", "spread") if name in outputs]
-    return np.concatenate([outputs["keypoints"][:, 0], *columns], axis=-1)

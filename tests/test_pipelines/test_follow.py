@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beampose.pipelines.predict import follow, pose_predictor
+from beampose.pipelines.predict import follow, pose_looker
 from beampose.pipelines.predict.follow import Follower, Following, Window
 
 SIZE = (480, 640)
@@ -188,7 +188,7 @@ def frame(x, y):
 def test_an_animal_that_jumps_is_found_as_in_whole_frames():
     path = [(100 + i, 100) for i in range(12)] + [(500, 400)] * 6 + [(100, 300)] * 6
     model = Scene()
-    looker = pose_predictor._Looker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
+    looker = pose_looker.PoseLooker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
     found, looks = [], []
     for start in range(0, len(path), 8):
         one, by_window = looker.found([frame(*place) for place in path[start : start + 8]])
@@ -204,7 +204,7 @@ def test_an_animal_that_jumps_is_found_as_in_whole_frames():
 def test_a_model_of_a_version_before_sees_whole_frames():
     model = Scene()
     model.knows = lambda signature: False
-    looker = pose_predictor._Looker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
+    looker = pose_looker.PoseLooker(FOLLOWING, 8, model)  # pyright: ignore[reportArgumentType]
     for _ in range(3):
         looker.found([frame(100, 100)] * 8)
     assert model.asked == [("", 8)] * 3
