@@ -99,6 +99,7 @@ def write(
         cards=cards,
         csv=PROPOSALS,
         side=SIDE,
+        views=_against_views(evidence),
     )
     storage.write_text(folder / SHEET, page)
     info = AuditInfo(
@@ -106,6 +107,12 @@ def write(
     )
     artefacts.complete(folder, info)
     return folder / SHEET, target, len(listed)
+
+
+def _against_views(evidence: Evidence) -> float | None:
+    """Median of the pixels that labels are from what other views allow; None without any."""
+    known = np.zeros(0) if evidence.views is None else evidence.views[np.isfinite(evidence.views)]
+    return float(np.median(known)) if len(known) else None
 
 
 def count(found: Sequence[Suspicion]) -> int:
@@ -116,6 +123,8 @@ def count(found: Sequence[Suspicion]) -> int:
 def marked(evidence: Evidence, one: Suspicion) -> bool:
     """Returns True if a proposal comes marked to be applied."""
     scores = CLASSES if one.kind == suspects.CLASS else POINTS
+    if one.kind == suspects.VIEWS and not suspects.this_view(evidence, one.image, one.parts[0]):
+        return False
     return one.score >= scores.likely and one.likelihood >= SURE
 
 

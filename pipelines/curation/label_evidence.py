@@ -56,7 +56,7 @@ def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evi
         others = label_views.distances(rig, predicted, seen)
         LOG.info(
             "Against other views of the instant labels are %.2f px off, predictions of heads that "
-            "never saw the frame %.2f px (middle of %d points).",
+            "never saw the frame %.2f px (medians of %d points).",
             np.nanmedian(views),
             np.nanmedian(others),
             int(np.isfinite(views).sum()),

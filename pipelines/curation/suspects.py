@@ -233,13 +233,21 @@ def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -
     return Suspicion(image, (part,), FAR, score, float(likelihood), proposal, reason)
 
 
+def this_view(evidence: Evidence, image: int, part: int) -> bool:
+    """Returns True where two views contradict each other and the head is not with this label: it is
+    away from it by half as much at least."""
+    assert evidence.views is not None
+    return bool(evidence.errors[image, part] >= evidence.views[image, part] / 2)
+
+
 def _crossed(evidence: Evidence, place: Sequence[int], score: float, apart: float) -> Suspicion:
     image, part = (int(one) for one in place)
     x, y, likelihood = evidence.predicted[image, part, :3]
     reason = (
         f"{apart:.0f} px from where another view of this instant allows {evidence.names[part]}: "
         f"one of the two labels is wrong. A head that never saw this frame puts it "
-        f"{evidence.errors[image, part]:.0f} px away."
+        f"{evidence.errors[image, part]:.0f} px away"
+        f"{'' if this_view(evidence, image, part) else ', so it is rather the other label'}."
     )
     proposal = np.array([[x, y]])
     return Suspicion(image, (part,), VIEWS, score, float(likelihood), proposal, reason)

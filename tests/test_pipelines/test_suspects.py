@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from beampose.pipelines.curation import suspects
+from beampose.pipelines.curation import label_audit, suspects
 from beampose.pipelines.curation.suspects import Evidence
 
 NAMES = ("nose", "left", "right")
@@ -111,3 +111,17 @@ def test_a_crop_of_the_wrong_class_comes_first():
     assert len(found) == 40
     assert (found[0].image, found[0].proposal, found[0].kind) == (4, 0, suspects.CLASS)
     assert found[0].score > 0.9 > 0.3 > found[1].score
+
+
+def test_of_two_views_that_contradict_each_other_the_label_the_head_agrees_with_is_not_marked():
+    given = evidence()
+    views = np.full(given.truth.shape[:2], 2.0)
+    views[3, 0] = views[4, 1] = 80
+    # The head agrees with one of the two labels, and is where the views say with the other.
+    given.truth[4, 1] += (45, -35)
+    given = given._replace(views=views)
+    found = {(one.image, one.parts[0]): one for one in suspects.of_points(given)}
+    here, other = found[4, 1], found[3, 0]
+    assert here.kind == other.kind == suspects.VIEWS
+    assert "rather the other label" in other.reason and "rather" not in here.reason
+    assert label_audit.marked(given, here) and not label_audit.marked(given, other)
