@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import math
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +53,8 @@ _OPTIONS = {
 _TITLES: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
+# Of these the length is what the header says, not what was found in the file.
+_LENGTHS = ("matroska,webm", "flv")
 # How files that name others begin.
 _LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"[Reference]")
 UNREADABLE = (av.FFmpegError, OSError, ValueError)
@@ -102,13 +106,36 @@ def decoded(container, strict: bool = False) -> Iterator[av.VideoFrame]:
 def pixels(frame: av.VideoFrame) -> np.ndarray:
     """Upright, uint8 (height, width, 3), RGB."""
     found = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(rotation(frame) / 90) % 4
-    return np.ascontiguousarray(np.rot90(found, quarter_turns)) if quarter_turns else found
+    mirrored, quarter_turns = upright(frame)
+    if not (mirrored or quarter_turns):
+        return found
+    return np.ascontiguousarray(np.rot90(found[:, ::-1] if mirrored else found, quarter_turns))
 
 
-def rotation(frame: av.VideoFrame) -> int:
-    """Degrees counterclockwise to upright: phones film sideways and say so in the file."""
-    return int(getattr(frame, "rotation", 0) or 0)
+def upright(frame: av.VideoFrame) -> tuple[bool, int]:
+    """Whether left and right are changed first, and quarter turns counterclockwise then: phones
+    film sideways, some cameras as a mirror, and say so in the file."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            # A point (x, y) is shown at (a x + c y, b x + d y).
+            a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+            mirrored = a * d - b * c < 0
+            sign = -1 if mirrored else 1
+            return mirrored, round(-math.degrees(math.atan2(sign * b, sign * a)) / 90) % 4
+    return False, 0
+
+
+def seconds(container: Any) -> float:
+    """Seconds of the film by what Matroska and Flash write into their headers, 0 if not known.
+
+    The whole file's are those of the longest stream, so they count only where it has one.
+    """
+    hours, *rest = container.streams.video[0].metadata.get("DURATION", "").split(":")
+    try:
+        return float(hours) * 3600 + float(rest[0]) * 60 + float(rest[1])
+    except (ValueError, IndexError):
+        alone = len(container.streams) == 1 and container.format.name in _LENGTHS
+        return (container.duration or 0) / av.time_base if alone else 0.0
 
 
 def tell_others(path: str, container: Any) -> None:

@@ -1,7 +1,7 @@
 """Says what is wrong with a labeled image, before any worker is paid for it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, cast
 
@@ -23,6 +23,8 @@ from beampose.preprocess.labels import (
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2
+# Of 255; no picture of a scene stays below it.
+_DARK = 16
 # So many coordinates of which none is above 1 are no pixels.
 _SHARES = 8
 NO_LABEL = (
@@ -78,13 +80,7 @@ def inspect(
     except ValueError as error:
         return Inspection(item, (problem(ERROR, f"image {error}"),)), None
     height, width = pixels.shape[:2]
-    found = []
-    if orientation != 1:
-        what = "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
-        found.append(problem(WARNING, what))
-    if tiff_stacks.is_stack(item.image):
-        what = "is a stack of several pages, of which the first is used"
-        found.append(problem(WARNING, what))
+    found = [problem(WARNING, what) for what in _odd(item.image, pixels, orientation)]
     if isinstance(item, LabeledFrame):
         if item.told not in (None, (height, width)):
             what = f"is {width}x{height}, and {item.told[1]}x{item.told[0]} to the labels, which "
@@ -94,6 +90,19 @@ def inspect(
         if np.isnan(item.keypoints).all() and not item.negative:
             return Inspection(item, tuple(found)), None
     return Inspection(item, tuple(found), images.digest(pixels), height, width), pixels
+
+
+def _odd(image: str, pixels: np.ndarray, orientation: int) -> Iterator[str]:
+    """What is odd about an image that can be used."""
+    if orientation != 1:
+        yield "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
+    if pixels.max() < _DARK:
+        yield (
+            f"is nearly black: its brightest value is {pixels.max()} of 255. Of 16 bit the high "
+            "byte is taken: spread the values over the range, or save as 8 bit"
+        )
+    if tiff_stacks.is_stack(image):
+        yield "is a stack of several pages, of which the first is used"
 
 
 def outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:

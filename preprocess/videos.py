@@ -51,6 +51,8 @@ class Video(NamedTuple):
       fingerprint: of the content, see `core.fingerprints`.
       zero: the first of all timestamps, which is second 0.
       pages: of a TIFF stack, that of each frame, from `first`; empty of other films.
+      missing: seconds between the last frame and the end that the header says, where it tells no
+        number of frames; 0 if they agree.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Video(NamedTuple):
     fingerprint: str = ""
     zero: int = 0
     pages: tuple[Page, ...] = ()
+    missing: float = 0.0
 
     @property
     def sought(self) -> bool:
@@ -106,6 +109,7 @@ def index(path: str) -> Video:
             steady = stream.frames in (0, len(packets)) and container.format.name != "mpeg"
             fps = float(stream.average_rate or stream.base_rate or 0)
             tick, declared = float(stream.time_base or 0), stream.frames
+            seconds = 0.0 if declared else film_files.seconds(container)
         first = _first_frames(path)
     except av.FFmpegError as error:
         raise film_files.unreadable(path, error) from None
@@ -135,7 +139,14 @@ def index(path: str) -> Video:
         *(path, width, height, fps, len(times), kept, tick, declared),
         fingerprint=fingerprint,
         zero=zero,
+        missing=_missing(seconds, (kept[-1] - zero) * tick, fps) if kept else 0.0,
     )
+
+
+def _missing(said: float, last: float, fps: float) -> float:
+    """Seconds without frames at the end; an end within a few frames is no matter."""
+    left = said - last - 1 / fps if fps else 0.0
+    return left if left > max(0.5, 5 / (fps or 1), 0.01 * said) else 0.0
 
 
 def is_video(path: str) -> bool:
@@ -268,7 +279,7 @@ def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
     with film_files.opened(path) as container:
         film_files.set_up(container)
         for frame in film_files.decoded(container):
-            turned = abs(film_files.rotation(frame)) % 180 == 90
+            turned = film_files.upright(frame)[1] % 2
             size = (frame.width, frame.height) if turned else (frame.height, frame.width)
             found.append((frame.pts, size))
             if len(found) == _PROBED:

@@ -75,6 +75,11 @@ def _difference(video: Video, chosen: int, decoded: int) -> str:
         said.append(
             f"the header says {counted(video.declared, 'frame')}, the file holds {video.count}"
         )
+    if video.missing:
+        said.append(
+            f"the header says that it goes on for {video.missing:.1f} s after the last frame: was "
+            "it cut off?"
+        )
     if decoded != chosen:
         said.append(f"{chosen} were requested, {decoded} could be decoded")
     return "; ".join(said)

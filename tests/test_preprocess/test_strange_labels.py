@@ -10,6 +10,7 @@ from PIL import Image
 
 from beampose import formats
 from beampose.formats.deeplabcut import project_labels
+from beampose.formats.sleap import slp_reader
 from beampose.preprocess import exif, images, validate
 
 
@@ -103,3 +104,25 @@ def test_names_that_look_alike_are_not_said_to_differ_in_case(tmp_path):
     csv = root / "labeled-data/cam1/CollectedData_Ann.csv"
     csv.write_text(csv.read_text().replace("nose", "\u00fc"))
     assert any("they look alike" in p.what for p in project_labels.read(str(root)).problems)
+
+
+def test_16_bit_images_of_low_values_are_told_to_be_nearly_black(tmp_path):
+    root = fakes.project(tmp_path / "p")
+    image = root / "labeled-data/cam1/img1.png"
+    dark = fakes.pixels(1)[..., 0].astype(np.uint16) * 4
+    image.write_bytes(fakes.encode(Image.fromarray(dark)))
+    labels = project_labels.read(str(root))
+    found = validate.report(labels, ["train", "train", "test"])
+    (problem,) = found.problems
+    assert (problem.level, problem.row) == ("warning", 5)
+    assert "is nearly black: its brightest value is 3 of 255" in problem.what
+    assert all(found.usable)
+
+
+def test_a_sleap_file_without_the_images_it_says_it_holds_is_told(tmp_path):
+    file = tmp_path / "a.slp"
+    video = {"backend": {"filename": ".", "dataset": "video0/video"}}
+    fake_labels.slp(file, [(0, 0, [(0, -1, fakes.points()[0])])], videos=[video])
+    (problem,) = slp_reader.read(str(file)).problems
+    assert "should hold its own images (video0/video)" in problem.what
+    assert "1 label is not used" in problem.what

@@ -233,6 +233,43 @@ def test_a_film_turned_by_its_header_is_read_upright(mp4):
     assert fakes.number(np.rot90(frame.pixels)) == 9
 
 
+def test_that_a_film_ends_before_its_header_says_is_known(tmp_path):
+    film = str(tmp_path / "a.mkv")
+    fakes.video(tmp_path / "a.mkv", "libx264", 40)
+    assert videos.index(film).missing == 0
+    with open(film, "rb") as file:
+        data = file.read()
+    for share in (0.6, 0.8):
+        found = videos.index(rewritten(film, f"{share}_", data[: int(len(data) * share)]))
+        assert 0 < found.count < 40
+        left = (40 - found.count) / 25
+        assert found.missing == (pytest.approx(left, abs=0.11) if left > 0.5 else 0)
+
+
+TURNS = {
+    "quarter": ((0, 1, -1, 0), lambda pixels: np.rot90(pixels, -1)),
+    "half": ((-1, 0, 0, -1), lambda pixels: np.rot90(pixels, 2)),
+    "back": ((0, -1, 1, 0), np.rot90),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down in a mirror": ((1, 0, 0, -1), np.flipud),
+    "mirrored and turned": ((0, 1, 1, 0), lambda pixels: np.swapaxes(pixels, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_a_film_is_shown_as_its_header_says_mirrors_too(mp4, name):
+    (a, b, c, d), shown = TURNS[name]
+    with open(mp4, "rb") as file:
+        data = bytearray(file.read())
+    at = data.index(b"tkhd") + 4 + 40
+    matrix = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    data[at : at + 36] = struct.pack(">9i", *matrix)
+    (wanted,) = videos.read(videos.index(mp4), 9, 10)
+    video = videos.index(rewritten(mp4, f"{name}_", data))
+    (frame,) = videos.read(video, 9, 10)
+    np.testing.assert_array_equal(frame.pixels, shown(wanted.pixels))
+
+
 def test_a_file_that_is_no_video_is_a_value_error(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("not a video")

@@ -46,14 +46,19 @@ class Videos:
         """Adds a problem for each video whose file, or some of whose images, were not found."""
         for video, names in self._missing.items():
             first, *others = dict.fromkeys(names)
+            lost = f"{counted(len(names), 'label')} {agreed(len(names), 'are')} not used"
+            if first == "." or files.suffix(first) == ".slp":
+                self._problem(
+                    "should hold its own images "
+                    f"({self._told[video].get('dataset') or 'of no dataset'}), and they are not in "
+                    f"it: save it in SLEAP with them (a package, .pkg.slp). {lost}"
+                )
+                continue
             what = "image" if self._listed_names(video) else "video"
             more = f", nor {len(others)} others of its list" if others else ""
             why = self._found[first].why if first else "the file names none"
             called = f"{what} {first or repr(first)}"
-            self._problem(
-                f"{called} not found{more}: {why}. {counted(len(names), 'label')} "
-                f"{agreed(len(names), 'are')} not used"
-            )
+            self._problem(f"{called} not found{more}: {why}. {lost}")
 
     def name(self, video: int) -> str:
         """The name of a video's folder of labeled frames."""
