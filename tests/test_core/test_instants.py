@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beampose.core import instants
-from beampose.core.settings.train_settings import Split
+from beampose.core.settings.label_settings import Split
 from beampose.preprocess import split
 from beampose.preprocess.labels import LabeledFrame
 

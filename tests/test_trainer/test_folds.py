@@ -7,7 +7,7 @@ import fakes
 import numpy as np
 import pytest
 
-from beampose.core.settings.train_settings import Split
+from beampose.core.settings.label_settings import Split
 from beampose.trainer import cross_validation
 from beampose.trainer.dataset import Dataset
 

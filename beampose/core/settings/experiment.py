@@ -13,6 +13,7 @@ from beampose.core.files import is_address, join
 from beampose.core.names import NAMED_WEIGHTS
 from beampose.core.settings.animal_settings import Reid, Track
 from beampose.core.settings.camera_settings import Cameras
+from beampose.core.settings.label_settings import Source, Split
 from beampose.core.settings.section import (
     PATH,
     Section,
@@ -23,7 +24,7 @@ from beampose.core.settings.section import (
     setting,
     to_dict,
 )
-from beampose.core.settings.train_settings import Features, Source, Split, Train
+from beampose.core.settings.train_settings import Features, Train
 from beampose.core.settings.video_settings import Boxes, Filter, Keep, Outliers, Predict, Render
 from beampose.core.task_kinds import TaskKind
 
