@@ -179,8 +179,14 @@ def _picture(evidence: Evidence, one: Suspicion) -> str | None:
     labels = evidence.truth[one.image]
     answers = evidence.predicted[one.image, :, :2]
     shown = np.concatenate([labels[parts], answers[parts]])
+    line = None
+    if one.kind == suspects.VIEWS and evidence.lines is not None:
+        line = evidence.lines[one.image, parts[0]]
+        shown = np.concatenate([shown, line.mean(axis=0, keepdims=True)])
     window, corner, factor = drawing.close_up(pixels, shown, side=SIDE, least=WINDOW)
     colors = drawing.palette(len(evidence.names))
+    if line is not None:
+        drawing.skeleton(window, (line - corner) * factor, [(0, 1)])
     # The others thin, for orientation.
     others = [i for i in range(len(colors)) if i not in parts]
     for numbers, radius in ((others, 4), (parts, 9)):

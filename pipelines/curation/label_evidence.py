@@ -46,12 +46,13 @@ def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evi
         truth = np.array([r.label for r in result.records])
         return Evidence(result.records, dataset.classes, truth, result.predicted, looks)
     truth = np.stack([r.keypoints[0] for r in result.records])
-    views = None
+    views = lines = None
     if calibration is not None:
         rig = calibrations.read(calibration)
         videos, names = ([getattr(r, key) for r in result.records] for key in ("video", "name"))
         seen = label_views.sightings(rig, videos, names, dataset.bodyparts)
         views = label_views.distances(rig, truth, seen)
+        lines = label_views.lines(rig, truth, seen)
         predicted = np.where(np.isfinite(truth), result.predicted[..., :2], np.nan)
         others = label_views.distances(rig, predicted, seen)
         LOG.info(
@@ -61,4 +62,4 @@ def gather(config: Config, *, folds: int, calibration: str | None = None) -> Evi
             np.nanmedian(others),
             int(np.isfinite(views).sum()),
         )
-    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks, views)
+    return Evidence(result.records, dataset.bodyparts, truth, result.predicted, looks, views, lines)

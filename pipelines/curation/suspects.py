@@ -36,6 +36,7 @@ class Evidence(NamedTuple):
       looks: (images, dims), what each image looks like.
       views: (images, bodyparts) pixels from what other views of the instant allow, NaN = unknown;
         None without a calibration.
+      lines: (images, bodyparts, 2, 2), ends of the line that another view allows; None likewise.
     """
 
     records: Sequence[Any]
@@ -44,6 +45,7 @@ class Evidence(NamedTuple):
     predicted: np.ndarray
     looks: np.ndarray
     views: np.ndarray | None = None
+    lines: np.ndarray | None = None
 
     @property
     def errors(self) -> np.ndarray:

@@ -11,6 +11,9 @@ from beampose.core import instants
 from beampose.pipelines.space import epipolar
 from beampose.preprocess.cameras import Camera, Rig
 
+# Pixels to both sides of a line that is shown.
+_FAR = 2000.0
+
 
 class Sightings(NamedTuple):
     """Where labeled images show the bodyparts of an instant.
@@ -105,6 +108,45 @@ def distances(rig: Rig, places: np.ndarray, seen: Sightings) -> np.ndarray:
         image, part = np.moveaxis(seen.at[:, :, number][there], -1, 0)
         found[image, part] = np.nanmedian(known[:, there], axis=0)
     return found
+
+
+def lines(rig: Rig, places: np.ndarray, seen: Sightings) -> np.ndarray:
+    """(images, bodyparts, 2, 2), ends of a straight stretch on which another view sees a label.
+
+    Its middle is the place nearest to the label; of several views it is that of the one that is
+    farthest from it. NaN where no other view sees it.
+
+    Args:
+      places: as of `distances`.
+    """
+    pixels = seen.of(places)
+    found = np.full((*places.shape[:2], 2, 2), np.nan)
+    farthest = np.full(places.shape[:2], -1.0)
+    for number, camera in enumerate(rig.cameras):
+        for other in (i for i in range(len(rig.cameras)) if i != number):
+            here, there = pixels[:, :, number], pixels[:, :, other]
+            apart = _apart(camera, rig.cameras[other], here, there)
+            known = np.isfinite(apart)
+            image, part = np.moveaxis(seen.at[:, :, number][known], -1, 0)
+            more = apart[known] > farthest[image, part]
+            ends = _stretch(camera, rig.cameras[other], here[known], there[known])
+            found[image[more], part[more]] = ends[more]
+            farthest[image[more], part[more]] = apart[known][more]
+    return found
+
+
+def _stretch(first: Camera, second: Camera, here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """(n, 2, 2), in pixels of the first view, as of `lines`; a lens bends it little."""
+    matrix = epipolar.fundamental(first.projection, second.projection)
+    rays = first.rays(here)
+    line = np.concatenate([second.rays(there), np.ones((len(there), 1))], axis=1) @ matrix
+    size = (line[:, :2] ** 2).sum(axis=1, keepdims=True)
+    off = (line[:, :2] * rays).sum(axis=1, keepdims=True) + line[:, 2:]
+    scale = first.pixels_per_ray(here)
+    nearest = here + np.einsum("nij,nj->ni", scale, -off / size * line[:, :2])
+    along = np.einsum("nij,nj->ni", scale, line[:, 1::-1] * [-1.0, 1.0])
+    along *= _FAR / np.linalg.norm(along, axis=1, keepdims=True)
+    return np.stack([nearest - along, nearest + along], axis=1)
 
 
 def _apart(first: Camera, second: Camera, here: np.ndarray, there: np.ndarray) -> np.ndarray:

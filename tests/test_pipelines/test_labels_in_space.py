@@ -68,6 +68,23 @@ def test_predictions_below_the_cutoff_make_no_point_and_one_view_is_not_enough()
     assert alone.points == 0 and "no bodypart is labeled" in space_errors.line(alone, "test")
 
 
+def test_the_line_that_another_view_allows_is_as_far_from_the_label_as_is_said():
+    cams = rigs.rig(2)
+    records, _ = labeled(cams)
+    truth = judged(records, 0.0).predicted[..., :2]
+    truth[3, 1] += (25, -20)
+    rig = Rig(tuple(cams))
+    videos, names = ([getattr(r, key) for r in records] for key in ("video", "name"))
+    seen = label_views.sightings(rig, videos, names, rigs.BODYPARTS)
+    lines = label_views.lines(rig, truth, seen)
+    nearest = lines.mean(axis=2)
+    apart = label_views.distances(rig, truth, seen)
+    np.testing.assert_allclose(np.linalg.norm(nearest - truth, axis=-1), apart, rtol=0.05, atol=0.1)
+    assert apart[3, 1] > 5
+    along, off = lines[3, 1, 1] - lines[3, 1, 0], truth[3, 1] - nearest[3, 1]
+    assert abs(along @ off) < 0.05 * np.linalg.norm(along) * np.linalg.norm(off)
+
+
 @pytest.fixture
 def two_views(trained, tmp_path):
     """The trained experiment, whose videos are called a and b, and a calibration of both."""
