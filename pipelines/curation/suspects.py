@@ -236,20 +236,24 @@ def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -
 
 
 def this_view(evidence: Evidence, image: int, part: int) -> bool:
-    """Returns True where two views contradict each other and the head is not with this label: it is
-    away from it by half as much at least."""
-    assert evidence.views is not None
-    return bool(evidence.errors[image, part] >= evidence.views[image, part] / 2)
+    """Returns True where two views contradict each other and the head is with the other view: at
+    most half as far from what that allows as the label is."""
+    assert evidence.views is not None and evidence.lines is not None
+    first, last = evidence.lines[image, part]
+    across = np.array([first[1] - last[1], last[0] - first[0]]) / np.linalg.norm(last - first)
+    off = abs(float(across @ (evidence.predicted[image, part, :2] - first)))
+    return off <= float(evidence.views[image, part]) / 2
 
 
 def _crossed(evidence: Evidence, place: Sequence[int], score: float, apart: float) -> Suspicion:
     image, part = (int(one) for one in place)
     x, y, likelihood = evidence.predicted[image, part, :3]
+    with_label = evidence.errors[image, part] < apart / 2 and not this_view(evidence, image, part)
     reason = (
         f"{apart:.0f} px from where another view of this instant allows {evidence.names[part]}: "
         f"one of the two labels is wrong. A head that never saw this frame puts it "
         f"{evidence.errors[image, part]:.0f} px away"
-        f"{'' if this_view(evidence, image, part) else ', so it is rather the other label'}."
+        f"{', so it is rather the other label' if with_label else ''}."
     )
     proposal = np.array([[x, y]])
     return Suspicion(image, (part,), VIEWS, score, float(likelihood), proposal, reason)

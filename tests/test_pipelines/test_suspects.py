@@ -113,15 +113,23 @@ def test_a_crop_of_the_wrong_class_comes_first():
     assert found[0].score > 0.9 > 0.3 > found[1].score
 
 
-def test_of_two_views_that_contradict_each_other_the_label_the_head_agrees_with_is_not_marked():
+def test_of_two_views_that_contradict_each_other_only_a_label_is_marked_that_the_head_leaves_too():
     given = evidence()
     views = np.full(given.truth.shape[:2], 2.0)
-    views[3, 0] = views[4, 1] = 80
-    # The head agrees with one of the two labels, and is where the views say with the other.
-    given.truth[4, 1] += (45, -35)
-    given = given._replace(views=views)
+    # Upright lines 80 pixels to the right of three labels.
+    lines = given.truth[:, :, None] + np.array([[80, -50], [80, 50]])
+    views[3, 0] = views[4, 1] = views[6, 2] = 80
+    # The head agrees with one label, is where the other view says with one, elsewhere with one.
+    given.predicted[4, 1, :2] = given.truth[4, 1] + (78, 0)
+    given.predicted[6, 2, :2] = given.truth[6, 2] - (70, 0)
+    given = given._replace(views=views, lines=lines)
     found = {(one.image, one.parts[0]): one for one in suspects.of_points(given)}
-    here, other = found[4, 1], found[3, 0]
-    assert here.kind == other.kind == suspects.VIEWS
-    assert "rather the other label" in other.reason and "rather" not in here.reason
-    assert label_audit.marked(given, here) and not label_audit.marked(given, other)
+    other, here, neither = found[3, 0], found[4, 1], found[6, 2]
+    assert {other.kind, here.kind, neither.kind} == {suspects.VIEWS}
+    rather = ["rather the other label" in one.reason for one in (other, here, neither)]
+    assert rather == [True, False, False]
+    assert [label_audit.marked(given, one) for one in (other, here, neither)] == [
+        False,
+        True,
+        False,
+    ]
