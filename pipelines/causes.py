@@ -17,6 +17,11 @@ def sentence(error: BaseException) -> str:
     return (files.why(error).strip() or type(error).__name__).split(_STEP)[0]
 
 
+def to_be_tried_again(error: BaseException) -> str:
+    """`sentence`, and what comes of it."""
+    return f"{sentence(error).rstrip('.')}. It will be tried again."
+
+
 def place_on_disk(error: BaseException) -> str:
     """The file that a library could not write, by the text of its error, human-readable."""
     found = re.search(r"(/[^\s;]+); ", str(error))

@@ -245,13 +245,14 @@ def _absent(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
     """A film that is not there, with the results of that path, or the only ones of its name."""
     names = [name for name in known.names(one.path) if _folded(name) not in taken]
     there = {name: owners for name in names if (owners := known.owners(name))}
+    absent = "cannot be read" if files.exists(one.path) else "is not there"
     own = [n for n, owners in there.items() if any(o.video == one.path for o in owners)]
     if len(own or there) > 1:
         several = ", ".join(sorted(own or there))
-        problem = f"is not there, and {several} may belong to it. Name the file of one"
+        problem = f"{absent}, and {several} may belong to it. Name the file of one"
         return Film((own or [*there])[0], one.path, problem=problem)
     if not own and there:
-        _tell(one.path, f"is not there: {next(iter(there))} is taken for its own, by name")
+        _tell(one.path, f"{absent}: {next(iter(there))} is taken for its own, by name")
     return Film((own or [*there])[0], one.path) if there else None
 
 

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in metrics.warnings:
             LOG.warning("NOTE: %s", line)
     except (OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {files.why(error)}", file=sys.stderr)
         return 2
     return 0
 

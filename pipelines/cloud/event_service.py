@@ -23,6 +23,7 @@ from cloudevents.http import from_http
 from flask import Flask, Response, request
 from waitress.server import create_server
 
+from beampose.core import files
 from beampose.pipelines.cloud import (
     upload_environment,
     upload_run,
@@ -235,7 +236,7 @@ def main() -> int:
     try:
         service = from_environment(os.environ)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {files.why(error)}", file=sys.stderr)
         return 2
     server = serve(service, int(port))
     # An upload in work stays silent from then on, and the event sent again takes it over.

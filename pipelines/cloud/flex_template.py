@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
+from beampose.core import files
 from beampose.pipelines import beam_options, cli
 
 VERBS = ("features", "predict")
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Written:
         return 0
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {files.why(error)}", file=sys.stderr)
         return 2
 
 

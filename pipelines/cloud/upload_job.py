@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from beampose.core import files
+from beampose.pipelines import causes
 from beampose.pipelines.cloud import upload_environment, upload_run
 from beampose.pipelines.cloud.upload_watch import line
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"{given.address} is no upload: its name must be that of a zip.")
         settings = upload_environment.settings(os.environ)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {causes.sentence(error)}", file=sys.stderr)
         return 2
     # Before Cloud Run ends a job it says so; its status then says that it will be resumed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         outcome = upload_run.process(upload, given.models, settings, print)
     except (upload_run.Again, OSError) as error:
-        print(f"error: {error} It will be tried again.", file=sys.stderr)
+        print(f"error: {causes.to_be_tried_again(error)}", file=sys.stderr)
         return 1
     print(line(outcome))
     return 0

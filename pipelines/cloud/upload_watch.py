@@ -9,6 +9,7 @@ from typing import NamedTuple
 from upath import UPath
 
 from beampose.core import storage
+from beampose.pipelines import causes
 from beampose.pipelines.cloud import upload_run, upload_status
 
 LOG = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Watch:
             outcome = upload_run.process(upload, self.models, self.settings, self.say)
         except Exception as error:  # One that fails must not keep the others waiting.
             LOG.debug("%s failed", file, exc_info=True)
-            self.say(f"FAILED {name}: {error} It will be tried again.")
+            self.say(f"FAILED {name}: {causes.to_be_tried_again(error)}")
             return False, False
         self.say(line(outcome))
         return outcome.status.final, outcome.status.state == upload_status.DONE

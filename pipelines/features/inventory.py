@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from upath import UPath
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import DatasetInfo, Shard, StoreInfo
 from beampose.core.names import COMPLETED, INFO
 from beampose.core.wording import counted
@@ -183,7 +183,8 @@ def _verify_transform(folder: UPath, info: StoreInfo) -> Iterator[str]:
     try:
         found = analyze.digest(str(folder / embed.TRANSFORM), info.recipe.channels)
     except (OSError, ValueError) as error:
-        yield f"{folder / embed.TRANSFORM} cannot be loaded: {error}. {_ANEW.format(folder)}"
+        why = files.why(error)
+        yield f"{folder / embed.TRANSFORM} cannot be loaded: {why}. {_ANEW.format(folder)}"
         return
     if found != info.transform_digest:
         what = f"{folder / embed.TRANSFORM} is not the transform its features were made with"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import storage, tfrecords
+from beampose.core import files, storage, tfrecords
 from beampose.pipelines.features import store_writer
 from beampose.trainer.feature_store import DAMAGED, SUFFIX
 
@@ -60,7 +60,9 @@ def examine(index: UPath, check: Check) -> Damage | None:
     try:
         entry = entry_of(index)
     except (OSError, ValueError) as error:
-        return Damage(index, f"cannot be used, since its index is damaged ({error})", [], [])
+        return Damage(
+            index, f"cannot be used, since its index is damaged ({files.why(error)})", [], []
+        )
     keys = [key for key, _, _ in entry["records"]]
     shard = index.with_suffix(SUFFIX)
     if not shard.is_file():

@@ -1,6 +1,7 @@
 """`beampose watch`: a folder in which zips land."""
 
 import dataclasses
+import errno
 import time
 
 import fakes
@@ -91,13 +92,13 @@ def test_storage_that_fails_is_a_line_and_the_zip_is_tried_again(
     zipped(project, lab / "incoming/reach.zip")
 
     def down(*_):
-        raise OSError("the disk is away")
+        raise PermissionError(errno.EACCES, "Permission denied", "reach.zip")
 
     with monkeypatch.context() as patch:
         patch.setattr(publish, "_copy", down)
         assert upload_watch.once(looking, 0.01) == 1
-    assert "the disk is away" in lines[-1]
-    assert "tried again" in lines[-1]
+    assert "could not be published: reach.zip: Permission denied: " in lines[-1]
+    assert lines[-1].endswith(" change its permissions. It will be tried again.")
     assert upload_watch.once(looking, 0.01) == 0
 
 
