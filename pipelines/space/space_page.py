@@ -22,6 +22,9 @@ from beampose.preprocess import videos
 
 # Instants whose frames the page shows, and the width of a picture there.
 _SHOWN, _WIDTH = 3, 480
+# Share of a frame's shorter side below which animals are shown close up, pixels that are shown at
+# least, and the radius of a dot there.
+_SMALL, _LEAST, _DOT = 0.4, 160, 2
 LOG = logging.getLogger(__name__)
 Progress = Callable[[Iterable, int, str], Iterable]
 
@@ -71,15 +74,17 @@ def films(done: Written, config: Config, progress: Progress) -> list[str]:
     return made
 
 
-def overlay(found: Recording, number: int, instant: int, pixels: np.ndarray) -> np.ndarray:
+def overlay(
+    found: Recording, number: int, instant: int, pixels: np.ndarray, radius: int | None = None
+) -> np.ndarray:
     """A frame of a view with what it saw (rings) and where it should see the points (dots).
 
-    What was left out is a cross.
+    What was left out is a cross. The radius of a dot follows the frame unless it is given.
     """
     image = np.ascontiguousarray(pixels)
     camera = found.rig.cameras[number]
     colors = drawing.palette(len(found.seen.bodyparts))
-    radius = drawing.dot_size(*image.shape[:2])
+    radius = radius or drawing.dot_size(*image.shape[:2])
     for animal in range(len(found.seen.individuals)):
         seen = found.seen.pixels[instant, animal, :, number]
         used = found.fit.used[instant, animal, :, number, None]
@@ -125,7 +130,7 @@ def _pictures(found: Recording) -> Iterator[dict[str, Any]]:
                 _check(film, frames)
             read = videos.read_some(film, frames.tolist()) if film else []
             shown = [
-                overlay(found, number, instant, frame.pixels)
+                _near(found, number, instant, frame.pixels)
                 for instant, frame in zip(instants, read, strict=False)
                 if frame.pixels is not None
             ]
@@ -136,6 +141,16 @@ def _pictures(found: Recording) -> Iterator[dict[str, Any]]:
             "video": view.video,
             "pictures": [label_overview.uri(_small(one)) for one in shown],
         }
+
+
+def _near(found: Recording, number: int, instant: int, pixels: np.ndarray) -> np.ndarray:
+    """A frame with its points; only the part in which the animals are, if they are small in it."""
+    points = found.seen.pixels[instant, ..., number, :].reshape(-1, 2)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points) or np.ptp(points, axis=0).max() > _SMALL * min(pixels.shape[:2]):
+        return overlay(found, number, instant, pixels)
+    image = overlay(found, number, instant, pixels, _DOT)
+    return drawing.close_up(image, points, side=_WIDTH, least=_LEAST)[0]
 
 
 def _small(image: np.ndarray) -> np.ndarray:

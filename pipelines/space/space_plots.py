@@ -26,7 +26,8 @@ def space(points: Points, edges: Sequence[tuple[str, str]]) -> Any:
             axes.plot(*path.T, color=color, lw=0.5, alpha=0.4)
         axes.plot([], [], "o", color=color, label=plots.plain(points.bodyparts[part]))
     _pose(axes, points, int(points.found.sum(axis=(1, 2)).argmax()), edges)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1), frameon=False, fontsize=8)
+    told = axes.get_legend_handles_labels()
+    figure.legend(*told, loc="outside right upper", frameon=False, fontsize=8)
     return figure
 
 
@@ -43,7 +44,10 @@ def over_time(points: Points) -> Any:
     for row, name in zip(rows, (*COORDS, "radius"), strict=True):
         row.set_ylabel(name)
     rows[3].set_xlabel("frame")
-    rows[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    if len(points.individuals) > 1:
+        rows[0].set_title(plots.plain(points.individuals[0]), fontsize=10)
+    told = rows[0].get_legend_handles_labels()
+    figure.legend(*told, loc="outside right upper", frameon=False, fontsize=8)
     return figure
 
 
