@@ -15,6 +15,8 @@ from beampose.core.files import is_address
 from beampose.pipelines.beam_runner import LocalRunner
 
 LOCAL = "LocalRunner"
+# What worker processes import before anything else.
+WORKER_START = "beampose.pipelines.worker_start"
 # Runners of Beam whose workers are processes of this machine.
 HERE = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner")
 
@@ -85,6 +87,9 @@ def parse(words: Sequence[str]) -> PipelineOptions:
         )
     if standard.runner in (None, LOCAL, f"{LocalRunner.__module__}.{LOCAL}"):
         standard.runner = f"{LocalRunner.__module__}.{LOCAL}"
+    else:
+        setup = options.view_as(SetupOptions)
+        setup.beam_plugins = [*(setup.beam_plugins or []), WORKER_START]
     return options
 
 

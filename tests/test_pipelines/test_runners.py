@@ -1,8 +1,10 @@
 """Runners on this machine: their processes share its cores."""
 
+import importlib.util
 import os
 
 import pytest
+from apache_beam.options.pipeline_options import SetupOptions
 
 from beampose.core import machine
 from beampose.pipelines import beam_options, beam_runner
@@ -32,3 +34,10 @@ def test_cores_are_divided_among_the_processes_of_a_job(words, workers, monkeypa
         assert os.environ["OMP_NUM_THREADS"] == "3"
     assert "TF_NUM_INTRAOP_THREADS" not in os.environ
     assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(("words", "alone"), [([], True), (SEVERAL, False)])
+def test_only_worker_processes_begin_with_a_quiet_tensorflow(words, alone):
+    named = beam_options.parse(words).view_as(SetupOptions).beam_plugins or []
+    assert named == ([] if alone else [beam_options.WORKER_START])
+    assert all(importlib.util.find_spec(name) for name in named)
