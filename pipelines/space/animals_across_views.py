@@ -121,7 +121,7 @@ def _decided(windows: Sequence[Window], look: Look) -> tuple[list[Groups], Match
     """Groups of each window, and how they were found but for the names."""
     groups = [view_windows.grouped(one.costs, one.present) for one in windows]
     unit = _unit(windows, groups)
-    clear = np.array([one.margin >= _CLEAR * unit for one in groups])
+    clear = np.array([one.margin >= _CLEAR * unit for one in groups], bool)
     said = Matching(len(windows), open=int((~clear).sum()))
     if clear.all():
         return groups, said

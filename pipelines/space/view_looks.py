@@ -71,11 +71,11 @@ def _of_view(
     there = np.zeros(shape, bool)
     points = _points(view, held.head.bodyparts, names)
     frames = held.whole("frames")
-    for start in range(0, len(windows), _AT_ONCE):
+    for start in range(0, len(windows) if len(frames) else 0, _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         owner, rows, seen = _sampled(windows[some], points)
         wanted = view.table.frames[rows]
-        places = np.minimum(np.searchsorted(frames, wanted), max(len(frames) - 1, 0))
+        places = np.minimum(np.searchsorted(frames, wanted), len(frames) - 1)
         slots, near = _slots(held, places, seen)
         sure = near & (frames[places] == wanted)
         described, present = held.described(places[sure], slots[sure])

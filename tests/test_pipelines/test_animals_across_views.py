@@ -13,7 +13,13 @@ from beampose.core.infos import TracksInfo
 from beampose.core.settings import experiment
 from beampose.formats import individuals_file
 from beampose.pipelines.cli import main
-from beampose.pipelines.space import animals_across_views, triangulation, view_tables, view_windows
+from beampose.pipelines.space import (
+    animals_across_views,
+    recordings,
+    triangulation,
+    view_tables,
+    view_windows,
+)
 from beampose.pipelines.space.recordings import Wanted
 from beampose.pipelines.space.view_looks import Looks
 from beampose.pipelines.space.view_points import UNKNOWN, Seen
@@ -180,3 +186,22 @@ def test_the_verb_compares_the_features_that_predict_kept(scene, tmp_path, capsy
     assert np.nanpercentile(apart, 99) < 8
     said = json.loads((tmp_path / "by.json").read_text())["matching"]
     assert (said["open"], said["by_appearance"], said["guessed"]) == (6, 6, [])
+
+
+def test_features_that_are_gone_or_damaged_are_said_and_geometry_goes_on(scene, tmp_path):
+    cams, _, pixels = scene
+    config = rigs.experiment(tmp_path)
+    vectors = np.zeros((FRAMES, 2, 5, 8))
+    views = [
+        (cam.name, tracked(tmp_path, cam.name, pixels[..., number, :], vectors))
+        for number, cam in enumerate(cams)
+    ]
+    kept = tmp_path / f"trial_cam1DLC_resnet50_rig{individuals_file.ENDING}"
+    kept.write_bytes(kept.read_bytes()[:999])
+    read = experiment.load(config), cameras.Rig(tuple(cams)), views, Wanted()
+    found = recordings.read(*read, filtered=False)
+    assert found.matching is not None and found.matching.by_neighbours == 6
+    assert kept.name in found.matching.reason
+    kept.unlink()
+    told = " ".join(recordings.read(*read, filtered=False).remarks)
+    assert "not compared across views: cam1 has no features beside the tracks" in told
