@@ -4,9 +4,8 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-from beampose.core import files
+from beampose.core import disk, files
 
 # Beam folds the name of its step into messages.
 _STEP = " [while running"
@@ -26,12 +25,7 @@ def place_on_disk(error: BaseException) -> str:
     """The file that a library could not write, by the text of its error, human-readable."""
     found = re.search(r"(/[^\s;]+); ", str(error))
     place = found[1] if found else "the output"
-    temporary = Path(tempfile.gettempdir())
-    if place.startswith(str(temporary)):
-        # A command has a folder of its own there, which is gone by then.
-        common = temporary.parent if temporary.name.startswith(".") else temporary
-        return f"{common}, for temporary files (TMPDIR names another folder)"
-    return place
+    return disk.temporary_folder() if place.startswith(tempfile.gettempdir()) else place
 
 
 def missing_package(step: str, error: ModuleNotFoundError) -> str:

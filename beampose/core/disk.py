@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def naming(target: object, temporary: object) -> Iterator[None]:
         if code is None:
             raise
         raise OSError(code, os.strerror(code), str(target)) from error
+
+
+def temporary_folder() -> str:
+    """The folder of temporary files and how to name another, human-readable."""
+    temporary = Path(tempfile.gettempdir())
+    # A command has a folder of its own there, which is gone by then.
+    common = temporary.parent if temporary.name.startswith(".") else temporary
+    return f"{common}, for temporary files (TMPDIR names another folder)"
 
 
 def of_disk(error: BaseException, temporary: str = "") -> int | None:

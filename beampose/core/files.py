@@ -11,7 +11,10 @@ from typing import NamedTuple, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from beampose.core import buckets  # noqa: F401  Sets up gs:// addresses.
+from beampose.core import (
+    buckets,  # noqa: F401  Sets up gs:// addresses.
+    disk,
+)
 
 _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
 # Files of one folder of which a listing is cheaper than questions after each.
@@ -74,8 +77,13 @@ def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
 
 def why(error: BaseException) -> str:
     """Message of an error; where the system refuses a file, also which file and what to do."""
-    if not isinstance(error, OSError) or not error.filename or error.errno is None:
+    if not isinstance(error, OSError) or error.errno is None:
         return str(error)
+    if not error.filename:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return str(error)
+        places = f"{disk.temporary_folder()}, or where results are written"
+        return f"{os.strerror(error.errno)}: {places}: make room"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         what = _denied(str(error.filename))
     elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):

@@ -7,6 +7,8 @@ import zipfile
 from importlib import import_module, metadata
 from pathlib import Path
 
+from beampose.core import disk
+
 NAME = "beampose"
 # In a checkout, three of the packages lie beside `beampose`; installed, they lie inside.
 _PACKAGES = (NAME, f"{NAME}.preprocess", f"{NAME}.trainer", f"{NAME}.pipelines")
@@ -35,8 +37,9 @@ def build(folder: str | Path) -> Path:
     record = [f"{name},sha256={_encoded(data)},{len(data)}\n" for name, data in members.items()]
     members[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
     target = Path(folder) / f"{NAME}-{installed.version}-py3-none-any.whl"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(_zipped(members))
+    with disk.naming(disk.temporary_folder(), folder):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(_zipped(members))
     return target
 
 

@@ -43,7 +43,7 @@ class Found(NamedTuple):
         try:
             yield
         except (OSError, ValueError) as error:
-            self.refused.append(str(error))
+            self.refused.append(files.why(error))
         except Exception as error:
             if not type(error).__module__.startswith("google.auth"):
                 raise

@@ -11,6 +11,7 @@ import pytest
 
 from beampose.core import files, leftovers, storage
 from beampose.pipelines import cli
+from beampose.pipelines.cloud import code_wheel
 
 KILLED = """
 import os, signal, sys
@@ -185,3 +186,20 @@ def test_a_closed_output_does_not_become_that_of_a_file(tmp_path):
     file = tmp_path / "written.txt"
     assert not subprocess.run(["sh", "-c", shell, "sh", code, str(file)]).returncode
     assert file.read_text() == ""
+
+
+def test_a_full_disk_that_names_no_file_is_told_with_the_folder_of_temporary_files(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch")
+    why = files.why(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert why.startswith(f"{os.strerror(errno.ENOSPC)}: /scratch, for temporary files (TMPDIR")
+    assert files.why(OSError(errno.EIO, "x")) == f"[Errno {errno.EIO}] x"
+
+
+def test_a_wheel_that_has_no_room_names_the_folder_of_temporary_files(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="for temporary files") as error:
+        code_wheel.build(tmp_path)
+    assert error.value.errno == errno.ENOSPC
