@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     asked = parser.parse_args()
     config = experiment.load(asked.config, asked.set)
-    (video,), _ = predicted_videos.each(config, [asked.video], lambda video: video)
+    (video,), _ = predicted_videos.each(
+        config, [asked.video], lambda video: video, instead=predicted_videos.NO_TRACKS
+    )
     with individuals_file.read(video.stem) as held:
         keypoints = held.whole("keypoints")
         frames, single, head = held.whole("frames"), held.whole("single"), held.head
