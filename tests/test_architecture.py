@@ -71,7 +71,7 @@ PIPELINES = {
     "curation": {*NAMED, *PREDICT, *REPORT, "space"},
     "label": {*NAMED, *PREDICT, "curation", "space"},
     "planning": {"features", "manifest", "still_sets"},
-    "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning"},
+    "cloud": {*GROUND, *PREDICT, *REPORT, "features", "planning", "causes"},
     "exports": {"outcome"},
     "outcomes": {"outcome", "still_sets", *PREDICT, *REPORT, "features", "space"},
     "verbs": {

@@ -8,6 +8,7 @@ import numpy as np
 
 from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ChoiceInfo, Chosen, Round
+from beampose.core.infos.dataset_info import worth_telling
 from beampose.core.names import CHECKPOINTS
 from beampose.core.settings.experiment import Config
 from beampose.trainer import label_facts, recipe
@@ -36,10 +37,11 @@ class Choice(NamedTuple):
 
     def lines(self) -> list[str]:
         """What was chosen, for a terminal."""
-        if not self.chosen:
+        told = worth_telling(self.chosen)
+        if not told:
             return []
-        values = ", ".join(f"{key} {one.value:g}" for key, one in self.chosen.items())
-        whys = dict.fromkeys(one.why for one in self.chosen.values())
+        values = ", ".join(f"{key} {one.value:g}" for key, one in told.items())
+        whys = dict.fromkeys(one.why for one in told.values())
         return [f"chosen by the data: {values}", f"because: {'; '.join(whys)}"]
 
 

@@ -33,6 +33,8 @@ STORED, COPIES = 400, (2, 8)
 # little of what is no animal.
 WINDOWS = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
 ROOM, AROUND, SHARES = 1.25, 32, (0.05, 0.2)
+# Why a setting is what it is where it does nothing.
+NOTHING = ""
 WHOLE = Chosen(value=0, why="as before: copies of whole frames")
 # What is kept where new labels would change it little.
 LASTING = ("features.scale", "features.copies", "features.rotation", "features.window")
@@ -55,9 +57,9 @@ def of_features(
     """
     if facts is None:
         found = {
-            "features.copies": Chosen(value=0, why="crops are learned as they are"),
-            "features.rotation": Chosen(value=25.0, why="crops have no copies"),
-            "features.window": Chosen(value=0, why="crops have no copies"),
+            "features.copies": Chosen(value=0, why=NOTHING),
+            "features.rotation": Chosen(value=25.0, why=NOTHING),
+            "features.window": Chosen(value=0, why=NOTHING),
         }
     else:
         found = {
@@ -81,8 +83,8 @@ def of_head(config: Config, facts: LabelFacts | None, cell: float) -> dict[str, 
     if facts is None:
         found = {
             "train.batch_size": Chosen(value=POOLED_BATCH, why="a crop is one vector"),
-            "train.window": Chosen(value=0, why="crops have no maps"),
-            "train.pos_dist_thresh": Chosen(value=17.0, why="crops have no bodyparts"),
+            "train.window": Chosen(value=0, why=NOTHING),
+            "train.pos_dist_thresh": Chosen(value=17.0, why=NOTHING),
         }
     else:
         found = {

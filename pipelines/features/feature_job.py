@@ -12,7 +12,7 @@ import apache_beam as beam
 from beampose.core import artefacts, storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
-from beampose.core.infos.dataset_info import INT8
+from beampose.core.infos.dataset_info import INT8, worth_telling
 from beampose.core.names import QUANTIZED
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
@@ -72,9 +72,9 @@ class Summary(Outcome):
     def lines(self) -> Iterator[str]:
         for line in self.repaired:
             yield f"features: {line}; made again"
-        if self.chosen:
-            told = (f"{key} {one.value:g} ({one.why})" for key, one in self.chosen.items())
-            yield f"chosen by the labels: {', '.join(told)}"
+        if told := worth_telling(self.chosen):
+            each = (f"{key} {one.value:g} ({one.why})" for key, one in told.items())
+            yield f"chosen by the labels: {', '.join(each)}"
         yield (
             f"features: {counted(self.images, 'labeled image')}, {self.embedded} embedded, "
             f"{self.rejected} rejected, {self.seconds:.0f} s. {self.dataset}"

@@ -7,6 +7,7 @@ import yaml
 
 from beampose.core import storage, task_kinds
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo, Recipe
+from beampose.core.infos.dataset_info import worth_telling
 from beampose.core.names import COMPLETED, EVALUATION
 from beampose.core.settings.experiment import Config
 
@@ -74,7 +75,9 @@ def _features(recipe: Recipe) -> str:
 
 def _chosen(info: ModelInfo) -> str:
     """What the config left open, with the reasons."""
-    return "; ".join(f"{key} {one.value:g} ({one.why})" for key, one in info.chosen.items())
+    return "; ".join(
+        f"{key} {one.value:g} ({one.why})" for key, one in worth_telling(info.chosen).items()
+    )
 
 
 def _skew(info: ModelInfo) -> str:

@@ -67,7 +67,7 @@ class AnimalsModel(exported.MapModel):
         found, _ = outputs(self.heads, features, cell, self._reading)
         return {**found, "peaks": found["peaks"] + origin[:, None, None]}
 
-    def answer_of_window(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+    def answer_in_full(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
         """As `answer`, with the features at every peak."""
         found, peaks = outputs(self.heads, features, cell, self._reading)
         described = decode.at_cells(features, peaks.cells)
@@ -80,7 +80,7 @@ class AnimalsModel(exported.MapModel):
 
     def _described(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
         cell = exported.cell(features, size)
-        return self.answer_of_window(features, cell, tf.zeros_like(cell))
+        return self.answer_in_full(features, cell, tf.zeros_like(cell))
 
     def _of_described_maps(self, *given: tf.Tensor) -> Tensors:
         return self._described(self.embedder.of_maps(given[:-1]), given[-1])
@@ -104,10 +104,9 @@ class AnimalsModel(exported.MapModel):
         return outputs
 
     def signatures(self) -> dict[str, Callable]:
-        size = tf.TensorSpec((None, 2), tf.int32, "size")
         taken = [exported.frames_spec()]
         parts = self.parts(
-            DESCRIPTORS, self.embedder.pixels, taken, self._of_described_maps, [size]
+            DESCRIPTORS, self.embedder.pixels, taken, self._of_described_maps, [exported.SIZES]
         )
         return {
             **super().signatures(),

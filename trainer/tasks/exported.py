@@ -21,6 +21,8 @@ EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 PAIR = tf.TensorSpec((2,), tf.int32)
+# Height and width of each image.
+SIZES = tf.TensorSpec((None, 2), tf.int32, "size")
 # What the network takes, whole cells wide and high; see `Embedder.resized`.
 SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
@@ -98,8 +100,8 @@ class MapModel(Exported):
           origin: (batch, 2), x and y of the corner of the first cell.
         """
 
-    def answer_of_window(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
-        """Outputs of signature `window`, as of `answer`."""
+    def answer_in_full(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        """As `answer`, with whatever else is known of what was found: of signature `window`."""
         return self.answer(features, cell, origin)
 
     def features(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
@@ -145,7 +147,6 @@ class MapModel(Exported):
     def signatures(self) -> dict[str, Callable]:
         dims = self.heads[0].input_shape[-1]
         maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
-        size = tf.TensorSpec((None, 2), tf.int32, "size")
         whole, corner, cells = (
             tf.TensorSpec(PAIR.shape, PAIR.dtype, n) for n in ("size", "corner", "cells")
         )
@@ -156,9 +157,9 @@ class MapModel(Exported):
         return {
             "serving_default": signature(self.serve, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
-            "features": tf.function(self.features, input_signature=[maps, size]),
-            NETWORK: signature(self.scaled, images=SCALED, size=size),
-            **self.parts("frames", self.embedder.pixels, [frames_spec()], self.of_maps, [size]),
+            "features": tf.function(self.features, input_signature=[maps, SIZES]),
+            NETWORK: signature(self.scaled, images=SCALED, size=SIZES),
+            **self.parts("frames", self.embedder.pixels, [frames_spec()], self.of_maps, [SIZES]),
             WINDOW: signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR),
             **parts,
         }
@@ -181,7 +182,7 @@ class MapModel(Exported):
         sides = tf.reverse(tf.cast(size, tf.float32) / grid, axis=[0])
         origin = sides * tf.reverse(tf.cast(corner, tf.float32), axis=[0])
         count = [tf.shape(features)[0], 1]
-        return self.answer_of_window(
+        return self.answer_in_full(
             features, tf.tile(sides[None], count), tf.tile(origin[None], count)
         )
 

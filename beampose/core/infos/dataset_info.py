@@ -1,5 +1,6 @@
 """A feature store and a dataset: what `beampose features` says of them."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from beampose.core.infos.record import Info, Plain, Record
@@ -61,10 +62,18 @@ class StoreInfo(Info):
 
 
 class Chosen(Record):
-    """What the data chose of a setting that the config leaves open, and why."""
+    """What the data chose of a setting that the config leaves open, and why.
+
+    `why` is empty where the setting does nothing, as those of maps for crops.
+    """
 
     value: int | float
     why: str
+
+
+def worth_telling(chosen: Mapping[str, Chosen]) -> dict[str, Chosen]:
+    """The settings among some that do something."""
+    return {key: one for key, one in chosen.items() if one.why}
 
 
 class Counts(Record):
