@@ -5,7 +5,7 @@ import logging
 import math
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -115,7 +115,7 @@ def pixels(frame: av.VideoFrame) -> np.ndarray:
 def upright(frame: av.VideoFrame) -> tuple[bool, int]:
     """Whether left and right are changed first, and quarter turns counterclockwise then: phones
     film sideways, some cameras as a mirror, and say so in the file."""
-    for data in frame.side_data:
+    for data in cast(Any, frame.side_data):
         if data.type.name == "DISPLAYMATRIX":
             # A point (x, y) is shown at (a x + c y, b x + d y).
             a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])

@@ -87,6 +87,38 @@ def test_predictions_may_come_from_a_spreadsheet_program(tmp_path, separator, en
     assert read.frames.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("rows", ["0.0,1,2,.5\n1.0,3,4,.6\n", "0,1,2,.5\n1,3,4,.6\n,,,\n,,,\n"])
+def test_numbers_of_frames_stay_numbers_as_spreadsheet_programs_write_them(tmp_path, rows):
+    file = tmp_path / "a.csv"
+    file.write_text(PREDICTED[: PREDICTED.index("0,1")] + rows)
+    read = prediction_tables.read(str(file))
+    assert read.rows.tolist() == [0, 1]
+    assert read.values[:, 0, 1].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("-1,1,2,.5\n", "from 0 on"),
+        ("0,1,2,.5\n,3,4,.6\n", "neither the number of a frame nor"),
+        ("0.5,1,2,.5\n", "not a whole number"),
+    ],
+)
+def test_rows_that_are_no_frames_do_not_pass_for_images(tmp_path, rows, told):
+    file = tmp_path / "a.csv"
+    file.write_text(PREDICTED[: PREDICTED.index("0,1")] + rows)
+    with pytest.raises(ValueError, match=told):
+        prediction_tables.read(str(file))
+
+
+def test_points_among_decimal_commas_are_told(tmp_path):
+    file = tmp_path / "a.csv"
+    head = PREDICTED[: PREDICTED.index("0,1")].replace(",", ";")
+    file.write_text(f"{head}0;1.5;2,5;0.5\n")
+    with pytest.raises(ValueError, match="a decimal point among decimal commas"):
+        prediction_tables.read(str(file))
+
+
 def test_quoted_cells_may_hold_separators_and_ends_of_lines(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text('name,x\n"a,b\nc",1\n\n"d",2\n')

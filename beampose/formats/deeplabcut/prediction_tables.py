@@ -16,6 +16,7 @@ from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Colum
 
 COORDS = ("x", "y", "likelihood")
 _COMMA = re.compile(r"\d,\d")
+_NUMBER = re.compile(r"[-+]?[\d.]+")
 
 
 class Table(NamedTuple):
@@ -109,21 +110,32 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
     # Names such as NA and None are names.
     heads = list(itertools.islice(csv_cells.Rows(text, separator), len(levels)))
     named = columns.named(list(zip(*(row[1:] for row in heads), strict=False)), levels)
+    comma = separator != "," and bool(_COMMA.search(text))
     body = number_tables.parse(
         text,
         sep=separator,
-        decimal="," if separator != "," and _COMMA.search(text) else ".",
+        decimal="," if comma else ".",
         header=None,
         skiprows=len(levels),
         index_col=0,
         dtype={0: str},
     )
-    if any(kind.kind not in "fiu" for kind in body.dtypes):
-        rows = zip(body.index, body.to_numpy(), strict=True)
-        odd = ((row, cell) for row, cells in rows for cell in cells if _is_odd(cell))
-        row, bad = next(odd, (body.index[0], "a number of very many digits"))
-        raise ValueError(f"row {row} holds {str(bad)[:50]!r}, which is not a number")
+    # Spreadsheet programs leave rows of nothing but separators.
+    body = body[~(body.index.isna() & body.isna().all(axis=1))]
+    if body.index.isna().any():
+        raise ValueError("a row has neither the number of a frame nor the name of an image")
+    _check_numbers(body, comma)
     return named, [str(row) for row in body.index], body.to_numpy(np.float64)
+
+
+def _check_numbers(body: pd.DataFrame, comma: bool) -> None:
+    if all(kind.kind in "fiu" for kind in body.dtypes):
+        return
+    rows = zip(body.index, body.to_numpy(), strict=True)
+    odd = ((row, cell) for row, cells in rows for cell in cells if _is_odd(cell))
+    usual = "a decimal point among decimal commas" if comma else "a number of very many digits"
+    row, bad = next(odd, (body.index[0], usual))
+    raise ValueError(f"row {row} holds {str(bad)[:50]!r}, which is not a number")
 
 
 def _levels(text: str) -> tuple[list[str], str]:
@@ -157,8 +169,17 @@ def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) 
     if len(scorers) != 1 or set(wanted) != set(place):
         raise ValueError("every bodypart must have the columns x, y, likelihood, of one scorer")
     ordered = values[:, [place[name] for name in wanted]].reshape(len(rows), len(points), 3)
-    numbers = all(row.isdecimal() for row in rows)
-    index = np.array([spreadsheets.whole(row) for row in rows] if numbers else rows)
-    if numbers and (np.diff(index) <= 0).any():
-        raise ValueError("frame numbers must increase")
-    return Table(file, scorers[0], points, index, ordered)
+    return Table(file, scorers[0], points, _index(rows), ordered)
+
+
+def _index(rows: list[str]) -> np.ndarray:
+    """Numbers of frames, or names of images; a spreadsheet program may write 5 as 5.0."""
+    try:
+        index = np.array([spreadsheets.whole(row) for row in rows])
+    except ValueError:
+        if all(_NUMBER.fullmatch(row) for row in rows):
+            raise
+        return np.array(rows)
+    if len(index) and (index[0] < 0 or (np.diff(index) <= 0).any()):
+        raise ValueError("frame numbers must increase, from 0 on")
+    return index
