@@ -123,6 +123,12 @@ def test_the_exif_orientation_is_told_and_not_applied():
     assert pixels.shape == RGB.shape
 
 
+@pytest.mark.parametrize("data", [b"", bytes(5000)])
+def test_an_empty_file_is_said_to_be_empty(data):
+    with pytest.raises(ValueError, match="is empty, as a file that a cloud drive"):
+        images.decode(data)
+
+
 def test_an_image_without_exif_is_upright():
     assert images.read(fakes.encode(RGB))[1] == 1
 
