@@ -123,7 +123,7 @@ def test_the_exif_orientation_is_told_and_not_applied():
     assert pixels.shape == RGB.shape
 
 
-@pytest.mark.parametrize("data", [b"", bytes(5000)])
+@pytest.mark.parametrize("data", [b"", b"\x00", bytes(5000)])
 def test_an_empty_file_is_said_to_be_empty(data):
     with pytest.raises(ValueError, match="is empty, as a file that a cloud drive"):
         images.decode(data)
@@ -141,7 +141,7 @@ def test_a_truncated_image_is_a_value_error(format, share):
         images.decode(data[: int(len(data) * share)])
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", fakes.pixels(7).tobytes()])
+@pytest.mark.parametrize("data", [b"x", fakes.pixels(7).tobytes()])
 def test_random_bytes_are_a_value_error(data):
     with pytest.raises(ValueError, match="not an image of a known format"):
         images.decode(data)
