@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 _ORIENTATION, _DATE, _MORE, _ORIGINAL = 0x0112, 0x0132, 0x8769, 0x9003
+# Orientations that make columns of rows; those that change left and right, top and bottom, then.
+SIDEWAYS, _LEFT_RIGHT, _UPSIDE_DOWN = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 _TAKEN = re.compile(r"(\d{4})[:/-](\d{2})[:/-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})")
 
 
@@ -29,13 +31,28 @@ def taken(image: Image.Image) -> str:
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels as stored, (height, width, 3), turned by an EXIF orientation from 1 to 8."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in SIDEWAYS:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
+    if orientation in _LEFT_RIGHT:
         pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in _UPSIDE_DOWN:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
+
+
+def stored_points(points: np.ndarray, orientation: int, height: int, width: int) -> np.ndarray:
+    """Points (..., 2), x and y in the upright image, in the pixels as stored.
+
+    Args:
+      height, width: of the image as stored.
+    """
+    x, y = points[..., 0], points[..., 1]
+    sides = (height, width) if orientation in SIDEWAYS else (width, height)
+    if orientation in _UPSIDE_DOWN:
+        y = sides[1] - y
+    if orientation in _LEFT_RIGHT:
+        x = sides[0] - x
+    return np.stack([y, x] if orientation in SIDEWAYS else [x, y], axis=-1)
 
 
 def inverse(orientation: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from beampose.core import files
 from beampose.core.wording import counted
-from beampose.preprocess import images, missing_images, tiff_stacks
+from beampose.preprocess import images, missing_images, tiff_stacks, turned_labels
 from beampose.preprocess.labels import (
     ERROR,
     TEST,
@@ -80,7 +80,10 @@ def inspect(
     except ValueError as error:
         return Inspection(item, (problem(ERROR, f"image {error}"),)), None
     height, width = pixels.shape[:2]
-    found = [problem(WARNING, what) for what in _odd(item.image, pixels, orientation)]
+    found = [problem(WARNING, what) for what in _odd(item.image, pixels)]
+    if orientation != 1:
+        item, what = _turned(item, orientation, height, width)
+        found.append(problem(WARNING, what))
     if isinstance(item, LabeledFrame):
         if item.told not in (None, (height, width)):
             what = f"is {width}x{height}, and {item.told[1]}x{item.told[0]} to the labels, which "
@@ -92,10 +95,22 @@ def inspect(
     return Inspection(item, tuple(found), images.digest(pixels), height, width), pixels
 
 
-def _odd(image: str, pixels: np.ndarray, orientation: int) -> Iterator[str]:
+def _turned(
+    item: LabeledFrame | LabeledCrop, orientation: int, height: int, width: int
+) -> tuple[LabeledFrame | LabeledCrop, str]:
+    """An item whose image EXIF turns, with points where they are in it, and what is to be said."""
+    if isinstance(item, LabeledFrame):
+        fitted = turned_labels.as_stored(item, orientation, height, width)
+        if fitted is not item:
+            return fitted, (
+                "has an EXIF orientation, and the labels say the size of the image turned by it: "
+                "the points were moved onto the pixels as stored"
+            )
+    return item, "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
+
+
+def _odd(image: str, pixels: np.ndarray) -> Iterator[str]:
     """What is odd about an image that can be used."""
-    if orientation != 1:
-        yield "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
     if pixels.max() < _DARK:
         yield (
             f"is nearly black: its brightest value is {pixels.max()} of 255. Of 16 bit the high "

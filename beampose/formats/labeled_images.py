@@ -7,7 +7,7 @@ from typing import NamedTuple
 from beampose.core import files, name_parts, storage
 from beampose.core.wording import counted
 from beampose.formats import kept_files
-from beampose.preprocess import ahead, images, inside, missing_images
+from beampose.preprocess import ahead, images, inside, missing_images, turned_labels
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -54,7 +54,7 @@ def copy(
         if isinstance(told, str):
             problems.append(Problem(ERROR, frame.file, frame.row, frame.name, told))
             continue
-        data, height, width = told
+        data, frame, height, width = told
         file = kept_files.File(storage.place(folder, video, name), data)
         if not overwrite:
             kept_files.refuse(kept_files.conflicts([file]))
@@ -107,15 +107,18 @@ def _named(
 
 
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
-    """Each with (bytes, height, width), or with what is wrong; a few are read ahead."""
+    """Each with what `_bytes` gives; a few are read ahead."""
     readers = images.readers((frame.image for frame, *_ in named), _THREADS)
     return ahead.mapped(_bytes, named, _TOGETHER, readers)
 
 
-def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
+def _bytes(
+    one: tuple[LabeledFrame, str, str],
+) -> tuple[bytes, LabeledFrame, int, int] | str:
+    """Bytes, the frame with its points on these pixels, height and width; or what is wrong."""
     frame, _, name = one
     try:
-        pixels = images.load(frame.image, once=True)[0]
+        pixels, orientation = images.load(frame.image, once=True)
         own = inside.parse(frame.image) is None
         as_it_is = own and files.suffix(frame.image) == files.suffix(name)
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
@@ -123,4 +126,5 @@ def _bytes(one: tuple[LabeledFrame, str, str]) -> tuple[bytes, int, int] | str:
         return missing_images.what(frame.image)
     except (OSError, ValueError) as error:
         return f"image {files.why(error)}"
-    return data, *pixels.shape[:2]
+    height, width = pixels.shape[:2]
+    return data, turned_labels.as_stored(frame, orientation, height, width), height, width
