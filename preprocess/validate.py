@@ -104,7 +104,8 @@ def _turned(
         if fitted is not item:
             return fitted, (
                 "has an EXIF orientation, and the labels say the size of the image turned by it: "
-                "the points were moved onto the pixels as stored"
+                "the points were moved onto the pixels as stored. `predict` turns photographs "
+                "upright: save images turned for good, and training sees them so too"
             )
     return item, "has an EXIF orientation, which is not applied: labels must fit the stored pixels"
 
