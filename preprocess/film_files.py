@@ -115,14 +115,15 @@ def pixels(frame: av.VideoFrame) -> np.ndarray:
 def upright(frame: av.VideoFrame) -> tuple[bool, int]:
     """Whether left and right are changed first, and quarter turns counterclockwise then: phones
     film sideways, some cameras as a mirror, and say so in the file."""
-    for data in cast(Any, frame.side_data):
-        if data.type.name == "DISPLAYMATRIX":
-            # A point (x, y) is shown at (a x + c y, b x + d y).
-            a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
-            mirrored = a * d - b * c < 0
-            sign = -1 if mirrored else 1
-            return mirrored, round(-math.degrees(math.atan2(sign * b, sign * a)) / 90) % 4
-    return False, 0
+    # Looked up by its name: what the container iterates over differs from version to version.
+    matrix = cast(Any, frame.side_data).get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, 0
+    # A point (x, y) is shown at (a x + c y, b x + d y).
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    mirrored = a * d - b * c < 0
+    sign = -1 if mirrored else 1
+    return mirrored, round(-math.degrees(math.atan2(sign * b, sign * a)) / 90) % 4
 
 
 def seconds(container: Any) -> float:
