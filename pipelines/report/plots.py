@@ -1,8 +1,10 @@
 """Plots of reports, as figures for `gallery`: axes have units, colours are safe to tell apart."""
 
+import contextlib
 import io
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -263,9 +265,18 @@ def colors(count: int) -> list[tuple[float, ...]]:
     return [tuple(0.8 * c / 255 for c in color) for color in drawing.palette(count)]
 
 
-def styled() -> Any:
-    """A context in which figures are made and saved."""
-    return plt.rc_context(STYLE)
+@contextlib.contextmanager
+def styled(**more: Any) -> Iterator[None]:
+    """A context in which figures are made and saved.
+
+    Args:
+      more: settings of matplotlib, with `_` for their dots.
+    """
+    style = {**STYLE, **{name.replace("_", "."): value for name, value in more.items()}}
+    with plt.rc_context(style), warnings.catch_warnings():
+        # A letter that no font has is a box, which shows it; matplotlib before 3.11 warns as well.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from (font|current font)")
+        yield
 
 
 def svg(figure: Any) -> str:

@@ -81,11 +81,11 @@ def _video(config: Config, one: Found, filtered: bool) -> list[UPath]:
             fps,
         )
         for name, plot in PLOTS.items():
-            with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
+            with plots.styled(axes_titlesize=9):
                 done += _save(plot(lines), folder, f"{name}{ending}")
     if read.individuals != [""]:
         joined = timeline.joins(one.tracks())
-        with plt.rc_context({**plots.STYLE, "axes.titlesize": 9}):
+        with plots.styled(axes_titlesize=9):
             figure = timeline.identities(read, joined, one.name)
             done += _save(figure, folder, f"identities{result_files.FILTERED if filtered else ''}")
     return done

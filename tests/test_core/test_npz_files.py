@@ -22,9 +22,8 @@ def damaged():
     yield data[:-30]
     yield data[:200]
     # Of another method of packing, and of another version.
-    yield data.replace(
-        b"PK\x01\x02\x2d\x03\x2d\x00\x00\x00\x00\x00", b"PK\x01\x02\x2d\x03\xff\x00\x00\x00\x63\x00"
-    )
+    at = data.index(b"PK\x01\x02")
+    yield data[: at + 6] + b"\xff\x00\x00\x00\x63\x00" + data[at + 12 :]
     # Another number: its checksum does not fit.
     yield data.replace(np.int64(7).tobytes() + np.int64(8).tobytes(), bytes(16))
     stream = io.BytesIO()

@@ -36,12 +36,13 @@ def test_dots_are_no_larger_than_suits_the_animal():
 
 def test_names_of_any_script_are_plotted_and_written_without_warnings():
     name = "左耳 ухо ذيل"
-    with plots.styled(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure, axes = plt.subplots()
-        axes.set_title(name)
-        assert plots.svg(figure)
-        figure.canvas.draw()
+        with plots.styled():
+            figure, axes = plt.subplots()
+            axes.set_title(name)
+            assert plots.svg(figure)
+            figure.canvas.draw()
     image = np.zeros((120, 160, 3), np.uint8)
     drawing.name(image, np.array([[80.0, 60.0]]), name, (255, 255, 255))
     assert image.any()
@@ -49,7 +50,10 @@ def test_names_of_any_script_are_plotted_and_written_without_warnings():
 
 def test_letters_that_no_font_has_leave_those_beside_them_readable():
     lost = "\U000f1234"
-    assert letters.runs(f"left {lost} paw")[0] == ("left ", letters.PLAIN)
+    first, font = letters.runs(f"left {lost} paw")[0]
+    assert first.startswith("left ") and font == letters.PLAIN
+    if letters.BOXES in letters.families():
+        assert first == "left "
     assert letters.runs(f"left {lost} paw")[-1][0].endswith("paw")
     alone, beside = (np.zeros((20, 120, 3), np.uint8) for _ in range(2))
     letters.write(alone, (2, 2), "left", 12, (255, 255, 255))
