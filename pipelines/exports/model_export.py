@@ -154,9 +154,10 @@ def _put(made: Path, folder: UPath) -> None:
         else:
             with storage.replacing(folder / one.name) as temporary:
                 shutil.copyfile(one, temporary)
-    # DeepLabCut-live takes any graph that it finds.
-    for other in storage.whole(folder, GRAPHS):
-        if not (made / other.name).exists():
+    graphs = {one.name for one in made.glob(GRAPHS)}
+    # DeepLabCut-live takes any graph that it finds; another format leaves what is there.
+    for other in storage.whole(folder, GRAPHS) if graphs else ():
+        if other.name not in graphs:
             other.unlink()
 
 

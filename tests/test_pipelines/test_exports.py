@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from upath import UPath
 
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
@@ -179,6 +180,19 @@ def test_a_copy_of_the_saved_model_loads_without_us(trained, tmp_path):
     export(trained["crops"], "saved-model", tmp_path)
     shutil.rmtree(tmp_path / "saved_model/assets", ignore_errors=True)
     assert "frames" in tf.saved_model.load(str(tmp_path / "saved_model")).signatures
+
+
+def test_an_export_takes_the_place_of_its_own_format_alone(tmp_path):
+    before, made = tmp_path / "before", tmp_path / "made"
+    for folder in (before, made):
+        folder.mkdir()
+    (before / "snapshot-7.pb").write_bytes(b"for DeepLabCut-live")
+    (made / "model.tflite").write_bytes(b"for LiteRT")
+    model_export._put(made, UPath(before))
+    assert {one.name for one in before.iterdir()} == {"snapshot-7.pb", "model.tflite"}
+    (made / "snapshot-9.pb").write_bytes(b"of another training")
+    model_export._put(made, UPath(before))
+    assert {one.name for one in before.iterdir()} == {"snapshot-9.pb", "model.tflite"}
 
 
 def test_what_a_runtime_says_of_a_broken_file_is_one_line(trained, tmp_path, monkeypatch):
