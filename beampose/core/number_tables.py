@@ -25,7 +25,7 @@ def read(file: storage.Address, **options: Any) -> "pd.DataFrame":
       FileNotFoundError: no such file.
       ValueError: it is damaged, or a row has other cells than the first; the text names both.
     """
-    data = storage.place(file).read_bytes()
+    data = storage.read_bytes(file)
     with csv_cells.reading(file):
         return parse(texts.decode(data), **options)
 

@@ -233,6 +233,11 @@ def write_json(path: Address, value: Any, *, durable: bool = False) -> None:
     write_text(path, _text(value), durable=durable)
 
 
+def read_bytes(path: Address) -> bytes:
+    """Bytes of a file, with one request where it lies in a bucket."""
+    return files.read_bytes(str(place(path)))
+
+
 def read_json(path: Address, *keys: str) -> Any:
     """Reads JSON.
 
@@ -242,7 +247,7 @@ def read_json(path: Address, *keys: str) -> Any:
     Raises:
       ValueError: it is something else; the text names the file.
     """
-    data = files.read_bytes(str(place(path)))
+    data = read_bytes(path)
     return json_files.record(data, path, *keys) if keys else json_files.parse(data, path)
 
 

@@ -105,7 +105,7 @@ def write(table: Table, stem: storage.Address) -> None:
 
 
 def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
-    text = spreadsheets.without_hint(texts.decode(storage.place(file).read_bytes()))
+    text = spreadsheets.without_hint(texts.decode(storage.read_bytes(file)))
     levels, separator = _levels(text)
     # Names such as NA and None are names.
     heads = list(itertools.islice(csv_cells.Rows(text, separator), len(levels)))
