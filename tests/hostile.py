@@ -21,7 +21,7 @@ H5 = f"{LABELS}/CollectedData_{fakes.SCORER}.h5"
 NAMES = [f"{LABELS}/img{i}.png" for i in range(3)]
 
 
-def _zip(folder: Path, *more: tuple[Any, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zip_of(folder: Path, *more: tuple[Any, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -31,46 +31,46 @@ def _zip(folder: Path, *more: tuple[Any, bytes], method: int = zipfile.ZIP_DEFLA
     return stream.getvalue()
 
 
-def _special(name: str, mode: int) -> zipfile.ZipInfo:
+def special(name: str, mode: int) -> zipfile.ZipInfo:
     made = zipfile.ZipInfo(name)
     made.create_system, made.external_attr = 3, (mode | 0o777) << 16
     return made
 
 
-def _member(name: Any, data: bytes = b"evil") -> Callable:
-    return lambda folder, secret: _zip(folder, (name(secret) if callable(name) else name, data))
+def member(name: Any, data: bytes = b"evil") -> Callable:
+    return lambda folder, secret: zip_of(folder, (name(secret) if callable(name) else name, data))
 
 
 def _bytes(change: Callable[[bytearray], bytes]) -> Callable:
-    return lambda folder, secret: bytes(change(bytearray(_zip(folder))))
+    return lambda folder, secret: bytes(change(bytearray(zip_of(folder))))
 
 
-def _config(**values: Any) -> Callable:
+def with_config(**values: Any) -> Callable:
     def make(folder: Path, secret: Path) -> bytes:
         file = folder / "config.yaml"
         told = {k: v(secret) if callable(v) else v for k, v in values.items()}
         known = yaml.safe_load(file.read_text(encoding="utf-8"))
         file.write_text(yaml.safe_dump({**known, **told}, sort_keys=False), encoding="utf-8")
-        return _zip(folder)
+        return zip_of(folder)
 
     return make
 
 
-def _text(name: str, text: Any) -> Callable:
+def with_text(name: str, text: Any) -> Callable:
     def make(folder: Path, secret: Path) -> bytes:
         data = text(secret) if callable(text) else text
         (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-        return _zip(folder)
+        return zip_of(folder)
 
     return make
 
 
-def _rows(name: Callable[[Path], str]) -> Callable:
+def with_rows(name: Callable[[Path], str]) -> Callable:
     """Labels whose images have other names."""
-    return _text(CSV, lambda secret: fakes.csv_text([name(secret)] * 3, fakes.points()))
+    return with_text(CSV, lambda secret: fakes.csv_text([name(secret)] * 3, fakes.points()))
 
 
-def _h5(change: Callable[[h5py.Group, Path], None]) -> Callable:
+def with_h5(change: Callable[[h5py.Group, Path], None]) -> Callable:
     """Labels as h5, of which something is changed."""
 
     def make(folder: Path, secret: Path) -> bytes:
@@ -79,7 +79,7 @@ def _h5(change: Callable[[h5py.Group, Path], None]) -> Callable:
         with h5py.File(folder / H5, "r+") as file:
             change(file["df_with_missing"], secret)
         (folder / CSV).unlink()
-        return _zip(folder)
+        return zip_of(folder)
 
     return make
 
@@ -142,13 +142,13 @@ def _header(data: bytes) -> Callable:
         with h5py.File(folder / H5, "r+") as file:
             file["k"].attrs["non_index_axes"] = np.bytes_(data)
         (folder / CSV).unlink()
-        return _zip(folder)
+        return zip_of(folder)
 
     return make
 
 
-def _image(data: Any) -> Callable:
-    return _text(f"{LABELS}/img1.png", data)
+def with_image(data: Any) -> Callable:
+    return with_text(f"{LABELS}/img1.png", data)
 
 
 def _png(width: int, height: int) -> bytes:
@@ -170,8 +170,8 @@ def _anchors() -> str:
     return text + "bodyparts: *a9\nscorer: Ann\n"
 
 
-def _own(text: Any) -> Callable:
-    return _text("beampose.yaml", text)
+def with_own(text: Any) -> Callable:
+    return with_text("beampose.yaml", text)
 
 
 def _swapped(old: bytes, new: bytes) -> Callable:
@@ -180,27 +180,27 @@ def _swapped(old: bytes, new: bytes) -> Callable:
 
 # Each gives the bytes of a zip from a good project's folder and the path of a file to be stolen.
 KINDS: dict[str, Callable[[Path, Path], bytes]] = {
-    "zip: parent": _member("../../evil.txt"),
-    "zip: parent inside": _member("p/../../evil.txt"),
-    "zip: absolute": _member(lambda secret: f"/{secret.parent}/evil.txt"),
-    "zip: backslashes": _member("..\\..\\evil.txt"),
-    "zip: drive": _member("C:\\evil.txt"),
-    "zip: share": _member("\\\\server\\share\\evil.txt"),
-    "zip: link": lambda f, s: _zip(f, (_special("p/link", stat.S_IFLNK), str(s).encode())),
-    "zip: link as image": lambda f, s: _zip(
-        f, (_special(f"p/{LABELS}/img9.png", stat.S_IFLNK), str(s).encode())
+    "zip: parent": member("../../evil.txt"),
+    "zip: parent inside": member("p/../../evil.txt"),
+    "zip: absolute": member(lambda secret: f"/{secret.parent}/evil.txt"),
+    "zip: backslashes": member("..\\..\\evil.txt"),
+    "zip: drive": member("C:\\evil.txt"),
+    "zip: share": member("\\\\server\\share\\evil.txt"),
+    "zip: link": lambda f, s: zip_of(f, (special("p/link", stat.S_IFLNK), str(s).encode())),
+    "zip: link as image": lambda f, s: zip_of(
+        f, (special(f"p/{LABELS}/img9.png", stat.S_IFLNK), str(s).encode())
     ),
-    "zip: pipe": _member(_special("p/pipe", stat.S_IFIFO)),
-    "zip: device": _member(_special("p/device", stat.S_IFCHR)),
-    "zip: control characters": _member("p/a\nb"),
-    "zip: long path": _member("p/" + "a/" * 600 + "x"),
-    "zip: deep path": _member("p/" + "a/" * 60 + "x"),
-    "zip: long name": _member("p/" + "a" * 900),
-    "zip: bomb": _member("p/zeros.png", bytes(30_000_000)),
-    "zip: bomb of small members": lambda f, s: _zip(
+    "zip: pipe": member(special("p/pipe", stat.S_IFIFO)),
+    "zip: device": member(special("p/device", stat.S_IFCHR)),
+    "zip: control characters": member("p/a\nb"),
+    "zip: long path": member("p/" + "a/" * 600 + "x"),
+    "zip: deep path": member("p/" + "a/" * 60 + "x"),
+    "zip: long name": member("p/" + "a" * 900),
+    "zip: bomb": member("p/zeros.png", bytes(30_000_000)),
+    "zip: bomb of small members": lambda f, s: zip_of(
         f, *[(f"p/{i}.png", bytes(5_000_000)) for i in range(8)]
     ),
-    "zip: another packing": lambda f, s: _zip(f, method=zipfile.ZIP_LZMA),
+    "zip: another packing": lambda f, s: zip_of(f, method=zipfile.ZIP_LZMA),
     "zip: cut short": _bytes(lambda data: data[: len(data) // 2]),
     "zip: without a list": _swapped(b"PK\x01\x02", b"PK\x01\x09"),
     "zip: damaged members": _bytes(lambda data: data[:60] + bytes(200) + data[260:]),
@@ -209,71 +209,75 @@ KINDS: dict[str, Callable[[Path, Path], bytes]] = {
     ),
     "zip: text": lambda folder, secret: b"no zip at all",
     "zip: empty": lambda folder, secret: b"PK\x05\x06" + bytes(18),
-    "zip: two projects": lambda f, s: _zip(
+    "zip: two projects": lambda f, s: zip_of(
         f, ("q/config.yaml", b""), ("q/labeled-data/a", b"")
     ),
-    "zip: file and folder of one name": lambda f, s: _zip(f, ("p/x", b"1"), ("p/x/y", b"2")),
-    "config: anchors": _text("config.yaml", _anchors()),
-    "config: python": _text("config.yaml", "a: !!python/object/apply:os.system ['touch ran']\n"),
-    "config: deep": _text("config.yaml", "[" * 50_000),
-    "config: no keys": _text("config.yaml", "- a\n"),
-    "config: megabytes": _text("config.yaml", "a: " + "x" * 2_000_000),
-    "config: no text": _text("config.yaml", bytes(range(256))),
-    "config: task": _config(Task="../../../evil"),
-    "config: absolute task": _config(Task=lambda secret: f"{secret.parent}/evil"),
-    "config: date": _config(date="/../../../evil"),
-    "config: scorer": _config(scorer="../../../evil"),
-    "config: scorer of Windows": _config(scorer="..\\..\\evil"),
-    "config: bodyparts": _config(bodyparts=["../../evil", "<script>alert(1)</script>", "=1+1"]),
-    "config: bodyparts of numbers": _config(bodyparts=[float("nan"), float("inf"), -1]),
-    "config: individuals": _config(
+    "zip: file and folder of one name": lambda f, s: zip_of(f, ("p/x", b"1"), ("p/x/y", b"2")),
+    "config: anchors": with_text("config.yaml", _anchors()),
+    "config: python": with_text(
+        "config.yaml", "a: !!python/object/apply:os.system ['touch ran']\n"
+    ),
+    "config: deep": with_text("config.yaml", "[" * 50_000),
+    "config: no keys": with_text("config.yaml", "- a\n"),
+    "config: megabytes": with_text("config.yaml", "a: " + "x" * 2_000_000),
+    "config: no text": with_text("config.yaml", bytes(range(256))),
+    "config: task": with_config(Task="../../../evil"),
+    "config: absolute task": with_config(Task=lambda secret: f"{secret.parent}/evil"),
+    "config: date": with_config(date="/../../../evil"),
+    "config: scorer": with_config(scorer="../../../evil"),
+    "config: scorer of Windows": with_config(scorer="..\\..\\evil"),
+    "config: bodyparts": with_config(bodyparts=["../../evil", "<script>alert(1)</script>", "=1+1"]),
+    "config: bodyparts of numbers": with_config(bodyparts=[float("nan"), float("inf"), -1]),
+    "config: individuals": with_config(
         multianimalproject=True, individuals=["../x", "\0"], multianimalbodyparts=["nose"]
     ),
-    "config: project path": _config(project_path=lambda secret: str(secret.parent)),
-    "config: videos": _config(video_sets={"/etc/passwd": {"crop": "0, 1, 0, 1"}, "x.m3u8": None}),
-    "config: skeleton": _config(skeleton=[[["a"], {"b": 1}], "x", None]),
-    "config: iteration": _config(iteration="../../evil", TrainingFraction="x"),
-    "own: output": _own(lambda secret: f"output: {secret.parent}/evil\n"),
-    "own: source": _own(lambda secret: f"source: {{path: {secret.parent}}}\n"),
-    "own: weights": _own(lambda secret: f"features: {{weights: {secret}}}\n"),
-    "own: split": _own(lambda secret: f"split: {{from: {secret}}}\n"),
-    "own: second project": _own(lambda secret: f"split: {{test_from: {secret.parent}}}\n"),
-    "own: endless training": _own("train: {steps: .inf}\n"),
-    "own: not a number": _own("train: {steps: .nan}\n"),
-    "own: negative seed": _own("train: {seed: -1}\nsplit: {seed: -5}\n"),
-    "own: finetuning": _own("train: {mode: finetune}\nfeatures: {frames: true}\n"),
-    "own: backbone": _own("features: {backbone: resnet101, weights: imagenet}\n"),
-    "own: memory": _own("train: {cache_mb: 1000000, batch_size: 100000}\n"),
-    "labels: parent": _rows(lambda secret: "../../../secret.txt"),
-    "labels: absolute": _rows(str),
-    "labels: frame of a film": _rows(lambda secret: f"{LABELS}/list.m3u8#frame=0"),
-    "labels: image in a file": _rows(lambda secret: f"{LABELS}/../../secret.h5#image=box/0"),
-    "labels: zero byte": _rows(lambda secret: f"{LABELS}/img0.png\0.txt"),
-    "labels: address": _rows(lambda secret: "http://127.0.0.1:9/img0.png"),
-    "labels: chain": _rows(lambda secret: f"simplecache::file://{secret}"),
-    "labels: exponents": _text(
+    "config: project path": with_config(project_path=lambda secret: str(secret.parent)),
+    "config: videos": with_config(
+        video_sets={"/etc/passwd": {"crop": "0, 1, 0, 1"}, "x.m3u8": None}
+    ),
+    "config: skeleton": with_config(skeleton=[[["a"], {"b": 1}], "x", None]),
+    "config: iteration": with_config(iteration="../../evil", TrainingFraction="x"),
+    "own: output": with_own(lambda secret: f"output: {secret.parent}/evil\n"),
+    "own: source": with_own(lambda secret: f"source: {{path: {secret.parent}}}\n"),
+    "own: weights": with_own(lambda secret: f"features: {{weights: {secret}}}\n"),
+    "own: split": with_own(lambda secret: f"split: {{from: {secret}}}\n"),
+    "own: second project": with_own(lambda secret: f"split: {{test_from: {secret.parent}}}\n"),
+    "own: endless training": with_own("train: {steps: .inf}\n"),
+    "own: not a number": with_own("train: {steps: .nan}\n"),
+    "own: negative seed": with_own("train: {seed: -1}\nsplit: {seed: -5}\n"),
+    "own: finetuning": with_own("train: {mode: finetune}\nfeatures: {frames: true}\n"),
+    "own: backbone": with_own("features: {backbone: resnet101, weights: imagenet}\n"),
+    "own: memory": with_own("train: {cache_mb: 1000000, batch_size: 100000}\n"),
+    "labels: parent": with_rows(lambda secret: "../../../secret.txt"),
+    "labels: absolute": with_rows(str),
+    "labels: frame of a film": with_rows(lambda secret: f"{LABELS}/list.m3u8#frame=0"),
+    "labels: image in a file": with_rows(lambda secret: f"{LABELS}/../../secret.h5#image=box/0"),
+    "labels: zero byte": with_rows(lambda secret: f"{LABELS}/img0.png\0.txt"),
+    "labels: address": with_rows(lambda secret: "http://127.0.0.1:9/img0.png"),
+    "labels: chain": with_rows(lambda secret: f"simplecache::file://{secret}"),
+    "labels: exponents": with_text(
         CSV, fakes.csv_text(NAMES, fakes.points()).replace(",1", ",1e999999999")
     ),
-    "labels: formulas": _rows(lambda secret: f"{LABELS}/=cmd|' /C calc'!A0.png"),
-    "labels: a quote": _text(CSV, 'scorer,"' + "x" * 300_000),
-    "labels: no text": _text(CSV, bytes(range(256)) * 50),
-    "h5: external": _h5(_external),
-    "h5: virtual": _h5(_virtual),
-    "h5: link": _h5(_link),
-    "h5: soft link": _h5(_soft),
-    "h5: link beside": _h5(_second),
-    "h5: claims": _h5(_claims),
-    "h5: filter": _h5(_filter),
-    "h5: references": _h5(_objects),
-    "h5: pickled objects": _h5(_pickled),
+    "labels: formulas": with_rows(lambda secret: f"{LABELS}/=cmd|' /C calc'!A0.png"),
+    "labels: a quote": with_text(CSV, 'scorer,"' + "x" * 300_000),
+    "labels: no text": with_text(CSV, bytes(range(256)) * 50),
+    "h5: external": with_h5(_external),
+    "h5: virtual": with_h5(_virtual),
+    "h5: link": with_h5(_link),
+    "h5: soft link": with_h5(_soft),
+    "h5: link beside": with_h5(_second),
+    "h5: claims": with_h5(_claims),
+    "h5: filter": with_h5(_filter),
+    "h5: references": with_h5(_objects),
+    "h5: pickled objects": with_h5(_pickled),
     "h5: code in a header": _header(b"cos\nsystem\n(S'touch ran'\ntR."),
     "h5: doubled header": _header(b"K\x01" + b"2\x86" * 60 + b"."),
     "h5: room for a header": _header(b"]r\xff\xff\xff\x7f."),
-    "image: claims": _image(_png(100_000, 100_000)),
-    "image: claims a little less": _image(_png(13_000, 13_000)),
-    "image: PostScript": _image("%!PS-Adobe-3.0 EPSF-3.0\n(secret) run\n"),
-    "image: SVG": _image(lambda s: f'<svg><image href="file://{s}"/></svg>'),
-    "image: playlist": _image(lambda s: f"#EXTM3U\n#EXTINF:1,\n{s}\n"),
-    "image: empty": _image(b""),
-    "image: cut short": _image(lambda s: fakes.encode(fakes.pixels(1))[:200]),
+    "image: claims": with_image(_png(100_000, 100_000)),
+    "image: claims a little less": with_image(_png(13_000, 13_000)),
+    "image: PostScript": with_image("%!PS-Adobe-3.0 EPSF-3.0\n(secret) run\n"),
+    "image: SVG": with_image(lambda s: f'<svg><image href="file://{s}"/></svg>'),
+    "image: playlist": with_image(lambda s: f"#EXTM3U\n#EXTINF:1,\n{s}\n"),
+    "image: empty": with_image(b""),
+    "image: cut short": with_image(lambda s: fakes.encode(fakes.pixels(1))[:200]),
 }  # fmt: skip

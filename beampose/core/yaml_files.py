@@ -9,6 +9,8 @@ from beampose.core import storage
 
 # Values of a file, counted as they would be spelled out.
 _MOST_VALUES = 1_000_000
+# Letters of a number: `1:59:59...` and `0xff...` cost their square to read or to print.
+_MOST_LETTERS = 1000
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -24,13 +26,25 @@ class _Once(yaml.SafeLoader):
                 seen.add((key.tag, key.value))
         return node
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > _MOST_LETTERS:
+            problem = f"a number has {len(node.value):,} letters, above {_MOST_LETTERS:,}"
+            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+        return super().construct_yaml_int(node)
+
+
+_Once.add_constructor("tag:yaml.org,2002:int", _Once.construct_yaml_int)
+
 
 class _Words(_Once):
     """YAML 1.2, as DeepLabCut's reader takes it: `NO`, `on`, `yes` and `12:30` are words."""
 
     yaml_implicit_resolvers = {}
 
-    def construct_int(self, node: yaml.ScalarNode) -> int:
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > _MOST_LETTERS:
+            problem = f"a number has {len(node.value):,} letters, above {_MOST_LETTERS:,}"
+            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
         text = str(self.construct_scalar(node)).replace("_", "")
         return int(text, 0) if text.lstrip("+-")[:2].lower() in ("0o", "0x", "0b") else int(text)
 
@@ -50,7 +64,7 @@ for _tag, _pattern, _first in (
     _Words.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
     )
-_Words.add_constructor("tag:yaml.org,2002:int", _Words.construct_int)
+_Words.add_constructor("tag:yaml.org,2002:int", _Words.construct_yaml_int)
 
 
 def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> dict[str, Any]:

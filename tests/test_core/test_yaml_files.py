@@ -58,3 +58,15 @@ def test_a_mapping_may_change_keys_of_one_that_it_takes_over(tmp_path):
 def test_a_value_that_its_tag_does_not_fit_is_an_error_of_ours(value, words):
     with pytest.raises(ValueError, match="not of the type that it or its tag"):
         yaml_files.parse(f"a: [1, {value}]", words=words)
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("number", ["0x" + "f" * 9000, "9" * 9000, "-0b" + "1" * 9000])
+def test_a_number_of_thousands_of_letters_is_refused(number, words):
+    with pytest.raises(ValueError, match=r"a number has 9,\d+ letters, above 1,000"):
+        yaml_files.parse(f"scorer: {number}", words=words)
+
+
+def test_a_number_of_many_sixties_costs_nothing():
+    with pytest.raises(ValueError, match="a number has 60,001 letters"):
+        yaml_files.parse("scorer: 1" + ":59" * 20_000)
