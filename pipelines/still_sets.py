@@ -13,7 +13,7 @@ from typing import NamedTuple
 from beampose.core import files, fingerprints, storage
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
-from beampose.preprocess import images, stills, tiff_stacks, videos
+from beampose.preprocess import images, media_folders, stills, tiff_stacks, videos
 from beampose.preprocess.stills import Box, Still, Stills
 
 LOG = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _meant(path: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
 
 
 def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
-    pictures, films = {}, []
+    pictures, films, others = {}, [], []
     whole = files.absolute(folder).rstrip("/")
     for path, size in files.walk(whole):
         if leave and f"{path}/".startswith(f"{leave.rstrip('/')}/"):
@@ -113,13 +113,23 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
             pictures[path] = size
         elif videos.is_video(path):
             films.append(path)
+        elif files.suffix(path) in media_folders.IMAGES.others:
+            others.append(path)
     if not pictures:
         # As every verb takes a folder of videos, with what it says of those that are not taken.
         return manifest.expand([folder]), None
     if films:
         both = counted(len(pictures), "image"), counted(len(films), "video")
         LOG.warning("NOTE %s: %s and %s taken", folder, *both)
+    # Many cameras write a raw file beside each JPEG: there nothing is left out.
+    taken = {_without_suffix(path) for path in pictures}
+    if left := [path for path in others if _without_suffix(path) not in taken]:
+        LOG.warning("NOTE %s: %s", folder, media_folders.unreadable(left, media_folders.IMAGES))
     return films, pictures
+
+
+def _without_suffix(path: str) -> str:
+    return path[: len(path) - len(files.suffix(path))]
 
 
 def _loose(sizes: dict[str, int]) -> StillSet:

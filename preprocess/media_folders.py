@@ -75,12 +75,17 @@ def read(folder: str, kind: Kind) -> Inside:
             others.append(child)
     said = []
     if others:
-        said.append(f"{_some(others)} of formats that cannot be read: convert to {kind.better}")
+        said.append(unreadable(others, kind))
     if shadows:
         said.append(f"{_some(shadows)} that macOS wrote beside others")
     if below := _below(folder, kind):
         said.append(below)
     return Inside(taken, "; ".join(said))
+
+
+def unreadable(paths: list[str], kind: Kind) -> str:
+    """Words for files of a kind that cannot be read."""
+    return f"{_some(paths)} of formats that cannot be read: convert to {kind.better}"
 
 
 def _below(folder: str, kind: Kind) -> str:

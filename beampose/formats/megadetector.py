@@ -224,7 +224,7 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
 
     ranked = sorted(((agreement(name), name) for name in entries), reverse=True)
     if not ranked or not ranked[0][0]:
-        raise ValueError(f"{path} holds no results of a video named {parts[-1]}.")
+        raise ValueError(f"{path} holds no results of a video named {files.name(video)}.")
     if len(ranked) > 1 and ranked[1][0] == ranked[0][0]:
         raise ValueError(
             f"{path} holds several videos that may be {video}: {ranked[0][1]} and {ranked[1][1]}. "
@@ -302,5 +302,6 @@ def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str
         score = float(detection["conf"])
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         told = repr(detection)[:_SHOWN]
-        raise ValueError(f"{where}: a detection cannot be read, {error}: {told}.") from None
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{where}: a detection cannot be read, {why}: {told}.") from None
     return number, x, y, width, height, score, names.get(category, category)

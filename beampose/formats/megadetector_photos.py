@@ -51,22 +51,39 @@ def boxes_of(path: str, names: Sequence[str], root: str) -> tuple[list[Boxes], s
       ValueError: it is another file, or knows none of the images, or may mean several folders.
     """
     held = megadetector.contents(path, files.size(path))
-    entries = {
-        "/".join(_parts(str(one.value["file"]))): one
-        for several in held.entries.values()
-        for one in several
-    }
+    entries: dict[str, list[megadetector.Entry]] = {}
+    for several in held.entries.values():
+        for one in several:
+            entries.setdefault("/".join(_parts(str(one.value["file"]))), []).append(one)
     parts = [_parts(name) for name in names]
+    counts = Counter(parts)
     move = _move(parts, list(entries), _parts(root), path)
     found = []
-    for name in parts:
-        entry = entries.get(move.entry(name))
+    for name, own in zip(names, parts, strict=True):
+        least = len(own) - len(move.without) if counts[own] > 1 else 0
+        entry = _spelt(entries.get(move.entry(own), ()), name, least)
         found.append(
             Boxes(None, f"has no entry in {files.name(path)}")
             if entry is None
             else _boxes(entry, held.categories, path)
         )
-    return found, _remark(move, root, path)
+    return found, _remark(move, root, entries, path)
+
+
+def _spelt(
+    entries: Sequence[megadetector.Entry], name: str, least: int
+) -> megadetector.Entry | None:
+    """Of entries that differ in the case of letters the one spelt most like an image.
+
+    Args:
+      least: parts at the end that must be spelt alike, where another image differs in case alone.
+    """
+    if not entries:
+        return None
+    agreed = [_agreement(_cased(name), _cased(str(one.value["file"]))) for one in entries]
+    # The last of several for one image counts.
+    best = max(range(len(entries)), key=lambda i: (agreed[i], i))
+    return entries[best] if agreed[best] >= least else None
 
 
 def _boxes(entry: megadetector.Entry, categories: dict[str, str], path: str) -> Boxes:
@@ -132,17 +149,23 @@ def _agreement(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return count
 
 
-def _remark(move: Move, root: str, path: str) -> str:
+def _remark(move: Move, root: str, entries: dict[str, list[megadetector.Entry]], path: str) -> str:
     apart = len(move.before) - _agreement(move.before, _parts(root))
     if not apart and not move.without:
         return ""
-    ours = "/".join((*_parts(root)[-1:], *move.without))
-    theirs = "/".join(move.before) or "its uppermost folder"
+    ours = "/".join((*_cased(root)[-1:], *move.without))
+    theirs = "its uppermost folder"
+    if move.before:
+        start = "/".join(move.before) + "/"
+        one = next(several[0] for key, several in entries.items() if key.startswith(start))
+        theirs = "/".join(_cased(str(one.value["file"]))[: len(move.before)])
     return f"boxes of {theirs} in {files.name(path)} are taken for those of {ours}, by file name"
 
 
 def _parts(path: str) -> tuple[str, ...]:
     """Parts of a path written on any system, in lowercase letters, as Windows compares them."""
-    return tuple(
-        part for part in path.replace("\\", "/").lower().split("/") if part not in ("", ".")
-    )
+    return tuple(part.lower() for part in _cased(path))
+
+
+def _cased(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))

@@ -202,6 +202,14 @@ def test_images_of_a_list_and_of_a_call_are_sets_of_their_own(folder, tmp_path):
     assert (together.name, list(together.sizes)) == ("photos", [NAMES[0], *NAMES[3:]])
 
 
+def test_images_of_formats_that_cannot_be_read_are_named(folder, caplog):
+    (folder / "A/IMG_1.CR2").write_bytes(b"raw beside a PNG")
+    assert still_sets.expand([str(folder)]).sets and "cannot be read" not in caplog.text
+    (folder / "B/IMG_9.HEIC").write_bytes(b"of a telephone")
+    still_sets.expand([str(folder)])
+    assert "1 file (IMG_9.HEIC) of formats that cannot be read" in caplog.text
+
+
 def test_an_image_that_changed_makes_another_set(folder):
     def code():
         (one,) = still_sets.expand([str(folder)]).sets

@@ -49,7 +49,15 @@ def test_a_moved_folder_is_found_and_said(tmp_path):
     path = written(tmp_path, "C:\\job\\A\\1.jpg", "C:\\job\\B\\1.JPG")
     numbers, remark = found(path, ["A/1.jpg", "B/1.jpg"])
     assert numbers == [0, 1]
-    assert "c:/job" in remark
+    assert "C:/job" in remark
+
+
+def test_images_that_differ_in_letters_case_alone_have_their_own_boxes(tmp_path):
+    path = written(tmp_path, "job/A/1.JPG", "job/A/1.jpg", "job/A/2.JPG")
+    names = ["A/1.jpg", "A/1.JPG", "A/2.jpg"]
+    assert found(path, names)[0] == [1, 0, 2]
+    missing = found(path, [*names, "A/2.JPG"])[0]
+    assert missing == [1, 0, "has no entry in md.json", 2]
 
 
 def test_what_may_be_either_is_refused(tmp_path):
