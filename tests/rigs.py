@@ -21,7 +21,9 @@ LENS = np.array([-0.2, 0.05, 0.001, -0.001, 0.01])
 _SHAPE = np.array([[60.0, 0, 25], [45, 8, 40], [0, 0, 45], [-40, 0, 35], [-80, 0, 15]])
 
 
-def rig(count: int = 4, *, away: float = 900.0, lens: np.ndarray = LENS) -> list[Camera]:
+def rig(
+    count: int = 4, *, away: float = 900.0, lens: np.ndarray = LENS, focal: float = 700.0
+) -> list[Camera]:
     """Cameras around the origin that look at it from above."""
     found = []
     for i in range(count):
@@ -31,7 +33,7 @@ def rig(count: int = 4, *, away: float = 900.0, lens: np.ndarray = LENS) -> list
         right = np.cross(ahead, [0, 0, 1.0])
         right /= np.linalg.norm(right)
         turn = np.stack([right, np.cross(ahead, right), ahead])
-        matrix = np.array([[700.0 + 10 * i, 0, 325], [0, 705 + 10 * i, 235], [0, 0, 1]])
+        matrix = np.array([[focal + 10 * i, 0, 325], [0, focal + 5 + 10 * i, 235], [0, 0, 1]])
         found.append(
             cameras.pinhole(
                 f"cam{i}", matrix, turn, -turn @ place, distortion=lens, size=(HEIGHT, WIDTH)
