@@ -148,3 +148,12 @@ def generate(folder: Path, count: int, seed: int = 0) -> dict[str, Film]:
         film.make(path)
         made[str(path)] = film
     return made
+
+
+def rewritten(path: str, prefix: str, data: bytes) -> str:
+    """A file of other bytes beside a film."""
+    folder, _, name = path.rpartition("/")
+    changed = f"{folder}/{prefix}{name}"
+    with open(changed, "wb") as file:
+        file.write(data)
+    return changed

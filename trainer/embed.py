@@ -13,6 +13,7 @@ from beampose.trainer import networks
 from beampose.trainer.backbone import Backbone, resize
 from beampose.trainer.cells import PAIR, STRIDE, grid
 from beampose.trainer.integers import calls
+from beampose.trainer.traced import traced
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
@@ -71,9 +72,7 @@ class Embedder(tf.Module):
         self.scale = scale
         self.crop_size = crop_size
         self.transform = None if transform is None else _load(transform)
-        self.frames = tf.function(
-            self._frames, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
-        )
+        self.frames = traced(self._frames, [tf.TensorSpec((None, None, None, 3), tf.uint8)])
 
     def resized(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames (batch, height, width, 3) to what the backbone takes."""

@@ -14,6 +14,7 @@ from beampose.trainer import frozen
 from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import ExportedModel
 from beampose.trainer.tasks.exported import BYTES
+from beampose.trainer.traced import traced
 
 LEGACY = "legacy"
 
@@ -54,7 +55,7 @@ def _save_legacy(scores: Callable, folder: str) -> None:
     It is a TF 1 graph with frozen weights, tag `serve`, and two names: JPEG bytes go into
     `Placeholder:0`, `final_ops/softmax:0` gives (batch, 2) with the positive class first.
     """
-    concrete = tf.function(scores, input_signature=[BYTES]).get_concrete_function()
+    concrete = traced(scores, [BYTES]).get_concrete_function()
     frozen_scores = frozen.freeze(concrete)
     v1 = tf.compat.v1
     with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:

@@ -22,6 +22,7 @@ from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 from beampose.trainer.tasks.contract import Batch, ExportedModel, Loss
 from beampose.trainer.tasks.exported import FRAMES
+from beampose.trainer.traced import traced
 from beampose.trainer.views import look
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Tuned:
         self.embedder.backbone.unfreeze()
         self.trained = [self.embedder.backbone.network, self.head]
         self._model = self._task.model_of(self.embedder)
-        self._answer = tf.function(self._model.frames, input_signature=[FRAMES])
+        self._answer = traced(self._model.frames, [FRAMES])
         self._views = self._task.views(self.embedder)
         self.signature = self._views.signature
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from beampose.trainer.embed import Embedder
 from beampose.trainer.integers.runner import LiteRunner, runner
+from beampose.trainer.traced import traced
 
 
 class LiteEmbedder:
@@ -17,9 +18,9 @@ class LiteEmbedder:
     def __init__(self, embedder: Embedder, runner: LiteRunner):
         self._runner = runner
         frames = tf.TensorSpec((None, None, None, 3), tf.uint8)
-        self._pixels = tf.function(embedder.pixels, input_signature=[frames])
+        self._pixels = traced(embedder.pixels, [frames])
         specs = embedder.map_specs()
-        self._features = tf.function(lambda *maps: embedder.of_maps(maps), input_signature=specs)
+        self._features = traced(lambda *maps: embedder.of_maps(maps), specs)
 
     def frames(self, frames: np.ndarray) -> tf.Tensor:
         """uint8 (batch, height, width, 3) to bfloat16 features."""

@@ -15,6 +15,7 @@ from beampose.core.settings.animal_settings import Reid
 from beampose.trainer import scaling
 from beampose.trainer.reid_network import clean, embed, network
 from beampose.trainer.scaling import Scaling
+from beampose.trainer.traced import traced
 
 LOG = logging.getLogger(__name__)
 MARGIN = 1.0
@@ -165,12 +166,6 @@ def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer):
     optimizer.build(variables)
     shape = model.input_shape[0][1:]
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, *shape), tf.float32),
-            tf.TensorSpec((None, *shape[:1]), tf.bool),
-        ]
-    )
     def step(vectors, present):
         with tf.GradientTape() as tape:
             found = model([vectors, present], training=True)
@@ -182,7 +177,8 @@ def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer):
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(near < far, tf.float32))
 
-    return step
+    vectors = tf.TensorSpec((None, *shape), tf.float32)
+    return traced(step, [vectors, tf.TensorSpec((None, *shape[:1]), tf.bool)])
 
 
 def _distance(one: tf.Tensor, two: tf.Tensor) -> tf.Tensor:

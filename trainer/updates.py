@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.trainer.tasks.contract import Trainable
+from beampose.trainer.traced import traced
 
 
 def adamw(
@@ -72,10 +73,10 @@ def update(
         return total, losses
 
     if strategy is None or strategy.num_replicas_in_sync == 1:
-        alone = tf.function(step, input_signature=tuple(task.signature))
+        alone = traced(step, tuple(task.signature))
         return lambda batch: alone(*batch)
 
-    @tf.function
+    @traced
     def together(parts):
         # The shares of the replicas add up, see `beampose.trainer.losses`; so do their gradients.
         shares = strategy.run(step, args=parts)

@@ -57,10 +57,11 @@ def _network() -> Callable[[np.ndarray], np.ndarray]:
     import tensorflow as tf
 
     from beampose.trainer.backbone import Backbone
+    from beampose.trainer.traced import traced
 
     backbone = Backbone(BACKBONE, WEIGHTS, pooled=True)
     # One graph for all batches: the last is filled up.
-    run = tf.function(backbone, input_signature=[tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.float32)])
+    run = traced(backbone, [tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.float32)])
     return lambda batch: run(tf.constant(batch)).numpy()  # pyright: ignore[reportAttributeAccessIssue]
 
 

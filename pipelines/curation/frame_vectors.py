@@ -33,10 +33,11 @@ class Embedding:
 
         from beampose.trainer.backbone import Backbone
         from beampose.trainer.embed import Embedder
+        from beampose.trainer.traced import traced
 
         self._embedder = Embedder(Backbone(backbone, weights), None, scale=scale)
         spec = tf.TensorSpec((BATCH, None, None, 3), tf.uint8)  # pyright: ignore[reportArgumentType]
-        self._graph = tf.function(self._vectors, input_signature=[spec])
+        self._graph = traced(self._vectors, [spec])
 
     def __call__(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """At most `BATCH` frames of one size, uint8 (height, width, 3), to float32 (n, dims)."""

@@ -26,6 +26,7 @@ def write(folder: str, info: ModelInfo, to: UPath) -> UPath:
     import tensorflow as tf
 
     from beampose.trainer import frozen
+    from beampose.trainer.traced import traced
 
     # Its variables live as long as it does.
     loaded = export.load(folder)
@@ -38,7 +39,7 @@ def write(folder: str, info: ModelInfo, to: UPath) -> UPath:
 
     # It feeds frames of whatever numbers its camera gives, from 0 to 255.
     spec = tf.TensorSpec((1, None, None, 3), tf.float32)
-    constant = frozen.freeze(tf.function(rows, input_signature=[spec]).get_concrete_function())
+    constant = frozen.freeze(traced(rows, [spec]).get_concrete_function())
     v1 = tf.compat.v1
     with v1.Graph().as_default() as graph:
         frames = v1.placeholder(tf.float32, (1, None, None, 3), INPUT)

@@ -12,6 +12,7 @@ from beampose.core import task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import NETWORK
 from beampose.trainer import cells, export
+from beampose.trainer.traced import traced
 
 # Inputs and outputs of every export.
 FRAMES = "frames"
@@ -55,7 +56,7 @@ def build(folder: str, info: ModelInfo, size: tuple[int, int]) -> WholePipeline:
         return {name: tf.identity(value, name=name) for name, value in outputs.items()}
 
     spec = tf.TensorSpec((1, *size, 3), tf.uint8, FRAMES)
-    function = tf.function(whole, input_signature=[spec]).get_concrete_function()
+    function = traced(whole, [spec]).get_concrete_function()
     return WholePipeline(function, loaded, size, scaled)
 
 

@@ -19,6 +19,10 @@ _CHUNK, _AROUND, _AT_ONCE = 2000, 500, 768
 # Before the first prediction: pixels squared, and pixels squared a row squared.
 _VAGUE = 1e6
 
+# Of place and speed, arrays (series,); of the covariance the three that differ.
+_Means = tuple[np.ndarray, np.ndarray]
+_Covariance = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 class Smoothed(NamedTuple):
     """(rows, series) smoothed places, and `leverage`: how much of each is its own prediction."""
@@ -87,37 +91,73 @@ def _smooth(
     fit = _Forward(series, steps, ratio, keep=True)
     places, leverage = np.empty_like(series), np.empty_like(series)
     # After the last row there is nothing more to learn.
-    (x, v), (xx, xv, vv) = fit.means[-1], fit.covariances[-1]
-    places[-1], leverage[-1] = x, xx
+    means, covariance = fit.means[-1], fit.covariances[-1]
+    places[-1], leverage[-1] = means[0], covariance[0]
     for row in range(len(series) - 2, -1, -1):
-        (x0, v0), (xx0, xv0, vv0) = fit.means[row], fit.covariances[row]
-        dt = steps[row]
-        px, pv = x0 + dt * v0, v0
-        pxx, pxv, pvv = _ahead(xx0, xv0, vv0, dt, ratio)
-        # The gain C = P F' (F P F' + Q)^-1.
-        a, b, c, d = xx0 + dt * xv0, xv0, xv0 + dt * vv0, vv0
-        inverse = 1 / (pxx * pvv - pxv**2)
-        cxx, cxv = (a * pvv - b * pxv) * inverse, (b * pxx - a * pxv) * inverse
-        cvx, cvv = (c * pvv - d * pxv) * inverse, (d * pxx - c * pxv) * inverse
-        dx, dv = x - px, v - pv
-        x, v = x0 + cxx * dx + cxv * dv, v0 + cvx * dx + cvv * dv
-        exx, exv, evv = xx - pxx, xv - pxv, vv - pvv
-        tx, ty = cxx * exx + cxv * exv, cxx * exv + cxv * evv
-        ux, uy = cvx * exx + cvv * exv, cvx * exv + cvv * evv
-        xx, xv = xx0 + tx * cxx + ty * cxv, xv0 + tx * cvx + ty * cvv
-        vv = vv0 + ux * cvx + uy * cvv
-        places[row], leverage[row] = x, xx
+        before = fit.means[row], fit.covariances[row]
+        means, covariance = _behind(*before, means, covariance, steps[row], ratio)
+        places[row], leverage[row] = means[0], covariance[0]
     return places, leverage
+
+
+def _behind(
+    means: np.ndarray,
+    covariance: np.ndarray,
+    next_means: np.ndarray,
+    next_covariance: np.ndarray,
+    dt: np.ndarray,
+    ratio: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a row is by all rows, from what it is by those before it and the next by all."""
+    x0, v0 = means
+    xx0, xv0, vv0 = covariance
+    px, pv = x0 + dt * v0, v0
+    pxx, pxv, pvv = _ahead(xx0, xv0, vv0, dt, ratio)
+    # The gain C = P F' (F P F' + Q)^-1.
+    a, b, c, d = xx0 + dt * xv0, xv0, xv0 + dt * vv0, vv0
+    inverse = 1 / (pxx * pvv - pxv**2)
+    cxx, cxv = (a * pvv - b * pxv) * inverse, (b * pxx - a * pxv) * inverse
+    cvx, cvv = (c * pvv - d * pxv) * inverse, (d * pxx - c * pxv) * inverse
+    dx, dv = next_means[0] - px, next_means[1] - pv
+    exx, exv, evv = next_covariance - (pxx, pxv, pvv)
+    tx, ty = cxx * exx + cxv * exv, cxx * exv + cxv * evv
+    ux, uy = cvx * exx + cvv * exv, cvx * exv + cvv * evv
+    return (
+        np.stack((x0 + cxx * dx + cxv * dv, v0 + cvx * dx + cvv * dv)),
+        np.stack(
+            (
+                xx0 + tx * cxx + ty * cxv,
+                xv0 + tx * cvx + ty * cvv,
+                vv0 + ux * cvx + uy * cvv,
+            )
+        ),
+    )
 
 
 def _ahead(
     xx: np.ndarray, xv: np.ndarray, vv: np.ndarray, dt: np.ndarray, ratio: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> _Covariance:
     """Covariance of place and speed after a time."""
     return (
         xx + dt * (2 * xv + dt * vv) + ratio * dt**3 / 3,
         xv + dt * vv + ratio * dt**2 / 2,
         vv + ratio * dt,
+    )
+
+
+def _corrected(
+    means: _Means,
+    covariance: _Covariance,
+    surprise: np.ndarray,
+    spread: np.ndarray,
+    there: np.ndarray,
+) -> tuple[_Means, _Covariance]:
+    """What a row is by those before it and its own prediction, where there is one."""
+    (x, v), (xx, xv, vv) = means, covariance
+    gain_x, gain_v = np.where(there, xx / spread, 0), np.where(there, xv / spread, 0)
+    return (
+        (x + gain_x * surprise, v + gain_v * surprise),
+        (xx - gain_x * xx, xv - gain_x * xv, vv - gain_v * xv),
     )
 
 
@@ -132,33 +172,31 @@ class _Forward:
     def __init__(self, series: np.ndarray, steps: np.ndarray, ratio: np.ndarray, *, keep: bool):
         rows, count = series.shape
         known = np.isfinite(series)
-        x, v = np.zeros(count), np.zeros(count)
-        xx, xv, vv = np.full(count, _VAGUE), np.zeros(count), np.full(count, _VAGUE)
+        means: _Means = np.zeros(count), np.zeros(count)
+        vague, none = np.full(count, _VAGUE), np.zeros(count)
+        covariance: _Covariance = vague, none, vague
         if known.any():
             # Where each begins.
             first = series[known.argmax(axis=0), np.arange(count)]
-            x = np.where(np.isfinite(first), first, 0.0)
+            means = np.where(np.isfinite(first), first, 0.0), none
         self.means = np.empty((rows if keep else 0, 2, count))
         self.covariances = np.empty((rows if keep else 0, 3, count))
         squares, logs, used = np.zeros(count), np.zeros(count), np.zeros(count)
         for row in range(rows):
             if row:
                 dt = steps[row - 1]
-                x = x + dt * v
-                xx, xv, vv = _ahead(xx, xv, vv, dt, ratio)
+                means = means[0] + dt * means[1], means[1]
+                covariance = _ahead(*covariance, dt, ratio)
             there = known[row]
-            surprise = np.where(there, series[row] - x, 0.0)
-            spread = xx + 1
-            gain_x, gain_v = np.where(there, xx / spread, 0), np.where(there, xv / spread, 0)
+            surprise = np.where(there, series[row] - means[0], 0.0)
+            spread = covariance[0] + 1
             # The first two say where and how fast it starts.
             counts = there & (used >= 2)
             squares += np.where(counts, surprise**2 / spread, 0)
             logs += np.where(counts, np.log(spread), 0)
             used += there
-            x, v = x + gain_x * surprise, v + gain_v * surprise
-            xx, xv, vv = xx - gain_x * xx, xv - gain_x * xv, vv - gain_v * xv
+            means, covariance = _corrected(means, covariance, surprise, spread, there)
             if keep:
-                self.means[row] = x, v
-                self.covariances[row] = xx, xv, vv
+                self.means[row], self.covariances[row] = means, covariance
         n = np.maximum(used - 2, 1)
         self.likelihood = -0.5 * (n * np.log(squares / n + 1e-6) + logs)

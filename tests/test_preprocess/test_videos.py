@@ -1,10 +1,10 @@
 import itertools
 import struct
 import threading
-from pathlib import Path
 
 import av
 import fakes
+import films
 import numpy as np
 import pytest
 
@@ -48,23 +48,6 @@ def path(request, tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def mp4(tmp_path_factory) -> str:
     return fakes.video(tmp_path_factory.mktemp("mp4") / "a.mp4", "libx264", b_frames=3)
-
-
-def damaged(path: str, begin: float, end: float) -> str:
-    """A copy in which a part of the bytes, given as shares, is noise."""
-    with open(path, "rb") as file:
-        data = bytearray(file.read())
-    first, last = int(begin * len(data)), int(end * len(data))
-    data[first:last] = np.random.default_rng(0).integers(0, 256, last - first, np.uint8).tobytes()
-    return rewritten(path, "damaged_", data)
-
-
-def rewritten(path: str, prefix: str, data: bytes) -> str:
-    folder, _, name = path.rpartition("/")
-    changed = f"{folder}/{prefix}{name}"
-    with open(changed, "wb") as file:
-        file.write(data)
-    return changed
 
 
 def test_index_counts_every_frame(path):
@@ -125,84 +108,6 @@ def test_times_of_variable_rate_are_those_of_the_frames(tmp_path):
     assert [round(float(t * base) * 1000) for t in video.times] == steps
 
 
-@pytest.mark.parametrize(
-    ("name", "codec", "options"),
-    [
-        ("d.mp4", "libx264", {"b_frames": 3}),
-        ("d.mov", "mjpeg", {}),
-        ("d.webm", "libvpx", {}),
-        ("d.mkv", "mpeg4", {}),
-        ("d.avi", "mjpeg", {}),
-    ],
-)
-def test_a_damaged_file_gives_each_index_once_as_an_image_or_a_reason(
-    tmp_path, name, codec, options
-):
-    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), 0.5, 0.6)
-    video = videos.index(path)
-    frames = list(videos.read(video, 0, video.count))
-    assert [f.index for f in frames] == list(range(video.count))
-    assert all((f.pixels is None) == bool(f.failure) for f in frames)
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "options", "begin"),
-    [
-        ("d.mp4", "libx264", {"b_frames": 3}, 0.72),
-        ("d.mov", "mjpeg", {}, 0.4),
-        ("d.avi", "mjpeg", {}, 0.4),
-    ],
-)
-def test_damage_fails_some_frames_and_renumbers_none(tmp_path, name, codec, options, begin):
-    path = damaged(fakes.video(tmp_path / name, codec, 60, **options), begin, begin + 0.1)
-    video = videos.index(path)
-    frames = list(videos.read(video, 0, video.count))
-    kept = [f for f in frames if f.pixels is not None]
-    assert 10 < len(kept) < 60
-    assert [fakes.number(f.pixels) for f in kept] == [f.index for f in kept]
-
-
-def test_a_damaged_beginning_renumbers_nothing(tmp_path):
-    path = fakes.video(tmp_path / "d.mp4", "libx264", 60, b_frames=3)
-    with open(path, "rb") as file:
-        data = bytearray(file.read())
-    at = data.index(b"mdat") + 4
-    data[at : at + 600] = bytes(600)
-    frames = list(videos.read(videos.index(rewritten(path, "damaged_", data)), 0, 60))
-    assert frames[0].failure
-    kept = [f.index for f in frames if f.pixels is not None]
-    assert set(kept) >= set(range(12, 60))
-    assert [fakes.number(frames[i].pixels) for i in kept] == kept
-
-
-def test_a_range_of_a_damaged_file_equals_the_same_frames_of_the_whole(tmp_path):
-    path = damaged(fakes.video(tmp_path / "d.avi", "mjpeg", 60), 0.4, 0.5)
-    video = videos.index(path)
-    whole = [f.failure or fakes.number(f.pixels) for f in videos.read(video, 0, video.count)]
-    part = [f.failure or fakes.number(f.pixels) for f in videos.read(video, 33, 41)]
-    assert part == whole[33:41]
-
-
-def test_a_truncated_file_keeps_its_first_frames(tmp_path):
-    whole = fakes.video(tmp_path / "t.mp4", "mjpeg")
-    with open(whole, "rb") as file:
-        data = file.read()
-    video = videos.index(rewritten(whole, "short_", data[: len(data) // 2]))
-    frames = list(videos.read(video, 0, 40))
-    kept = [f.index for f in frames if f.pixels is not None]
-    assert kept == list(range(len(kept)))
-    assert 10 < len(kept) < 30
-    assert all(fakes.number(frames[i].pixels) == i for i in kept)
-
-
-def test_the_moov_of_an_mp4_missing_is_a_value_error(mp4):
-    with open(mp4, "rb") as file:
-        data = file.read()
-    cut = rewritten(mp4, "headless_", data[:200])
-    with pytest.raises(ValueError, match="headless_a.mp4"):
-        videos.index(cut)
-
-
 def test_frames_before_an_edit_are_not_counted(mp4, tmp_path):
     path = str(tmp_path / "cut.mp4")
     with av.open(mp4) as source, av.open(path, "w") as out:
@@ -227,23 +132,10 @@ def test_a_film_turned_by_its_header_is_read_upright(mp4):
     data[at : at + 36] = struct.pack(
         ">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, fakes.VIDEO_HEIGHT << 16, 0, 1 << 30
     )
-    video = videos.index(rewritten(mp4, "turned_", data))
+    video = videos.index(films.rewritten(mp4, "turned_", data))
     (frame,) = videos.read(video, 9, 10)
     assert (video.height, video.width) == (fakes.VIDEO_WIDTH, fakes.VIDEO_HEIGHT)
     assert fakes.number(np.rot90(frame.pixels)) == 9
-
-
-def test_that_a_film_ends_before_its_header_says_is_known(tmp_path):
-    film = str(tmp_path / "a.mkv")
-    fakes.video(tmp_path / "a.mkv", "libx264", 40)
-    assert videos.index(film).missing == 0
-    with open(film, "rb") as file:
-        data = file.read()
-    for share in (0.6, 0.8):
-        found = videos.index(rewritten(film, f"{share}_", data[: int(len(data) * share)]))
-        assert 0 < found.count < 40
-        left = (40 - found.count) / 25
-        assert found.missing == (pytest.approx(left, abs=0.11) if left > 0.5 else 0)
 
 
 TURNS = {
@@ -265,33 +157,9 @@ def test_a_film_is_shown_as_its_header_says_mirrors_too(mp4, name):
     matrix = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     data[at : at + 36] = struct.pack(">9i", *matrix)
     (wanted,) = videos.read(videos.index(mp4), 9, 10)
-    video = videos.index(rewritten(mp4, f"{name}_", data))
+    video = videos.index(films.rewritten(mp4, f"{name}_", data))
     (frame,) = videos.read(video, 9, 10)
     np.testing.assert_array_equal(frame.pixels, shown(wanted.pixels))
-
-
-def test_a_file_that_is_no_video_is_a_value_error(tmp_path):
-    path = tmp_path / "text.mp4"
-    path.write_text("not a video")
-    with pytest.raises(ValueError, match="text.mp4 cannot be read as a video"):
-        videos.index(str(path))
-
-
-def test_an_absent_file_is_a_value_error_that_names_it(tmp_path):
-    with pytest.raises(ValueError, match="absent.mp4"):
-        videos.index(str(tmp_path / "absent.mp4"))
-
-
-def test_a_file_with_sound_only_is_a_value_error(tmp_path):
-    path = str(tmp_path / "sound.mkv")
-    with av.open(path, "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=8000, layout="mono")
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-        sound.sample_rate = 8000
-        out.mux(stream.encode(sound))
-        out.mux(stream.encode(None))
-    with pytest.raises(ValueError, match="holds no video stream"):
-        videos.index(path)
 
 
 def test_read_ahead_gives_what_read_gives(mp4):
@@ -391,30 +259,6 @@ def test_a_range_of_a_real_video_equals_the_sequential_decode(shared_data, name,
     frames = list(videos.read(videos.index(path), start, stop))
     assert len(frames) == len(expected) == stop - start
     assert all(np.array_equal(f.pixels, e) for f, e in zip(frames, expected, strict=True))
-
-
-def test_a_film_whose_title_is_of_another_encoding_is_read(tmp_path):
-    path = tmp_path / "a.mkv"
-    with av.open(str(path), "w") as out:
-        out.metadata["title"] = "Title"
-        stream = out.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
-        for _ in range(3):
-            out.mux(stream.encode(av.VideoFrame(80, 48, "yuv420p")))
-        out.mux(stream.encode(None))
-    data = path.read_bytes()
-    assert b"Title" in data
-    path.write_bytes(data.replace(b"Title", b"\xff\x80\xfe\xbb\x80"))
-    assert videos.index(str(path)).count == 3
-
-
-def test_a_film_of_an_unknown_encoding_is_a_value_error(mp4, tmp_path):
-    data = Path(mp4).read_bytes()
-    path = tmp_path / "a.mp4"
-    # The name of its encoding, in the list of samples.
-    path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"free"))
-    with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
-        videos.index(str(path))
 
 
 def test_that_a_file_holds_two_films_is_said(tmp_path, caplog):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.trainer.quiet import stderr_to_nowhere
+from beampose.trainer.traced import traced
 
 
 def quantize(network: Callable, pictures: Sequence[np.ndarray]) -> bytes:
@@ -20,7 +21,7 @@ def quantize(network: Callable, pictures: Sequence[np.ndarray]) -> bytes:
       ValueError: the network has operations that cannot be quantised.
     """
     spec = tf.TensorSpec((1, None, None, 3), tf.float32)
-    concrete = tf.function(network, input_signature=[spec]).get_concrete_function()
+    concrete = traced(network, [spec]).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([one[None]] for one in pictures)

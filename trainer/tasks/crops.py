@@ -20,6 +20,7 @@ from beampose.trainer.tasks import exported
 from beampose.trainer.tasks.contract import Loss, Tensors
 from beampose.trainer.tasks.exported import BYTES, EMBEDDING, FRAMES, signature
 from beampose.trainer.tasks.head_task import HeadTask
+from beampose.trainer.traced import traced
 
 
 class Crops(HeadTask[CropBatch]):
@@ -47,7 +48,7 @@ class Crops(HeadTask[CropBatch]):
             empty = dataset.classes[int(np.argmin(counts))]
             raise ValueError(f"The training split holds no crop of class {empty!r}.")
         self._class_weights = tf.constant(counts.sum() / (len(counts) * counts), tf.float32)
-        self._forward = tf.function(self._scores, input_signature=self.signature[:1])
+        self._forward = traced(self._scores, self.signature[:1])
 
     def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> CropBatch:
         """Nothing is drawn."""

@@ -15,6 +15,7 @@ from beampose.core.names import NETWORK, WINDOW
 from beampose.trainer import embed
 from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import Tensors
+from beampose.trainer.traced import traced
 
 # Output by which images of one animal, or crops, are compared.
 EMBEDDING = "embedding"
@@ -68,8 +69,8 @@ class Exported(tf.Module):
             return {calls.PIXELS: pixels(*inputs)}
 
         return {
-            before: tf.function(given, input_signature=list(taken)),
-            after: tf.function(answers, input_signature=[*maps, *more]),
+            before: traced(given, list(taken)),
+            after: traced(answers, [*maps, *more]),
         }
 
     def calls(self, frames: tf.Tensor, encoded: tf.Tensor) -> dict[str, Tensors]:
@@ -157,7 +158,7 @@ class MapModel(Exported):
         return {
             "serving_default": signature(self.serve, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
-            "features": tf.function(self.features, input_signature=[maps, SIZES]),
+            "features": traced(self.features, [maps, SIZES]),
             NETWORK: signature(self.scaled, images=SCALED, size=SIZES),
             **self.parts("frames", self.embedder.pixels, [frames_spec()], self.of_maps, [SIZES]),
             WINDOW: signature(self.window, frames=FRAMES, corner=PAIR, cells=PAIR),
@@ -210,7 +211,7 @@ def cell(features: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 def signature(function: Callable, **specs: tf.TensorSpec) -> Callable:
     """A function with named inputs, as a SavedModel wants it."""
     named = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()]
-    return tf.function(function, input_signature=named)
+    return traced(function, named)
 
 
 def difference(one: tf.Tensor, other: tf.Tensor) -> float:

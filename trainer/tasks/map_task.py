@@ -20,6 +20,7 @@ from beampose.trainer.heads import Maps
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks.contract import Loss
 from beampose.trainer.tasks.head_task import HeadTask
+from beampose.trainer.traced import traced
 
 
 class MapTask(HeadTask[PoseBatch]):
@@ -80,7 +81,7 @@ class MapTask(HeadTask[PoseBatch]):
     def _compiled(self, answer: Callable) -> Callable:
         """A function of features, cell and inside as a graph."""
         maps = self.signature
-        return tf.function(answer, input_signature=[maps.features, maps.cell, maps.inside])
+        return traced(answer, [maps.features, maps.cell, maps.inside])
 
     def _answers(self, answer: Callable, records: Sequence[LabelRecord], batch_size: int):
         """What the compiled function says of each batch of whole maps.
