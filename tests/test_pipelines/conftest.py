@@ -127,14 +127,23 @@ def trained(tmp_path_factory, worker_id):
 
     They are trained once for all processes of the tests; each has a copy, into which it may write.
     """
-    folder = tmp_path_factory.mktemp("trained")
-    once = folder if worker_id == "master" else folder.parents[1] / "trained-once"
+    once = made_once(tmp_path_factory, worker_id, "trained", train_both)
+    folder = tmp_path_factory.mktemp("trained") / "copy"
+    shutil.copytree(once, folder)
+    return {name: experiment.load(folder / f"{name}.yaml") for name in ("pose", "crops")}
+
+
+def made_once(tmp_path_factory, worker_id, name, make):
+    """A folder that `make` fills, once for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    once = (base if worker_id == "master" else base.parent) / f"{name}-once"
     with filelock.FileLock(f"{once}.lock"):
         if not (once / "done").exists():
-            train_both(once)
-    if once != folder:
-        shutil.copytree(once, folder, dirs_exist_ok=True)
-    return {name: experiment.load(folder / f"{name}.yaml") for name in ("pose", "crops")}
+            shutil.rmtree(once, ignore_errors=True)
+            once.mkdir()
+            make(once)
+            (once / "done").touch()
+    return once
 
 
 @pytest.fixture
@@ -148,7 +157,6 @@ def settings(trained, tmp_path):
 def train_both(folder):
     from beampose.pipelines.features import feature_job
 
-    shutil.rmtree(folder, ignore_errors=True)
     write_project(folder / "project")
     write_crops(folder / "crops")
     for name, text in (("pose", SETTINGS), ("crops", crops_settings())):
@@ -159,7 +167,6 @@ def train_both(folder):
             warnings.simplefilter("ignore", DeprecationWarning)
             feature_job.run(config)
             task.run(config, task.default_folders(config))
-    (folder / "done").touch()
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import fake_labels
 import fakes
 import numpy as np
 import pytest
+from animals_run import SETTINGS as SEVERAL
+from animals_run import labels
 from conftest import SETTINGS, write_project
 from killer import Ended, Killer
-from test_several_animals import SETTINGS as SEVERAL
-from test_several_animals import labels
 
 from beampose.formats import pandas_h5
 

@@ -1,11 +1,14 @@
 """Several animals from labels to a report, from the command line."""
 
+import shutil
 from pathlib import Path
 
+import animals_run
 import fakes
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import made_once
 from test_stills import own, photo
 
 from beampose.core import artefacts, storage
@@ -20,39 +23,14 @@ from beampose.trainer.evaluation import evaluate
 from beampose.trainer.tasks import task_table
 from beampose.trainer.tasks.animals import Animals
 
-SETTINGS = """
-task: pose
-source: {format: deeplabcut, path: project}
-split: {by: image, test: 0.3, seed: 0}
-features: {backbone: resnet_compact, weights: "random:0", copies: 0, pca: 16, batch_size: 4}
-train: {steps: 5, batch_size: 4, learning_rate: 0.002, hidden: 16, layers: 1, window: 8,
-  pos_dist_thresh: 17, identity: true}
-predict: {pcutoff: 0.0, videos: [film.mp4]}
-render: {images: 3}
-output: out
-"""
-
-
-def labels(count):
-    rng = np.random.default_rng(0)
-    found = np.full((count, 3, 4, 2), np.nan)
-    found[:, :2, :3] = rng.uniform(10, 90, (count, 2, 3, 2))
-    found[:, 2, 3] = 120.5, 12.5
-    found[1, 1], found[2, 0, 1] = np.nan, np.nan
-    # A frame in which nobody is.
-    found[4, :2] = np.nan
-    return found
-
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran(tmp_path_factory, worker_id):
     """The config of a model that was hardly trained, on random weights."""
-    folder = tmp_path_factory.mktemp("animals")
-    fakes.animals(folder / "project", labels(10), size=(96, 144))
-    file = folder / "animals.yaml"
-    file.write_text(SETTINGS.replace("[film.mp4]", "[]"))
-    assert cli.main(["run", str(file)]) == 0
-    return file
+    once = made_once(tmp_path_factory, worker_id, animals_run.NAME, animals_run.run)
+    folder = tmp_path_factory.mktemp("animals") / "copy"
+    shutil.copytree(once, folder)
+    return folder / "animals.yaml"
 
 
 @pytest.fixture

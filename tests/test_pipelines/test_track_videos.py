@@ -2,12 +2,15 @@
 
 import importlib.util
 import pickle
+import shutil
 
+import animals_run
 import fakes
 import numpy as np
 import pandas as pd
 import pytest
-from test_several_animals import SETTINGS, labels
+from animals_run import COUNT, filmed
+from conftest import made_once
 
 import beampose
 from beampose.core import artefacts, storage
@@ -16,40 +19,29 @@ from beampose.core.settings import experiment
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.pipelines import cli
-from beampose.pipelines.films import film_writer
 from beampose.pipelines.predict import prediction_job
 from beampose.pipelines.results import result_files
 from beampose.pipelines.tracking import track_videos
 from beampose.preprocess import unpickle
 from beampose.trainer import assemble, export
 
-COUNT = 12
 
-
-def filmed(path, seeds):
-    frames = (fakes.pixels(seed, 96, 144) for seed in seeds)
-    film_writer.write(storage.place(path), frames, fps=25.0)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory, worker_id):
+    return made_once(tmp_path_factory, worker_id, animals_run.NAME, animals_run.run)
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    path = tmp_path_factory.mktemp("films") / "ants ä.mp4"
-    filmed(path, range(COUNT))
-    return path
+def film(once):
+    return once / animals_run.FILM
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory, film):
+def ran(once, tmp_path_factory):
     """A config whose model was hardly trained, on random weights, and which ran on a film."""
-    folder = tmp_path_factory.mktemp("tracked")
-    fakes.animals(folder / "project", labels(10), size=(96, 144))
-    file = folder / "animals.yaml"
-    # Steps enough to find something on film: score maps start low.
-    text = SETTINGS.replace("steps: 5", "steps: 250").replace("rate: 0.002", "rate: 0.006")
-    text = text.replace("[film.mp4]", f'["{film.as_posix()}"], chunk: 5')
-    file.write_text(f"{text}reid: {{triplets: 8, epochs: 1}}\n")
-    assert cli.main(["run", str(file)]) == 0
-    return file
+    folder = tmp_path_factory.mktemp("tracked") / "copy"
+    shutil.copytree(once, folder)
+    return folder / "animals.yaml"
 
 
 @pytest.fixture

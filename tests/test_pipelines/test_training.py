@@ -312,7 +312,7 @@ def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
     assert (table.to_numpy() >= 0).all()
 
 
-@pytest.mark.parametrize("name", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [SLOW_POSE, "crops"])
 def test_no_choice_reads_the_test_split(trained, tmp_path, name):
     """Other labels of the test split, and the model stays what it is to the last bit."""
     loaded = trained[name]

@@ -54,10 +54,9 @@ class Pose(map_task.MapTask):
 class PoseModel(exported.MapModel):
     """Images of any size to keypoints in their own pixels.
 
-    Outputs of all signatures: `keypoints`
-    float32 (batch, individuals, bodyparts, 2), x then y, and `likelihood` float32 (batch,
-    individuals, bodyparts). Of several heads also `spread`, of the shape of the likelihood: how far
-    they disagree, in source pixels.
+    Outputs of all signatures: `keypoints` float32 (batch, individuals, bodyparts, 2), x then y, and
+    `likelihood` float32 (batch, individuals, bodyparts). Of several heads also `spread`, of the
+    shape of the likelihood: how far they disagree, in source pixels.
     """
 
     tolerances = {"keypoints": 1e-3, "likelihood": 1e-4, "spread": 1e-3}
