@@ -39,6 +39,10 @@ _AT_ONCE = 500
 _FARTHEST = 0.5
 # Share of its points from which on a view that is left out is told.
 _OFTEN = 0.5
+# Share by which frame rates may differ, which films mostly tell by rounded numbers.
+_SAME_RATE = 0.01
+# Share of a frame's diagonal that no prediction of a usable model is off in the median.
+_FAR = 0.02
 
 
 class Wanted(NamedTuple):
@@ -103,7 +107,7 @@ def of_views(rig: Rig, views: list[View], wanted: Wanted) -> Recording:
     offsets = _offsets(views, wanted)
     instants = _instants(views, wanted, offsets)
     seen = view_points.gather(views, instants, wanted.pcutoff)
-    remarks = _lengths(views, offsets)
+    remarks = [*_rates(views, wanted), *_lengths(views, offsets)]
     if alone := view_points.alone(views):
         remarks.append(f"one view alone has {', '.join(alone)}: these have no points in space")
     matching = None
@@ -115,7 +119,7 @@ def of_views(rig: Rig, views: list[View], wanted: Wanted) -> Recording:
     fit, used = _with_bones(fit, seen, wanted, remarks)
     if wanted.smooth:
         fit = fit._replace(places=smoothed(fit.places, instants.frames))
-    remarks += _doubts(views, seen, fit)
+    remarks += _doubts(rig, views, seen, fit)
     points = Points(
         places=fit.places,
         radius=fit.radius,
@@ -229,6 +233,22 @@ def _film(view: View, what: str):
     return manifest.index(view.video)
 
 
+def _rates(views: Sequence[View], wanted: Wanted) -> list[str]:
+    """Says where frames of one number cannot be of one instant."""
+    known = [one for one in views if one.fps]
+    if wanted.synchronise == "times" or len(known) < 2:
+        return []
+    slow, fast = (choose(known, key=lambda one: one.fps or 0) for choose in (min, max))
+    assert slow.fps and fast.fps
+    if fast.fps < (1 + _SAME_RATE) * slow.fps:
+        return []
+    return [
+        f"{fast.name} has {fast.fps:.4g} frames a second and {slow.name} {slow.fps:.4g}, so that "
+        "frames of one number are not of one instant: use --synchronise times, and name "
+        f"{slow.name} first"
+    ]
+
+
 def _lengths(views: Sequence[View], offsets: Sequence[int]) -> list[str]:
     """Says which views do not last as long as the first."""
     first, said = views[0], []
@@ -269,7 +289,7 @@ def _with_bones(fit: Fit, seen: Seen, wanted: Wanted, remarks: list[str]) -> tup
     return fit._replace(places=places, covariances=covariances), learned
 
 
-def _doubts(views: Sequence[View], seen: Seen, fit: Fit) -> list[str]:
+def _doubts(rig: Rig, views: Sequence[View], seen: Seen, fit: Fit) -> list[str]:
     there = np.all(np.isfinite(seen.pixels), axis=-1)
     # Only where the others agreed on a point.
     judged = there & np.all(np.isfinite(fit.places), axis=-1)[..., None]
@@ -282,6 +302,14 @@ def _doubts(views: Sequence[View], seen: Seen, fit: Fit) -> list[str]:
     ]
     if not fit.used.any():
         said.append("no point was found: the views do not agree. Check --calibration, --offset.")
+    sizes = [one.size for one in rig.cameras if one.size]
+    if sizes and fit.used.any():
+        off = float(np.median(fit.errors[fit.used]))
+        if off > _FAR * np.hypot(*sizes[0]):
+            said.append(
+                f"the views are {off:.0f} px off in the median: are films or names of two cameras "
+                "exchanged, or is the calibration another one?"
+            )
     enlarged = seen.known & (fit.factors > 3)
     if enlarged.any():
         parts = ", ".join(name for name, odd in zip(seen.bodyparts, enlarged, strict=True) if odd)

@@ -35,6 +35,7 @@ class View(NamedTuple):
       spread: (rows, points), pixels by which the model's heads disagree; None of a single head.
       individuals: of tracks, what the file of the features they were made with begins with; empty
         if it is not there.
+      fps: frames a second of the video; None if nothing says it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class View(NamedTuple):
     uncertainty: Uncertainty | None
     spread: np.ndarray | None = None
     individuals: str = ""
+    fps: float | None = None
 
 
 def parse(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -117,6 +119,7 @@ def _read(config: Config, name: str, path: str, filtered: bool) -> View:
     values = table.values.copy()
     values[..., :2] += result_files.offset(one)
     video, fingerprint = one.film()
+    size, fps = _size_and_rate(one, video)
     return View(
         name,
         video,
@@ -124,10 +127,11 @@ def _read(config: Config, name: str, path: str, filtered: bool) -> View:
         file,
         values,
         table,
-        _size(one, video),
+        size,
         _radii(config, one),
         _spread(one.stem, table),
         _individuals(one),
+        fps,
     )
 
 
@@ -147,14 +151,16 @@ def _individuals(one: result_files.Found) -> str:
     return stem if files.exists(f"{stem}{individuals_file.ENDING}") else ""
 
 
-def _size(one: result_files.Found, video: str) -> tuple[int, int] | None:
+def _size_and_rate(
+    one: result_files.Found, video: str
+) -> tuple[tuple[int, int] | None, float | None]:
     said = one.summary()
     if isinstance(said, (PredictionInfo, TracksInfo)):
-        return said.height, said.width
+        return (said.height, said.width), said.fps
     if video and files.exists(video):
         film = manifest.index(video)
-        return film.height, film.width
-    return None
+        return (film.height, film.width), film.fps
+    return None, None
 
 
 def _spread(stem: str, table: Table) -> np.ndarray | None:

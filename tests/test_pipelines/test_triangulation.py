@@ -7,10 +7,11 @@ import pytest
 import rigs
 
 import beampose
-from beampose.formats import anipose_csv
+from beampose.core.settings import experiment
+from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import prediction_tables, space_tables
 from beampose.pipelines.cli import main
-from beampose.pipelines.space import bones, point_fit, radii, space_fit, synchronise
+from beampose.pipelines.space import bones, point_fit, radii, recordings, space_fit, synchronise
 from beampose.pipelines.space.view_points import UNKNOWN, Seen
 from beampose.preprocess import cameras
 
@@ -202,6 +203,33 @@ def test_a_mistake_in_the_views_is_a_sentence(recording, capsys, kind):
     assert run(recording, views=change(recording[2])) == 2
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
+
+
+def remarks(recording, views, **wanted):
+    config, file = experiment.load(recording[0], ()), recording[1]
+    named, rig = list(views.items()), calibrations.read(file)
+    found = recordings.read(config, rig, named, recordings.Wanted(**wanted), filtered=False)
+    return "; ".join(found.remarks)
+
+
+def test_views_that_are_exchanged_are_said_to_be_far_off(recording):
+    named = recording[2]
+    assert not remarks(recording, named)
+    views = {"cam0": named["cam1"], "cam1": named["cam0"]}
+    assert "px off in the median: are films or names of two cameras" in remarks(recording, views)
+
+
+def test_films_of_other_frame_rates_are_not_put_together_silently(recording, tmp_path):
+    views, predictions = {}, tmp_path / "runs/predictions"
+    predictions.mkdir(parents=True)
+    pixels = cameras.project(rigs.rig(2), recording[3][:9])
+    for number, (name, fps) in enumerate((("cam0", 50), ("cam1", 25))):
+        black = [np.zeros((rigs.HEIGHT, rigs.WIDTH, 3), np.uint8)] * 9
+        views[name] = rigs.film(tmp_path / f"trial_{name}.mp4", black, fps)
+        rigs.table(str(predictions / f"trial_{name}DLC_resnet50_rig.h5"), pixels[:, :, number])
+    said = remarks(recording, views)
+    assert "cam0 has 50 frames a second and cam1 25" in said and "--synchronise times" in said
+    assert "frames a second" not in remarks(recording, views, synchronise="times")
 
 
 def test_unequal_length_nothing_seen_and_other_names_are_said(recording, tmp_path, capsys):
