@@ -22,12 +22,17 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextlib.contextmanager
-def refused() -> Iterator[None]:
-    """What Pillow raises as a ValueError."""
+def refused(kind: str = "") -> Iterator[None]:
+    """What Pillow raises as a ValueError.
+
+    Args:
+      kind: what the file is by its first bytes, if that is known.
+    """
     try:
         yield
     except UnidentifiedImageError:
-        raise ValueError("is not an image of a known format") from None
+        what = f", but {kind}" if kind else ""
+        raise ValueError(f"is not an image of a known format{what}") from None
     except (FileNotFoundError, ValueError):
         raise
     except Exception as error:  # Damaged bytes raise many types, such as struct.error.

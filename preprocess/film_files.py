@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from beampose.core import files
+from beampose.core import file_kinds, files
 from beampose.preprocess import pixel_limit
 
 LOG = logging.getLogger(__name__)
@@ -161,8 +161,12 @@ def unreadable(path: str, error: av.FFmpegError) -> ValueError:
 def _why(path: str, error: av.FFmpegError) -> str:
     try:
         with files.open_file(path) as file:
-            if file.read(100).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
-                return "it names other files to be played; give those"
+            start = file.read(file_kinds.BEGINNING)
+        if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
+            return "it names other files to be played; give those"
+        kind = file_kinds.name(start)
+        if kind and "film" not in kind:
+            return f"it is {kind}, none of the formats that are read"
     except OSError:
         pass
     # What FFmpeg says of a container that is not in the list.

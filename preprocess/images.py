@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from beampose.core import files
+from beampose.core import file_kinds, files
 from beampose.preprocess import decoding, exif, inside, tiff_stacks
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
@@ -31,9 +31,10 @@ def decode(data: bytes) -> np.ndarray:
 
 def read(data: bytes) -> tuple[np.ndarray, int]:
     """`decode`, and the EXIF orientation: 1 is upright, or not said."""
-    if not data[:64].strip(b"\0"):
+    kind = file_kinds.name(data)
+    if not data[:64].strip(b"\0") and not kind:
         raise ValueError("is empty, as a file that a cloud drive has not downloaded")
-    with decoding.refused(), decoding.opened(io.BytesIO(data)) as image:
+    with decoding.refused(kind), decoding.opened(io.BytesIO(data)) as image:
         return decoding.loaded(image)
 
 

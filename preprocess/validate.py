@@ -9,7 +9,7 @@ import numpy as np
 
 from beampose.core import files
 from beampose.core.wording import counted
-from beampose.preprocess import images, missing_images, tiff_stacks, turned_labels
+from beampose.preprocess import images, missing_images, same_points, tiff_stacks, turned_labels
 from beampose.preprocess.labels import (
     ERROR,
     TEST,
@@ -151,6 +151,7 @@ def report(
     found += _unlabeled(labels, usable)
     found += _shares(labels)
     found += _corners(labels)
+    found += same_points.problems([one.item for one in inspections], usable)
     if labels.classes:
         found += _imbalance(labels, splits)
     return Report(found, usable)

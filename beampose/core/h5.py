@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from beampose.core import files, h5_heaps, machine
+from beampose.core import file_kinds, files, h5_heaps, machine
 
 # What is read at once: no more than a quarter of the memory, nor than so many times the size of
 # the file, but always as much as the floor. Labels with few points in them pack 30:1.
@@ -58,6 +58,9 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
     try:
         size = stream.seek(0, 2)
         stream.seek(0)
+        kind = file_kinds.name(stream.read(file_kinds.BEGINNING))
+        if kind not in ("", file_kinds.H5):
+            raise ValueError(f"{name} is not an h5 file but {kind}")
         guarded = h5_heaps.Guarded(stream)
         with h5py.File(guarded, mode) as file:
             most = max(_FLOOR, min(machine.memory() // 4, _RATIO * size))

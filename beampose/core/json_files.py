@@ -16,7 +16,13 @@ def parse(text: str | bytes, where: object) -> Any:
       ValueError: it is not JSON, nested too deeply, or holds a number of thousands of digits.
     """
     try:
-        return json.loads(texts.decode(text) if isinstance(text, bytes) else text)
+        told = texts.decode(text) if isinstance(text, bytes) else text
+    except ValueError as error:
+        raise ValueError(f"{where} {error}") from None
+    if not told.strip():
+        raise ValueError(f"{where} is not JSON: it is empty")
+    try:
+        return json.loads(told)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         raise ValueError(

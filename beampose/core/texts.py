@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from beampose.core import file_kinds
+
 UTF8 = "utf-8-sig"
 WINDOWS = "cp1252"
 # That of UTF-32 begins as that of UTF-16 does.
@@ -53,6 +55,8 @@ def decode(data: bytes, also: str | None = None) -> str:
     Raises:
       ValueError: neither; the text says which line and what to do.
     """
+    if what := file_kinds.name(data):
+        raise ValueError(f"is {what}")
     known = encoding(data)
     if known == UTF8 and data[:_BEGINNING].count(0) > len(data[:_BEGINNING]) // 4:
         raise ValueError(

@@ -139,7 +139,9 @@ def test_report_begins_with_the_problems_of_the_source(tmp_path):
 
 def test_report_shows_its_progress_image_by_image(tmp_path):
     labels = Labels(
-        items=tuple(frame(written(tmp_path / f"{i}.png", i)) for i in range(3)),
+        items=tuple(
+            frame(written(tmp_path / f"{i}.png", i), fakes.points(3)[2] + i) for i in range(3)
+        ),
         bodyparts=fakes.BODYPARTS,
     )
     seen = []
@@ -156,7 +158,7 @@ def test_report_shows_its_progress_image_by_image(tmp_path):
 def test_the_same_pixels_in_another_format_are_a_duplicate(tmp_path):
     first = frame(written(tmp_path / "a.png", 0))
     other = frame(written(tmp_path / "b.tif", 0, fakes.encode(fakes.pixels(0), "TIFF")), row=7)
-    third = frame(written(tmp_path / "c.png", 1))
+    third = frame(written(tmp_path / "c.png", 1), fakes.points(3)[2])
     labels = Labels(items=(first, other, third), bodyparts=fakes.BODYPARTS)
     (problem,) = validate.report(labels, [TRAIN] * 3).problems
     assert problem[:4] == (WARNING, "p/l.csv", 7, "b.tif")

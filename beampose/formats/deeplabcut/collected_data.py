@@ -1,6 +1,6 @@
 """CollectedData files, where DeepLabCut keeps labels: h5 or csv, of one animal or several."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,11 +51,14 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     Only the scorer's columns are returned. Where the file of this name holds no columns of this
     scorer but those of one other, these are taken, with a warning.
     """
-    found = {files.name(child): child for child in files.children(folder) if _is_table(child)}
+    children = files.children(folder)
+    found = {files.name(child): child for child in children if _is_table(child)}
     stems = sorted({files.stem(name) for name in found})
     wanted = f"CollectedData_{scorer}"
     if not stems:
-        problems.append(Problem(WARNING, folder, 0, "", "has no CollectedData file: no labels"))
+        meant = _like_it(children)
+        what = f"has no CollectedData file: no labels{meant}"
+        problems.append(Problem(ERROR if meant else WARNING, folder, 0, "", what))
         return None
     own = [wanted] if wanted in stems else []
     if not own and reading.others:
@@ -68,8 +71,18 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     return None if table is None else of_scorer(table, scorer, problems, reading.others)
 
 
+def _like_it(children: Sequence[str]) -> str:
+    """Says what a file is called that may be meant for a label file."""
+    known = sorted(one for one in map(files.name, children) if "CollectedData" in one)
+    if not known:
+        return ""
+    cloud = " (a cloud drive has not downloaded it)" if known[0].endswith(".icloud") else ""
+    return f". {known[0]}{cloud} is none: they are called CollectedData_<scorer>.csv or .h5"
+
+
 def _is_table(child: str) -> bool:
-    return files.name(child).startswith("CollectedData_") and files.suffix(child) in (".h5", ".csv")
+    # Not in capitals: what is written beside such a file would then count in its place.
+    return files.name(child).startswith("CollectedData_") and child.endswith((".h5", ".csv"))
 
 
 def _with_columns_of(scorer: str, found: dict[str, str], reading: Reading) -> list[str]:

@@ -202,6 +202,10 @@ def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
     names = config.get(key)
     if not isinstance(names, list) or not names:
         raise ValueError(f"{file} must list {key}. Received: {names!r}.")
+    for name in names:
+        # An empty line of a YAML list is null, and would become the name None.
+        if name is None or isinstance(name, (dict, list)):
+            raise ValueError(f"{file}: {key} must be names, one an entry. Received: {name!r}.")
     names = [str(name) for name in names]
     if len(set(names)) < len(names):
         what = "an individual" if key == "individuals" else "a bodypart"

@@ -7,7 +7,7 @@ from reach_project import NAMES, edit, keypoints
 
 from beampose import formats
 from beampose.formats.deeplabcut import project_labels
-from beampose.preprocess.labels import WARNING
+from beampose.preprocess.labels import ERROR, WARNING
 
 
 def test_the_config_file_stands_for_its_project(root):
@@ -108,3 +108,22 @@ def test_a_key_that_is_there_twice_is_refused(root):
         file.write("bodyparts: [nose]\n")
     with pytest.raises(ValueError, match="'bodyparts' is there twice"):
         project_labels.read(str(root))
+
+
+@pytest.mark.parametrize("entry", [None, ["ear", "tail"], {"ear": 1}])
+def test_an_entry_of_bodyparts_that_is_no_name_is_refused(tmp_path, entry):
+    root = fakes.project(tmp_path, config={"bodyparts": ["nose", entry]})
+    with pytest.raises(ValueError, match="bodyparts must be names, one an entry. Received: "):
+        project_labels.read(str(root))
+
+
+@pytest.mark.parametrize(
+    "called",
+    ["CollectedData_Ann.CSV", "CollectedData_Ann.csv.txt", ".CollectedData_Ann.csv.icloud"],
+)
+def test_a_file_that_was_meant_for_labels_is_named(root, called):
+    file = root / f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
+    file.rename(file.with_name(called))
+    (problem,) = project_labels.read(str(root)).problems
+    assert problem.level == ERROR
+    assert f"{called}" in problem.what and "they are called CollectedData_<scorer>" in problem.what
