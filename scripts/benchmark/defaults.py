@@ -69,7 +69,8 @@ def main() -> int:
                 config = Path(folder) / "experiment.yaml"
                 config.write_text(yaml.safe_dump(values(arguments.data, name, folder)), "utf-8")
                 words = [f"features.backbone={backbone}"] * (backbone != "default")
-                words += [f"features.weights={weights[backbone]}"] * (backbone in weights)
+                if backbone in weights:
+                    words.append(f"features.weights={weights[backbone]}")
                 for result in measure(config, [*words, *arguments.more], seeds):
                     with arguments.out.open("a", encoding="utf-8") as out:
                         line = {"set": name, "backbone": backbone, **result}
