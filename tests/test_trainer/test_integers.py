@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from beampose.trainer import backbone, compact, efficientnet_lite, embed, lite_embedder
-from beampose.trainer.integers import lite_file
+from beampose.trainer.integers import lite_file, runner
 from beampose.trainer.integers.runner import LiteRunner
 
 MOBILENET = "mobilenet_v2_0.35"
@@ -32,6 +32,12 @@ def networks(name, weights="random:0", pooled=False):
 def content(whole):
     assert whole.integers is not None
     return whole.integers.file.content
+
+
+def test_a_network_that_litert_cannot_run_is_tensorflows(caplog):
+    pytest.importorskip("ai_edge_litert")
+    assert runner.opened(b"no network") is None
+    assert "TensorFlow computes it instead" in caplog.text
 
 
 CASES = [

@@ -9,7 +9,7 @@ import tensorflow as tf
 from upath import UPath
 
 from beampose.core.names import DESCRIPTORS, QUANTIZED, WINDOW
-from beampose.trainer.integers.runner import OTHERWISE, LiteRunner, is_there
+from beampose.trainer.integers.runner import OTHERWISE, LiteRunner, is_there, opened
 
 LOG = logging.getLogger(__name__)
 # Beside the graph, where SavedModels keep what is not TensorFlow's.
@@ -66,7 +66,10 @@ def of_model(model: Any, saved_model: UPath) -> IntegerCalls | None:
     file = saved_model.joinpath(*FILE)
     if PARTS["frames"][0] not in model.signatures or not is_there() or not file.is_file():
         return None
-    found = IntegerCalls(model, LiteRunner(file.read_bytes()))
+    lite = opened(file.read_bytes())
+    if lite is None:
+        return None
+    found = IntegerCalls(model, lite)
     rng = np.random.default_rng(0)
     frames = tf.constant(rng.integers(0, 256, (1, _SIDE, _SIDE, 3)).astype(np.uint8))
     expected, answer = model.signatures["frames"](frames=frames), found("frames", frames, {})

@@ -14,6 +14,7 @@ from beampose.trainer.quiet import stderr_to_nowhere
 
 LOG = logging.getLogger(__name__)
 OTHERWISE = "LiteRT rounds otherwise on this machine: TensorFlow computes the network instead."
+UNABLE = "LiteRT cannot run the network on this machine (%s): TensorFlow computes it instead."
 # Side of the picture by which LiteRT is held against TensorFlow; no multiple of its tiles.
 _SIDE = 72
 
@@ -23,6 +24,9 @@ class LiteRunner:
 
     Args:
       content: of a file of `converter`.
+
+    Raises:
+      RuntimeError, ValueError: LiteRT cannot run it.
     """
 
     def __init__(self, content: bytes):
@@ -30,15 +34,17 @@ class LiteRunner:
 
         # As many as TensorFlow was told to take.
         told = tf.config.threading.get_intra_op_parallelism_threads()
+        self._shape: tuple[int, ...] = (1, _SIDE, _SIDE, 3)
         with stderr_to_nowhere():
             self._interpreter = Interpreter(
                 model_content=content, num_threads=told or os.cpu_count() or 1
             )
+            (given,) = self._interpreter.get_input_details()
+            self._given = given["index"]
+            # The file says 1x1, on which some networks have nothing left to convolve.
+            self._interpreter.resize_tensor_input(self._given, self._shape)
             self._interpreter.allocate_tensors()
-        (given,) = self._interpreter.get_input_details()
-        self._given = given["index"]
         self._outputs = [one["index"] for one in self._interpreter.get_output_details()]
-        self._shape: tuple[int, ...] = ()
         self._lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
@@ -58,9 +64,9 @@ def runner(network: IntegerNetwork) -> LiteRunner | None:
 
     Its kernels differ between processors; those of XNNPACK do not differ from TensorFlow here.
     """
-    if not is_there():
+    found = opened(network.file.content) if is_there() else None
+    if found is None:
         return None
-    found = LiteRunner(network.file.content)
     rng = np.random.default_rng(0)
     pixels = rng.integers(-128, 128, (1, _SIDE, _SIDE, 3)).astype(np.int8)
     expected = network(tf.constant(pixels))
@@ -68,6 +74,15 @@ def runner(network: IntegerNetwork) -> LiteRunner | None:
         return found
     LOG.warning(OTHERWISE)
     return None
+
+
+def opened(content: bytes) -> LiteRunner | None:
+    """A quantised network in LiteRT; None, and a line says why, where that cannot run it."""
+    try:
+        return LiteRunner(content)
+    except (RuntimeError, ValueError) as error:
+        LOG.warning(UNABLE, str(error).strip().partition("\n")[0])
+        return None
 
 
 def is_there() -> bool:
