@@ -90,7 +90,8 @@ class Page:
 
     def ready(self) -> None:
         self.wait("Boolean(window.beampose?.view.width > 0 && beampose.store.current)")
-        # What is said of the film may still take or give room.
+        # What is said of the film takes or gives room.
+        self.wait("document.getElementById('strip').childElementCount > 0")
         until(self._still)
 
     def _still(self) -> bool:
@@ -139,6 +140,7 @@ class Page:
     def go(self, key: str) -> None:
         for _ in range(400):
             if self.frame() == key:
+                until(self._still)
                 return
             self.press("ArrowRight")
         raise AssertionError(f"{key} is not reached by keys")

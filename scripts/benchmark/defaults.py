@@ -26,6 +26,11 @@ import yaml
 SETS = {
     **{name: (place, {"by": by}) for name, (_, place, by, _) in sets.SETS.items()},
     "mirror-mouse": ("mirror-mouse-lightningpose", None),
+    # The same 18 of 90 frames in every comparison of this set.
+    "mirror-mouse-fixed": (
+        "mirror-mouse-lightningpose",
+        {"from": "split/Documentation_data-x_80shuffle1.pickle"},
+    ),
     "flies": ("flies-clip-sleap", {"by": "image", "test": 0.25}),
     "flies-other-film": ("flies-centeredpair-sleap", None),
     "montblanc": ("MontBlanc-Daniel-2019-12-16", None),
@@ -82,6 +87,8 @@ def values(data: Path, name: str, folder: str) -> dict[str, Any]:
     """The config of a set: task, source, split where it is not the default, output."""
     place, split = SETS[name]
     found = FORMATS.get(name, "deeplabcut")
+    if split and "from" in split:
+        split = {"from": str(data.absolute() / place / split["from"])}
     return {
         "task": "crops" if found == "crops" else "pose",
         "source": {"format": found, "path": str(data.absolute() / place)},

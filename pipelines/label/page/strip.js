@@ -13,7 +13,14 @@ const AROUND = 5;
 const films = new Map();
 
 async function film(folder) {
-  if (!films.has(folder)) films.set(folder, await get("film", { folder }).catch((error) => ({ count: 0, why: error.message })));
+  if (!films.has(folder)) {
+    try {
+      films.set(folder, await get("film", { folder }));
+    } catch (error) {
+      // Asked again for the next frame: the server may be back.
+      return { count: 0, why: error.message };
+    }
+  }
   return films.get(folder);
 }
 
