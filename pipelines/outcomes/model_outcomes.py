@@ -68,7 +68,7 @@ class Evaluated(Outcome):
         from beampose.pipelines.report import evaluation_files
         from beampose.pipelines.space import space_errors
 
-        yield evaluation_files.table(self.metrics)
+        yield from evaluation_files.table(self.metrics)
         for split in ("test", "train"):
             space = self.metrics.get(split, Figures()).space
             if space:

@@ -120,8 +120,8 @@ def folds_table(result: CrossValidation) -> str:
     return "\n".join(lines)
 
 
-def table(metrics: dict[str, Figures]) -> str:
-    """The figures for a terminal, the held-out ones first."""
+def table(metrics: dict[str, Figures]) -> list[str]:
+    """Lines of the figures for a terminal, the held-out ones first."""
     lines = []
     for split in reversed(SPLITS):
         found = metrics.get(split)
@@ -142,7 +142,7 @@ def table(metrics: dict[str, Figures]) -> str:
                 f"       {name:<16} {part.points:>5} points  mean "
                 f"{figure(part.mean_error_px)}  median {figure(part.median_error_px)}"
             )
-    return "\n".join(lines)
+    return lines
 
 
 def _of_animals(found: Figures) -> str:

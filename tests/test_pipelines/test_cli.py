@@ -148,6 +148,9 @@ def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
     assert cli.main(["run", str(pose_file), str(tmp_path / "film.mp4")]) == 0
     out = capsys.readouterr().out
     assert "12 rows for 12 frames, 12 decoded, 0 failed" in out
+    assert [line.split()[0] for line in out.splitlines() if " points  mean " in line][:3] == [
+        *("nose", "left", "tail")
+    ]
     page = (tmp_path / "out/report.html").read_text()
     body = page[page.index("<main>") :]
     assert body.index("RANDOM") < body.index("<h1>")
@@ -169,7 +172,8 @@ def test_run_does_everything_and_leaves_a_report(pose_file, capsys, tmp_path):
 def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
     folder = Path(trained["crops"].output).parent
     assert cli.main(["evaluate", str(folder / "crops.yaml")]) == 0
-    assert "accuracy" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "accuracy" in line] == ["test", "train"]
     text = report_page.write(trained["crops"]).read_text()
     assert "of held-out crops are right" in text
     assert cli.main(["repeats", str(folder / "crops.yaml"), "x.mp4"]) == 2
