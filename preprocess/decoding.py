@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from beampose.core import file_kinds
 from beampose.preprocess import exif, pixel_limit
 
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
@@ -22,15 +23,16 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextlib.contextmanager
-def refused(kind: str = "") -> Iterator[None]:
+def refused(data: bytes = b"") -> Iterator[None]:
     """What Pillow raises as a ValueError.
 
     Args:
-      kind: what the file is by its first bytes, if that is known.
+      data: of the file, whose first bytes may say what else it is.
     """
     try:
         yield
     except UnidentifiedImageError:
+        kind = file_kinds.name(data)
         what = f", but {kind}" if kind else ""
         raise ValueError(f"is not an image of a known format{what}") from None
     except (FileNotFoundError, ValueError):

@@ -31,10 +31,9 @@ def decode(data: bytes) -> np.ndarray:
 
 def read(data: bytes) -> tuple[np.ndarray, int]:
     """`decode`, and the EXIF orientation: 1 is upright, or not said."""
-    kind = file_kinds.name(data)
-    if not data[:64].strip(b"\0") and not kind:
+    if not data[:64].strip(b"\0") and not file_kinds.name(data):
         raise ValueError("is empty, as a file that a cloud drive has not downloaded")
-    with decoding.refused(kind), decoding.opened(io.BytesIO(data)) as image:
+    with decoding.refused(data), decoding.opened(io.BytesIO(data)) as image:
         return decoding.loaded(image)
 
 

@@ -116,33 +116,29 @@ def _nested(folder: Path, secret: Path) -> bytes:
     return hostile.zip_of(folder)
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def _png(*before: bytes, width: int = 40, height: int = 32) -> bytes:
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    head = hostile.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     pixels = zlib.compress(bytes((1 + 3 * width) * height))
     return (
         b"\x89PNG\r\n\x1a\n"
         + head
         + b"".join(before)
-        + _chunk(b"IDAT", pixels)
-        + _chunk(b"IEND", b"")
+        + hostile.chunk(b"IDAT", pixels)
+        + hostile.chunk(b"IEND", b"")
     )
 
 
 def _frames(count: int) -> bytes:
     """An animation that says it has more frames than anybody waits for."""
-    return _png(_chunk(b"acTL", struct.pack(">II", count, 0)))
+    return _png(hostile.chunk(b"acTL", struct.pack(">II", count, 0)))
 
 
 def _profile() -> bytes:
-    return _png(_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)))
+    return _png(hostile.chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)))
 
 
 def _comment() -> bytes:
-    return _png(_chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)))
+    return _png(hostile.chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(100_000_000), 9)))
 
 
 def _tiff(*more: tuple[int, int, int, int], following: int = 8) -> bytes:
@@ -258,7 +254,9 @@ KINDS: dict[str, Callable[[Path, Path], bytes]] = {
     "config: a number of sixties": hostile.with_text(
         "config.yaml", f"scorer: 1{':59' * 200_000}\n"
     ),
-    "config: packed": hostile.with_text("config.yaml", gzip.compress(bytes(50_000_000))),
+    "config: packed": hostile.with_text(
+        "config.yaml", lambda secret: gzip.compress(bytes(50_000_000))
+    ),
     "config: twenty thousand bodyparts": hostile.with_config(
         bodyparts=[f"b{i}" for i in range(20_000)]
     ),
@@ -276,7 +274,7 @@ KINDS: dict[str, Callable[[Path, Path], bytes]] = {
     "own: no text": hostile.with_own(bytes(range(256))),
     "labels: hundred thousands of columns": hostile.with_text(CSV, lambda secret: _wide()),
     "labels: hundred thousands of rows": hostile.with_text(CSV, lambda secret: _long()),
-    "labels: packed": hostile.with_text(CSV, gzip.compress(b"x," * 30_000_000)),
+    "labels: packed": hostile.with_text(CSV, lambda secret: gzip.compress(b"x," * 30_000_000)),
     "labels: device": hostile.with_rows(lambda secret: "/dev/zero"),
     "labels: own process": hostile.with_rows(lambda secret: "/proc/self/environ"),
     "labels: home": hostile.with_rows(lambda secret: "~/.ssh/id_rsa"),

@@ -26,14 +26,15 @@ class _Once(yaml.SafeLoader):
                 seen.add((key.tag, key.value))
         return node
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+    def bounded_int(self, node: yaml.ScalarNode) -> int:
         if len(node.value) > _MOST_LETTERS:
             problem = f"a number has {len(node.value):,} letters, above {_MOST_LETTERS:,}"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
-        return super().construct_yaml_int(node)
+        return self.construct_yaml_int(node)
 
 
-_Once.add_constructor("tag:yaml.org,2002:int", _Once.construct_yaml_int)
+# Of the readers below, too.
+_Once.add_constructor("tag:yaml.org,2002:int", _Once.bounded_int)
 
 
 class _Words(_Once):
@@ -42,9 +43,6 @@ class _Words(_Once):
     yaml_implicit_resolvers = {}
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        if len(node.value) > _MOST_LETTERS:
-            problem = f"a number has {len(node.value):,} letters, above {_MOST_LETTERS:,}"
-            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
         text = str(self.construct_scalar(node)).replace("_", "")
         return int(text, 0) if text.lstrip("+-")[:2].lower() in ("0o", "0x", "0b") else int(text)
 
@@ -64,7 +62,6 @@ for _tag, _pattern, _first in (
     _Words.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
     )
-_Words.add_constructor("tag:yaml.org,2002:int", _Words.construct_yaml_int)
 
 
 def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> dict[str, Any]:
