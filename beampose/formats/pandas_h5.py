@@ -5,6 +5,7 @@ they are read by `beampose.core.h5`, and the few pickled attributes by `unpickle
 """
 
 import io
+import math
 from collections import defaultdict, deque
 from typing import Any
 
@@ -189,8 +190,10 @@ def _axis(group: h5.Group, name: str) -> list[tuple[str, ...]]:
         return [(_text(value),) for value in _array(group, name)]
     levels = []
     for level in range(_count(group, f"{name}_nlevels")):
-        values = [_text(value) for value in _array(group, f"{name}_level{level}")]
         codes = _array(group, f"{name}_label{level}")
+        # Of a level without any name there are none, stored as pickled objects.
+        named = (codes >= 0).any()
+        values = [_text(value) for value in _array(group, f"{name}_level{level}")] if named else []
         levels.append([values[code] if code >= 0 else "" for code in codes])
     return list(zip(*levels, strict=True))
 
@@ -234,7 +237,13 @@ def _block(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, (tuple, list)) else (str(value),)
+    return tuple(map(_name, value if isinstance(value, (tuple, list)) else (value,)))
+
+
+def _name(part: Any) -> str:
+    """A name; a missing one is empty, as in the other layout."""
+    missing = part is None or (isinstance(part, float) and math.isnan(part))
+    return "" if missing else str(part)
 
 
 def _split(name: str) -> tuple[str, ...]:

@@ -38,8 +38,17 @@ def read_h5(
       ValueError: as `pandas_h5.read`, or its columns have other levels.
     """
     columns, index, values = pandas_h5.read(data)
-    found = named(columns, pandas_h5.levels(data), several=several)
+    levels = pandas_h5.levels(data)
+    found = named(_as_in_csv(columns, levels), levels, several=several)
     return found, ["/".join(parts) for parts in index], values
+
+
+def _as_in_csv(columns: list[tuple[str, ...]], levels: Sequence[str]) -> list[tuple[str, ...]]:
+    """Columns whose empty names mean what empty cells of a csv do, of which they were made."""
+    if "coords" not in levels or any(len(column) != len(levels) for column in columns):
+        return columns
+    cells = [[column[at] for column in columns] for at in range(len(levels))]
+    return header(list(zip(levels, cells, strict=True)))
 
 
 def named(
@@ -83,7 +92,7 @@ def _coord(name: str) -> str:
 
 
 def header(rows: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:
-    """Names of the columns of a csv, from (level, cells) of each row of its header.
+    """Names of the columns of a table, from (level, cells) of each row of its header.
 
     A cell that a spreadsheet program merged with those on its left is empty: it means the same as
     they do. A coordinate is never guessed: of a column without one all names are "".

@@ -109,7 +109,8 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
     levels, separator = _levels(text)
     # Names such as NA and None are names.
     heads = list(itertools.islice(csv_cells.Rows(text, separator), len(levels)))
-    named = columns.named(list(zip(*(row[1:] for row in heads), strict=False)), levels)
+    cells = [(level, row[1:]) for level, row in zip(levels, heads, strict=True)]
+    named = columns.named(columns.header(cells), levels)
     comma = separator != "," and bool(_COMMA.search(text))
     body = number_tables.parse(
         text,

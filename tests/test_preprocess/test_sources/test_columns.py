@@ -108,6 +108,32 @@ def test_cells_that_a_spreadsheet_merged_mean_what_stands_left_of_them(root, gap
     assert labels.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("form", "scorer"),
+    # pandas itself writes "nan" into a csv.
+    [("csv", ""), ("csv", "Unnamed: 1_level_0")]
+    + [(form, s) for form in ("table", "fixed") for s in ("", None, np.nan, "Unnamed: 1_level_0")],
+)
+def test_columns_that_name_no_scorer_are_read_from_every_form(root, form, scorer):
+    table = fakes.table(NAMES, fakes.points())
+    tuples = [(scorer, *column[1:]) for column in table.columns]
+    table.columns = pd.MultiIndex.from_tuples(tuples, names=table.columns.names)
+    save(root, table, form)
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert "columns are by (nobody), config says Ann" in whats(labels, WARNING)
+
+
+def test_an_h5_that_pandas_made_of_a_csv_with_merged_cells_is_read_as_that(root):
+    head = f"scorer,Ann{',' * 5}"
+    text = (root / CSV).read_text().replace("scorer" + ",Ann" * 6, head)
+    (root / CSV).write_text(text.replace("nose,nose", "nose,"))
+    save(root, pd.read_csv(root / CSV, header=[0, 1, 2], index_col=0), "fixed")
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert labels.problems == ()
+
+
 def test_numbers_without_a_column_name_are_told(root):
     rows = (root / CSV).read_text().splitlines()
     rows = [f"{row},{'' if i < 3 else 7}" for i, row in enumerate(rows)]
