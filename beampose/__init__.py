@@ -103,13 +103,14 @@ def load_labels(
       ValueError: the source as a whole cannot be read.
     """
     from beampose import formats
-    from beampose.core import files
+    from beampose.core import files, mistaken_paths, placeholders
 
     place = files.absolute(os.fspath(path))
     if not files.exists(place):
-        raise FileNotFoundError(f"No labels at {path}.")
+        raise placeholders.missing("labels at", place)
     chosen = None if bodyparts is None else list(bodyparts)
-    return formats.read(format or formats.guess(place), place, scorer=scorer, bodyparts=chosen)
+    with mistaken_paths.told(path, mistaken_paths.LABELS):
+        return formats.read(format or formats.guess(place), place, scorer=scorer, bodyparts=chosen)
 
 
 def load_predictions(path: str | os.PathLike) -> "Predictions":
@@ -123,9 +124,11 @@ def load_predictions(path: str | os.PathLike) -> "Predictions":
       FileNotFoundError: no such file.
       ValueError: another layout; the text names the file.
     """
+    from beampose.core import mistaken_paths
     from beampose.public import predictions
 
-    return predictions.read(os.fspath(path))
+    with mistaken_paths.told(path, mistaken_paths.PREDICTIONS):
+        return predictions.read(os.fspath(path))
 
 
 def load_model(folder: str | os.PathLike) -> "Model":
@@ -138,9 +141,11 @@ def load_model(folder: str | os.PathLike) -> "Model":
       FileNotFoundError: there is no model, or its training was not finished.
       ValueError: a file of the model is damaged.
     """
+    from beampose.core import mistaken_paths
     from beampose.public.loaded_model import Model
 
-    return Model(os.fspath(folder))
+    with mistaken_paths.told(folder, mistaken_paths.MODEL):
+        return Model(os.fspath(folder))
 
 
 def load_calibration(path: str | os.PathLike) -> "Rig":
@@ -154,9 +159,11 @@ def load_calibration(path: str | os.PathLike) -> "Rig":
       FileNotFoundError: nothing is there.
       ValueError: no calibration; the text names the file.
     """
+    from beampose.core import mistaken_paths
     from beampose.formats import calibrations
 
-    return calibrations.read(os.fspath(path))
+    with mistaken_paths.told(path, mistaken_paths.CALIBRATION):
+        return calibrations.read(os.fspath(path))
 
 
 def load_points(path: str | os.PathLike) -> "Points":
@@ -170,9 +177,11 @@ def load_points(path: str | os.PathLike) -> "Points":
       FileNotFoundError: no such file.
       ValueError: another layout; the text names the file.
     """
+    from beampose.core import mistaken_paths
     from beampose.public import space
 
-    return space.load(os.fspath(path))
+    with mistaken_paths.told(path, mistaken_paths.POINTS):
+        return space.load(os.fspath(path))
 
 
 def triangulate(

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from beampose.core import files
+from beampose.core import files, placeholders
 from beampose.core.wording import counted
 from beampose.preprocess import images, tiff_stacks, videos
 
@@ -63,9 +63,13 @@ class Inside(NamedTuple):
 
 def read(folder: str, kind: Kind) -> Inside:
     """Files of a kind in a folder; those of the folders in it are counted and not taken."""
-    taken, shadows, others = [], [], []
+    taken, shadows, others, absent = [], [], [], []
     for child, is_folder in files.listed(folder):
         suffix = files.suffix(child)
+        inner, why = placeholders.stands_for(files.name(child))
+        if files.suffix(inner) in (*kind.suffixes, *kind.others):
+            absent.append((child, why))
+            continue
         if suffix in kind.suffixes and files.name(child).startswith("._"):
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
@@ -76,6 +80,8 @@ def read(folder: str, kind: Kind) -> Inside:
     said = []
     if others:
         said.append(unreadable(others, kind))
+    if absent:
+        said.append(f"{_some([one for one, _ in absent])} that are placeholders: {absent[0][1]}")
     if shadows:
         said.append(f"{_some(shadows)} that macOS wrote beside others")
     if below := _below(folder, kind):

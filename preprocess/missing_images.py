@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from beampose.core import files
+from beampose.core import files, placeholders
 from beampose.preprocess import images, inside
 from beampose.preprocess.labels import Problem
 
@@ -56,6 +56,9 @@ def _file(image: str) -> str:
 def _hint(paths: Sequence[str]) -> str:
     """What is there instead, once for all."""
     listing = _Listing()
+    for path in paths[:_TRIED]:
+        if there := placeholders.beside(path):
+            return f". {there}"
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in paths[:_TRIED]:
         kind, other = listing.instead(path)

@@ -3,12 +3,14 @@
 # Looked at; DICOM's sign stands behind 128 bytes of anything.
 BEGINNING = 512
 H5 = "an h5 file"
-_LFS = (
-    "a pointer of Git LFS, which stands for a file that was not fetched: `git lfs pull` fetches it"
+_LFS = "a pointer of Git LFS, which stands for a file that was not fetched: `git lfs pull` does"
+_ANNEX = (
+    "a pointer of git-annex, which stands for a file that was not fetched: `git annex get` does"
 )
 _PAGE = "a web page, as a download that needs a login leaves"
 _SIGNS = (
     (0, b"version https://git-lfs.github.com/spec/", _LFS),
+    (0, b"/annex/objects/", _ANNEX),
     (0, b"\x1f\x8b\x08", "packed by gzip: unpack it"),
     (0, b"BZh", "packed by bzip2: unpack it"),
     (0, b"\xfd7zXZ\0", "packed by xz: unpack it"),

@@ -14,9 +14,12 @@ from fsspec.implementations.local import LocalFileSystem
 from beampose.core import (
     buckets,  # noqa: F401  Sets up gs:// addresses.
     disk,
+    placeholders,
 )
 
 _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
+# Windows' numbers for files that a cloud drive keeps and cannot give.
+_CLOUD = range(358, 405)
 # Files of one folder of which a listing is cheaper than questions after each.
 _MANY = 8
 # What `beampose.preprocess.inside` takes for an image inside another file.
@@ -90,6 +93,10 @@ def why(error: BaseException) -> str:
         what = "a file stands where a folder should, or the other way round: choose another place"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = "make room, or choose a folder on another disk"
+    elif error.errno == errno.EDEADLK or getattr(error, "winerror", 0) in _CLOUD:
+        what = "a cloud drive has not downloaded it: make it available offline there"
+    elif error.errno == errno.ENOENT and (there := placeholders.beside(str(error.filename))):
+        what = there
     else:
         return f"{error.filename}: {error.strerror}" if error.strerror else str(error)
     return f"{error.filename}: {error.strerror}: {what}"

@@ -3,7 +3,7 @@
 DeepMeerkat's have no header; one that other programs write is known by its words.
 """
 
-from beampose.core import csv_cells, files, texts
+from beampose.core import csv_cells, files, placeholders, texts
 from beampose.formats import spreadsheets
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -108,7 +108,7 @@ def paths(path: str) -> list[str]:
     """
     if not files.is_folder(path):
         if not files.exists(path):
-            raise FileNotFoundError(f"No csv file {path}.")
+            raise placeholders.missing("csv file", path)
         return [path]
     candidates = [
         child

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, placeholders
 from beampose.core.infos import Uncertainty
 from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import space_tables
@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 def load(path: str) -> Points:
     """See `beampose.load_points`."""
     if not files.exists(path):
-        raise FileNotFoundError(f"No file {path}.")
+        raise placeholders.missing("file", path)
     return (space_tables if files.suffix(path) == ".h5" else anipose_csv).read(path)
 
 

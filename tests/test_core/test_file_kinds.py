@@ -14,7 +14,8 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 @pytest.mark.parametrize(
     "data,what",
     [
-        (POINTER, "`git lfs pull` fetches it"),
+        (POINTER, "`git lfs pull` does"),
+        (b"/annex/objects/MD5E-s1--0.png\n", "`git annex get` does"),
         # Its time of writing would be in the name of the test, another in every process.
         (gzip.compress(b"scorer,Ann", mtime=0), "packed by gzip"),
         (b"PK\x03\x04" + bytes(99), "workbook"),

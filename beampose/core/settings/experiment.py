@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from beampose.core import format_names, storage, task_kinds, yaml_files
+from beampose.core import format_names, mistaken_paths, storage, task_kinds, yaml_files
 from beampose.core.files import is_address, join
 from beampose.core.names import NAMED_WEIGHTS
 from beampose.core.settings.animal_settings import Reid, Track
@@ -241,16 +241,17 @@ def load(
       FileNotFoundError: no such file.
       ValueError: not YAML, an unknown key, or a value of the wrong type or out of range.
     """
-    values = yaml_files.read(path, "config file")
-    for override in overrides:
-        _apply(values, override)
-    if not labels and isinstance(values, dict) and "source" not in values:
-        formats = task_kinds.CROPS.formats if values.get("task") == "crops" else ("deeplabcut",)
-        values["source"] = {"format": formats[0], "path": "."}
-    try:
-        return from_values(values, path)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    with mistaken_paths.told(path, mistaken_paths.EXPERIMENT):
+        values = yaml_files.read(path, "config file")
+        for override in overrides:
+            _apply(values, override)
+        if not labels and isinstance(values, dict) and "source" not in values:
+            formats = task_kinds.CROPS.formats if values.get("task") == "crops" else ("deeplabcut",)
+            values["source"] = {"format": formats[0], "path": "."}
+        try:
+            return from_values(values, path)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def from_values(values: dict[str, Any], path: storage.Address) -> Config:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, texts
+from beampose.core import files, placeholders, texts
 from beampose.core.wording import agreed
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, visibility
@@ -76,8 +76,10 @@ def _like_it(children: Sequence[str]) -> str:
     known = sorted(one for one in map(files.name, children) if "CollectedData" in one)
     if not known:
         return ""
-    cloud = " (a cloud drive has not downloaded it)" if known[0].endswith(".icloud") else ""
-    return f". {known[0]}{cloud} is none: they are called CollectedData_<scorer>.csv or .h5"
+    inner, why = placeholders.stands_for(known[0])
+    if inner:
+        return f". {known[0]} is only the placeholder of {inner}: {why}"
+    return f". {known[0]} is none: they are called CollectedData_<scorer>.csv or .h5"
 
 
 def _is_table(child: str) -> bool:
@@ -171,7 +173,7 @@ def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
       ValueError: another layout.
     """
     if not files.exists(file):
-        raise FileNotFoundError(f"No file {file}.")
+        raise placeholders.missing("file", file)
     problems: list[Problem] = []
     try:
         return _read(file, Reading(several), problems), problems

@@ -1,0 +1,55 @@
+"""Placeholders: what cloud drives, version control and browsers leave where a file is not whole."""
+
+import os
+from collections.abc import Iterable
+
+_DRIVE = "a cloud drive has not downloaded it: choose it there and make it available offline"
+_BROWSER = "its download has not ended: download it again"
+# What stands before and behind the name of the file, and why it is not there.
+_NAMES = (
+    (".", ".icloud", "iCloud has not downloaded it: Download Now in Finder fetches it"),
+    ("", ".nextcloud", _DRIVE),
+    ("", ".owncloud", _DRIVE),
+    ("", ".dvc", "DVC has not fetched it: `dvc pull` does"),
+    ("", ".crdownload", _BROWSER),
+    ("", ".part", _BROWSER),
+    ("", ".partial", _BROWSER),
+    ("", ".download", _BROWSER),
+)
+
+
+def stands_for(name: str) -> tuple[str, str]:
+    """The name of the file that a placeholder of this name stands for, and why; "" if none."""
+    for before, behind, why in _NAMES:
+        inner = name.removeprefix(before).removesuffix(behind)
+        if name == before + inner + behind and inner:
+            return inner, why
+    return "", ""
+
+
+def among(names: Iterable[str], wanted: str) -> str:
+    """Says which of the names beside a missing file stands for it, and how to fetch it."""
+    for name in names:
+        inner, why = stands_for(name)
+        if inner and inner == wanted:
+            return f"There is only its placeholder {name}: {why}"
+    return ""
+
+
+def beside(path: str) -> str:
+    """As `among`, of a file of this machine by its folder; also of a link that leads nowhere."""
+    if os.path.islink(path):
+        target = os.readlink(path)
+        annex = ": `git annex get` fetches it" if "annex/objects" in target else ""
+        return f"It is a link to {target}, which is not there{annex}"
+    try:
+        names = sorted(os.listdir(os.path.dirname(path) or "."))
+    except (OSError, ValueError):
+        return ""
+    return among(names, os.path.basename(path))
+
+
+def missing(what: str, path: object, more: str = "") -> FileNotFoundError:
+    """The error of a file that is not there: `what` it should be, and what is in its place."""
+    said = [f"No {what} {path}.", *[f"{one}." for one in (beside(str(path)), more) if one]]
+    return FileNotFoundError(" ".join(said))
