@@ -1,8 +1,8 @@
 """What paths mean where videos and photographs are taken alike: films, and sets of still images.
 
 A folder that holds images is taken whole, however deep, its videos too; it makes one set. A list
-makes a set of the images it names; images and patterns of a call make one together. A TIFF of one
-page is an image, one of several a film.
+makes a set of the images it names; images and patterns of a call make one together. A TIFF or a
+GIF of one picture is an image, one of several a film.
 """
 
 import glob
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from beampose.core import files, fingerprints, storage
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
-from beampose.preprocess import images, media_folders, stills, tiff_stacks, videos
+from beampose.preprocess import gifs, images, media_folders, stills, tiff_stacks, videos
 from beampose.preprocess.stills import Box, Still, Stills
 
 LOG = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def expand(paths: Sequence[str], leave: str = "") -> Sources:
     loose: dict[str, int] = {}
     known = files.sizes([path for path in paths if files.is_address(path)])
     for path in paths:
-        if known.get(path) and files.suffix(path) in videos.SUFFIXES:
+        if known.get(path) and files.suffix(path) in videos.SUFFIXES and not gifs.is_photo(path):
             films.append(path)
             continue
         inner, pictures = _meant(path, leave)
@@ -104,7 +104,7 @@ def _meant(path: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
 
 
 def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
-    pictures, films, others = {}, [], []
+    pictures, films, others, drawn = {}, [], [], []
     whole = files.absolute(folder).rstrip("/")
     for path, size in files.walk(whole):
         if leave and f"{path}/".startswith(f"{leave.rstrip('/')}/"):
@@ -112,7 +112,7 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
         if _is_picture(path):
             pictures[path] = size
         elif videos.is_video(path):
-            films.append(path)
+            (drawn if media_folders.is_drawn(path) else films).append(path)
         elif files.suffix(path) in media_folders.IMAGES.others:
             others.append(path)
     if not pictures:
@@ -121,6 +121,8 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
     if films:
         both = counted(len(pictures), "image"), counted(len(films), "video")
         LOG.warning("NOTE %s: %s and %s taken", folder, *both)
+    if drawn:
+        LOG.warning("NOTE %s: not taken: %s", folder, media_folders.with_drawings(drawn))
     # Many cameras write a raw file beside each JPEG: there nothing is left out.
     taken = {_without_suffix(path) for path in pictures}
     if left := [path for path in others if _without_suffix(path) not in taken]:
@@ -152,7 +154,9 @@ def _name(path: str) -> str:
 
 
 def _is_picture(path: str) -> bool:
-    return files.suffix(path) in images.SUFFIXES and not tiff_stacks.is_stack(path)
+    if files.suffix(path) in images.SUFFIXES:
+        return not tiff_stacks.is_stack(path)
+    return gifs.is_photo(path)
 
 
 def _is_list(path: str) -> bool:

@@ -14,6 +14,8 @@ from beampose.preprocess import exif, pixel_limit
 
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
+# Photographs may be GIFs as well, which nobody labels.
+PHOTOS = (*_FORMATS, "GIF")
 # Pixels that a byte of a JPEG holds at most: 341, of one colour, progressive; of a packed BMP 128.
 # Small ones are not counted.
 _MOST_OF_A_BYTE, _FEW = 1024, 1 << 22
@@ -41,9 +43,9 @@ def refused(data: bytes = b"") -> Iterator[None]:
         raise ValueError(f"cannot be decoded: {error}") from None
 
 
-def opened(stream: IO[bytes]) -> Image.Image:
+def opened(stream: IO[bytes], formats: tuple[str, ...] = _FORMATS) -> Image.Image:
     """The image of a file, before it is decoded."""
-    return Image.open(stream, formats=_FORMATS)
+    return Image.open(stream, formats=formats)
 
 
 def loaded(image: Image.Image) -> tuple[np.ndarray, int]:

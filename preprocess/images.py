@@ -47,7 +47,7 @@ class Photo(NamedTuple):
 
 def photo(stream: IO[bytes]) -> Photo:
     """Decodes an image as programs for people show it; raises as `decode`."""
-    with decoding.refused(), decoding.opened(stream) as image:
+    with decoding.refused(), decoding.opened(stream, decoding.PHOTOS) as image:
         pixels, turn = decoding.loaded(image)
         return Photo(exif.upright(pixels, turn), turn, exif.taken(image))
 

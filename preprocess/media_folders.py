@@ -1,5 +1,6 @@
 """Videos or images of a folder, and words for what looks like one in it and is not taken."""
 
+import re
 from typing import NamedTuple
 
 from beampose.core import files, placeholders
@@ -43,6 +44,9 @@ IMAGES = Kind(
     ),
     ".png",
 )
+# Names of films that DeepLabCut or `render` drew predictions into; DeepLabCut leaves them in
+# the folder of the films.
+_DRAWN = re.compile(r"(DLC_|DeepCut_|_superanimal_).*_(labeled|full)$")
 # Depth of folders and number of files that are looked through for what is not taken.
 _DEPTH = 4
 _MOST = 10_000
@@ -63,7 +67,7 @@ class Inside(NamedTuple):
 
 def read(folder: str, kind: Kind) -> Inside:
     """Files of a kind in a folder; those of the folders in it are counted and not taken."""
-    taken, shadows, others, absent = [], [], [], []
+    taken, shadows, others, absent, drawn = [], [], [], [], []
     for child, is_folder in files.listed(folder):
         suffix = files.suffix(child)
         inner, why = placeholders.stands_for(files.name(child))
@@ -74,7 +78,7 @@ def read(folder: str, kind: Kind) -> Inside:
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
         elif not is_folder and (suffix in kind.suffixes or _is_stack(child, kind)):
-            taken.append(child)
+            (drawn if kind is VIDEOS and is_drawn(child) else taken).append(child)
         elif suffix in kind.others:
             others.append(child)
     said = []
@@ -82,6 +86,8 @@ def read(folder: str, kind: Kind) -> Inside:
         said.append(unreadable(others, kind))
     if absent:
         said.append(f"{_some([one for one, _ in absent])} that are placeholders: {absent[0][1]}")
+    if drawn:
+        said.append(with_drawings(drawn))
     if shadows:
         said.append(f"{_some(shadows)} that macOS wrote beside others")
     if below := _below(folder, kind):
@@ -94,6 +100,16 @@ def unreadable(paths: list[str], kind: Kind) -> str:
     return f"{_some(paths)} of formats that cannot be read: convert to {kind.better}"
 
 
+def is_drawn(path: str) -> bool:
+    """Whether a film is called as those are that predictions were drawn into."""
+    return _DRAWN.search(files.stem(path)) is not None
+
+
+def with_drawings(paths: list[str]) -> str:
+    """Words for films that predictions were drawn into."""
+    return f"{_some(paths)} with predictions drawn into them"
+
+
 def _below(folder: str, kind: Kind) -> str:
     """Words for files of a kind in the folders of a folder, none of them hidden."""
     start = len(folder.rstrip("/")) + 1
@@ -103,6 +119,7 @@ def _below(folder: str, kind: Kind) -> str:
         for path in inner
         if "/" in path
         and not _is_hidden(path)
+        and not (kind is VIDEOS and is_drawn(path))
         and (files.suffix(path) in kind.suffixes or _is_stack(files.join(folder, path), kind))
     ]
     if not found:

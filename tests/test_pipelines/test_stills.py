@@ -202,6 +202,21 @@ def test_images_of_a_list_and_of_a_call_are_sets_of_their_own(folder, tmp_path):
     assert (together.name, list(together.sizes)) == ("photos", [NAMES[0], *NAMES[3:]])
 
 
+def test_a_gif_of_one_picture_is_a_photograph_and_one_of_several_a_film(folder, tmp_path):
+    pixels = [Image.fromarray(picture(seed, 48, 64)[0]) for seed in (5, 6)]
+    pixels[0].save(folder / "A/one.gif")
+    pixels[0].save(folder / "A/two.gif", save_all=True, append_images=pixels[1:])
+    (folder / "A/cut.gif").write_bytes((folder / "A/one.gif").read_bytes()[:20])
+    found = still_sets.expand([str(folder)])
+    assert list(found.sets[0].sizes) == [*NAMES[:2], "A/one.gif", *NAMES[2:]]
+    assert found.videos == [str(folder / "A/cut.gif"), str(folder / "A/two.gif")]
+    (alone,) = still_sets.expand([str(folder / "A/one.gif")]).sets
+    listed = still_sets.write(alone, str(tmp_path))
+    (_, window), *_ = stills.windows(listed, 1)
+    (read,) = stills.read(window, range(1), 1)
+    assert read.frame.pixels is not None and read.frame.pixels.shape == (48, 64, 3)
+
+
 def test_images_of_formats_that_cannot_be_read_are_named(folder, caplog):
     (folder / "A/IMG_1.CR2").write_bytes(b"raw beside a PNG")
     assert still_sets.expand([str(folder)]).sets and "cannot be read" not in caplog.text

@@ -8,7 +8,7 @@ import fakes
 import pytest
 
 from beampose.core import files, storage
-from beampose.pipelines import manifest
+from beampose.pipelines import manifest, still_sets
 from beampose.preprocess import media_folders, videos
 from beampose.preprocess.media_folders import IMAGES, VIDEOS
 
@@ -69,6 +69,21 @@ def test_what_is_not_taken_is_told(tmp_path, caplog):
     assert "1 video taken, not 1 file (b.wtv) of formats that cannot be read" in caplog.text
     assert "1 file (._a.mp4) that macOS wrote" in caplog.text
     assert "2 videos in folders of it (day1, day2/deep)" in caplog.text
+
+
+def test_films_with_predictions_drawn_into_them_are_left_out_of_a_folder_and_told(tmp_path, caplog):
+    drawn = [
+        "aDLC_Resnet50_mouseJan1shuffle1_snapshot_050_p60_labeled.mp4",
+        "aDLC_beampose-mouseJan1shuffle1_434_labeled.mp4",
+        "aDLC_dlcrnetms5_fliesMay2shuffle1_5000_full.mp4",
+    ]
+    put(tmp_path, "a.mp4", "a_labeled.mp4", "DLC_full_of_mice.mp4", *drawn)
+    kept = ["DLC_full_of_mice.mp4", "a.mp4", "a_labeled.mp4"]
+    assert names(manifest.expand([str(tmp_path)]), tmp_path) == kept
+    assert f"3 videos taken, not 3 files ({', '.join(drawn)}) with predictions" in caplog.text
+    put(tmp_path, "photo.png")
+    assert names(still_sets.expand([str(tmp_path)]).videos, tmp_path) == kept
+    assert manifest.expand([str(tmp_path / drawn[0])])
 
 
 def test_a_folder_of_folders_says_where_its_videos_are(tmp_path):
