@@ -13,7 +13,7 @@ import pytest
 from walks import SCORER, walk, write
 
 from beampose.core.settings import experiment
-from beampose.formats.deeplabcut import evaluation_writer, prediction_tables
+from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, track_writer
 from beampose.pipelines import cli
 from beampose.pipelines.report import trajectories
 
@@ -74,6 +74,26 @@ def test_the_verb_writes_deeplabcuts_files_for_sampled_frames_too(lab, rng, caps
     assert found.columns.get_level_values("scorer").unique() == [SCORER]
     told = json.loads((predictions / f"film{SCORER}_filtered.json").read_text())
     assert told["filter"]["method"] == "median"
+
+
+def test_tracks_that_deeplabcut_left_beside_a_film_need_no_source(tmp_path, rng, capsys):
+    file, film = tmp_path / "c.yaml", tmp_path / "film.mp4"
+    file.write_text("task: pose\noutput: out\n")
+    film.write_bytes(b"x")
+    names = track_writer.Names("DLC_dlcrnetms5_fliesMay2shuffle1_5000", ["nose", "tail"])
+    tracks = track_writer.table(rng.uniform(10, 90, (40, 2, 2, 3)), ["a", "b"], names)
+    stem = f"{tmp_path}/film{names.scorer}"
+    track_writer.write(tracks, stem)
+    for verb, words in (("filter", []), ("plot", ["--filtered"])):
+        assert cli.main([verb, str(file), str(film), *words]) == 0
+    found = pd.read_hdf(f"{stem}_el_filtered.h5", key="df_with_missing")
+    assert list(found.columns) == list(tracks.columns)
+    assert (tmp_path / "out/predictions/plot-poses/film/plot_b_filtered.png").is_file()
+    track_writer.write(tracks, stem, method="box")
+    assert cli.main(["filter", str(file), str(film)]) == 1
+    said = capsys.readouterr().out
+    assert f"several scorers: {stem}_bx, {stem}_el. Name the file of one." in said
+    assert cli.main(["filter", str(file), f"{stem}_bx.h5"]) == 0
 
 
 def test_filtered_files_of_older_predictions_are_refused(lab, rng, capsys):
