@@ -1,6 +1,7 @@
 """Videos or images of a folder, and words for what looks like one in it and is not taken."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from beampose.core import files, placeholders
@@ -81,18 +82,23 @@ def read(folder: str, kind: Kind) -> Inside:
             (drawn if kind is VIDEOS and is_drawn(child) else taken).append(child)
         elif suffix in kind.others:
             others.append(child)
-    said = []
-    if others:
-        said.append(unreadable(others, kind))
-    if absent:
-        said.append(f"{_some([one for one, _ in absent])} that are placeholders: {absent[0][1]}")
-    if drawn:
-        said.append(with_drawings(drawn))
-    if shadows:
-        said.append(f"{_some(shadows)} that macOS wrote beside others")
+    said = [unreadable(others, kind)] if others else []
+    said += _not_meant(absent, drawn, shadows)
     if below := _below(folder, kind):
         said.append(below)
     return Inside(taken, "; ".join(said))
+
+
+def _not_meant(
+    absent: list[tuple[str, str]], drawn: list[str], shadows: list[str]
+) -> Iterator[str]:
+    """Words for files that have the suffix and are none of what is looked for."""
+    if absent:
+        yield f"{_some([one for one, _ in absent])} that are placeholders: {absent[0][1]}"
+    if drawn:
+        yield with_drawings(drawn)
+    if shadows:
+        yield f"{_some(shadows)} that macOS wrote beside others"
 
 
 def unreadable(paths: list[str], kind: Kind) -> str:
