@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import textwrap
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import IO, Any, cast
 
@@ -231,6 +232,10 @@ def _set_up_logging(debug: bool) -> None:
         level=logging.DEBUG if debug else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
     if not debug:
+        # Google's clients, which Beam imports, say so several times in every run on Python 3.10;
+        # nothing here depends on their next release.
+        old = r"You are using a (non-supported )?Python version .*Google"
+        warnings.filterwarnings("ignore", old, FutureWarning)
         # tensorflow-transform speaks by way of absl, which has a level of its own.
         logging.getLogger("absl").setLevel(logging.ERROR)
         # Beam shows the traceback of what a step raises, and raises it.

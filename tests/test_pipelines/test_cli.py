@@ -4,6 +4,7 @@ import importlib
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import fakes
@@ -57,6 +58,17 @@ def test_check_lists_problems_with_file_and_row_and_says_one(pose_file, capsys):
 
 
 BUILTIN = ("--set", "features.weights=builtin")
+
+
+def test_only_googles_words_on_old_pythons_are_left_out(capsys):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert cli.main(["check", "nothing.yaml"]) == 2
+        for start in ("You are using a non-supported", "You are using a"):
+            text = f"{start} Python version (3.10.13). Google will not post any further updates"
+            warnings.warn(text, FutureWarning, stacklevel=1)
+        warnings.warn("Another thing changes", FutureWarning, stacklevel=1)
+    assert [str(one.message) for one in told] == ["Another thing changes"]
 
 
 @pytest.mark.parametrize(
