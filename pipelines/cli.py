@@ -223,6 +223,20 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
 
 
+class NotesOnce(logging.Filter):
+    """Lets each note through once in a command, whose steps may each find the same."""
+
+    def __init__(self):
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        note = record.getMessage() if str(record.msg).startswith("NOTE") else ""
+        new = note not in self._told
+        self._told |= {note} - {""}
+        return new
+
+
 def _set_up_logging(debug: bool) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -231,6 +245,9 @@ def _set_up_logging(debug: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            handler.filters = [NotesOnce()]
     if not debug:
         # Google's clients, which Beam imports, say so several times in every run on Python 3.10;
         # nothing here depends on their next release.

@@ -44,13 +44,20 @@ def of_disk(error: BaseException, temporary: str = "") -> int | None:
     A temporary file is none that anybody knows: one whose path begins so.
     """
     if isinstance(error, OSError) and error.errno is not None:
-        if error.filename is not None:
-            named = os.path.abspath(error.filename) if temporary else str(error.filename)
+        if (file := refused_file(error)) is not None:
+            named = os.path.abspath(file) if temporary else file
             begins = os.path.abspath(temporary) if temporary else ""
             return error.errno if named.startswith(begins) else None
         return error.errno if error.errno in _OF_DISKS else None
     told = (*_OF_DISKS, errno.EACCES)
     return next((code for code in told if os.strerror(code) in str(error)), None)
+
+
+def refused_file(error: OSError) -> str | None:
+    """The file that the system refused: of a copy onto a full disk the copy, not what it is of."""
+    second = error.filename2 if error.errno in _OF_DISKS else None
+    found = error.filename if second is None else second
+    return None if found is None else str(found)
 
 
 def check_writable(folder: Path) -> None:

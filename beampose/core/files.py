@@ -82,24 +82,25 @@ def why(error: BaseException) -> str:
     """Message of an error; where the system refuses a file, also which file and what to do."""
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
-    if not error.filename:
+    file = disk.refused_file(error)
+    if not file:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return str(error)
         places = f"{disk.temporary_folder()}, or where results are written"
         return f"{os.strerror(error.errno)}: {places}: make room"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        what = _denied(str(error.filename))
+        what = _denied(file)
     elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
         what = "a file stands where a folder should, or the other way round: choose another place"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = "make room, or choose a folder on another disk"
     elif error.errno == errno.EDEADLK or getattr(error, "winerror", 0) in _CLOUD:
         what = "a cloud drive has not downloaded it: make it available offline there"
-    elif error.errno == errno.ENOENT and (there := placeholders.beside(str(error.filename))):
+    elif error.errno == errno.ENOENT and (there := placeholders.beside(file)):
         what = there
     else:
-        return f"{error.filename}: {error.strerror}" if error.strerror else str(error)
-    return f"{error.filename}: {error.strerror}: {what}"
+        return f"{file}: {error.strerror}" if error.strerror else str(error)
+    return f"{file}: {error.strerror}: {what}"
 
 
 def _denied(path: str) -> str:

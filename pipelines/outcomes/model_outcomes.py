@@ -162,6 +162,7 @@ def evaluate(config: Config) -> Evaluated:
     from beampose.pipelines.space import space_errors
     from beampose.trainer import evaluation
 
+    storage.check_writable(storage.place(config.output, EVALUATION))
     found = evaluation.evaluate(config)
     info = artefacts.require(config.model, ModelInfo)
     judged = space_errors.Judged(found.records, found.predicted, found.names, info.uncertainty)

@@ -46,8 +46,8 @@ def _on_disk(file: UPath) -> Iterator[None]:
         guard.acquire(timeout=0)
     except filelock.Timeout:
         raise _busy(file) from None
-    except PermissionError as error:
-        raise OSError(f"{file.parent} cannot be written to: {error.strerror}.") from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file.parent)) from error
     try:
         yield
     finally:

@@ -45,6 +45,14 @@ def test_temporary_names_are_not_told_where_the_path_is_relative(tmp_path, monke
         raise PermissionError(errno.EACCES, "Permission denied", hidden)
 
 
+def test_of_a_copy_onto_a_full_disk_the_copy_is_named(tmp_path):
+    error = OSError(errno.ENOSPC, "No space left on device", "/tmp/x/model.onnx", None, "to/m.onnx")
+    assert files.why(error).startswith("to/m.onnx: No space left on device: make room")
+    made = tmp_path / ".onnx-1/model.onnx"
+    with pytest.raises(OSError, match="out/onnx"), disk.naming("out/onnx", tmp_path / ".onnx-"):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x/m.onnx", None, str(made))
+
+
 def test_words_of_a_library_on_permissions_name_the_file():
     with pytest.raises(PermissionError, match="run/logs"), disk.naming("run/logs", "x"):
         raise RuntimeError("function_node: x; Permission denied [Op:Writer]")

@@ -1,6 +1,7 @@
 """The command line, by calling its entry point."""
 
 import importlib
+import logging
 import re
 import subprocess
 import sys
@@ -190,3 +191,14 @@ def test_run_of_crops_leaves_a_report_too(trained, capsys, tmp_path):
     assert "of held-out crops are right" in text
     assert cli.main(["repeats", str(folder / "crops.yaml"), "x.mp4"]) == 2
     assert "Run `beampose predict` first" in capsys.readouterr().err
+
+
+def test_a_note_is_told_once_by_a_command():
+    told = cli.NotesOnce()
+
+    def passes(words, *arguments):
+        record = logging.LogRecord("beampose", logging.WARNING, "", 0, words, arguments, None)
+        return told.filter(record)
+
+    assert [passes("NOTE %s: moved", name) for name in ("a", "a", "b", "a")] == [1, 0, 1, 0]
+    assert passes("status.json was lost") and passes("status.json was lost")
