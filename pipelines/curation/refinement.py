@@ -87,6 +87,17 @@ def run(
     return done, failures
 
 
+def _nothing(settings: Outliers) -> str:
+    """Words for a film in which the rule finds no frame, and what would find some."""
+    if settings.method == "jump":
+        why = f"nothing jumps farther than outliers.epsilon ({settings.epsilon:g} px): lower it"
+    elif settings.method == "uncertain":
+        why = f"nothing is less likely than outliers.p_bound ({settings.p_bound:g}): raise it"
+    else:
+        return "it has no predictions that could be compared"
+    return f"{why}, or set outliers.method to fitting, which takes the frames that fit least"
+
+
 def _video(
     settings: Outliers, source: tuple[Found, Film], root: str, text: str, progress: Progress
 ) -> Refined:
@@ -125,6 +136,8 @@ def _video(
             f"{counted(count, 'frame')} to correct {agreed(count, 'are')} in this iteration "
             "already; raise outliers.count for more"
         )
+    elif not len(suspects.rows):
+        remarks.append(_nothing(settings))
     there = frame_files.numbers(folder)
     written = [int(read.frames[row]) for row in picked if int(read.frames[row]) in there]
     return Refined(

@@ -117,8 +117,8 @@ def calibrate(tracklets: Sequence[Tracklet], chosen: Sample, described: np.ndarr
     different = whole.of_pairs(*_together(tracklets, chosen.ids), least=_LEAST)
     if min(len(same), len(different)) < _FEW:
         why = (
-            f"Only {len(same)} tracklets have two halves to compare and {len(different)} pairs of "
-            f"tracklets share {_TOGETHER} frames: {_FEW} of each are needed."
+            f"{_FEW} tracklets with two halves to compare and {_FEW} pairs of tracklets that share "
+            f"{_TOGETHER} frames are needed; there are {len(same)} and {len(different)}."
         )
         return Calibration(0.0, 0.0, len(same), len(different), reason=why)
     return fitted(same[:: -(-len(same) // _PAIRS)], different)

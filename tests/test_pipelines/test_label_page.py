@@ -163,7 +163,11 @@ def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
         one = Page(context, server.address)
         one.page.get_by_text("Proofread", exact=True).click()
         until(lambda: one.frame() == "film#30")
-        one.press("s")
+        one.press("?")
+        keys = one.page.locator("#keys").inner_text()
+        assert "swap two animals from here on" in keys and "the whole picture" in keys
+        assert "place the bodypart" not in keys
+        one.press("?", "f", "s")
         until(lambda: one.points()[0][0] == [round(v, 3) for v in truth[30, 0, :2].tolist()])
         # Nothing but the line in the log may be written yet; the next start goes on from it.
         server.kill()

@@ -149,6 +149,15 @@ def test_the_same_command_again_adds_nothing_and_a_larger_count_is_merged(place,
     pd.testing.assert_frame_equal(merged.reindex(rows.index), rows)
 
 
+def test_where_nothing_is_found_it_says_what_would_find_something(place, capsys):
+    assert run(place, "epsilon=50") == 0
+    said = capsys.readouterr().out
+    assert "0 of 0 frames by jump" in said and "outliers.epsilon (50 px): lower it" in said
+    assert run(place, "method=uncertain") == 0
+    assert "outliers.p_bound (0.01): raise it" in capsys.readouterr().out
+    assert run(place, "method=fitting") == 0 and numbers(place)
+
+
 def test_a_killed_run_is_completed(place, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt

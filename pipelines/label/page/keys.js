@@ -128,6 +128,24 @@ function help() {
 
 // ---- the table: groups of [keys, what they do, in words]
 
+const VIEW = [
+  "View",
+  [
+    [null, null, "wheel", "zoom at the pointer"],
+    [["+", "="], () => zoom(1.25), "+ −", "zoom"],
+    [["-"], () => zoom(0.8)],
+    [["f", "0"], fit, "F", "the whole picture"],
+    [["]"], () => slide("brightness", 10), "[ ]", "darker, brighter"],
+    [["["], () => slide("brightness", -10)],
+    [["}"], () => slide("contrast", 10), "{ }", "less, more contrast"],
+    [["{"], () => slide("contrast", -10)],
+    [["t"], () => toggle("names"), "T", "names"],
+    [["k"], () => toggle("skeleton"), "K", "skeleton"],
+    [["g"], () => toggle("suggestions"), "G", "suggestions"],
+    [["?"], help, "?", "this help"],
+  ],
+];
+
 const GROUPS = [
   [
     "Points",
@@ -171,29 +189,16 @@ const GROUPS = [
       [["Escape"], strip.back, "Esc", "back to the labeled frame"],
     ],
   ],
-  [
-    "View",
-    [
-      [null, null, "wheel", "zoom at the pointer"],
-      [["+", "="], () => zoom(1.25), "+ −", "zoom"],
-      [["-"], () => zoom(0.8)],
-      [["f", "0"], fit, "F", "the whole picture"],
-      [["]"], () => slide("brightness", 10), "[ ]", "darker, brighter"],
-      [["["], () => slide("brightness", -10)],
-      [["}"], () => slide("contrast", 10), "{ }", "less, more contrast"],
-      [["{"], () => slide("contrast", -10)],
-      [["t"], () => toggle("names"), "T", "names"],
-      [["k"], () => toggle("skeleton"), "K", "skeleton"],
-      [["g"], () => toggle("suggestions"), "G", "suggestions"],
-      [["?"], help, "?", "this help"],
-    ],
-  ],
+  VIEW,
 ];
 
-const actions = new Map();
-for (const [, entries] of GROUPS) for (const [keys, act] of entries) for (const key of keys ?? []) actions.set(key, act);
+function actions(groups) {
+  const found = new Map();
+  for (const [, entries] of groups) for (const [keys, act] of entries) for (const key of keys ?? []) found.set(key, act);
+  return found;
+}
 
-export function called(event) {
+function called(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const ctrl = event.ctrlKey || event.metaKey;
   // Signs such as ? and { are typed with Shift on some keyboards only.
@@ -201,11 +206,20 @@ export function called(event) {
   return `${ctrl ? "Ctrl+" : ""}${shift}${key}`;
 }
 
-export const labelingKey = (event) => actions.get(called(event));
+// What keys do: those of labeling, or those of other groups and of the view.
+let groups, known;
 
-export function drawHelp() {
+export function use(own) {
+  groups = own ? [...own, VIEW] : GROUPS;
+  known = actions(groups);
+  drawHelp();
+}
+
+export const acting = (event) => known.get(called(event));
+
+function drawHelp() {
   byId("keys").replaceChildren(
-    ...GROUPS.map(([name, entries]) => {
+    ...groups.map(([name, entries]) => {
       const shown = make("dl");
       for (const [, , keys, words] of entries) {
         if (keys) shown.append(make("dt", {}, make("kbd", { textContent: keys })), make("dd", { textContent: words }));

@@ -231,7 +231,7 @@ function theme(which) {
 window.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input[type=text], input[type=number], textarea, select");
   if (typing || event.altKey || (byId("help").open && event.key !== "?")) return;
-  const act = proofread.isOpen() && event.key !== "?" ? proofread.key(event) : keys.labelingKey(event);
+  const act = keys.acting(event);
   if (!act) return;
   // A button that has the focus would be pressed besides.
   event.preventDefault();
@@ -245,7 +245,7 @@ window.addEventListener("beforeunload", (event) => {
 
 async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-  keys.drawHelp();
+  keys.use(null);
   try {
     const project = await get("project");
     remembered(project.root);

@@ -3,7 +3,7 @@
 import { get, post, address } from "./api.js";
 import { store, on, tell, points } from "./store.js";
 import { make, drawParts } from "./panels.js";
-import { called } from "./keys.js";
+import { use } from "./keys.js";
 import * as view from "./view.js";
 import { load } from "./pictures.js";
 
@@ -40,6 +40,7 @@ async function open(films) {
   if (isOpen()) return;
   store.mode = "proofread";
   document.body.classList.add("proofreading");
+  use(KEYS);
   labeling = { project: store.project, current: store.current, point: store.point };
   offer();
   await choose(films[0], films);
@@ -49,6 +50,7 @@ export async function close() {
   if (!isOpen()) return;
   store.mode = "label";
   document.body.classList.remove("proofreading");
+  use(null);
   Object.assign(store, labeling);
   byId("tracks")?.remove();
   offer();
@@ -189,28 +191,36 @@ const nextAnimal = () => {
   tell("point");
 };
 
-const KEYS = new Map(
-  Object.entries({
-    ArrowRight: () => show(row + 1),
-    ArrowLeft: () => show(row - 1),
-    "Shift+ArrowRight": () => show(row + 25),
-    "Shift+ArrowLeft": () => show(row - 25),
-    Home: () => show(0),
-    End: () => show(line.rows - 1),
-    n: () => jump(1),
-    p: () => jump(-1),
-    s: swap,
-    x: swapHere,
-    j: join,
-    c: cut,
-    Delete: remove,
-    i: nextAnimal,
-    l: label,
-    "Ctrl+z": undo,
-    Escape: close,
-  }),
-);
-export const key = (event) => KEYS.get(called(event));
+const KEYS = [
+  [
+    "Frames",
+    [
+      [["ArrowRight"], () => show(row + 1), "→", "next frame"],
+      [["ArrowLeft"], () => show(row - 1), "←", "frame before"],
+      [["Shift+ArrowRight"], () => show(row + 25), "Shift ← →", "25 frames back, on"],
+      [["Shift+ArrowLeft"], () => show(row - 25)],
+      [["Home"], () => show(0), "Home End", "first, last frame"],
+      [["End"], () => show(line.rows - 1)],
+      [["n"], () => jump(1), "N", "next of the worst places"],
+      [["p"], () => jump(-1), "P", "the one before"],
+      [["l"], label, "L", "make a labeled frame of this one"],
+      [["Escape"], close, "Esc", "back to labeling"],
+    ],
+  ],
+  [
+    "Predictions",
+    [
+      [null, null, "drag", "move a point; on free ground the picture"],
+      [["i"], nextAnimal, "I", "next animal"],
+      [["s"], swap, "S", "swap two animals from here on"],
+      [["x"], swapHere, "X", "swap two animals in this frame"],
+      [["j"], join, "J", "take over what the other one has from here"],
+      [["c"], cut, "C", "remove the animal from here on"],
+      [["Delete"], remove, "Del", "remove it in this frame"],
+      [["Ctrl+z"], undo, "Ctrl Z", "undo"],
+    ],
+  ],
+];
 
 // ---- panels
 
