@@ -180,8 +180,8 @@ def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | Non
         if sure == _PROBABLY and _NOT in levels:
             continue
         if sure == _PROBABLY:
-            what = "was not written down: taken as this one by its name and length"
-            _tell(one.path, f"of which film {name} is {what}")
+            what = "was not recorded; taken to be those of this film by its name and length"
+            _tell(one.path, f"which film the earlier files called {name} belong to {what}")
         return Film(name, one.path, one.fingerprint)
     return None
 

@@ -83,7 +83,11 @@ class ProjectFilms:
     def __init__(self, root: str):
         text, _ = project_config.read(files.join(root, project_config.CONFIG))
         self._above = files.join(root, LABELED_DATA)
-        self._sets = project_config.video_sets(text)
+        # DeepLabCut writes whole paths; in a project that shall move they may count from it.
+        self._sets = [
+            path if files.is_absolute(path) else files.absolute(files.join(root, path))
+            for path in project_config.video_sets(text)
+        ]
 
     def folder(self, name: str) -> str:
         """Where the frames of a film of this name are, or will be."""

@@ -145,7 +145,7 @@ def test_results_without_a_fingerprint_are_taken_by_name_and_length_and_that_is_
     caplog.set_level(logging.WARNING)
     gone = Owner("/gone/cam.avi", bytes=1000)
     assert names(films[:1], Names(cam=[gone])) == ["cam"]
-    assert "taken as this one by its name and length" in caplog.text
+    assert "taken to be those of this film by its name and length" in caplog.text
     assert names(films[:1], Names(cam=[gone._replace(bytes=999)])) == [suffixed(films[0])]
     assert names(films[:1], Names(cam=[gone._replace(by_path=True)])) == [suffixed(films[0])]
     # Where the film they were made of is still there, it is asked.
@@ -301,12 +301,17 @@ def test_imported_frames_of_two_films_of_one_name_stay_apart(tmp_path):
     assert len([*(root / "labeled-data" / own).glob("*.png")]) == 3
 
 
-def test_a_project_of_before_is_asked_for_the_films_of_its_config(films, tmp_path):
+def test_a_project_of_before_is_asked_for_the_films_of_its_config(films, tmp_path, caplog):
     root = tmp_path / "p"
     (root / "labeled-data/cam").mkdir(parents=True)
     (root / "labeled-data/cam/img1.png").write_bytes(b"x")
     (root / "config.yaml").write_text(f"video_sets:\n  {films[0]}: {{crop: '0, 1, 0, 1'}}\n")
     assert names(films, ProjectFilms(str(root))) == ["cam", suffixed(films[1])]
+    # Paths of a project that shall move count from it.
+    (root / "config.yaml").write_text("video_sets:\n  ../day2/cam.avi: {crop: '0, 1, 0, 1'}\n")
+    caplog.clear()
+    assert names(films, ProjectFilms(str(root))) == [suffixed(films[0]), "cam"]
+    assert "by its name and length" not in caplog.text
     (root / "config.yaml").write_text("video_sets:\n  C:\\far\\cam.avi: {crop: '0, 1, 0, 1'}\n")
     # On another machine the name is all that is known.
     assert names(films[1:], ProjectFilms(str(root))) == ["cam"]

@@ -240,4 +240,4 @@ def test_results_of_before_are_those_of_a_film_of_that_name_and_length(settings,
     del said["video_fingerprint"]
     file.write_text(json.dumps({**said, "video": "/before/film.mp4"}))
     assert prediction_job.run(settings, [str(film)]).kept == 1
-    assert "was not written down: taken as this one by its name and length" in caplog.text
+    assert "was not recorded; taken to be those of this film by its name and length" in caplog.text
