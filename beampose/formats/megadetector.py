@@ -287,7 +287,13 @@ def _frame_number(value: Any) -> int:
     with contextlib.suppress(ValueError):
         if (found := spreadsheets.whole(value)) >= 0:
             return found
-    raise ValueError("frame_number must be a whole number from 0 on")
+    image = (
+        " (it has none, as in an image; MegaDetector takes an animated GIF for its first picture: "
+        "save that as a PNG)"
+    )
+    raise ValueError(
+        f"frame_number must be a whole number from 0 on{image if value is None else ''}"
+    )
 
 
 def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:

@@ -152,7 +152,7 @@ def test_a_video_is_found_by_the_end_of_its_path_and_never_guessed(tmp_path):
     [
         ({"bbox": [10, 20, 300, 400]}, "fractions of the frame"),
         ({"bbox": [1, 2]}, "cannot be read"),
-        ({"frame_number": None}, "frame_number"),
+        ({"frame_number": None}, "it has none, as in an image"),
     ],
 )
 def test_unusable_detections_name_their_place(tmp_path, wrong, message):
