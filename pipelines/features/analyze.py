@@ -61,7 +61,7 @@ def analyze(
     config = _adapter(channels)
     with contextlib.ExitStack() as stack:
         # Our analyzers are in one order on every run, which it cannot know and warns of.
-        stack.enter_context(_unsaid("cache key varies"))
+        stack.enter_context(unsaid("cache key varies"))
         temporary = stack.enter_context(tempfile.TemporaryDirectory())
         pipeline = stack.enter_context(beam.Pipeline(options=options))
         stack.enter_context(tft_beam.Context(temp_dir=temporary))
@@ -178,7 +178,7 @@ def _record_batch(cells: np.ndarray) -> pa.RecordBatch:
 
 
 @contextlib.contextmanager
-def _unsaid(part: str) -> Iterator[None]:
+def unsaid(part: str) -> Iterator[None]:
     """Leaves messages with these words out of TensorFlow Transform's log."""
 
     def keep(record: logging.LogRecord) -> bool:

@@ -295,5 +295,5 @@ def test_with_too_few_pairs_everything_is_undecided_and_it_is_said():
     chosen = appearance.sample(found)
     described = np.ones((len(chosen.owner), 1)) * np.where(chosen.owner, 1.0, -1.0)[:, None]
     known = appearance.calibrate(found, chosen, described)
-    assert "Only 2 tracklets" in known.reason
+    assert "there are 2 and 1." in known.reason
     assert (appearance.similarity(chosen, described, known) == 0.5).all()
