@@ -10,6 +10,8 @@ from beampose.preprocess import images, inside
 from beampose.preprocess.labels import Problem
 
 _MISSING = "image missing: no file "
+# How `validate` calls an image that cannot be decoded.
+_BAD = "image "
 # Images of a file that are looked for; what is wrong with them is wrong with the others too.
 _TRIED = 20
 # Folders below that of the labels, in which images are looked for by their names.
@@ -25,26 +27,38 @@ def what(image: str) -> str:
 def together(problems: Sequence[Problem], labeled: int) -> list[Problem]:
     """The same problems, those of all missing images of a label file as one.
 
+    So are images that are no images for one reason, such as pointers that stand for files.
+
     Args:
       labeled: how many images have labels in all.
     """
     missing: dict[str, list[Problem]] = defaultdict(list)
+    bad: dict[tuple[str, str], list[Problem]] = defaultdict(list)
     others = []
     for problem in problems:
         if problem.what.startswith(_MISSING):
             missing[problem.file].append(problem)
+        elif problem.what.startswith(_BAD):
+            bad[problem.file, problem.what].append(problem)
         else:
             others.append(problem)
-    return [*(_one(own, labeled) for own in missing.values()), *others]
+    told = [_first(own, labeled) for own in bad.values()]
+    return [*(_one(own, labeled) for own in missing.values()), *told, *others]
 
 
 def _one(problems: list[Problem], labeled: int) -> Problem:
+    first = _first(problems, labeled)
+    paths = dict.fromkeys(_file(problem.what.removeprefix(_MISSING)) for problem in problems)
+    return first._replace(what=f"{first.what}{_hint(list(paths))}")
+
+
+def _first(problems: list[Problem], labeled: int) -> Problem:
+    """The first of some problems, which says how many there are."""
     first = min(problems, key=lambda problem: problem.row)
     count = len(problems)
     some = f"{count} of {labeled}" if labeled > count else f"all {labeled}"
     more = f", and {count - 1} more ({some} labeled images)" if count > 1 else ""
-    paths = dict.fromkeys(_file(problem.what.removeprefix(_MISSING)) for problem in problems)
-    return first._replace(what=f"{first.what}{more}{_hint(list(paths))}")
+    return first._replace(what=f"{first.what}{more}")
 
 
 def _file(image: str) -> str:
@@ -59,6 +73,8 @@ def _hint(paths: Sequence[str]) -> str:
     for path in paths[:_TRIED]:
         if there := placeholders.beside(path):
             return f". {there}"
+    if not any(files.suffix(path) for path in paths):
+        return ". Every row must name the file of an image, such as labeled-data/film/img0.png"
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in paths[:_TRIED]:
         kind, other = listing.instead(path)

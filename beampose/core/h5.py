@@ -295,7 +295,10 @@ def _check_packing(found: h5py.Dataset, name: str, limit: int) -> None:
     for code in filters:
         if code not in _FILTERS:
             known = ", ".join(_FILTERS.values())
-            raise ValueError(f"{name} is packed by filter {code}, which is not read ({known} are)")
+            raise ValueError(
+                f"{name} is packed by filter {code}, which is not read ({known} are): save it "
+                "again without packing"
+            )
     if not filters:
         return
     size = math.prod(found.chunks or ()) * found.dtype.itemsize

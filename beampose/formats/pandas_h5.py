@@ -84,7 +84,8 @@ def _only_table(file: h5.Group) -> h5.Group:
         return tables[KEY]
     if len(tables) != 1:
         names = f" ({', '.join(tables)}), none called {KEY}" if tables else ""
-        raise ValueError(f"must hold one table. Found: {len(tables)}{names}")
+        how = f", and is written so by pandas' to_hdf(file, key={KEY!r})" if not tables else ""
+        raise ValueError(f"must hold one table{how}. Found: {len(tables)}{names}")
     return next(iter(tables.values()))
 
 
@@ -124,6 +125,10 @@ def _appendable(group: h5.Group) -> tuple[list, list, np.ndarray]:
 
 def _fixed(group: h5.Group) -> tuple[list, list, np.ndarray]:
     names = _axis(group, "axis0")
+    block = group.dataset("block0_values")
+    if block is not None and block.attribute("shape") is not None:
+        # pandas writes the shape of what holds nothing beside it.
+        raise ValueError("holds no rows")
     index = [_join(row) for row in _axis(group, "axis1")]
     columns, blocks = [], []
     for block in range(_count(group, "nblocks")):

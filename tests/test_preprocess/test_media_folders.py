@@ -125,3 +125,11 @@ def test_no_more_files_are_looked_through_than_allowed(tmp_path):
     assert len(files.below(str(tmp_path), 2, 7)) == 7
     assert len(files.below(str(tmp_path), 2, 100)) == 20
     assert files.below(str(tmp_path), 1, 100) == []
+
+
+def test_placeholders_of_videos_are_told(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / ".b.mp4.icloud").touch()
+    inside = media_folders.read(str(tmp_path), media_folders.VIDEOS)
+    assert [path[-5:] for path in inside.taken] == ["a.mp4"]
+    assert "1 file (.b.mp4.icloud) that are placeholders: iCloud has not" in inside.left

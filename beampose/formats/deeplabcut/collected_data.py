@@ -237,22 +237,15 @@ def header(text: str, *, several: bool | None = None) -> Header:
     """
     rows, separator = spreadsheets.read(text, lambda first: bool(_heads(first)))
     heads = _heads([row.cells for row in rows[:4]])
-    if "individuals" in heads and several is False:
-        raise ValueError(
-            "has a row of individuals: it belongs to a project of several animals, and "
-            "config.yaml does not say multianimalproject: true"
-        )
+    columns.check_individuals(heads, several)
     wanted = LEVELS_OF_SEVERAL if several or "individuals" in heads else LEVELS
-    if several and sorted(heads) == sorted(LEVELS):
-        raise ValueError(
-            "has no row of individuals, and config.yaml says multianimalproject: true: it was "
-            "labeled as a project of one animal. DeepLabCut's convert2_maDLC converts its labels"
-        )
     if sorted(heads) != sorted(wanted):
         found = [row.cells[0].strip()[:40] for row in rows[: len(wanted)]]
+        behind = _heads([row.cells[1:] for row in rows[:4] if row.cells[1:]])
+        what = ". A column stands before them, as of numbers of rows: remove it" if behind else ""
         raise ValueError(
             f"must begin with rows {', '.join(wanted)}, with cells parted by commas, semicolons "
-            f"or tabs. Found: {found}"
+            f"or tabs. Found: {found}{what}"
         )
     cells = [row.cells for row in rows[: len(heads)]]
     width = min(index_width(row) for row in cells)

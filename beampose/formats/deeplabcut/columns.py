@@ -66,6 +66,7 @@ def named(
     """
     if several is None:
         several = len(levels) == len(LEVELS_OF_SEVERAL)
+    check_individuals(levels, several)
     wanted = LEVELS_OF_SEVERAL if several else LEVELS
     if not all(levels):
         levels = wanted if len(levels) == len(wanted) else levels
@@ -84,6 +85,24 @@ def named(
         )
         for column in columns
     ]
+
+
+def check_individuals(levels: Sequence[str], several: bool | None) -> None:
+    """Refuses a table of several animals where there is one, and the other way round.
+
+    Raises:
+      ValueError: the text says what config.yaml has to do with it.
+    """
+    if "individuals" in levels and several is False:
+        raise ValueError(
+            "has a row of individuals: it belongs to a project of several animals, and "
+            "config.yaml does not say multianimalproject: true"
+        )
+    if several and sorted(levels) == sorted(LEVELS):
+        raise ValueError(
+            "has no row of individuals, and config.yaml says multianimalproject: true: it was "
+            "labeled as a project of one animal. DeepLabCut's convert2_maDLC converts its labels"
+        )
 
 
 def _coord(name: str) -> str:

@@ -196,3 +196,28 @@ def test_header_rows_that_were_swapped_are_an_error_that_says_so(tmp_path):
     labels = project_labels.read(str(root))
     assert "individuals and bodyparts are swapped" in whats(labels, ERROR)
     assert labels.individuals == ("ann", "bob", SINGLE)
+
+
+def test_an_h5_of_several_animals_in_a_project_of_one_is_told_as_a_csv_is(root):
+    table = fakes.table(NAMES, fakes.points())
+    tuples = [(column[0], "one", *column[1:]) for column in table.columns]
+    names = ["scorer", "individuals", "bodyparts", "coords"]
+    table.columns = pd.MultiIndex.from_tuples(tuples, names=names)
+    said = set()
+    for form in ("csv", "fixed"):
+        save(root, table, form)
+        said.add(whats(project_labels.read(str(root)), ERROR))
+        table.to_csv(root / CSV)
+        (root / H5).unlink(missing_ok=True)
+    assert len(said) == 1 and "config.yaml does not say multianimalproject: true" in said.pop()
+
+
+def test_a_column_before_the_names_of_rows_is_told(root):
+    text = (root / CSV).read_text().splitlines()
+    (root / CSV).write_text("\n".join(f"{'' if i < 3 else i},{row}" for i, row in enumerate(text)))
+    assert "A column stands before them" in whats(project_labels.read(str(root)), ERROR)
+
+
+def test_an_h5_without_rows_says_so(root):
+    save(root, fakes.table(NAMES, fakes.points()).iloc[:0], "fixed")
+    assert "holds no rows" in whats(project_labels.read(str(root)), ERROR)
