@@ -16,36 +16,43 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import sets
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Arguments of all audits."""
     made = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("data")
-    made.add_argument("--set", default="openfield-image")
-    made.add_argument("--share", type=float, default=0.05)
-    made.add_argument("--shift", type=float, default=25.0)
-    made.add_argument("--pair", nargs=2, default=["leftear", "rightear"])
     made.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     made.add_argument("--steps", type=int, default=400)
     made.add_argument("--folds", type=int, default=5)
-    made.add_argument("--store", help="default: a temporary folder")
     return made
 
 
 def main() -> int:
-    arguments = parser().parse_args()
+    made = parser(__doc__)
+    made.add_argument("--set", default="openfield-image")
+    made.add_argument("--share", type=float, default=0.05)
+    made.add_argument("--shift", type=float, default=25.0)
+    made.add_argument("--pair", nargs=2, default=["leftear", "rightear"])
+    made.add_argument("--store", help="default: a temporary folder")
+    return run(made.parse_args(), measure)
+
+
+def run(arguments, measured: Callable[..., dict]) -> int:
+    """Prints a line for each seed; `measured` takes the arguments, the seed and a folder."""
     from beampose.trainer.quiet import import_tensorflow
 
     import_tensorflow()
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps({"seed": seed, **measure(arguments, seed, folder)}), flush=True)
+            print(json.dumps({"seed": seed, **measured(arguments, seed, folder)}), flush=True)
     return 0
 
 
