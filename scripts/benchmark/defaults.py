@@ -2,15 +2,18 @@
 
 Usage: python scripts/benchmark/defaults.py DATA OUT.jsonl [--sets NAME …] [--seeds 0 1 2]
            [--backbones resnet_compact …] [--weights NAME=PATH …] [--set KEY=VALUE …]
+           [--resize FACTOR]
        python scripts/benchmark/defaults.py --table OUT.jsonl
 DATA holds the sets below by their folder names. A line for each set, backbone and seed: error on
 the test split (mean, median, pixels), mAP or accuracy, seconds, and what was chosen. What OUT has
 already is passed over, so that a stopped run continues; the features of a set and backbone are
-made once for all seeds. `--table` prints what is there.
+made once for all seeds. `--table` prints what is there. `--resize` makes images and labels that
+many times as wide and high first: rules that look at pixels should not mind.
 Example: python scripts/benchmark/defaults.py data out.jsonl --sets openfield-image --seeds 0 1 2
 """
 
 import argparse
+import csv
 import json
 import shutil
 import statistics
@@ -22,6 +25,7 @@ from typing import Any
 
 import sets
 import yaml
+from PIL import Image
 
 SETS = {
     **{name: (place, {"by": by}) for name, (_, place, by, _) in sets.SETS.items()},
@@ -53,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--backbones", nargs="+", metavar="NAME", default=["default"])
     made.add_argument("--weights", nargs="+", metavar="NAME=PATH", default=[])
     made.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], dest="more")
+    made.add_argument("--resize", type=float, metavar="FACTOR", help="of projects of DeepLabCut")
     return made
 
 
@@ -66,19 +71,25 @@ def main() -> int:
     weights = dict(one.split("=", 1) for one in arguments.weights)
     for name in arguments.sets:
         for backbone in arguments.backbones:
+            called = f"{name}@{arguments.resize:g}" if arguments.resize else name
             done = {(one["set"], one["backbone"], one["seed"]) for one in lines(arguments.out)}
-            seeds = [one for one in arguments.seeds if (name, backbone, one) not in done]
+            seeds = [one for one in arguments.seeds if (called, backbone, one) not in done]
             if not seeds:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 config = Path(folder) / "experiment.yaml"
-                config.write_text(yaml.safe_dump(values(arguments.data, name, folder)), "utf-8")
+                experiment = values(arguments.data, name, folder)
+                if arguments.resize:
+                    source = Path(experiment["source"]["path"])
+                    resized(source, Path(folder) / source.name, arguments.resize)
+                    experiment["source"]["path"] = f"{folder}/{source.name}"
+                config.write_text(yaml.safe_dump(experiment), "utf-8")
                 words = [f"features.backbone={backbone}"] * (backbone != "default")
                 if backbone in weights:
                     words.append(f"features.weights={weights[backbone]}")
                 for result in measure(config, [*words, *arguments.more], seeds):
                     with arguments.out.open("a", encoding="utf-8") as out:
-                        line = {"set": name, "backbone": backbone, **result}
+                        line = {"set": called, "backbone": backbone, **result}
                         print(json.dumps(line), file=out, flush=True)
     return 0
 
@@ -95,6 +106,39 @@ def values(data: Path, name: str, folder: str) -> dict[str, Any]:
         "output": f"{folder}/run",
         **({"split": split} if split else {}),
     }
+
+
+def resized(source: Path, target: Path, factor: float) -> None:
+    """Writes a project of DeepLabCut whose labeled images are `factor` times as wide and high."""
+    target.mkdir()
+    shutil.copy(source / "config.yaml", target)
+    for file in sorted(source.glob("labeled-data/*/*")):
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".png":
+            with Image.open(file) as image:
+                size = [round(factor * side) for side in image.size]
+                image.resize(size, Image.Resampling.BICUBIC).save(place)
+        elif file.suffix == ".csv":
+            with file.open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.reader(stream))
+            head = [row[0] for row in rows].index("coords") + 1
+            for row in rows[head:]:
+                # Pixels are counted from the middle of the first one.
+                row[:] = [
+                    cell if not number(cell) else repr((float(cell) + 0.5) * factor - 0.5)
+                    for cell in row
+                ]
+            with place.open("w", newline="", encoding="utf-8") as stream:
+                csv.writer(stream).writerows(rows)
+
+
+def number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def measure(config: Path, words: list[str], seeds: list[int]):
