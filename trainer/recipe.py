@@ -22,6 +22,9 @@ from beampose.trainer.label_facts import LabelFacts
 SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
 SPACING, MOST_PIXELS = 17.0, 700_000
+# Pixels between neighbouring bodyparts at most: a cell that sees too little of an animal takes one
+# part of it for another.
+FARTHEST = 56.0
 # Animals of fewer scaled pixels cannot be told from their surroundings; their images may be larger.
 LEAST_EXTENT, TINY_PIXELS = 40.0, 9_000_000
 # Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
@@ -154,7 +157,8 @@ def _open(config: Config, found: Mapping[str, Chosen]) -> dict[str, Chosen]:
 
 
 def _scale(facts: LabelFacts, most: float) -> Chosen:
-    """1, or more where bodyparts are close together, or less where images are large."""
+    """1, or more where bodyparts are close together, or less where they are far apart or images are
+    large."""
     pixels = facts.height * facts.width
     fits = [s for s in SCALES if s * s * pixels <= MOST_PIXELS] or [SCALES[0]]
     size = f"images are {facts.width:.0f}x{facts.height:.0f}"
@@ -167,6 +171,8 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
         size += f" and animals of {facts.extent:.0f} px"
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
+    if value * facts.spacing > FARTHEST:
+        value = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
     return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
 
 

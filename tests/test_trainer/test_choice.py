@@ -72,6 +72,14 @@ def test_small_animals_get_a_larger_scale_and_large_images_a_smaller_one():
     assert recipe.of_features(config(), huge)[scale].value == recipe.SCALES[0]
 
 
+def test_animals_that_fill_the_frame_are_seen_smaller():
+    near = facts(turned(MOUSE * 4, np.zeros(9)), (800, 800))
+    close_up = facts(turned(MOUSE * 8, np.zeros(9)), (800, 800))
+    scales = [recipe.of_features(config(), one)["features.scale"].value for one in (near, close_up)]
+    assert scales == [1.0, 0.5]
+    assert scales[1] * close_up.spacing <= recipe.FARTHEST
+
+
 @pytest.mark.parametrize(
     "share, size, expected",
     [(0.2, (1080, 1920), 2.0), (0.5, (1080, 1920), 1.0), (1, (4000, 6000), 0.5)],
