@@ -164,11 +164,28 @@ def _why(path: str, error: av.FFmpegError) -> str:
             start = file.read(file_kinds.BEGINNING)
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
             return "it names other files to be played; give those"
+        if not start.strip(b"\0"):
+            what = "begins with nothing but zeros" if start else "is empty"
+            return f"it {what}, as a copy that did not end: copy it again"
         kind = file_kinds.name(start)
         if kind and "film" not in kind:
             return f"it is {kind}, none of the formats that are read"
+        if isinstance(error, av.InvalidDataError):
+            return _damage(kind)
     except OSError:
         pass
     # What FFmpeg says of a container that is not in the list.
     unknown = isinstance(error, av.ArgumentError)
     return "it has none of the formats that are read" if unknown else str(error.strerror)
+
+
+def _damage(kind: str) -> str:
+    """Why data that FFmpeg calls invalid may be that."""
+    if kind == file_kinds.MP4:
+        return (
+            f"it is {kind} without the list of its frames, which comes last: a recording or a copy "
+            "did not end. Copy it again, or repair it with the camera's program"
+        )
+    if kind:
+        return f"it is {kind} whose beginning is damaged: copy it again"
+    return "it is no film of any format that is read, or its beginning is damaged"

@@ -3,6 +3,7 @@
 # Looked at; DICOM's sign stands behind 128 bytes of anything.
 BEGINNING = 512
 H5 = "an h5 file"
+MP4 = "an MP4 or QuickTime film"
 _LFS = "a pointer of Git LFS, which stands for a file that was not fetched: `git lfs pull` does"
 _ANNEX = (
     "a pointer of git-annex, which stands for a file that was not fetched: `git annex get` does"
@@ -32,7 +33,7 @@ _SIGNS = (
     (4, b"ftypheic", "a HEIC photograph"),
     (4, b"ftypmif1", "a HEIC photograph"),
     (4, b"ftypavif", "an AVIF"),
-    (4, b"ftyp", "an MP4 or QuickTime film"),
+    (4, b"ftyp", MP4),
     (128, b"DICM", "a DICOM file"),
 )
 

@@ -116,10 +116,20 @@ def test_that_a_film_ends_before_its_header_says_is_known(tmp_path):
         assert found.missing == (pytest.approx(left, abs=0.11) if left > 0.5 else 0)
 
 
-def test_a_file_that_is_no_video_is_a_value_error(tmp_path):
-    path = tmp_path / "text.mp4"
-    path.write_text("not a video")
-    with pytest.raises(ValueError, match="text.mp4 cannot be read as a video"):
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (b"", "is empty"),
+        (bytes(4096), "nothing but zeros"),
+        (b"not a video", "is no film"),
+        (b"\0\0\0\x20ftypisom" + bytes(20) + b"\0\0\1\0mdat" + bytes(248), "a copy did not end"),
+    ],
+    ids=["empty", "zeros", "text", "cut"],
+)
+def test_a_file_that_is_no_video_is_a_value_error_that_says_why(tmp_path, content, why):
+    path = tmp_path / "some.mp4"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"some.mp4 cannot be read as a video: .*{why}"):
         videos.index(str(path))
 
 
