@@ -51,6 +51,20 @@ class Trained(NamedTuple):
     pcutoff: float
 
 
+def of_labels(learned: str, now: str) -> list[str]:
+    """What to know of a model and labels that were changed since it was trained.
+
+    Args:
+      learned, now: digests of labels and their split; "" = not known.
+    """
+    if learned == now or not (learned and now):
+        return []
+    return [
+        "Labels or their split were changed since this model was trained: images of the test split "
+        "may be among those it learned from. `beampose train` trains one on the labels of now."
+    ]
+
+
 def sentences(model: Trained) -> list[str]:
     """What is wrong or doubtful; empty if nothing is."""
     found = _of_points(model) if model.kind.points else _of_classes(model)

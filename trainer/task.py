@@ -134,6 +134,7 @@ def run(config: experiment.Config, folders: Folders) -> Metrics:
         tensors=export.tensor_names(folders.model),
         digest=model_digest(folders.model),
         asked=asked,
+        labels=dataset.info.labels_digest,
     )
     artefacts.complete(folders.model, info)
     return metrics

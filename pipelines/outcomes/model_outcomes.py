@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from upath import UPath
 
 from beampose.core import artefacts, storage
-from beampose.core.infos import EvaluationInfo, Figures, Metrics, ModelInfo
+from beampose.core.infos import DatasetInfo, EvaluationInfo, Figures, Metrics, ModelInfo
 from beampose.core.names import EVALUATION, INFO, LABELS_CSV, METRICS, REPORT
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome, Rows
@@ -54,10 +54,12 @@ class Evaluated(Outcome):
     Attributes:
       evaluation: every prediction beside its label.
       file: labels.csv, a row for each label.
+      notes: what makes the figures doubtful.
     """
 
     evaluation: "Evaluation"
     file: UPath
+    notes: Sequence[str] = ()
 
     @property
     def metrics(self) -> dict[str, Figures]:
@@ -74,6 +76,8 @@ class Evaluated(Outcome):
             if space:
                 yield space_errors.line(space, split)
         yield f"Every label beside its prediction: {self.file}"
+        for note in self.notes:
+            yield f"NOTE: {note}"
 
     def tables(self) -> Iterator[Rows]:
         yield _figures(self.metrics)
@@ -160,7 +164,7 @@ def evaluate(config: Config) -> Evaluated:
     """
     from beampose.pipelines.report import evaluation_files
     from beampose.pipelines.space import space_errors
-    from beampose.trainer import evaluation
+    from beampose.trainer import advice, evaluation
 
     storage.check_writable(storage.place(config.output, EVALUATION))
     found = evaluation.evaluate(config)
@@ -169,7 +173,9 @@ def evaluate(config: Config) -> Evaluated:
     sides = [record.split for record in found.records]
     found = found._replace(metrics=space_errors.with_space(config, judged, found.metrics, sides))
     _keep_space(config, found.metrics)
-    return Evaluated(found, evaluation_files.write(found, config))
+    now = artefacts.require(config.dataset, DatasetInfo).labels_digest
+    notes = advice.of_labels(info.labels, now)
+    return Evaluated(found, evaluation_files.write(found, config), notes)
 
 
 def _keep_space(config: Config, found: dict[str, Figures]) -> None:

@@ -101,7 +101,10 @@ class _Run:
             "note": self.metrics.note,
             "metrics": self.metrics,
             # The page has a paragraph on videos that were not learned from.
-            "doubts": [w for w in self.metrics.warnings if not w.startswith(advice.SAME_FILMS)],
+            "doubts": [
+                *advice.of_labels(self.info.labels, self.dataset.labels_digest),
+                *[w for w in self.metrics.warnings if not w.startswith(advice.SAME_FILMS)],
+            ],
             "info": self.info,
             "dataset": self.dataset,
             "data": label_summary.section(self.dataset, self.records),

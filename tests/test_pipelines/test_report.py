@@ -16,6 +16,7 @@ from beampose.core import artefacts, storage
 from beampose.core.infos import CurveInfo, Figures, FoldsInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
+from beampose.pipelines.outcomes import model_outcomes
 from beampose.pipelines.report import (
     curve_files,
     error_analysis,
@@ -120,6 +121,21 @@ def test_worst_images_come_with_their_name_and_error(judged):
     drawn = storage.read_json(storage.place(loaded.output, "evaluation", "info.json"))["images"]
     assert drawn[0]["split"] == "test"
     assert ("with" in text) and f"{drawn[0]['probability']:.2f}" in text
+
+
+def test_labels_that_changed_since_the_training_are_told(judged):
+    _, loaded = judged["crops"]
+    file = storage.place(loaded.model, "info.json")
+    before = file.read_text()
+    words = "Labels or their split were changed since this model was trained"
+    assert words not in page(loaded) and not model_outcomes.evaluate(loaded).notes
+    file.write_text(json.dumps({**json.loads(before), "labels": "others"}))
+    assert words in page(loaded)
+    assert any(words in line for line in model_outcomes.evaluate(loaded).lines())
+    # Models of the version before do not say what they learned from.
+    file.write_text(json.dumps({**json.loads(before), "labels": ""}))
+    assert words not in page(loaded)
+    file.write_text(before)
 
 
 def test_an_older_evaluation_still_has_a_report(judged):

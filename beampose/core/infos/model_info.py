@@ -83,6 +83,8 @@ class ModelInfo(Info):
       tensors: by signature, the names of inputs and outputs in the graph.
       digest: names the SavedModel by its weights and graph.
       asked: names the labels, features and settings that it was trained on.
+      labels: digest of the labels and their split, as in the dataset's info; empty in versions
+        before.
     """
 
     NAME: ClassVar[str] = "model"
@@ -115,6 +117,7 @@ class ModelInfo(Info):
     tensors: dict[str, dict[str, dict[str, str]]] = {}
     digest: str = ""
     asked: str = ""
+    labels: str = ""
 
     @property
     def settings(self) -> Settings:
