@@ -118,12 +118,19 @@ def test_an_entry_of_bodyparts_that_is_no_name_is_refused(tmp_path, entry):
 
 
 @pytest.mark.parametrize(
-    "called",
-    ["CollectedData_Ann.CSV", "CollectedData_Ann.csv.txt", ".CollectedData_Ann.csv.icloud"],
+    "called, why",
+    [
+        ("CollectedData_Ann.CSV", "they are called CollectedData_<scorer>"),
+        ("CollectedData_Ann.csv.txt", "they are called CollectedData_<scorer>"),
+        (
+            ".CollectedData_Ann.csv.icloud",
+            "only the placeholder of CollectedData_Ann.csv: iCloud has not downloaded it",
+        ),
+    ],
 )
-def test_a_file_that_was_meant_for_labels_is_named(root, called):
+def test_a_file_that_was_meant_for_labels_is_named(root, called, why):
     file = root / f"labeled-data/cam1/CollectedData_{fakes.SCORER}.csv"
     file.rename(file.with_name(called))
     (problem,) = project_labels.read(str(root)).problems
     assert problem.level == ERROR
-    assert f"{called}" in problem.what and "they are called CollectedData_<scorer>" in problem.what
+    assert called in problem.what and why in problem.what
