@@ -103,11 +103,10 @@ def load_labels(
       ValueError: the source as a whole cannot be read.
     """
     from beampose import formats
-    from beampose.core import files, mistaken_paths, placeholders
+    from beampose.core import files, mistaken_paths
 
     place = files.absolute(os.fspath(path))
-    if not files.exists(place):
-        raise placeholders.missing("labels at", place)
+    files.require(place, "labels at")
     chosen = None if bodyparts is None else list(bodyparts)
     with mistaken_paths.told(path, mistaken_paths.LABELS):
         return formats.read(format or formats.guess(place), place, scorer=scorer, bodyparts=chosen)

@@ -231,10 +231,12 @@ class NotesOnce(logging.Filter):
         self._told: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        note = record.getMessage() if str(record.msg).startswith("NOTE") else ""
-        new = note not in self._told
-        self._told |= {note} - {""}
-        return new
+        note = record.getMessage()
+        if note in self._told:
+            return False
+        if str(record.msg).startswith("NOTE"):
+            self._told.add(note)
+        return True
 
 
 def _set_up_logging(debug: bool) -> None:

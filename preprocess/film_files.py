@@ -164,7 +164,7 @@ def _why(path: str, error: av.FFmpegError) -> str:
             start = file.read(file_kinds.BEGINNING)
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_LISTS):
             return "it names other files to be played; give those"
-        if not start.strip(b"\0"):
+        if file_kinds.is_blank(start):
             what = "begins with nothing but zeros" if start else "is empty"
             return f"it {what}, as a copy that did not end: copy it again"
         kind = file_kinds.name(start)

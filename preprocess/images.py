@@ -31,7 +31,7 @@ def decode(data: bytes) -> np.ndarray:
 
 def read(data: bytes) -> tuple[np.ndarray, int]:
     """`decode`, and the EXIF orientation: 1 is upright, or not said."""
-    if not data[:64].strip(b"\0") and not file_kinds.name(data):
+    if file_kinds.is_blank(data):
         raise ValueError("is empty, as a file that a cloud drive has not downloaded")
     with decoding.refused(data), decoding.opened(io.BytesIO(data)) as image:
         return decoding.loaded(image)

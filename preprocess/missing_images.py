@@ -71,7 +71,7 @@ def _hint(paths: Sequence[str]) -> str:
     """What is there instead, once for all."""
     listing = _Listing()
     for path in paths[:_TRIED]:
-        if there := placeholders.beside(path):
+        if there := placeholders.link(path) or listing.placeholder(path):
             return f". {there}"
     if not any(files.suffix(path) for path in paths):
         return ". Every row must name the file of an image, such as labeled-data/film/img0.png"
@@ -93,6 +93,10 @@ class _Listing:
     def __init__(self):
         self._names: dict[str, list[str]] = {}
         self._below: dict[str, dict[tuple[Callable[[str], str], str], str]] = {}
+
+    def placeholder(self, path: str) -> str:
+        """What stands for a file beside it, in words; "" if nothing does."""
+        return placeholders.among(self._children(files.parent(path)), files.name(path))
 
     def instead(self, path: str) -> tuple[str, str]:
         """What distinguishes a file from the one that is wanted, and its name; "" if none."""

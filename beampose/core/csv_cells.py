@@ -23,7 +23,7 @@ EXACT: Literal["round_trip"] = "round_trip"
 
 def inert(value: Any) -> Any:
     """A cell that is no formula; numbers, also as text, stay as they are."""
-    if not isinstance(value, str) or not _begins_formula(value) or _is_number(value):
+    if not isinstance(value, str) or not _begins_formula(value) or is_number(value):
         return value
     return _MARK + value
 
@@ -83,7 +83,8 @@ def _begins_formula(text: str) -> bool:
     return text.lstrip(_MARK).startswith(_FORMULA)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python reads a cell as a number."""
     try:
         float(text)
     except ValueError:

@@ -38,6 +38,12 @@ _SIGNS = (
 )
 
 
+def is_blank(data: bytes) -> bool:
+    """Whether a file is empty or begins with zeros that are no sign of a kind: one that a cloud
+    drive has not downloaded, or a copy that did not end."""
+    return not data[:64].strip(b"\0") and not name(data)
+
+
 def name(data: bytes) -> str:
     """What a file is by its first bytes, as an error says it; "" if they do not tell."""
     for at, sign, what in _SIGNS:

@@ -121,6 +121,20 @@ def exists(path: str) -> bool:
     return found.exists(inner)
 
 
+def require(path: str, what: str, more: str = "") -> None:
+    """Raises where there is neither file nor folder.
+
+    Args:
+      what: it should be, for the error.
+      more: a sentence to end with, without its full stop.
+
+    Raises:
+      FileNotFoundError: the text also says what stands in its place.
+    """
+    if not exists(path):
+        raise placeholders.missing(what, path, more)
+
+
 def is_folder(path: str) -> bool:
     found, inner = system(path)
     return found.isdir(inner)

@@ -36,12 +36,19 @@ def among(names: Iterable[str], wanted: str) -> str:
     return ""
 
 
+def link(path: str) -> str:
+    """Says where a missing file of this machine leads, if it is a link."""
+    if not os.path.islink(path):
+        return ""
+    target = os.readlink(path)
+    annex = ": `git annex get` fetches it" if "annex/objects" in target else ""
+    return f"It is a link to {target}, which is not there{annex}"
+
+
 def beside(path: str) -> str:
     """As `among`, of a file of this machine by its folder; also of a link that leads nowhere."""
-    if os.path.islink(path):
-        target = os.readlink(path)
-        annex = ": `git annex get` fetches it" if "annex/objects" in target else ""
-        return f"It is a link to {target}, which is not there{annex}"
+    if led := link(path):
+        return led
     try:
         names = sorted(os.listdir(os.path.dirname(path) or "."))
     except (OSError, ValueError):

@@ -3,7 +3,7 @@
 DeepMeerkat's have no header; one that other programs write is known by its words.
 """
 
-from beampose.core import csv_cells, files, placeholders, texts
+from beampose.core import csv_cells, files, texts
 from beampose.formats import spreadsheets
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -107,8 +107,7 @@ def paths(path: str) -> list[str]:
       FileNotFoundError: there is none.
     """
     if not files.is_folder(path):
-        if not files.exists(path):
-            raise placeholders.missing("csv file", path)
+        files.require(path, "csv file")
         return [path]
     candidates = [
         child

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from beampose.core import files, placeholders
+from beampose.core import files
 from beampose.core.infos import Uncertainty
 from beampose.formats import anipose_csv, calibrations
 from beampose.formats.deeplabcut import space_tables
@@ -23,8 +23,7 @@ LOG = logging.getLogger(__name__)
 
 def load(path: str) -> Points:
     """See `beampose.load_points`."""
-    if not files.exists(path):
-        raise placeholders.missing("file", path)
+    files.require(path, "file")
     return (space_tables if files.suffix(path) == ".h5" else anipose_csv).read(path)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import artefacts, files, placeholders
+from beampose.core import artefacts, files
 from beampose.core.infos import ModelInfo
 from beampose.core.settings import experiment
 from beampose.core.wording import counted
@@ -44,8 +44,7 @@ def choose(path: str, *, start: int, stop: int | None, every: int) -> Chosen:
     """
     if every < 1:
         raise ValueError(f"every must be at least 1. Received: {every}.")
-    if not files.exists(path):
-        raise placeholders.missing("video", path)
+    files.require(path, "video")
     video = manifest.index(path)
     chosen = range(video.count)[start:stop:every]
     if not len(chosen):

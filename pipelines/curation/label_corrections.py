@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, placeholders, storage, texts
+from beampose.core import csv_cells, files, storage, texts
 from beampose.core.name_parts import safe
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import label_edits, root_tables
@@ -57,8 +57,7 @@ def marked(
 
     Raises: as `read`.
     """
-    if not files.exists(path):
-        raise placeholders.missing("file", path)
+    files.require(path, "file")
     try:
         text = texts.decode(files.read_bytes(path), texts.WINDOWS)
         rows, _ = spreadsheets.named(text, needed, _may_be_marked)

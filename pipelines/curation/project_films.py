@@ -83,11 +83,7 @@ class ProjectFilms:
     def __init__(self, root: str):
         text, _ = project_config.read(files.join(root, project_config.CONFIG))
         self._above = files.join(root, LABELED_DATA)
-        # DeepLabCut writes whole paths; in a project that shall move they may count from it.
-        self._sets = [
-            path if files.is_absolute(path) else files.absolute(files.join(root, path))
-            for path in project_config.video_sets(text)
-        ]
+        self._sets = project_config.films(root, text)
 
     def folder(self, name: str) -> str:
         """Where the frames of a film of this name are, or will be."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from beampose.core import files, placeholders, storage
+from beampose.core import files, storage
 from beampose.core.name_parts import safe
 from beampose.formats.deeplabcut import project_config, project_labels
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -49,8 +49,7 @@ def make(
       ValueError: no bodyparts are named, other ones are there, or no film can be used.
     """
     for film in films:
-        if not files.exists(film):
-            raise placeholders.missing("film", film)
+        files.require(film, "film")
     file = files.join(root, project_config.CONFIG)
     if files.exists(file):
         _check(file, bodyparts, scorer)

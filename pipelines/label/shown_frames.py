@@ -146,8 +146,8 @@ class ShownFrames:
         place = files.join(root, LABELED_DATA, folder)
         found = [owner.video for owner in film_names.recorded(place) if owner.video]
         text, _ = project_config.read(files.join(root, project_config.CONFIG))
-        told = [path for path in project_config.video_sets(text) if files.stem(path) == folder]
-        found += [path if files.is_absolute(path) else files.join(root, path) for path in told]
+        told = project_config.films(root, text)
+        found += [path for path in told if files.stem(path) == folder]
         above = files.join(root, video_links.VIDEOS)
         if files.is_folder(above):
             found += [

@@ -7,7 +7,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beampose.core import files, placeholders, yaml_files
+from beampose.core import files, yaml_files
 from beampose.core.wording import counted
 from beampose.preprocess import images, videos
 
@@ -190,8 +190,7 @@ def _project(arguments: argparse.Namespace) -> tuple[str, str]:
             print(f"FAILED {line}")
         return root, _experiment(root)
     _check_project_only(arguments, others)
-    if not files.exists(first):
-        raise placeholders.missing("file or folder", first)
+    files.require(first, "file or folder")
     if files.suffix(first) not in (".yaml", ".yml"):
         return files.absolute(first), _experiment(first)
     if "source" not in (yaml_files.read(first, "an experiment or a project's config") or {}):

@@ -110,6 +110,8 @@ def values(data: Path, name: str, folder: str) -> dict[str, Any]:
 
 def resized(source: Path, target: Path, factor: float) -> None:
     """Writes a project of DeepLabCut whose labeled images are `factor` times as wide and high."""
+    from beampose.core import csv_cells
+
     target.mkdir()
     shutil.copy(source / "config.yaml", target)
     for file in sorted(source.glob("labeled-data/*/*")):
@@ -126,19 +128,11 @@ def resized(source: Path, target: Path, factor: float) -> None:
             for row in rows[head:]:
                 # Pixels are counted from the middle of the first one.
                 row[:] = [
-                    cell if not number(cell) else repr((float(cell) + 0.5) * factor - 0.5)
+                    repr((float(cell) + 0.5) * factor - 0.5) if csv_cells.is_number(cell) else cell
                     for cell in row
                 ]
             with place.open("w", newline="", encoding="utf-8") as stream:
                 csv.writer(stream).writerows(rows)
-
-
-def number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def measure(config: Path, words: list[str], seeds: list[int]):

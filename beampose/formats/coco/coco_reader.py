@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, json_files, placeholders
+from beampose.core import files, json_files
 from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton
@@ -116,8 +116,7 @@ def _unlabeled(
 
 
 def _told(path: str) -> dict[str, Any]:
-    if not files.exists(path):
-        raise placeholders.missing("COCO file", path)
+    files.require(path, "COCO file")
     if files.size(path) > MAX_BYTES:
         raise ValueError(f"{path} has {files.size(path):,} bytes, above {MAX_BYTES:,}.")
     told = json_files.parse(files.read_bytes(path), path)

@@ -172,8 +172,7 @@ def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
       FileNotFoundError: no such file.
       ValueError: another layout.
     """
-    if not files.exists(file):
-        raise placeholders.missing("file", file)
+    files.require(file, "file")
     problems: list[Problem] = []
     try:
         return _read(file, Reading(several), problems), problems

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from beampose.core import csv_cells, files, number_tables, placeholders, storage, texts
+from beampose.core import csv_cells, files, number_tables, storage, texts
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, prediction_writer
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
@@ -78,8 +78,7 @@ def read(file: str) -> Table:
       FileNotFoundError: no such file.
       ValueError: another layout; the text names the file.
     """
-    if not files.exists(file):
-        raise placeholders.missing("file", file)
+    files.require(file, "file")
     try:
         h5 = files.suffix(file) == ".h5"
         named, rows, values = columns.read_h5(files.read_bytes(file)) if h5 else _csv(file)

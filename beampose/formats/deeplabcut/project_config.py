@@ -218,6 +218,20 @@ def video_sets(text: str) -> list[str]:
     return [str(path) for path in known] if isinstance(known, dict) else []
 
 
+def films(root: str, text: str) -> list[str]:
+    """Whole paths of the videos of a project's config.yaml.
+
+    DeepLabCut writes whole ones; in a project that shall move they may count from its folder.
+
+    Raises:
+      ValueError: as `video_sets`.
+    """
+    return [
+        path if files.is_absolute(path) else files.absolute(files.join(root, path))
+        for path in video_sets(text)
+    ]
+
+
 def crop_of(text: str, video: str) -> tuple[int, ...] | None:
     """x1, x2, y1, y2 that a config.yaml gives to a video of this name; None if it gives none."""
     sets = _parsed(text).get(SECTION)

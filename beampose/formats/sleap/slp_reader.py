@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, h5, json_files, placeholders
+from beampose.core import files, h5, json_files
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange
 from beampose.formats.label_format import LabelFormat
@@ -57,8 +57,7 @@ def read(path: str, *, empty: bool = False) -> Labels:
       FileNotFoundError: no such file.
       ValueError: not a SLEAP file, or one that is cut short.
     """
-    if not files.exists(path):
-        raise placeholders.missing("SLEAP file", path)
+    files.require(path, "SLEAP file")
     problems: list[Problem] = []
     try:
         with h5.opened(path) as file:
