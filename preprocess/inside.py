@@ -93,13 +93,18 @@ def stored(place: Place) -> tuple[bytes | np.ndarray, bool]:
             name = files.name(place.file)
             raise ValueError(f"{name} holds no image {place.number} in {place.dataset!r}")
         row = np.asarray(dataset.row(place.number))
-        if text(dataset.attribute("format", "hdf5")) == "hdf5":
+        if not is_of_files(dataset):
             return _channels_last(row), False
         if row.dtype not in (np.int8, np.uint8):
             raise ValueError(f"{place.dataset} holds {row.dtype} in place of an image's bytes")
         # Rows of one length are filled up with zeros, with which no image file ends.
         data = row.tobytes()
         return data.rstrip(b"\0") if len(dataset.shape) > 1 else data, _blue_first(file, dataset)
+
+
+def is_of_files(dataset: h5.Dataset) -> bool:
+    """Returns True if a dataset holds the bytes of image files, and False if it holds pixels."""
+    return text(dataset.attribute("format", "hdf5")) != "hdf5"
 
 
 def text(value: Any) -> str:

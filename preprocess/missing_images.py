@@ -12,6 +12,8 @@ from beampose.preprocess.labels import Problem
 _MISSING = "image missing: no file "
 # How `validate` calls an image that cannot be decoded.
 _BAD = "image "
+# How it begins to say that an image has another size than the labels say.
+SIZED = "has another size than the labels say, "
 # Images of a file that are looked for; what is wrong with them is wrong with the others too.
 _TRIED = 20
 # Folders below that of the labels, in which images are looked for by their names.
@@ -27,7 +29,8 @@ def what(image: str) -> str:
 def together(problems: Sequence[Problem], labeled: int) -> list[Problem]:
     """The same problems, those of all missing images of a label file as one.
 
-    So are images that are no images for one reason, such as pointers that stand for files.
+    So are images that are no images for one reason, such as pointers that stand for files, and
+    those of another size than the labels say.
 
     Args:
       labeled: how many images have labels in all.
@@ -38,7 +41,7 @@ def together(problems: Sequence[Problem], labeled: int) -> list[Problem]:
     for problem in problems:
         if problem.what.startswith(_MISSING):
             missing[problem.file].append(problem)
-        elif problem.what.startswith(_BAD):
+        elif problem.what.startswith((_BAD, SIZED)):
             bad[problem.file, problem.what].append(problem)
         else:
             others.append(problem)

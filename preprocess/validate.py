@@ -86,8 +86,11 @@ def inspect(
         found.append(problem(WARNING, what))
     if isinstance(item, LabeledFrame):
         if item.told not in (None, (height, width)):
-            what = f"is {width}x{height}, and {item.told[1]}x{item.told[0]} to the labels, which "
-            found.append(problem(WARNING, f"{what}then lie elsewhere: use the images as labeled"))
+            what = (
+                f"{width}x{height} for {item.told[1]}x{item.told[0]}: points then lie elsewhere. "
+            )
+            what = f"{missing_images.SIZED}{what}Use the images as they were labeled"
+            found.append(problem(WARNING, what))
         item, notes = _inside(item, height, width, bodyparts)
         found += [problem(level, what) for level, what in notes]
         if np.isnan(item.keypoints).all() and not item.negative:

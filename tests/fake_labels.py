@@ -106,19 +106,24 @@ def slp(
 
 
 def embed(
-    file: Path, images: Sequence[bytes], numbers: Sequence[int], order: str | None = None
+    file: Path | str,
+    images: Sequence[bytes],
+    numbers: Sequence[int],
+    order: str | None = None,
+    *,
+    video: int = 0,
 ) -> None:
-    """Puts image files into `video0/video` of a SLEAP file."""
+    """Puts image files into `video0/video` of a SLEAP file, or into that of another number."""
     with h5py.File(file, "a") as out:
         kind = h5py.vlen_dtype(np.int8)
-        dataset = out.create_dataset("video0/video", (len(images),), kind)
+        dataset = out.create_dataset(f"video{video}/video", (len(images),), kind)
         for i, data in enumerate(images):
             dataset[i] = np.frombuffer(data, np.int8)
         dataset.attrs["format"] = "png"
         if order:
             dataset.attrs["channel_order"] = order
-        out["video0/frame_numbers"] = np.array(numbers)
-        source = out.create_group("video0/source_video")
+        out[f"video{video}/frame_numbers"] = np.array(numbers)
+        source = out.create_group(f"video{video}/source_video")
         source.attrs["json"] = json.dumps({"backend": {"filename": "C:\\lab\\film.mp4"}})
 
 

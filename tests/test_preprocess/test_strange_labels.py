@@ -53,7 +53,7 @@ def changed(root, change):
 
 def test_a_coco_file_of_larger_images_is_told(tmp_path):
     labels = changed(tmp_path / "a", lambda c: c["images"][0].update(width=600, height=400))
-    assert any("is 60x40, and 600x400 to the labels" in what for what in said(labels))
+    assert any("than the labels say, 60x40 for 600x400" in what for what in said(labels))
     labels = changed(tmp_path / "b", lambda c: c["images"][0].update(width=60, height=40))
     assert said(labels) == []
 

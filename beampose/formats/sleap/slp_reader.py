@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files, h5, json_files
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange
 from beampose.formats.label_format import LabelFormat
@@ -29,6 +30,9 @@ _FIELDS = {
     "points": ("x", "y", "visible"),
     "pred_points": ("x", "y", "visible"),
 }
+# The largest whole number that every float before it can be, and the longest number of a frame.
+_WHOLE = 1 << 53
+_LAST = 10**12
 
 
 class Tables(NamedTuple):
@@ -66,9 +70,10 @@ def read(path: str, *, empty: bool = False) -> Labels:
             videos = Videos(file, path, problems)
             bodyparts = list(dict.fromkeys(name for one in skeletons for name in one.nodes))
             kind = _kind(tables, path, problems)
+            problems += _several(tables, skeletons, kind, path)
             found = list(_frames(tables, skeletons, bodyparts, kind, (path, problems)))
-            if not empty:
-                found = [one for one in found if one.instances]
+            problems += _unused(tables, found, kind, path, empty=empty)
+            found = [one for one in found if one.instances or (empty and one.bare)]
             placed = list(_addressed(found, videos))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -87,8 +92,9 @@ def read(path: str, *, empty: bool = False) -> Labels:
             file=path,
             row=one.number + 1,
             keypoints=points,
+            told=size,
         )
-        for (one, image, name, video), points in zip(placed, keypoints, strict=True)
+        for (one, image, name, video, size), points in zip(placed, keypoints, strict=True)
     ]
     return Labels(
         items=tuple(items),
@@ -102,30 +108,41 @@ def read(path: str, *, empty: bool = False) -> Labels:
 
 
 class Found(NamedTuple):
-    """A frame with its animals; `number` is its row in the table, from 0."""
+    """A frame with its animals; `number` is its row in the table, from 0.
+
+    Attributes:
+      bare: no animal of any kind is listed for it, placed or predicted.
+    """
 
     number: int
     video: int
     index: int
     instances: list[Instance]
+    bare: bool
 
 
 def _addressed(found: Sequence[Found], videos: Videos):
-    """(frame, address, name, video) of each frame whose image is known."""
+    """(frame, address, name, video, size that is told) of each frame whose image is known."""
     width = max([4, *(len(str(one.index)) for one in found)])
-    videos.wanted([(one.video, one.index) for one in found])
+    places = videos.numbered([(one.video, one.index) for one in found])
+    videos.wanted([(places[one.video], one.index) for one in found])
     for one in found:
-        image = videos.image(one.video, one.index)
+        place = places[one.video]
+        image = videos.image(place, one.index)
         if image is not None:
-            video = videos.name(one.video)
+            video = videos.name(place)
             name = f"{LABELED_DATA}/{video}/img{one.index:0{width}d}.png"
-            yield one, image, name, video
+            corner = np.array(videos.corner(place), np.float64)
+            moved = [Instance(own.track, own.keypoints + corner) for own in one.instances]
+            yield one._replace(instances=moved), image, name, video, videos.size(place)
     videos.report()
 
 
 def _skeletons(file: h5.Group) -> list[Skeleton]:
     metadata = file.group("metadata")
     said = metadata and metadata.attribute("json")
+    if said is None and file.dataset("node_names") is not None:
+        raise ValueError("is SLEAP's analysis file, of predictions; labels are in the .slp")
     if said is None:
         raise ValueError("is not a SLEAP file: it holds no metadata")
     told = _json(said, "metadata")
@@ -158,11 +175,7 @@ def _skeleton(told: dict[str, Any], names: list[str]) -> Skeleton:
 
 
 def _tables(file: h5.Group) -> Tables:
-    found = {name: file.values(name) for name in _FIELDS}
-    for name, fields in _FIELDS.items():
-        missing = set(fields) - set(found[name].dtype.names or ())
-        if missing:
-            raise ValueError(f"its table {name} lacks {', '.join(sorted(missing))}")
+    found = {name: _table(file, name, fields) for name, fields in _FIELDS.items()}
     metadata = file.group("metadata")
     version = float(metadata.attribute("format_id", 1.0)) if metadata else 1.0
     shift = 0.0 if version >= _CENTRED else 0.5
@@ -172,6 +185,34 @@ def _tables(file: h5.Group) -> Tables:
         tracks = [str(one[1] if isinstance(one, list) and len(one) > 1 else one) for one in told]
     points = (_points(found["points"], shift), _points(found["pred_points"], shift))
     return Tables(found["frames"], found["instances"], points, distinct(tracks))
+
+
+def _table(file: h5.Group, name: str, fields: Sequence[str]) -> np.ndarray:
+    """A table of named columns, also as SLEAP's web page writes it: numbers, names beside them."""
+    found = file.values(name)
+    dataset = file.dataset(name)
+    said = dataset.attribute("field_names") if dataset and found.ndim == 2 else None
+    if said is not None:
+        names = [str(one) for one in _json(said, f"names of the columns of {name}")]
+        if len(set(names)) != len(names) or len(names) != found.shape[1]:
+            raise ValueError(f"its table {name} has {found.shape[1]} columns, and names {names}")
+        kind = np.dtype([(one, found.dtype) for one in names])
+        found = np.ascontiguousarray(found).view(kind).reshape(len(found))
+    missing = set(fields) - set(found.dtype.names or ())
+    if missing:
+        raise ValueError(f"its table {name} lacks {', '.join(sorted(missing))}")
+    for field in fields:
+        _check_numbers(found[field], f"its table {name} holds a {field} that is no", field)
+    return found
+
+
+def _check_numbers(column: np.ndarray, what: str, field: str) -> None:
+    if column.dtype.kind not in "biuf":
+        raise ValueError(f"{what} number")
+    if column.dtype.kind == "f" and field not in ("x", "y", "visible"):
+        whole = np.isfinite(column) & (np.abs(column) < _WHOLE)
+        if not whole.all() or (column != np.round(column)).any():
+            raise ValueError(f"{what} whole number")
 
 
 def _points(table: np.ndarray, shift: float) -> np.ndarray:
@@ -191,6 +232,40 @@ def _kind(tables: Tables, path: str, problems: list[Problem]) -> int:
     return PREDICTED
 
 
+def _several(tables: Tables, skeletons: list[Skeleton], kind: int, path: str) -> list[Problem]:
+    """Says that animals of several skeletons are read as animals of one."""
+    own = tables.instances["instance_type"] == kind
+    used = sorted(
+        {int(one) for one in tables.instances["skeleton"][own]} & {*range(len(skeletons))}
+    )
+    kinds = list(dict.fromkeys(tuple(skeletons[one].nodes) for one in used))
+    if len(kinds) < 2:
+        return []
+    told = "; ".join(", ".join(nodes[:4]) + (", …" if len(nodes) > 4 else "") for nodes in kinds)
+    what = f"animals have {len(kinds)} skeletons ({told}): nodes of one name are one bodypart"
+    return [Problem(WARNING, path, 0, "", what)]
+
+
+def _unused(
+    tables: Tables, found: Sequence[Found], kind: int, path: str, *, empty: bool
+) -> list[Problem]:
+    """Says which animals and frames of the file are not used."""
+    told = []
+    predicted = int((tables.instances["instance_type"] == PREDICTED).sum())
+    bare = sum(one.bare for one in found)
+    unlabeled = sum(not one.instances and not one.bare for one in found)
+    if kind == USER and predicted:
+        what = f"{counted(predicted, 'predicted animal')} {agreed(predicted, 'are')} not used: "
+        told.append(f"{what}it has animals that a person placed")
+    if unlabeled:
+        what = f"{counted(unlabeled, 'frame')} {agreed(unlabeled, 'have')} no labeled point of "
+        told.append(f"{what}{'a person' if kind == USER else 'an animal'}; not used")
+    if bare and not empty:
+        what = f"{counted(bare, 'frame')} {agreed(bare, 'have')} no animal; not used. "
+        told.append(f"{what}`source.empty: negatives` uses {'it' if bare == 1 else 'them'}")
+    return [Problem(WARNING, path, 0, "", what) for what in told]
+
+
 def _frames(
     tables: Tables,
     skeletons: list[Skeleton],
@@ -198,14 +273,26 @@ def _frames(
     kind: int,
     told: tuple[str, list[Problem]],
 ):
-    """Frames with animals of a kind, and those without any, in the order of videos and frames."""
+    """Frames with their animals of a kind, in the order of videos and frames."""
     path, problems = told
     orders = [[bodyparts.index(name) for name in one.nodes] for one in skeletons]
     for number in np.lexsort((tables.frames["frame_idx"], tables.frames["video"])):
         row = tables.frames[number]
-        start, stop = int(row["instance_id_start"]), int(row["instance_id_end"])
-        instances = []
-        for one in tables.instances[start : min(stop, len(tables.instances))]:
+        # As they are stored numbers below 0 would be huge ones.
+        index, video, start, stop = (
+            int(row[name].astype(np.int64))
+            for name in ("frame_idx", "video", "instance_id_start", "instance_id_end")
+        )
+        wrong = ""
+        if not 0 <= index < _LAST:
+            wrong = f"there is no frame {index}"
+        elif start < stop and not 0 <= start <= stop <= len(tables.instances):
+            wrong = f"frame {index} has animals {start} to {stop} of {len(tables.instances)}"
+        if wrong:
+            problems.append(Problem(ERROR, path, int(number) + 1, "", f"{wrong}; it is not used"))
+            continue
+        instances, damaged = [], False
+        for one in tables.instances[start:stop]:
             if one["instance_type"] != kind:
                 continue
             try:
@@ -213,15 +300,16 @@ def _frames(
                 order = orders[int(one["skeleton"])]
                 keypoints[order] = _slice(tables.points[kind], one, len(order))
             except (ValueError, IndexError) as error:
-                what = f"an animal of frame {row['frame_idx']} is damaged ({error}); not used"
+                damaged = True
+                what = f"an animal of frame {index} is damaged ({error}); not used"
                 problems.append(Problem(ERROR, path, int(number) + 1, "", what))
                 continue
             track = int(one["track"])
             name = tables.tracks[track] if 0 <= track < len(tables.tracks) else ""
             if np.isfinite(keypoints).any():
                 instances.append(Instance(name, keypoints))
-        if instances or start >= stop:
-            yield Found(int(number), int(row["video"]), int(row["frame_idx"]), instances)
+        if instances or not damaged:
+            yield Found(int(number), video, index, instances, bare=start >= stop)
 
 
 def _slice(points: np.ndarray, one: np.void, count: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Finds the frames of a SLEAP file: in its own images, in videos or image files near it."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beampose.core import files, h5, json_files
@@ -9,10 +10,12 @@ from beampose.core.wording import agreed, counted
 from beampose.formats import named_files
 from beampose.formats.named_files import Found
 from beampose.preprocess import images, inside, videos
-from beampose.preprocess.labels import ERROR, Problem
+from beampose.preprocess.labels import ERROR, WARNING, Problem
 
 VIDEOS = "videos"
 _H5 = (".h5", ".hdf5", ".slp")
+_NUMBERED = re.compile(r"/*video(\d{1,9})/video")
+_SHOWN = 5
 
 
 class Videos:
@@ -30,9 +33,60 @@ class Videos:
         self._file, self._path, self._problems = file, path, problems
         self._told = [_backend(one) for one in file.values("videos_json").ravel()]
         self._names = distinct([self._stem(i) for i in range(len(self._told))])
+        self._corners = _corners(file)
         self._rows: dict[int, dict[int, int]] = {}
         self._found: dict[str, Found] = {}
         self._missing: dict[int, list[str]] = {}
+
+    def numbered(self, frames: Sequence[tuple[int, int]]) -> dict[int, int]:
+        """Places in the list of videos, by the numbers that frames, (video, index), name them by.
+
+        Those are the places themselves, or the numbers in the names of the datasets that hold the
+        images, as in a package of some of a project's videos. Where both may be meant, the one
+        counts under which all the frames are there.
+
+        Raises:
+          ValueError: which is meant is not known.
+        """
+        told = sorted({video for video, _ in frames})
+        by_place = {i: i for i in range(len(self._told))}
+        names = [self._number(i) for i in by_place]
+        by_name = {number: i for i, number in enumerate(names) if names.count(number) == 1}
+        ways = [way for way in (by_place, by_name) if all(one in way for one in told)]
+        if len(ways) == 2 and any(by_place[one] != by_name[one] for one in told):
+            ways = [way for way in ways if all(self._has(way[v], i) for v, i in frames)]
+            ways = ways if len(ways) == 1 else []
+        if not ways:
+            shown = ", ".join(map(str, told[:_SHOWN])) + (", …" if len(told) > _SHOWN else "")
+            raise ValueError(
+                f"its frames belong to videos {shown}, and it lists {len(by_place)}, counted from "
+                "0: which is which is not known. Save it again from the file that it was made of"
+            )
+        return {one: ways[0][one] for one in told}
+
+    def _number(self, video: int) -> int:
+        """The number in the name of the dataset of a video's own images, else its place."""
+        found = _NUMBERED.fullmatch(str(self._told[video].get("dataset") or ""))
+        return int(found[1]) if found and self._is_embedded(video) else video
+
+    def _has(self, video: int, index: int) -> bool:
+        if not self._is_embedded(video):
+            names = self._listed_names(video)
+            return not names or index < len(names)
+        rows = self._embedded_rows(video)
+        return not rows or index in rows
+
+    def corner(self, video: int) -> tuple[int, int]:
+        """The x and y in its frames from where coordinates count: of the part that was labeled."""
+        return self._corners.get(video, (0, 0))
+
+    def size(self, video: int) -> tuple[int, int] | None:
+        """Height and width of the frames of a video; None if the file does not say."""
+        shape = self._told[video].get("shape")
+        if self._listed_names(video) or not isinstance(shape, list) or len(shape) != 4:
+            return None
+        sized = all(type(side) is int and side > 0 for side in shape[1:3])
+        return (shape[1], shape[2]) if sized else None
 
     def wanted(self, frames: Sequence[tuple[int, int]]) -> None:
         """Looks for the files that (video, frame) lie in, together: no file may be two of them."""
@@ -66,9 +120,6 @@ class Videos:
 
     def image(self, video: int, index: int) -> str | None:
         """The address of a frame; None, and a problem, if there is none."""
-        if not 0 <= video < len(self._told):
-            self._problem(f"frame {index} belongs to video {video}, of {len(self._told)}")
-            return None
         names = self._listed_names(video)
         if names and not 0 <= index < len(names):
             self._problem(f"frame {index} of a list of {len(names)} images")
@@ -107,20 +158,29 @@ class Videos:
         return str(names[index]) if 0 <= index < len(names) else ""
 
     def _embedded(self, video: int, index: int, dataset: str) -> str | None:
-        if video not in self._rows:
-            numbers = f"{dataset.rpartition('/')[0]}/frame_numbers"
-            known = self._file.dataset(numbers) is not None
-            found = self._file.values(numbers).ravel().tolist() if known else []
-            self._rows[video] = {int(number): row for row, number in enumerate(found)}
-        rows = self._rows[video]
+        rows = self._embedded_rows(video)
         row = rows.get(index) if rows else index
         if row is None:
             self._problem(f"frame {index} of {dataset} is labeled, but its image is not embedded")
             return None
         return inside.image_of(self._path, dataset.strip("/"), row)
 
-    def _problem(self, what: str) -> None:
-        self._problems.append(Problem(ERROR, self._path, 0, "", what))
+    def _embedded_rows(self, video: int) -> Mapping[int, int]:
+        """Rows of a video's own images by the numbers of frames; empty where none are said."""
+        if video not in self._rows:
+            dataset = str(self._told[video].get("dataset") or "")
+            numbers = f"{dataset.rpartition('/')[0]}/frame_numbers"
+            known = self._file.dataset(numbers) is not None
+            found = self._file.values(numbers).ravel().tolist() if known else []
+            self._rows[video] = {int(number): row for row, number in enumerate(found)}
+            images = self._file.dataset(dataset)
+            if not known and images and inside.is_of_files(images):
+                what = f"does not say which frames the images of {dataset} are: taken as the first"
+                self._problem(f"{what} frames of the video, in order", WARNING)
+        return self._rows[video]
+
+    def _problem(self, what: str, level: str = ERROR) -> None:
+        self._problems.append(Problem(level, self._path, 0, "", what))
 
     def _stem(self, video: int) -> str:
         """Name of a video: that of its file, or of the video its images come from."""
@@ -150,6 +210,24 @@ def _backend(value: Any) -> dict[str, Any]:
     told = json_files.record(inside.text(value), "its list of videos")
     backend = told.get("backend")
     return {**told, **backend} if isinstance(backend, dict) else told
+
+
+def _corners(file: h5.Group) -> dict[int, tuple[int, int]]:
+    """Upper left corners (x, y) of videos of which a part was labeled, by their places.
+
+    Coordinates are those of the part, images those of the whole frame.
+    """
+    if file.dataset("video_crops") is None:
+        return {}
+    told = json_files.parse(inside.text(file.values("video_crops").ravel()[0]), "its video_crops")
+    try:
+        found = {one["video"]: tuple(one["crop"][:2]) for one in told if len(one["crop"]) == 4}
+    except (TypeError, KeyError):
+        found = {}
+    whole = [type(one) is int for video, corner in found.items() for one in (video, *corner)]
+    if not found or not all(whole):
+        raise ValueError("its video_crops, the parts of videos that were labeled, cannot be read")
+    return found
 
 
 def distinct(names: list[str]) -> list[str]:

@@ -1,3 +1,5 @@
+import json
+
 import fake_labels
 import fakes
 import h5py
@@ -7,7 +9,7 @@ from PIL import Image
 
 from beampose import formats
 from beampose.formats.sleap import slp_reader
-from beampose.preprocess import images
+from beampose.preprocess import images, validate
 from beampose.preprocess.labels import ERROR, WARNING
 
 FILM = {"backend": {"filename": "/Users/someone/films/film.mp4", "shape": [40, 48, 80, 1]}}
@@ -314,3 +316,147 @@ def test_frames_of_a_real_video_are_those_extracted_from_it(shared_data):
     for png in extracted[::-13]:
         address = items[png.relative_to(root).as_posix()].image
         np.testing.assert_array_equal(images.load(address)[0], images.load(str(png))[0])
+
+
+def package(tmp_path, numbers, labeled):
+    """Embedded images of videos, and frames that name their videos by numbers.
+
+    Args:
+      numbers: of the datasets, in the order of the list of videos, with the frames they hold.
+      labeled: (number, frame), whose points are A and as much on as the number says.
+    """
+    videos = [{"backend": {"filename": ".", "dataset": f"video{n}/video"}} for n in numbers]
+    frames = [(n, i, [(USER, -1, A + n)]) for n, i in labeled]
+    path = write(tmp_path, frames, videos=videos)
+    for n, held in numbers.items():
+        pixels = [fakes.encode(fakes.pixels(100 * n + i)) for i in held]
+        fake_labels.embed(path, pixels, held, "RGB", video=n)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labeled"),
+    [
+        ({0: [3], 2: [4]}, [(0, 3), (2, 4)]),
+        ({2: [4], 1: [3], 0: [5]}, [(1, 3), (2, 4)]),
+        ({1: [4], 0: [3]}, [(1, 4), (0, 3)]),
+    ],
+)
+def test_frames_name_the_videos_of_a_package_by_the_numbers_of_its_images(
+    tmp_path, numbers, labeled
+):
+    labels = slp_reader.read(package(tmp_path, numbers, labeled))
+    assert len(labels.items) == len(labeled) and labels.problems == ()
+    for item in labels.items:
+        shift = item.keypoints[0, 0, 0] - A[0, 0]
+        frame = dict(labeled)[int(shift)]
+        expected = fakes.pixels(100 * int(shift) + frame)
+        np.testing.assert_array_equal(images.load(item.image)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labeled"), [({1: [3], 0: [3]}, [(0, 3), (1, 3)]), ({0: [3]}, [(0, 3), (2, 3)])]
+)
+def test_videos_that_may_be_either_are_none(tmp_path, numbers, labeled):
+    with pytest.raises(ValueError, match=r"belong to videos 0, .*which is which is not known"):
+        slp_reader.read(package(tmp_path, numbers, labeled))
+
+
+def test_points_of_a_part_of_a_video_lie_in_the_whole_frame(film, tmp_path):
+    path = write(tmp_path, [(0, 3, [(USER, -1, A)]), (1, 4, [(USER, -1, B)])], videos=[FILM] * 2)
+    with h5py.File(path, "a") as file:
+        said = '[{"video":1,"crop":[16,-8,64,40],"fill":0}]'
+        file.create_dataset("video_crops", data=np.bytes_(said))
+    labels = slp_reader.read(path)
+    np.testing.assert_array_equal([item.keypoints[0] for item in labels.items], [A, B + [16, -8]])
+    spoil(path, "video_crops", lambda f: f.create_dataset("video_crops", data=np.bytes_("[1]")))
+    with pytest.raises(ValueError, match="the parts of videos that were labeled, cannot be read"):
+        slp_reader.read(path)
+
+
+def test_numbers_with_names_beside_them_are_tables(film, tmp_path):
+    path = write(tmp_path, [(0, 3, [(USER, -1, A)]), (0, 2, [(USER, -1, B)])])
+    before = slp_reader.read(path)
+    with h5py.File(path, "a") as file:
+        for name in ("frames", "instances", "points", "pred_points"):
+            table = file[name][:]
+            names = table.dtype.names
+            rows = np.array([[float(v) for v in row] for row in table.tolist()])
+            del file[name]
+            flat = file.create_dataset(name, data=rows.reshape(len(table), len(names)))
+            flat.attrs["field_names"] = json.dumps(names)
+    labels = slp_reader.read(path)
+    assert labels.problems == () and [i.image for i in labels.items] == [
+        i.image for i in before.items
+    ]
+    np.testing.assert_array_equal(labels.keypoints, before.keypoints)
+    with h5py.File(path, "a") as file:
+        file["frames"][0, 2] = 2.5
+    with pytest.raises(ValueError, match="frames holds a frame_idx that is no whole number"):
+        slp_reader.read(path)
+
+
+def test_a_film_of_another_size_than_the_labels_say_is_told_once(film, tmp_path):
+    videos = [{"backend": {"filename": "film.mp4", "shape": [40, 96, 160, 1]}}]
+    labels = slp_reader.read(
+        write(tmp_path, [(0, i, [(USER, -1, A)]) for i in (1, 2)], videos=videos)
+    )
+    found = validate.report(labels, ["train"] * 2).problems
+    said = "has another size than the labels say, 80x48 for 160x96"
+    assert [said in problem.what for problem in found if "size" in problem.what] == [True]
+    labels = slp_reader.read(write(tmp_path, [(0, 1, [(USER, -1, A)])], videos=[FILM]))
+    assert validate.report(labels, ["train"]).problems == []
+
+
+def test_frames_and_animals_that_are_not_used_are_counted(film, tmp_path):
+    nothing = np.full_like(A, np.nan)
+    frames = [
+        (0, 1, [(USER, -1, A), (PREDICTED, -1, B)]),
+        (0, 2, [(PREDICTED, -1, B)]),
+        (0, 3, [(USER, -1, nothing)]),
+        (0, 4, []),
+        (0, (1 << 64) - 1, [(USER, -1, C)]),
+    ]
+    path = write(tmp_path, frames)
+    assert whats(slp_reader.read(path)) == [
+        "there is no frame -1; it is not used",
+        "2 predicted animals are not used: it has animals that a person placed",
+        "2 frames have no labeled point of a person; not used",
+        "1 frame has no animal; not used. `source.empty: negatives` uses it",
+    ]
+    labels = slp_reader.read(path, empty=True)
+    assert [item.name[-8:-4] for item in labels.items] == ["0001", "0004"]
+    with h5py.File(path, "a") as file:
+        table = file["frames"][:]
+        table["instance_id_end"][0] = 99
+        file["frames"][:] = table
+    assert whats(slp_reader.read(path))[0] == "frame 1 has animals 0 to 99 of 5; it is not used"
+
+
+def test_animals_of_several_skeletons_are_told(film, tmp_path):
+    path = write(tmp_path, [(0, 1, [(USER, -1, A)]), (0, 2, [(USER, -1, B)])])
+    with h5py.File(path, "a") as file:
+        told = json.loads(file["metadata"].attrs["json"])
+        first = told["skeletons"][0]
+        told["skeletons"].append({"nodes": first["nodes"][::-1], "links": []})
+        file["metadata"].attrs["json"] = np.bytes_(json.dumps(told))
+        table = file["instances"][:]
+        table["skeleton"][1] = 1
+        file["instances"][:] = table
+    labels = slp_reader.read(path)
+    np.testing.assert_array_equal([i.keypoints[0] for i in labels.items], [A, B[::-1]])
+    assert ["2 skeletons (nose, ear, tail; tail, ear, nose)" in what for what in whats(labels)]
+
+
+def test_images_without_the_numbers_of_their_frames_are_told(tmp_path):
+    path = package(tmp_path, {0: [0, 1]}, [(0, 1)])
+    spoil(path, "video0/frame_numbers", lambda f: None)
+    (what,) = whats(slp_reader.read(path))
+    assert "does not say which frames the images of video0/video are" in what
+
+
+def test_an_analysis_file_is_called_so(tmp_path):
+    with h5py.File(tmp_path / "labels.slp", "w") as file:
+        file["node_names"], file["tracks"] = [b"nose"], np.zeros((1, 2, 1, 5))
+    with pytest.raises(ValueError, match="is SLEAP's analysis file, of predictions"):
+        slp_reader.read(str(tmp_path / "labels.slp"))
