@@ -153,6 +153,15 @@ def number(cell: str, separator: str = ",") -> float:
     return float(cell)
 
 
+def is_number(cell: str, separator: str = ",") -> bool:
+    """Returns True for a number and for a cell that holds none."""
+    try:
+        number(cell, separator)
+    except ValueError:
+        return False
+    return True
+
+
 def whole(value: object, separator: str = ",") -> int:
     """A number without a fraction, as programs write it: 5, 5.0, "5" or "5.0".
 

@@ -272,26 +272,43 @@ def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
         return Table(file, found, names, list(range(1, len(names) + 1)), values)
     told = header(texts.decode(data, reading.encoding), several=reading.several)
     names, rows, values = [], [], []
+    words: dict[int, str] = {}
     for row in told.body:
         name = _name(row, told.width)
         try:
             if what := told.misplaced(row.cells):
                 raise ValueError(what)
-            cells = _plain(row.cells[told.width :], told.columns)
+            cells = _plain(row.cells[told.width :], told, words)
             values.append(_numbers(cells, len(told.columns), told.separator))
         except ValueError as error:
             problems.append(Problem(ERROR, file, row.number, name, f"{error}; the row is not used"))
             continue
         names.append(name)
         rows.append(row.number)
+    if words:
+        places = _listed([str(told.width + place + 1) for place in sorted(words)])
+        what = "column {} holds words" if len(words) == 1 else "columns {} hold words"
+        first = next(iter(words.values()))[:20]
+        what = f"{what.format(places)} ({first!r}), which are not used"
+        problems.append(Problem(WARNING, file, 0, "", what))
     numbers = np.array(values).reshape(len(names), len(told.columns))
     return Table(file, told.columns, names, rows, numbers)
 
 
-def _plain(cells: list[str], named: list[Column]) -> list[str]:
-    """Cells of a row, with numbers for the words of columns that say what can be seen."""
-    own = [visibility.plain(cell, column) for cell, column in zip(cells, named, strict=False)]
-    return [*own, *cells[len(own) :]]
+def _plain(cells: list[str], told: Header, words: dict[int, str]) -> list[str]:
+    """Cells of a row, with numbers for the words of columns that say what can be seen.
+
+    Words of columns that are not read, as of the split of an image, are empty and go into `words`,
+    the first of each column by its place.
+    """
+    found = []
+    for place, (cell, column) in enumerate(zip(cells, told.columns, strict=False)):
+        plain = visibility.plain(cell, column)
+        if not visibility.is_read(column) and not spreadsheets.is_number(plain, told.separator):
+            words.setdefault(place, plain.strip())
+            plain = ""
+        found.append(plain)
+    return [*found, *cells[len(found) :]]
 
 
 def _numbers(cells: list[str], count: int, separator: str) -> list[float]:

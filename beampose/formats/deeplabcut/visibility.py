@@ -18,6 +18,7 @@ from beampose.formats.deeplabcut.columns import Column
 VISIBLE = ("visible", "visibility", "vis", "v")
 OCCLUDED = ("occluded", "occlusion", "hidden")
 _COORDS = ("x", "y")
+_LIKELIHOOD = "likelihood"
 _WORDS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 
@@ -25,6 +26,11 @@ def kind(coord: str) -> str:
     """`visible` or `occluded`; "" of another column."""
     name = coord.strip().lower()
     return "visible" if name in VISIBLE else "occluded" if name in OCCLUDED else ""
+
+
+def is_read(column: Column) -> bool:
+    """Returns True for a column of coordinates, or of what can be seen."""
+    return column.coord in _COORDS or bool(kind(column.coord))
 
 
 def plain(cell: str, column: Column) -> str:
@@ -40,8 +46,11 @@ def apply(columns: list[Column], values: np.ndarray) -> tuple[np.ndarray, list[s
       values: float64 (rows, columns).
     """
     places = {column: i for i, column in enumerate(columns)}
-    others = {c.coord for c in columns if c.coord and c.coord not in _COORDS and not kind(c.coord)}
-    said = [f"columns {name!r} are not used" for name in sorted(others)]
+    others = {c.coord for c in columns if c.coord and not is_read(c)}
+    said = [f"columns {name!r} are not used" for name in sorted(others - {_LIKELIHOOD})]
+    if _LIKELIHOOD in others:
+        what = f"has columns {_LIKELIHOOD!r}, as predictions do: its points are used as labels"
+        said.insert(0, f"{what}, whoever placed them")
     flags = [(i, column) for i, column in enumerate(columns) if kind(column.coord)]
     seen = _levels(values, [i for i, column in flags if kind(column.coord) == "visible"])
     if not seen <= {0.0, 1.0, 2.0}:

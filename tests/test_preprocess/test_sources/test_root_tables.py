@@ -118,3 +118,17 @@ def test_a_stranger_may_send_one(root):
     root.rename(root.parent / "folder/mouse")
     found = project_search.find_project(root.parent)
     assert found == ("deeplabcut", str(root.parent / "folder/mouse"))
+
+
+def test_words_in_columns_that_are_not_read_cost_no_row(root):
+    """Lightning Pose's predictions of labeled images end with a column of splits."""
+    table = root / "CollectedData.csv"
+    ends = ["set", "", "", *["train", "test"] * 3]
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(f"{line},{end}" for line, end in zip(lines, ends, strict=True)))
+    labels = project_labels.read(str(root))
+    np.testing.assert_equal(labels.keypoints[:, 0], fakes.points(6).reshape(6, -1, 2))
+    whats = [problem.what for problem in labels.problems]
+    assert whats[1:] == ["column 8 holds words ('train'), which are not used"]
+    table.write_text("\n".join([*lines[:4], lines[4].replace(",", ",train", 1)]))
+    assert "holds 'train11.25', which is not a number" in errors(project_labels.read(str(root)))[0]

@@ -43,7 +43,8 @@ def test_occluded_points_are_labels_and_counted():
 def test_other_numbers_and_other_columns_are_told():
     assert "found: 7" in applied([[3, 4, 7, 5, 6, 0]])[1][0]
     assert applied([[3, 4, 0.9, 5, 6, 0.8]], "likelihood")[1] == [
-        "columns 'likelihood' are not used"
+        "has columns 'likelihood', as predictions do: its points are used as labels, "
+        "whoever placed them"
     ]
 
 
