@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from beampose.core import files
 
+# What follows the name of a server in an address of Label Studio's, which may be left out.
+_ASKS = re.compile(r"/[\w/-]*\?d=")
 # More parts than a path has: the file is where its whole path says.
 _EXACT = 1 << 16
 
@@ -85,9 +87,10 @@ def parts(told: str, suffixes: Container[str]) -> list[str]:
     Args:
       suffixes: lower case; where the path in an address ends.
     """
-    text = re.sub(r"[?&#=]", "/", unquote(told)) if files.is_address(told) else told
+    asks = files.is_address(told) or _ASKS.match(told)
+    text = re.sub(r"[?&#=]", "/", unquote(told)) if asks else told
     found = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
-    while found and files.is_address(told) and files.suffix(found[-1]) not in suffixes:
+    while found and asks and files.suffix(found[-1]) not in suffixes:
         found.pop()
     # What leads out of a folder, or to a drive, says nothing of where the file is now.
     outer = [i for i, part in enumerate(found) if part == ".." or re.fullmatch("[A-Za-z]:", part)]

@@ -57,6 +57,7 @@ def read(path: str, *, empty: bool = False) -> Labels:
     ]
     animals = _animals(annotations, categories, pictures, bodyparts, (path, problems))
     annotated = {id_of(one.get("image_id")) for one in annotations if isinstance(one, dict)}
+    problems += _several(annotations, categories, path)
     if empty:
         animals = {
             number: animals.get(number, [])
@@ -99,6 +100,16 @@ def read(path: str, *, empty: bool = False) -> Labels:
         project=files.stem(path),
         problems=tuple(problems),
     )
+
+
+def _several(annotations: list[Any], categories: dict[Any, Category], path: str) -> list[Problem]:
+    """Says that animals of categories with other bodyparts are read as animals of one."""
+    kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
+    used = [one.names for kind, one in categories.items() if kind in kinds]
+    if len({frozenset(names) for names in used}) < 2:
+        return []
+    what = f"{len(used)} categories name different keypoints: those of one name are one bodypart"
+    return [Problem(WARNING, path, 0, "", what)]
 
 
 def _unlabeled(

@@ -238,11 +238,9 @@ def _several(tables: Tables, skeletons: list[Skeleton], kind: int, path: str) ->
     used = sorted(
         {int(one) for one in tables.instances["skeleton"][own]} & {*range(len(skeletons))}
     )
-    kinds = list(dict.fromkeys(tuple(skeletons[one].nodes) for one in used))
-    if len(kinds) < 2:
+    if len({frozenset(skeletons[one].nodes) for one in used}) < 2:
         return []
-    told = "; ".join(", ".join(nodes[:4]) + (", …" if len(nodes) > 4 else "") for nodes in kinds)
-    what = f"animals have {len(kinds)} skeletons ({told}): nodes of one name are one bodypart"
+    what = f"{len(used)} skeletons name different nodes: those of one name are one bodypart"
     return [Problem(WARNING, path, 0, "", what)]
 
 

@@ -148,7 +148,13 @@ def test_a_point_with_a_null_is_not_labeled(tmp_path):
 
 @pytest.mark.parametrize(
     "above",
-    ["C:\\Users\\me\\data\\", "/home/me/data/", "https://example.org/local-files/?d=", "gs://b/"],
+    [
+        "C:\\Users\\me\\data\\",
+        "/home/me/data/",
+        "https://example.org/local-files/?d=",
+        "/data/local-files/?d=",
+        "gs://b/",
+    ],
 )
 def test_whole_paths_and_addresses_are_found_by_their_last_parts(tmp_path, above):
     cut = "\\" if "\\" in above else "/"
@@ -225,6 +231,8 @@ def test_several_categories_have_all_bodyparts(tmp_path):
     nothing = [np.nan, np.nan]
     np.testing.assert_array_equal(labels.items[0].keypoints[1], [A[1], nothing, nothing, A[0]])
     assert "1 annotation of categories without keypoints: not used" in whats(labels)
+    said = "2 categories name different keypoints: those of one name are one bodypart"
+    assert said in whats(labels)
 
 
 @pytest.mark.parametrize(

@@ -438,14 +438,17 @@ def test_animals_of_several_skeletons_are_told(film, tmp_path):
     with h5py.File(path, "a") as file:
         told = json.loads(file["metadata"].attrs["json"])
         first = told["skeletons"][0]
-        told["skeletons"].append({"nodes": first["nodes"][::-1], "links": []})
+        told["nodes"].append({"name": "wing"})
+        told["skeletons"].append({"nodes": [{"id": 3}, *first["nodes"][1::-1]], "links": []})
         file["metadata"].attrs["json"] = np.bytes_(json.dumps(told))
         table = file["instances"][:]
         table["skeleton"][1] = 1
         file["instances"][:] = table
     labels = slp_reader.read(path)
-    np.testing.assert_array_equal([i.keypoints[0] for i in labels.items], [A, B[::-1]])
-    assert ["2 skeletons (nose, ear, tail; tail, ear, nose)" in what for what in whats(labels)]
+    assert labels.bodyparts == ("nose", "ear", "tail", "wing")
+    nothing = [np.nan, np.nan]
+    np.testing.assert_array_equal(labels.items[1].keypoints[0], [B[2], B[1], nothing, B[0]])
+    assert whats(labels) == ["2 skeletons name different nodes: those of one name are one bodypart"]
 
 
 def test_images_without_the_numbers_of_their_frames_are_told(tmp_path):
