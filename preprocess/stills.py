@@ -11,7 +11,7 @@ import json
 from collections.abc import Container, Generator, Iterator, Sequence
 from typing import NamedTuple
 
-from beampose.core import files, storage
+from beampose.core import files, json_files, storage
 from beampose.preprocess import ahead, images
 from beampose.preprocess.videos import Frame
 
@@ -122,12 +122,22 @@ def write(file: str, every: Sequence[Still]) -> None:
 
 
 def listed(file: str) -> Iterator[Still]:
-    """The images of a listing, one in memory at a time."""
+    """The images of a listing, one in memory at a time.
+
+    Raises:
+      ValueError: a line of it is damaged; the text names it.
+    """
     with files.open_file(file) as stream:
-        for line in stream:
-            name, size, boxes, *rest = json.loads(line)
-            kept = None if boxes is None else tuple((*box,) for box in boxes)
-            yield Still(name, size, kept, *rest)
+        for number, line in enumerate(stream, 1):
+            told = json_files.parse(line, f"{file}:{number}")
+            try:
+                name, size, boxes, *rest = told
+                kept = None if boxes is None else tuple((*box,) for box in boxes)
+                still = Still(name, size, kept, *rest)
+            except (TypeError, ValueError):
+                what = "lists no image as it should: run the same command again"
+                raise ValueError(f"{file}:{number} {what}") from None
+            yield still
 
 
 def windows(stills: Stills, size: int, beside: int = 0) -> Iterator[tuple[range, Stills]]:

@@ -43,6 +43,8 @@ def require(folder: storage.Address, kind: type[Kind], run: str = "") -> Kind:
     """
     folder = storage.place(folder)
     if not (folder / COMPLETED).is_file():
+        if folder.is_file():
+            raise FileNotFoundError(f"{folder} is a file: the folder that it belongs to is meant.")
         state = "was not finished" if folder.is_dir() else "does not exist"
         raise FileNotFoundError(f"{folder} {state}. Run `beampose {run or kind.VERB}` first.")
     return read_info(folder / INFO, kind)

@@ -16,7 +16,7 @@ EXPERIMENT, LABELS, PREDICTIONS = "an experiment", "a source of labels", "predic
 MODEL, CALIBRATION, POINTS = "a model", "a calibration", "points"
 _PROJECT, _OUTPUT = "a DeepLabCut project", "what an experiment wrote"
 _CONFIG, _TABLE = "the config of a DeepLabCut project", "a label file of a DeepLabCut project"
-_GRAPH, _FOLDER = "the graph of a model", "a folder"
+_GRAPH, _PART, _FOLDER = "the graph of a model", "a part of a model", "a folder"
 # What to do with each of them.
 _USE = {
     EXPERIMENT: "beampose.Experiment opens it, and load_labels reads what its source.path names",
@@ -27,6 +27,7 @@ _USE = {
     _OUTPUT: "load_model reads the folder model in it, load_predictions the files in predictions",
     MODEL: "load_model reads it",
     _GRAPH: "load_model reads the folder that it lies in",
+    _PART: "load_model reads the whole folder, the one in which info.json and saved_model are",
     PREDICTIONS: "load_predictions reads it",
     CALIBRATION: "load_calibration reads it",
 }
@@ -44,6 +45,8 @@ _RIGHT = {
 _OURS = re.compile(rb"^(task|source|output|predict|features|train) *:", re.MULTILINE)
 _THEIRS = re.compile(rb"^(Task|scorer|bodyparts|multianimalbodyparts|video_sets) *:", re.MULTILINE)
 _LONGEST = 1 << 20
+# Folders from a file of a model up to the model's: saved_model/variables.
+_DEEP = 3
 
 
 @contextlib.contextmanager
@@ -77,10 +80,14 @@ def name(path: Path) -> str:
     Raises:
       OSError, ValueError: it cannot be read, or is no path of this machine.
     """
-    if path.is_dir():
-        return _folder(path)
-    if not path.is_file():
-        return ""
+    if path.is_dir() or path.is_file():
+        found = _folder(path) if path.is_dir() else _file(path)
+        part = found in ("", _FOLDER) and any(map(_is_model, [*path.absolute().parents][:_DEEP]))
+        return _PART if part else found
+    return ""
+
+
+def _file(path: Path) -> str:
     with path.open("rb") as stream:
         start = stream.read(_LONGEST)
     if path.suffix in (".yaml", ".yml"):
@@ -101,8 +108,12 @@ def _folder(path: Path) -> str:
         return _PROJECT
     if (path / "saved_model.pb").is_file():
         return _GRAPH
-    if (path / SAVED_MODEL).is_dir() and (path / INFO).is_file():
+    if _is_model(path):
         return MODEL
     if any((path / one / COMPLETED).is_file() for one in ("model", "dataset", "predictions")):
         return _OUTPUT
     return _FOLDER
+
+
+def _is_model(path: Path) -> bool:
+    return (path / SAVED_MODEL).is_dir() and (path / INFO).is_file()

@@ -23,7 +23,7 @@ def places(tmp_path_factory):
         "task: pose\nsource: {path: project, format: deeplabcut}\noutput: out\n"
     )
     (at / "a.png").write_bytes(fakes.encode(fakes.pixels(0)))
-    (at / "out/model/saved_model").mkdir(parents=True)
+    (at / "out/model/saved_model/variables").mkdir(parents=True)
     for name in ("COMPLETED", "info.json", "saved_model/saved_model.pb"):
         (at / "out/model" / name).write_text("{}")
     return at
@@ -40,6 +40,8 @@ def places(tmp_path_factory):
         ("out", "what an experiment wrote", "load_model reads the folder model in it", ""),
         ("out/model", "a model", "load_model reads it", "load_model"),
         ("out/model/saved_model", "the graph of a model", "load_model reads the folder that", ""),
+        ("out/model/info.json", "a part of a model", "load_model reads the whole", ""),
+        ("out/model/saved_model/variables", "a part of a model", "load_model reads", ""),
         ("a.png", "but a PNG", "", ""),
     ],
 )

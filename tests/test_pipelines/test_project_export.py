@@ -87,6 +87,16 @@ def test_what_a_person_corrected_has_the_name_that_deeplabcut_looks_for(tmp_path
     np.testing.assert_array_equal(found.values, values)
 
 
+def test_a_damaged_mark_of_a_shuffle_is_named(tmp_path):
+    place = project(tmp_path / "project")
+    model = own_shuffle.Model("abc", ("nose",), 400, 1.0)
+    mark = f"{own_shuffle.ensure(str(place), model).folder}/{own_shuffle.MARK}"
+    with open(mark, "w") as file:
+        file.write('{"model": ')
+    with pytest.raises(ValueError, match=r"shuffle1/beampose.json is not JSON: it ends too early"):
+        own_shuffle.ensure(str(place), model)
+
+
 def test_a_shuffle_of_deeplabcut_is_never_taken(tmp_path):
     place = project(tmp_path / "project")
     theirs = place / "dlc-models-pytorch/iteration-0/spotsJan1-trainset80shuffle1/train"

@@ -350,3 +350,13 @@ def test_of_a_folder_that_grew_only_what_is_new_is_sent(folder, tmp_path, bucket
 def test_photographs_are_not_counted_as_videos(crops, folder):
     shown = "\n".join(prediction_job.run(crops, [str(folder)]).lines())
     assert re.search(r"predict: \d+ photographs \(0 from before\)", shown)
+
+
+@pytest.mark.parametrize("line", ["[1, 2", '["a.png", 3]', '["a.png", 3, [4]]'])
+def test_a_damaged_listing_is_named_with_its_line(tmp_path, line):
+    file = tmp_path / "set.jsonl"
+    stills.write(str(file), [stills.Still("a.png", 3, ((0.1, 0.2, 0.3, 0.4, 0.5, "1"),))])
+    assert len(list(stills.listed(str(file)))) == 1
+    file.write_text(f"{file.read_text()}{line}\n")
+    with pytest.raises(ValueError, match=r"set.jsonl:2 (is not JSON|lists no image)"):
+        list(stills.listed(str(file)))

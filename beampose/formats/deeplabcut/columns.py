@@ -10,8 +10,9 @@ from beampose.formats import pandas_h5
 
 LEVELS = ("scorer", "bodyparts", "coords")
 LEVELS_OF_SEVERAL = ("scorer", "individuals", "bodyparts", "coords")
-# How pandas calls an empty cell of a header once it was read and written again.
+# How pandas calls an empty cell of a header once it was read and written again, and a missing name.
 _UNNAMED = re.compile(r"Unnamed: \d+_level_\d+")
+_MISSING = "nan"
 
 
 class Column(NamedTuple):
@@ -121,7 +122,9 @@ def header(rows: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:
     for level, cells in rows:
         last, row = "", []
         for cell in (*(cell.strip() for cell in cells), *[""] * (width - len(cells))):
-            own = "" if _UNNAMED.fullmatch(cell) else cell
+            # Of bodyparts one may be called so.
+            nobody = cell == _MISSING and level in ("scorer", "individuals")
+            own = "" if nobody or _UNNAMED.fullmatch(cell) else cell
             last = own or (last if level != "coords" else "")
             row.append(last)
         filled.append(row)

@@ -7,13 +7,12 @@ says that it holds no weights.
 """
 
 import glob
-import json
 import re
 from typing import NamedTuple
 
 import yaml
 
-from beampose.core import files, storage
+from beampose.core import files, json_files, storage
 from beampose.formats.deeplabcut import pose_config, project_config
 
 CONFIG, MARK = "config.yaml", "beampose.json"
@@ -100,7 +99,8 @@ def _taken(root: str, iteration: int) -> dict[int, str]:
             continue
         mark = files.join(path, MARK)
         own = files.is_folder(path) and files.exists(mark)
-        found[int(match[1])] = json.loads(files.read_bytes(mark))["model"] if own else ""
+        told = json_files.record(files.read_bytes(mark), mark, "model") if own else {}
+        found[int(match[1])] = str(told.get("model", ""))
     return found
 
 

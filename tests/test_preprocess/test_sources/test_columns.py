@@ -221,3 +221,15 @@ def test_a_column_before_the_names_of_rows_is_told(root):
 def test_an_h5_without_rows_says_so(root):
     save(root, fakes.table(NAMES, fakes.points()).iloc[:0], "fixed")
     assert "holds no rows" in whats(project_labels.read(str(root)), ERROR)
+
+
+def test_a_missing_scorer_is_the_same_in_h5_and_in_the_csv_that_pandas_makes_of_it(root):
+    table = fakes.table(NAMES, fakes.points())
+    tuples = [(np.nan, part, coord) for _, part, coord in table.columns]
+    table.columns = pd.MultiIndex.from_tuples(tuples, names=table.columns.names)
+    save(root, table, "fixed")
+    table.to_csv(root / CSV)
+    assert "scorer,nan,nan" in (root / CSV).read_text()
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert whats(labels, WARNING) == "scorer mismatch: columns are by (nobody), config says Ann"
