@@ -21,7 +21,7 @@ from beampose.trainer.label_facts import LabelFacts
 # for which every image would have to be embedded again.
 SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
-SPACING, MOST_PIXELS = 17.0, 700_000
+SPACING, MOST_PIXELS = 14.0, 700_000
 # Pixels between neighbouring bodyparts at most: a cell that sees too little of an animal takes one
 # part of it for another.
 FARTHEST = 56.0

@@ -22,7 +22,7 @@ import defaults
 import numpy as np
 
 # Versions of the rules: the constants of trainer/recipe.py of the same names.
-SPACING = (8.0, 12.0, 17.0, 24.0, 34.0)
+SPACING = (8.0, 12.0, 14.0, 17.0, 24.0, 34.0)
 MOST_PIXELS = (175_000, 350_000, 700_000, 1_000_000)
 NEAR = (0.5, 0.7, 1.0, 1.4)
 # Radii in cells that are trained; a rule's outcome counts as the one that is next to it.
