@@ -1,5 +1,6 @@
 """Files of `evaluate`: a table, a csv of every label, drawn images, worst first."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,13 @@ from beampose.core.name_parts import safe
 from beampose.core.names import EVALUATION, FOLDS, INFO, LABELS_CSV
 from beampose.core.settings.experiment import Config, Train, to_dict
 from beampose.core.settings.section import ANIMALS, HEAD, outcome
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import evaluation_writer
 from beampose.pipelines.report import worst_frames
 from beampose.preprocess import images
 from beampose.trainer.outcomes import SPLITS, CrossValidation, Evaluation, errors
+
+LOG = logging.getLogger(__name__)
 
 
 def write(result: Evaluation, config: Config) -> UPath:
@@ -28,7 +32,7 @@ def write(result: Evaluation, config: Config) -> UPath:
     with storage.replacing(target) as temporary, temporary.open("w", newline="") as stream:
         writer = csv_cells.Writer(stream)
         writer.writerows(_pose_rows(result) if result.kind.points else _crop_rows(result))
-    shown = []
+    shown, gone = [], []
     with storage.replacing_folder(folder / "images") as drawn:
         for rank, i in enumerate(worst_frames.worst(result)[: config.render.images], 1):
             record = result.records[i]
@@ -39,8 +43,8 @@ def write(result: Evaluation, config: Config) -> UPath:
                 name = f"{stem}{'' if kind == 'whole' else f'-{kind}'}.jpg"
                 (drawn / name).write_bytes(images.encode_jpeg(image))
                 entry["file" if kind == "whole" else kind] = f"images/{name}"
-            if pictures:
-                shown.append(entry)
+            (shown if pictures else gone).append(entry)
+    _tell_gone([entry["name"] for entry in gone])
     model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if result.kind.points and model:
         evaluation_writer.write(_judged(result), config, model, folder)
@@ -52,6 +56,17 @@ def write(result: Evaluation, config: Config) -> UPath:
     )
     artefacts.complete(folder, info)
     return target
+
+
+def _tell_gone(names: list[str]) -> None:
+    if names:
+        LOG.warning(
+            "NOTE %s among those with the largest errors cannot be read any more and %s not drawn, "
+            "such as %s. The figures are of all images",
+            counted(len(names), "image"),
+            agreed(len(names), "are"),
+            names[0],
+        )
 
 
 def _judged(result: Evaluation) -> evaluation_writer.Judged:

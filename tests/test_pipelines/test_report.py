@@ -28,6 +28,7 @@ from beampose.pipelines.report import (
     report_page,
     timeline,
     unseen_videos,
+    worst_frames,
 )
 from beampose.trainer.evaluation import evaluate
 from beampose.trainer.outcomes import Curve, Point
@@ -121,6 +122,18 @@ def test_worst_images_come_with_their_name_and_error(judged):
     drawn = storage.read_json(storage.place(loaded.output, "evaluation", "info.json"))["images"]
     assert drawn[0]["split"] == "test"
     assert ("with" in text) and f"{drawn[0]['probability']:.2f}" in text
+
+
+def test_a_worst_image_that_is_gone_is_told(judged, tmp_path, caplog):
+    _, loaded = judged["pose"]
+    result = evaluate(loaded)
+    first = result.records[worst_frames.worst(result)[0]]
+    records = [r._replace(image_uri=str(tmp_path)) if r is first else r for r in result.records]
+    values = {**experiment.to_dict(loaded), "output": str(tmp_path / "out")}
+    there = experiment.from_dict(experiment.Config, values)
+    file = evaluation_files.write(result._replace(records=records), there)
+    assert f"cannot be read any more and is not drawn, such as {first.name}." in caplog.text
+    assert not list((file.parent / "images").glob("001-*"))
 
 
 def test_labels_that_changed_since_the_training_are_told(judged):

@@ -167,7 +167,8 @@ def places(columns: Sequence[Column], scorer: str | None = None) -> dict[tuple[s
     """
     everybody = scorers(columns)
     if scorer is None and len(everybody) > 1:
-        raise ValueError(f"has columns by several scorers: {', '.join(everybody)}")
+        named = ", ".join(one or "(nobody)" for one in everybody)
+        raise ValueError(f"has columns by several scorers: {named}")
     found: dict[tuple[str, str, str], int] = {}
     for number, column in enumerate(columns):
         if not any(column) or scorer not in (None, column.scorer):
