@@ -193,9 +193,10 @@ def _table(file: h5.Group, name: str, fields: Sequence[str]) -> np.ndarray:
     dataset = file.dataset(name)
     said = dataset.attribute("field_names") if dataset and found.ndim == 2 else None
     if said is not None:
-        names = [str(one) for one in _json(said, f"names of the columns of {name}")]
-        if len(set(names)) != len(names) or len(names) != found.shape[1]:
-            raise ValueError(f"its table {name} has {found.shape[1]} columns, and names {names}")
+        told = _json(said, f"names of the columns of {name}")
+        names = [str(one) for one in told] if isinstance(told, list) else []
+        if not names or len(set(names)) != len(names) or len(names) != found.shape[1]:
+            raise ValueError(f"its table {name} has {found.shape[1]} columns, and names {told!r}")
         kind = np.dtype([(one, found.dtype) for one in names])
         found = np.ascontiguousarray(found).view(kind).reshape(len(found))
     missing = set(fields) - set(found.dtype.names or ())

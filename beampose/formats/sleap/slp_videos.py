@@ -16,6 +16,8 @@ VIDEOS = "videos"
 _H5 = (".h5", ".hdf5", ".slp")
 _NUMBERED = re.compile(r"/*video(\d{1,9})/video")
 _SHOWN = 5
+# Pixels that a corner may lie away.
+_FARTHEST = 1 << 20
 
 
 class Videos:
@@ -219,12 +221,17 @@ def _corners(file: h5.Group) -> dict[int, tuple[int, int]]:
     """
     if file.dataset("video_crops") is None:
         return {}
-    told = json_files.parse(inside.text(file.values("video_crops").ravel()[0]), "its video_crops")
+    said = [inside.text(one) for one in file.values("video_crops").ravel()]
+    told = json_files.parse("".join(said), "its video_crops")
     try:
         found = {one["video"]: tuple(one["crop"][:2]) for one in told if len(one["crop"]) == 4}
     except (TypeError, KeyError):
         found = {}
-    whole = [type(one) is int for video, corner in found.items() for one in (video, *corner)]
+    whole = [
+        type(one) is int and abs(one) < _FARTHEST
+        for video, corner in found.items()
+        for one in (video, *corner)
+    ]
     if not found or not all(whole):
         raise ValueError("its video_crops, the parts of videos that were labeled, cannot be read")
     return found

@@ -369,8 +369,13 @@ def test_points_of_a_part_of_a_video_lie_in_the_whole_frame(film, tmp_path):
         file.create_dataset("video_crops", data=np.bytes_(said))
     labels = slp_reader.read(path)
     np.testing.assert_array_equal([item.keypoints[0] for item in labels.items], [A, B + [16, -8]])
-    spoil(path, "video_crops", lambda f: f.create_dataset("video_crops", data=np.bytes_("[1]")))
-    with pytest.raises(ValueError, match="the parts of videos that were labeled, cannot be read"):
+    huge = b'[{"video": 1, "crop": [1' + b"0" * 400 + b", 0, 1, 1]}]"
+    for said in (np.bytes_("[1]"), np.array([3]), np.bytes_(huge)):
+        spoil(path, "video_crops", lambda f, said=said: f.create_dataset("video_crops", data=said))
+        with pytest.raises(ValueError, match="the parts of videos that were labeled, cannot be r"):
+            slp_reader.read(path)
+    spoil(path, "video_crops", lambda f: f.create_dataset("video_crops", data=np.empty(0, "S3")))
+    with pytest.raises(ValueError, match="its video_crops is not JSON: it is empty"):
         slp_reader.read(path)
 
 
@@ -390,6 +395,10 @@ def test_numbers_with_names_beside_them_are_tables(film, tmp_path):
         i.image for i in before.items
     ]
     np.testing.assert_array_equal(labels.keypoints, before.keypoints)
+    with h5py.File(path, "a") as file:
+        file["points"].attrs["field_names"] = "7"
+    with pytest.raises(ValueError, match="points has 4 columns, and names 7"):
+        slp_reader.read(path)
     with h5py.File(path, "a") as file:
         file["frames"][0, 2] = 2.5
     with pytest.raises(ValueError, match="frames holds a frame_idx that is no whole number"):
