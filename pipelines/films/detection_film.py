@@ -48,11 +48,14 @@ def _video(config: Config, one: predicted_videos.Video, progress: Callable[..., 
                 f"has {counted(video.count, 'frame')}, its predictions have others. Predict again."
             )
         numbers = found.whole("frames")
+        source = f"{one.stem}{individuals_file.ENDING}"
+        by = labeled_films.mark(config, video, source, numbers, least, config.render.dot_size)
+        if labeled_films.drawn_before(target, by):
+            return target
         frames = _frames(config, video, found, least)
         shown = progress(frames, len(numbers), one.name)
-        film_writer.write(
-            target, shown, fps=film_writer.rate(video.fps, numbers), codec=config.render.codec
-        )
+        fps = film_writer.rate(video.fps, numbers)
+        film_writer.write(target, shown, fps=fps, codec=config.render.codec, by=by)
     return target
 
 

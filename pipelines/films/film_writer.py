@@ -8,9 +8,11 @@ from typing import Any
 import av
 import numpy as np
 
-from beampose.core import storage
+from beampose.core import __version__, storage
 from beampose.core.settings.video_settings import CODECS
 
+# Where a film keeps what it was drawn from.
+MARK = "comment"
 # What `auto` takes, the first that is there.
 ENCODERS = ("libx264", "mpeg4")
 OPTIONS = {
@@ -32,11 +34,41 @@ def rate(fps: float, numbers: np.ndarray) -> float:
     return fps / max(step, 1)
 
 
+def mark(*facts: Any) -> str:
+    """What a film says of what it was drawn from, so that it need not be drawn again.
+
+    Args:
+      facts: all that decides its frames, as JSON takes it.
+    """
+    return f"beampose {__version__} {storage.digest(facts)[:32]}"
+
+
+def is_marked(target: storage.Address, by: str) -> bool:
+    """Whether a film is there, whole, and was drawn from what the mark stands for."""
+    place = storage.place(target)
+    try:
+        # Its list of frames stands at the end: a film that was cut off does not open.
+        with place.open("rb") as stream, av.open(stream) as container:
+            return container.metadata.get(MARK) == by
+    except (OSError, av.FFmpegError):
+        return False
+
+
 def write(
-    target: storage.Address, frames: Iterable[np.ndarray], *, fps: float, codec: str = "auto"
+    target: storage.Address,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float,
+    codec: str = "auto",
+    by: str = "",
 ) -> None:
-    """Encodes frames (height, width, 3) of one size as mp4, whole or not at all."""
+    """Encodes frames (height, width, 3) of one size as mp4, whole or not at all.
+
+    Args:
+      by: a mark that the film keeps, see `is_marked`.
+    """
     with storage.replacing(target) as temporary, av.open(str(temporary), "w") as container:
+        container.metadata[MARK] = by
         stream: Any = None
         for image in frames:
             # 4:2:0 video has even sides: an odd last row or column is repeated.

@@ -1,13 +1,14 @@
 """Labeled videos: predictions drawn over the frames they belong to."""
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from upath import UPath
 
-from beampose.core import artefacts, files, storage, task_kinds
+from beampose.core import artefacts, checksums, files, storage, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config, Render
@@ -22,6 +23,8 @@ from beampose.pipelines.results import result_files, result_names
 from beampose.pipelines.results.result_files import Found
 from beampose.preprocess import videos
 from beampose.preprocess.labels import SINGLE
+
+LOG = logging.getLogger(__name__)
 
 
 class Style(NamedTuple):
@@ -75,7 +78,8 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     if not one.video:
         raise ValueError("is not a video: name the video to draw on")
     video = manifest.index(one.video)
-    table = prediction_tables.read(one.table(filtered=filtered))
+    source = one.table(filtered=filtered)
+    table = prediction_tables.read(source)
     chosen = table.indices(config.render.bodyparts)
     if not chosen:
         raise ValueError("has no bodypart to draw: render.bodyparts is empty")
@@ -86,14 +90,40 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     rows = _part(config.render, table.frames, video)
     numbers = table.frames[rows]
     keypoints = table.values[rows][:, chosen].copy()
-    keypoints[..., :2] += result_files.offset(one)
+    offset = result_files.offset(one)
+    keypoints[..., :2] += offset
     ending = f"{result_files.FILTERED if filtered else ''}_labeled.mp4"
     target = storage.place(f"{one.stem}{ending}")
     style = _style(config, table, chosen)
+    by = mark(config, video, source, numbers, chosen, style, np.asarray(offset).tolist())
+    if drawn_before(target, by):
+        return target
     frames = progress(labeled_frames(video, keypoints, style, numbers), len(numbers), one.name)
     fps = film_writer.rate(video.fps, numbers)
-    film_writer.write(target, frames, fps=fps, codec=config.render.codec)
+    film_writer.write(target, frames, fps=fps, codec=config.render.codec, by=by)
     return target
+
+
+def mark(config: Config, video: videos.Video, source: str, numbers: np.ndarray, *more: Any) -> str:
+    """What a drawn film says of what it was drawn from.
+
+    Args:
+      source: file of the predictions.
+      numbers: (frames,), which frames of the video are drawn.
+      more: what else decides its frames.
+    """
+    codec = film_writer.encoder(config.render.codec)
+    which = [len(numbers), int(numbers[0]), int(numbers[-1])]
+    predictions = checksums.of_file(source)
+    return film_writer.mark(video.fingerprint, predictions, which, codec, pcutoff(config), *more)
+
+
+def drawn_before(target: storage.Address, by: str) -> bool:
+    """Whether a film was drawn from the same already, which is said."""
+    if not film_writer.is_marked(target, by):
+        return False
+    LOG.info("%s was drawn from these predictions already: nothing to do.", target)
+    return True
 
 
 def labeled_frames(
@@ -161,12 +191,15 @@ def _crops(config: Config, film: Film, progress: Callable[..., Iterable]) -> UPa
             f"has {counted(video.count, 'frame')}, its predictions have others. Predict it again."
         )
     numbers = numbers[_part(config.render, numbers, video)]
+    target = storage.place(f"{stem}_labeled.mp4")
+    by = mark(config, video, f"{stem}.parquet", numbers)
+    if drawn_before(target, by):
+        return target
     found = detection_table.read(f"{stem}.parquet")
     frames = drawn_boxes.labeled_frames(video, found, pcutoff(config), numbers)
-    target = storage.place(f"{stem}_labeled.mp4")
     shown = progress(frames, len(numbers), film.name)
     fps = film_writer.rate(video.fps, numbers)
-    film_writer.write(target, shown, fps=fps, codec=config.render.codec)
+    film_writer.write(target, shown, fps=fps, codec=config.render.codec, by=by)
     return target
 
 

@@ -76,6 +76,30 @@ def test_every_setting_of_render_is_seen(tmp_path):
         assert np.abs(color_at(frames[10], moved[0, 0]) - rainbow[0]).max() < 40
 
 
+def test_a_film_is_drawn_again_only_if_something_has_changed(tmp_path, caplog):
+    caplog.set_level("INFO", "beampose")
+    values = np.full((40, 2, 3), 0.9)
+    values[..., :2] = [30.5, 40.5]
+    stem = write(tmp_path / "out/predictions", values)
+    keys = {"trail": 0, "dot_size": 8}
+    _, first = rendered(tmp_path, keys, values)
+    film = tmp_path / f"{stem}_labeled.mp4"
+    made = film.stat()
+    rendered(tmp_path, keys, values)
+    assert film.stat() == made
+    assert "drawn from these predictions already" in caplog.text
+    _, other = rendered(tmp_path, {**keys, "dot_size": 12}, values)
+    assert (other[5] != first[5]).any()
+    values[..., 0] += 40
+    prediction_writer.write(prediction_writer.table(values, SCORER, ("nose", "tail")), stem)
+    _, moved = rendered(tmp_path, keys, values)
+    assert np.abs(color_at(moved[5], [70, 40]) - color_at(first[5], [30, 40])).max() < 40
+    whole = film.read_bytes()
+    film.write_bytes(whole[: len(whole) // 2])
+    rendered(tmp_path, keys, values)
+    assert film.read_bytes() == whole
+
+
 def test_the_skeleton_is_that_of_the_model_and_of_what_is_drawn(tmp_path):
     values = np.full((40, 2, 3), 0.9)
     values[:, 0, :2], values[:, 1, :2] = [20.5, 70.5], [100.5, 70.5]
