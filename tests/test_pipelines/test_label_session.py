@@ -166,6 +166,22 @@ def test_a_full_disk_loses_nothing_and_the_next_change_writes_all(root, session,
     assert found[0].tolist() == [9, 9] and found[2].tolist() == [8, 8]
 
 
+def test_what_the_first_change_will_leave_out_is_said(tmp_path, session):
+    names = session.names
+    parts = [part for part in names.bodyparts for _ in range(2)]
+    header = [["scorer", *[names.scorer] * (len(parts) + 1)], ["bodyparts", *parts, "set"]]
+    header.append(["coords", *["x", "y"] * len(names.bodyparts), ""])
+    row = ["labeled-data/film/img1.png", "1", "2", *["3"] * (len(parts) - 2), "train"]
+    bad = ["labeled-data/film/img2.png", "abc", *row[2:]]
+    lines = [",".join(line) for line in [*header, row, row, bad]]
+    folder = tmp_path / "film"
+    folder.mkdir()
+    (folder / f"CollectedData_{names.scorer}.csv").write_text("\n".join(lines))
+    said = " ".join(label_table.LabelTable(str(folder), names).notes)
+    assert "holds 'abc'" in said and "leaves out of it what is not used (the backup" in said
+    assert "stands in it twice" in said and "row 0" not in said
+
+
 def test_what_another_program_labeled_meanwhile_is_taken_up(root, session):
     a, b = (one.key for one in session.frames[:2])
     other = label_table.LabelTable(str(fakes.label_folder(root)), session.names)

@@ -180,13 +180,17 @@ class LabelTable:
         """The h5, as DeepLabCut reads it, or the csv where there is none or it is damaged."""
         found: dict[str, collected_data.Table] = {}
         failed: dict[str, str] = {}
+        unused: set[str] = set()
         for suffix in (".h5", ".csv"):
             file = files.join(self.folder, self._stem + suffix)
             if not files.exists(file):
                 continue
             try:
                 found[suffix], problems = collected_data.read(file, several=self.names.several)
-                self.notes += [f"{p.file} row {p.row}: {p.what}" for p in problems]
+                self.notes += [
+                    f"{p.file}{f' row {p.row}' if p.row else ''}: {p.what}" for p in problems
+                ]
+                unused.update(suffix for _ in problems)
             except ValueError as error:
                 failed[suffix] = str(error)
         if failed and not found:
@@ -201,6 +205,11 @@ class LabelTable:
             )
         self._tell_others()
         table = found.get(".h5", found.get(".csv"))
+        if table and files.suffix(table.file) in unused:
+            self.notes.append(
+                f"{table.file}: the first change leaves out of it what is not used (the backup "
+                "keeps it): mend it before, or label these images again"
+            )
         return table and self._owned(table)
 
     def _owned(self, table: collected_data.Table) -> collected_data.Table:
@@ -234,6 +243,11 @@ class LabelTable:
             beside = files.exists(files.join(self.folder, image))
             folder = own if beside or len(parts) < 2 else parts[-2]
             key = image if folder == own else "/".join([folder, image])
+            if key in self._rows:
+                self.notes.append(
+                    f"{table.file}: {key} stands in it twice: the later row is shown, and the "
+                    "first change leaves out the earlier one (the backup keeps it)"
+                )
             padded = np.append(values, np.nan)
             self._rows[key] = padded[[there.get(column, -1) for column in self._wanted]]
             self._more[key] = values[[there[column] for column in self._extra]]
