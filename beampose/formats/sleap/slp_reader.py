@@ -125,6 +125,8 @@ def _addressed(found: Sequence[Found], videos: Videos):
     """(frame, address, name, video, size that is told) of each frame whose image is known."""
     width = max([4, *(len(str(one.index)) for one in found)])
     places = videos.numbered([(one.video, one.index) for one in found])
+    videos.lost(Counter(one.video for one in found if one.video not in places))
+    found = [one for one in found if one.video in places]
     videos.wanted([(places[one.video], one.index) for one in found])
     for one in found:
         place = places[one.video]

@@ -45,7 +45,8 @@ class Videos:
 
         Those are the places themselves, or the numbers in the names of the datasets that hold the
         images, as in a package of some of a project's videos. Where both may be meant, the one
-        counts under which all the frames are there.
+        counts under which all the frames are there. A number that is none in either way has no
+        place.
 
         Raises:
           ValueError: which is meant is not known.
@@ -54,6 +55,8 @@ class Videos:
         by_place = {i: i for i in range(len(self._told))}
         names = [self._number(i) for i in by_place]
         by_name = {number: i for i, number in enumerate(names) if names.count(number) == 1}
+        if by_place == by_name:
+            return {one: one for one in told if one in by_place}
         ways = [way for way in (by_place, by_name) if all(one in way for one in told)]
         if len(ways) == 2 and any(by_place[one] != by_name[one] for one in told):
             ways = [way for way in ways if all(self._has(way[v], i) for v, i in frames)]
@@ -77,6 +80,16 @@ class Videos:
             return not names or index < len(names)
         rows = self._embedded_rows(video)
         return not rows or index in rows
+
+    def lost(self, frames: Mapping[int, int]) -> None:
+        """Adds a problem for each video that is none of the file's.
+
+        Args:
+          frames: how many of each, by its number.
+        """
+        for video, count in frames.items():
+            what = f"{counted(count, 'frame')} {agreed(count, 'belong')} to video {video}, of "
+            self._problem(f"{what}{len(self._told)} that it lists, counted from 0; not used")
 
     def corner(self, video: int) -> tuple[int, int]:
         """The x and y in its frames from where coordinates count: of the part that was labeled."""

@@ -354,12 +354,17 @@ def test_frames_name_the_videos_of_a_package_by_the_numbers_of_its_images(
         np.testing.assert_array_equal(images.load(item.image)[0], expected)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "labeled"), [({1: [3], 0: [3]}, [(0, 3), (1, 3)]), ({0: [3]}, [(0, 3), (2, 3)])]
-)
-def test_videos_that_may_be_either_are_none(tmp_path, numbers, labeled):
+def test_a_frame_of_a_video_that_is_not_listed_costs_no_other_frame(tmp_path):
+    labels = slp_reader.read(package(tmp_path, {0: [3]}, [(0, 3), (2, 3)]))
+    assert len(labels.items) == 1
+    assert [one.what for one in labels.problems] == [
+        "1 frame belongs to video 2, of 1 that it lists, counted from 0; not used"
+    ]
+
+
+def test_videos_that_may_be_either_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"belong to videos 0, .*which is which is not known"):
-        slp_reader.read(package(tmp_path, numbers, labeled))
+        slp_reader.read(package(tmp_path, {1: [3], 0: [3]}, [(0, 3), (1, 3)]))
 
 
 def test_points_of_a_part_of_a_video_lie_in_the_whole_frame(film, tmp_path):
