@@ -16,6 +16,8 @@ VIDEOS = "videos"
 _H5 = (".h5", ".hdf5", ".slp")
 _NUMBERED = re.compile(r"/*video(\d{1,9})/video")
 _SHOWN = 5
+# Programs count the frames of one film by so many, or by this share, differently.
+_FEW, _SHARE = 2, 0.01
 # Pixels that a corner may lie away.
 _FARTHEST = 1 << 20
 
@@ -39,6 +41,7 @@ class Videos:
         self._rows: dict[int, dict[int, int]] = {}
         self._found: dict[str, Found] = {}
         self._missing: dict[int, list[str]] = {}
+        self._compared: set[int] = set()
 
     def numbered(self, frames: Sequence[tuple[int, int]]) -> dict[int, int]:
         """Places in the list of videos, by the numbers that frames, (video, index), name them by.
@@ -151,7 +154,24 @@ class Videos:
             return place
         if dataset and files.suffix(place) in _H5:
             return inside.image_of(place, dataset.strip("/"), index)
+        self._compare(video, place)
         return inside.frame_of(place, index)
+
+    def _compare(self, video: int, place: str) -> None:
+        """Warns, once, of a film that has not as many frames as the one that was labeled."""
+        shape = self._told[video].get("shape")
+        if video in self._compared or not isinstance(shape, list) or not shape:
+            return
+        self._compared.add(video)
+        told = shape[0] if type(shape[0]) is int else 0
+        try:
+            there = videos.declared(place)
+        except (OSError, ValueError):
+            # Said of each of its frames when they are read.
+            return
+        if told > 0 < there and abs(told - there) > max(_FEW, _SHARE * told):
+            what = f"{place} has {counted(there, 'frame')} where the labels say {told}: if it is "
+            self._problem(f"{what}another film, points lie in frames that are not theirs", WARNING)
 
     def _film(self, video: int) -> str:
         """The path of a video that is one file; empty of others."""

@@ -354,6 +354,13 @@ def test_frames_name_the_videos_of_a_package_by_the_numbers_of_its_images(
         np.testing.assert_array_equal(images.load(item.image)[0], expected)
 
 
+def test_a_film_of_another_length_is_told_once(tmp_path):
+    film = fakes.video(tmp_path / "film.mp4", "mpeg4", 12)
+    path = write(tmp_path, [(0, 3, [(USER, -1, A)]), (0, 4, [(USER, -1, A)])])
+    (what,) = whats(slp_reader.read(path))
+    assert what.startswith(f"{film} has 12 frames where the labels say 40: if it is another film")
+
+
 def test_a_frame_of_a_video_that_is_not_listed_costs_no_other_frame(tmp_path):
     labels = slp_reader.read(package(tmp_path, {0: [3]}, [(0, 3), (2, 3)]))
     assert len(labels.items) == 1
