@@ -19,6 +19,20 @@ class Instance(NamedTuple):
     keypoints: np.ndarray
 
 
+def several(named: Sequence[Sequence[str]], what: str, file: str) -> list[Problem]:
+    """Says that animals whose kinds name other bodyparts are read as animals of one kind.
+
+    Args:
+      named: bodyparts of each kind that has an animal.
+      what: they are and what they name, such as "skeletons name different nodes".
+      file: they are from.
+    """
+    if len({frozenset(names) for names in named}) < 2:
+        return []
+    told = f"{len(named)} {what}: those of one name are one bodypart"
+    return [Problem(WARNING, file, 0, "", told)]
+
+
 def arrange(
     frames: Sequence[Sequence[Instance]],
     *,

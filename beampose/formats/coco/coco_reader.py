@@ -15,7 +15,7 @@ from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton
 from beampose.formats.coco.coco_images import Picture, id_of
-from beampose.formats.instances import Instance, arrange
+from beampose.formats.instances import Instance, arrange, several
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 # COCO's own largest file of keypoints has 250 MB.
@@ -103,13 +103,9 @@ def read(path: str, *, empty: bool = False) -> Labels:
 
 
 def _several(annotations: list[Any], categories: dict[Any, Category], path: str) -> list[Problem]:
-    """Says that animals of categories with other bodyparts are read as animals of one."""
     kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
     used = [one.names for kind, one in categories.items() if kind in kinds]
-    if len({frozenset(names) for names in used}) < 2:
-        return []
-    what = f"{len(used)} categories name different keypoints: those of one name are one bodypart"
-    return [Problem(WARNING, path, 0, "", what)]
+    return several(used, "categories name different keypoints", path)
 
 
 def _unlabeled(

@@ -14,7 +14,7 @@ import numpy as np
 from beampose.core import files, h5, json_files
 from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
-from beampose.formats.instances import Instance, arrange
+from beampose.formats.instances import Instance, arrange, several
 from beampose.formats.label_format import LabelFormat
 from beampose.formats.sleap.slp_videos import Videos, distinct
 from beampose.preprocess import inside
@@ -236,15 +236,9 @@ def _kind(tables: Tables, path: str, problems: list[Problem]) -> int:
 
 
 def _several(tables: Tables, skeletons: list[Skeleton], kind: int, path: str) -> list[Problem]:
-    """Says that animals of several skeletons are read as animals of one."""
     own = tables.instances["instance_type"] == kind
-    used = sorted(
-        {int(one) for one in tables.instances["skeleton"][own]} & {*range(len(skeletons))}
-    )
-    if len({frozenset(skeletons[one].nodes) for one in used}) < 2:
-        return []
-    what = f"{len(used)} skeletons name different nodes: those of one name are one bodypart"
-    return [Problem(WARNING, path, 0, "", what)]
+    used = {int(one) for one in tables.instances["skeleton"][own]} & {*range(len(skeletons))}
+    return several([skeletons[one].nodes for one in used], "skeletons name different nodes", path)
 
 
 def _unused(
