@@ -45,8 +45,8 @@ def test_the_page_goes_from_labels_to_a_plotted_trajectory(page):
 def test_predictions_of_a_video_are_those_of_its_file(page):
     (file,) = (page["folder"] / "demo/runs/python/predictions").glob("walk*.h5")
     found = beampose.load_predictions(file)
-    assert found.keypoints.shape == (60, 1, 4, 2)
-    assert found.likelihood.shape == (60, 1, 4)
+    assert found.keypoints.shape == (40, 1, 4, 2)
+    assert found.likelihood.shape == (40, 1, 4)
     written = pd.read_hdf(file)
     assert isinstance(written, pd.DataFrame)
     pd.testing.assert_frame_equal(found.to_pandas(), written, check_freq=False)
