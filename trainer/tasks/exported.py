@@ -34,6 +34,8 @@ class Exported(tf.Module):
     Attributes:
       tolerances: by how much outputs may differ after a reload, in pixels or probability; outputs
         that are not named are not compared number by number.
+      embed: `Embedder.embed`, one graph that all signatures call: each would else trace and hold
+        the whole network again.
     """
 
     tolerances: ClassVar[Mapping[str, float]]
@@ -42,6 +44,11 @@ class Exported(tf.Module):
         super().__init__()
         self.embedder = embedder
         self.heads = list(heads)
+        self.embed = traced(embedder.embed, [SCALED])
+
+    def embedded(self, frames: tf.Tensor) -> tf.Tensor:
+        """Features of uint8 frames (batch, height, width, 3), as they are stored, bfloat16."""
+        return tf.cast(self.embed(self.embedder.resized(frames)), tf.bfloat16)
 
     def legacy(self) -> Callable | None:
         return None
@@ -90,7 +97,14 @@ class MapModel(Exported):
     """One whose heads read feature maps; the cells of a map are pixels of an image of any size.
 
     Signature `window` looks at a part of each frame alone.
+
+    Attributes:
+      answered: `answer`, a graph that signatures share.
     """
+
+    def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):
+        super().__init__(embedder, heads)
+        self.answered = traced(self.answer)
 
     @abstractmethod
     def answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
@@ -103,12 +117,12 @@ class MapModel(Exported):
 
     def answer_in_full(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
         """As `answer`, with whatever else is known of what was found: of signature `window`."""
-        return self.answer(features, cell, origin)
+        return self.answered(features, cell, origin)
 
     def features(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
         """Stored features (batch, rows, columns, dims), and height and width of each image."""
         sides = cell(features, size)
-        return self.answer(features, sides, tf.zeros_like(sides))
+        return self.answered(features, sides, tf.zeros_like(sides))
 
     def window(self, frames: tf.Tensor, corner: tf.Tensor, cells: tf.Tensor) -> Tensors:
         """What is found in a part of each frame, in pixels of the whole frame.
@@ -118,7 +132,7 @@ class MapModel(Exported):
           corner, cells: int32 (2,) each, see `embed.Embedder.window`.
         """
         images = self.embedder.window(frames, corner, cells)
-        features = tf.cast(self.embedder.embed(images), tf.bfloat16)
+        features = tf.cast(self.embed(images), tf.bfloat16)
         return self._of_window(features, tf.shape(frames)[1:3], corner)
 
     @abstractmethod
@@ -127,14 +141,14 @@ class MapModel(Exported):
 
     def frames(self, frames: tf.Tensor) -> Tensors:
         """uint8 frames (batch, height, width, 3), RGB."""
-        return self.features(self.embedder.frames(frames), sizes(frames))
+        return self.features(self.embedded(frames), sizes(frames))
 
     def scaled(self, images: tf.Tensor, size: tf.Tensor) -> Tensors:
         """Images that are resized already, and height and width that they had (batch, 2).
 
         For runtimes that resize by themselves and know no bfloat16.
         """
-        return self.features(self.embedder.embed(images), size)
+        return self.features(self.embed(images), size)
 
     def serve(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
