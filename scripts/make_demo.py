@@ -1,9 +1,11 @@
 """Makes a demo data set: a rendered mouse, as a DeepLabCut project and as folders of crops."""
 
 import argparse
+import multiprocessing
 import shutil
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import av
@@ -73,21 +75,20 @@ def write_config(project: Path) -> None:
     (project / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
 
 
-def write_labels(project: Path, labeled: int, seed: int) -> None:
-    """The labeled frames, one folder a take, with their CollectedData files."""
+def write_labels(project: Path, number: int, count: int, seed: int) -> None:
+    """The labeled frames of a take in a folder, with their CollectedData files."""
     levels = [[SCORER], list(BODYPARTS), ["x", "y"]]
     columns = pd.MultiIndex.from_product(levels, names=["scorer", "bodyparts", "coords"])
-    for number, count in shares(labeled, LABELED_TAKES):
-        take = make_take(number, seed, (count + SPARE) * STRIDE, place=ARENA)
-        rows = {}
-        for frame in usable(take, count):
-            name = f"labeled-data/take{number}/img{frame:03d}.png"
-            save(render(take, frame), project / name)
-            rows[name] = seen(take, frame).ravel()
-        table = pd.DataFrame(np.array(list(rows.values())), list(rows), columns)
-        file = project / f"labeled-data/take{number}/CollectedData_{SCORER}"
-        table.to_csv(file.with_suffix(".csv"))
-        table.to_hdf(file.with_suffix(".h5"), key="df_with_missing", format="table", mode="w")
+    take = make_take(number, seed, (count + SPARE) * STRIDE, place=ARENA)
+    rows = {}
+    for frame in usable(take, count):
+        name = f"labeled-data/take{number}/img{frame:03d}.png"
+        save(render(take, frame), project / name)
+        rows[name] = seen(take, frame).ravel()
+    table = pd.DataFrame(np.array(list(rows.values())), list(rows), columns)
+    file = project / f"labeled-data/take{number}/CollectedData_{SCORER}"
+    table.to_csv(file.with_suffix(".csv"))
+    table.to_hdf(file.with_suffix(".h5"), key="df_with_missing", format="table", mode="w")
 
 
 def write_video(project: Path, truth: Path, frames: int, seed: int) -> None:
@@ -139,6 +140,21 @@ def write_crops(folder: Path, number: int, count: int, seed: int) -> None:
         save(pixels, folder / "Negative" / f"take{number}_{frame:03d}_0.jpg")
 
 
+def write_all(folder: Path, *, frames: int, labeled: int, positives: int, seed: int) -> None:
+    """Draws all takes, the longest first, on all cores: each has its own files."""
+    pose, crops = folder / "pose", folder / "crops"
+    testing = max(round(TEST * positives), 1)
+    work = [(write_video, pose, folder / "truth.csv", frames, seed)]
+    work += [(write_labels, pose, *share, seed) for share in shares(labeled, LABELED_TAKES)]
+    for split, total in (("Training", positives - testing), ("Testing", testing)):
+        shared = shares(total, CROP_TAKES[split])
+        work += [(write_crops, crops / split, *share, seed) for share in shared]
+    # Spawned, as OpenCV and FFmpeg have threads of their own.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in [pool.submit(*one) for one in work]:
+            done.result()
+
+
 def clear(folder: Path) -> None:
     """Makes the folder, or empties one that this script has made.
 
@@ -179,15 +195,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=at_least(0), default=0, help="another seed, another demo")
     args = parser.parse_args(argv)
     pose, crops, truth = (args.folder / name for name in ("pose", "crops", "truth.csv"))
-    testing = max(round(TEST * args.crops), 1)
     try:
         clear(args.folder)
         write_config(pose)
-        write_labels(pose, args.labeled, args.seed)
-        write_video(pose, truth, args.frames, args.seed)
-        for split, total in (("Training", args.crops - testing), ("Testing", testing)):
-            for number, count in shares(total, CROP_TAKES[split]):
-                write_crops(crops / split, number, count, args.seed)
+        write_all(
+            args.folder,
+            frames=args.frames,
+            labeled=args.labeled,
+            positives=args.crops,
+            seed=args.seed,
+        )
         (args.folder / MARKER).write_text("Made by scripts/make_demo.py.\n", "utf-8")
     except (OSError, FFmpegError) as error:
         print(f"make_demo: {error}", file=sys.stderr)
