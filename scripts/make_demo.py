@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import av
@@ -144,14 +145,14 @@ def write_all(folder: Path, *, frames: int, labeled: int, positives: int, seed: 
     """Draws all takes, the longest first, on all cores: each has its own files."""
     pose, crops = folder / "pose", folder / "crops"
     testing = max(round(TEST * positives), 1)
-    work = [(write_video, pose, folder / "truth.csv", frames, seed)]
-    work += [(write_labels, pose, *share, seed) for share in shares(labeled, LABELED_TAKES)]
+    work = [partial(write_video, pose, folder / "truth.csv", frames, seed)]
+    work += [partial(write_labels, pose, *share, seed) for share in shares(labeled, LABELED_TAKES)]
     for split, total in (("Training", positives - testing), ("Testing", testing)):
         shared = shares(total, CROP_TAKES[split])
-        work += [(write_crops, crops / split, *share, seed) for share in shared]
+        work += [partial(write_crops, crops / split, *share, seed) for share in shared]
     # Spawned, as OpenCV and FFmpeg have threads of their own.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in [pool.submit(*one) for one in work]:
+        for done in [pool.submit(one) for one in work]:
             done.result()
 
 

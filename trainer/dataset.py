@@ -59,7 +59,7 @@ class Dataset:
 
     Raises:
       FileNotFoundError: the dataset or its store is missing or unfinished.
-      ValueError: the store lacks features the dataset refers to.
+      ValueError: labels are missing, or the store lacks features the dataset refers to.
     """
 
     def __init__(self, folder: str, stores: str, *, cache_mb: int):
@@ -67,6 +67,12 @@ class Dataset:
         self.store = str(storage.place(stores, self.info.store))
         self.store_info = artefacts.require(self.store, StoreInfo)
         self.records = list(read_labels(folder))
+        images, told = sum(r.copy == 0 for r in self.records), sum(self.info.split.values())
+        if images != told:
+            raise ValueError(
+                f"{folder} holds the labels of {images} of {counted(told, 'image')}: a file of "
+                f"{LABELS} is missing. {_AGAIN}"
+            )
         self._index = feature_store.Index(self.store)
         missing = [r.name for r in self.records if r.key not in self._index]
         if missing:

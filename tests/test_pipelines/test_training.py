@@ -137,6 +137,15 @@ def test_tensorboard_logs_are_written(trained):
     assert list(Path(task.default_folders(trained["pose"]).logs).glob("events.out.tfevents*"))
 
 
+def test_labels_that_went_missing_with_their_list_are_told(trained, tmp_path):
+    loaded = trained["pose"]
+    shutil.copytree(loaded.dataset, tmp_path / "dataset")
+    for file in (tmp_path / "dataset").glob("labels*"):
+        file.unlink()
+    with pytest.raises(ValueError, match=r"holds the labels of 0 of 12 images.*features. again"):
+        Dataset(str(tmp_path / "dataset"), loaded.store, cache_mb=1)
+
+
 def test_every_record_comes_once_an_epoch_and_a_resumed_order_continues():
     whole = list(order(10, 4, seed=3, start=0, steps=10))
     assert sorted(i for batch in whole[:5] for i in batch) == sorted([*range(10)] * 2)
