@@ -125,13 +125,24 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
 
 def _write(before: dict[str, bytes], after: dict[str, bytes], root: str) -> str:
     """Keeps files as they were, then writes them. Returns the folder of the former."""
-    backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
-    for file, data in before.items():
-        storage.write_bytes(
-            files.join(backup, files.name(files.parent(file)), files.name(file)), data
-        )
+    backup = keep(before, root)
     for file, data in after.items():
         storage.write_bytes(file, data)
+    return backup
+
+
+def keep(before: dict[str, bytes], root: str) -> str:
+    """Copies of label files, beside labeled-data: whole, or none if the disk is full.
+
+    Returns:
+      The folder they are in; it is not made for no file.
+    """
+    backup = files.join(root, BACKUPS, f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}")
+    if before:
+        with storage.replacing_folder(backup) as temporary:
+            for file, data in before.items():
+                target = temporary / files.name(files.parent(file)) / files.name(file)
+                storage.write_bytes(target, data)
     return backup
 
 

@@ -4,7 +4,6 @@ One program at a time may write; a second one shows the project and changes noth
 are copied once, before the first change of a session.
 """
 
-import datetime
 import threading
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -14,8 +13,7 @@ import numpy as np
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import project_config, project_labels, root_tables
 from beampose.formats.deeplabcut.label_table import LabelTable, Point
-from beampose.pipelines.curation import frame_files
-from beampose.pipelines.curation.label_corrections import BACKUPS
+from beampose.pipelines.curation import frame_files, label_corrections
 from beampose.pipelines.label.writing_lock import WritingLock
 from beampose.preprocess import images
 
@@ -164,13 +162,13 @@ class LabelSession:
                     raise KeyError(one.frame)
                 if one.xy is not None and not np.isfinite(one.xy).all():
                     raise ValueError(f"{one.frame}: a point must be two numbers.")
-            self._back_up()
             self._take_up({self._frames[one.frame].folder for one in changes})
             for one in changes:
                 frame = self._frames[one.frame]
                 table = self._tables[frame.folder]
                 table.put(frame.image, one.point, one.xy, absent=one.absent)
                 self._unsaved.add(frame.folder)
+            self._back_up()
             for folder in sorted(self._unsaved):
                 self._tables[folder].save()
                 self._unsaved.discard(folder)
@@ -187,13 +185,8 @@ class LabelSession:
                 self.taken_up += 1
 
     def _back_up(self) -> None:
-        """Copies all label files, once a session."""
+        """Copies all label files, once a session; a full disk leaves no half of a copy."""
         if self._backup:
             return
         found = [file for table in self._tables.values() for file in table.label_files]
-        name = f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}"
-        backup = files.join(self.root, BACKUPS, name)
-        for file in found:
-            target = files.join(backup, files.name(files.parent(file)), files.name(file))
-            storage.write_bytes(target, files.read_bytes(file))
-        self._backup = backup
+        self._backup = label_corrections.keep({f: files.read_bytes(f) for f in found}, self.root)

@@ -166,6 +166,25 @@ def test_a_full_disk_loses_nothing_and_the_next_change_writes_all(root, session,
     assert found[0].tolist() == [9, 9] and found[2].tolist() == [8, 8]
 
 
+def test_a_disk_that_is_full_before_the_backup_loses_nothing_either(root, session, monkeypatch):
+    before, key = read(root), first(session)
+
+    def full(path, data, **options):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                session.change([Change(key, Point(0, 0), (9, 9))])
+    assert list((root / "labeled-data-backups").iterdir()) == []
+    np.testing.assert_array_equal(list(read(root).values()), list(before.values()))
+    session.change([Change(key, Point(0, 2), (8, 8))])
+    found = read(root)[f"labeled-data/{key}"][0]
+    assert found[0].tolist() == [9, 9] and found[2].tolist() == [8, 8]
+    assert len(list((root / "labeled-data-backups").iterdir())) == 1
+
+
 def test_what_the_first_change_will_leave_out_is_said(tmp_path, session):
     names = session.names
     parts = [part for part in names.bodyparts for _ in range(2)]
