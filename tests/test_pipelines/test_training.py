@@ -280,11 +280,11 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
 
 @pytest.fixture(scope="module")
 def together(trained, tmp_path_factory):
-    """The small experiments again, each model of two heads, by kind."""
+    """The small experiments again, each model of three heads, by kind."""
     found = {}
     for kind in ("pose", "crops"):
         values = experiment.to_dict(trained[kind])
-        values["train"] |= {"folds": 2, "ensemble": True}
+        values["train"] |= {"folds": 3, "ensemble": True}
         values |= {"output": str(tmp_path_factory.mktemp(kind)), "store": trained[kind].store}
         found[kind] = experiment.from_dict(experiment.Config, values)
         folders = task.default_folders(found[kind])._replace(dataset=trained[kind].dataset)
@@ -306,14 +306,14 @@ def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together
     assert (Path(together["crops"].model) / "legacy").is_dir()
     for kind in together:
         histories = json.loads((Path(together[kind].model) / "history_folds.json").read_text())
-        assert [[entry["step"] for entry in one] for one in histories] == [[10, 20, 30]] * 2
+        assert [[entry["step"] for entry in one] for one in histories] == [[10, 20, 30]] * 3
 
 
 def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
     info = storage.read_json(Path(together["pose"].model) / "info.json")
     metrics = storage.read_json(Path(together["pose"].model) / METRICS)
     found = info["uncertainty"]
-    assert info["heads"] == together["pose"].heads == 2 and metrics["uncertainty"] == found
+    assert info["heads"] == together["pose"].heads == 3 and metrics["uncertainty"] == found
     assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
     assert set(found["radius_px"]) == {"nose", "left", "tail"}
     assert 0 <= found["coverage_test"] <= 1
