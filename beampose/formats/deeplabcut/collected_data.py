@@ -56,7 +56,7 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     stems = sorted({files.stem(name) for name in found})
     wanted = f"CollectedData_{scorer}"
     if not stems:
-        meant = _like_it(children)
+        meant = like_it(children)
         what = f"has no CollectedData file: no labels{meant}"
         problems.append(Problem(ERROR if meant else WARNING, folder, 0, "", what))
         return None
@@ -71,9 +71,9 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     return None if table is None else of_scorer(table, scorer, problems, reading.others)
 
 
-def _like_it(children: Sequence[str]) -> str:
-    """Says what a file is called that may be meant for a label file."""
-    known = sorted(one for one in map(files.name, children) if "CollectedData" in one)
+def like_it(children: Sequence[str]) -> str:
+    """Says what a file is called that may be meant for a label file; "" if none may."""
+    known = sorted(one for one in map(files.name, children) if "collecteddata" in one.lower())
     if not known:
         return ""
     inner, why = placeholders.stands_for(known[0])

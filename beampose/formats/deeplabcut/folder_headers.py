@@ -22,6 +22,12 @@ def label_files(folders: list[str]) -> list[str]:
     return sorted(found, key=lambda file: (files.parent(file), files.suffix(file) != ".h5", file))
 
 
+def like_them(folders: list[str]) -> str:
+    """Says which file of some folders may be meant for a label file; "" if none may."""
+    found = ((folder, collected_data.like_it(files.children(folder))) for folder in folders)
+    return next((f" In {folder}{what[1:]}." for folder, what in found if what), "")
+
+
 def _is_labels(file: str) -> bool:
     return files.name(file).startswith(_BEGINNING) and files.suffix(file) in (".h5", ".csv")
 

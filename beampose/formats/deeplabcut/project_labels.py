@@ -39,7 +39,8 @@ def read(
     """Reads a project.
 
     Args:
-      path: the project folder, its config.yaml, its labeled-data, or a table at its root.
+      path: the project folder, its config.yaml, a config of Lightning Pose, its labeled-data, or a
+        table at its root.
       scorer: whose labels; the config's scorer if None.
       bodyparts: names and order; the config's if None.
       others: whose labels are read besides, so that columns of theirs are no problem.
@@ -50,12 +51,14 @@ def read(
     """
     root, file = _place(path)
     problems: list[Problem] = []
-    tables = root_tables.find(root if path == file else path)
-    config, encoding = _told(root, file, tables, scorer or "", problems)
+    choice = root_tables.choose(path)
+    problems += root_tables.told(choice)
+    root = choice.root if choice.tables else root
+    config, encoding = _told(root, file, choice, scorer or "", problems)
     names = _names(config, file, scorer, bodyparts)
     reading = Reading(names.several, encoding, others)
-    if tables:
-        frames = _of_root(tables, names, reading, problems)
+    if choice.tables:
+        frames = _of_root(choice, names, reading, problems)
     else:
         frames = _of_folders(root, names, reading, problems)
         if scorer is None and files.exists(file):
@@ -73,7 +76,7 @@ def read(
 
 
 def _told(
-    root: str, file: str, tables: list[str], scorer: str, problems: list[Problem]
+    root: str, file: str, choice: root_tables.Choice, scorer: str, problems: list[Problem]
 ) -> tuple[dict[str, Any], str | None]:
     """What the config says and its encoding; where there is none, what headers say."""
     there = files.exists(file)
@@ -82,13 +85,16 @@ def _told(
         if any(config.get(key) for key in ("bodyparts", "multianimalbodyparts", "scorer")):
             return config, encoding
     found = None
-    if tables:
-        found = root_tables.config(tables, scorer, problems)
+    if choice.tables:
+        found = root_tables.config(choice, scorer, problems)
     elif files.is_folder(files.join(root, LABELED_DATA)):
-        found = folder_headers.config(frame_folders(root), scorer, root, problems)
+        folders = frame_folders(root)
+        found = folder_headers.config(folders, scorer, root, problems)
+        if found is None and not there and (what := folder_headers.like_them(folders)):
+            raise FileNotFoundError(f"{root} has neither a config.yaml nor labels.{what}")
     if found is None:
         return _config(file, problems)
-    if there:
+    if there and not (choice.config and choice.config.file == file):
         what = "names no bodyparts: it is of another program, and not used"
         problems.append(Problem(WARNING, file, 0, "", what))
     return found, None
@@ -110,10 +116,15 @@ def names(
 
 
 def holds_labels(path: str) -> bool:
-    """Returns True if label files lie in the folders of a project, or of its labeled-data."""
+    """Returns True if label files lie in the folders of a project, or of its labeled-data.
+
+    Also if they are called otherwise: whoever reads them is told.
+    """
     root, _ = _place(path)
-    labeled = files.join(root, LABELED_DATA)
-    return files.is_folder(labeled) and bool(folder_headers.label_files(frame_folders(root)))
+    if not files.is_folder(files.join(root, LABELED_DATA)):
+        return False
+    folders = frame_folders(root)
+    return bool(folder_headers.label_files(folders) or folder_headers.like_them(folders))
 
 
 def _place(path: str) -> tuple[str, str]:
@@ -142,12 +153,12 @@ def _of_folders(
 
 
 def _of_root(
-    tables: list[str], names: row_frames.Names, reading: Reading, problems: list[Problem]
+    choice: root_tables.Choice, names: row_frames.Names, reading: Reading, problems: list[Problem]
 ) -> list[LabeledFrame]:
     """Frames of tables at the root."""
-    root = files.parent(tables[0])
+    root = choice.root
     frames: list[LabeledFrame] = []
-    for table in root_tables.read(tables, reading, names.scorer, problems):
+    for table in root_tables.read(choice.tables, reading, names.scorer, problems):
         places = root_tables.locate(table.names, root)
         videos = {name: root_tables.video(image, root) for name, image in places.items()}
         frames += row_frames.frames(table, names, row_frames.Images(places, videos), problems)
@@ -221,6 +232,11 @@ def frame_folders(root: str) -> list[str]:
     """
     labeled = files.join(root, LABELED_DATA)
     if not files.is_folder(labeled):
+        there = files.children(root) if files.is_folder(root) else []
+        if meant := [one for one in map(files.name, there) if one.lower() == LABELED_DATA]:
+            raise FileNotFoundError(
+                f"{labeled} does not exist, but {meant[0]}, another folder here: rename it."
+            )
         raise FileNotFoundError(
             f"{labeled} does not exist: the project has no labeled frames. `beampose "
             "extract-frames` chooses frames to label, `import-labels` imports labels."

@@ -38,7 +38,10 @@ def recognizes(path: str) -> bool:
     """Returns True for a project, its config.yaml, its labeled-data or a table at its root."""
     if files.suffix(path) in (".yaml", ".yml"):
         return True
-    if files.exists(files.join(path, "config.yaml")) or bool(root_tables.find(path)):
+    if files.exists(files.join(path, "config.yaml")):
+        return True
+    found = root_tables.choose(path)
+    if found.tables or found.wrong:
         return True
     return project_labels.holds_labels(path)
 

@@ -3,35 +3,118 @@
 `CollectedData.csv`, or one for each view (`CollectedData_top.csv`), stands beside `labeled-data`
 and is laid out as DeepLabCut's label files are. Rows name images by paths from the root. Without a
 config.yaml the names of bodyparts and of the scorer are those of the headers.
+
+A config of Lightning Pose says which tables count, whatever they and the folder of images are
+called. Without one all do, but for those to test on: `CollectedData_new.csv` and `_test.csv`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from beampose.core import files
 from beampose.formats import named_files
-from beampose.formats.deeplabcut import collected_data, columns
+from beampose.formats.deeplabcut import collected_data, columns, lightning_config
 from beampose.formats.deeplabcut.collected_data import Reading, Table
+from beampose.formats.deeplabcut.lightning_config import Config
 from beampose.preprocess import images
 from beampose.preprocess.labels import ERROR, WARNING, Problem
 
 LABELED_DATA = "labeled-data"
-_BEGINNING = "CollectedData"
+_BEGINNING = "collecteddata"
+_TABLES = (".csv", ".h5")
 _MOST = 20_000
+# What Lightning Pose's data sets call labels of sessions that no model is trained on.
+_TO_TEST_ON = ("_new", "_test")
+
+
+class Choice(NamedTuple):
+    """Which tables of a project are read.
+
+    Attributes:
+      root: the project's folder.
+      tables, left: those that are read, and the others at the root.
+      config: the one that names them, if any does.
+      wrong: why it is not known which are meant.
+    """
+
+    root: str
+    tables: list[str]
+    left: list[str]
+    config: Config | None = None
+    wrong: str = ""
 
 
 def find(path: str) -> list[str]:
-    """The tables at the root of a project, or the one that a path names.
+    """The tables at the root of a project, or those that a path names."""
+    return choose(path).tables
 
-    None where the folders of videos hold labels: those at the root are then another copy.
+
+def choose(path: str) -> Choice:
+    """The tables of a project, of one of its configs, or the one that a path names.
+
+    None where the folders of videos hold labels: those at the root are then another copy, unless
+    a config of Lightning Pose names them and there is none of DeepLabCut.
     """
-    root = files.parent(path) if is_table(path) else path
-    above = files.join(root, LABELED_DATA)
-    if not files.is_folder(above):
-        return []
-    if root != path:
-        return [path] if files.exists(path) else []
-    found = [child for child in files.children(root) if is_table(child)]
-    return [] if found and any(map(_is_label_file, files.below(above, 2, _MOST))) else found
+    if is_table(path):
+        root = files.parent(path)
+        there = files.is_folder(files.join(root, LABELED_DATA)) and files.exists(path)
+        return Choice(root, [path] if there else [], [])
+    if files.suffix(path) in (".yaml", ".yml"):
+        config = lightning_config.read(path) if files.exists(path) else None
+        if config:
+            return _named([config], path)
+        path = files.parent(path)
+    if not files.is_folder(path):
+        return Choice(path, [], [])
+    found = [child for child in files.children(path) if is_table(child)]
+    configs = lightning_config.beside(path)
+    above = files.join(path, LABELED_DATA)
+    labeled = files.is_folder(above)
+    if not configs and not (found and labeled):
+        return Choice(path, [], [])
+    config = files.join(path, "config.yaml")
+    theirs = configs and (not files.exists(config) or config in [one.file for one in configs])
+    if not theirs and labeled and any(map(_is_label_file, files.below(above, 2, _MOST))):
+        return Choice(path, [], [])
+    if configs:
+        return _named(configs, path)
+    tables = [table for table in found if not _tests(table, found)]
+    return Choice(path, tables, [table for table in found if table not in tables])
+
+
+def _named(configs: list[Config], path: str) -> Choice:
+    """The tables that configs name, beside them or in their `data_dir` if a path names one."""
+    first = configs[0]
+    root = files.parent(first.file)
+    others = [one for one in configs if one.tables != first.tables]
+    wrong = ""
+    if others:
+        named = "; ".join(
+            f"{files.name(one.file)} {', '.join(one.tables)}" for one in (first, others[0])
+        )
+        wrong = f"{root}: configs name different labels ({named}). Let source.path name one of them"
+    places = [root]
+    if path == first.file and first.folder not in ("", root):
+        places.append(first.folder)
+    for place in places:
+        if files.is_folder(place):
+            found = named_files.locate(first.tables, [place], _TABLES)
+            tables = [path for one in first.tables if (path := found[one].path)]
+            if len(tables) == len(first.tables):
+                at_root = [child for child in files.children(place) if is_table(child)]
+                left = [table for table in at_root if table not in tables]
+                return Choice(place, tables, left, first, wrong)
+    wrong = wrong or (
+        f"{first.file} names as labels {', '.join(first.tables)}: not found in "
+        f"{' or '.join(places)}. Put what is missing there, or correct its csv_file"
+    )
+    return Choice(root, [], [], first, wrong)
+
+
+def _tests(table: str, tables: list[str]) -> bool:
+    """Whether a table holds, by its name, what models of another one are tested on."""
+    stems = [files.stem(other) for other in tables if other != table]
+    own = files.stem(table)
+    return any(own == stem + end for stem in stems for end in _TO_TEST_ON)
 
 
 def is_table(file: str) -> bool:
@@ -39,28 +122,60 @@ def is_table(file: str) -> bool:
 
 
 def _is_label_file(file: str) -> bool:
-    return files.name(file).startswith(_BEGINNING) and files.suffix(file) in (".csv", ".h5")
+    # On disks that do not tell capitals from other letters either name opens the file.
+    return files.name(file).lower().startswith(_BEGINNING) and files.suffix(file) in _TABLES
 
 
-def config(tables: list[str], scorer: str, problems: list[Problem]) -> dict[str, Any]:
+def told(choice: Choice) -> list[Problem]:
+    """Says which tables at the root are not read, and how they may be.
+
+    Raises:
+      ValueError: it is not known which are meant.
+    """
+    if choice.wrong:
+        raise ValueError(f"{choice.wrong}.")
+    read = ", ".join(files.name(table) for table in choice.tables)
+    found = []
+    for table in choice.left:
+        if _tests(table, [*choice.tables, *choice.left]):
+            what = (
+                "is left out: it is called like what models of Lightning Pose are tested on. "
+                "split.test_from may name it, or source.path"
+            )
+        else:
+            assert choice.config
+            what = f"is not read: {files.name(choice.config.file)} names {read}"
+        found.append(Problem(WARNING, table, 0, "", what))
+    return found
+
+
+def config(choice: Choice, scorer: str, problems: list[Problem]) -> dict[str, Any]:
     """What a config.yaml would say: the names of the headers.
 
     Raises:
       ValueError: no table can be read.
     """
     wrong: list[Problem] = []
-    found = read(tables, Reading(several=False), scorer, wrong)
+    found = read(choice.tables, Reading(several=False), scorer, wrong)
     named = [column for table in found for column in table.columns if any(column)]
     if not named:
-        raise ValueError(f"{wrong[0].file}: {wrong[0].what}" if wrong else f"{tables[0]} is empty.")
-    what = (
-        "has no config.yaml: read as a project of Lightning Pose, with the bodyparts of "
-        f"{', '.join(map(files.name, tables))}; source.path may name one table alone"
-    )
-    problems.append(Problem(WARNING, files.parent(tables[0]), 0, "", what))
+        first = choice.tables[0]
+        raise ValueError(f"{wrong[0].file}: {wrong[0].what}" if wrong else f"{first} is empty.")
+    bodyparts = [*dict.fromkeys(column.bodypart for column in named)]
+    tables = ", ".join(map(files.name, choice.tables))
+    what = f"read as a project of Lightning Pose, with the bodyparts of {tables}"
+    if choice.config:
+        what = f"names the labels of the project: {what}"
+        known = choice.config.keypoints
+        if known and {*known} != {*bodyparts}:
+            what += f" ({', '.join(bodyparts)}); its keypoint_names are others ({', '.join(known)})"
+    else:
+        what = f"has no config.yaml: {what}; source.path may name one table alone"
+    place = choice.config.file if choice.config else choice.root
+    problems.append(Problem(WARNING, place, 0, "", what))
     return {
         "scorer": next((column.scorer for column in named if column.scorer), ""),
-        "bodyparts": [*dict.fromkeys(column.bodypart for column in named)],
+        "bodyparts": bodyparts,
     }
 
 

@@ -132,3 +132,113 @@ def test_words_in_columns_that_are_not_read_cost_no_row(root):
     assert whats[1:] == ["column 8 holds words ('train'), which are not used"]
     table.write_text("\n".join([*lines[:4], lines[4].replace(",", ",train", 1)]))
     assert "holds 'train11.25', which is not a number" in errors(project_labels.read(str(root)))[0]
+
+
+@pytest.fixture
+def tested(root):
+    """Beside the table one of another film, which models are tested on."""
+    lines = (root / "CollectedData.csv").read_text().splitlines()
+    (root / "CollectedData.csv").write_text("\n".join(lines[:7]))
+    (root / "CollectedData_new.csv").write_text("\n".join([*lines[:3], *lines[7:]]))
+    return root
+
+
+def said_by(file, labels):
+    return [problem.what for problem in labels.problems if problem.file == str(file)]
+
+
+def of_lightning_pose(tables, folder="/home/joe/mouse"):
+    """A config of Lightning Pose, as far as it says where labels are."""
+    return (
+        f"data:\n  data_dir: {folder}\n  csv_file: {tables}\n  keypoint_names: [nose, ear, tail]\n"
+        "eval:\n  test_videos_directory: ${data.video_dir}\n"
+    )
+
+
+@pytest.mark.parametrize("end", ["new", "test"])
+def test_labels_that_models_are_tested_on_are_left_out_and_may_be_named(tested, end):
+    table = (tested / "CollectedData_new.csv").rename(tested / f"CollectedData_{end}.csv")
+    labels = project_labels.read(str(tested))
+    assert {item.file for item in labels.items} == {str(tested / "CollectedData.csv")}
+    (what,) = said_by(table, labels)
+    assert "is left out" in what and "split.test_from may name it" in what
+    assert {item.video for item in project_labels.read(str(table)).items} == {"trial2_top"}
+
+
+def test_a_config_of_lightning_pose_names_the_table(tested):
+    (tested / "config_mouse.yaml").write_text(of_lightning_pose("CollectedData_new.csv"))
+    for path in (tested, tested / "config_mouse.yaml"):
+        labels = project_labels.read(str(path))
+        assert {item.video for item in labels.items} == {"trial2_top"}
+        assert "names CollectedData_new.csv" in said_by(tested / "CollectedData.csv", labels)[0]
+        assert "names the labels" in said_by(tested / "config_mouse.yaml", labels)[0]
+
+
+def test_tables_of_views_and_folders_of_any_name_are_read_by_a_config(root):
+    lines = (root / "CollectedData.csv").read_text().replace("labeled-data/", "frames/").split("\n")
+    for view in ("top", "bot"):
+        rows = [line for line in lines[3:] if f"_{view}/" in line]
+        (root / f"{view}.csv").write_text("\n".join([*lines[:3], *rows]))
+    (root / "labeled-data").rename(root / "frames")
+    (root / "CollectedData.csv").unlink()
+    config = root / "config.yaml"
+    config.write_text(of_lightning_pose("[top.csv, /home/joe/mouse/bot.csv]"))
+    assert formats.guess(str(root)) == "deeplabcut"
+    labels = project_labels.read(str(root))
+    assert [item.video for item in labels.items] == [
+        f"frames_{VIEWS[i]}" for i in (0, 0, 2, 2, 1, 1)
+    ]
+    assert labels.items[0].image == str(root / "frames/trial1_top/img0.png")
+    assert labels.bodyparts == fakes.BODYPARTS and len(labels.problems) == 1
+    config.write_text(of_lightning_pose("top.csv").replace("ear", "tongue"))
+    assert (
+        "its keypoint_names are others (nose, tongue"
+        in said_by(config, labels := project_labels.read(str(root)))[0]
+    )
+    assert labels.bodyparts == fakes.BODYPARTS
+
+
+def test_configs_that_name_different_tables_are_told_and_one_of_them_may_be_named(tested):
+    for name, table in {"a": "CollectedData.csv", "b": "CollectedData_new.csv"}.items():
+        (tested / f"config_{name}.yaml").write_text(of_lightning_pose(table))
+    assert formats.guess(str(tested)) == "deeplabcut"
+    with pytest.raises(ValueError, match="config_a.yaml CollectedData.csv; config_b.yaml Coll"):
+        project_labels.read(str(tested))
+    assert len(project_labels.read(str(tested / "config_b.yaml")).items) == 2
+
+
+def test_a_config_elsewhere_finds_labels_in_its_data_dir_if_it_is_named_itself(tested, tmp_path):
+    config = tmp_path / "config_mouse.yaml"
+    config.write_text(of_lightning_pose("CollectedData.csv", tested))
+    labels = project_labels.read(str(config))
+    assert len(labels.items) == 4 and labels.items[0].image.startswith(str(tested))
+    # A stranger's project does not lead to folders that it names.
+    (tmp_path / "upload").mkdir()
+    config.rename(tmp_path / "upload/config_mouse.yaml")
+    with pytest.raises(ValueError, match="not found in [^ ]*/upload. Put what is missing there"):
+        project_labels.read(str(tmp_path / "upload"))
+
+
+def test_the_project_of_lightning_poses_app_names_its_views(tested):
+    (tested / "CollectedData_new.csv").rename(tested / "CollectedData_top.csv")
+    (tested / "project.yaml").write_text("view_names: [top]\nkeypoint_names: [nose, ear, tail]\n")
+    labels = project_labels.read(str(tested))
+    assert {item.file for item in labels.items} == {str(tested / "CollectedData_top.csv")}
+    (tested / "project.yaml").write_text("view_names: []\n")
+    assert len(project_labels.read(str(tested)).items) == 4
+
+
+def test_other_capitals_of_a_label_file_are_read_at_the_root_and_told_in_folders(root, tmp_path):
+    (root / "CollectedData.csv").rename(root / "collecteddata.CSV")
+    assert len(project_labels.read(str(root)).items) == 6
+    folder = fakes.project(tmp_path / "reach") / "labeled-data/cam1"
+    (folder / "CollectedData_Ann.csv").rename(folder / "Collecteddata_Ann.csv")
+    (what,) = errors(project_labels.read(str(tmp_path / "reach")))
+    assert "Collecteddata_Ann.csv is none: they are called CollectedData_<scorer>.csv" in what
+    (tmp_path / "reach/config.yaml").unlink()
+    assert formats.guess(str(tmp_path / "reach")) == "deeplabcut"
+    with pytest.raises(FileNotFoundError, match="cam1 Collecteddata_Ann.csv is none"):
+        project_labels.read(str(tmp_path / "reach"))
+    (tmp_path / "reach/labeled-data").rename(tmp_path / "reach/Labeled-data")
+    with pytest.raises(FileNotFoundError, match="but Labeled-data, another folder"):
+        project_labels.frame_folders(str(tmp_path / "reach"))

@@ -1,0 +1,70 @@
+"""Lightning Pose's configs: which tables hold the labels of a project.
+
+`data.csv_file` of a model's config names a table, or one for each view, by paths from
+`data.data_dir`, a folder of the machine that trained. The `project.yaml` of its app names views
+alone, whose tables are called `CollectedData_<view>.csv`.
+"""
+
+from typing import Any, NamedTuple
+
+from beampose.core import files, texts, yaml_files
+
+PROJECT = "project.yaml"
+_SUFFIXES = (".yaml", ".yml")
+
+
+class Config(NamedTuple):
+    """What a config says of labels.
+
+    Attributes:
+      file: the config.
+      tables, keypoints: names of the tables, as they stand there, and of bodyparts.
+      folder: `data_dir`, "" if it names none.
+    """
+
+    file: str
+    tables: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    folder: str
+
+
+def read(file: str) -> Config | None:
+    """The config of a file; None if it is of another program, names no table or is not YAML."""
+    data = files.read_bytes(file)
+    of_app = files.name(file) == PROJECT and b"view_names" in data
+    if not of_app and b"csv_file" not in data:
+        return None
+    try:
+        told = yaml_files.parse(texts.decode(data, texts.WINDOWS), words=True)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    if of_app:
+        views = _names(told.get("view_names"))
+        tables = tuple(f"CollectedData_{view}.csv" for view in views) or ("CollectedData.csv",)
+        return Config(file, tables, _names(told.get("keypoint_names")), "")
+    inner = told.get("data")
+    tables = _names(inner.get("csv_file")) if isinstance(inner, dict) else ()
+    if not tables or not isinstance(inner, dict):
+        return None
+    folder = str(inner.get("data_dir") or "")
+    if folder and not files.is_absolute(folder):
+        folder = files.join(files.parent(file), folder)
+    return Config(file, tables, _names(inner.get("keypoint_names")), folder)
+
+
+def beside(root: str) -> list[Config]:
+    """Configs in a folder: those of models, else the one of the app."""
+    found = [
+        config
+        for child, is_folder in files.listed(root)
+        if not is_folder and files.suffix(child) in _SUFFIXES and (config := read(child))
+    ]
+    return [config for config in found if files.name(config.file) != PROJECT] or found
+
+
+def _names(told: Any) -> tuple[str, ...]:
+    """Names that are a list, or one alone."""
+    listed = told if isinstance(told, list) else [told]
+    return tuple(str(one) for one in listed if one and not isinstance(one, (dict, list)))
