@@ -8,6 +8,7 @@ A name that a film has already stays its own.
 import contextlib
 import hashlib
 import logging
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +86,7 @@ class _Wanted(NamedTuple):
     def names(self) -> Iterator[str]:
         """Names it may get, the plain one first."""
         yield self.stem
-        code = self.fingerprint or hashlib.sha256(self.path.encode()).hexdigest()
+        code = self.fingerprint or hashlib.sha256(os.fsencode(self.path)).hexdigest()
         yield from (f"{self.stem}-{code[:digits]}" for digits in _DIGITS)
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from beampose.core import files, fingerprints, storage
+from beampose.core import files, fingerprints, storage, texts
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.preprocess import gifs, images, media_folders, stills, tiff_stacks, videos
@@ -189,11 +189,17 @@ def write(
       OSError, ValueError: an image or the boxes cannot be read; of an image that is not there it
         is its own failure.
     """
-    there = {name: size for name, size in one.sizes.items() if size}
+    # Tables cannot hold a name in no encoding: it is shown as it is printed.
+    wrong = {name: why for name in one.sizes if (why := texts.unnameable(name))}
+    there = {name: size for name, size in one.sizes.items() if size and name not in wrong}
     code, each = fingerprints.of_set_and_each(one.root, there.items())
     codes = dict(zip(there, each, strict=True))
     every = [
-        Still(name, size, None, "" if size else "is not there, or is empty", codes.get(name, ""))
+        Still(texts.printable(name), 0, None, wrong[name])
+        if name in wrong
+        else Still(
+            name, size, None, "" if size else "is not there, or is empty", codes.get(name, "")
+        )
         for name, size in one.sizes.items()
     ]
     if boxes is not None:
@@ -203,7 +209,9 @@ def write(
             for still, (own, why) in zip(every, found, strict=True)
         ]
     recalled = recall(one.path, every) if recall else Recalled(every)
-    listing = str(storage.place(folder, WORK, f"{code}.jsonl"))
+    # Folders of the same images have boxes and earlier results of their own.
+    own = storage.digest([one.path, code])[:32]
+    listing = str(storage.place(folder, WORK, f"{own}.jsonl"))
     stills.write(listing, recalled.images)
     total, (_, earlier, owns) = sum(still.bytes for still in every), recalled
     return Stills(one.path, one.name, one.root, len(every), code, listing, total, earlier, owns)

@@ -76,6 +76,15 @@ def decode(data: bytes, also: str | None = None) -> str:
         ) from None
 
 
+def unnameable(path: str) -> str:
+    """Why a file of such a name cannot be used; empty if it can."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return f"{printable(path)} has a name in no known encoding: rename it"
+    return ""
+
+
 def printable(text: str) -> str:
     """A text as one line of a terminal: ends of lines and what moves the cursor, colours, hides or
     turns letters is written as Python does, such as \\n and \\x1b."""

@@ -6,6 +6,7 @@ and crops that have been moved are not made again.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ class CropFilms:
     def names(self, path: str) -> list[str]:
         stem = files.stem(path)
         # Films of one name in one call were called after their paths before November 2026.
-        code = hashlib.sha256(path.encode()).hexdigest()[:6]
+        code = hashlib.sha256(os.fsencode(path)).hexdigest()[:6]
         suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}")
         there = [one.name for one in self._work.iterdir()] if self._work.is_dir() else []
         before = f"{files.name(files.parent(path))}-{code}-{stem}"

@@ -3,6 +3,7 @@
 To ask for each film would take the launcher some requests a film.
 """
 
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ def files_for(films: int) -> int:
 
 def by_file(outcome: tuple[str, dict[str, Any]], count: int) -> tuple[int, Any]:
     """The number of the file that an outcome is written to, and the outcome as JSON has it."""
-    return zlib.crc32(outcome[0].encode()) % count, list(outcome)
+    return zlib.crc32(os.fsencode(outcome[0])) % count, list(outcome)
 
 
 def write(element: tuple[int, Iterable[Any]], folder: str) -> int:

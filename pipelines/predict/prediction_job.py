@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, storage, texts
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
@@ -134,6 +134,7 @@ def run(
         films = film_names.assign(named, known, replace=overwrite, later=True)
         filmed = [film.path for film in films if film.stills is None]
         unsure |= candidates.of_config(config.boxes).unsure(filmed)
+        unsure |= {path: why for path in filmed if (why := texts.unnameable(path))}
         sure = [film for film in films if film.path not in unsure]
         done, counters = work.run(sure, output, chosen, handler)
         found = iter(done)

@@ -4,6 +4,7 @@ import bisect
 import functools
 import glob
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -45,7 +46,7 @@ class Predictions:
     def names(self, path: str) -> list[str]:
         stem = files.stem(path)
         # Films of one name in one call had folders of their own before November 2026.
-        code = hashlib.sha256(path.encode()).hexdigest()[:6]
+        code = hashlib.sha256(os.fsencode(path)).hexdigest()[:6]
         before = f"{files.name(files.parent(path))}-{code}/{stem}"
         suffixed = re.compile(rf"{re.escape(stem)}-[0-9a-f]{{8,32}}(?={_AFTER.pattern})")
         ours = [

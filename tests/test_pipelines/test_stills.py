@@ -1,6 +1,7 @@
 """Photographs are predicted as videos are: every image a row, whatever happens."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -350,6 +351,38 @@ def test_of_a_folder_that_grew_only_what_is_new_is_sent(folder, tmp_path, bucket
 def test_photographs_are_not_counted_as_videos(crops, folder):
     shown = "\n".join(prediction_job.run(crops, [str(folder)]).lines())
     assert re.search(r"predict: \d+ photographs \(0 from before\)", shown)
+
+
+def test_two_folders_of_the_same_images_keep_their_own_boxes_and_earlier_results(tmp_path):
+    for name in "ab":
+        photo(tmp_path / name / "1.png", 1)
+
+    def boxes(path, root, names):
+        return [(((0.1, 0.1, 0.2, 0.2, 0.9, path[-1]),), "") for _ in names]
+
+    def recall(path, images):
+        before = "ab".index(path[-1])
+        return still_sets.Recalled([one._replace(before=before) for one in images])
+
+    sets = still_sets.expand([str(tmp_path / "a"), str(tmp_path / "b")]).sets
+    found, _ = still_sets.write_all(sets, str(tmp_path / "out"), boxes, recall)
+    (one,), (two,) = (list(stills.listed(made.listing)) for made in found)
+    assert (one.boxes[0][-1], one.before) == ("a", 0)
+    assert (two.boxes[0][-1], two.before) == ("b", 1)
+
+
+def test_an_image_whose_name_is_in_no_encoding_is_a_failure_of_its_own(tmp_path):
+    photo(tmp_path / "photos/1.png", 1)
+    try:
+        os.rename(photo(tmp_path / "2.png", 2), os.fsencode(tmp_path) + b"/photos/\xff.png")
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    sets = still_sets.expand([str(tmp_path / "photos")]).sets
+    (found,), wrong = still_sets.write_all(sets, str(tmp_path / "out"))
+    one, two = stills.listed(found.listing)
+    assert not wrong
+    assert (one.name, one.failure, two.name) == ("1.png", "", "\\udcff.png")
+    assert "rename it" in two.failure
 
 
 @pytest.mark.parametrize("line", ["[1, 2", '["a.png", 3]', '["a.png", 3, [4]]'])
