@@ -1,12 +1,12 @@
 """Embeddings of crops, by the backbone that ships in the package."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from beampose.core import files, npz_files, storage
+from beampose.core import files, fingerprints, npz_files, storage
 from beampose.pipelines.predict.crop_batches import compact, resized
 from beampose.preprocess import images
 
@@ -32,22 +32,33 @@ class Looks(NamedTuple):
     thumbs: list[bytes]
 
 
+class _Look(NamedTuple):
+    """Of a crop its features, its small picture, and the fingerprint of what was looked at."""
+
+    features: np.ndarray
+    thumb: bytes
+    code: str
+
+
 def of_folder(folder: str, progress: Callable[..., Iterable]) -> Looks:
     """Looks of the images that lie in a folder, kept in it for the next time."""
     names = [files.name(path) for path in files.children(folder)]
     names = [n for n in names if files.suffix(n) in images.SUFFIXES and not n.startswith(".")]
-    known = _known(folder)
+    sizes = [(name, files.size(files.join(folder, name))) for name in names]
+    codes = dict(zip(names, fingerprints.of_set_and_each(folder, sizes)[1], strict=True))
+    # A crop that was cut anew has the name of the one before.
+    known = {n: look for n, look in _known(folder).items() if codes.get(n) == look.code}
     new = [name for name in names if name not in known]
     if new:
         batches = [new[i : i + BATCH] for i in range(0, len(new), BATCH)]
         network = _network()
         for batch in progress(batches, len(batches), "crops compared"):
-            known |= _look(folder, batch, network)
+            known |= _look(folder, {name: codes[name] for name in batch}, network)
         _keep(folder, known)
     names = [name for name in names if name in known]
-    features = [known[name][0] for name in names]
+    features = [known[name].features for name in names]
     stacked = np.stack(features).astype(np.float32) if names else np.empty((0, 0), np.float32)
-    return Looks(names, stacked, [known[name][1] for name in names])
+    return Looks(names, stacked, [known[name].thumb for name in names])
 
 
 def _network() -> Callable[[np.ndarray], np.ndarray]:
@@ -66,11 +77,11 @@ def _network() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _look(
-    folder: str, names: Sequence[str], network: Callable[[np.ndarray], np.ndarray]
-) -> dict[str, tuple[np.ndarray, bytes]]:
+    folder: str, codes: dict[str, str], network: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, _Look]:
     batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)
     thumbs: dict[str, bytes] = {}
-    for name in names:
+    for name in codes:
         try:
             pixels = images.decode(files.read_bytes(files.join(folder, name)))
         except ValueError:
@@ -79,7 +90,8 @@ def _look(
         batch[len(thumbs)] = resized(pixels, SIDE)
         thumbs[name] = thumb(pixels)
     features = compact(network(batch))
-    return {name: (features[i], data) for i, (name, data) in enumerate(thumbs.items())}
+    each = zip(thumbs.items(), features[: len(thumbs)], strict=True)
+    return {name: _Look(found, data, codes[name]) for (name, data), found in each}
 
 
 def thumb(pixels: np.ndarray) -> bytes:
@@ -90,7 +102,7 @@ def thumb(pixels: np.ndarray) -> bytes:
     return images.encode_jpeg(small, quality=70)
 
 
-def _known(folder: str) -> dict[str, tuple[np.ndarray, bytes]]:
+def _known(folder: str) -> dict[str, _Look]:
     file = storage.place(folder, CACHE)
     if not file.is_file():
         return {}
@@ -100,16 +112,16 @@ def _known(folder: str) -> dict[str, tuple[np.ndarray, bytes]]:
             data = kept["thumbs"].tobytes()
             starts = ends - kept["lengths"]
             thumbs = [data[a:b] for a, b in zip(starts, ends, strict=True)]
-            both = zip(kept["features"], thumbs, strict=True)
-            return dict(zip(kept["names"].tolist(), both, strict=True))
-    except (OSError, ValueError):
+            parts = zip(kept["features"], thumbs, kept["codes"].tolist(), strict=True)
+            return dict(zip(kept["names"].tolist(), map(_Look._make, parts), strict=True))
+    except (OSError, ValueError, KeyError):
         return {}
 
 
-def _keep(folder: str, known: dict[str, tuple[np.ndarray, bytes]]) -> None:
+def _keep(folder: str, known: dict[str, _Look]) -> None:
     if not known:
         return
-    thumbs = [data for _, data in known.values()]
+    thumbs = [look.thumb for look in known.values()]
     with (
         storage.replacing(storage.place(folder, CACHE)) as temporary,
         temporary.open("wb") as stream,
@@ -117,7 +129,8 @@ def _keep(folder: str, known: dict[str, tuple[np.ndarray, bytes]]) -> None:
         np.savez(
             stream,
             names=np.array(list(known)),
-            features=np.stack([features for features, _ in known.values()]),
+            codes=np.array([look.code for look in known.values()]),
+            features=np.stack([look.features for look in known.values()]),
             thumbs=np.frombuffer(b"".join(thumbs), np.uint8),
             lengths=np.array([len(data) for data in thumbs], np.int64),
         )

@@ -108,11 +108,10 @@ class Crops(NamedTuple):
         arrays = results.joined(*results.names)
         seen = frames[arrays.pop("looked")]
         found = detection_table.of_arrays(arrays, self.classes)
-        times = manifest.seconds(video)
         about = self.about(video, len(seen))
         detection_table.write(stem.with_name(stem.name + TABLE), found, about)
         said = self.publish(stem, video, seen, found)
-        return {**said, **self._keep(stem, video, found, times), "remark": self.remark}
+        return {**said, **self._keep(stem, video, found, seen), "remark": self.remark}
 
     def write_stills(self, stem: UPath, stills: Stills, results: Results) -> dict[str, Any]:
         """The table of detections, as csv too, and MegaDetector's JSON of all images."""
@@ -221,15 +220,19 @@ class Crops(NamedTuple):
         return megadetector.header(self.classes, self.candidates.name)
 
     def _keep(
-        self, stem: UPath, video: Video, found: Detections, times: np.ndarray
+        self, stem: UPath, video: Video, found: Detections, seen: np.ndarray
     ) -> dict[str, Any]:
         said: dict[str, Any] = {"frames_kept": 0, "clips": []}
         hits = found.only(found.hits(self.threshold))
         clips.clear(folder_of(stem))
+        if self.keep.frames or self.keep.clips:
+            # What came with the ranges tells no times of frames, nor all pages of a stack.
+            video = manifest.index(video.path)
         if self.keep.frames:
-            best = best_frames(hits, self.keep.frames)
+            best = best_frames(hits, self.keep.frames, seen)
             said["frames_kept"] = clips.write_frames(folder_of(stem), video, best)
         if self.keep.clips:
+            times = manifest.seconds(video)
             if np.isnan(times).any():
                 return {**said, "clips_left_out": "the video has no frame rate"}
             keep = self.keep
@@ -278,16 +281,21 @@ def folder_of(stem: UPath) -> UPath:
     return stem.with_name(stem.name.removesuffix(LABEL))
 
 
-def best_frames(hits: Detections, most: int) -> list[int]:
-    """Frames to keep, in order: the most confident of every visit, then the next ones of each."""
+def best_frames(hits: Detections, most: int, seen: np.ndarray | None = None) -> list[int]:
+    """Frames to keep, in order: the most confident of every visit, then the next ones of each.
+
+    Args:
+      seen: int64, the analysed frames in order; a visit is hits in a row of these. None: all.
+    """
     order = np.argsort(-hits.confidence, kind="stable")
     surest = list(dict.fromkeys(hits.frames[order].tolist()))
     numbers = np.unique(hits.frames)
-    visits = dict(zip(numbers.tolist(), np.cumsum(np.diff(numbers, prepend=0) > 1), strict=True))
+    places = numbers if seen is None else np.searchsorted(seen, numbers)
+    visits = dict(zip(numbers.tolist(), np.cumsum(np.diff(places, prepend=0) > 1), strict=True))
     ranked: list[tuple[int, int]] = []
-    seen: dict[int, int] = {}
+    ranks: dict[int, int] = {}
     for number in surest:
-        rank = seen[visits[number]] = seen.get(visits[number], -1) + 1
+        rank = ranks[visits[number]] = ranks.get(visits[number], -1) + 1
         ranked.append((rank, number))
     # The sort is stable: among those of one rank the most confident stay first.
     return sorted(number for _, number in sorted(ranked, key=lambda one: one[0])[:most])

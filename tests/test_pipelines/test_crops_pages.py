@@ -6,18 +6,28 @@ import json
 import subprocess
 import sys
 
+import fakes
 import numpy as np
 import pytest
 import scene
+from PIL import Image
 
 from beampose import formats
+from beampose.core import storage
+from beampose.core.settings.experiment import Keep
 from beampose.formats import deepmeerkat, detection_table
 from beampose.formats.detection_table import Detections
 from beampose.pipelines import cli, manifest
-from beampose.pipelines.curation import crop_extraction, repeats_page, sorting_page
+from beampose.pipelines.curation import (
+    crop_extraction,
+    crop_vectors,
+    repeats_page,
+    sorting_page,
+)
 from beampose.pipelines.films import clips
 from beampose.pipelines.predict import crops_predictor
-from beampose.preprocess import images
+from beampose.pipelines.predict.candidates import Candidates
+from beampose.preprocess import images, videos
 from beampose.preprocess.cut import Rule
 
 THING = np.full((40, 60, 3), 200, np.uint8)
@@ -215,6 +225,62 @@ def test_the_frames_that_are_kept_are_of_all_visits():
     assert crops_predictor.best_frames(found, 2) == [6, 21]
     assert crops_predictor.best_frames(found, 3) == [6, 7, 21]
     assert crops_predictor.best_frames(found, 9) == [5, 6, 7, 20, 21]
+
+
+def test_a_visit_is_hits_in_a_row_of_the_frames_that_were_looked_at():
+    scores = [[s, 1 - s] for s in (0.9, 0.99, 0.98, 0.6, 0.7)]
+    found = table([25, 30, 35, 100, 105], [[0, 0, 9, 9]] * 5, scores)
+    assert crops_predictor.best_frames(found, 2, np.arange(0, 200, 5)) == [30, 105]
+
+
+def judge(**kept):
+    """A crop model's predictor; the model itself is not asked."""
+    keep = Keep(**kept)
+    return crops_predictor.Crops(("positive", "negative"), Candidates(), Rule(), 64, 0.5, keep)
+
+
+def test_clips_are_cut_by_the_times_of_frames_that_come_unevenly(tmp_path):
+    times = [100 * i for i in range(10)] + [60_000 + 100 * i for i in range(10)]
+    video = videos.index(fakes.video(tmp_path / "film.mp4", "libx264", 20, times=times))
+    found = table([8, 9, 10, 11], [[0, 0, 9, 9]] * 4, [[0.9, 0.1]] * 4)
+    stem = storage.place(tmp_path, "film_crops")
+    keep = judge(clips=True, gap=1.0, buffer=0.2, shortest=0.0)
+    # As workers send it on.
+    said = keep._keep(stem, video._replace(times=()), found, np.arange(20))
+    assert said["clips"] == ["film_6-9.mp4", "film_10-13.mp4"]
+
+
+def test_frames_of_a_stack_are_kept_from_all_its_pages(tmp_path):
+    pages = [Image.fromarray(fakes.numbered(i)) for i in range(12)]
+    pages[0].save(tmp_path / "film.tif", save_all=True, append_images=pages[1:])
+    video = videos.index(str(tmp_path / "film.tif"))
+    found = table([1, 9], [[0, 0, 9, 9]] * 2, [[0.9, 0.1]] * 2)
+    stem = storage.place(tmp_path, "film_crops")
+    said = judge(frames=5)._keep(stem, videos.window(video, 3, 6), found, np.arange(12))
+    assert said["frames_kept"] == 2
+    for number in (1, 9):
+        kept = (tmp_path / "film" / f"{number + 1}.jpg").read_bytes()
+        assert fakes.number(images.decode(kept)) == number
+
+
+def test_a_crop_that_was_cut_anew_is_looked_at_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        crop_vectors, "_network", lambda: lambda batch: batch.reshape(len(batch), -1)[:, :4]
+    )
+    monkeypatch.setattr(
+        crop_vectors, "resized", lambda pixels, side: np.resize(pixels, (side, side, 3))
+    )
+    looked = []
+
+    def progress(batches, count, what):
+        looked.append(sum(map(len, batches)))
+        return batches
+
+    for name, gray in (("a", 250), ("b", 90), ("c", 60), ("a", 10)):
+        Image.fromarray(np.full((9, 9, 3), gray, np.uint8)).save(tmp_path / f"{name}.png")
+        found = crop_vectors.of_folder(str(tmp_path), progress)
+    assert looked == [1, 1, 1, 1]
+    assert [images.decode(one)[0, 0, 0] // 10 for one in found.thumbs] == [1, 9, 6]
 
 
 def test_the_clock_is_that_of_deepmeerkat():
