@@ -22,6 +22,8 @@ _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "mem
 _CLOUD = range(358, 405)
 # Files of one folder of which a listing is cheaper than questions after each.
 _MANY = 8
+# What storages call the time at which a file was written.
+_WRITTEN = ("mtime", "updated", "LastModified", "last_modified", "etag", "created")
 # What `beampose.preprocess.inside` takes for an image inside another file.
 _INSIDE = re.compile(r"#(frame|image)=")
 
@@ -144,6 +146,14 @@ def size(path: str) -> int:
     """Bytes of a file."""
     found, inner = system(path)
     return int(found.size(inner) or 0)
+
+
+def stamp(path: str) -> tuple[int, str]:
+    """Bytes of a file and when it was written: with another stamp it is another file."""
+    found, inner = system(path)
+    about = found.info(inner)
+    written = next((about[key] for key in _WRITTEN if about.get(key)), "")
+    return int(about.get("size") or 0), str(written)
 
 
 def sizes(paths: Sequence[str]) -> dict[str, int]:

@@ -174,7 +174,7 @@ class FileBoxes(NamedTuple):
         if kind == MEGADETECTOR:
             rows = megadetector.read(path, video)
         elif kind == DEEPMEERKAT:
-            rows = deepmeerkat.read(path, files.size(path))
+            rows = deepmeerkat.read(path, files.stamp(path))
         else:
             raise ValueError(
                 f"{path} must be MegaDetector's .json or DeepMeerkat's annotations.csv."

@@ -7,6 +7,7 @@ finds the video by the row source_video of parameters.csv, which must be a local
 import csv
 import functools
 import math
+from collections.abc import Hashable
 from typing import Any
 
 from beampose.core import csv_cells, files, storage, texts
@@ -61,13 +62,13 @@ class _table:
 
 
 @functools.lru_cache(maxsize=4)
-def read(path: str, size: int) -> list[BoxRow]:
+def read(path: str, stamp: Hashable) -> list[BoxRow]:
     """The boxes of an annotations.csv of version 2 (`Frame,Clock,…`) or 3 (`frame,clock,…`).
 
     Its frames count from 1, those of the boxes from 0.
 
     Args:
-      size: bytes of the file; another size is another file.
+      stamp: see `files.stamp`.
 
     Raises:
       ValueError: it is no such file, or a row cannot be read.

@@ -187,7 +187,7 @@ def read(path: str, video: str) -> list[BoxRow]:
       ValueError: as `entry_of`, or the entry says that the video failed, or cannot be read.
     """
     name, _ = entry_of(path, video)
-    categories, entries = contents(path, files.size(path))
+    categories, entries = contents(path, files.stamp(path))
     rows: list[BoxRow] = []
     failures = []
     for image in entries[name]:
@@ -210,7 +210,7 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
     Raises:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
     """
-    entries = contents(path, files.size(path)).entries
+    entries = contents(path, files.stamp(path)).entries
     parts = video.replace("\\", "/").lower().split("/")
 
     def agreement(name: str) -> int:
@@ -250,11 +250,11 @@ class Contents(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
-def contents(path: str, size: int) -> Contents:
+def contents(path: str, stamp: tuple[int, str]) -> Contents:
     """What a file holds; kept, since every range of every video asks.
 
     Args:
-      size: bytes of the file; another size is another file.
+      stamp: see `files.stamp`.
     """
     values = json_files.parse(files.read_bytes(path), path)
     try:

@@ -50,7 +50,7 @@ def boxes_of(path: str, names: Sequence[str], root: str) -> tuple[list[Boxes], s
     Raises:
       ValueError: it is another file, or knows none of the images, or may mean several folders.
     """
-    held = megadetector.contents(path, files.size(path))
+    held = megadetector.contents(path, files.stamp(path))
     entries: dict[str, list[megadetector.Entry]] = {}
     for several in held.entries.values():
         for one in several:

@@ -62,7 +62,7 @@ class Candidates(NamedTuple):
         if self.motion is not None:
             return ""
         file = self._file.file_of(path)
-        return _digest(file, files.size(file))
+        return _digest(file, files.stamp(file))
 
     def of(self, video: Video | Stills) -> Find:
         """The search in frames of a video, which are shown in order, or in images."""
@@ -151,5 +151,5 @@ def _in_still(stills: Stills, number: int, pixels: np.ndarray) -> tuple[np.ndarr
 
 
 @functools.lru_cache(maxsize=1024)
-def _digest(path: str, size: int) -> str:
+def _digest(path: str, stamp: tuple[int, str]) -> str:
     return hashlib.sha256(files.read_bytes(path)).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Candidate boxes by motion and from files, and the one cropping rule."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import scene
 
 from beampose.formats import deepmeerkat
 from beampose.formats.box_files import FileBoxes
+from beampose.pipelines.predict import candidates
 from beampose.preprocess import cut, motion
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.motion import Detector, Motion
@@ -233,6 +235,25 @@ def test_deepmeerkats_rows_count_frames_from_1_and_give_height_first(tmp_path, h
     pattern = f"{tmp_path}/{{video}}/annotations.csv"
     with pytest.raises(ValueError, match=r"annotations\.csv:2 .*count from 1"):
         FileBoxes(pattern).read("a.mp4")
+
+
+@pytest.mark.parametrize("name", ["annotations.csv", "md.json"])
+def test_a_file_of_boxes_that_was_edited_is_read_anew(tmp_path, name):
+    entry = {"file": "a.mp4", "detections": []}
+    values = {"detection_categories": {"1": "animal"}, "images": [entry]}
+    file, found = tmp_path / name, []
+    candidates_of = FileBoxes(str(file))
+    codes = set()
+    for frame in (4, 7):
+        box = {"category": "1", "conf": 0.9, "bbox": [0, 0, 1, 1], "frame_number": frame - 1}
+        entry["detections"] = [box]
+        rows = f"frame,clock,x,y,h,w,label,score\n{frame},0:00:00,1,2,3,4,animal,0.9\n"
+        file.write_text(json.dumps(values) if name == "md.json" else rows)
+        os.utime(file, (frame, frame))
+        found += candidates_of.read("/films/a.mp4").frames.tolist()
+        codes.add(candidates.Candidates(file=candidates_of).digest("/films/a.mp4"))
+    assert found == [3, 6]
+    assert len(codes) == 2
 
 
 def test_deepmeerkats_table_may_come_from_a_spreadsheet(tmp_path):
