@@ -19,6 +19,7 @@ from beampose.core import (
     storage,
 )
 from beampose.core.infos import PredictionInfo
+from beampose.formats.deeplabcut import vector_shelf
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import frame_times, prediction_summary, still_ranges
@@ -29,6 +30,8 @@ from beampose.preprocess.videos import Video
 
 LOG = logging.getLogger(__name__)
 WORK = ".ranges"
+# Endings of files that only some predictions have.
+_SOMETIMES = (frame_times.ENDING, "_spread.csv", "_full.pickle", *vector_shelf.ENDINGS)
 CHANGING = (
     "changed or went away while it was predicted, or is still being written: nothing of it is "
     "kept. Predict it when it is there and complete."
@@ -185,6 +188,9 @@ def assemble(
         seconds.append(times)
     frames = np.concatenate([np.array(part.frames, np.int64) for part in parts])
     stem = stem_of(summary_file(output, name))
+    for ending in set(_SOMETIMES).difference(output.predictor.endings):
+        # Of another model, or of what the film held before.
+        _with(stem, ending).unlink(missing_ok=True)
     summary = prediction_summary.of_video(output, name, video, frames, failures)
     if isinstance(video, Stills):
         endings = still_endings(output.predictor)

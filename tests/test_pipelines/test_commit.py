@@ -1,11 +1,15 @@
 """When a video counts as predicted: its files are there, and they are those that were written."""
 
+import numpy as np
 import pytest
 
 from beampose.core import artefacts, fingerprints, storage
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.film_names import Film
-from beampose.pipelines.predict import commit
+from beampose.pipelines.manifest import Range
+from beampose.pipelines.predict import commit, frame_times
+from beampose.pipelines.predict.predictor import Result
+from beampose.preprocess.videos import Video
 
 
 class Poses:
@@ -99,3 +103,28 @@ def test_a_damaged_summary_is_named_with_what_to_do(output, film):
     with pytest.raises(ValueError, match=r"is not JSON.*--overwrite"):
         commit.finished(output, named(film))
     assert not commit.finished(output._replace(overwrite=True), named(film))
+
+
+def test_what_only_the_former_prediction_had_goes_with_it(output, film):
+    class Writing(Poses):
+        def write(self, stem, video, frames, results):
+            for ending in self.endings:
+                storage.write_text(stem.with_name(stem.name + ending), ending)
+            return {}
+
+    output = output._replace(predictor=Writing())
+    for rate, ending in (([0, 1, 9], True), ([0, 1, 2], False)):
+        video = Video(film, 4, 4, 25.0, 3, tuple(rate), 0.04, fingerprint=f"code {rate}")
+        part = Range(video, "film", range(3))
+        result = Result({"keypoints": np.zeros((3, 1, 3))}, [])
+        commit.save_range(commit.range_file(output, part), frame_times.with_times(part, result))
+        summary = commit.assemble(output, "film", video, [part])
+        stem = commit.stem_of(commit.summary_file(output, "film"))
+        assert summary.rate_varies == ending
+        assert stem.with_name(f"{stem.name}_times.csv").is_file() == ending
+        storage.write_text(stem.with_name(f"{stem.name}_spread.csv"), "of several heads")
+        storage.write_text(stem.with_name(f"{stem.name}_full.pickle"), "of several animals")
+    commit.save_range(commit.range_file(output, part), result)
+    commit.assemble(output, "film", video, [part])
+    left = {file.name for file in stem.parent.glob("film*")}
+    assert left == {f"film{output.label}{ending}" for ending in (*Poses.endings, ".json")}
