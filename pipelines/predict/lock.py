@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from upath import UPath
 
@@ -66,7 +67,11 @@ def _in_bucket(file: UPath) -> Iterator[None]:
 
     def renew():
         while not ended.wait(_RENEW):
-            storage.write_text(file, _claim(me))
+            try:
+                storage.write_text(file, _claim(me))
+            except Exception as error:
+                # The next may succeed: without it others would take the folder after `VOID_AFTER`.
+                LOG.info("%s could not be renewed and will be again: %s", file, error)
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -75,15 +80,25 @@ def _in_bucket(file: UPath) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        file.unlink(missing_ok=True)
+        # A run that took this one for dead has a claim of its own.
+        if _said(file, "by") == me:
+            file.unlink(missing_ok=True)
 
 
 def _renewed(file: UPath) -> float:
     """When a run said last that it is at work; never, if that cannot be read."""
     try:
-        return float(storage.read_json(file, "renewed")["renewed"])
+        return float(_said(file, "renewed"))
     except (TypeError, ValueError):
         return 0.0
+
+
+def _said(file: UPath, name: str) -> Any:
+    """What a claim says; None if it cannot be read."""
+    try:
+        return storage.read_json(file, name)[name]
+    except (OSError, ValueError):
+        return None
 
 
 def _claim(me: str) -> str:

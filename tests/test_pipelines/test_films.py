@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import fakes
@@ -142,6 +143,30 @@ def test_a_claim_in_a_bucket_holds_until_it_is_void(buckets, monkeypatch):
     with lock.held(folder):
         pass
     assert not storage.place(folder, lock.FILE).exists()
+
+
+def test_a_claim_outlives_a_bucket_that_did_not_answer_once(monkeypatch):
+    from beampose.core import storage
+
+    renewed, write = threading.Event(), storage.write_text
+    answers = iter([False])
+
+    def now_and_then(file, text):
+        if not next(answers, True):
+            raise OSError("503")
+        write(file, text)
+        renewed.set()
+
+    monkeypatch.setattr(lock, "_RENEW", 0.01)
+    monkeypatch.setattr(storage, "write_text", now_and_then)
+    with lock.held("memory://lab/out/predictions"):
+        assert renewed.wait(5)
+        file = storage.place("memory://lab/out/predictions", lock.FILE)
+        # Another run took it for dead all the same.
+        monkeypatch.setattr(storage, "write_text", lambda file, text: None)
+        write(file, '{"by": "another", "renewed": 5.0}')
+    assert storage.read_json(file, "by")["by"] == "another"
+    file.unlink()
 
 
 def test_one_frame_in_five_is_looked_at_and_numbered_as_in_the_video(settings, film):
