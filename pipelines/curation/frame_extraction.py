@@ -162,7 +162,7 @@ def _pick(
     """
     wanted = max(settings.count - had, 0)
     rng = np.random.default_rng([settings.seed, source.count, had])
-    if not wanted:
+    if not (wanted and free):
         return [], _NO_VECTORS
     if settings.method == "uniform":
         return [free[i] for i in select.uniform(len(free), wanted, rng)], _NO_VECTORS

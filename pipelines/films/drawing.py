@@ -9,6 +9,8 @@ from beampose.pipelines.films import letters
 
 # Subpixel drawing: OpenCV takes coordinates in 1/16 of a pixel.
 _SHIFT = 4
+# Pixels beyond which nothing is seen of a point.
+_FAR = 1e6
 _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)
 # Pixels: height of a caption's letters, and from line to line.
@@ -160,6 +162,6 @@ def caption(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def _at(point: np.ndarray) -> tuple[int, int]:
-    # Keypoints count from the corner of the first pixel, OpenCV from its centre.
-    x, y = np.round((np.asarray(point) - 0.5) * (1 << _SHIFT)).astype(int)
+    # Keypoints count from the corner of the first pixel, OpenCV from its centre; it takes 32 bits.
+    x, y = np.round((np.clip(point, -_FAR, _FAR) - 0.5) * (1 << _SHIFT)).astype(int)
     return int(x), int(y)

@@ -54,6 +54,15 @@ def test_the_same_command_again_adds_nothing_and_a_larger_count_adds_the_rest(fi
     assert set(first) <= set(numbers(tmp_path))
 
 
+@pytest.mark.parametrize("method", ["uniform", "kmeans"])
+def test_a_film_whose_frames_are_all_there_adds_none(tmp_path, method):
+    short = fakes.video(tmp_path / "short.mp4", "libx264", 5)
+    words = ["--method", method]
+    assert extract_frames(short, tmp_path, *words, *NEW) == 0
+    assert extract_frames(short, tmp_path, *words) == 0
+    assert numbers(tmp_path, "short") == [0, 1, 2, 3, 4]
+
+
 def test_a_seed_decides(film, tmp_path):
     found = []
     for place, seed in (("a", "1"), ("b", "1"), ("c", "2")):

@@ -11,7 +11,7 @@ from walks import SCORER, walk, write
 from beampose.core import artefacts
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
-from beampose.pipelines.films import labeled_films
+from beampose.pipelines.films import drawing, labeled_films
 from beampose.preprocess import videos
 
 
@@ -130,3 +130,12 @@ def test_mistakes_in_render_get_a_sentence(tmp_path, rng, keys, message):
     write(tmp_path / "out/predictions", walk(rng))
     with pytest.raises(ValueError, match=message):
         rendered(tmp_path, keys, None)
+
+
+def test_points_however_far_away_are_drawn_nowhere():
+    image = np.zeros((20, 30, 3), np.uint8)
+    points = np.array([[1e300, 5.0], [-1e12, 1e12], [4.0, 4.0]])
+    drawing.dots(image, points, [(9, 9, 9)] * 3, 2)
+    drawing.skeleton(image, points, [(0, 2), (1, 2)])
+    drawing.name(image, points, "nose", (9, 9, 9))
+    assert image[:, 12:].max() > 0
