@@ -1,6 +1,5 @@
 """Images that a COCO file names: with paths of any machine or addresses, by ids of any type."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from beampose.preprocess import images
 from beampose.preprocess.labels import ERROR, Problem
 
 _ROOMS = ("images", LABELED_DATA)
+_EXACT = 1 << 53
 
 
 class Picture(NamedTuple):
@@ -32,6 +32,7 @@ def read(
     """
     found: dict[str, Picture] = {}
     refused: set[str] = set()
+    twice: set[str] = set()
     names: set[str] = set()
     lost: dict[str, list[tuple[int, str]]] = {}
     told = [name for one in listed if (name := _file_name(one))]
@@ -43,7 +44,12 @@ def read(
         try:
             picture = _picture(one, short, path)
             if number in found:
-                raise ValueError(f"has the id {one.get('id')!r} of another image")
+                what = f"has the id {one.get('id')!r} of another image"
+                # Whose annotations are meant is not known, unless they are one image.
+                if found[number].name != picture.name:
+                    twice.add(number)
+                    what += f", {files.name(found[number].name)}, which is not used either"
+                raise ValueError(what)
             if picture.name in names:
                 raise ValueError(f"is named {file_name!r} like another image")
         except ValueError as error:
@@ -63,12 +69,16 @@ def read(
         more = f" and {len(own) - 1} others are" if len(own) > 1 else " is"
         what = f"image {place} {name}{more} missing and not used: {why}"
         problems.append(Problem(ERROR, path, 0, name, what))
+    found = {number: picture for number, picture in found.items() if number not in twice}
     return found, refused - set(found)
 
 
 def id_of(value: Any) -> str:
-    """An id as text: 1, 1.0 and "1" are one; what cannot be an id is none of them."""
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+    """An id as text: 1, 1.0 and "1" are one; what cannot be an id is none of them.
+
+    Of floats above 2**53 some stand for several whole numbers.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
         value = int(value.split(".")[0])

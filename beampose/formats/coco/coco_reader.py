@@ -13,7 +13,7 @@ import numpy as np
 from beampose.core import files, json_files
 from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
-from beampose.formats.coco import coco_images, coco_skeleton
+from beampose.formats.coco import coco_images, coco_skeleton, other_json
 from beampose.formats.coco.coco_images import Picture, id_of
 from beampose.formats.instances import Instance, arrange, several
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
@@ -21,6 +21,8 @@ from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Lab
 # COCO's own largest file of keypoints has 250 MB.
 MAX_BYTES = 1 << 30
 _HIDDEN = 1
+# JSON's, and what programs write who turn all values into text.
+_NO_CROWD = (None, False, 0, "", "false", "False", "no", "None", "null")
 
 
 class Category(NamedTuple):
@@ -129,7 +131,9 @@ def _told(path: str) -> dict[str, Any]:
     told = json_files.parse(files.read_bytes(path), path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(told, dict) or not isinstance(told.get(key), list):
-            raise ValueError(f"{path} is not COCO: it must hold a list of {key}.")
+            raise ValueError(
+                f"{path} is not COCO: it must hold a list of {key}. Found: {other_json.what(told)}."
+            )
     return told
 
 
@@ -139,16 +143,24 @@ def _categories(told: dict[str, Any], path: str, problems: list[Problem]) -> dic
         names = one.get("keypoints") if isinstance(one, dict) else None
         if not isinstance(names, list) or not names:
             continue
+        called = one.get("name") or one.get("id")
+        for name in names:
+            if not isinstance(name, (str, int, float)) or name == "":
+                what = f"category {called!r}: keypoints must be names, one an entry"
+                raise ValueError(f"{path}: {what}. Received: {name!r}.")
         names = [str(name) for name in names]
         if len(set(names)) < len(names):
             raise ValueError(f"{path} names a bodypart twice: {', '.join(names)}.")
         edges, said = coco_skeleton.edges(one.get("skeleton") or [], names)
-        called = one.get("name") or one.get("id")
         problems += [Problem(WARNING, path, 0, "", f"category {called!r}: {w}") for w in said]
         individuals, unique = _words(one, "individuals"), _words(one, "unique_bodyparts")
         # Only if the scene is the last of them, as everywhere here.
         unique = [n for n in names if n in unique] if individuals[-1:] == [SINGLE] else []
-        found[id_of(one.get("id"))] = Category(names, edges, individuals, unique)
+        number, category = id_of(one.get("id")), Category(names, edges, individuals, unique)
+        if found.get(number, category).names != names:
+            what = f"two categories with other keypoints have the id {one.get('id')!r}"
+            raise ValueError(f"{path}: {what}: give one of them another, its annotations too.")
+        found[number] = category
     if not found:
         raise ValueError(f"{path} has no category with keypoints: it holds no poses.")
     return found
@@ -208,7 +220,7 @@ def _animal(
     if kind not in categories:
         counts["annotation", "of categories without keypoints: not used"] += 1
         return number, None
-    if _plain(one.get("iscrowd")):
+    if _plain(one.get("iscrowd")) not in _NO_CROWD:
         counts["annotation", "of crowds: not used"] += 1
         return number, None
     if one.get("keypoints") in (None, []):
@@ -227,15 +239,21 @@ def _labeled(one: dict[str, Any], count: int, counts: Counter[tuple[str, str]]) 
     """(count, 2) x, y of an annotation, NaN = not labeled."""
     values = _without_nulls(one.get("keypoints"), counts)
     if not isinstance(values, list) or len(values) != 3 * count:
-        there = f"{len(values)} values" if isinstance(values, list) else f"{values!r}"[:80]
+        there = f"{values!r}"[:80]
+        if isinstance(values, list):
+            there = f"{len(values)} values, the first is {values[0]!r}"[:80]
         raise ValueError(f"must have 3 x {count} keypoints (Received: {there})")
     values = [_plain(value) for value in values]
     if not _are(values, (int, float), 3 * count):
         raise ValueError("has a keypoint that is not a number")
     table = np.array(values, np.float64).reshape(-1, 3)
-    if not set(table[:, 2].tolist()) <= {0.0, 1.0, 2.0}:
-        raise ValueError("has a visibility that is not 0, 1 or 2")
+    if strange := [value for value in table[:, 2].tolist() if value not in (0.0, 1.0, 2.0)]:
+        raise ValueError(f"has a visibility that is not 0, 1 or 2 (Received: {strange[0]:g})")
     labeled = table[:, 2] > 0
+    placed = int((~labeled & (np.nan_to_num(table[:, :2]) != 0).any(1)).sum())
+    if placed:
+        what = "with coordinates and visibility 0: not labeled, as COCO has it"
+        counts["keypoint", what] += placed
     if not np.isfinite(table[labeled, :2]).all():
         raise ValueError("has a labeled keypoint that is not a number")
     hidden = int((table[:, 2] == _HIDDEN).sum())

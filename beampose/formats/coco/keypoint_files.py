@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from beampose.core import files, storage
 from beampose.formats.coco import coco_reader, coco_writer
+from beampose.formats.crop_folders import SPLITS
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import Labels
 
 SUFFIX = ".json"
-# What our own export and Roboflow's call the file in a folder of images.
-_NAMES = (coco_writer.FILE, "_annotations.coco.json")
+# What our own export, Roboflow's and Label Studio's call the file in a folder of images.
+_NAMES = (coco_writer.FILE, "_annotations.coco.json", "result.json")
+# Where CVAT's export keeps it.
+_INNER = "annotations"
 
 
 def write(
@@ -38,19 +41,36 @@ def read(path: str, *, empty: bool = False) -> Labels:
 
 
 def _file_in(folder: str) -> str:
-    found = [child for child in files.children(folder) if files.suffix(child) == SUFFIX]
+    found = _jsons(folder)
     named = [file for file in found if files.name(file) in _NAMES]
-    chosen = named if len(named) == 1 else found
-    if len(chosen) != 1:
-        there = ", ".join(map(files.name, chosen[:5])) or "none"
-        raise ValueError(f"{folder} must hold one {SUFFIX}, or name the file. Found: {there}.")
-    return chosen[0]
+    chosen = named if len(named) == 1 else found or _jsons(files.join(folder, _INNER))
+    if len(chosen) == 1:
+        return chosen[0]
+    below = [] if chosen else _below(folder)
+    there = ", ".join(file[len(folder.rstrip("/")) + 1 :] for file in (chosen or below)[:5])
+    more = ". Name one; split.test_from may name the one to test on" if below else ""
+    raise ValueError(
+        f"{folder} must hold one {SUFFIX}, or name the file. Found: {there or 'none'}{more}."
+    )
+
+
+def _jsons(folder: str) -> list[str]:
+    there = files.children(folder) if files.is_folder(folder) else []
+    return [child for child in there if files.suffix(child) == SUFFIX]
+
+
+def _below(folder: str) -> list[str]:
+    """Files in the folders `train`, `valid` and `test`, as Roboflow's export has them."""
+    inner = [child for child in files.children(folder) if files.name(child).lower() in SPLITS]
+    return [file for child in inner for file in _jsons(child) if files.name(file) in _NAMES]
 
 
 def _recognizes(path: str) -> bool:
-    return files.suffix(path) == SUFFIX or any(
-        files.exists(files.join(path, name)) for name in _NAMES
-    )
+    if files.suffix(path) == SUFFIX:
+        return True
+    if not files.is_folder(path):
+        return False
+    return any(files.exists(files.join(path, name)) for name in _NAMES) or bool(_below(path))
 
 
 FORMAT = LabelFormat(

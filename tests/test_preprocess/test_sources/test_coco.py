@@ -285,3 +285,81 @@ def test_warnings_count_what_was_left_out(tmp_path):
     assert labels.items == ()
     assert [p.level for p in labels.problems] == [WARNING]
     assert json.loads((tmp_path / "labels.json").read_text())["annotations"] == []
+
+
+def test_coordinates_with_visibility_0_are_not_labels_and_told(tmp_path):
+    hidden = fake_labels.annotation(1, 7, A)
+    hidden["keypoints"][2::3] = [0, 2, 2]
+    hidden["keypoints"][:2] = [3.5, 4]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=[hidden])))
+    assert np.isnan(labels.items[0].keypoints[0, 0]).all()
+    assert "1 keypoint with coordinates and visibility 0: not labeled, as COCO has it" in whats(
+        labels
+    )
+    hidden["keypoints"][2] = 0.93
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path / "b", annotations=[hidden])))
+    assert any("not 0, 1 or 2 (Received: 0.93)" in what for what in whats(labels))
+
+
+def test_two_files_put_together_with_ids_that_count_from_one_mix_no_labels(tmp_path):
+    images = [{"id": i % 2, "file_name": f"cam1/img{i}.png"} for i in range(3)]
+    animals = [fake_labels.annotation(1, 0, A), fake_labels.annotation(2, 1, B)]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, images=images, annotations=animals)))
+    (item,) = labels.items
+    assert item.name.endswith("img1.png")
+    assert "the id 0 of another image, img0.png, which is not used either" in whats(labels)[0]
+    kinds = [category(), category(keypoints=["wing"])]
+    with pytest.raises(ValueError, match="two categories with other keypoints have the id 1"):
+        coco_reader.read(str(fake_labels.coco(tmp_path / "b", categories=kinds)))
+
+
+def test_ids_that_floats_cannot_tell_apart_are_not_taken_for_one(tmp_path):
+    images = [{"id": 2**60 + i, "file_name": f"cam1/img{i}.png"} for i in range(2)]
+    animals = [fake_labels.annotation(1, float(2**60 + 1), A)]
+    file = fake_labels.coco(tmp_path, images=images, annotations=animals)
+    labels = coco_reader.read(str(file))
+    assert not labels.items and "1.152921504606847e+18, which is not listed" in whats(labels)[0]
+
+
+@pytest.mark.parametrize(("told", "used"), [("false", 2), ("False", 2), (None, 2), (True, 1)])
+def test_crowds_are_told_apart_in_words_too(tmp_path, told, used):
+    animals = [fake_labels.annotation(1, 7, A, iscrowd=told), fake_labels.annotation(2, 7, B)]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    assert len(labels.individuals) == used
+
+
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        ([{"data": {}, "annotations": []}], "a list of 1 value, Label Studio's own: export as"),
+        ([{"image_id": 1, "keypoints": [], "score": 1}], "results of a model"),
+        ({"shapes": [], "imagePath": "a.png"}, "the keys 'shapes', 'imagePath', labelme's"),
+        ({}, "Found: nothing"),
+    ],
+)
+def test_files_of_other_programs_are_named(tmp_path, told, what):
+    (tmp_path / "a.json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=what):
+        coco_reader.read(str(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize("name", [None, "", ["nose"]])
+def test_bodyparts_must_be_names(tmp_path, name):
+    kinds = [category(keypoints=["nose", name, "tail"])]
+    with pytest.raises(ValueError, match="category 1: keypoints must be names, one an entry"):
+        coco_reader.read(str(fake_labels.coco(tmp_path, categories=kinds)))
+
+
+def test_exports_of_roboflow_cvat_and_label_studio_are_recognized(tmp_path):
+    file = fake_labels.coco(tmp_path / "cvat")
+    (tmp_path / "cvat/annotations").mkdir()
+    file.rename(tmp_path / "cvat/annotations/person_keypoints_default.json")
+    assert len(formats.read("coco", str(tmp_path / "cvat")).items) == 2
+    fake_labels.coco(tmp_path / "ls").rename(tmp_path / "ls/result.json")
+    assert formats.guess(str(tmp_path / "ls")) == "coco"
+    for side in ("train", "valid"):
+        one = fake_labels.coco(tmp_path / "rf" / side)
+        one.rename(one.parent / "_annotations.coco.json")
+    assert formats.guess(str(tmp_path / "rf")) == "coco"
+    with pytest.raises(ValueError, match="Found: train/_annotations.coco.json, valid/.*test_from"):
+        formats.read("coco", str(tmp_path / "rf"))

@@ -1,0 +1,30 @@
+"""JSON of labels that is not COCO: whose it seems to be."""
+
+from typing import Any
+
+from beampose.core.wording import counted
+
+# Keys by which files of programs that people label with are known.
+_PROGRAMS = (
+    ({"shapes", "imagePath"}, "labelme's, one file an image"),
+    ({"_via_img_metadata"}, "VGG Image Annotator's own"),
+    ({"data", "annotations"}, "Label Studio's own: export as COCO there"),
+    (
+        {"image_id", "keypoints", "score"},
+        "results of a model in COCO's layout, which are no labels",
+    ),
+)
+_SHOWN = 5
+
+
+def what(told: Any) -> str:
+    """The kind of a JSON's value, and whose it seems to be."""
+    first = told[0] if isinstance(told, list) and told else told
+    keys = set(first) if isinstance(first, dict) else set()
+    whose = next((f", {name}" for wanted, name in _PROGRAMS if wanted <= keys), "")
+    if isinstance(told, list):
+        return f"a list of {counted(len(told), 'value')}{whose}"
+    if not isinstance(told, dict):
+        return f"{told!r}"[:40]
+    shown = ", ".join(f"{key!r}"[:40] for key in list(told)[:_SHOWN])
+    return f"the keys {shown}{whose}" if told else "nothing"
