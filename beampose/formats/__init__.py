@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 
 import numpy as np
 
-from beampose.core import format_names, task_kinds
+from beampose.core import files, format_names, task_kinds
 from beampose.core.wording import agreed
 from beampose.formats.label_format import Exported, LabelFormat
 from beampose.preprocess.labels import WARNING, LabeledFrame, Labels, Problem, choose_bodyparts
@@ -26,6 +26,8 @@ _OWN = {
 }
 # Format of labels that no other format recognizes.
 _OTHERWISE = "imagej"
+# Folders of a folder that is none of labels.
+_TRIED = 20
 
 
 def find(name: str) -> LabelFormat:
@@ -95,10 +97,28 @@ def read(
             raise ValueError(f"source.{name} does not apply to format {format!r}.")
     if empty and "empty" in found.options:
         options["empty"] = True
-    labels = found.read(path, **options)
+    try:
+        labels = found.read(path, **options)
+    except FileNotFoundError as error:
+        if inner := _below(path):
+            raise FileNotFoundError(f"{error} {inner}") from error
+        raise
     if empty:
         labels = _with_negatives(labels, path)
     return choose_bodyparts(labels, bodyparts, path) if chosen and bodyparts else labels
+
+
+def _below(path: str) -> str:
+    """Says which folder inside another holds labels, as where a zip is unpacked into its name."""
+    if not files.is_folder(path):
+        return ""
+    inner = [child for child, is_folder in files.listed(path) if is_folder][:_TRIED]
+    for child in inner:
+        format = guess(child)
+        # Folders called train and the like are only the beginning of crops.
+        if format not in (_OTHERWISE, "crops"):
+            return f"But {child} holds labels, of format {format}: name that folder."
+    return ""
 
 
 def _with_negatives(labels: Labels, path: str) -> Labels:

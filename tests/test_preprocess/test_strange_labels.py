@@ -126,3 +126,31 @@ def test_a_sleap_file_without_the_images_it_says_it_holds_is_told(tmp_path):
     (problem,) = slp_reader.read(str(file)).problems
     assert "should hold its own images (video0/video)" in problem.what
     assert "1 label is not used" in problem.what
+
+
+def test_a_scorer_whose_letters_are_composed_in_another_way_is_told(tmp_path):
+    folder = fakes.project(tmp_path, config={"scorer": "\xc4nn"}) / "labeled-data/cam1"
+    (folder / "CollectedData_Ann.csv").rename(folder / "CollectedData_A\u0308nn.csv")
+    (problem,) = project_labels.read(str(tmp_path)).problems
+    assert "an accent is a letter of its own in one of them: copy the name" in problem.what
+
+
+def test_points_of_a_network_alone_are_told_to_be_no_labels(tmp_path):
+    folder = fakes.project(tmp_path) / "labeled-data/cam1"
+    (folder / "CollectedData_Ann.csv").rename(folder / "machinelabels-iter0.csv")
+    (problem,) = project_labels.read(str(tmp_path)).problems
+    assert "machinelabels-iter0.csv is what a network found" in problem.what
+
+
+def test_what_is_no_project_of_labels_is_named(tmp_path):
+    fakes.project(tmp_path / "reach/reach")
+    with pytest.raises(FileNotFoundError, match="But [^ ]*/reach/reach holds labels, of format d"):
+        formats.read("deeplabcut", str(tmp_path / "reach"))
+    (tmp_path / "reach.zip").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"reach.zip is a file, .* a zip must be unpacked first"):
+        formats.read("deeplabcut", str(tmp_path / "reach.zip"))
+    with pytest.raises(ValueError, match="is a file, and of no format of labels that is known"):
+        formats.read("imagej", str(tmp_path / "reach.zip"))
+    (tmp_path / "config.yaml").write_text("Task: x\nscorer: Ann\ncamera_names: [camera-1]\n")
+    with pytest.raises(ValueError, match="project in 3D, which has no labels of its own"):
+        formats.read("deeplabcut", str(tmp_path))

@@ -1,5 +1,6 @@
 """CollectedData files, where DeepLabCut keeps labels: h5 or csv, of one animal or several."""
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
     wanted = f"CollectedData_{scorer}"
     if not stems:
         meant = like_it(children)
-        what = f"has no CollectedData file: no labels{meant}"
+        what = f"has no CollectedData file: no labels{meant or _of_a_network(children)}"
         problems.append(Problem(ERROR if meant else WARNING, folder, 0, "", what))
         return None
     own = [wanted] if wanted in stems else []
@@ -65,7 +66,13 @@ def find(folder: str, scorer: str, problems: list[Problem], reading: Reading) ->
         own = _with_columns_of(scorer, found, reading)
     if len(own) != 1:
         what = f"scorer mismatch: config.yaml says {scorer!r}, the folder has {', '.join(stems)}"
-        problems.append(Problem(ERROR, folder, 0, "", f"{what}. Set source.scorer"))
+        todo = "Set source.scorer"
+        if unicodedata.normalize("NFC", wanted) in [unicodedata.normalize("NFC", s) for s in stems]:
+            todo = (
+                "They look alike, but an accent is a letter of its own in one of them: copy the "
+                "name from config.yaml into the file's"
+            )
+        problems.append(Problem(ERROR, folder, 0, "", f"{what}. {todo}"))
         return None
     table = _either(found, own[0], problems, reading)
     return None if table is None else of_scorer(table, scorer, problems, reading.others)
@@ -80,6 +87,14 @@ def like_it(children: Sequence[str]) -> str:
     if inner:
         return f". {known[0]} is only the placeholder of {inner}: {why}"
     return f". {known[0]} is none: they are called CollectedData_<scorer>.csv or .h5"
+
+
+def _of_a_network(children: Sequence[str]) -> str:
+    """Says that there are points of a network alone, as `extract_outlier_frames` leaves them."""
+    known = sorted(one for one in map(files.name, children) if one.startswith("machinelabels"))
+    if not known:
+        return ""
+    return f". {known[0]} is what a network found: DeepLabCut's refine_labels makes labels of it"
 
 
 def _is_table(child: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,11 +24,13 @@ class Expected(NamedTuple):
       individuals: of a project of several animals, with `single`; empty for one of one.
       bodyparts: all of the config.
       chosen: those whose labels are wanted.
+      seen: individuals of which the file has a bodypart.
     """
 
     individuals: Sequence[str]
     bodyparts: Sequence[str]
     chosen: Sequence[str]
+    seen: Collection[str] = ()
 
 
 # An individual, "" where there is one animal, and a bodypart.
@@ -60,11 +63,8 @@ def problems(
         return [Problem(ERROR, file, 0, "", _nothing(lost, extra, names))]
     told = [*_unknown(extra, lost, names), *_misplaced(extra, names)]
     told += [
-        (
-            WARNING,
-            f"bodypart {_called(point)} of config.yaml has no columns here; taken as not labeled",
-        )
-        for point in lost
+        (WARNING, f"{what} of config.yaml has no columns here; taken as not labeled")
+        for what in _missing(lost, names)
     ]
     return [Problem(level, file, 0, "", what) for level, what in dict.fromkeys(told)]
 
@@ -106,6 +106,14 @@ def _unknown(
                     WARNING,
                     f"unknown {kind} {name!r}: not in config.yaml; its labels are not used",
                 )
+
+
+def _missing(lost: Collection[Point], names: Expected) -> list[str]:
+    """What a file lacks; of animals of which it has nothing, these and not all their bodyparts."""
+    count = Counter(owner for owner, _ in lost)
+    absent = [one for one in names.individuals if one not in names.seen and count[one] > _SHOWN]
+    bodyparts = [f"bodypart {_called(point)}" for point in lost if point[0] not in absent]
+    return [*bodyparts, *(f"individual {one!r}" for one in absent)]
 
 
 def _misplaced(extra: Mapping[Point, int], names: Expected) -> Iterator[tuple[str, str]]:

@@ -168,6 +168,10 @@ def _of_root(
 def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
     """The values of a config and its encoding."""
     if not files.exists(file):
+        root = files.parent(file)
+        if files.exists(root) and not files.is_folder(root):
+            what = "is a file, not the folder of a DeepLabCut project: a zip must be unpacked first"
+            raise ValueError(f"{root} {what}.")
         raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
     text, encoding = project_config.read(file)
     if encoding == texts.WINDOWS:
@@ -211,6 +215,11 @@ def _names(
 
 def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
     names = config.get(key)
+    if names is None and "camera_names" in config:
+        raise ValueError(
+            f"{file} is of a DeepLabCut project in 3D, which has no labels of its own: name the "
+            "project of each camera (config_file_…). `beampose triangulate` puts views together."
+        )
     if not isinstance(names, list) or not names:
         raise ValueError(f"{file} must list {key}. Received: {names!r}.")
     for name in names:

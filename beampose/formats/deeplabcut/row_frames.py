@@ -117,7 +117,8 @@ def _places(
         if (owner, part) not in wanted and coord in ("x", "y")
     }
     individuals = names.individuals if names.several else ()
-    expected = near_names.Expected(individuals, names.configured, names.bodyparts)
+    seen = {names.individuals[i] for i, _ in (*found, *halves)}
+    expected = near_names.Expected(individuals, names.configured, names.bodyparts, seen)
     problems += near_names.problems(table.file, lost, extra, expected, nothing=not found)
     nameless = [i for i, column in enumerate(table.columns) if not any(column)]
     if any(_count(table, i) for i in nameless):

@@ -65,6 +65,11 @@ def read(path: str, *, bodyparts: list[str] | None = None) -> Labels:
     """
     root = files.parent(path) if files.name(path) == myconfig.NAME else path
     if not files.is_folder(root):
+        if files.exists(root):
+            raise ValueError(
+                f"{root} is a file, and of no format of labels that is known; ImageJ's are a "
+                "folder of images and tables."
+            )
         raise FileNotFoundError(f"No folder {root}.")
     problems: list[Problem] = []
     settings_file = myconfig.find(root)

@@ -143,3 +143,16 @@ def test_real_labels_of_five_hundred_frames_are_read(shared_data, tmp_path):
     found = read(project_labels.read(str(tmp_path)))
     assert found.shape == (500, 3, 12, 2)
     assert np.isfinite(found).sum() == np.isfinite(values).sum()
+
+
+def test_an_animal_of_many_bodyparts_that_a_file_lacks_has_one_line(tmp_path):
+    root = fakes.animals(tmp_path, truth())
+    config = root / "config.yaml"
+    parts = "".join(f"- part{i}\n" for i in range(9))
+    config.write_text(config.read_text().replace("- tail\n", f"- tail\n{parts}"))
+    config.write_text(config.read_text().replace("- bob\n", "- bob\n- carl\n"))
+    what = [p.what for p in project_labels.read(str(root)).problems]
+    assert [w for w in what if "carl" in w] == [
+        "individual 'carl' of config.yaml has no columns here; taken as not labeled"
+    ]
+    assert sum("of 'bob' of config.yaml has no columns" in w for w in what) == 9
