@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from beampose.core import files, instants
-from beampose.core.wording import agreed
+from beampose.core.wording import agreed, counted
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
@@ -73,6 +73,18 @@ def uneven(splits: Sequence[str], test: float) -> str:
         f"for {test:.0%}: each "
         "one's own hash decides, so that later images move none, and of so few this is chance. "
         "Another split.seed draws again; `beampose evaluate --folds 5` judges by all of them."
+    )
+
+
+def undeclared(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], by: str) -> str:
+    """Says that crops which their folder or list keeps for testing are not kept so; else empty."""
+    held_out = [i for i in items if isinstance(i, LabeledCrop) and i.split == TEST]
+    if not held_out:
+        return ""
+    return (
+        f"{counted(len(held_out), 'image')} {agreed(len(held_out), 'are')} in a folder or list of "
+        f"test images, such as {held_out[0].name}, and split.by: {by} draws from all alike: "
+        "`split: {by: folder}` tests on those"
     )
 
 

@@ -45,6 +45,11 @@ def looks_western(data: bytes) -> bool:
     return all(unicodedata.category(sign)[0] == "L" for sign in text if sign > "\x7f")
 
 
+def is_text(name: str) -> bool:
+    """Returns False for a name of a file that is bytes in no encoding, which cannot be written."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def decode(data: bytes, also: str | None = None) -> str:
     """The text of a file.
 

@@ -2,15 +2,23 @@
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
 import numpy as np
 
-from beampose.core import files, format_names, task_kinds
-from beampose.core.wording import agreed
+from beampose.core import files, format_names, task_kinds, texts
+from beampose.core.wording import agreed, counted
 from beampose.formats.label_format import Exported, LabelFormat
-from beampose.preprocess.labels import WARNING, LabeledFrame, Labels, Problem, choose_bodyparts
+from beampose.preprocess.labels import (
+    ERROR,
+    WARNING,
+    LabeledFrame,
+    Labels,
+    Problem,
+    choose_bodyparts,
+)
 
 __all__ = ["Exported", "LabelFormat", "find", "guess", "read"]
 
@@ -100,9 +108,10 @@ def read(
     try:
         labels = found.read(path, **options)
     except FileNotFoundError as error:
-        if inner := _below(path):
-            raise FileNotFoundError(f"{error} {inner}") from error
+        if what := _below(path) or (_as_crops(path) if format == _OTHERWISE else ""):
+            raise FileNotFoundError(f"{error} {what}") from error
         raise
+    labels = _with_names_as_text(labels)
     if empty:
         labels = _with_negatives(labels, path)
     return choose_bodyparts(labels, bodyparts, path) if chosen and bodyparts else labels
@@ -119,6 +128,36 @@ def _below(path: str) -> str:
         if format not in (_OTHERWISE, "crops"):
             return f"But {child} holds labels, of format {format}: name that folder."
     return ""
+
+
+def _as_crops(path: str) -> str:
+    """Says that folders are classes of crops, as any two folders of images may be."""
+    try:
+        classes = find("crops").read(path).classes
+    except (OSError, ValueError):
+        return ""
+    return f"As crops it has the classes {', '.join(classes)}: format crops reads them."
+
+
+def _with_names_as_text(labels: Labels) -> Labels:
+    """Labels without images whose names are bytes in no encoding: they cannot be written down."""
+    lost = {item.name: item for item in labels.items if not texts.is_text(item.name)}
+    if not lost:
+        return labels
+    folders = Counter(files.parent(item.image) for item in lost.values())
+    problems = [
+        Problem(
+            ERROR,
+            folder,
+            0,
+            "",
+            f"{counted(count, 'image')} {agreed(count, 'have')} a name in no encoding that is "
+            "known (UTF-8): rename the file, or its folder; not used",
+        )
+        for folder, count in folders.items()
+    ]
+    items = tuple(item for item in labels.items if item.name not in lost)
+    return dataclasses.replace(labels, items=items, problems=(*labels.problems, *problems))
 
 
 def _with_negatives(labels: Labels, path: str) -> Labels:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from beampose.core import csv_cells, files
 from beampose.formats import crop_folders, crop_lists, spreadsheets
+from beampose.formats.crop_folders import class_name
 from beampose.formats.crop_lists import spelled
 from beampose.preprocess import images
 
@@ -102,17 +103,17 @@ def _rewritten(data: bytes, wanted: dict[str, Reclass], lost: dict[Reclass, str]
     for line in lines:
         cells = _cells(line)
         if cells is not None:
-            spelling.setdefault(cells[1].lower(), cells[1])
+            spelling.setdefault(class_name(cells[1]), cells[1])
     for i, line in enumerate(lines):
         cells = _cells(line)
         one = wanted.get(spelled(cells[0])) if cells is not None else None
         if cells is None or one is None:
             continue
-        if cells[1].lower() == one.label:
+        if class_name(cells[1]) == one.label:
             start, end = line.rindex(cells[1]), len(line.rstrip("\r\n"))
             rest = line[start + len(cells[1]) : end] + line[end:]
             lines[i] = line[:start] + spelling.get(one.new, one.new) + rest
-        if cells[1].lower() in (one.label, one.new):
+        if class_name(cells[1]) in (one.label, one.new):
             lost.pop(one, None)
     return mark + "".join(lines).encode("utf-8", "surrogateescape")
 

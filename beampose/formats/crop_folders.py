@@ -4,12 +4,15 @@ Any other pair (or more) of class folders works too; classes are then sorted by 
 first because DeepMeerkat takes index 0 as positive.
 """
 
-from beampose.core import files
+import unicodedata
+from collections import defaultdict
+
+from beampose.core import files, texts
 from beampose.core.wording import counted
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
-from beampose.preprocess.labels import TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
+from beampose.preprocess.labels import ERROR, TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
 
 SPLITS = {
     "training": TRAIN,
@@ -24,6 +27,9 @@ SPLITS = {
 _HELD_OUT = ("testing", "test")
 # What an experiment leaves in its `output`, but `train`, which may hold crops and no other images.
 OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
+# Deeper folders are looked through for a hint alone.
+_DEPTH, _MOST = 4, 5000
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".rar", ".7z")
 CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
 CLASSES["negatives"] = "negative"
 
@@ -52,11 +58,13 @@ def read(path: str) -> Labels:
                 (image, class_of(class_folder), declared)
                 for image in _images(class_folder, problems)
             ]
+    problems += _spelled_twice({files.parent(image) for image, *_ in found})
     classes = _ordered({label for _, label, _ in found})
     if len(classes) < 2:
         raise ValueError(
             f"{path} must hold at least two folders of images, such as Positive and Negative "
             f"(also inside Training and Testing). Found: {', '.join(classes) or 'none'}."
+            f"{_why(path, problems)}"
         )
     return Labels(
         items=tuple(
@@ -78,12 +86,48 @@ def read(path: str) -> Labels:
 
 
 def _stray(folder: str) -> list[Problem]:
-    """A problem for images that lie beside the folders of classes, not in them."""
-    lost = [child for child in files.children(folder) if files.suffix(child) in images.SUFFIXES]
-    if not lost:
-        return []
-    what = f"{counted(len(lost), 'image')} in no folder of a class: not read, such as"
-    return [Problem(WARNING, folder, 0, "", f"{what} {files.name(lost[0])}")]
+    """Problems for what lies beside the folders of classes: images, and folders still packed."""
+    there = files.children(folder)
+    found = [
+        Problem(WARNING, folder, 0, files.name(child), "is not unpacked: not read")
+        for child in there
+        if files.suffix(child) in _PACKED
+    ]
+    if lost := [child for child in there if files.suffix(child) in images.SUFFIXES]:
+        what = f"{counted(len(lost), 'image')} in no folder of a class: not read, such as"
+        found.append(Problem(WARNING, folder, 0, "", f"{what} {files.name(lost[0])}"))
+    return found
+
+
+def _spelled_twice(folders: set[str]) -> list[Problem]:
+    """A line for folders side by side whose names are one class, as `Fox` and `fox`."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for folder in sorted(folders):
+        found[files.parent(folder), class_of(folder)].append(files.name(folder))
+    return [
+        Problem(WARNING, above, 0, "", f"{' and '.join(names)} are read as one class, {label}")
+        for (above, label), names in found.items()
+        if len(names) > 1
+    ]
+
+
+def _why(path: str, problems: list[Problem]) -> str:
+    """What a folder without two classes holds instead, for an error."""
+    for problem in problems:
+        if "in no folder of a class" in problem.what and problem.file != path:
+            name = files.name(problem.file)
+            return f" {name} is read as a split, not as a class: give the class another name."
+        if "is not unpacked" in problem.what:
+            return f" {problem.image} {problem.what}."
+        if problem.level == ERROR:
+            return f" {problem.file}: {problem.what}."
+    for file in files.below(path, _DEPTH, _MOST):
+        inner = files.parent(file)
+        if files.suffix(file) in images.SUFFIXES and len(inner) > len(path.rstrip("/")):
+            deep = inner[len(path.rstrip("/")) + 1 :]
+            if "/" in deep:
+                return f" There are images in {deep}: name the folder above the classes."
+    return ""
 
 
 def _folders(path: str) -> list[str]:
@@ -98,12 +142,21 @@ def _folders(path: str) -> list[str]:
 
 def class_of(folder: str) -> str:
     """The class that a folder's name says."""
-    lower = files.name(folder).lower()
-    return CLASSES.get(lower, lower)
+    name = class_name(files.name(folder))
+    return CLASSES.get(name, name)
+
+
+def class_name(told: str) -> str:
+    """A class as all places call it: in lowercase, accents composed as most systems do."""
+    return unicodedata.normalize("NFC", told).lower()
 
 
 def _images(folder: str, problems: list[Problem]) -> list[str]:
     found = []
+    if not texts.is_text(files.name(folder)):
+        what = "its name is in no encoding that is known (UTF-8): rename it; it is not read"
+        problems.append(Problem(ERROR, folder, 0, "", what))
+        return []
     for child, is_folder in files.listed(folder):
         if files.name(child).startswith("."):
             continue

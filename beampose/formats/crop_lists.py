@@ -5,6 +5,7 @@ DeepMeerkat's have no header; one that other programs write is known by its word
 
 from beampose.core import csv_cells, files, texts
 from beampose.formats import spreadsheets
+from beampose.formats.crop_folders import class_name
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
 from beampose.preprocess.cut import rule_of
@@ -128,7 +129,7 @@ def _dictionary(folder: str) -> tuple[str, ...]:
                 lines = texts.decode(files.read_bytes(file)).split("\n")
             except ValueError as error:
                 raise ValueError(f"{file} {error}.") from None
-            return tuple(line.strip().lower() for line in lines if line.strip())
+            return tuple(class_name(line.strip()) for line in lines if line.strip())
     return ()
 
 
@@ -143,7 +144,7 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
         rows, what = spreadsheets.until_broken(text), f"{error}; it is read up to there"
         problems.append(Problem(ERROR, file, len(rows) + 1, "", what))
     uri, label = _order(rows[0].cells) if rows else (0, 1)
-    header = bool(rows) and _is_header(rows[0].cells)
+    header = bool(rows) and (_is_header(rows[0].cells) or _names_no_image(rows, uri))
     found = []
     for number, row in rows[header:]:
         cells = [cell.strip() for cell in row]
@@ -156,7 +157,7 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
             what = "must be a path or an address in a bucket, such as gs://; it is not read"
             problems.append(Problem(ERROR, file, number, cells[uri], what))
             continue
-        found.append((file, number, address, cells[label].lower()))
+        found.append((file, number, address, class_name(cells[label])))
     return found
 
 
@@ -169,6 +170,15 @@ def _is_header(cells: list[str]) -> bool:
     words = [cell.strip().lower() for cell in cells]
     plain = not any(files.suffix(word) in images.SUFFIXES for word in words)
     return plain and bool({*words} & _URI) and bool({*words} & _LABEL)
+
+
+def _names_no_image(rows: list[spreadsheets.Row], uri: int) -> bool:
+    """Returns True if the first row is the only one that names no image, in whatever words."""
+    named = [
+        len(row.cells) > uri and files.suffix(row.cells[uri].strip()) in images.SUFFIXES
+        for row in rows
+    ]
+    return len(rows) > 1 and not named[0] and all(named[1:])
 
 
 def _order(cells: list[str]) -> tuple[int, int]:

@@ -68,6 +68,9 @@ def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Label
     by, test, seed = settings.by, settings.test, settings.seed
     views = settings.views or ()
     sides = split.assign(labels.items, by=by, test=test, seed=seed, views=views)
+    if by != "folder" and (why := split.undeclared(labels.items, by)):
+        note = Problem(WARNING, config.source.path, 0, "", why)
+        labels = dataclasses.replace(labels, problems=(*labels.problems, note))
     if by == "image" and (why := split.uneven(sides, test)):
         note = Problem(WARNING, config.source.path, 0, "", why)
         labels = dataclasses.replace(labels, problems=(*labels.problems, note))

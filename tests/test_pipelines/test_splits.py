@@ -155,3 +155,18 @@ def test_frames_newer_than_a_shuffle_are_trained_on_and_said(pose_file, tmp_path
     assert found == {("a", TRAIN), ("a", TEST), ("b", TRAIN)}
     (note,) = labeled_source.notes(labels)
     assert "6 frames, such as labeled-data/b/img00.png, are not in this shuffle" in note.what
+
+
+def test_test_images_of_crops_that_the_split_mixes_in_are_told(tmp_path):
+    wanted = {"Training/fox": 3, "Training/owl": 3, "Testing/fox": 1, "Testing/owl": 2}
+    fakes.crops(tmp_path / "crops", wanted)
+    file = tmp_path / "my.yaml"
+    file.write_text("task: crops\nsource: {format: crops, path: crops}\noutput: out\n")
+    labels, _ = labeled_source.read(experiment.load(file))
+    assert any(
+        "3 images are in a folder or list of test images" in problem.what
+        and "`split: {by: folder}` tests on those" in problem.what
+        for problem in labels.problems
+    )
+    labels, sides = labeled_source.read(experiment.load(file, ["split.by=folder"]))
+    assert sides.count(TEST) == 3 and not labels.problems

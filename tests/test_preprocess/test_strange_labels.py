@@ -1,6 +1,7 @@
 """Labels that do not fit their images, or that nobody asked for: each has a line."""
 
 import json
+import os
 
 import fake_labels
 import fakes
@@ -154,3 +155,14 @@ def test_what_is_no_project_of_labels_is_named(tmp_path):
     (tmp_path / "config.yaml").write_text("Task: x\nscorer: Ann\ncamera_names: [camera-1]\n")
     with pytest.raises(ValueError, match="project in 3D, which has no labels of its own"):
         formats.read("deeplabcut", str(tmp_path))
+
+
+def test_frames_of_a_folder_whose_name_is_in_no_encoding_are_told(tmp_path):
+    folder = fakes.project(tmp_path) / "labeled-data/cam1"
+    try:
+        folder.rename(folder.parent / os.fsdecode(b"k\xe4fer"))
+    except OSError:
+        pytest.skip("this disk has no such names")
+    labels = formats.read("deeplabcut", str(tmp_path))
+    (problem,) = labels.problems
+    assert not labels.items and problem.what.startswith("3 images have a name in no encoding")

@@ -1,3 +1,5 @@
+import os
+
 import fakes
 import pytest
 
@@ -154,3 +156,53 @@ def test_images_beside_the_folders_of_classes_are_told(tmp_path):
     assert [problem.what.split(",")[0] for problem in labels.problems] == [
         f"{count} in no folder of a class: not read" for count in ("2 images", "1 image")
     ]
+
+
+def test_names_that_differ_in_case_or_composition_alone_are_one_class_and_told(tmp_path):
+    (tmp_path / "Here").mkdir()
+    if (tmp_path / "here").exists():
+        pytest.skip("this disk does not tell capitals from other letters")
+    (tmp_path / "Here").rmdir()
+    wanted = {"train/b\xe4r": 2, "train/deer": 1, "test/ba\u0308r": 1, "train/Deer": 1}
+    labels = crop_folders.read(str(fakes.crops(tmp_path, wanted)))
+    assert labels.classes == ("b\xe4r", "deer")
+    assert [p.what for p in labels.problems] == ["Deer and deer are read as one class, deer"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "what"),
+    [
+        ({"mammals/fox": 1, "mammals/deer": 1}, "There are images in mammals/deer: name the"),
+        ({"test": 1, "control": 1}, "Found: control. test is read as a split, not as a class"),
+    ],
+)
+def test_folders_that_are_no_two_classes_are_named(tmp_path, folders, what):
+    with pytest.raises(ValueError, match=what):
+        crop_folders.read(str(fakes.crops(tmp_path, folders)))
+
+
+def test_classes_that_are_still_packed_are_told(tmp_path):
+    root = fakes.crops(tmp_path, {"fox": 1, "deer": 1})
+    (root / "owl.zip").write_bytes(b"PK")
+    (problem,) = crop_folders.read(str(root)).problems
+    assert (problem.image, problem.what) == ("owl.zip", "is not unpacked: not read")
+    (root / "deer/bird_0_0.jpg").unlink()
+    with pytest.raises(ValueError, match="Found: fox. owl.zip is not unpacked"):
+        crop_folders.read(str(root))
+
+
+def test_folders_in_no_encoding_are_told_and_not_read(tmp_path):
+    root = fakes.crops(tmp_path, {"fox": 1, "deer": 1, "bear": 1})
+    try:
+        (root / "bear").rename(root / os.fsdecode(b"b\xe4r"))
+    except OSError:
+        pytest.skip("this disk has no such names")
+    labels = crop_folders.read(str(root))
+    assert labels.classes == ("deer", "fox")
+    assert "its name is in no encoding that is known" in labels.problems[0].what
+
+
+def test_any_folders_of_images_are_said_to_be_crops(tmp_path):
+    root = fakes.crops(tmp_path, {"fox": 1, "deer": 1})
+    with pytest.raises(FileNotFoundError, match="As crops it has the classes deer, fox"):
+        formats.read(formats.guess(str(root)), str(root))

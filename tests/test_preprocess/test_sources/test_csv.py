@@ -183,3 +183,11 @@ def test_a_list_of_another_name_in_a_folder_of_lists_is_told(tmp_path):
     (problem,) = labels.problems
     assert problem.file == f"{tmp_path}/valdata.csv"
     assert "looks like a list of crops and is not read" in problem.what
+
+
+def test_a_header_in_other_words_is_no_crop(tmp_path):
+    rows = "Bild;Art\na.jpg;fox\nb.png;ba\u0308r\nc.png;b\xe4r\n"
+    (tmp_path / "list.csv").write_text(rows, encoding="utf-8")
+    labels = crop_lists.read(str(tmp_path / "list.csv"))
+    assert labels.classes == ("b\xe4r", "fox") and len(labels.items) == 3
+    assert not labels.problems

@@ -240,5 +240,7 @@ def test_other_capitals_of_a_label_file_are_read_at_the_root_and_told_in_folders
     with pytest.raises(FileNotFoundError, match="cam1 Collecteddata_Ann.csv is none"):
         project_labels.read(str(tmp_path / "reach"))
     (tmp_path / "reach/labeled-data").rename(tmp_path / "reach/Labeled-data")
+    if (tmp_path / "reach/labeled-data").exists():
+        return  # This disk does not tell capitals from other letters.
     with pytest.raises(FileNotFoundError, match="but Labeled-data, another folder"):
         project_labels.frame_folders(str(tmp_path / "reach"))
