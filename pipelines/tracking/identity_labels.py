@@ -42,7 +42,7 @@ def read(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
       ValueError: it cannot be read, or does not name several animals of this video's frames.
     """
     table = files.suffix(path) in (".h5", ".csv")
-    found = _of_table(path, bodyparts) if table else _of_source(path, video, bodyparts)
+    found = _of_table(path, video, bodyparts) if table else _of_source(path, video, bodyparts)
     order = np.argsort(found.frames, kind="stable")
     frames, keypoints = found.frames[order], found.keypoints[order]
     if not len(frames) or np.isnan(keypoints).all():
@@ -53,20 +53,40 @@ def read(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
     return Truth(frames, keypoints)
 
 
-def _of_table(path: str, bodyparts: Sequence[str]) -> Truth:
+def _of_table(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
     table, _ = collected_data.read(path, several=True)
+    rows = _own_rows(table.names, video, path)
     try:
         place = columns.places(table.columns)
     except ValueError as error:
         raise ValueError(f"{path} {error}.") from None
     animals = [one for one in dict.fromkeys(c[1] for c in table.columns) if one != SINGLE]
-    keypoints = np.full((len(table.names), len(animals), len(bodyparts), 2), np.nan)
+    keypoints = np.full((len(rows), len(animals), len(bodyparts), 2), np.nan)
     for i, one in enumerate(animals):
         for j, part in enumerate(bodyparts):
             for k, coord in enumerate("xy"):
                 if (one, part, coord) in place:
-                    keypoints[:, i, j, k] = table.values[:, place[one, part, coord]]
-    return Truth(np.array([_frame(name, path) for name in table.names], np.int64), keypoints)
+                    keypoints[:, i, j, k] = table.values[rows, place[one, part, coord]]
+    numbers = [_frame(table.names[row], path) for row in rows]
+    return Truth(np.array(numbers, np.int64), keypoints)
+
+
+def _own_rows(names: Sequence[str], video: str, path: str) -> list[int]:
+    """Rows whose images lie in the folder of a video; all, where they lie in one.
+
+    Raises:
+      ValueError: none is called as the video is.
+    """
+    folders = [files.name(files.parent(name)) for name in names]
+    if len(set(folders)) <= 1:
+        return list(range(len(names)))
+    found = [row for row, folder in enumerate(folders) if folder == files.stem(video)]
+    if not found:
+        known = ", ".join(sorted(set(folders))[:4])
+        raise ValueError(
+            f"{path} labels images of several folders ({known}), none called {files.stem(video)}."
+        )
+    return found
 
 
 def _of_source(path: str, video: str, bodyparts: Sequence[str]) -> Truth:

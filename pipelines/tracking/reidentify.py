@@ -196,7 +196,6 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
             alike, known = looks(learned.network, held, one)
     made = track_videos.stitched(config, one.found, alike)
     ending = track_writer.ENDINGS[config.track.similarity]
-    stem = track_videos.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
     said = track_videos.summary(one.video, config, one.found, made).replace(
         made_by=f"beampose {__version__} reid",
         reid={
@@ -212,6 +211,7 @@ def _stitch(config: Config, one: Seen, learned: Learned, labels: str | None) -> 
             figures=track_videos.figures(labels, one.video.path, one.found, made),
             without=track_videos.figures(labels, one.video.path, one.found, plain),
         )
+    stem = track_videos.write(f"{one.video.stem}{ending}", one.found, made, method="transformer")
     artefacts.write_info(f"{stem}.json", said)
     return TrackFile(said, f"{stem}.h5")
 

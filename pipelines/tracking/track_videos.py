@@ -249,6 +249,9 @@ def _track(
     began = time.perf_counter()
     made = stitched(config, found, looks)
     seconds["stitching"] = round(time.perf_counter() - began, 3)
+    said = summary(video, config, found, made).replace(seconds=seconds)
+    if labels is not None:
+        said = said.replace(figures=figures(labels, video.path, found, made))
     method = config.track.similarity
     stem = write(video.stem, found, made, method=method)
     head = found.head
@@ -256,9 +259,6 @@ def _track(
     track_writer.write_tracklets(
         video.stem, _numbered(found), names, head.frames, _scene(found), method=method
     )
-    said = summary(video, config, found, made).replace(seconds=seconds)
-    if labels is not None:
-        said = said.replace(figures=figures(labels, video.path, found, made))
     artefacts.write_info(f"{stem}.json", said)
     return TrackFile(said, f"{stem}.h5")
 

@@ -56,6 +56,21 @@ def test_a_number_of_a_frame_that_no_film_has_is_told(tmp_path, number):
         identity_labels.read(str(table), "film.mp4", list(fakes.BODYPARTS))
 
 
+def test_identities_of_one_table_for_several_films_are_those_of_the_film(tmp_path):
+    head = ("scorer,,,s,s,s,s", "individuals,,,a,a,b,b", "bodyparts,,,n,n,n,n", "coords,,,x,y,x,y")
+    rows = [
+        f"labeled-data,{film},img{number:03d}.png,1,2,3,{number}"
+        for film, number in (("film", 1), ("other", 3), ("film", 5), ("other", 5))
+    ]
+    table = tmp_path / "CollectedData_s.csv"
+    table.write_text("\n".join([*head, *rows]) + "\n")
+    found = identity_labels.read(str(table), "/films/film.mp4", ["n"])
+    assert found.frames.tolist() == [1, 5]
+    assert found.keypoints[:, 1, 0].tolist() == [[3, 1], [3, 5]]
+    with pytest.raises(ValueError, match=r"several folders \(film, other\), none called third"):
+        identity_labels.read(str(table), "/films/third.mp4", ["n"])
+
+
 def test_numbers_are_read_as_they_were_written(tmp_path):
     file = tmp_path / "aDLC_x.csv"
     file.write_text(f"{HEAD}0,0.1234567890123456,,1e-30\n1,2,3,.9\n")
