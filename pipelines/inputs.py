@@ -53,7 +53,8 @@ def put_videos(paths: Sequence[str], folder: str) -> list[str]:
     """
     found = []
     for path in paths:
-        if is_address(path):
+        if is_address(path) or not Path(path).is_file():
+            # One that is not there keeps its path: the job says so, and predicts the others.
             found.append(path)
             continue
         size = Path(path).stat().st_size
