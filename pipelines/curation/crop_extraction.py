@@ -15,6 +15,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import artefacts, csv_cells, files, storage
+from beampose.core.wording import counted
 from beampose.pipelines import film_names, manifest, still_sets
 from beampose.pipelines.film_names import Film, Owner
 from beampose.pipelines.manifest import Range, Sample
@@ -87,10 +88,10 @@ def run(wanted: Extraction, paths: Sequence[str], progress: Callable[..., Iterab
             if film.path in unsure:
                 raise ValueError(unsure[film.path])
             if film.stills is None:
-                crops[film.path] = _film(wanted, film, progress)
+                crops[film.path], lost = _film(wanted, film, progress)
             else:
                 crops[film.path], lost = _stills(wanted, film, film.stills, progress)
-                failures += lost
+            failures += lost
         except (ValueError, OSError) as error:
             failures.append((film.path, files.why(error)))
     _write_list(wanted)
@@ -132,8 +133,10 @@ class CropFilms:
                 yield from ((one.name, owner) for owner in film_names.recorded(one))
 
 
-def _film(wanted: Extraction, film: Film, progress: Callable[..., Iterable]) -> int:
-    """Crops of a film; returns how many there are."""
+def _film(
+    wanted: Extraction, film: Film, progress: Callable[..., Iterable]
+) -> tuple[int, list[tuple[str, str]]]:
+    """How many crops a film gives, and how many of its frames cannot be used."""
     video = manifest.index(film.path)
     wanted.candidates.check(video)
     frames = manifest.chosen(video, wanted.sample)
@@ -142,9 +145,12 @@ def _film(wanted: Extraction, film: Film, progress: Callable[..., Iterable]) -> 
     lead = wanted.candidates.lead
     stretches = manifest.stretches(film.name, video, frames, wanted.chunk, lead)
     film_names.record(storage.place(wanted.folder, WORK, film.name), film)
+    lost = 0
     for stretch in progress(stretches, len(stretches), film.name):
-        _extract(wanted, stretch)
-    return sum(len(_rows(_done(wanted, part))) for s in stretches for part in s)
+        lost += len(_extract(wanted, stretch))
+    made = sum(len(_rows(_done(wanted, part))) for s in stretches for part in s)
+    gone = f"{counted(lost, 'frame')} cannot be decoded: no crops are cut from them"
+    return made, [(film.path, gone)] if lost else []
 
 
 def _stills(
@@ -174,7 +180,8 @@ def _claim(wanted: Extraction) -> None:
 
 
 def _extract(wanted: Extraction, stretch: Sequence[Range]) -> list[tuple[str, str]]:
-    """Cuts the crops of ranges that have none yet; returns images that cannot be used, and why."""
+    """Cuts the crops of ranges that have none yet; returns images or frames that cannot be used,
+    and why."""
     todo = [part for part in stretch if not _done(wanted, part).is_file()]
     lost: list[tuple[str, str]] = []
     if not todo:
@@ -186,6 +193,8 @@ def _extract(wanted: Extraction, stretch: Sequence[Range]) -> list[tuple[str, st
                 if isinstance(part.video, Stills):
                     image = part.video.address(part.video.still(frame.index))
                     lost.append((image, frame.failure))
+                elif frame.index in chosen:
+                    lost.append((part.video.path, frame.failure))
                 continue
             places, sure = find(frame.index, frame.pixels)
             if frame.index in chosen:

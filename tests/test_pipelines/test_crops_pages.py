@@ -29,6 +29,7 @@ from beampose.pipelines.predict import crops_predictor
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.preprocess import images, videos
 from beampose.preprocess.cut import Rule
+from beampose.preprocess.videos import Frame
 
 THING = np.full((40, 60, 3), 200, np.uint8)
 VISITS = (scene.Visit(THING, 12, 16, 50, 80, 3), scene.Visit(THING, 30, 34, 200, 150, 3))
@@ -102,6 +103,17 @@ def test_extraction_loads_neither_tensorflow_nor_beam(film, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("set()")
+
+
+def test_frames_without_crops_are_told(tmp_path, monkeypatch, capsys):
+    def lost(parts, lead, depth):
+        (part,) = parts
+        yield part, (Frame(number, None, "the frame is damaged") for number in part.frames)
+
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 6)
+    monkeypatch.setattr(crop_extraction, "split", lost)
+    assert extracted(tmp_path / "crops", film) == 1
+    assert f"FAILED {film}: 6 frames cannot be decoded" in capsys.readouterr().out
 
 
 def unit(vectors):
