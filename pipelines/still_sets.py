@@ -176,6 +176,26 @@ def _common(paths: Sequence[str]) -> str:
     return "" if found in ("", "gs:", "gs:/", "s3:/") else found
 
 
+def _held(one: StillSet) -> tuple[str, dict[str, str]]:
+    """Fingerprint of a set, and those of its images that can be used, by name."""
+    there = {name: size for name, size in one.sizes.items() if size and not texts.unnameable(name)}
+    code, each = fingerprints.of_set_and_each(one.root, there.items())
+    return code, dict(zip(there, each, strict=True))
+
+
+def lies_there(path: str, leave: str = "") -> str:
+    """Fingerprint of the set of images that a path means now; empty if it means none.
+
+    Args:
+      leave: as of `expand`.
+    """
+    try:
+        found = [one for one in expand([path], leave).sets if one.path == files.absolute(path)]
+        return _held(found[0])[0] if found else ""
+    except (OSError, ValueError):
+        return ""
+
+
 def write(
     one: StillSet, folder: str, boxes: FindBoxes | None = None, recall: Recall | None = None
 ) -> Stills:
@@ -191,9 +211,7 @@ def write(
     """
     # Tables cannot hold a name in no encoding: it is shown as it is printed.
     wrong = {name: why for name in one.sizes if (why := texts.unnameable(name))}
-    there = {name: size for name, size in one.sizes.items() if size and name not in wrong}
-    code, each = fingerprints.of_set_and_each(one.root, there.items())
-    codes = dict(zip(there, each, strict=True))
+    code, codes = _held(one)
     every = [
         Still(texts.printable(name), 0, None, wrong[name])
         if name in wrong

@@ -1,7 +1,7 @@
 """Repeated detections of an experiment's videos: the page, and what a person decided on it."""
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,19 +37,19 @@ class Predicted(NamedTuple):
 
 
 def predicted(
-    folder: str, paths: Sequence[str], sets: Sequence[PredictionInfo] = ()
+    folder: str, paths: Sequence[str], sets: Mapping[str, PredictionInfo]
 ) -> tuple[list[Predicted], list[str]]:
     """Videos with the tables of their detections, and paths of those without.
 
     Args:
       paths: of videos and sets of photographs.
-      sets: all that were predicted.
+      sets: those that were predicted, by their paths.
 
     Raises:
       FileNotFoundError: none of the videos was predicted.
       ValueError: a video is not there, and several may be meant.
     """
-    named = {path: one for path in paths for one in sets if one.video == files.absolute(path)}
+    named = {path: sets[files.absolute(path)] for path in paths if files.absolute(path) in sets}
     found = [_of_stills(folder, one) for one in named.values()]
     filmed = [path for path in paths if path not in named]
     without = []

@@ -61,8 +61,8 @@ def of_experiment(config: Config) -> Recurring:
     if task_kinds.of_info(info).points:
         raise ValueError(f"{config.model} finds bodyparts: label its DeepLabCut project.")
     crops = crops_predictor.of_experiment(config, info)
-    sets = result_names.predicted_stills(config)
-    named = [*result_names.predicted(config), *(one.video for one in sets)]
+    sets = result_names.present_stills(config)
+    named = [*result_names.predicted(config), *sets]
     every, _ = dismissal.predicted(config.predictions, named, sets)
     names, features, pictures = [], [], []
     places: dict[str, Detections] = {}

@@ -70,7 +70,7 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
     if program == COCO:
         done, notes = _coco(sources, to, ids, _edges(config), failures)
         return Exported(done, failures, notes)
-    for one in sources:
+    for one in _apart(sources, failures):
         try:
             done[one.path] = _nwb(one, to, config) if program == NWB else _simba(one, to)
         except (OSError, ValueError) as error:
@@ -79,7 +79,7 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
 
 
 def _sources(config: Config, paths: Sequence[str]) -> tuple[list[_Source], list[tuple[str, str]]]:
-    known = {one.video: one for one in result_names.predicted_stills(config)}
+    known = result_names.present_stills(config)
     sets = [files.absolute(path) for path in paths if files.absolute(path) in known]
     filmed = [path for path in paths if files.absolute(path) not in known]
     found, failures = [], []
@@ -95,6 +95,20 @@ def _sources(config: Config, paths: Sequence[str]) -> tuple[list[_Source], list[
         of_films, lost = result_files.each(config, filmed, _film)
         found, failures = found + of_films, failures + lost
     return found, failures
+
+
+def _apart(sources: Sequence[_Source], failures: list[tuple[str, str]]) -> list[_Source]:
+    """Sources whose files are not called as those of one before."""
+    first: dict[str, _Source] = {}
+    found = []
+    for one in sources:
+        other = first.setdefault(one.name, one)
+        if other.stem == one.stem:
+            found.append(one)
+            continue
+        why = f"is called {one.name} as {other.path} is, whose results it would replace"
+        failures.append((one.path, f"{why}: export it into another folder"))
+    return found
 
 
 def _film(one: Found) -> _Source:
@@ -178,13 +192,16 @@ def _coco(
     bodyparts: dict[str, None] = {}
     lost = 0
     done = {}
+    owners: dict[str, str] = {}
     for one in sources:
         try:
             images = list(_images(one))
+            _refuse_shared([image.name for image in images], owners)
             numbers = [ids.of(image.name) for image in images]
         except (OSError, ValueError) as error:
             failures.append((one.path, files.why(error)))
             continue
+        owners |= {image.name: one.path for image in images}
         bodyparts |= dict.fromkeys(one.table.bodyparts)
         animals += coco_results.animals(one.table, numbers)
         listed += zip(numbers, images, strict=True)
@@ -196,6 +213,14 @@ def _coco(
     coco_results.write(to, animals, document)
     what = "images are not listed in the file of images: their animals are left out"
     return done, [f"{lost} {what}"] if lost else []
+
+
+def _refuse_shared(names: Sequence[str], owners: dict[str, str]) -> None:
+    """Raises ValueError if an image is called as one of another source, whose id it would have."""
+    if name := next((name for name in names if name in owners), None):
+        raise ValueError(
+            f"has an image called {name}, as {owners[name]} has: export it into another folder"
+        )
 
 
 def _images(one: _Source) -> Iterator[Image]:

@@ -82,11 +82,19 @@ def run(config: Config, paths: Sequence[str], wanted: Wanted) -> Exported:
         made = own_shuffle.ensure(wanted.project, model, wanted.shuffle)
         scorer, number = made.scorer, made.number
     done, failures = {}, []
+    taken: dict[str, str] = {}
     for film in result_names.of_experiment(config, manifest.expand(paths)):
         source = f"{config.predictions}/{film.name}{info.dlc_scorer}"
         target = wanted.folder or files.parent(film.path)
         try:
+            if film.problem:
+                raise ValueError(film.problem)
             stem = files.join(target, files.stem(film.path) + scorer)
+            if (other := taken.setdefault(stem, film.path)) != film.path:
+                raise ValueError(
+                    f"has the name of {other}, whose results its own would replace in {target}: "
+                    "export it alone, into another --folder"
+                )
             done[film.path] = copy(source, stem, scorer)
         except (OSError, ValueError) as error:
             failures.append((film.path, files.why(error)))
@@ -101,7 +109,9 @@ def _steps(scorer: str) -> int:
 
 def copy(source: str, stem: str, scorer: str) -> list[str]:
     """Files of a video under another scorer; returns their paths."""
-    there = files.matching(f"{glob.escape(source)}*")
+    found = files.matching(f"{glob.escape(source)}*")
+    # A scorer ends with its steps: those of 400 begin as those of 4000 do.
+    there = [file for file in found if file[len(source)] in "._"]
     if not there:
         raise ValueError("has no predictions. Run `beampose predict` first.")
     written = []

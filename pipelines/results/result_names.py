@@ -4,6 +4,7 @@ import bisect
 import functools
 import glob
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,10 @@ from beampose.core import artefacts, files, storage, task_kinds
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
+from beampose.pipelines import still_sets
 from beampose.pipelines.film_names import Film, Owner, assign
 
+LOG = logging.getLogger(__name__)
 CROPS = "_crops"
 # Names of files go on after the film's with DeepLabCut's scorer, or with what crops are called.
 _AFTER = re.compile(r"(DLC|_crops\.json$)")
@@ -114,6 +117,33 @@ def predicted(config: Config) -> list[str]:
 def predicted_stills(config: Config) -> list[PredictionInfo]:
     """Sets of photographs that the experiment's model has predicted, by name."""
     return sorted((s for s in _predictions(config) if s.images), key=lambda said: said.name)
+
+
+def present_stills(config: Config) -> dict[str, PredictionInfo]:
+    """Sets of photographs that were predicted, by their paths.
+
+    Of a path of which several were, since images of it changed, that of the images which lie there
+    now; if none is, the last one, which is said.
+    """
+    sets: dict[str, list[PredictionInfo]] = {}
+    for one in predicted_stills(config):
+        sets.setdefault(one.video, []).append(one)
+    return {path: _present(own, config) for path, own in sets.items()}
+
+
+def _present(sets: Sequence[PredictionInfo], config: Config) -> PredictionInfo:
+    if len(sets) == 1:
+        return sets[0]
+    code = still_sets.lies_there(sets[0].video, config.output)
+    if same := [one for one in sets if one.video_fingerprint == code]:
+        return same[-1]
+    last = max(sets, key=lambda one: one.finished)
+    LOG.warning(
+        "NOTE %s: changed since it was predicted; the last results of it, %s, are taken",
+        last.video,
+        last.name,
+    )
+    return last
 
 
 def _predictions(config: Config) -> Iterator[PredictionInfo]:

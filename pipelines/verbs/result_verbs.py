@@ -72,7 +72,7 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     from beampose.core import files
     from beampose.pipelines.results import program_export, result_names
 
-    stills = [one.video for one in result_names.predicted_stills(config)]
+    stills = result_names.present_stills(config)
     paths = arguments.videos or [*result_names.predicted(config), *stills]
     to = files.absolute(arguments.to)
     program = vars(arguments)["for"]

@@ -113,8 +113,8 @@ def repeats(arguments: argparse.Namespace) -> int:
     if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
     crops = crops_predictor.of_experiment(config, info)
-    sets = result_names.predicted_stills(config)
-    everything = [*result_names.predicted(config), *(one.video for one in sets)]
+    sets = result_names.present_stills(config)
+    everything = [*result_names.predicted(config), *sets]
     named = arguments.videos or config.predict.videos or everything
     every, without = dismissal.predicted(config.predictions, named, sets)
     for path in without:

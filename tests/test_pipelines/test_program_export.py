@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from beampose.core.infos import PredictionInfo
 from beampose.core.settings import experiment
+from beampose.core.settings.experiment import Config
 from beampose.formats import simba_csv
 from beampose.formats.coco import coco_results
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
-from beampose.pipelines import cli
-from beampose.pipelines.results import program_export
+from beampose.pipelines import cli, still_sets
+from beampose.pipelines.results import program_export, result_names
 
 PARTS = ("nose", "ear", "tail")
 
@@ -106,6 +108,42 @@ def test_nwb_holds_the_poses_of_each_animal_with_their_times(tmp_path, monkeypat
         assert poses.skeleton.edges[:].tolist() == [[0, 1], [1, 2]]
     with pytest.raises(ValueError, match="no frame rate"):
         program_export._nwb(source._replace(fps=0.0), str(tmp_path), config)
+
+
+@pytest.mark.parametrize("program", ["coco", "simba"])
+def test_results_of_one_name_do_not_replace_each_other(named, tmp_path, capsys, program):
+    (tmp_path / "other").mkdir()
+    prediction_tables.write(table(True), tmp_path / "other/film")
+    wanted = [*named, str(tmp_path / "to"), "--for", program]
+    assert cli.main([*wanted[:3], str(tmp_path / "other/film.h5"), *wanted[3:]]) == 1
+    told = capsys.readouterr().out
+    assert f"FAILED {tmp_path / 'other/film.h5'}: " in told
+    assert "export it into another folder" in told and "1 of 2" in told
+    assert cli.main(wanted) == 0
+
+
+def test_of_photographs_that_changed_the_results_of_those_that_lie_there_count(
+    tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "photos").mkdir()
+    image, codes = tmp_path / "photos/1.png", []
+    for content in (b"one", b"two", b"three"):
+        image.write_bytes(content)
+        codes.append(still_sets.lies_there(str(tmp_path / "photos")))
+    made = [
+        PredictionInfo.model_construct(
+            name=name, video=str(tmp_path / "photos"), video_fingerprint=code, finished=time
+        )
+        for name, code, time in zip(("b", "c", "a"), codes, "123", strict=True)
+    ]
+    monkeypatch.setattr(result_names, "predicted_stills", lambda config: made)
+    config = Config.model_construct(output=str(tmp_path / "out"))
+    for content, name in ((b"two", "c"), (b"three", "a"), (b"one", "b"), (b"four", "a")):
+        assert "changed" not in caplog.text
+        image.write_bytes(content)
+        (found,) = result_names.present_stills(config).values()
+        assert found.name == name
+    assert "the last results of it, a, are taken" in caplog.text
 
 
 def test_results_of_other_programs_are_filtered_without_any_labels(tmp_path, capsys):

@@ -87,6 +87,28 @@ def test_what_a_person_corrected_has_the_name_that_deeplabcut_looks_for(tmp_path
     np.testing.assert_array_equal(found.values, values)
 
 
+def test_results_of_a_model_of_ten_times_the_steps_are_not_taken_along(tmp_path):
+    for steps in ("40", "400"):
+        values = np.full((3, 1, 3), float(steps))
+        table = Table("", f"DLC_x_{steps}", (("", "nose"),), np.arange(3), values)
+        prediction_tables.write(table, f"{tmp_path}/filmDLC_x_{steps}")
+    written = project_export.copy(f"{tmp_path}/filmDLC_x_40", f"{tmp_path}/filmtheirs", "theirs")
+    assert sorted(written) == [f"{tmp_path}/filmtheirs{ending}" for ending in (".csv", ".h5")]
+
+
+def test_films_of_one_name_do_not_replace_each_other_in_a_folder(predicted, tmp_path):
+    config, film = predicted
+    other = tmp_path / "others/walk.mp4"
+    other.parent.mkdir()
+    fakes.video(other, "libx264", 9)
+    place = project(tmp_path / "project")
+    wanted = project_export.Wanted(str(place), folder=str(tmp_path / "to"))
+    done = project_export.run(config, [str(film), str(other)], wanted)
+    assert list(done.videos) == [str(film)]
+    ((path, why),) = done.failures
+    assert path == str(other) and "another --folder" in why
+
+
 def test_a_damaged_mark_of_a_shuffle_is_named(tmp_path):
     place = project(tmp_path / "project")
     model = own_shuffle.Model("abc", ("nose",), 400, 1.0)

@@ -348,6 +348,12 @@ def test_of_a_folder_that_grew_only_what_is_new_is_sent(folder, tmp_path, bucket
     assert {name for name, held in after.items() if held != b"sent"} == {"A/new.png", changed}
 
 
+def test_a_film_that_is_not_there_does_not_keep_others_from_being_sent(tmp_path):
+    films = [str(tmp_path / "gone.mp4"), fakes.video(tmp_path / "film.mp4", "libx264", 5)]
+    gone, sent = inputs.put_videos(films, "memory://lab/videos")
+    assert gone == films[0] and sent.startswith("memory://") and sent.endswith("/film.mp4")
+
+
 def test_photographs_are_not_counted_as_videos(crops, folder):
     shown = "\n".join(prediction_job.run(crops, [str(folder)]).lines())
     assert re.search(r"predict: \d+ photographs \(0 from before\)", shown)
