@@ -7,6 +7,7 @@ and never for two.
 
 import functools
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
@@ -70,7 +71,7 @@ def locate(
     found: dict[str, Found] = {}
     for one, hit in hits.items():
         if hit is None:
-            found[one] = Found(None, _tried(one, folders))
+            found[one] = Found(None, _tried(one, folders) + _near(one, folders, suffixes, look))
             continue
         rivals = [other for other in users[look.identity(hit.path)] if not _same(other, one)]
         stronger = [other for other in rivals if _agreed(hits[other]) >= hit.agreed]
@@ -104,6 +105,7 @@ class _Look:
 
     def __init__(self):
         self._listed = functools.cache(self._names)
+        self.alike = functools.cache(self._alike)
 
     def is_file(self, folder: str, own: Sequence[str]) -> bool:
         path = files.join(folder, *own)
@@ -118,6 +120,9 @@ class _Look:
     def _names(folder: str) -> frozenset[str]:
         there = files.children(folder) if files.is_folder(folder) else []
         return frozenset(map(files.name, there))
+
+    def _alike(self, folder: str) -> dict[str, str]:
+        return {_stem(name): name for name in sorted(self._listed(folder))}
 
     @staticmethod
     def identity(path: str) -> str:
@@ -178,3 +183,18 @@ def _taken(hit: _Hit, stronger: Sequence[str], hits: Mapping[str, _Hit | None]) 
 def _tried(told: str, folders: Sequence[str]) -> str:
     what = "it is an address, which is not fetched; " if files.is_address(told) else ""
     return f"{what}looked in {', '.join(folders)}"
+
+
+def _near(told: str, folders: Sequence[str], suffixes: Container[str], look: _Look) -> str:
+    """Says what is called like a file that is not there, but for letters or the suffix."""
+    own = parts(told, suffixes)
+    for folder in folders if own else ():
+        name = look.alike(folder).get(_stem(own[-1]), "")
+        if files.suffix(name) in suffixes:
+            return f"; there is {files.join(folder, name)}, which is called otherwise"
+    return ""
+
+
+def _stem(name: str) -> str:
+    """A name without its suffix, however its letters are composed and whatever their case."""
+    return unicodedata.normalize("NFC", name[: name.rfind(".")] if "." in name else name).lower()

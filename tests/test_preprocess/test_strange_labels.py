@@ -148,7 +148,7 @@ def test_what_is_no_project_of_labels_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="But [^ ]*/reach/reach holds labels, of format d"):
         formats.read("deeplabcut", str(tmp_path / "reach"))
     (tmp_path / "reach.zip").write_bytes(b"PK")
-    with pytest.raises(ValueError, match=r"reach.zip is a file, .* a zip must be unpacked first"):
+    with pytest.raises(ValueError, match=r"reach.zip is a file, .*a zip must be unpacked first"):
         formats.read("deeplabcut", str(tmp_path / "reach.zip"))
     with pytest.raises(ValueError, match="is a file, and of no format of labels that is known"):
         formats.read("imagej", str(tmp_path / "reach.zip"))

@@ -8,6 +8,7 @@ from beampose.core.wording import counted
 _PROGRAMS = (
     ({"shapes", "imagePath"}, "labelme's, one file an image"),
     ({"_via_img_metadata"}, "VGG Image Annotator's own"),
+    ({"skeletons", "nodes", "labels"}, "SLEAP's: save as .slp there"),
     ({"data", "annotations"}, "Label Studio's own: export as COCO there"),
     (
         {"image_id", "keypoints", "score"},

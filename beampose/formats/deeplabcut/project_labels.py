@@ -170,7 +170,9 @@ def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
     if not files.exists(file):
         root = files.parent(file)
         if files.exists(root) and not files.is_folder(root):
-            what = "is a file, not the folder of a DeepLabCut project: a zip must be unpacked first"
+            what = (
+                "is a file, not the folder of a DeepLabCut project (a zip must be unpacked first)"
+            )
             raise ValueError(f"{root} {what}.")
         raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
     text, encoding = project_config.read(file)

@@ -236,6 +236,8 @@ def _frames(
             f"corner (x and y below {boundary:g}): they mean "
             "not visible"
         )
+        if corner[~np.isnan(found).any(-1)].all():
+            what += ". These are all: if they are no pixels, remove the scale in ImageJ (Set Scale)"
         problems.append(Problem(WARNING, folder.path, 0, "", what))
         found[corner] = np.nan
     left = len(folder.images) - len(lines)

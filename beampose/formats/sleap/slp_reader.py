@@ -20,7 +20,9 @@ from beampose.formats.sleap.slp_videos import Videos, distinct
 from beampose.preprocess import inside
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
+SUFFIX = ".slp"
 USER, PREDICTED = 0, 1
+_SHOWN = 5
 _BODY = 1
 # Since this version (0, 0) is the centre of the first pixel, before it was its corner.
 _CENTRED = 1.1
@@ -52,16 +54,17 @@ class Skeleton(NamedTuple):
 
 
 def read(path: str, *, empty: bool = False) -> Labels:
-    """Reads a file.
+    """Reads a file, or the one in a folder.
 
     Args:
       empty: frames of its table without any animal are read, too.
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: not a SLEAP file, or one that is cut short.
+      ValueError: not a SLEAP file, or one that is cut short; a folder that holds none, or several.
     """
     files.require(path, "SLEAP file")
+    path = _file_in(path) if files.is_folder(path) else path
     problems: list[Problem] = []
     try:
         with h5.opened(path) as file:
@@ -105,6 +108,20 @@ def read(path: str, *, empty: bool = False) -> Labels:
         project=files.name(path).split(".")[0],
         problems=tuple(problems),
     )
+
+
+def _file_in(folder: str) -> str:
+    found = _inside(folder)
+    if len(found) != 1:
+        there = ", ".join(map(files.name, found[:_SHOWN])) or "none"
+        raise ValueError(f"{folder} must hold one {SUFFIX}, or name the file. Found: {there}.")
+    return found[0]
+
+
+def _inside(path: str) -> list[str]:
+    """The files in a folder; none of what is no folder."""
+    there = files.children(path) if files.is_folder(path) else []
+    return [child for child in there if files.suffix(child) == SUFFIX]
 
 
 class Found(NamedTuple):
@@ -184,7 +201,9 @@ def _tables(file: h5.Group) -> Tables:
     tracks = []
     if file.dataset("tracks_json") is not None:
         told = [_json(one, "tracks_json") for one in file.values("tracks_json").ravel()]
-        tracks = [str(one[1] if isinstance(one, list) and len(one) > 1 else one) for one in told]
+        named = [str(one[1] if isinstance(one, list) and len(one) > 1 else one) for one in told]
+        # "" is that of an animal without a track.
+        tracks = [name.strip() or f"track_{i}" for i, name in enumerate(named)]
     points = (_points(found["points"], shift), _points(found["pred_points"], shift))
     return Tables(found["frames"], found["instances"], points, distinct(tracks))
 
@@ -322,5 +341,5 @@ FORMAT = LabelFormat(
     name="sleap",
     read=read,
     options=("empty",),
-    recognizes=lambda path: files.suffix(path) == ".slp",
+    recognizes=lambda path: files.suffix(path) == SUFFIX or bool(_inside(path)),
 )

@@ -245,3 +245,9 @@ def test_images_without_a_table_are_told(tmp_path):
     labels = formats.read("imagej", str(tmp_path), bodyparts=list(fakes.BODYPARTS))
     (problem,) = [one for one in labels.problems if "no table" in one.what]
     assert (problem.file, problem.image) == (f"{tmp_path}/cam2", "img1.png")
+
+
+def test_tables_in_millimetres_are_said_to_be_no_pixels(root):
+    cycle(root, np.full((3, 3, 2), 0.25) + np.arange(3)[:, None, None] / 10)
+    labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
+    assert "These are all: if they are no pixels, remove the scale in ImageJ" in whats(labels)[0]

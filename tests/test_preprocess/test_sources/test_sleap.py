@@ -263,3 +263,18 @@ def test_an_analysis_file_is_called_so(tmp_path):
         file["node_names"], file["tracks"] = [b"nose"], np.zeros((1, 2, 1, 5))
     with pytest.raises(ValueError, match="is SLEAP's analysis file, of predictions"):
         slp_reader.read(str(tmp_path / "labels.slp"))
+
+
+def test_a_folder_stands_for_the_one_file_in_it(film, tmp_path):
+    path = write(tmp_path, [(0, 1, [(USER, -1, A)])])
+    assert formats.guess(str(tmp_path)) == "sleap"
+    assert [item.file for item in slp_reader.read(str(tmp_path)).items] == [path]
+    (tmp_path / "labels.v002.slp").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"Found: labels.slp, labels.v002.slp"):
+        slp_reader.read(str(tmp_path))
+
+
+def test_tracks_without_a_name_are_told_apart_by_their_number(film, tmp_path):
+    animals = [(USER, 0, A), (USER, 1, C)]
+    labels = slp_reader.read(write(tmp_path, [(0, 1, animals)], tracks=["", ""]))
+    assert labels.individuals == ("track_0", "track_1")

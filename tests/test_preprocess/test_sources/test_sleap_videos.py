@@ -219,3 +219,13 @@ def test_images_without_the_numbers_of_their_frames_are_told(tmp_path):
     spoil(path, "video0/frame_numbers", lambda f: None)
     (what,) = whats(slp_reader.read(path))
     assert "does not say which frames the images of video0/video are" in what
+
+
+@pytest.mark.parametrize("name", ["FILM.mp4", "film.avi"])
+def test_a_film_that_is_called_otherwise_is_named(tmp_path, name):
+    path = write(tmp_path, [(0, 1, [(USER, -1, A)])])
+    (tmp_path / name).write_bytes(b"")
+    if (tmp_path / "film.mp4").exists():
+        pytest.skip("this disk does not tell capitals from other letters")
+    (what,) = whats(slp_reader.read(path))
+    assert f"; there is {tmp_path}/{name}, which is called otherwise" in what
