@@ -18,6 +18,7 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 PHOTOS = (*_FORMATS, "GIF")
 # Pixels that a byte of a JPEG holds at most: 341, of one colour, progressive; of a packed BMP 128.
 # Small ones are not counted.
+_TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_OF_A_BYTE, _FEW = 1024, 1 << 22
 # Pillow warns of oddities in tags and of sizes below its limit; both are judged here instead. Once
 # for the process: a filter around each call would not be safe in threads.
@@ -36,6 +37,8 @@ def refused(data: bytes = b"") -> Iterator[None]:
     except UnidentifiedImageError:
         kind = file_kinds.name(data)
         what = f", but {kind}" if kind else ""
+        if data.startswith(_TIFFS):
+            what = ", but a TIFF with other channels or numbers than are read: save it as 8 bit RGB"
         raise ValueError(f"is not an image of a known format{what}") from None
     except (FileNotFoundError, ValueError):
         raise
@@ -91,8 +94,8 @@ def _rgb(image: Image.Image) -> np.ndarray:
 def _high_byte(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 255):
-            raise ValueError("holds floating point values outside 0..255, or NaN")
+            raise ValueError("holds floating point values outside 0..255, or NaN: save it as 8 bit")
         return values.astype(np.uint8)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise ValueError("holds integers outside 0..65535")
+        raise ValueError("holds integers outside 0..65535: save it as 8 or 16 bit")
     return (values >> 8).astype(np.uint8)

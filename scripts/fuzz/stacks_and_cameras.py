@@ -86,9 +86,19 @@ def _beside(name: str):
 
 def _rooted(path: Path) -> Any:
     place = path.parent / "rooted"
-    place.mkdir(exist_ok=True)
+    (place / "labeled-data").mkdir(parents=True, exist_ok=True)
     (place / "CollectedData.csv").write_bytes(path.read_bytes())
     return project_labels.read(str(place))
+
+
+def _named(labels: bytes):
+    """Reads a config of Lightning Pose that names the table beside it."""
+
+    def read(path: Path) -> Any:
+        (path.parent / "CollectedData.csv").write_bytes(labels)
+        return project_labels.read(str(path))
+
+    return read
 
 
 def _visible(labels: bytes) -> bytes:
@@ -103,6 +113,12 @@ def _visible(labels: bytes) -> bytes:
             cells += [*line[i : i + 2], third]
         made.append(",".join(cells))
     return "\n".join(made).encode()
+
+
+_NAMES_TABLES = (
+    b"data:\n  data_dir: /home/joe/mouse\n  csv_file: [CollectedData.csv]\n"
+    b"  keypoint_names: [nose, ear, tail]\n"
+)
 
 
 def readers(folder: Path) -> dict[str, Reader]:
@@ -122,6 +138,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "without config": Reader("a.csv", [labels], _beside("CollectedData_Ann.csv")),
         "visibility": Reader("a.csv", [_visible(labels)], _beside("CollectedData_Ann.csv")),
         "root table": Reader("a.csv", [labels], _rooted),
+        "lightning config": Reader("a.yaml", [_NAMES_TABLES], _named(labels)),
         "anipose": Reader("a.csv", [points], lambda path: anipose_csv.read(str(path))),
         "times": Reader(
             "a_times.csv",

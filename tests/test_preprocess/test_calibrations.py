@@ -105,6 +105,17 @@ def test_yaml_of_opencv_is_read_from_one_file_and_from_several(tmp_path):
         calibrations.read(str(pair / "intrinsics.yml"))
 
 
+@pytest.mark.parametrize(("model", "fisheye"), [("plumb_bob", False), ("equidistant", True)])
+def test_yaml_of_ros_says_which_lens_its_numbers_are_of(tmp_path, model, fisheye):
+    (tmp_path / "cam.yaml").write_text(
+        "camera_matrix: {rows: 3, cols: 3, data: [500, 0, 320, 0, 500, 240, 0, 0, 1]}\n"
+        f"distortion_model: {model}\n"
+        "distortion_coefficients: {rows: 1, cols: 4, data: [-0.1, 0.02, 0.001, 0]}\n"
+    )
+    (camera,) = calibrations.read(str(tmp_path / "cam.yaml")).cameras
+    assert camera.fisheye == fisheye
+
+
 BROKEN = {
     "a.toml": b"[cam_0\nmatrix = 1",
     "deep.toml": b"a = " + b"[" * 20_000,

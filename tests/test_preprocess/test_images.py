@@ -107,6 +107,14 @@ def test_a_float_tiff_outside_a_byte_is_refused(bad):
         images.decode(fakes.encode(Image.fromarray(values), "TIFF"))
 
 
+def test_a_tiff_of_other_numbers_says_what_to_do():
+    data = fakes.encode(GRAY, "TIFF")
+    bits = struct.pack("<HHI", 258, 3, 1)
+    at = data.index(bits) + len(bits)
+    with pytest.raises(ValueError, match="a TIFF with other channels .* save it as 8 bit RGB"):
+        images.decode(data[:at] + struct.pack("<H", 64) + data[at + 2 :])
+
+
 def test_integers_above_16_bit_are_refused():
     values = GRAY.astype(np.int32)
     values[3, 5] = 70000

@@ -80,6 +80,8 @@ def _singles(sheets: dict[str, dict[str, Any]]) -> list[Camera]:
 
 def _single(name: str, part: dict[str, Any], alone: bool) -> Camera | None:
     turn, shift = _first(part, _TURN), _first(part, _SHIFT)
+    # ROS says so where the lens is one of OpenCV's fisheye module, whose numbers mean other things.
+    fisheye = part.get("distortion_model") in ("equidistant", "fisheye")
     if _first(part, _MATRIX) is None:
         raise ValueError(f"{name} has no camera matrix ({', '.join(_MATRIX[:3])} …)")
     if (turn is None or shift is None) and not alone:
@@ -92,7 +94,8 @@ def _single(name: str, part: dict[str, Any], alone: bool) -> Camera | None:
         checks.matrix(_array(_first(part, _MATRIX)), f"the camera matrix of {name}"),
         np.zeros(3) if turn is None else checks.rotation(_array(turn), f"R of {name}"),
         np.zeros(3) if shift is None else checks.numbers(_array(shift), (3,), f"T of {name}"),
-        distortion=_distortion(_first(part, _LENS), name),
+        distortion=_distortion(_first(part, _LENS), name, fisheye=fisheye),
+        fisheye=fisheye,
         size=_size(part, name),
     )
 
@@ -124,9 +127,9 @@ def _pair(joined: dict[str, Any]) -> list[Camera]:
     return found
 
 
-def _distortion(value: Any, name: str) -> np.ndarray:
-    given = [] if value is None else _array(value)
-    return checks.distortion(np.asarray(given, np.float64), f"the distortion of {name}")
+def _distortion(value: Any, name: str, *, fisheye: bool = False) -> np.ndarray:
+    given = np.asarray([] if value is None else _array(value), np.float64)
+    return checks.distortion(given, f"the distortion of {name}", fisheye=fisheye)
 
 
 def _size(part: dict[str, Any], name: str) -> tuple[int, int] | None:
