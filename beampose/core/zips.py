@@ -17,6 +17,8 @@ from beampose.core import files
 
 # What Apple's archiver adds: a shadow file for every file.
 SHADOWS = "__MACOSX"
+# Names of files that hold whole folders, which nobody unpacks here.
+PACKED = (".zip", ".tar", ".tgz", ".gz", ".rar", ".7z")
 _BLOCK = 1 << 20
 # A short file of zeros is no bomb, however well it was packed.
 _RATIO_MATTERS_FROM = 10_000_000

@@ -7,7 +7,7 @@ first because DeepMeerkat takes index 0 as positive.
 import unicodedata
 from collections import defaultdict
 
-from beampose.core import files, texts
+from beampose.core import files, texts, zips
 from beampose.core.wording import counted
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -29,7 +29,6 @@ _HELD_OUT = ("testing", "test")
 OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
 # Deeper folders are looked through for a hint alone.
 _DEPTH, _MOST = 4, 5000
-_PACKED = (".zip", ".tar", ".tgz", ".gz", ".rar", ".7z")
 CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
 CLASSES["negatives"] = "negative"
 
@@ -91,7 +90,7 @@ def _stray(folder: str) -> list[Problem]:
     found = [
         Problem(WARNING, folder, 0, files.name(child), "is not unpacked: not read")
         for child in there
-        if files.suffix(child) in _PACKED
+        if files.suffix(child) in zips.PACKED
     ]
     if lost := [child for child in there if files.suffix(child) in images.SUFFIXES]:
         what = f"{counted(len(lost), 'image')} in no folder of a class: not read, such as"

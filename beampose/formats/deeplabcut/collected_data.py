@@ -131,7 +131,10 @@ def _either(
             level = WARNING if suffix == ".h5" and f"{stem}.csv" in found else ERROR
             problems.append(Problem(level, file, 0, "", str(error)))
     if len(tables) == 2 and not agree(tables[".h5"], tables[".csv"]):
-        what = "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does"
+        what = (
+            "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does. If the "
+            "csv is right, move the h5 away"
+        )
         problems.append(Problem(WARNING, tables[".csv"].file, 0, "", what))
     return tables.get(".h5", tables.get(".csv"))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from beampose.core import files
 from beampose.core.names import FILM
 from beampose.core.wording import counted
+from beampose.core.zips import PACKED
 from beampose.preprocess.labels import WARNING, Problem
 
 DRAWINGS = "_labeled"
@@ -27,22 +28,25 @@ def is_of_drawings(folder: str) -> bool:
 
 
 def passed_over(above: str, read: Sequence[str]) -> list[Problem]:
-    """A problem for label files in a project that lie in no folder of a video.
+    """Problems for label files in a project that lie in no folder of a video, or still packed.
 
     Args:
       above: `labeled-data`.
       read: its folders that are read.
     """
     folders, root = set(read), files.parent(above)
+    packed = [child for child in files.children(above) if files.suffix(child) in PACKED]
+    what = "is not unpacked: its labels are not read"
+    found = [Problem(WARNING, file, 0, "", what) for file in packed]
     lost = [
         file
         for file in (*files.children(root), *files.below(above, _DEPTH, _MOST))
         if _is_table(files.name(file)) and files.parent(file) not in folders and not _hidden(file)
     ]
-    if not lost:
-        return []
-    what = f"{counted(len(lost), 'label file')} in no folder of a video: not read, such as"
-    return [Problem(WARNING, root, 0, "", f"{what} {lost[0][len(root) + 1 :]}")]
+    if lost:
+        what = f"{counted(len(lost), 'label file')} in no folder of a video: not read, such as"
+        found.append(Problem(WARNING, root, 0, "", f"{what} {lost[0][len(root) + 1 :]}"))
+    return found
 
 
 def _is_table(name: str) -> bool:

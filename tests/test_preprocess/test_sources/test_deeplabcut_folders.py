@@ -101,3 +101,11 @@ def test_label_files_that_lie_elsewhere_are_told(root, place):
     inner = file.relative_to(root).as_posix()
     what = "1 label file in no folder of a video: not read, such as"
     assert f"{what} {inner}" in whats(labels)
+
+
+def test_folders_of_frames_that_are_still_packed_are_told(root):
+    (root / "labeled-data/cam2.zip").write_bytes(b"PK")
+    labels = project_labels.read(str(root))
+    assert len(labels.items) == 3
+    (problem,) = labels.problems
+    assert problem.file.endswith("labeled-data/cam2.zip") and "is not unpacked" in problem.what
