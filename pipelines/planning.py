@@ -22,6 +22,7 @@ from beampose.pipelines.features import embedding_worker, feature_recipe, labele
 from beampose.preprocess import images, videos
 from beampose.preprocess.labels import TRAIN, LabeledCrop, LabeledFrame, Labels
 from beampose.trainer import embed, recipe
+from beampose.trainer.cells import grid
 
 PRICES_FILE = str(Path(__file__).parent / "cloud/prices.yaml")
 PROBED = 16
@@ -122,6 +123,26 @@ def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
         pixels=round(size),
         **(_films(config) if films else {}),
     )
+
+
+def store_bytes(config: Config, labels: Labels, splits: Sequence[str]) -> int:
+    """About how many bytes features take, by the sizes of some images; no network is run.
+
+    Args:
+      config: with its scale and copies decided.
+
+    Raises:
+      ValueError: no image can be read.
+    """
+    pixels, _, _ = _probe(labels.items)
+    sizes = np.array([one.shape[:2] for one in pixels])
+    cells = 1.0
+    if not config.kind.pooled:
+        cells = float(np.mean([math.prod(grid(h, w, config.scale)) for h, w in sizes.tolist()]))
+    copies = splits.count(TRAIN) * config.copies
+    total = len(labels.items) + copies * _share(config, float(np.mean(sizes.prod(axis=1))))
+    dims = config.pca or embedding_worker.network(config).channels
+    return round(total * (cells * dims * 2 + OVERHEAD))
 
 
 def predicting(config: Config) -> Plan:

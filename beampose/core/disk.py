@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,24 @@ def check_writable(folder: Path) -> None:
     if not os.access(there, os.W_OK | os.X_OK):
         code = errno.EROFS if _is_read_only(there) else errno.EACCES
         raise OSError(code, os.strerror(code), str(folder))
+
+
+def check_room(folder: Path, needed: int, name: str) -> None:
+    """Raises OSError, which says both figures, if a disk has less than so many bytes left.
+
+    Args:
+      folder: need not be there yet.
+      name: of the disk, as a sentence begins.
+    """
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise OSError(
+            f"{name} is too full: it has room for {free / 1e6:.1f} MB, and at least "
+            f"{needed / 1e6:.1f} MB are needed. Make room there"
+        )
 
 
 def _is_read_only(folder: Path) -> bool:

@@ -19,7 +19,13 @@ from upath import UPath
 from beampose.core import files, storage, zips
 from beampose.core.settings.experiment import Config
 from beampose.formats import project_search
-from beampose.pipelines.cloud import publish, upload_child, upload_recipe, upload_status
+from beampose.pipelines.cloud import (
+    publish,
+    upload_child,
+    upload_recipe,
+    upload_room,
+    upload_status,
+)
 from beampose.pipelines.cloud.publish import Again, Result
 from beampose.pipelines.cloud.upload_status import Journal, Status
 
@@ -63,6 +69,7 @@ def train_and_report(config: Config, stage: Callable[[str], Any]) -> Result:
 
     import_tensorflow()
     stage(upload_status.FEATURES)
+    upload_room.look_for_features(config)
     summary = feature_job.run(config)
     stage(upload_status.TRAINING)
     metrics = task.run(config, task.default_folders(config))
@@ -143,6 +150,12 @@ def process(
         upload_status.now(),
         upload_status.now(),
     )
+    if storage.is_local(folder):
+        # A disk is soon made room on: no attempt is spent, and the upload waits for it.
+        try:
+            upload_room.look(folder, _bytes_of(upload))
+        except OSError as error:
+            raise Again(str(error)) from None
     attempt = upload_status.claim(folder, settings.silent_seconds, settings.owner)
     if attempt is None:
         return Outcome(upload_status.read(folder) or first, worked=False)
@@ -196,6 +209,8 @@ def _make_and_publish(
     # The report's title for crops is the name of the output.
     output = work / "result" / upload.name
     try:
+        if not storage.is_local(journal.folder):
+            upload_room.look(journal.folder, _bytes_of(upload))
         result = _make(upload, work, output, settings, stage)
     except (Again, upload_status.TakenOver):
         raise
@@ -210,6 +225,14 @@ def _make_and_publish(
         journal.write(upload_status.FAILED, error=why, problems=problems)
         return
     publish.result(output, work, journal, result)
+
+
+def _bytes_of(upload: Upload) -> int:
+    """Bytes of a zip; 0 where they cannot be asked for, which is told when it is fetched."""
+    try:
+        return storage.place(upload.address).stat().st_size
+    except Exception:
+        return 0
 
 
 def _make(

@@ -45,6 +45,8 @@ class Watch:
         # What was handled, and what may still be growing, by name.
         self._handled: dict[str, Seen] = {}
         self._growing: dict[str, Seen] = {}
+        # Why one is tried again and again.
+        self._waits: dict[str, str] = {}
         if storage.is_local(root):
             if not root.is_dir():
                 raise FileNotFoundError(
@@ -103,10 +105,17 @@ class Watch:
             outcome = upload_run.process(upload, self.models, self.settings, self.say)
         except Exception as error:  # One that fails must not keep the others waiting.
             LOG.debug("%s failed", file, exc_info=True)
-            self.say(f"FAILED {name}: {causes.to_be_tried_again(error)}")
+            self._say_once(file.name, f"FAILED {name}: {causes.to_be_tried_again(error)}")
             return False, False
+        self._waits.pop(file.name, None)
         self.say(line(outcome))
         return outcome.status.final, outcome.status.state == upload_status.DONE
+
+    def _say_once(self, name: str, text: str) -> None:
+        """Says why a zip has to wait, and not each time that it is tried."""
+        if self._waits.get(name) != text:
+            self._waits[name] = text
+            self.say(text)
 
 
 def line(outcome: upload_run.Outcome) -> str:

@@ -1,6 +1,8 @@
 """An upload that crashes its process, fills memory or never ends, ends alone and with a reason."""
 
+import shutil
 import sys
+from collections import namedtuple
 from pathlib import Path
 
 import fakes
@@ -8,7 +10,9 @@ import pytest
 from uploads import drop, quick, zipped
 
 from beampose.core.settings import experiment
-from beampose.pipelines.cloud import upload_child, upload_run, upload_watch
+from beampose.pipelines import planning
+from beampose.pipelines.cloud import upload_child, upload_room, upload_run, upload_watch
+from beampose.pipelines.features import labeled_source
 
 HERE = "upload_works"
 
@@ -84,3 +88,22 @@ def test_after_an_upload_that_crashes_the_watch_goes_on(config, tmp_path, bucket
     assert list(watch.look()) == [False, True]
     assert any("FAILED a " in line and "crashed" in line for line in lines)
     assert any("b " in line and ": done" in line for line in lines)
+
+
+def test_room_for_the_features_is_looked_for_before_the_work(config, tmp_path, monkeypatch):
+    project = fakes.project(tmp_path / "unpacked/p", rows=5)
+    decided = {"pca": 16, "scale": 1.0, "copies": 2, "window": 24}
+    config = experiment.changed(config, features=decided)
+    labels, splits = labeled_source.read(config)
+    cells = -(-fakes.HEIGHT // 16) * -(-fakes.WIDTH // 16) * 4
+    train, record = splits.count("train"), cells * 16 * 2 + planning.OVERHEAD
+    needed = planning.store_bytes(config, labels, splits)
+    assert 5 * record < needed <= (5 + 2 * train) * record
+    Usage = namedtuple("Usage", "free")
+    enough = needed + upload_room.LEAST
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(enough))
+    upload_room.look_for_features(config)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(enough - 1))
+    with pytest.raises(ValueError, match="too full: .* MB are needed. Make room there, and upload"):
+        upload_room.look_for_features(config)
+    assert project.is_dir()

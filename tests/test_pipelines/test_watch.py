@@ -2,7 +2,10 @@
 
 import dataclasses
 import errno
+import shutil
 import time
+from collections import namedtuple
+from pathlib import Path
 
 import fakes
 import numpy as np
@@ -150,3 +153,27 @@ def test_watch_trains_a_project_for_real(tmp_path, capsys, buckets):
             )
     assert cli.main(words) == 0
     assert "skipped" in capsys.readouterr().out
+
+
+def test_a_zip_waits_until_there_is_room_and_says_so_once(tmp_path, project, monkeypatch):
+    watch, lab, lines = watched(tmp_path, attempts=1)
+    zipped(project, lab / "incoming/reach.zip")
+    free = {"temporary": 10**12, "models": 10**12}
+    Usage = namedtuple("Usage", "free")
+
+    def usage(folder):
+        inside = Path(folder).is_relative_to(lab)
+        return Usage(free["models" if inside else "temporary"])
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    for full, what in (("temporary", "The disk for temporary files"), ("models", "of the models")):
+        free[full] = 3_000_000
+        assert [list(watch.look()), list(watch.look())] == [[False], [False]]
+        (told,) = lines
+        assert told.startswith("FAILED reach: ") and what in told
+        assert "room for 3.0 MB" in told and told.endswith("It will be tried again.")
+        assert not (lab / "models").exists()
+        free[full] = 10**12
+        lines.clear()
+    assert list(watch.look()) == [True]
+    assert lines[-1].endswith(": done")
