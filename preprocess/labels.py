@@ -12,6 +12,8 @@ from beampose.preprocess.cut import Rule
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of a label file that was listed and could not be opened.
+GONE = "is not there any more, or is a link that leads nowhere: its labels are not read"
 ERROR = "error"
 WARNING = "warning"
 

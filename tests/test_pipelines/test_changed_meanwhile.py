@@ -7,7 +7,7 @@ from pathlib import Path
 import fakes
 import pytest
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import DatasetInfo, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings import experiment
@@ -230,3 +230,26 @@ def test_an_output_renamed_during_prediction_is_told(predictable, monkeypatch, c
     assert cli.main(["predict", str(predictable), str(film)]) == 2
     assert str(predictable.parent / "out") in said(capsys)
     assert not [*(predictable.parent / "out/predictions").glob("film*.h5")]
+
+
+def test_a_label_file_that_goes_away_during_check_is_one_of_its_problems(
+    tmp_path, monkeypatch, capsys
+):
+    root = fakes.project(tmp_path / "p")
+    fakes.project(root, video="cam2")
+    (tmp_path / "e.yaml").write_text(
+        "task: pose\nsource: {format: deeplabcut, path: p}\noutput: out\n"
+    )
+    gone = str(root / f"labeled-data/cam2/CollectedData_{fakes.SCORER}.csv")
+    read = files.read_bytes
+
+    def going(path):
+        if path == gone and Path(gone).exists():
+            Path(gone).unlink()
+        return read(path)
+
+    monkeypatch.setattr(files, "read_bytes", going)
+    assert cli.main(["check", str(tmp_path / "e.yaml")]) == 1
+    told = capsys.readouterr().out
+    assert f"error  {gone}    is not there any more" in told
+    assert "3 labeled images (2 train, 1 test): 1 error" in told

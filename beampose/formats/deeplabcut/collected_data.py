@@ -11,7 +11,7 @@ from beampose.core.wording import agreed
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, visibility
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
-from beampose.preprocess.labels import ERROR, WARNING, Problem
+from beampose.preprocess.labels import ERROR, GONE, WARNING, Problem
 
 _SHOWN = 3
 
@@ -108,7 +108,7 @@ def _with_columns_of(scorer: str, found: dict[str, str], reading: Reading) -> li
     for name, file in found.items():
         try:
             table = _read(file, reading, [])
-        except ValueError:
+        except (ValueError, FileNotFoundError):
             # Whoever reads this file for its own scorer is told.
             continue
         if scorer in columns.scorers(table.columns):
@@ -127,9 +127,10 @@ def _either(
             continue
         try:
             tables[suffix] = _read(file, reading, problems)
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
             level = WARNING if suffix == ".h5" and f"{stem}.csv" in found else ERROR
-            problems.append(Problem(level, file, 0, "", str(error)))
+            what = GONE if isinstance(error, FileNotFoundError) else str(error)
+            problems.append(Problem(level, file, 0, "", what))
     if len(tables) == 2 and not agree(tables[".h5"], tables[".csv"]):
         what = (
             "the csv holds other labels than the h5; the h5 is used, as DeepLabCut does. If the "

@@ -16,7 +16,7 @@ from beampose.formats.deeplabcut import collected_data, columns, lightning_confi
 from beampose.formats.deeplabcut.collected_data import Reading, Table
 from beampose.formats.deeplabcut.lightning_config import Config
 from beampose.preprocess import images
-from beampose.preprocess.labels import ERROR, WARNING, Problem
+from beampose.preprocess.labels import ERROR, GONE, WARNING, Problem
 
 LABELED_DATA = "labeled-data"
 _BEGINNING = "collecteddata"
@@ -188,8 +188,10 @@ def read(tables: list[str], reading: Reading, scorer: str, problems: list[Proble
     for file in tables:
         try:
             table, wrong = collected_data.read(file, several=reading.several)
-        except ValueError as error:
-            problems.append(Problem(ERROR, file, 0, "", str(error).removeprefix(f"{file}: ")))
+        except (ValueError, FileNotFoundError) as error:
+            gone = isinstance(error, FileNotFoundError)
+            what = GONE if gone else str(error).removeprefix(f"{file}: ")
+            problems.append(Problem(ERROR, file, 0, "", what))
             continue
         problems += wrong
         own = scorer or next(iter(columns.scorers(table.columns)), "")

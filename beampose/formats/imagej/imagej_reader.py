@@ -19,7 +19,7 @@ from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
 from beampose.formats.imagej import myconfig
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images
-from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
+from beampose.preprocess.labels import ERROR, GONE, WARNING, LabeledFrame, Labels, Problem
 from beampose.preprocess.split import natural
 
 # x and y both below: DeepLabCut's and dlc-cloudml's default.
@@ -140,7 +140,11 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
 def _table(file: str, problems: list[Problem]) -> Table | None:
     """A table with the columns X and Y; another csv is none, and is told of."""
     # Letters of another code page stand in headers that are not read, such as µm².
-    data = files.read_bytes(file)
+    try:
+        data = files.read_bytes(file)
+    except FileNotFoundError:
+        problems.append(Problem(ERROR, file, 0, "", GONE))
+        return None
     text = data.decode(texts.encoding(data) or texts.UTF8, "replace")
     head = re.split("[\r\n]", text, maxsplit=1)[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head else ","
