@@ -63,6 +63,8 @@ def choose(path: str) -> Choice:
         if config:
             return _named([config], path)
         path = files.parent(path)
+    if files.name(path.rstrip("/")) == LABELED_DATA:
+        path = files.parent(path.rstrip("/"))
     if not files.is_folder(path):
         return Choice(path, [], [])
     found = [child for child in files.children(path) if is_table(child)]
@@ -85,29 +87,34 @@ def _named(configs: list[Config], path: str) -> Choice:
     """The tables that configs name, beside them or in their `data_dir` if a path names one."""
     first = configs[0]
     root = files.parent(first.file)
-    others = [one for one in configs if one.tables != first.tables]
-    wrong = ""
-    if others:
-        named = "; ".join(
-            f"{files.name(one.file)} {', '.join(one.tables)}" for one in (first, others[0])
-        )
-        wrong = f"{root}: configs name different labels ({named}). Let source.path name one of them"
     places = [root]
     if path == first.file and first.folder not in ("", root):
         places.append(first.folder)
+    tables = {one.file: _found(one, root) for one in configs}
+    for one in configs[1:]:
+        if (tables[one.file] or one.tables) != (tables[first.file] or first.tables):
+            both = (f"{files.name(c.file)} {', '.join(c.tables)}" for c in (first, one))
+            wrong = f"{root}: configs name different labels ({'; '.join(both)})"
+            return Choice(root, [], [], first, f"{wrong}. Let source.path name one of them")
     for place in places:
-        if files.is_folder(place):
-            found = named_files.locate(first.tables, [place], _TABLES)
-            tables = [path for one in first.tables if (path := found[one].path)]
-            if len(tables) == len(first.tables):
-                at_root = [child for child in files.children(place) if is_table(child)]
-                left = [table for table in at_root if table not in tables]
-                return Choice(place, tables, left, first, wrong)
-    wrong = wrong or (
+        if found := _found(first, place):
+            at_root = [child for child in files.children(place) if is_table(child)]
+            left = [table for table in at_root if table not in found]
+            return Choice(place, list(found), left, first)
+    wrong = (
         f"{first.file} names as labels {', '.join(first.tables)}: not found in "
         f"{' or '.join(places)}. Put what is missing there, or correct its csv_file"
     )
     return Choice(root, [], [], first, wrong)
+
+
+def _found(config: Config, folder: str) -> tuple[str, ...]:
+    """The tables of a config in a folder; none if not all are there."""
+    if not files.is_folder(folder):
+        return ()
+    places = named_files.locate(config.tables, [folder], _TABLES)
+    found = [file for one in config.tables if (file := places[one].path)]
+    return tuple(dict.fromkeys(found)) if len(found) == len(config.tables) else ()
 
 
 def _tests(table: str, tables: list[str]) -> bool:

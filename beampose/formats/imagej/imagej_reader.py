@@ -233,7 +233,7 @@ def _frames(
             what = f"has no table for bodypart {name!r}; taken as not labeled"
             problems.append(Problem(WARNING, folder.path, 0, "", what))
     with np.errstate(invalid="ignore"):
-        corner = (found < boundary).all(axis=-1)
+        corner = np.asarray((found < boundary).all(axis=-1))
     if corner.any():
         what = (
             f"{counted(int(corner.sum()), 'point')} {agreed(int(corner.sum()), 'lie')} in the "

@@ -205,6 +205,10 @@ def test_configs_that_name_different_tables_are_told_and_one_of_them_may_be_name
     with pytest.raises(ValueError, match="config_a.yaml CollectedData.csv; config_b.yaml Coll"):
         project_labels.read(str(tested))
     assert len(project_labels.read(str(tested / "config_b.yaml")).items) == 2
+    # One table that is spelled in two ways is none of another.
+    (tested / "config_b.yaml").write_text(of_lightning_pose("/home/joe/CollectedData.csv"))
+    assert len(project_labels.read(str(tested)).items) == 4
+    assert len(project_labels.read(str(tested / "labeled-data")).items) == 4
 
 
 def test_a_config_elsewhere_finds_labels_in_its_data_dir_if_it_is_named_itself(tested, tmp_path):
