@@ -7,7 +7,7 @@ first because DeepMeerkat takes index 0 as positive.
 import unicodedata
 from collections import defaultdict
 
-from beampose.core import files, texts, zips
+from beampose.core import files, placeholders, texts, zips
 from beampose.core.wording import counted
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -116,16 +116,21 @@ def _why(path: str, problems: list[Problem]) -> str:
         if "in no folder of a class" in problem.what and problem.file != path:
             name = files.name(problem.file)
             return f" {name} is read as a split, not as a class: give the class another name."
-        if "is not unpacked" in problem.what:
-            return f" {problem.image} {problem.what}."
         if problem.level == ERROR:
             return f" {problem.file}: {problem.what}."
     for file in files.below(path, _DEPTH, _MOST):
         inner = files.parent(file)
         if files.suffix(file) in images.SUFFIXES and len(inner) > len(path.rstrip("/")):
             deep = inner[len(path.rstrip("/")) + 1 :]
+            if files.name(deep).lower() in SPLITS:
+                return f" There are images in {deep}: the split must stand above the class."
             if "/" in deep:
                 return f" There are images in {deep}: name the folder above the classes."
+    if problems:
+        place = problems[0].image or files.name(path)
+        return (
+            f" {place[len(path) + 1 :] if place.startswith(path) else place}: {problems[0].what}."
+        )
     return ""
 
 
@@ -146,8 +151,8 @@ def class_of(folder: str) -> str:
 
 
 def class_name(told: str) -> str:
-    """A class as all places call it: in lowercase, accents composed as most systems do."""
-    return unicodedata.normalize("NFC", told).lower()
+    """A class as all places call it: in lowercase, accents composed, no spaces around."""
+    return unicodedata.normalize("NFC", told).strip().lower()
 
 
 def _images(folder: str, problems: list[Problem]) -> list[str]:
@@ -158,6 +163,10 @@ def _images(folder: str, problems: list[Problem]) -> list[str]:
         return []
     for child, is_folder in files.listed(folder):
         if files.name(child).startswith("."):
+            inner, why = placeholders.stands_for(files.name(child))
+            if files.suffix(inner) in images.SUFFIXES:
+                what = f"is only the placeholder of {inner}: {why}; it is not read"
+                problems.append(Problem(WARNING, folder, 0, child, what))
             continue
         if is_folder:
             what = "is a folder inside a class folder"

@@ -4,12 +4,16 @@ from typing import Any
 
 from beampose.core.wording import counted
 
+_LABEL_STUDIO = (
+    "Label Studio's own. Its export as COCO does not put the keypoints of an animal together: "
+    "convert this one, as mmpose's labelstudio2coco.py does"
+)
 # Keys by which files of programs that people label with are known.
 _PROGRAMS = (
     ({"shapes", "imagePath"}, "labelme's, one file an image"),
     ({"_via_img_metadata"}, "VGG Image Annotator's own"),
     ({"skeletons", "nodes", "labels"}, "SLEAP's: save as .slp there"),
-    ({"data", "annotations"}, "Label Studio's own: export as COCO there"),
+    ({"data", "annotations"}, _LABEL_STUDIO),
     (
         {"image_id", "keypoints", "score"},
         "results of a model in COCO's layout, which are no labels",

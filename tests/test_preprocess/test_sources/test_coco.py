@@ -331,7 +331,7 @@ def test_crowds_are_told_apart_in_words_too(tmp_path, told, used):
 @pytest.mark.parametrize(
     ("told", "what"),
     [
-        ([{"data": {}, "annotations": []}], "a list of 1 value, Label Studio's own: export as"),
+        ([{"data": {}, "annotations": []}], "a list of 1 value, Label Studio's own. Its export"),
         ([{"image_id": 1, "keypoints": [], "score": 1}], "results of a model"),
         ({"shapes": [], "imagePath": "a.png"}, "the keys 'shapes', 'imagePath', labelme's"),
         ({}, "Found: nothing"),

@@ -174,6 +174,7 @@ def test_names_that_differ_in_case_or_composition_alone_are_one_class_and_told(t
     [
         ({"mammals/fox": 1, "mammals/deer": 1}, "There are images in mammals/deer: name the"),
         ({"test": 1, "control": 1}, "Found: control. test is read as a split, not as a class"),
+        ({"fox/train": 1, "deer/test": 1}, "in deer/test: the split must stand above the class"),
     ],
 )
 def test_folders_that_are_no_two_classes_are_named(tmp_path, folders, what):
@@ -187,7 +188,17 @@ def test_classes_that_are_still_packed_are_told(tmp_path):
     (problem,) = crop_folders.read(str(root)).problems
     assert (problem.image, problem.what) == ("owl.zip", "is not unpacked: not read")
     (root / "deer/bird_0_0.jpg").unlink()
-    with pytest.raises(ValueError, match="Found: fox. owl.zip is not unpacked"):
+    with pytest.raises(ValueError, match="Found: fox. owl.zip: is not unpacked"):
+        crop_folders.read(str(root))
+
+
+def test_images_that_icloud_has_not_downloaded_are_told(tmp_path):
+    root = fakes.crops(tmp_path, {"fox": 1, "deer": 1})
+    (root / "fox/.bird_7_0.jpg.icloud").write_bytes(b"")
+    (problem,) = crop_folders.read(str(root)).problems
+    assert "is only the placeholder of bird_7_0.jpg: iCloud" in problem.what
+    (root / "deer/bird_0_0.jpg").rename(root / "deer/bird.heic")
+    with pytest.raises(ValueError, match="Found: fox. deer/bird.heic: is not an image"):
         crop_folders.read(str(root))
 
 
