@@ -3,6 +3,7 @@
 Marks are written whole with every change.
 """
 
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, storage
 from beampose.core.wording import counted
 from beampose.pipelines.curation.crop_vectors import Looks
 from beampose.pipelines.curation.sorting_page import chain
@@ -32,6 +33,7 @@ class CropDesk:
     Attributes:
       classes: names; those of the marks that are there come after those that were asked for.
       notes: sentences for the person.
+      code: of the crops and the classes, whose numbers a page that was opened before may mean.
 
     Args:
       folder: of the crops, or of the predictions that they are of.
@@ -67,6 +69,7 @@ class CropDesk:
             raise ValueError(
                 f"{folder} has {len(self.classes)} classes; the page has keys for {MOST_CLASSES}."
             )
+        self.code = _code(looks, self.classes)
         self._marks = np.full(len(looks.names), -1)
         # Of files that are not there now; they stay in the table.
         self._others = {name: one for name, one in known.items() if name not in self._place}
@@ -93,6 +96,7 @@ class CropDesk:
             "file": self._file.what,
             "classes": self.classes,
             "names": self.looks.names,
+            "code": self.code,
             "notes": self.notes,
             "applies": self._apply is not None,
         }
@@ -101,7 +105,7 @@ class CropDesk:
         """Who may write."""
         writing = self.lock.try_again() and self.pen.ask(page, take=take)
         why = "" if writing else self.lock.why or "another page marks these crops"
-        return {"writing": writing, "why": why}
+        return {"writing": writing, "why": why, "code": self.code}
 
     def picture(self, number: int) -> bytes:
         """JPEG of a crop. Raises KeyError: there is none."""
@@ -109,14 +113,21 @@ class CropDesk:
             raise KeyError(number)
         return self.looks.thumbs[number]
 
-    def mark(self, page: str, said: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    def mark(self, page: str, said: Sequence[Sequence[Any]], of: str = "") -> dict[str, Any]:
         """Marks crops and writes the table; pairs of a crop's number and its class, or None.
+
+        Args:
+          of: `code` of what the page shows; empty where it does not say.
 
         Raises:
           ValueError: one is none; nothing is marked.
-          PermissionError: another page or program writes.
+          PermissionError: another page or program writes, or the page shows other crops.
           OSError: the table cannot be written; nothing is marked.
         """
+        if of not in ("", self.code):
+            raise PermissionError(
+                "Nothing was marked: this page shows other crops than are here now. Load it again."
+            )
         changes = [self._change(one) for one in said]
         if not self.pen.ask(page):
             raise PermissionError("Nothing was marked: another page marks these crops.")
@@ -225,6 +236,13 @@ class CropDesk:
             if mark >= 0
         }
         self._file.write({**self._others, **named})
+
+
+def _code(looks: Looks, classes: Sequence[str]) -> str:
+    pictures = hashlib.sha256()
+    for one in looks.thumbs:
+        pictures.update(hashlib.sha256(one).digest())
+    return storage.digest([looks.names, list(classes), pictures.hexdigest()])[:16]
 
 
 def _told(members: Sequence[int], said: np.ndarray | None) -> dict[str, Any]:

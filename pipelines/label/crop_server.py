@@ -19,7 +19,9 @@ def application(desk: CropDesk, token: str, hosts: frozenset[str] | None) -> ASG
     """The page and what it asks for, as ASGI."""
     answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "state": lambda said: desk.state(text_of(said, "page"), take=said.get("take") is True),
-        "marks": lambda said: desk.mark(text_of(said, "page"), said["marks"]),
+        "marks": lambda said: desk.mark(
+            text_of(said, "page"), said["marks"], text_of(said, "of") if "of" in said else ""
+        ),
         "apply": lambda said: desk.apply(text_of(said, "page")),
         "leave": lambda said: desk.pen.release(text_of(said, "page")),
     }

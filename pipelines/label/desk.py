@@ -1,6 +1,7 @@
 """All that the page asks for: a project, its pictures, the model that learns, in plain values."""
 
 import math
+import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -55,6 +56,8 @@ class Desk:
         self.proofreads = Proofreads(experiment.load(config) if config else None)
         self.pictures = ShownFrames(session)
         self.pen = Pen()
+        # Browsers keep pictures for a day; those of another start may be of other files.
+        self._pictured = secrets.token_hex(4)
         self.run = ExperimentRun(config)
         self._tell_learner()
         # Indexing a long film takes seconds.
@@ -92,6 +95,7 @@ class Desk:
             "notes": list(dict.fromkeys(session.notes)),
             "taken_up": session.taken_up,
             "config": self.run.config,
+            "pictures": self._pictured,
         }
 
     def _frame(self, key: str) -> dict[str, Any]:
@@ -118,6 +122,7 @@ class Desk:
             "taken_up": self.session.taken_up,
             "notes": list(dict.fromkeys(self.session.notes)),
             "run": self.run.state(),
+            "pictures": self._pictured,
         }
 
     def _why(self, writing: bool) -> str:

@@ -141,6 +141,21 @@ def test_the_server_refuses_what_is_no_mark_and_a_second_page(desk):
     assert {one["crop"] for one in shown["crops"]} == {0, 3}
 
 
+def test_a_page_of_other_crops_marks_nothing(tmp_path):
+    codes = []
+    for count, classes in ((60, ()), (61, ()), (61, ("a", "b"))):
+        made = CropDesk(str(tmp_path), looks(count)[0], SortedMarks(str(tmp_path)), classes)
+        client = Client(crop_server.application(made, TOKEN, gate.allowed_hosts("127.0.0.1")))
+        codes.append(client.get(f"/{TOKEN}/api/crops").json()["code"])
+        assert post(client, "state").json()["code"] == codes[-1]
+        for code in codes[:-1]:
+            refused = post(client, "marks", marks=[[0, 0]], of=code)
+            assert refused.status_code == 409 and "Load it again" in refused.json()["error"]
+        assert made.counts()["left"] == count
+        made.close()
+    assert len(set(codes)) == 3
+
+
 def test_options_of_crops_have_an_effect_only_with_crops(tmp_path, capsys):
     assert cli.main(["label", str(tmp_path / "film.mp4"), "--classes", "a,b"]) == 2
     assert "--classes has an effect only with a folder of crops" in capsys.readouterr().err
@@ -151,6 +166,47 @@ def test_options_of_crops_have_an_effect_only_with_crops(tmp_path, capsys):
     (tmp_path / "CollectedData_me.csv").write_text("x")
     assert cli.main(["label", str(tmp_path), "--classes", "a,b"]) == 2
     assert "--classes has an effect only" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_open_page_goes_on_with_the_crops_of_a_folder_that_grew(tmp_path):
+    if label_browser.CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    pytest.importorskip("playwright")
+    from label_browser import Server, browser, until
+
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    for name, gray in (("b", 90), ("c", 200)):
+        Image.new("RGB", (96, 96), (gray,) * 3).save(folder / f"{name}.png")
+    level = """async (crop) => {
+      const img = document.querySelector(`[data-crop="${crop}"] img`);
+      await img.decode();
+      const canvas = new OffscreenCanvas(4, 4).getContext("2d");
+      canvas.drawImage(img, 0, 0, 4, 4);
+      return canvas.getImageData(1, 1, 1, 1).data[0];
+    }"""
+    server = Server(folder, "--classes", "red,green", cache=tmp_path / "cache")
+    with browser() as context:
+        page = context.new_page()
+        page.goto(server.address)
+        until(lambda: page.locator(".tile").count() == 2)
+        assert abs(page.evaluate(level, 0) - 90) < 5
+        server.kill()
+        # Marked while nobody answers: it is for the crop that was shown.
+        page.locator('[data-crop="1"]').click()
+        page.keyboard.press("2")
+        until(lambda: page.evaluate("beampose.pending().length"))
+        Image.new("RGB", (96, 96), (20,) * 3).save(folder / "a.png")
+        server.start()
+        page.locator('[data-crop="0"]').wait_for()
+        page.locator('[data-crop="2"]').wait_for()
+        until(lambda: (folder / "sorted.csv").is_file())
+        until(lambda: page.evaluate("beampose.pending().length === 0"))
+        until(lambda: page.locator('[data-crop="0"]').count())
+        assert abs(page.evaluate(level, 0) - 20) < 5
+    server.end()
+    assert "b.png,green" in (folder / "sorted.csv").read_text().split()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-const state = { classes: [], names: [], view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false };
+const state = { classes: [], names: [], code: "", view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false };
 const undone = []; // of each change: pairs of a crop and its class before
 let pending = [];
 let kept = "";
@@ -42,7 +42,7 @@ async function send() {
   sending = true;
   const some = pending.slice(0, 2000);
   try {
-    const said = await post("marks", { marks: some });
+    const said = await post("marks", { marks: some, of: state.code });
     pending = pending.slice(some.length);
     keep();
     counted(said);
@@ -61,7 +61,9 @@ async function send() {
 
 function keep() {
   try {
-    if (pending.length) localStorage.setItem(kept, JSON.stringify(pending));
+    // By names: after a restart the folder may hold others, and their numbers with them.
+    const named = pending.map(([crop, one]) => [state.names[crop], one === null ? null : state.classes[one]]);
+    if (pending.length) localStorage.setItem(kept, JSON.stringify(named));
     else localStorage.removeItem(kept);
   } catch {
     // A private window.
@@ -187,7 +189,7 @@ function tile(crop, one, marked) {
   found.className = `tile${one === null ? "" : ` own${one}`}${marked ? " marked" : ""}`;
   found.dataset.crop = crop;
   found.title = state.names[crop];
-  img.src = address("crop", { number: crop });
+  img.src = address("crop", { number: crop, of: state.code });
   img.alt = "";
   img.loading = "lazy";
   found.append(img);
@@ -291,6 +293,12 @@ document.addEventListener("keydown", (event) => {
 async function ask(take = false) {
   try {
     const said = await post("state", { take });
+    if (said.code !== state.code) {
+      // Other crops than this page shows: what is not saved yet is kept by their names.
+      keep();
+      location.reload();
+      return;
+    }
     const changed = said.writing !== state.writing;
     state.writing = said.writing;
     byId("take").hidden = said.writing;
@@ -327,7 +335,7 @@ function stored(name) {
 async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   const said = await get("crops");
-  Object.assign(state, { classes: said.classes, names: said.names, left: said.names.length });
+  Object.assign(state, { classes: said.classes, names: said.names, code: said.code, left: said.names.length });
   makeButtons();
   byId("apply").hidden = !said.applies;
   document.title = said.name;
@@ -335,7 +343,10 @@ async function start() {
   byId("project").title = `${said.folder}: marks are in ${said.file}`;
   kept = `pending:${said.folder}`;
   try {
-    pending = JSON.parse(stored(kept) ?? "[]");
+    const numbers = new Map(said.names.map((name, i) => [name, i]));
+    pending = JSON.parse(stored(kept) ?? "[]")
+      .map(([name, one]) => [numbers.get(name), one === null ? null : said.classes.indexOf(one)])
+      .filter(([crop, one]) => crop !== undefined && one !== -1);
   } catch {
     pending = [];
   }

@@ -80,6 +80,7 @@ async function ask(taking = false) {
     notice("");
     await reload();
   }
+  if (pictures.since(news.pictures) && store.current && !proofread.isOpen()) go(store.current);
   const before = told ? store.writing : null;
   told = true;
   [store.writing, store.why] = [news.writing, news.why];
@@ -248,6 +249,7 @@ async function start() {
   keys.use(null);
   try {
     const project = await get("project");
+    pictures.since(project.pictures);
     remembered(project.root);
     takenUp = project.taken_up;
     byId("project").textContent = project.name;

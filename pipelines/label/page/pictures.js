@@ -1,6 +1,6 @@
 // Decoded pictures, fetched once and a few ahead, no larger than the screen.
 
-import { address } from "./api.js";
+import { address as plain } from "./api.js";
 
 const MOST = 24;
 const kept = new Map(); // address -> promise of a bitmap
@@ -33,6 +33,15 @@ export function load(url) {
   while (kept.size > MOST) kept.delete(kept.keys().next().value);
   return found;
 }
+
+// What a browser keeps of another start of the server may be of other files.
+let start = "";
+export function since(code) {
+  const other = start !== "" && start !== code;
+  start = code;
+  return other; // what is shown may be of other files
+}
+export const address = (name, query) => plain(name, { ...query, since: start });
 
 export const ofFrame = (key) => load(address("frame", { key, ...screenSize() }));
 export const ofFilm = (folder, number) => load(address("film", { folder, number, ...screenSize() }));

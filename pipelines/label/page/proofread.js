@@ -1,11 +1,11 @@
 // Predictions of a film, proofread: a timeline, the worst places, and corrections of tracks.
 
-import { get, post, address } from "./api.js";
+import { get, post } from "./api.js";
 import { store, on, tell, points } from "./store.js";
 import { make, drawParts } from "./panels.js";
 import { use } from "./keys.js";
 import * as view from "./view.js";
-import { load } from "./pictures.js";
+import { address, load } from "./pictures.js";
 
 const byId = (id) => document.getElementById(id);
 const strip = byId("strip");
