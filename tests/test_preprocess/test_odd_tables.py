@@ -140,3 +140,21 @@ def test_labels_of_one_animal_and_of_several_are_told_apart(tmp_path):
     (root / "config.yaml").write_text(config.replace("MULTI!", str(list(fakes.BODYPARTS))))
     two = project_labels.read(str(root))
     assert "does not say multianimalproject: true" in two.problems[0].what
+
+
+def test_variances_of_an_ensemble_beside_the_points_are_left_out(tmp_path):
+    """Lightning Pose's smoother (EKS) writes seven columns a bodypart."""
+    coords = ["x", "y", "likelihood", "x_ens_median", "y_ens_median", "x_ens_var"]
+    coords.append("y_posterior_var")
+    rows = [["scorer", *["eks"] * 14], ["bodyparts", *["nose"] * 7, *["tail"] * 7]]
+    rows += [["coords", *coords * 2], ["0", *map(str, range(14))], ["1", *map(str, range(14))]]
+    (tmp_path / "a.csv").write_text("\n".join(map(",".join, rows)))
+    table = prediction_tables.read(str(tmp_path / "a.csv"))
+    np.testing.assert_array_equal(table.values[1], [[0, 1, 2], [7, 8, 9]])
+    rows[2][4] = "z"
+    (tmp_path / "b.csv").write_text("\n".join(map(",".join, rows)))
+    with pytest.raises(ValueError, match="every bodypart must have the columns x, y, likelihood"):
+        prediction_tables.read(str(tmp_path / "b.csv"))
+    (tmp_path / "c.csv").write_text("\n".join(map(",".join, rows[:3])) + "\n,,\n")
+    with pytest.raises(ValueError, match="holds no frame, only its header"):
+        prediction_tables.read(str(tmp_path / "c.csv"))

@@ -17,6 +17,7 @@ from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Colum
 COORDS = ("x", "y", "likelihood")
 _COMMA = re.compile(r"\d,\d")
 _NUMBER = re.compile(r"[-+]?[\d.]+")
+_OF_ENSEMBLES = re.compile(r"[xy]_(ens|posterior)_\w+").fullmatch
 
 
 class Table(NamedTuple):
@@ -110,6 +111,9 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
     heads = list(itertools.islice(csv_cells.Rows(text, separator), len(levels)))
     cells = [(level, row[1:]) for level, row in zip(levels, heads, strict=True)]
     named = columns.named(columns.header(cells), levels)
+    rows = itertools.islice(io.StringIO(text, newline=None), len(levels), None)
+    if not any(row.strip(" ,;\t\n") for row in rows):
+        raise ValueError("holds no frame, only its header")
     comma = separator != "," and bool(_COMMA.search(text))
     body = number_tables.parse(
         text,
@@ -166,7 +170,9 @@ def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) 
     points = tuple(dict.fromkeys((individual, bodypart) for individual, bodypart, _ in place))
     wanted = [(*point, coord) for point in points for coord in COORDS]
     scorers = columns.scorers(named)
-    if len(scorers) != 1 or set(wanted) != set(place):
+    # Lightning Pose's smoother writes variances of an ensemble, too; a z is of another table.
+    more = {coord for *_, coord in set(place) - set(wanted)}
+    if len(scorers) != 1 or not set(wanted) <= set(place) or not all(map(_OF_ENSEMBLES, more)):
         raise ValueError("every bodypart must have the columns x, y, likelihood, of one scorer")
     ordered = values[:, [place[name] for name in wanted]].reshape(len(rows), len(points), 3)
     return Table(file, scorers[0], points, _index(rows), ordered)
