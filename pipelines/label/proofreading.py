@@ -47,6 +47,7 @@ class Proofread:
     def __init__(self, found: Found):
         self._found = found
         self._file = found.predicted()
+        self._stamp = files.stamp(self._file)
         self.table = prediction_tables.read(self._file)
         self._digest = result_files.digest(self._file)
         self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
@@ -83,6 +84,14 @@ class Proofread:
                 self._done.pop()
         else:
             self._done.append(one)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the film was predicted again, or its predictions went away."""
+        try:
+            return files.stamp(self._file) != self._stamp
+        except OSError:
+            return True
 
     @property
     def count(self) -> int:
@@ -163,6 +172,7 @@ class Proofread:
                 "bodyparts": parts,
                 "individuals": self.table.individuals,
                 "frames": self._numbers(),
+                "numbers": self._uneven(),
                 "corrections": len(self._done),
                 "film": self.video is not None,
                 "fps": self._found.fps(),
@@ -173,6 +183,12 @@ class Proofread:
         """The number of the first frame, and from one row to the next."""
         frames = self.table.frames
         return [int(frames[0]), self.table.step] if len(frames) else [0, 1]
+
+    def _uneven(self) -> list[int]:
+        """The number of each row's frame, where these are not evenly apart; else none."""
+        frames = self.table.frames
+        even = (np.diff(frames) == self.table.step).all()
+        return [] if even else frames.tolist()
 
     def rows(self, start: int, stop: int) -> list[list]:
         """Points of some rows: x, y, likelihood or None."""
@@ -223,6 +239,8 @@ class Proofreads:
     def of(self, name: str) -> Proofread:
         """Predictions of a film. Raises KeyError: there are none."""
         with self._guard:
+            if name in self._open and self._open[name].outdated:
+                self._open.pop(name).close()
             if name not in self._open:
                 there = {one.name: one.found for one in self.listed()}
                 self._open[name] = Proofread(there[name])

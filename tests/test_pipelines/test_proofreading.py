@@ -12,7 +12,7 @@ from beampose.formats.deeplabcut import prediction_tables, project_labels
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines.label import predicted_labels
 from beampose.pipelines.label.label_session import LabelSession
-from beampose.pipelines.label.proofreading import Proofread, Proofreads
+from beampose.pipelines.label.proofreading import Listed, Proofread, Proofreads
 from beampose.pipelines.results import corrections, filtering, result_files
 
 POINTS = (("ann", "nose"), ("ann", "ear"), ("bob", "nose"), ("bob", "ear"))
@@ -172,3 +172,27 @@ def test_a_corrected_frame_becomes_a_label(predicted):
     np.testing.assert_allclose(
         found["labeled-data/film/img07.png"][:2, :2].reshape(4, 2), table().values[7, :, :2]
     )
+
+
+def test_the_page_is_told_the_frame_of_each_row_where_they_are_not_evenly_apart(tmp_path):
+    for frames in ([4, 6, 8, 10], [0, 2, 5, 7]):
+        stem = str(tmp_path / f"film{frames[0]}DLC_x")
+        prediction_tables.write(table(4)._replace(rows=np.array(frames)), stem)
+        said = Proofread(result_files.Found("film", stem)).summary()
+        assert said["numbers"] == (frames if frames[0] == 0 else [])
+        assert said["frames"] == [frames[0], 2]
+
+
+def test_a_film_that_was_predicted_again_is_shown_as_it_is_now(tmp_path, monkeypatch):
+    stem = str(tmp_path / "filmDLC_x")
+    prediction_tables.write(table(), stem)
+    found = result_files.Found("film", stem)
+    films = Proofreads(None)
+    monkeypatch.setattr(films, "listed", lambda: [Listed("film", found)])
+    films.of("film").correct({"do": "place", "row": 1, "point": 0, "xy": [1.0, 2.0]})
+    assert films.of("film").rows(1, 2)[0][0][:2] == [1.0, 2.0]
+    prediction_tables.write(table(15), stem)
+    again = films.of("film")
+    assert again.summary()["rows"] == 15 and "was predicted again" in again.note
+    assert films.of("film") is again
+    films.close()

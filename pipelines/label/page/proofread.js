@@ -94,7 +94,7 @@ function take(found) {
 
 // ---- one frame
 
-const number = (place) => line.frames[0] + place * line.frames[1];
+const number = (place) => line.numbers[place] ?? line.frames[0] + place * line.frames[1];
 
 const predicted = (place) => address("predicted", { film, number: number(place), width: screen.width, height: screen.height });
 
