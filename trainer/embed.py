@@ -62,6 +62,11 @@ class Embedder(tf.Module):
       transform: folder of the saved transform graph, None for raw features.
       scale: source pixels are resized by this before the backbone (maps).
       crop_size: crops are resized to this square (pooled).
+
+    Attributes:
+      shared: `embed`, one graph for all functions and signatures that call it: each would else
+        trace and hold the whole network again. Gradients and other precisions go through `embed`.
+      frames: `of_frames`, a graph.
     """
 
     def __init__(
@@ -72,7 +77,8 @@ class Embedder(tf.Module):
         self.scale = scale
         self.crop_size = crop_size
         self.transform = None if transform is None else _load(transform)
-        self.frames = traced(self._frames, [tf.TensorSpec((None, None, None, 3), tf.uint8)])
+        self.shared = traced(self.embed, [tf.TensorSpec((None, None, None, 3), tf.float32)])
+        self.frames = traced(self.of_frames, [tf.TensorSpec((None, None, None, 3), tf.uint8)])
 
     def resized(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames (batch, height, width, 3) to what the backbone takes."""
@@ -149,8 +155,13 @@ class Embedder(tf.Module):
         count = 0 if integers is None else len(integers.file.outputs)
         return [tf.TensorSpec((None,) * 4, tf.int8, f"{calls.MAP}{i}") for i in range(count)]
 
-    def _frames(self, frames: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.embed(self.resized(frames)), tf.bfloat16)
+    def stored(self, images: tf.Tensor) -> tf.Tensor:
+        """Resized images to features as they are stored, bfloat16."""
+        return tf.cast(self.shared(images), tf.bfloat16)
+
+    def of_frames(self, frames: tf.Tensor) -> tf.Tensor:
+        """uint8 frames (batch, height, width, 3) to features as they are stored, bfloat16."""
+        return self.stored(self.resized(frames))
 
 
 def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:

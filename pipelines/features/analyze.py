@@ -44,12 +44,13 @@ def analyze(
     pca: int,
     channels: int,
     options: PipelineOptions,
-) -> str:
-    """Runs the full-pass analyzers over a sample and saves the transform graph in a new folder.
+    folder: str,
+) -> None:
+    """Runs the full-pass analyzers over a sample and saves the transform graph.
 
-    Returns:
-      The folder of a SavedModel whose `transform_fn` maps {CELLS: float32 (n, channels)} to
-      {FEATURES: float32 (n, dims)}.
+    Args:
+      folder: becomes a SavedModel whose `transform_fn` maps {CELLS: float32 (n, channels)} to
+        {FEATURES: float32 (n, dims)}; what is in it stays.
 
     Raises:
       ValueError: no image of the sample can be decoded.
@@ -57,31 +58,28 @@ def analyze(
     with _keras_left_alone():
         import tensorflow_transform as tft
         import tensorflow_transform.beam as tft_beam
-    out = tempfile.mkdtemp(prefix="beampose-transform-")
     config = _adapter(channels)
-    with contextlib.ExitStack() as stack:
-        # Our analyzers are in one order on every run, which it cannot know and warns of.
-        stack.enter_context(unsaid("cache key varies"))
-        temporary = stack.enter_context(tempfile.TemporaryDirectory())
-        pipeline = stack.enter_context(beam.Pipeline(options=options))
-        stack.enter_context(tft_beam.Context(temp_dir=temporary))
-        batches = (
-            pipeline
-            # In order and unshuffled: sums of floats then come out the same on every run.
-            | "Sample" >> beam.Create(items, reshuffle=False)
-            | "Cells" >> beam.ParDo(SampleCells(spec)).with_output_types(pa.RecordBatch)
-        )
-        learned = (batches, config) | tft_beam.AnalyzeDataset(_preprocessing(tft, pca, channels))
-        _ = learned | "Save" >> tft_beam.WriteTransformFn(out)
-    folder = Path(out) / tft.TFTransformOutput.TRANSFORM_FN_DIR
-    if not (folder / "saved_model.pb").is_file():
-        raise ValueError(
-            "None of the sampled training images can be decoded. Run `beampose check`."
-        )
-    kept = tempfile.mkdtemp(prefix="beampose-transform-")
-    shutil.copytree(folder, kept, dirs_exist_ok=True)
-    shutil.rmtree(out)
-    return kept
+    with tempfile.TemporaryDirectory() as out:
+        with contextlib.ExitStack() as stack:
+            # Our analyzers are in one order on every run, which it cannot know and warns of.
+            stack.enter_context(unsaid("cache key varies"))
+            temporary = stack.enter_context(tempfile.TemporaryDirectory())
+            pipeline = stack.enter_context(beam.Pipeline(options=options))
+            stack.enter_context(tft_beam.Context(temp_dir=temporary))
+            batches = (
+                pipeline
+                # In order and unshuffled: sums of floats then come out the same on every run.
+                | "Sample" >> beam.Create(items, reshuffle=False)
+                | "Cells" >> beam.ParDo(SampleCells(spec)).with_output_types(pa.RecordBatch)
+            )
+            analyzed = tft_beam.AnalyzeDataset(_preprocessing(tft, pca, channels))
+            _ = (batches, config) | analyzed | "Save" >> tft_beam.WriteTransformFn(out)
+        saved = Path(out) / tft.TFTransformOutput.TRANSFORM_FN_DIR
+        if not (saved / "saved_model.pb").is_file():
+            raise ValueError(
+                "None of the sampled training images can be decoded. Run `beampose check`."
+            )
+        shutil.copytree(saved, folder, dirs_exist_ok=True)
 
 
 def digest(folder: str, channels: int) -> str:

@@ -247,9 +247,10 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
         training = [item for item, s in zip(labels.items, splits, strict=True) if s == TRAIN]
         if not training:
             raise ValueError("The training split is empty. Lower split.test or add labels.")
-        learned = _learn(config, analyze.sample(training, backbone.pooled), backbone)
-        artefacts.begin(folder)
-        store_writer.adopt_transform(folder, learned)
+        with tempfile.TemporaryDirectory() as learned:
+            _learn(config, analyze.sample(training, backbone.pooled), backbone, learned)
+            artefacts.begin(folder)
+            store_writer.adopt_transform(folder, learned)
     try:
         dims, digest = analyze.dims(transform), analyze.digest(transform, backbone.channels)
     except (OSError, ValueError) as error:
@@ -260,28 +261,24 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
     return Target(folder, recipe_id, recipe, config.weights, dims, digest)
 
 
-def _learn(config: Config, sample: list, backbone) -> str:
+def _learn(config: Config, sample: list, backbone, folder: str) -> None:
     """Learns a store's transform, and first the backbone in whole numbers if that is wanted.
 
-    Returns:
-      A folder that holds both.
+    Args:
+      folder: will hold both.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        content = quantized = None
-        if config.features.precision == INT8:
-            quantized = join(folder, QUANTIZED)
-            content = quantization.of_sample(config, sample, backbone)
-            storage.write_bytes(quantized, content)
-        learned = analyze.analyze(
-            sample,
-            embedding_worker.model_spec(config, None, quantized=quantized),
-            pca=config.pca,
-            channels=backbone.channels,
-            options=beam_options.parse([]),
-        )
-    if content is not None:
-        storage.write_bytes(join(learned, QUANTIZED), content)
-    return learned
+    quantized = None
+    if config.features.precision == INT8:
+        quantized = join(folder, QUANTIZED)
+        storage.write_bytes(quantized, quantization.of_sample(config, sample, backbone))
+    analyze.analyze(
+        sample,
+        embedding_worker.model_spec(config, None, quantized=quantized),
+        pca=config.pca,
+        channels=backbone.channels,
+        options=beam_options.parse([]),
+        folder=folder,
+    )
 
 
 def _mend(config: Config, target: Target) -> Iterator[shard_repair.Damage]:

@@ -2,26 +2,18 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import fakes
 import numpy as np
-import pandas as pd
 import pytest
-import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines import cli
-from beampose.pipelines.predict import prediction_job
-from beampose.pipelines.report import evaluation_files
-from beampose.trainer import choice, cross_validation, sweeps, task, training
+from beampose.trainer import choice, sweeps, task, training
 from beampose.trainer.batches import groups, order
 from beampose.trainer.dataset import Dataset
-from beampose.trainer.evaluation import evaluate
 
 
 def run_again(settings, folder, held_out=0, **train):
@@ -120,15 +112,6 @@ def test_metrics_hold_what_the_contract_names(trained):
     assert set(rates) <= set(crops)
 
 
-def test_the_exported_model_repeats_the_metrics_of_training(trained):
-    for name in ("pose", "crops"):
-        written = storage.read_json(Path(trained[name].model) / METRICS)
-        measured = evaluate(trained[name]).metrics
-        key = "mean_error_px" if name == "pose" else "accuracy"
-        for split in ("train", "test"):
-            assert measured[split][key] == pytest.approx(written[split][key], abs=1e-3)
-
-
 def test_training_learns_the_crops(trained):
     assert storage.read_json(Path(trained["crops"].model) / METRICS)["accuracy"] >= 0.9
 
@@ -196,145 +179,6 @@ def test_a_frame_has_the_same_keypoints_alone_and_in_a_padded_batch(trained):
     np.testing.assert_allclose(task_.predict(records, 2), alone, atol=1e-3)
 
 
-def test_a_saved_model_holds_its_network_once(trained):
-    """All signatures share it: a file half as large, and loaded and saved sooner."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    for kind in ("pose", "crops"):
-        file = Path(trained[kind].model, "saved_model", "saved_model.pb")
-        (graph,) = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
-        convolutions = [
-            sum("Conv2D" in node.op for node in function.node_def)
-            for function in graph.graph_def.library.function
-        ]
-        assert sum(count > 5 for count in convolutions) == 1
-
-
-OUTSIDE = """
-import sys
-import numpy as np, tensorflow as tf
-pose, crops, image, legacy = sys.argv[1:]
-data = open(image, "rb").read()
-found = tf.saved_model.load(pose).signatures["serving_default"](image_bytes=tf.constant([data] * 3))
-assert found["keypoints"].shape == (3, 1, 3, 2) and found["likelihood"].shape == (3, 1, 3)
-frame = tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")[None]
-same = tf.saved_model.load(pose).signatures["frames"](frames=frame)
-np.testing.assert_allclose(found["keypoints"][:1], same["keypoints"], atol=1e-3)
-model = tf.saved_model.load(crops)
-serve = model.signatures["serving_default"]
-found = serve(image_bytes=tf.constant([data] * 2), key=tf.constant(["a", "b"]))
-assert found["key"].numpy().tolist() == [b"a", b"b"] and found["scores"].shape == (2, 2)
-single = model.signatures["image_bytes"](image_bytes=tf.constant([data]))
-v1 = tf.compat.v1
-with v1.Session(graph=tf.Graph()) as session:
-    v1.saved_model.loader.load(session, ["serve"], legacy)
-    scores = session.run("final_ops/softmax:0", {"Placeholder:0": [data, data, data]})
-np.testing.assert_allclose(scores, np.repeat(found["scores"][:1], 3, axis=0), atol=1e-4)
-np.testing.assert_allclose(single["scores"], found["scores"][:1], atol=1e-5)
-assert not {"trainer", "pipelines", "preprocess"} & set(sys.modules)
-print("loaded")
-"""
-
-
-@pytest.mark.slow
-def test_the_models_run_where_our_packages_are_unknown(trained, tmp_path):
-    image = next((Path(trained["crops"].source.path) / "Testing/Positive").glob("*.jpg"))
-    copies = []
-    for name, part in (("pose", "saved_model"), ("crops", "saved_model"), ("crops", "legacy")):
-        copies.append(tmp_path / f"{name}-{part}")
-        shutil.copytree(Path(trained[name].model) / part, copies[-1])
-    script = tmp_path / "outside.py"
-    script.write_text(OUTSIDE)
-    words = [copies[0], copies[1], image, copies[2]]
-    done = subprocess.run(
-        [sys.executable, "-I", script, *words], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert "loaded" in done.stdout, done.stderr[-2000:]
-
-
-@pytest.mark.parametrize("kind", [SLOW_POSE, "crops"])
-def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, kind, tmp_path):
-    loaded = trained[kind]
-    dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)
-    result = cross_validation.cross_validate(
-        loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
-    )
-    assert np.isfinite(result.predicted).all()
-    assert len(result.records) == sum(dataset.info.split.values())
-    assert len(result.by_fold) == 3
-    again = cross_validation.cross_validate(
-        loaded, dataset, folds=3, by_video=False, work=str(tmp_path / "work")
-    )
-    np.testing.assert_array_equal(again.predicted, result.predicted)
-    target = experiment.changed(loaded, output=str(tmp_path / "out"))
-    file = evaluation_files.write_folds(result, target, dataset.info)
-    lines = file.read_text().splitlines()
-    each = 3 if kind == "pose" else 1
-    assert len(lines) == 1 + each * len(result.records)
-    assert "all" in evaluation_files.folds_table(result)
-    names = {"of", "labels", "by", "folds", "all", "uncertainty", "seconds"}
-    assert names | {"kind", "format", "made_by"} == set(
-        json.loads((file.parent / "folds.json").read_text())
-    )
-
-
-@pytest.fixture(scope="module")
-def together(trained, tmp_path_factory):
-    """The small experiments again, each model of three heads, by kind."""
-    found = {}
-    for kind in ("pose", "crops"):
-        values = experiment.to_dict(trained[kind])
-        values["train"] |= {"folds": 3, "ensemble": True}
-        values |= {"output": str(tmp_path_factory.mktemp(kind)), "store": trained[kind].store}
-        found[kind] = experiment.from_dict(experiment.Config, values)
-        folders = task.default_folders(found[kind])._replace(dataset=trained[kind].dataset)
-        task.run(found[kind], folders)
-    return found
-
-
-def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together, trained):
-    loaded = tf.saved_model.load(str(Path(together["pose"].model) / "saved_model"))
-    frames = np.random.default_rng(0).integers(0, 255, (2, 96, 144, 3)).astype(np.uint8)
-    found = loaded.signatures["frames"](frames=tf.constant(frames))
-    assert found["spread"].shape == found["likelihood"].shape == (2, 1, 3)
-    assert (found["spread"].numpy() > 0).all()
-    alone = tf.saved_model.load(str(Path(trained["pose"].model) / "saved_model"))
-    assert "spread" not in alone.signatures["frames"].structured_outputs
-    crops = tf.saved_model.load(str(Path(together["crops"].model) / "saved_model"))
-    scored = crops.signatures["frames"](frames=tf.constant(frames))
-    assert scored["spread"].shape == scored["scores"].shape == (2, 2)
-    assert (Path(together["crops"].model) / "legacy").is_dir()
-    for kind in together:
-        histories = json.loads((Path(together[kind].model) / "history_folds.json").read_text())
-        assert [[entry["step"] for entry in one] for one in histories] == [[10, 20, 30]] * 3
-
-
-def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
-    info = storage.read_json(Path(together["pose"].model) / "info.json")
-    metrics = storage.read_json(Path(together["pose"].model) / METRICS)
-    found = info["uncertainty"]
-    assert info["heads"] == together["pose"].heads == 3 and metrics["uncertainty"] == found
-    assert found["images"] == metrics["split"]["train"] == metrics["folds"]["images"]
-    assert set(found["radius_px"]) == {"nose", "left", "tail"}
-    assert 0 <= found["coverage_test"] <= 1
-    crops = storage.read_json(Path(together["crops"].model) / "info.json")
-    assert crops["uncertainty"] is None
-    alone = storage.read_json(Path(trained["pose"].model) / "info.json")
-    assert alone["heads"] == trained["pose"].heads == 1 and alone["uncertainty"] is None
-
-
-def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
-    film = tmp_path / "film.mp4"
-    fakes.video(film, "libx264", 10, gop=5)
-    (summary,) = prediction_job.run(together["pose"], [str(film)]).videos
-    info = storage.read_json(Path(together["pose"].model) / "info.json")
-    assert summary.uncertainty.plain() == info["uncertainty"]
-    (file,) = Path(together["pose"].predictions).glob("*_spread.csv")
-    table = pd.read_csv(file, index_col="frame")
-    assert list(table.columns) == ["nose", "left", "tail"] and len(table) == 10
-    assert (table.to_numpy() >= 0).all()
-
-
 @pytest.mark.parametrize("name", [SLOW_POSE, "crops"])
 def test_no_choice_reads_the_test_split(trained, tmp_path, name):
     """Other labels of the test split, and the model stays what it is to the last bit."""
@@ -373,12 +217,6 @@ def test_training_ends_early_when_the_held_out_score_stands_still(trained, tmp_p
     assert len(history) < 50
     again, same = run_again(trained["pose"], tmp_path, held_out=3, **stuck)
     assert same == history and again == measured
-
-
-@pytest.mark.parametrize("train", [{"folds": 1}, {"ensemble": True}])
-def test_an_ensemble_needs_folds(trained, train):
-    with pytest.raises(ValueError, match=r"train\.folds must be 2 or more"):
-        experiment.from_dict(experiment.Train, train)
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ class AnimalsModel(exported.MapModel):
 
     def descriptors(self, frames: tf.Tensor) -> Tensors:
         """As `frames`, with the features at every peak."""
-        return self._described(self.embedded(frames), exported.sizes(frames))
+        return self._described(self.embedder.of_frames(frames), exported.sizes(frames))
 
     def _described(self, features: tf.Tensor, size: tf.Tensor) -> Tensors:
         cell = exported.cell(features, size)
@@ -88,7 +88,7 @@ class AnimalsModel(exported.MapModel):
     def crops(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 crops (batch, height, width, 3) of an animal each: `embedding` bfloat16 (batch,
         dims), the mean of their features."""
-        maps = self.embed(resize(frames, ANIMAL_CROP, ANIMAL_CROP))
+        maps = self.embedder.shared(resize(frames, ANIMAL_CROP, ANIMAL_CROP))
         return {EMBEDDING: tf.cast(tf.reduce_mean(maps, axis=[1, 2]), tf.bfloat16)}
 
     def outputs(self) -> dict[str, tf.TensorSpec]:

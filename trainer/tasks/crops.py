@@ -94,7 +94,7 @@ class CropModel(exported.Exported):
         resized = tf.map_fn(
             one, image_bytes, fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32)
         )
-        return tf.cast(self.embed(resized), tf.bfloat16)
+        return self.embedder.stored(resized)
 
     def scores(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Encoded images (batch,) to float32 (batch, classes)."""
@@ -110,7 +110,7 @@ class CropModel(exported.Exported):
 
     def frames(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """uint8 crops (batch, height, width, 3), RGB. Also gives `embedding` (batch, dims)."""
-        return self._of_embedded(self.embedded(frames))
+        return self._of_embedded(self.embedder.of_frames(frames))
 
     def of_maps(self, *maps: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `frames`, of int8 maps of a backbone in whole numbers."""
@@ -121,7 +121,7 @@ class CropModel(exported.Exported):
 
     def scaled(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Crops that are resized already, float32 (batch, side, side, 3), RGB 0 to 255."""
-        return self.features(self.embed(images))
+        return self.features(self.embedder.shared(images))
 
     def features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Stored embeddings (batch, dims)."""

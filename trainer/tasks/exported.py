@@ -34,8 +34,6 @@ class Exported(tf.Module):
     Attributes:
       tolerances: by how much outputs may differ after a reload, in pixels or probability; outputs
         that are not named are not compared number by number.
-      embed: `Embedder.embed`, one graph that all signatures call: each would else trace and hold
-        the whole network again.
     """
 
     tolerances: ClassVar[Mapping[str, float]]
@@ -44,11 +42,6 @@ class Exported(tf.Module):
         super().__init__()
         self.embedder = embedder
         self.heads = list(heads)
-        self.embed = traced(embedder.embed, [SCALED])
-
-    def embedded(self, frames: tf.Tensor) -> tf.Tensor:
-        """Features of uint8 frames (batch, height, width, 3), as they are stored, bfloat16."""
-        return tf.cast(self.embed(self.embedder.resized(frames)), tf.bfloat16)
 
     def legacy(self) -> Callable | None:
         return None
@@ -132,7 +125,7 @@ class MapModel(Exported):
           corner, cells: int32 (2,) each, see `embed.Embedder.window`.
         """
         images = self.embedder.window(frames, corner, cells)
-        features = tf.cast(self.embed(images), tf.bfloat16)
+        features = self.embedder.stored(images)
         return self._of_window(features, tf.shape(frames)[1:3], corner)
 
     @abstractmethod
@@ -141,14 +134,14 @@ class MapModel(Exported):
 
     def frames(self, frames: tf.Tensor) -> Tensors:
         """uint8 frames (batch, height, width, 3), RGB."""
-        return self.features(self.embedded(frames), sizes(frames))
+        return self.features(self.embedder.of_frames(frames), sizes(frames))
 
     def scaled(self, images: tf.Tensor, size: tf.Tensor) -> Tensors:
         """Images that are resized already, and height and width that they had (batch, 2).
 
         For runtimes that resize by themselves and know no bfloat16.
         """
-        return self.features(self.embed(images), size)
+        return self.features(self.embedder.shared(images), size)
 
     def serve(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded JPEG, PNG or BMP images (batch,), of one size or several."""
