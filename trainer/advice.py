@@ -27,6 +27,9 @@ NEAR, SPREAD, FOUND = 0.5, 0.33, 0.7
 TIMES, WORSE = 3.0, 0.25
 # Points that a cutoff should leave, and the difference of accuracies that is overfit.
 KEPT, ACCURACY = 0.6, 0.1
+# A class is rare if it has less than this share of the crops of the largest. It is missed if this
+# share of its held-out crops is not found, so many of them at least.
+RARE, MISSED, AT_LEAST = 0.5, 0.3, 3
 
 
 class Trained(NamedTuple):
@@ -180,9 +183,24 @@ def _of_classes(model: Trained) -> Iterator[str]:
             f"Overfit: {test:.1%} of held-out crops are right, {train:.1%} of those it learned "
             "from. Add crops of other places and days."
         )
+    yield from _missed(model, counts)
     few = [f"{name} ({n})" for name, n in zip(model.names, counts, strict=True) if n < FEW]
     if few:
         yield f"Few crops to learn from: {', '.join(few[:5])}. Add some, {FEW} or more of each."
+
+
+def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
+    """Rare classes that are not found, which a share of all that is right does not show."""
+    confusion = np.array(model.test.confusion or np.zeros((len(counts), len(counts)), int))
+    held_out, right = confusion.sum(axis=1), confusion.diagonal()
+    rare = counts < RARE * counts.max()
+    missed = held_out - right >= np.maximum(AT_LEAST, MISSED * held_out)
+    for one in np.flatnonzero(rare & missed):
+        yield (
+            f"Only {right[one]} of {held_out[one]} held-out crops of {model.names[one]} are found; "
+            f"it is rare ({counts[one]} of {counts.sum()} to learn from). Add crops of it, or "
+            "raise train.balance, by which more is taken for it."
+        )
 
 
 def _of_split(model: Trained) -> Iterator[str]:

@@ -50,11 +50,15 @@ def paf_loss(predicted: tf.Tensor, paf: tf.Tensor, inside: tf.Tensor) -> tf.Tens
     return tf.reduce_sum(squared) / tf.maximum(_of_all(tf.reduce_sum(held)), 1.0)
 
 
-def class_loss(logits: tf.Tensor, labels: tf.Tensor, class_weights: tf.Tensor) -> tf.Tensor:
-    """Weighted mean softmax cross-entropy of (batch, classes) logits and (batch,) labels."""
-    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    weights = tf.gather(class_weights, labels)
-    return tf.reduce_sum(entropy * weights) / _of_all(tf.reduce_sum(weights))
+def class_loss(logits: tf.Tensor, labels: tf.Tensor, ahead: tf.Tensor) -> tf.Tensor:
+    """Mean softmax cross-entropy of (batch, classes) logits and (batch,) labels.
+
+    Args:
+      ahead: (classes,), what classes are given in training, and a crop of another class has to make
+        up for; the logarithm of how frequent they are balances them.
+    """
+    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits + ahead)
+    return tf.reduce_sum(entropy) / _of_all(tf.cast(tf.size(labels), tf.float32))
 
 
 def _of_all(total: tf.Tensor) -> tf.Tensor:

@@ -240,20 +240,28 @@ def test_labels_that_cannot_teach_have_a_sentence():
     assert "no image to learn from has a label of tail" in said(*good, animal=lacking).lower()
 
 
+def said_of_crops(counts, train, test):
+    """What is said of a classifier of birds and nothing that learned from so many of each."""
+    learned = [
+        fakes.label_record(i, label=label) for label, n in enumerate(counts) for i in range(n)
+    ]
+    names = ["bird", "none"]
+    made = advice.Trained(CROPS, names, train, test, learned, learned[:3], 17.0, 0.6)
+    return " ".join(advice.sentences(made))
+
+
 def test_few_crops_and_a_classifier_that_learned_nothing_have_a_sentence():
-    learned = [fakes.label_record(i, label=int(i > 24)) for i in range(30)]
-    text = " ".join(
-        advice.sentences(
-            advice.Trained(
-                CROPS,
-                ["bird", "none"],
-                Figures(accuracy=0.85),
-                Figures(accuracy=0.8),
-                learned,
-                learned[:3],
-                17.0,
-                0.6,
-            )
-        )
-    )
+    text = said_of_crops((25, 5), Figures(accuracy=0.85), Figures(accuracy=0.8))
     assert "Underfit" in text and "none (5)" in text
+
+
+def test_a_rare_class_that_is_not_found_has_a_sentence_though_most_crops_are_right():
+    good = Figures(accuracy=0.99)
+    test = Figures(accuracy=0.96, confusion=[[4, 8], [0, 200]])
+    assert (
+        "Only 4 of 12 held-out crops of bird are found; it is rare (30 of 330 to"
+        in said_of_crops((30, 300), good, test)
+    )
+    assert "are found" not in said_of_crops((300, 300), good, test)
+    test = Figures(accuracy=0.98, confusion=[[9, 3], [0, 200]])
+    assert "are found" not in said_of_crops((30, 300), good, test)

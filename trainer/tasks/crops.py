@@ -24,7 +24,10 @@ from beampose.trainer.traced import traced
 
 
 class Crops(HeadTask[CropBatch]):
-    """A classifier on embeddings; classes are balanced by weight.
+    """A classifier on embeddings.
+
+    Classes are balanced by what the loss gives the frequent ones ahead. Weights of crops would not:
+    few crops can be told apart without an error, and then weights change nothing.
 
     Predictions are (crops, classes): probabilities.
     """
@@ -47,7 +50,8 @@ class Crops(HeadTask[CropBatch]):
         if not counts.all():
             empty = dataset.classes[int(np.argmin(counts))]
             raise ValueError(f"The training split holds no crop of class {empty!r}.")
-        self._class_weights = tf.constant(counts.sum() / (len(counts) * counts), tf.float32)
+        ahead = config.train.balance * np.log(counts / counts.sum())
+        self._ahead = tf.constant(ahead, tf.float32)
         self._forward = traced(self._scores, self.signature[:1])
 
     def make_batch(self, records: Sequence[LabelRecord], rng: np.random.Generator) -> CropBatch:
@@ -55,7 +59,7 @@ class Crops(HeadTask[CropBatch]):
         return self.dataset.crop_batch(records)
 
     def loss_of(self, outputs: tf.Tensor, batch: CropBatch) -> Loss:
-        total = losses.class_loss(outputs, batch.labels, self._class_weights)
+        total = losses.class_loss(outputs, batch.labels, self._ahead)
         return total, {"class_loss": total}
 
     def predict(self, records: Sequence[LabelRecord], batch_size: int) -> np.ndarray:

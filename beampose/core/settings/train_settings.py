@@ -156,6 +156,13 @@ class Train(Section):
     )
     dropout: Number = setting(0.1, "Share of features left out at random.", ge=0, le=0.95)
     weight_decay: Share = setting(0.0, "Weight decay of the head.")
+    balance: Number = setting(
+        1.0,
+        "How much rare classes of crops count. 0: as they are labeled, for the most right; 1: as "
+        "much as frequent ones; 2: more of the rare ones are found, and more is taken for them.",
+        ge=0,
+        le=4,
+    )
     pos_dist_thresh: Annotated[Positive | None, Formerly(17.0)] = setting(
         None,
         "Cells within this distance of a bodypart count as it; unset: chosen by the distances "
