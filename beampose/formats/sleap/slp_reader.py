@@ -16,6 +16,7 @@ from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.instances import Instance, arrange, several
 from beampose.formats.label_format import LabelFormat
+from beampose.formats.sleap import slp_negatives
 from beampose.formats.sleap.slp_videos import Videos, distinct
 from beampose.preprocess import inside
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
@@ -26,6 +27,8 @@ _SHOWN = 5
 _BODY = 1
 # Since this version (0, 0) is the centre of the first pixel, before it was its corner.
 _CENTRED = 1.1
+# From which on sleap-io expects tables of another kind, too.
+_OTHER_TABLES = 3.0
 _FIELDS = {
     "frames": ("frame_id", "video", "frame_idx", "instance_id_start", "instance_id_end"),
     "instances": ("instance_type", "skeleton", "track", "point_id_start", "point_id_end"),
@@ -75,6 +78,8 @@ def read(path: str, *, empty: bool = False) -> Labels:
             kind = _kind(tables, path, problems)
             problems += _several(tables, skeletons, kind, path)
             found = list(_frames(tables, skeletons, bodyparts, kind, (path, problems)))
+            without = slp_negatives.read(file)
+            found = [one._replace(bare=one.bare and without.is_one(one)) for one in found]
             problems += _unused(tables, found, kind, path, empty=empty)
             found = [one for one in found if one.instances or (empty and one.bare)]
             placed = list(_addressed(found, videos))
@@ -128,7 +133,8 @@ class Found(NamedTuple):
     """A frame with its animals; `number` is its row in the table, from 0.
 
     Attributes:
-      bare: no animal of any kind is listed for it, placed or predicted.
+      bare: no animal of any kind is listed for it, placed or predicted, nor anything else that
+        says there is one.
     """
 
     number: int
@@ -194,9 +200,14 @@ def _skeleton(told: dict[str, Any], names: list[str]) -> Skeleton:
 
 
 def _tables(file: h5.Group) -> Tables:
-    found = {name: _table(file, name, fields) for name, fields in _FIELDS.items()}
     metadata = file.group("metadata")
     version = float(metadata.attribute("format_id", 1.0)) if metadata else 1.0
+    if version >= _OTHER_TABLES:
+        raise ValueError(
+            f"is of SLEAP's format {version:g}, and those below {_OTHER_TABLES:g} are read: save it "
+            "in an older one"
+        )
+    found = {name: _table(file, name, fields) for name, fields in _FIELDS.items()}
     shift = 0.0 if version >= _CENTRED else 0.5
     tracks = []
     if file.dataset("tracks_json") is not None:

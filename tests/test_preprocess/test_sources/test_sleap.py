@@ -10,6 +10,7 @@ import pytest
 from slp_labels import FILM, PREDICTED, USER, A, B, C, spoil, whats, write
 
 from beampose import formats
+from beampose.core import files
 from beampose.formats.sleap import slp_reader
 from beampose.preprocess import images
 from beampose.preprocess.labels import ERROR, WARNING
@@ -278,3 +279,27 @@ def test_tracks_without_a_name_are_told_apart_by_their_number(film, tmp_path):
     animals = [(USER, 0, A), (USER, 1, C)]
     labels = slp_reader.read(write(tmp_path, [(0, 1, animals)], tracks=["", ""]))
     assert labels.individuals == ("track_0", "track_1")
+
+
+def test_frames_with_a_box_alone_or_not_marked_are_no_negatives(film, tmp_path):
+    """As sleap-io 0.9 writes boxes, masks and the frames that somebody marked as negative."""
+    path = write(tmp_path, [(0, 1, [(USER, -1, A)]), (0, 2, []), (0, 3, []), (0, 4, [])])
+    with h5py.File(path, "a") as file:
+        file["bboxes/video"], file["bboxes/frame_idx"] = np.int32([0]), np.int64([2])
+        file["masks"] = np.array([(0, 3)], [("video", "i4"), ("frame_idx", "i8")])
+
+    def used():
+        labels = slp_reader.read(path, empty=True)
+        return [files.name(item.name) for item in labels.items], whats(labels)
+
+    assert used()[0] == ["img0001.png", "img0004.png"]
+    with h5py.File(path, "a") as file:
+        file["negative_frames"] = np.array([(0, 2)], [("video_id", "u4"), ("frame_idx", "u8")])
+    names, said = used()
+    assert names == ["img0001.png"]
+    assert "3 frames have no labeled point of a person; not used" in said
+
+
+def test_a_format_of_other_tables_is_refused_by_its_number(film, tmp_path):
+    with pytest.raises(ValueError, match="is of SLEAP's format 3.1, and those below 3 are read"):
+        slp_reader.read(write(tmp_path, [(0, 1, [(USER, -1, A)])], version=3.1))
