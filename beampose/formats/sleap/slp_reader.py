@@ -204,8 +204,8 @@ def _tables(file: h5.Group) -> Tables:
     version = float(metadata.attribute("format_id", 1.0)) if metadata else 1.0
     if version >= _OTHER_TABLES:
         raise ValueError(
-            f"is of SLEAP's format {version:g}, and those below {_OTHER_TABLES:g} are read: save it "
-            "in an older one"
+            f"is of SLEAP's format {version:g}, and those below {_OTHER_TABLES:g} are read: save "
+            "it in an older one"
         )
     found = {name: _table(file, name, fields) for name, fields in _FIELDS.items()}
     shift = 0.0 if version >= _CENTRED else 0.5
