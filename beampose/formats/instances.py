@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL
 from beampose.preprocess.labels import SINGLE, WARNING, Problem
 
@@ -64,6 +65,13 @@ def arrange(
         )
         problems.append(Problem(WARNING, file, 0, "", what))
         names = []
+    own = [[one.track for one in frame if one.track in names] for frame in frames]
+    if twice := sum(len(found) - len(set(found)) for found in own):
+        what = (
+            f"{counted(twice, 'animal')} {agreed(twice, 'have')} the track of another one in their "
+            "image, and are taken for animals without a track"
+        )
+        problems.append(Problem(WARNING, file, 0, "", what))
     if most <= 1 and len(names) <= 1:
         names = [INDIVIDUAL]
     free = (f"individual{i}" for i in range(1, len(names) + most + 1))

@@ -117,9 +117,10 @@ def _picture(one: Any, short: Mapping[str, list[str]], path: str) -> Picture:
 
 
 def _size(height: Any, width: Any) -> tuple[int, int] | None:
-    """Height and width, if they can be that; a bool is an int, and neither."""
-    sized = all(type(side) is int and side > 0 for side in (height, width))
-    return (height, width) if sized else None
+    """Height and width, if they can be that, also as text or 60.0, as programs write ids, too."""
+    told = [id_of(side) for side in (height, width)]
+    sized = all(re.fullmatch(r"[1-9][0-9]{0,8}", side) for side in told)
+    return (int(told[0]), int(told[1])) if sized else None
 
 
 def _short_parts(told: Sequence[str]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Frames of SLEAP's files without an animal, as newer ones tell them from those not labeled yet."""
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -63,5 +64,7 @@ def _pairs(file: h5.Group, name: str, video: str) -> frozenset[tuple[int, int]] 
         return None
     pairs = zip(*(np.ravel(one).tolist() for one in found), strict=False)
     return frozenset(
-        (int(one), int(other)) for one, other in pairs if np.isfinite([one, other]).all()
+        (int(one), int(other))
+        for one, other in pairs
+        if math.isfinite(one) and math.isfinite(other)
     )

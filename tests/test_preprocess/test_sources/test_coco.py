@@ -363,3 +363,18 @@ def test_exports_of_roboflow_cvat_and_label_studio_are_recognized(tmp_path):
     assert formats.guess(str(tmp_path / "rf")) == "coco"
     with pytest.raises(ValueError, match="Found: train/_annotations.coco.json, valid/.*test_from"):
         formats.read("coco", str(tmp_path / "rf"))
+
+
+@pytest.mark.parametrize("told", [("40", "60"), (40.0, 60.0), (40, 60), (40.5, 60), (True, 60)])
+def test_sizes_are_numbers_or_text(tmp_path, told):
+    images = [{"id": 7, "file_name": "cam1/img0.png", "height": told[0], "width": told[1]}]
+    file = fake_labels.coco(tmp_path, images=images, annotations=[fake_labels.annotation(1, 7, A)])
+    (item,) = coco_reader.read(str(file)).items
+    assert item.told == (None if told[0] in (40.5, True) else (40, 60))
+
+
+def test_two_animals_of_one_track_in_an_image_are_told(tmp_path):
+    animals = [fake_labels.annotation(i, 7, points, track_id=1) for i, points in enumerate((A, B))]
+    labels = coco_reader.read(str(fake_labels.coco(tmp_path, annotations=animals)))
+    assert labels.individuals == ("1", "individual1")
+    assert any("1 animal has the track of another one in their image" in w for w in whats(labels))
