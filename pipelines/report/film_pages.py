@@ -36,7 +36,8 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
         if summary.images:
             continue
         stem = file.with_suffix("")
-        keypoints, bodyparts = prediction_writer.keypoints(prediction_writer.read(f"{stem}.csv"))
+        table = prediction_writer.read(f"{stem}.csv")
+        keypoints, bodyparts = prediction_writer.keypoints(table)
         cutoff = config.predict.pcutoff
         labeled = storage.place(f"{stem}_labeled.mp4")
         sure = keypoints[..., 2] >= cutoff
@@ -57,6 +58,7 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
                     bodyparts,
                     cutoff,
                     summary.fps,
+                    table.index.to_numpy(),
                 ),
             }
         )

@@ -221,11 +221,22 @@ def learning(points: Sequence[CurvePoint], label: str, *, percent: bool) -> Any:
     return figure
 
 
-def trajectory(keypoints: np.ndarray, bodyparts: Sequence[str], pcutoff: float, fps: float) -> Any:
-    """x and y of each bodypart over time, gaps where the model is not sure."""
+def trajectory(
+    keypoints: np.ndarray,
+    bodyparts: Sequence[str],
+    pcutoff: float,
+    fps: float,
+    frames: np.ndarray,
+) -> Any:
+    """x and y of each bodypart over time, gaps where the model is not sure.
+
+    Args:
+      fps: of the film; 0 if it is not known.
+      frames: (rows,), numbers of the rows' frames in the film.
+    """
     sure = keypoints[..., 2:] >= pcutoff
     points = np.where(sure, keypoints[..., :2], np.nan)
-    time = np.arange(len(points)) / (fps or 1.0)
+    time = frames / (fps or 1.0)
     figure, axes = plt.subplots(2, 1, figsize=(SIZE[0], 3.6), sharex=True, layout="constrained")
     for i, (name, color) in enumerate(zip(bodyparts, colors(len(bodyparts)), strict=True)):
         for axis in (0, 1):

@@ -373,3 +373,11 @@ def test_joins_are_read_by_their_key_and_by_the_one_of_older_files(key):
     }
     info = fake_infos.tracks(**said)
     assert timeline.joins(info) == [timeline.Join("bo", 7, 2.5)]
+
+
+def test_a_trajectory_of_one_frame_in_five_has_the_times_of_the_film():
+    points = np.ones((10, 2, 3))
+    figure = plots.trajectory(points, ["nose", "tail"], 0.5, 25.0, 100 + 5 * np.arange(10))
+    time = figure.axes[0].lines[0].get_xdata()
+    np.testing.assert_allclose(time[[0, -1]], [4.0, 5.8])
+    plots.plt.close(figure)
