@@ -115,7 +115,7 @@ class _Run:
             "curve": self._curve(show),
             "training": self._training(show),
             "videos": film_pages.section(self.config, self.info, show),
-            "photographs": still_sheets.section(self.config),
+            "photographs": still_sheets.section(self.config, self.info.digest),
             "folds": self.folds,
             "spaces": self.spaces,
             "plan": self._plan_and_truth(),

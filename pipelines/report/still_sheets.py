@@ -42,8 +42,12 @@ class _Found(NamedTuple):
     score: float
 
 
-def section(config: Config) -> list[dict[str, Any]]:
-    """Each set of photographs that was predicted; of crops with its sheets."""
+def section(config: Config, digest: str = "") -> list[dict[str, Any]]:
+    """Each set of photographs that was predicted; of crops with its sheets.
+
+    Args:
+      digest: of the model; results of another are told.
+    """
     found = []
     for file in storage.whole_below(config.predictions, "*.json"):
         try:
@@ -55,7 +59,9 @@ def section(config: Config) -> list[dict[str, Any]]:
         table = file.with_name(f"{file.stem}.csv")
         sheets = _sheets(table, said.images_root) if config.kind.pooled else []
         short = str(table).removeprefix(config.output.rstrip("/") + "/")
-        found.append({**said.plain(), "csv": short, "sheets": sheets})
+        other = bool(digest) and said.model_digest != digest
+        about = {"csv": short, "sheets": sheets, "of_another_model": other}
+        found.append({**said.plain(), **about})
     return found
 
 

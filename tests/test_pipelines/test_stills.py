@@ -12,6 +12,8 @@ import pytest
 from conftest import picture
 from PIL import Image
 
+from beampose.core import artefacts
+from beampose.core.infos import ModelInfo
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes
 from beampose.formats import detection_table
@@ -303,7 +305,9 @@ def test_steps_on_videos_leave_photographs_out_and_say_so(folder, caplog):
 
 def test_the_report_has_sheets_by_class_and_certainty(crops, folder):
     prediction_job.run(crops, [str(folder)])
-    (found,) = still_sheets.section(crops)
+    own = artefacts.require(crops.model, ModelInfo).digest
+    (found,), (other,) = still_sheets.section(crops, own), still_sheets.section(crops, "other")
+    assert (found["of_another_model"], other["of_another_model"]) == (False, True)
     assert sum(sheet["count"] for sheet in found["sheets"]) == 4
     assert all(len(sheet["pictures"]) == sheet["count"] for sheet in found["sheets"])
     assert film_pages.of_crops(crops, None) == []  # pyright: ignore[reportArgumentType]
