@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Any, cast
 
 from beampose.core import __version__, leftovers, texts
+from beampose.core.notes import NotesOnce
 from beampose.pipelines import verbs
 from beampose.pipelines.verbs.verb import Verb
 from beampose.trainer.quiet import import_tensorflow
@@ -221,22 +222,6 @@ def _cause(error: BaseException) -> str:
     if code := disk.of_disk(error):
         return f"{os.strerror(code)}: {causes.place_on_disk(error)}"
     return f"{type(error).__name__}: {text.splitlines()[0]} (--debug shows the traceback)"
-
-
-class NotesOnce(logging.Filter):
-    """Lets each note through once in a command, whose steps may each find the same."""
-
-    def __init__(self):
-        super().__init__()
-        self._told: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        note = record.getMessage()
-        if note in self._told:
-            return False
-        if str(record.msg).startswith("NOTE"):
-            self._told.add(note)
-        return True
 
 
 def _set_up_logging(debug: bool) -> None:

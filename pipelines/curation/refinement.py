@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, number_tables, storage
+from beampose.core import files, notes, number_tables, storage
 from beampose.core.settings.experiment import Config, Outliers
 from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import (
@@ -70,8 +70,10 @@ def run(
             f"No DeepLabCut project: {file} does not exist. `beampose extract-frames` makes one."
         )
     text, _ = project_config.read(file)
-    found, failures = result_files.tables(config, paths)
-    films = film_names.assign([one.video for one in found if one.video], ProjectFilms(root))
+    # Of a film that was renamed predictions and project tell the same.
+    with notes.once(film_names.LOG):
+        found, failures = result_files.tables(config, paths)
+        films = film_names.assign([one.video for one in found if one.video], ProjectFilms(root))
     by_path = {film.path: film for film in films}
     done = []
     for one in found:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from beampose.core import fingerprints
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import (
     machine_labels,
@@ -15,8 +16,9 @@ from beampose.formats.deeplabcut import (
     project_config,
     project_labels,
 )
-from beampose.pipelines import cli
+from beampose.pipelines import cli, film_names
 from beampose.pipelines.curation import frame_files, outlier_frames, refinement
+from beampose.pipelines.results import result_names
 from beampose.preprocess import images
 
 SCORER = "DLC_resnet50_spotsJan1shuffle1_30"
@@ -282,3 +284,16 @@ def test_predictions_are_named_by_video(place):
     file = str(place / f"out/predictions/film{SCORER}.h5")
     ((_, why),) = refinement.run(settings, [file], str(place / "project"))[1]
     assert "Name the video" in why
+
+
+def test_a_film_that_was_renamed_is_told_once_by_predictions_and_project(place, caplog):
+    film, config = place / "film.mp4", experiment.load(place / "pose.yaml", labels=False)
+    code = fingerprints.of_file(str(film))
+    folder(place).mkdir(parents=True)
+    film_names.record(folder(place), film_names.Film("film", str(film), code))
+    known = [("film", film_names.Owner(str(film), code))]
+    film.rename(place / "new.mp4")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(result_names.Predictions, "everything", lambda self: iter(known))
+        refinement.run(config, [str(place / "new.mp4")], str(place / "project"))
+    assert caplog.text.count("when film was made of it, and is called so still") == 1
