@@ -43,14 +43,26 @@ def pose_head(
     return keras.Model(inputs, last(x), name="pose_head")
 
 
-def crop_head(*, dims: int, classes: int, hidden: int, layers: int, dropout: float) -> keras.Model:
+def crop_head(
+    *,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    classes: int,
+    hidden: int,
+    layers: int,
+    dropout: float,
+) -> keras.Model:
     """Features (batch, dims) to class logits (batch, classes), by `layers` dense layers.
 
     It begins by knowing nothing: of weights drawn at random most would stay, as a few crops say
     nothing of most channels.
+
+    Args:
+      mean, variance: (dims,), of the features, which are normalised by them.
     """
-    inputs = keras.Input((dims,))
-    x = keras.layers.Dropout(dropout)(inputs) if dropout else inputs
+    inputs = keras.Input(mean.shape)
+    x = keras.layers.Normalization(mean=mean, variance=variance)(inputs)
+    x = keras.layers.Dropout(dropout)(x) if dropout else x
     for _ in range(layers - 1):
         x = keras.layers.Dense(hidden, activation="relu")(x)
         x = keras.layers.Dropout(dropout)(x) if dropout else x

@@ -20,7 +20,9 @@ def shares_found(balance):
 
     features, labels = crops(4, 200)
     keras.utils.set_random_seed(0)
-    head = heads.crop_head(dims=64, classes=2, hidden=8, layers=1, dropout=0.0)
+    head = heads.crop_head(
+        mean=np.zeros(64), variance=np.ones(64), classes=2, hidden=8, layers=1, dropout=0.0
+    )
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(head.trainable_variables)
     ahead = tf.constant(balance * np.log(np.bincount(labels) / len(labels)), tf.float32)

@@ -225,7 +225,17 @@ def test_a_crop_model_and_its_legacy_graph_answer_after_export_as_before(name, t
     embedder = embed.Embedder(network(name, pooled=True), None, crop_size=64)
     dims = embedder.backbone.channels
     model = CropModel(
-        embedder, [heads.crop_head(dims=dims, classes=2, hidden=4, layers=1, dropout=0.0)]
+        embedder,
+        [
+            heads.crop_head(
+                mean=np.zeros(dims),
+                variance=np.ones(dims),
+                classes=2,
+                hidden=4,
+                layers=1,
+                dropout=0.0,
+            )
+        ],
     )
     export.save(model, str(tmp_path))
     features = embedder.frames(FRAME[None])[0].numpy()

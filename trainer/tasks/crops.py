@@ -22,6 +22,10 @@ from beampose.trainer.tasks.exported import BYTES, EMBEDDING, FRAMES, signature
 from beampose.trainer.tasks.head_task import HeadTask
 from beampose.trainer.traced import traced
 
+# Crops that say how features vary, at the most; and how many say beforehand that they do so as in
+# the store, around 0 by 1: of a few crops some channels are all but constant.
+SAMPLE, PRIOR = 2048, 50
+
 
 class Crops(HeadTask[CropBatch]):
     """A classifier on embeddings.
@@ -35,8 +39,11 @@ class Crops(HeadTask[CropBatch]):
     kind = task_kinds.CROPS
 
     def __init__(self, config: Config, dataset: Dataset):
+        learned = dataset.of("train", copies=True)
+        mean, variance = _usual(dataset, learned)
         head = heads.crop_head(
-            dims=dataset.dims,
+            mean=mean,
+            variance=variance,
             classes=len(dataset.classes),
             hidden=config.train.hidden,
             layers=config.layers,
@@ -44,9 +51,7 @@ class Crops(HeadTask[CropBatch]):
         )
         super().__init__(config, dataset, head, batches.crop_signature(dataset))
         self.judge = Classes(dataset.classes)
-        counts = np.bincount(
-            [r.label for r in dataset.of("train", copies=True)], minlength=len(dataset.classes)
-        )
+        counts = np.bincount([r.label for r in learned], minlength=len(dataset.classes))
         if not counts.all():
             empty = dataset.classes[int(np.argmin(counts))]
             raise ValueError(f"The training split holds no crop of class {empty!r}.")
@@ -77,6 +82,16 @@ class Crops(HeadTask[CropBatch]):
 
     def _scores(self, features: tf.Tensor) -> tf.Tensor:
         return average(scores(self.members, features))
+
+
+def _usual(dataset: Dataset, records: Sequence[LabelRecord]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (dims,) of features to learn from; a store's are of its first labels."""
+    if not records:
+        return np.zeros(dataset.dims), np.ones(dataset.dims)
+    some = records[:: -(-len(records) // SAMPLE)]
+    features = dataset.crop_batch(some).features.astype(np.float32)
+    share = len(some) / (len(some) + PRIOR)
+    return share * features.mean(axis=0), share * features.var(axis=0) + (1 - share)
 
 
 class CropModel(exported.Exported):
