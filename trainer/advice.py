@@ -195,7 +195,7 @@ def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
     held_out, right = confusion.sum(axis=1), confusion.diagonal()
     rare = counts < RARE * counts.max()
     missed = held_out - right >= np.maximum(AT_LEAST, MISSED * held_out)
-    for one in np.flatnonzero(rare & missed):
+    for one in np.flatnonzero(rare & missed).tolist():
         yield (
             f"Only {right[one]} of {held_out[one]} held-out crops of {model.names[one]} are found; "
             f"it is rare ({counts[one]} of {counts.sum()} to learn from). Add crops of it, or "

@@ -105,7 +105,7 @@ def trained(folder: Path, seed: int, balance: float, store: str) -> dict[str, fl
     right = confusion.diagonal() / confusion.sum(axis=1)
     return {
         "balanced": round(float(right.mean()), 4),
-        "accuracy": round(figures.accuracy, 4),
+        "accuracy": round(float(confusion.trace() / confusion.sum()), 4),
         **{
             f"found_{name}": round(float(r), 4)
             for name, r in zip(dataset.classes, right, strict=True)
