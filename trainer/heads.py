@@ -66,8 +66,30 @@ def crop_head(
     for _ in range(layers - 1):
         x = keras.layers.Dense(hidden, activation="relu")(x)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
-    last = keras.layers.Dense(classes, kernel_initializer="zeros")
-    return keras.Model(inputs, last(x), name="crop_head")
+    last = keras.layers.Dense(classes, use_bias=False, kernel_initializer="zeros")
+    outputs = _Frequency(x.shape[-1] ** 0.5)(last(x))
+    return keras.Model(inputs, outputs, name="crop_head")
+
+
+class _Frequency(keras.layers.Layer):
+    """Adds a number to each class: how often it is meant, whatever a crop looks like.
+
+    Adam moves each number as far in a step. Beside a thousand weights a bias would lag behind, and
+    a rare class be seen where crops look like none.
+
+    Args:
+      rate: of learning, in that of a weight.
+    """
+
+    def __init__(self, rate: float):
+        super().__init__(name="frequency")
+        self._rate = rate
+
+    def build(self, input_shape):
+        self._scaled = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="scaled")
+
+    def call(self, inputs):
+        return inputs + self._rate * self._scaled
 
 
 class Maps(NamedTuple):
