@@ -19,6 +19,9 @@ TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
 CELLS = "cells"
 FEATURES = "features"
+FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+# What the network takes, whole cells wide and high; see `Embedder.resized`.
+SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
 
 def recipe(
@@ -77,8 +80,8 @@ class Embedder(tf.Module):
         self.scale = scale
         self.crop_size = crop_size
         self.transform = None if transform is None else _load(transform)
-        self.shared = traced(self.embed, [tf.TensorSpec((None, None, None, 3), tf.float32)])
-        self.frames = traced(self.of_frames, [tf.TensorSpec((None, None, None, 3), tf.uint8)])
+        self.shared = traced(self.embed, [SCALED])
+        self.frames = traced(self.of_frames, [FRAMES])
 
     def resized(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames (batch, height, width, 3) to what the backbone takes."""

@@ -17,11 +17,11 @@ from beampose.core.settings.experiment import Config
 from beampose.core.settings.section import FINETUNING, VIEWS, outcome
 from beampose.trainer import batches, embed, training, updates
 from beampose.trainer.dataset import Dataset
+from beampose.trainer.embed import FRAMES
 from beampose.trainer.encoded_frames import Frames, answers
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import task_table
 from beampose.trainer.tasks.contract import Batch, ExportedModel, Loss
-from beampose.trainer.tasks.exported import FRAMES
 from beampose.trainer.traced import traced
 from beampose.trainer.views import look
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from beampose.trainer.embed import Embedder
+from beampose.trainer.embed import FRAMES, Embedder
 from beampose.trainer.integers.runner import LiteRunner, runner
 from beampose.trainer.traced import traced
 
@@ -17,8 +17,7 @@ class LiteEmbedder:
 
     def __init__(self, embedder: Embedder, runner: LiteRunner):
         self._runner = runner
-        frames = tf.TensorSpec((None, None, None, 3), tf.uint8)
-        self._pixels = traced(embedder.pixels, [frames])
+        self._pixels = traced(embedder.pixels, [FRAMES])
         specs = embedder.map_specs()
         self._features = traced(lambda *maps: embedder.of_maps(maps), specs)
 

@@ -215,6 +215,12 @@ def children(folder: str) -> list[str]:
     return sorted(join(folder, name(entry)) for entry in found if name(entry))
 
 
+def of_suffix(folder: str, ending: str) -> list[str]:
+    """Full addresses of what a folder holds of a suffix; nothing of what is no folder."""
+    there = children(folder) if is_folder(folder) else []
+    return [child for child in there if suffix(child) == ending]
+
+
 def walk(folder: str) -> Iterator[tuple[str, int]]:
     """Addresses and bytes of all files in a folder and the folders in it, however deep, by name.
 

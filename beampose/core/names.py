@@ -23,6 +23,8 @@ FOLDS, CURVE = "folds.json", "curve.json"
 FILM = "film.json"
 # Of predictions: frames without a result, one a line.
 FAILURES = "failures.jsonl"
+# Of predictions by several heads: pixels by which they disagree.
+SPREAD = "_spread.csv"
 # Of an experiment; the last one holds the state of its training.
 REPORT, PLAN, CHECKPOINTS = "report.html", "plan.json", "train/checkpoints"
 # Weights that `features.weights` names instead of a file; there is also random:SEED.

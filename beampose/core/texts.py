@@ -83,11 +83,7 @@ def decode(data: bytes, also: str | None = None) -> str:
 
 def unnameable(path: str) -> str:
     """Why a file of such a name cannot be used; empty if it can."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return f"{printable(path)} has a name in no known encoding: rename it"
-    return ""
+    return "" if is_text(path) else f"{printable(path)} has a name in no known encoding: rename it"
 
 
 def printable(text: str) -> str:

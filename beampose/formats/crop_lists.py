@@ -129,7 +129,7 @@ def _dictionary(folder: str) -> tuple[str, ...]:
                 lines = texts.decode(files.read_bytes(file)).split("\n")
             except ValueError as error:
                 raise ValueError(f"{file} {error}.") from None
-            return tuple(class_name(line.strip()) for line in lines if line.strip())
+            return tuple(class_name(line) for line in lines if line.strip())
     return ()
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, notes, number_tables, storage
+from beampose.core.names import SPREAD
 from beampose.core.settings.experiment import Config, Outliers
 from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut import (
@@ -151,7 +152,7 @@ def _suspects(settings: Outliers, one: Found, read: Table, count: int) -> Suspec
     chosen = read.indices(settings.bodyparts)
     spread = None
     if settings.method == "spread":
-        spread = _spread(f"{one.stem}_spread.csv", read, chosen)
+        spread = _spread(one.stem + SPREAD, read, chosen)
     return outlier_frames.suspects(
         read.values[:, chosen], settings, count=count, frames=read.frames, spread=spread
     )

@@ -19,6 +19,7 @@ from beampose.core import (
     storage,
 )
 from beampose.core.infos import PredictionInfo
+from beampose.core.names import SPREAD
 from beampose.formats.deeplabcut import vector_shelf
 from beampose.pipelines.film_names import Film
 from beampose.pipelines.manifest import Range
@@ -31,7 +32,7 @@ from beampose.preprocess.videos import Video
 LOG = logging.getLogger(__name__)
 WORK = ".ranges"
 # Endings of files that only some predictions have.
-_SOMETIMES = (frame_times.ENDING, "_spread.csv", "_full.pickle", *vector_shelf.ENDINGS)
+_SOMETIMES = (frame_times.ENDING, SPREAD, "_full.pickle", *vector_shelf.ENDINGS)
 CHANGING = (
     "changed or went away while it was predicted, or is still being written: nothing of it is "
     "kept. Predict it when it is there and complete."

@@ -5,6 +5,7 @@ import pandas as pd
 from upath import UPath
 
 from beampose.core import storage
+from beampose.core.names import SPREAD
 from beampose.formats.deeplabcut import prediction_writer, track_writer
 from beampose.formats.deeplabcut.track_writer import Names
 from beampose.pipelines.predict.predictor import Results
@@ -35,7 +36,7 @@ def write_several(
 def write_spread(stem: UPath, source: Stills, spread: np.ndarray, names: Names) -> None:
     """`<stem>_spread.csv`: pixels by which the model's heads disagree, a row for each image."""
     frame = pd.DataFrame(spread, columns=pd.Index(names.bodyparts))
-    with storage.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
+    with storage.replacing(stem.with_name(stem.name + SPREAD)) as temporary:
         _by_image(frame, source).to_csv(temporary, index_label="image", float_format="%.3f")
 
 

@@ -10,6 +10,7 @@ from upath import UPath
 
 from beampose.core import storage
 from beampose.core.infos import ModelInfo, Uncertainty
+from beampose.core.names import SPREAD
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.formats.deeplabcut.track_writer import Names
@@ -112,7 +113,7 @@ class Keypoints(KeypointPredictor):
 
     def _write_spread(self, spread: np.ndarray, stem: UPath, frames: np.ndarray) -> None:
         """`<stem>_spread.csv`: pixels by which the model's heads disagree, a row for each frame."""
-        with storage.replacing(stem.with_name(f"{stem.name}_spread.csv")) as temporary:
+        with storage.replacing(stem.with_name(stem.name + SPREAD)) as temporary:
             frame = pd.DataFrame(spread, columns=pd.Index(self.bodyparts), index=frames)
             frame.to_csv(temporary, index_label="frame", float_format="%.3f")
 

@@ -2,9 +2,9 @@
 
 Usage: python scripts/benchmark/rare.py DATA [--draws 3] [--balances 0 1 2]
 DATA holds crops-birdfeeder and crops-pollenbees. Each draw takes other crops to learn from; what is
-held out stays the same. Prints one JSON line for each set, draw and `train.balance`: `balanced` is
-the share of held-out crops that are right, each class counting as much. Nothing is exported; what
-is embedded once serves all.
+held out stays the same. A set has a store, made of its first draw. Prints one JSON line for each
+set, draw and `train.balance`: `balanced` is the share of held-out crops that are right, each class
+counting as much. Nothing is exported.
 """
 
 import argparse
@@ -29,7 +29,7 @@ CLASSES = {
     "pollen": "crops-pollenbees/{}/Positive",
     "none": "crops-pollenbees/{}/Negative",
 }
-# How many crops of each class are learned from; 0 is all.
+# How many crops of each class are learned from.
 SETS = {
     "pollen-15": {"pollen": 15, "none": 250},
     "bird-5": {"bird": 5, "background": 240},
@@ -58,7 +58,7 @@ def main() -> int:
                 folder = Path(work, f"{name}-{draw}")
                 copy(arguments.data, folder / "crops", SETS[name], draw)
                 for balance in arguments.balances:
-                    found = trained(folder, draw, balance, str(Path(work, "store")))
+                    found = trained(folder, draw, balance, str(Path(work, f"store-{name}")))
                     line = {"set": name, "draw": draw, "balance": balance, **found}
                     print(json.dumps(line), flush=True)
     return 0

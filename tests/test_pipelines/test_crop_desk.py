@@ -3,6 +3,7 @@
 import label_browser
 import numpy as np
 import pytest
+from label_browser import Server, browser, until
 from PIL import Image
 from test_label_server import TOKEN, Client, post
 
@@ -170,11 +171,7 @@ def test_options_of_crops_have_an_effect_only_with_crops(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_an_open_page_goes_on_with_the_crops_of_a_folder_that_grew(tmp_path):
-    if label_browser.CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    pytest.importorskip("playwright")
-    from label_browser import Server, browser, until
-
+    label_browser.needs_browser()
     folder = tmp_path / "crops"
     folder.mkdir()
     for name, gray in (("b", 90), ("c", 200)):
@@ -211,11 +208,7 @@ def test_an_open_page_goes_on_with_the_crops_of_a_folder_that_grew(tmp_path):
 
 @pytest.mark.slow
 def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
-    if label_browser.CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    pytest.importorskip("playwright")
-    from label_browser import Server, browser, until
-
+    label_browser.needs_browser()
     folder = tmp_path / "crops"
     folder.mkdir()
     rng = np.random.default_rng(0)

@@ -14,9 +14,10 @@ from beampose.core.names import DESCRIPTORS
 from beampose.core.task_kinds import ANIMAL_CROP
 from beampose.trainer import decode, embed, matching, targets
 from beampose.trainer.backbone import resize
+from beampose.trainer.embed import FRAMES
 from beampose.trainer.tasks import exported, map_task
 from beampose.trainer.tasks.contract import Tensors
-from beampose.trainer.tasks.exported import EMBEDDING, FRAMES, signature
+from beampose.trainer.tasks.exported import EMBEDDING, signature
 
 # A peak is sure from this likelihood on; so far it may move after a reload, in pixels, and its
 # links may change; and so many peaks may be others.

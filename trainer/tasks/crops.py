@@ -11,14 +11,14 @@ from beampose.core.names import NETWORK
 from beampose.core.settings.experiment import Config
 from beampose.trainer import batches, embed, heads, losses
 from beampose.trainer.dataset import CropBatch, Dataset
-from beampose.trainer.embed import Embedder
+from beampose.trainer.embed import FRAMES, SCALED, Embedder
 from beampose.trainer.ensemble import average
 from beampose.trainer.finetune_views import WholeCrops
 from beampose.trainer.judging import Classes
 from beampose.trainer.schema import LabelRecord
 from beampose.trainer.tasks import exported
 from beampose.trainer.tasks.contract import Loss, Tensors
-from beampose.trainer.tasks.exported import BYTES, EMBEDDING, FRAMES, signature
+from beampose.trainer.tasks.exported import BYTES, EMBEDDING, signature
 from beampose.trainer.tasks.head_task import HeadTask
 from beampose.trainer.traced import traced
 
@@ -40,6 +40,10 @@ class Crops(HeadTask[CropBatch]):
 
     def __init__(self, config: Config, dataset: Dataset):
         learned = dataset.of("train", copies=True)
+        counts = np.bincount([r.label for r in learned], minlength=len(dataset.classes))
+        if not counts.all():
+            empty = dataset.classes[int(np.argmin(counts))]
+            raise ValueError(f"The training split holds no crop of class {empty!r}.")
         mean, variance = _usual(dataset, learned)
         head = heads.crop_head(
             mean=mean,
@@ -51,10 +55,6 @@ class Crops(HeadTask[CropBatch]):
         )
         super().__init__(config, dataset, head, batches.crop_signature(dataset))
         self.judge = Classes(dataset.classes)
-        counts = np.bincount([r.label for r in learned], minlength=len(dataset.classes))
-        if not counts.all():
-            empty = dataset.classes[int(np.argmin(counts))]
-            raise ValueError(f"The training split holds no crop of class {empty!r}.")
         ahead = config.train.balance * np.log(counts / counts.sum())
         self._ahead = tf.constant(ahead, tf.float32)
         self._forward = traced(self._scores, self.signature[:1])
@@ -86,8 +86,6 @@ class Crops(HeadTask[CropBatch]):
 
 def _usual(dataset: Dataset, records: Sequence[LabelRecord]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (dims,) of features to learn from; a store's are of its first labels."""
-    if not records:
-        return np.zeros(dataset.dims), np.ones(dataset.dims)
     some = records[:: -(-len(records) // SAMPLE)]
     features = dataset.crop_batch(some).features.astype(np.float32)
     share = len(some) / (len(some) + PRIOR)
@@ -158,7 +156,7 @@ class CropModel(exported.Exported):
             "image_bytes": signature(self.serve_bytes, image_bytes=BYTES),
             "frames": signature(self.frames, frames=FRAMES),
             "features": signature(self.features, features=tf.TensorSpec((None, dims), tf.bfloat16)),
-            NETWORK: signature(self.scaled, images=exported.SCALED),
+            NETWORK: signature(self.scaled, images=SCALED),
             **self.parts("frames", self.embedder.pixels, [exported.frames_spec()], self.of_maps),
         }
 

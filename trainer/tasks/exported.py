@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from beampose.core.names import NETWORK, WINDOW
 from beampose.trainer import embed
+from beampose.trainer.embed import FRAMES, SCALED
 from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import Tensors
 from beampose.trainer.traced import traced
@@ -20,12 +21,9 @@ from beampose.trainer.traced import traced
 # Output by which images of one animal, or crops, are compared.
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
-FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 PAIR = tf.TensorSpec((2,), tf.int32)
 # Height and width of each image.
 SIZES = tf.TensorSpec((None, 2), tf.int32, "size")
-# What the network takes, whole cells wide and high; see `Embedder.resized`.
-SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
 
 class Exported(tf.Module):

@@ -41,9 +41,11 @@ def read(path: str, *, empty: bool = False) -> Labels:
 
 
 def _file_in(folder: str) -> str:
-    found = _jsons(folder)
+    found = files.of_suffix(folder, SUFFIX)
     named = [file for file in found if files.name(file) in _NAMES]
-    chosen = named if len(named) == 1 else found or _jsons(files.join(folder, _INNER))
+    chosen = (
+        named if len(named) == 1 else found or files.of_suffix(files.join(folder, _INNER), SUFFIX)
+    )
     if len(chosen) == 1:
         return chosen[0]
     below = [] if chosen else _below(folder)
@@ -54,15 +56,11 @@ def _file_in(folder: str) -> str:
     )
 
 
-def _jsons(folder: str) -> list[str]:
-    there = files.children(folder) if files.is_folder(folder) else []
-    return [child for child in there if files.suffix(child) == SUFFIX]
-
-
 def _below(folder: str) -> list[str]:
     """Files in the folders `train`, `valid` and `test`, as Roboflow's export has them."""
     inner = [child for child in files.children(folder) if files.name(child).lower() in SPLITS]
-    return [file for child in inner for file in _jsons(child) if files.name(file) in _NAMES]
+    found = [file for child in inner for file in files.of_suffix(child, SUFFIX)]
+    return [file for file in found if files.name(file) in _NAMES]
 
 
 def _recognizes(path: str) -> bool:

@@ -116,17 +116,11 @@ def read(path: str, *, empty: bool = False) -> Labels:
 
 
 def _file_in(folder: str) -> str:
-    found = _inside(folder)
+    found = files.of_suffix(folder, SUFFIX)
     if len(found) != 1:
         there = ", ".join(map(files.name, found[:_SHOWN])) or "none"
         raise ValueError(f"{folder} must hold one {SUFFIX}, or name the file. Found: {there}.")
     return found[0]
-
-
-def _inside(path: str) -> list[str]:
-    """The files in a folder; none of what is no folder."""
-    there = files.children(path) if files.is_folder(path) else []
-    return [child for child in there if files.suffix(child) == SUFFIX]
 
 
 class Found(NamedTuple):
@@ -352,5 +346,5 @@ FORMAT = LabelFormat(
     name="sleap",
     read=read,
     options=("empty",),
-    recognizes=lambda path: files.suffix(path) == SUFFIX or bool(_inside(path)),
+    recognizes=lambda path: files.suffix(path) == SUFFIX or bool(files.of_suffix(path, SUFFIX)),
 )
