@@ -61,6 +61,9 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
         kind = file_kinds.name(stream.read(file_kinds.BEGINNING))
         if kind not in ("", file_kinds.H5):
             raise ValueError(f"{name} is not an h5 file but {kind}")
+        stream.seek(0)
+        if stream.read(1) in (b"{", b"["):
+            raise ValueError(f"{name} is not an h5 file but text, such as JSON")
         guarded = h5_heaps.Guarded(stream)
         with h5py.File(guarded, mode) as file:
             most = max(_FLOOR, min(machine.memory() // 4, _RATIO * size))

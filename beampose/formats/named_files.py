@@ -58,8 +58,10 @@ def locate(
       told: paths of any system, absolute or not, or addresses.
       folders: searched in this order.
       suffixes: lower case, of the files that may be found.
-      anywhere: an absolute path to a file that is there is taken as it is. Only where whoever
-        starts the search may read what the labels name.
+      anywhere: an absolute path to a file that is there is taken as it is, and the folders above
+        the first one are searched, too: for what a path has below a folder of the same name, or for
+        the whole of a relative path. Only where whoever starts the search may read what the labels
+        name.
     """
     wanted = list(dict.fromkeys(told))
     look = _Look()
@@ -145,10 +147,23 @@ def _search(
                 if whole > _agreed(best):
                     best = _Hit(files.join(folder, *own[-agreed:]), whole)
                 break
+    if anywhere and named:
+        best = max(best, _above_all(told, own, folders[0], look), key=_agreed)
     if best is None and "%" in told and unquote(told) != told:
         # Programs that show labels in a browser write names as addresses.
         return _search(unquote(told), folders, suffixes, look, anywhere=False)
     return best
+
+
+def _above_all(told: str, own: Sequence[str], folder: str, look: _Look) -> _Hit | None:
+    """A file below a folder above another, as where a whole project was moved."""
+    whole = not (PureWindowsPath(told).is_absolute() or told.startswith("/"))
+    for outer in () if files.is_address(folder) else map(str, Path(folder).absolute().parents):
+        for cut in range(len(own) - 1):
+            agreed = _above(outer, own[:cut])
+            if (agreed or (whole and not cut)) and look.is_file(outer, own[cut:]):
+                return _Hit(files.join(outer, *own[cut:]), len(own) - cut + agreed)
+    return None
 
 
 def _above(folder: str, rest: Sequence[str]) -> int:

@@ -22,6 +22,8 @@ from beampose.preprocess import inside
 from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 
 SUFFIX = ".slp"
+# Which the same tables had in 2019.
+_OLD_SUFFIX = ".h5"
 USER, PREDICTED = 0, 1
 _SHOWN = 5
 _BODY = 1
@@ -68,6 +70,8 @@ def read(path: str, *, empty: bool = False) -> Labels:
     """
     files.require(path, "SLEAP file")
     path = _file_in(path) if files.is_folder(path) else path
+    if files.suffix(path) == ".json":
+        raise ValueError(f"{path} is not a {SUFFIX}: open it in SLEAP and save it as one.")
     problems: list[Problem] = []
     try:
         with h5.opened(path) as file:
@@ -176,6 +180,8 @@ def _skeletons(file: h5.Group) -> list[Skeleton]:
 
 
 def _skeleton(told: dict[str, Any], names: list[str]) -> Skeleton:
+    # One that SLEAP ships (flies13, mice_hc, …) has a description and a picture beside its graph.
+    told = told.get("nx_graph", told)
     nodes = [names[int(node["id"])] for node in told["nodes"]]
     if len(set(nodes)) < len(nodes):
         raise ValueError(f"a node is named twice: {', '.join(nodes)}")
@@ -186,8 +192,9 @@ def _skeleton(told: dict[str, Any], names: list[str]) -> Skeleton:
         if "py/reduce" in kind:
             kinds.append(int(kind["py/reduce"][1]["py/tuple"][0]))
             number = kinds[-1]
-        else:  # Refers to the first, second, … kind that was spelled out.
-            number = kinds[int(kind.get("py/id", 1)) - 1] if kinds else _BODY
+        else:  # Refers to the first, second, … kind that was spelled out, maybe before this one.
+            number = int(kind.get("py/id", _BODY))
+            number = kinds[number - 1] if 0 < number <= len(kinds) else number
         if number == _BODY:
             edges.append((link.get("edge_insert_idx", 0), int(link["source"]), int(link["target"])))
     return Skeleton(nodes, [(names[a], names[b]) for _, a, b in sorted(edges)])
@@ -342,9 +349,14 @@ def _json(value: Any, what: str) -> Any:
     return json_files.parse(inside.text(value), f"its {what}")
 
 
-FORMAT = LabelFormat(
-    name="sleap",
-    read=read,
-    options=("empty",),
-    recognizes=lambda path: files.suffix(path) == SUFFIX or bool(files.of_suffix(path, SUFFIX)),
-)
+def _recognizes(path: str) -> bool:
+    if files.suffix(path) != _OLD_SUFFIX:
+        return files.suffix(path) == SUFFIX or bool(files.of_suffix(path, SUFFIX))
+    try:
+        with h5.opened(path) as file:
+            return file.group("metadata") is not None and file.dataset("videos_json") is not None
+    except (OSError, ValueError):
+        return False
+
+
+FORMAT = LabelFormat(name="sleap", read=read, options=("empty",), recognizes=_recognizes)

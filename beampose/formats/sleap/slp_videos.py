@@ -1,5 +1,6 @@
 """Finds the frames of a SLEAP file: in its own images, in videos or image files near it."""
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -119,7 +120,7 @@ class Videos:
         for video, names in self._missing.items():
             first, *others = dict.fromkeys(names)
             lost = f"{counted(len(names), 'label')} {agreed(len(names), 'are')} not used"
-            if first == "." or files.suffix(first) == ".slp":
+            if first == "." or files.name(first) == files.name(self._path):
                 self._problem(
                     "should hold its own images "
                     f"({self._told[video].get('dataset') or 'of no dataset'}), and they are not in "
@@ -127,6 +128,7 @@ class Videos:
                 )
                 continue
             what = "image" if self._listed_names(video) else "video"
+            what = "package" if files.suffix(first) == ".slp" else what
             more = f", nor {len(others)} others of its list" if others else ""
             why = self._found[first].why if first else "the file names none"
             called = f"{what} {first or repr(first)}"
@@ -153,7 +155,7 @@ class Videos:
         if names:
             return place
         if dataset and files.suffix(place) in _H5:
-            return inside.image_of(place, dataset.strip("/"), index)
+            return self._embedded(video, index, dataset, place)
         self._compare(video, place)
         return inside.frame_of(place, index)
 
@@ -192,27 +194,44 @@ class Videos:
         names = self._listed_names(video)
         return str(names[index]) if 0 <= index < len(names) else ""
 
-    def _embedded(self, video: int, index: int, dataset: str) -> str | None:
-        rows = self._embedded_rows(video)
+    def _embedded(self, video: int, index: int, dataset: str, place: str = "") -> str | None:
+        rows = self._embedded_rows(video, place)
         row = rows.get(index) if rows else index
         if row is None:
-            self._problem(f"frame {index} of {dataset} is labeled, but its image is not embedded")
+            where = f"{place}, " if place else ""
+            what = f"frame {index} of {where}{dataset} is labeled, but its image is not embedded"
+            self._problem(what)
             return None
-        return inside.image_of(self._path, dataset.strip("/"), row)
+        return inside.image_of(place or self._path, dataset.strip("/"), row)
 
-    def _embedded_rows(self, video: int) -> Mapping[int, int]:
-        """Rows of a video's own images by the numbers of frames; empty where none are said."""
+    def _embedded_rows(self, video: int, place: str = "") -> Mapping[int, int]:
+        """Rows of a video's images by the numbers of frames; empty where none are said.
+
+        Args:
+          place: the file that holds them, as labels or predictions of a package name that package;
+            the labels' own if empty.
+        """
         if video not in self._rows:
-            dataset = str(self._told[video].get("dataset") or "")
-            numbers = f"{dataset.rpartition('/')[0]}/frame_numbers"
-            known = self._file.dataset(numbers) is not None
-            found = self._file.values(numbers).ravel().tolist() if known else []
-            self._rows[video] = {int(number): row for row, number in enumerate(found)}
-            images = self._file.dataset(dataset)
-            if not known and images and inside.is_of_files(images):
-                what = f"does not say which frames the images of {dataset} are: taken as the first"
-                self._problem(f"{what} frames of the video, in order", WARNING)
+            try:
+                with h5.opened(place) if place else contextlib.nullcontext(self._file) as file:
+                    self._rows[video] = self._rows_in(file, video)
+            except (OSError, ValueError):
+                if not place:
+                    raise
+                # Said of each of its images when they are read.
+                self._rows[video] = {}
         return self._rows[video]
+
+    def _rows_in(self, file: h5.Group, video: int) -> dict[int, int]:
+        dataset = str(self._told[video].get("dataset") or "")
+        numbers = f"{dataset.rpartition('/')[0]}/frame_numbers"
+        known = file.dataset(numbers) is not None
+        found = file.values(numbers).ravel().tolist() if known else []
+        images = file.dataset(dataset)
+        if not known and images and inside.is_of_files(images):
+            what = f"does not say which frames the images of {dataset} are: taken as the first"
+            self._problem(f"{what} frames of the video, in order", WARNING)
+        return {int(number): row for row, number in enumerate(found)}
 
     def _problem(self, what: str, level: str = ERROR) -> None:
         self._problems.append(Problem(level, self._path, 0, "", what))
@@ -228,8 +247,11 @@ class Videos:
         if filename in ("", ".") or filename.endswith(".slp"):
             source = self._file.group(f"{group}/source_video") if group else None
             said = source and source.attribute("json")
+            listed = told.get("source_video")
             if said is not None:
                 filename = str(_backend(said).get("filename") or "")
+            elif isinstance(listed, dict):
+                filename = str(listed.get("filename") or filename)
         stem = files.stem(filename)
         return stem if stem not in ("", ".", "..") else f"video{video}"
 

@@ -1,6 +1,7 @@
 """Points, animals and tracks of SLEAP's files."""
 
 import json
+from pathlib import Path
 
 import fake_labels
 import fakes
@@ -303,3 +304,36 @@ def test_frames_with_a_box_alone_or_not_marked_are_no_negatives(film, tmp_path):
 def test_a_format_of_other_tables_is_refused_by_its_number(film, tmp_path):
     with pytest.raises(ValueError, match="is of SLEAP's format 3.1, and those below 3 are read"):
         slp_reader.read(write(tmp_path, [(0, 1, [(USER, -1, A)])], version=3.1))
+
+
+def test_a_skeleton_with_a_description_and_a_picture_is_read(film, tmp_path):
+    path = write(tmp_path, [(0, 5, [(USER, -1, A)])])
+    plain = slp_reader.read(path)
+    with h5py.File(path, "a") as file:
+        told = json.loads(file["metadata"].attrs["json"])
+        (graph,) = told["skeletons"]
+        # Kinds of links that were spelled out in another skeleton.
+        graph["links"] = [
+            {**link, "type": {"py/id": i}} for i, link in enumerate(graph["links"], 1)
+        ]
+        told["skeletons"] = [{"nx_graph": graph, "description": "Fly", "preview_image": None}]
+        file["metadata"].attrs["json"] = np.bytes_(json.dumps(told))
+    labels = slp_reader.read(path)
+    assert (labels.bodyparts, labels.edges) == (plain.bodyparts, plain.edges)
+    np.testing.assert_array_equal(labels.keypoints, plain.keypoints)
+
+
+def test_tables_under_an_older_suffix_are_recognized(film, tmp_path):
+    path = write(tmp_path, [(0, 5, [(USER, -1, A)])])
+    old = Path(path).rename(tmp_path / "labels.h5")
+    assert formats.guess(str(old)) == "sleap"
+    (tmp_path / "analysis.h5").write_bytes(b"no")
+    assert formats.guess(str(tmp_path / "analysis.h5")) != "sleap"
+
+
+def test_json_of_sleap_says_to_save_it_anew(tmp_path):
+    (tmp_path / "labels.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"labels.json is not a .slp: open it in SLEAP and save it"
+    ):
+        slp_reader.read(str(tmp_path / "labels.json"))

@@ -1,11 +1,13 @@
 """Videos, stacks and packages that SLEAP's labels are of."""
 
+from pathlib import Path
+
 import fake_labels
 import fakes
 import numpy as np
 import pytest
 from PIL import Image
-from slp_labels import FILM, USER, A, B, C, spoil, whats, write
+from slp_labels import FILM, PREDICTED, USER, A, B, C, spoil, whats, write
 
 from beampose.formats.sleap import slp_reader
 from beampose.preprocess import images, validate
@@ -229,3 +231,44 @@ def test_a_film_that_is_called_otherwise_is_named(tmp_path, name):
         pytest.skip("this disk does not tell capitals from other letters")
     (what,) = whats(slp_reader.read(path))
     assert f"; there is {tmp_path}/{name}, which is called otherwise" in what
+
+
+def test_labels_of_a_package_take_the_images_of_their_frames(tmp_path):
+    package = write(tmp_path, [], videos=[{"backend": {"filename": "."}}])
+    Path(package).rename(tmp_path / "train.pkg.slp")
+    made = [fakes.encode(fakes.pixels(i)) for i in range(3)]
+    fake_labels.embed(tmp_path / "train.pkg.slp", made, [4, 0, 1], "RGB")
+    told = {"backend": {"filename": "train.pkg.slp", "dataset": "video0/video"}}
+    told["source_video"] = {"filename": "C:\\lab\\film.mp4"}
+    frames = [(0, i, [(PREDICTED, -1, A)]) for i in (1, 2, 4)]
+    labels = slp_reader.read(write(tmp_path, frames, videos=[told]))
+    for item, number in zip(labels.items, (2, 0), strict=True):
+        np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(number))
+    assert [item.video for item in labels.items] == ["film", "film"]
+    assert whats(labels)[1].startswith(f"frame 2 of {tmp_path}/train.pkg.slp, video0/video is lab")
+    (tmp_path / "train.pkg.slp").unlink()
+    said = whats(slp_reader.read(write(tmp_path, frames, videos=[told])))
+    assert said[1].startswith("package train.pkg.slp not found: looked in ")
+
+
+@pytest.mark.parametrize(
+    "told", ["raw/day1/film.mp4", "D:\\old\\project\\raw\\day1\\film.mp4", "../raw/day1/film.mp4"]
+)
+def test_a_video_of_a_project_that_moved_is_found_below_its_folder(tmp_path, told):
+    (tmp_path / "project/raw/day1").mkdir(parents=True)
+    (tmp_path / "project/runs/one").mkdir(parents=True)
+    (tmp_path / "film.mp4").write_bytes(b"another")
+    path = fakes.video(tmp_path / "project/raw/day1/film.mp4", "mpeg4", 5)
+    frames = [(0, 4, [(USER, -1, A)])]
+    labels = slp_reader.read(
+        write(tmp_path / "project/runs/one", frames, videos=[{"filename": told}])
+    )
+    assert [item.image for item in labels.items] == [f"{path}#frame=4"]
+
+
+def test_a_film_of_the_name_in_a_folder_far_above_is_another(tmp_path):
+    (tmp_path / "project/runs/one").mkdir(parents=True)
+    fakes.video(tmp_path / "film.mp4", "mpeg4", 5)
+    videos = [{"filename": name} for name in ("film.mp4", "D:\\lab\\film.mp4")]
+    frames = [(i, 4, [(USER, -1, A)]) for i in range(2)]
+    assert not slp_reader.read(write(tmp_path / "project/runs/one", frames, videos=videos)).items
