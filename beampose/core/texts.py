@@ -50,10 +50,11 @@ def is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def decode(data: bytes, also: str | None = None) -> str:
+def decode(data: bytes, also: str | None = None, *, table: bool = True) -> str:
     """The text of a file.
 
     Args:
+      table: whether spreadsheet programs write such files, so that an error names what they say.
       also: an encoding that may be taken if the bytes are not UTF-8, such as that of a file beside
         it, written by the same program.
 
@@ -65,8 +66,7 @@ def decode(data: bytes, also: str | None = None) -> str:
     known = encoding(data)
     if known == UTF8 and data[:_BEGINNING].count(0) > len(data[:_BEGINNING]) // 4:
         raise ValueError(
-            "is no text, or one in UTF-16 without the mark that says so: save it again as UTF-8 "
-            "(spreadsheet programs call it 'CSV UTF-8')"
+            f"is no text, or one in UTF-16 without the mark that says so: {_again(table)}"
         )
     if known is None and also and (also != WINDOWS or looks_western(data)):
         known = also
@@ -77,8 +77,13 @@ def decode(data: bytes, also: str | None = None) -> str:
         found = data[error.start : error.start + 1].hex()
         raise ValueError(
             f"is not UTF-8 (line {line} has the byte 0x{found}), so its letters are not known: "
-            "save it again as UTF-8 (spreadsheet programs call it 'CSV UTF-8')"
+            f"{_again(table)}"
         ) from None
+
+
+def _again(table: bool) -> str:
+    called = " (spreadsheet programs call it 'CSV UTF-8')" if table else ""
+    return f"save it again as UTF-8{called}"
 
 
 def unnameable(path: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from beampose.core import placeholders, storage
+from beampose.core import placeholders, storage, texts, yaml_faults
 
 # Values of a file, counted as they would be spelled out.
 _MOST_VALUES = 1_000_000
@@ -15,6 +15,38 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Once(yaml.SafeLoader):
+    def __init__(self, text: str):
+        self._text = text
+        super().__init__(text)
+
+    def scan_to_next_token(self) -> None:
+        """As PyYAML, which refuses tabs where YAML takes them: not at the beginning of a line."""
+        super().scan_to_next_token()
+        while self.peek() == "\t":
+            length = 1
+            while self.peek(length) in "\t ":
+                length += 1
+            line = self._text.rfind("\n", 0, self.index) + 1
+            if self.peek(length) not in "#\r\n\0" and not self._text[line : self.index].strip():
+                return
+            self.forward(length)
+            super().scan_to_next_token()
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        raw = self._text[node.start_mark.index : node.end_mark.index]
+        if found := yaml_faults.unusual(raw, node.value):
+            raise yaml.MarkedYAMLError(None, None, found[0], node.start_mark, found[1])
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        # What PyYAML raises of a value that its tag does not fit, as of `!!bool x`.
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+            what = f"a value is not of the type that it or its tag (!!) says ({error})"
+            raise yaml.MarkedYAMLError(None, None, what, node.start_mark) from None
+
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
@@ -22,7 +54,8 @@ class _Once(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 if (key.tag, key.value) in seen:
                     problem = f"the key {key.value!r} is there twice"
-                    raise yaml.MarkedYAMLError(None, None, problem, key.start_mark)
+                    what = "keep one of them"
+                    raise yaml.MarkedYAMLError(None, None, problem, key.start_mark, what)
                 seen.add((key.tag, key.value))
         return node
 
@@ -81,11 +114,26 @@ def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> 
     if most_bytes is not None and file.stat().st_size > most_bytes:
         raise ValueError(f"{path} is longer than {most_bytes:,} bytes.")
     try:
-        values = parse(file.read_bytes())
+        text = texts.decode(file.read_bytes(), table=False)
     except ValueError as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from None
+        raise ValueError(f"{path} {error}.") from None
+    return mapping(text, path)
+
+
+def mapping(text: str, path: storage.Address, *, words: bool = False) -> dict[str, Any]:
+    """The keys and values of the text of a YAML file; `words` as of `parse`.
+
+    Raises:
+      ValueError: as of `read`; the text names the file.
+    """
+    try:
+        values = parse(text, words=words)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a YAML file: {error}.") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
+        why = yaml_faults.no_mapping(values, text)
+        kind = type(values).__name__
+        raise ValueError(f"{path} must hold keys and values. Received: {kind}.{why}")
     return values
 
 
@@ -99,19 +147,18 @@ def parse(text: str | bytes, *, words: bool = False) -> Any:
       words: takes `on`, `off`, `yes` and `no` for words, as YAML 1.2 and DeepLabCut do.
 
     Raises:
-      ValueError: not YAML, a key twice, too deep, or too large once spelled out.
+      ValueError: not YAML, a key twice, too deep, or too large once spelled out; the text says
+        where, and what to do.
     """
+    if isinstance(text, bytes):
+        text = texts.decode(text, table=False)
     try:
         value = yaml.load(text, _Words if words else _Once)  # noqa: S506  Both are safe.
         count = _count(value, {})
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from None
-    # What PyYAML raises of a value that its tag does not fit, as of `!!bool x`.
-    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
-        what = f"a value is not of the type that it or its tag (!!) says ({error})"
-        raise ValueError(what) from None
+    except yaml.YAMLError as error:
+        raise ValueError(yaml_faults.sentence(error, text)) from None
     if count > _MOST_VALUES:
         raise ValueError("it holds too many values once its anchors are spelled out")
     return value

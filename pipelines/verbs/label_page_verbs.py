@@ -7,8 +7,9 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beampose.core import files, yaml_files
+from beampose.core import files
 from beampose.core.wording import counted
+from beampose.formats.deeplabcut import project_config
 from beampose.preprocess import images, videos
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def _sorts_crops(path: str) -> bool:
     """Whether it is an experiment with crops."""
     if files.suffix(path) not in (".yaml", ".yml") or not files.exists(path):
         return False
-    said = yaml_files.read(path, "an experiment or a project's config") or {}
-    return isinstance(said, dict) and said.get("task") == "crops"
+    return project_config.values(path).get("task") == "crops"
 
 
 def _sort(arguments: argparse.Namespace, folder: str) -> int:
@@ -193,7 +193,7 @@ def _project(arguments: argparse.Namespace) -> tuple[str, str]:
     files.require(first, "file or folder")
     if files.suffix(first) not in (".yaml", ".yml"):
         return files.absolute(first), _experiment(first)
-    if "source" not in (yaml_files.read(first, "an experiment or a project's config") or {}):
+    if "source" not in project_config.values(first):
         return files.absolute(files.parent(files.absolute(first))), _experiment(files.parent(first))
     return _of_experiment(first), files.absolute(first)
 

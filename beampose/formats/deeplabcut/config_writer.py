@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from upath import UPath
 
-from beampose.core import files, yaml_files
+from beampose.core import files
 from beampose.formats import kept_files
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.labeled_images import Picture
@@ -18,7 +18,7 @@ def read(file: UPath) -> dict[str, Any]:
     Raises:
       ValueError: it is none.
     """
-    return yaml_files.read(file, "config.yaml") if file.is_file() else {}
+    return project_config.values(str(file)) if file.is_file() else {}
 
 
 def with_videos(

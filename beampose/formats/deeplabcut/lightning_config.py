@@ -29,17 +29,20 @@ class Config(NamedTuple):
 
 
 def read(file: str) -> Config | None:
-    """The config of a file; None if it is of another program, names no table or is not YAML."""
+    """The config of a file; None if it is of another program or names no table.
+
+    Raises:
+      ValueError: it may be one, and is not YAML.
+    """
     data = files.read_bytes(file)
     of_app = files.name(file) == PROJECT and b"view_names" in data
     if not of_app and b"csv_file" not in data:
         return None
     try:
-        told = yaml_files.parse(texts.decode(data, texts.WINDOWS), words=True)
-    except ValueError:
-        return None
-    if not isinstance(told, dict):
-        return None
+        text = texts.decode(data, texts.WINDOWS, table=False)
+    except ValueError as error:
+        raise ValueError(f"{file} {error}.") from None
+    told = yaml_files.mapping(text, file, words=True)
     if of_app:
         views = _names(told.get("view_names"))
         tables = tuple(f"CollectedData_{view}.csv" for view in views) or ("CollectedData.csv",)

@@ -129,6 +129,16 @@ def read(file: str) -> tuple[str, str]:
         raise ValueError(f"{file} {error}.") from None
 
 
+def values(file: str) -> dict[str, Any]:
+    """The keys and values of a config.yaml or another YAML of DeepLabCut, as its reader takes them.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: it is none.
+    """
+    return yaml_files.mapping(read(file)[0], file, words=True)
+
+
 def encoded(text: str, encoding: str) -> bytes:
     """The bytes of a text that was read in an encoding; without a mark if it is UTF-8."""
     return text.encode("utf-8" if encoding == texts.UTF8 else encoding)

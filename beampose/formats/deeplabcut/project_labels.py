@@ -179,13 +179,7 @@ def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
     if encoding == texts.WINDOWS:
         what = "is not UTF-8: read as Windows-1252, with the csv files of the project"
         problems.append(Problem(WARNING, file, 0, "", what))
-    try:
-        config = yaml_files.parse(text, words=True)
-    except ValueError as error:
-        raise ValueError(f"{file} is not YAML: {error}") from None
-    if not isinstance(config, dict):
-        raise ValueError(f"{file} must hold keys and values.")
-    return config, encoding
+    return yaml_files.mapping(text, file, words=True), encoding
 
 
 def _names(

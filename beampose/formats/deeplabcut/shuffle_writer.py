@@ -8,10 +8,9 @@ import numpy as np
 import yaml
 from upath import UPath
 
-from beampose.core import yaml_files
 from beampose.core.name_parts import safe
 from beampose.formats import kept_files
-from beampose.formats.deeplabcut import project_writer
+from beampose.formats.deeplabcut import project_config, project_writer
 from beampose.formats.deeplabcut.project_writer import Written
 from beampose.formats.labeled_images import Picture
 from beampose.preprocess.labels import SINGLE, TRAIN, Labels
@@ -73,8 +72,7 @@ def _metadata(
     """metadata.yaml with this shuffle; those it names already stay."""
     told: dict[str, Any] = {}
     if place.is_file():
-        found = yaml_files.parse(place.read_text(encoding="utf-8"), words=True)
-        shuffles = found.get("shuffles") if isinstance(found, dict) else None
+        shuffles = project_config.values(str(place)).get("shuffles")
         if not isinstance(shuffles or {}, dict):
             raise ValueError(f"{place} is not DeepLabCut's metadata of shuffles.")
         told = dict(shuffles or {})

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, texts, yaml_files
+from beampose.core import csv_cells, files, texts
 from beampose.core.wording import agreed, counted
 from beampose.formats import pandas_h5
-from beampose.formats.deeplabcut import shuffle_rows
+from beampose.formats.deeplabcut import project_config, shuffle_rows
 from beampose.formats.deeplabcut.shuffle_rows import Rows
 from beampose.preprocess import unpickle
 from beampose.preprocess.labels import (
@@ -169,7 +169,11 @@ def _shuffles(folder: str) -> list[Shuffle]:
 def _shared(metadata: str, found: list[Shuffle]) -> list[Shuffle]:
     """Shuffles whose own file is gone, by another one that metadata.yaml says is split alike."""
     try:
-        told = yaml_files.parse(texts.decode(files.read_bytes(metadata)), words=True)
+        told = project_config.values(metadata)
+    except ValueError as error:
+        what = f"{metadata} is not DeepLabCut's metadata of shuffles"
+        raise ValueError(f"{what}: {str(error).removeprefix(metadata).strip()}") from None
+    try:
         entries = {
             int(entry.get("index", _number(name))): entry["split"]
             for name, entry in (told.get("shuffles") or {}).items()
