@@ -27,6 +27,7 @@ _SIGNS = (
     (0, b"8BPS", "a Photoshop file"),
     (0, b"\0\0\0\x0cjP  ", "a JPEG 2000"),
     (0, b"\x93NUMPY", "an array of NumPy"),
+    (0, b"MATLAB ", "a file of MATLAB"),
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (8, b"WEBP", "a WebP"),
     (8, b"AVI ", "an AVI film"),

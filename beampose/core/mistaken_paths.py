@@ -16,6 +16,8 @@ EXPERIMENT, LABELS, PREDICTIONS = "an experiment", "a source of labels", "predic
 MODEL, CALIBRATION, POINTS = "a model", "a calibration", "points"
 _PROJECT, _OUTPUT = "a DeepLabCut project", "what an experiment wrote"
 _CONFIG, _TABLE = "the config of a DeepLabCut project", "a label file of a DeepLabCut project"
+_POINTED, _SLEAP, _NWB = "a table of labels", "a file of SLEAP", "a file of NWB"
+_BY_SUFFIX = {".slp": _SLEAP, ".nwb": _NWB}
 _GRAPH, _PART, _FOLDER = "the graph of a model", "a part of a model", "a folder"
 # What to do with each of them.
 _USE = {
@@ -24,6 +26,11 @@ _USE = {
     _CONFIG: "load_labels reads the labels of its folder, and an experiment names that folder as "
     "source.path",
     _TABLE: "load_labels reads the project, which is the folder with config.yaml",
+    _POINTED: "load_labels reads it",
+    _SLEAP: "load_labels reads it, and movement writes its predictions as DeepLabCut does "
+    "(load_poses.from_sleap_file, save_poses.to_dlc_file)",
+    _NWB: "movement writes its poses as DeepLabCut does (load_poses.from_nwb_file, "
+    "save_poses.to_dlc_file), and load_predictions reads that",
     _OUTPUT: "load_model reads the folder model in it, load_predictions the files in predictions",
     MODEL: "load_model reads it",
     _GRAPH: "load_model reads the folder that it lies in",
@@ -34,16 +41,18 @@ _USE = {
 # What may be meant rightly, so that what is wrong with it is the error.
 _RIGHT = {
     EXPERIMENT: (EXPERIMENT,),
-    LABELS: (_PROJECT, _CONFIG, _FOLDER),
+    LABELS: (_PROJECT, _CONFIG, _FOLDER, _POINTED, _SLEAP),
     PREDICTIONS: (PREDICTIONS,),
     MODEL: (MODEL, _FOLDER),
     CALIBRATION: (CALIBRATION, _FOLDER, _PROJECT),
     # Those have the names of predictions.
-    POINTS: (PREDICTIONS,),
+    POINTS: (PREDICTIONS, _POINTED),
 }
 # What an experiment's first keys and those of a DeepLabCut project are, at the beginning of a line.
 _OURS = re.compile(rb"^(task|source|output|predict|features|train) *:", re.MULTILINE)
 _THEIRS = re.compile(rb"^(Task|scorer|bodyparts|multianimalbodyparts|video_sets) *:", re.MULTILINE)
+# Of a table of points, whose readers say what is wrong with it.
+_IN_SPACE = re.compile(rb"^coords.*,z\b", re.MULTILINE)
 _LONGEST = 1 << 20
 # Folders from a file of a model up to the model's: saved_model/variables.
 _DEEP = 3
@@ -96,11 +105,13 @@ def _file(path: Path) -> str:
         return _TABLE
     if path.suffix in (".h5", ".hdf5", ".csv") and "DLC_" in path.stem:
         return PREDICTIONS
+    if path.suffix == ".csv" and start.startswith(b"scorer") and not _IN_SPACE.search(start):
+        return PREDICTIONS if b"likelihood" in start else _POINTED
     if path.name == "calibration.toml":
         return CALIBRATION
     kind = file_kinds.name(start[: file_kinds.BEGINNING])
     # Which of the tables in h5 it may be, the readers say.
-    return "" if kind == file_kinds.H5 else kind
+    return _BY_SUFFIX.get(path.suffix, "") if kind == file_kinds.H5 else kind
 
 
 def _folder(path: Path) -> str:

@@ -64,7 +64,8 @@ def decode(data: bytes, also: str | None = None, *, table: bool = True) -> str:
     if what := file_kinds.name(data):
         raise ValueError(f"is {what}")
     known = encoding(data)
-    if known == UTF8 and data[:_BEGINNING].count(0) > len(data[:_BEGINNING]) // 4:
+    zeros = data[:_BEGINNING].count(0)
+    if (known == UTF8 and zeros > len(data[:_BEGINNING]) // 4) or (known is None and zeros):
         raise ValueError(
             f"is no text, or one in UTF-16 without the mark that says so: {_again(table)}"
         )

@@ -82,6 +82,11 @@ def _only_table(file: h5.Group) -> h5.Group:
     if len(tables) > 1 and KEY in tables:
         # The one that DeepLabCut reads and writes.
         return tables[KEY]
+    if not tables and file.dataset("track_occupancy") is not None:
+        raise ValueError(
+            "is SLEAP's analysis file: movement writes it as DeepLabCut does "
+            "(load_poses.from_sleap_file, save_poses.to_dlc_file)"
+        )
     if len(tables) != 1:
         names = f" ({', '.join(tables)}), none called {KEY}" if tables else ""
         how = f", and is written so by pandas' to_hdf(file, key={KEY!r})" if not tables else ""

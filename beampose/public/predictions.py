@@ -106,8 +106,8 @@ def read(path: str) -> Predictions:
         return _individuals(path.removesuffix(individuals_file.ENDING))
     if files.suffix(path) == ".parquet":
         raise ValueError(
-            f"{path} holds the boxes of a crop model, not keypoints. Read it with "
-            "pandas.read_parquet."
+            f"{path} is a table of Parquet, as those with the boxes of a crop model, and holds no "
+            "keypoints. Read it with pandas.read_parquet."
         )
     table = prediction_tables.read(path)
     several = table.individuals != [""]

@@ -1,6 +1,7 @@
 """A path of another kind than is wanted is named by what it is, with what reads it."""
 
 import fakes
+import h5py
 import pytest
 
 import beampose
@@ -23,6 +24,11 @@ def places(tmp_path_factory):
         "task: pose\nsource: {path: project, format: deeplabcut}\noutput: out\n"
     )
     (at / "a.png").write_bytes(fakes.encode(fakes.pixels(0)))
+    (at / "net.csv").write_text(
+        "scorer,n,n,n\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n0,1,2,0.5\n"
+    )
+    for name in ("a.slp", "a.nwb"):
+        h5py.File(at / name, "w").close()
     (at / "out/model/saved_model/variables").mkdir(parents=True)
     for name in ("COMPLETED", "info.json", "saved_model/saved_model.pb"):
         (at / "out/model" / name).write_text("{}")
@@ -43,6 +49,9 @@ def places(tmp_path_factory):
         ("out/model/info.json", "a part of a model", "load_model reads the whole", ""),
         ("out/model/saved_model/variables", "a part of a model", "load_model reads", ""),
         ("a.png", "but a PNG", "", ""),
+        ("net.csv", "predictions", "load_predictions reads it", "load_predictions"),
+        ("a.slp", "a file of SLEAP", "load_labels reads it, and movement writes", ""),
+        ("a.nwb", "a file of NWB", "movement writes its poses as DeepLabCut does", ""),
     ],
 )
 def test_what_is_mistaken_for_another_is_told(places, function, path, what, how, right):
@@ -55,6 +64,8 @@ def test_what_is_mistaken_for_another_is_told(places, function, path, what, how,
     with pytest.raises((ValueError, OSError)) as found:
         function(places / path)
     text = str(found.value)
+    own = own or (path == "net.csv" and function is beampose.load_points)
+    own = own or (path == "a.slp" and function is beampose.load_labels)
     assert str(places / path) in text
     assert own or (what in text and how in text), text
 

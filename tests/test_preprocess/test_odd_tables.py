@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import fakes
+import h5py
 import numpy as np
 import pytest
 
@@ -158,3 +159,32 @@ def test_variances_of_an_ensemble_beside_the_points_are_left_out(tmp_path):
     (tmp_path / "c.csv").write_text("\n".join(map(",".join, rows[:3])) + "\n,,\n")
     with pytest.raises(ValueError, match="holds no frame, only its header"):
         prediction_tables.read(str(tmp_path / "c.csv"))
+
+
+def test_predictions_whose_scorer_pandas_numbered_are_of_one(tmp_path):
+    file = tmp_path / "film.csv"
+    file.write_text(f"{HEAD}0,1,2,.5\n1,2,3,.9\n".replace("s,s,s", "net,net.1,net.2"))
+    found = prediction_tables.read(str(file))
+    assert found.scorer == "net"
+    np.testing.assert_array_equal(found.values[:, 0], [[1, 2, 0.5], [2, 3, 0.9]])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (HEAD.replace("likelihood", "z").encode() + b"0,1,2,3\n", "in space, .*load_points reads"),
+        (b"\x02\x50\0\0\xe0\x9c\0\0" * 40, "is no text"),
+        (b"MATLAB 5.0 MAT-file, Platform: posix" + b" " * 88 + b"\0\x01IM", "a file of MATLAB"),
+    ],
+)
+def test_what_holds_no_predictions_is_called_what_it_is(tmp_path, data, told):
+    (tmp_path / "film.csv").write_bytes(data)
+    with pytest.raises(ValueError, match=told):
+        prediction_tables.read(str(tmp_path / "film.csv"))
+
+
+def test_an_analysis_file_of_sleap_is_called_so(tmp_path):
+    with h5py.File(tmp_path / "film.h5", "w") as file:
+        file["track_occupancy"] = np.ones((2, 1))
+    with pytest.raises(ValueError, match="is SLEAP's analysis file: movement writes it"):
+        prediction_tables.read(str(tmp_path / "film.h5"))

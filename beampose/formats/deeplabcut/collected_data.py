@@ -353,7 +353,7 @@ def agree(first: Table, second: Table) -> bool:
 
 def index_width(bodyparts: list[str]) -> int:
     """Columns before the first bodypart: the path stands in one, or in three (new form)."""
-    found = (i for i, cell in enumerate(bodyparts[1:], 1) if cell.strip())
+    found = (i for i, cell in enumerate(bodyparts[1:], 1) if not columns.is_empty(cell))
     return next(found, len(bodyparts))
 
 

@@ -1,6 +1,7 @@
 """Columns of DeepLabCut's tables, found by all their levels, in whatever order these stand."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from beampose.formats import pandas_h5
 LEVELS = ("scorer", "bodyparts", "coords")
 LEVELS_OF_SEVERAL = ("scorer", "individuals", "bodyparts", "coords")
 # How pandas calls an empty cell of a header once it was read and written again, and a missing name.
-_UNNAMED = re.compile(r"Unnamed: \d+_level_\d+")
+_UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")
 _MISSING = "nan"
 
 
@@ -120,17 +121,38 @@ def header(rows: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:
     width = max((len(cells) for _, cells in rows), default=0)
     filled = []
     for level, cells in rows:
+        cells = _unnumbered(cells) if level == "scorer" else cells
         last, row = "", []
         for cell in (*(cell.strip() for cell in cells), *[""] * (width - len(cells))):
             # Of bodyparts one may be called so.
             nobody = cell == _MISSING and level in ("scorer", "individuals")
-            own = "" if nobody or _UNNAMED.fullmatch(cell) else cell
+            own = "" if nobody or is_empty(cell) else cell
             last = own or (last if level != "coords" else "")
             row.append(last)
         filled.append(row)
     coords = [level for level, _ in rows].index("coords")
     nothing = ("",) * len(rows)
     return [column if column[coords] else nothing for column in zip(*filled, strict=True)]
+
+
+def is_empty(cell: str) -> bool:
+    """Whether a cell of a header says nothing, whatever pandas made of it."""
+    return not cell.strip() or bool(_UNNAMED.fullmatch(cell.strip()))
+
+
+def _unnumbered(cells: Sequence[str]) -> Sequence[str]:
+    """Scorers as they were before pandas read them as names, no two alike: Ann, Ann.1, Ann.2."""
+    told = [cell for cell in cells if not is_empty(cell)]
+    if len(set(told)) < len(told):
+        return cells
+    seen: Counter[str] = Counter()
+    found = []
+    for cell in cells:
+        name, _, number = cell.strip().rpartition(".")
+        own = name if seen[name] and number == str(seen[name]) else cell.strip()
+        seen[own] += 1
+        found.append(own)
+    return found
 
 
 def scorers(columns: Sequence[Column]) -> list[str]:

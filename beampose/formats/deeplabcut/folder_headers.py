@@ -46,7 +46,7 @@ def config(
     every = label_files(folders)
     for file in every:
         own = files.stem(file).removeprefix(_BEGINNING)
-        if found := _columns(file):
+        if found := columns_of(file):
             owners[own] += 1
             named |= dict.fromkeys(found)
     if not named:
@@ -57,7 +57,7 @@ def config(
     if others:
         what += f"; those of {', '.join(others)} need source.scorer"
     problems.append(Problem(WARNING, root, 0, "", what))
-    return {"scorer": chosen, **_names(list(named))}
+    return {"scorer": chosen, **names(list(named))}
 
 
 def unread(folders: list[str], scorer: str) -> list[Problem]:
@@ -77,7 +77,8 @@ def unread(folders: list[str], scorer: str) -> list[Problem]:
     return [Problem(WARNING, every[next(iter(others))], 0, "", what)]
 
 
-def _names(named: list[Column]) -> dict[str, Any]:
+def names(named: list[Column]) -> dict[str, Any]:
+    """Bodyparts and individuals of some columns, as a config.yaml lists them."""
     common = dict.fromkeys(column.bodypart for column in named if column.individual != SINGLE)
     unique = dict.fromkeys(column.bodypart for column in named if column.individual == SINGLE)
     animals = dict.fromkeys(c.individual for c in named if c.individual not in ("", SINGLE))
@@ -91,7 +92,7 @@ def _names(named: list[Column]) -> dict[str, Any]:
     }
 
 
-def _columns(file: str) -> list[Column]:
+def columns_of(file: str) -> list[Column]:
     """The columns of a file; none of one that cannot be read, which is told where it is used."""
     try:
         data = files.read_bytes(file)

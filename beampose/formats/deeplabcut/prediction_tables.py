@@ -172,6 +172,8 @@ def _table(file: str, named: list[Column], rows: list[str], values: np.ndarray) 
     scorers = columns.scorers(named)
     # Lightning Pose's smoother writes variances of an ensemble, too; a z is of another table.
     more = {coord for *_, coord in set(place) - set(wanted)}
+    if {coord for *_, coord in place} == {"x", "y", "z"}:
+        raise ValueError("it holds points in space, which beampose.load_points reads")
     if len(scorers) != 1 or not set(wanted) <= set(place) or not all(map(_OF_ENSEMBLES, more)):
         raise ValueError("every bodypart must have the columns x, y, likelihood, of one scorer")
     ordered = values[:, [place[name] for name in wanted]].reshape(len(rows), len(points), 3)

@@ -131,7 +131,8 @@ def _place(path: str) -> tuple[str, str]:
     """The folder of a project and its config."""
     if files.suffix(path) in (".yaml", ".yml"):
         return files.parent(path), path
-    inside = root_tables.is_table(path) or files.name(path.rstrip("/")) == LABELED_DATA
+    table = root_tables.is_table(path) or root_tables.is_named(path)
+    inside = table or files.name(path.rstrip("/")) == LABELED_DATA
     root = files.parent(path.rstrip("/")) if inside else path
     return root, files.join(root, "config.yaml")
 

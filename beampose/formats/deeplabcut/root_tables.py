@@ -10,9 +10,9 @@ called. Without one all do, but for those to test on: `CollectedData_new.csv` an
 
 from typing import Any, NamedTuple
 
-from beampose.core import files
+from beampose.core import files, texts
 from beampose.formats import named_files
-from beampose.formats.deeplabcut import collected_data, columns, lightning_config
+from beampose.formats.deeplabcut import collected_data, columns, folder_headers, lightning_config
 from beampose.formats.deeplabcut.collected_data import Reading, Table
 from beampose.formats.deeplabcut.lightning_config import Config
 from beampose.preprocess import images
@@ -22,6 +22,7 @@ LABELED_DATA = "labeled-data"
 _BEGINNING = "collecteddata"
 _TABLES = (".csv", ".h5")
 _MOST = 20_000
+_LONGEST_HEADER = 1 << 20
 # What Lightning Pose's data sets call labels of sessions that no model is trained on.
 _TO_TEST_ON = ("_new", "_test")
 
@@ -54,6 +55,8 @@ def choose(path: str) -> Choice:
     None where the folders of videos hold labels: those at the root are then another copy, unless
     a config of Lightning Pose names them and there is none of DeepLabCut.
     """
+    if is_named(path):
+        return Choice(files.parent(path), [path], [])
     if is_table(path):
         root = files.parent(path)
         there = files.is_folder(files.join(root, LABELED_DATA)) and files.exists(path)
@@ -71,9 +74,11 @@ def choose(path: str) -> Choice:
     configs = lightning_config.beside(path)
     above = files.join(path, LABELED_DATA)
     labeled = files.is_folder(above)
-    if not configs and not (found and labeled):
-        return Choice(path, [], [])
     config = files.join(path, "config.yaml")
+    if not configs and not (found and labeled):
+        return Choice(
+            path, [], [], wrong=_unnamed(path) if labeled and not files.exists(config) else ""
+        )
     theirs = configs and (not files.exists(config) or config in [one.file for one in configs])
     if not theirs and labeled and any(map(_is_label_file, files.below(above, 2, _MOST))):
         return Choice(path, [], [])
@@ -81,6 +86,21 @@ def choose(path: str) -> Choice:
         return _named(configs, path)
     tables = [table for table in found if not _tests(table, found)]
     return Choice(path, tables, [table for table in found if table not in tables])
+
+
+def _unnamed(root: str) -> str:
+    """Why a project without a config is not read whose tables are called otherwise; else empty."""
+    if any(map(_is_label_file, files.below(files.join(root, LABELED_DATA), 2, _MOST))):
+        return ""
+    found = [files.name(child) for child in files.children(root) if is_named(child)]
+    if not found:
+        return ""
+    listed = ", ".join(found)
+    return (
+        f"{root} has neither a config.yaml nor a CollectedData.csv; {listed} may hold its labels. "
+        f"Let source.path name {'it' if len(found) == 1 else 'one of them'}, or a YAML file beside "
+        f"with `data: {{csv_file: [{listed}]}}`, as Lightning Pose has it"
+    )
 
 
 def _named(configs: list[Config], path: str) -> Choice:
@@ -128,6 +148,22 @@ def is_table(file: str) -> bool:
     return _is_label_file(file) and files.suffix(file) == ".csv"
 
 
+def is_named(file: str) -> bool:
+    """Whether a csv of any other name begins as label files do, without a model's likelihoods."""
+    if files.suffix(file) != ".csv" or _is_label_file(file) or not files.exists(file):
+        return False
+    with files.open_file(file) as stream:
+        start = stream.read(_LONGEST_HEADER)
+    if len(start) == _LONGEST_HEADER:
+        start = start[: start.rfind(b"\n") + 1]
+    try:
+        told = collected_data.header(texts.decode(start, texts.WINDOWS)).columns
+    except ValueError:
+        return False
+    others = ("likelihood", "z")
+    return any(map(any, told)) and not any(column.coord in others for column in told)
+
+
 def _is_label_file(file: str) -> bool:
     # On disks that do not tell capitals from other letters either name opens the file.
     return files.name(file).lower().startswith(_BEGINNING) and files.suffix(file) in _TABLES
@@ -163,7 +199,9 @@ def config(choice: Choice, scorer: str, problems: list[Problem]) -> dict[str, An
       ValueError: no table can be read.
     """
     wrong: list[Problem] = []
-    found = read(choice.tables, Reading(several=False), scorer, wrong)
+    every = [column for file in choice.tables for column in folder_headers.columns_of(file)]
+    several = any(column.individual for column in every)
+    found = read(choice.tables, Reading(several), scorer, wrong)
     named = [column for table in found for column in table.columns if any(column)]
     if not named:
         first = choice.tables[0]
@@ -182,7 +220,7 @@ def config(choice: Choice, scorer: str, problems: list[Problem]) -> dict[str, An
     problems.append(Problem(WARNING, place, 0, "", what))
     return {
         "scorer": next((column.scorer for column in named if column.scorer), ""),
-        "bodyparts": bodyparts,
+        **folder_headers.names(named),
     }
 
 

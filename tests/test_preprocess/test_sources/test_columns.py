@@ -233,3 +233,24 @@ def test_a_missing_scorer_is_the_same_in_h5_and_in_the_csv_that_pandas_makes_of_
     labels = project_labels.read(str(root))
     np.testing.assert_array_equal(keypoints(labels), fakes.points())
     assert whats(labels, WARNING) == "scorer mismatch: columns are by (nobody), config says Ann"
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_header_that_pandas_read_as_names_is_that_of_one_scorer(root, parts):
+    table = fakes.table(NAMES, fakes.points())
+    if parts > 1:
+        table.index = pd.MultiIndex.from_tuples([name.split("/") for name in NAMES])
+    save(root, table, "csv")
+    pd.read_csv(root / CSV, dtype=str).to_csv(root / CSV, index=False)
+    assert f"{fakes.SCORER}.1," in (root / CSV).read_text()
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert labels.problems == ()
+
+
+def test_scorers_with_numbers_are_two_where_names_recur(root):
+    tables = [by("Ann", fakes.points()), by("Ann.6", fakes.points() + 10)]
+    save(root, pd.concat(tables, axis=1), "csv")
+    labels = project_labels.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points())
+    assert "not used are those by Ann.6" in whats(labels, WARNING)

@@ -248,3 +248,26 @@ def test_other_capitals_of_a_label_file_are_read_at_the_root_and_told_in_folders
         return  # This disk does not tell capitals from other letters.
     with pytest.raises(FileNotFoundError, match="but Labeled-data, another folder"):
         project_labels.frame_folders(str(tmp_path / "reach"))
+
+
+def test_tables_of_any_name_are_named_without_a_config_and_each_is_read_by_its_path(root):
+    text = (root / "CollectedData.csv").read_text()
+    (root / "CollectedData.csv").rename(root / "top.csv")
+    space = text.replace("likelihood", "z").replace(",y", ",z")
+    (root / "points.csv").write_text(space)
+    assert formats.guess(str(root)) == "deeplabcut"
+    with pytest.raises(ValueError, match=r"; top.csv may hold its labels. Let source.path name it"):
+        project_labels.read(str(root))
+    assert formats.guess(str(root / "top.csv")) == "deeplabcut"
+    labels = project_labels.read(str(root / "top.csv"))
+    np.testing.assert_equal(labels.keypoints[:, 0], fakes.points(6).reshape(6, -1, 2))
+    assert formats.guess(str(root / "points.csv")) != "deeplabcut"
+
+
+def test_a_table_of_several_animals_needs_no_config(root):
+    lines = (root / "CollectedData.csv").read_text().splitlines()
+    lines.insert(1, ",".join(["individuals", *["fly"] * 2 * len(fakes.BODYPARTS)]))
+    (root / "CollectedData.csv").write_text("\n".join(lines))
+    labels = project_labels.read(str(root))
+    assert labels.individuals == ("fly",) and labels.bodyparts == fakes.BODYPARTS
+    np.testing.assert_equal(labels.keypoints[:, 0], fakes.points(6).reshape(6, -1, 2))
