@@ -11,6 +11,7 @@ import numpy as np
 from beampose.core import files
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut.label_table import Point, slots
+from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.films import drawing
 from beampose.pipelines.label import more_frames, new_project, predicted_labels, shown_frames
 from beampose.pipelines.label.experiment_run import ExperimentRun
@@ -32,6 +33,13 @@ class Reading(NamedTuple):
     version: int = 0
     frame: str = ""
     take: bool = False
+
+
+class ShownFilm(NamedTuple):
+    """A film that a page proofreads, and of which predictions: `code` of their summary, if told."""
+
+    name: str
+    code: str = ""
 
 
 class Picture(NamedTuple):
@@ -138,7 +146,7 @@ class Desk:
           PermissionError: another page or program writes.
           OSError: the disk is full or the folder cannot be written.
         """
-        changes = [_change(one) for one in said]
+        changes = [_change(_numbered(one, self.session.names)) for one in said]
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
         self.session.change(changes)
@@ -200,12 +208,13 @@ class Desk:
         """Films with predictions that can be proofread."""
         return {"films": [one.name for one in self.proofreads.listed()]}
 
-    def correct(self, page: str, film: str, correction: Mapping[str, Any]) -> dict[str, Any]:
+    def correct(self, page: str, film: ShownFilm, correction: Mapping[str, Any]) -> dict[str, Any]:
         """Corrects predictions of a film. Returns its timeline. Raises: as `change`."""
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
         self.session.lock.require()
-        one = self.proofreads.of(film)
+        one = self.proofreads.of(film.name)
+        one.require(film.code)
         one.correct(correction)
         return one.summary()
 
@@ -213,15 +222,24 @@ class Desk:
         """A frame of a predicted film. Raises: as `picture`."""
         return _picture(self.pictures.of_video(self.proofreads.of(film).video, number), part)
 
-    def label_predicted(self, page: str, film: str, row: int) -> list[str]:
-        """Makes a labeled frame of corrected predictions. Returns its key. Raises: as `change`."""
+    def label_predicted(self, page: str, film: ShownFilm, row: int) -> dict[str, Any]:
+        """Makes a labeled frame of corrected predictions.
+
+        Labels that were there before stay.
+
+        Returns:
+          `added`, its key, and `kept`, the number of labels that stay. Raises: as `change`.
+        """
         if not self.pen.ask(page):
             raise PermissionError("Nothing was added: another page writes into this project.")
         self.session.lock.require()
-        key, changes = predicted_labels.take(self.session, self.proofreads.of(film), row)
+        one = self.proofreads.of(film.name)
+        one.require(film.code)
+        key, changes = predicted_labels.take(self.session, one, row)
         self.session.refresh()
-        self.change(page, changes(key))
-        return [key]
+        wanted, kept = predicted_labels.missing(self.session, one, changes(key))
+        self.change(page, wanted)
+        return {"added": [key], "kept": kept}
 
     def start_run(self, page: str) -> None:
         """Starts `beampose run`. Raises ValueError, PermissionError: it cannot be started."""
@@ -256,6 +274,22 @@ def _points(keypoints: np.ndarray) -> list[list[list[float] | None]]:
         [None if np.isnan(xy).any() else [float(xy[0]), float(xy[1])] for xy in one]
         for one in keypoints
     ]
+
+
+def _numbered(said: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
+    """A change of a point that is named by its names, by the numbers that these have now.
+
+    Raises:
+      ValueError: the project has no such point.
+    """
+    match said:
+        case {"point": [str(individual), str(bodypart)]}:
+            if individual not in names.individuals or bodypart not in names.bodyparts:
+                owner = f" of {individual}" if names.several else ""
+                raise ValueError(f"config.yaml names no {bodypart}{owner} any more.")
+            place = names.individuals.index(individual), names.bodyparts.index(bodypart)
+            return {**said, "point": list(place)}
+    return said
 
 
 def _change(said: Mapping[str, Any]) -> Change:

@@ -1,11 +1,11 @@
 """Corrected predictions of a frame as labels of the project, with the frame itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from beampose.core import files, storage
 from beampose.core.wording import counted
-from beampose.formats.deeplabcut.label_table import slots
+from beampose.formats.deeplabcut.label_table import Point, slots
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
 from beampose.pipelines.curation import frame_files
@@ -46,6 +46,25 @@ def take(
             raise ValueError(f"{video.path} frame {number}: {frame.failure}")
         storage.write_bytes(target, images.encode_png(frame.pixels), durable=True)
     return f"{film.name}/{name}", lambda key: _changes(session, proofread, row, key)
+
+
+def missing(
+    session: LabelSession, proofread: Proofread, changes: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], int]:
+    """Those of the changes that take no label or mark of a person away, and how many others.
+
+    What was made a label here before is replaced: the person corrected it since.
+    """
+    wanted = []
+    for one in changes:
+        key, point = one["frame"], Point(*one["point"])
+        now = session.keypoints(key)[point].tolist()
+        own = proofread.labeled.get((key, point))
+        free = now[0] != now[0] and point not in session.absent(key)
+        if free or now == own:
+            proofread.labeled[key, point] = one["xy"]
+            wanted.append(one)
+    return wanted, len(changes) - len(wanted)
 
 
 def _changes(

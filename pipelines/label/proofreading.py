@@ -19,6 +19,7 @@ from beampose.core import __version__, artefacts, files
 from beampose.core.infos import ProofreadInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut.label_table import Point
 from beampose.pipelines import manifest
 from beampose.pipelines.results import corrections, result_files, result_names
 from beampose.pipelines.results.result_files import PROOFREAD, Found
@@ -40,6 +41,9 @@ class Listed(NamedTuple):
 class Proofread:
     """The predictions of one film while they are corrected.
 
+    Attributes:
+      labeled: of points that were made labels meanwhile, by frame and point, where.
+
     Raises:
       OSError, ValueError: they cannot be read.
     """
@@ -52,6 +56,7 @@ class Proofread:
         self._digest = result_files.digest(self._file)
         self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
         self._done: list[dict[str, Any]] = []
+        self.labeled: dict[tuple[str, Point], list[float]] = {}
         self._guard = threading.RLock()
         self._timer: threading.Timer | None = None
         self.note = self._read_log()
@@ -96,6 +101,18 @@ class Proofread:
     @property
     def count(self) -> int:
         return len(self._done)
+
+    def require(self, of: str) -> None:
+        """Raises PermissionError if a page shows other predictions than these.
+
+        Args:
+          of: `code` of the summary that the page shows; empty where it does not say.
+        """
+        if of not in ("", self._digest):
+            raise PermissionError(
+                f"Nothing was changed: {self._found.name} was predicted again since this page "
+                "shows it. Click on the film to see it as it is now."
+            )
 
     def correct(self, correction: Mapping[str, Any]) -> None:
         """Does a correction, or undoes the last one (`{"do": "undo"}`).
@@ -177,6 +194,7 @@ class Proofread:
                 "film": self.video is not None,
                 "fps": self._found.fps(),
                 "note": self.note,
+                "code": self._digest,
             }
 
     def _numbers(self) -> list[int]:

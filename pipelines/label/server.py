@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from beampose.core import files
-from beampose.pipelines.label.desk import Desk, Picture, Reading
+from beampose.pipelines.label.desk import Desk, Picture, Reading, ShownFilm
 from beampose.pipelines.label.gate import Gate
 from beampose.pipelines.label.shown_frames import THUMBNAIL, Part
 
@@ -39,13 +39,11 @@ def application(desk: Desk, token: str, hosts: frozenset[str] | None) -> ASGIApp
         "changes": lambda said: desk.change(text_of(said, "page"), said["changes"]),
         "more": lambda said: _more(desk, said),
         "correct": lambda said: desk.correct(
-            text_of(said, "page"), text_of(said, "film"), _object(said, "correction")
+            text_of(said, "page"), _shown(said), _object(said, "correction")
         ),
-        "label": lambda said: {
-            "added": desk.label_predicted(
-                text_of(said, "page"), text_of(said, "film"), int(said["row"])
-            )
-        },
+        "label": lambda said: desk.label_predicted(
+            text_of(said, "page"), _shown(said), int(said["row"])
+        ),
         "run": lambda said: desk.start_run(text_of(said, "page")),
         "stop": lambda said: desk.run.stop(),
         "leave": lambda said: desk.pen.release(text_of(said, "page")),
@@ -85,6 +83,10 @@ def _more(desk: Desk, said: Mapping[str, Any]) -> Any:
     folder = str(said.get("folder") or "")
     added = desk.more(text_of(said, "page"), int(said.get("count") or 0), folder, number)
     return {"added": added}
+
+
+def _shown(said: Mapping[str, Any]) -> ShownFilm:
+    return ShownFilm(text_of(said, "film"), text_of({"of": "", **said}, "of"))
 
 
 def _reading(said: Mapping[str, Any]) -> Reading:

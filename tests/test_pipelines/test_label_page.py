@@ -44,6 +44,7 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         near(one.points()[0][1], [40, 25])
         one.saved()
         near(labels(root)["labeled-data/cam1/img0.png"][0, :2], [[10, 12], [40, 25]])
+        odd_hands(one)
         # Zoomed at the pointer, the place under it stays.
         page.mouse.move(*one.at((20, 20)))
         before = one.at((20, 20))
@@ -71,12 +72,66 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         server.kill()
         one.go("cam1/img2.png")
         one.click((7, 8))
+        one.go("cam1/img3.png")
+        one.click((9, 9))
         one.says("Not saved")
+        kept = one.evaluate("[...beampose.pending.values()].map((one) => one.point[1])")
+        assert kept == ["nose", "nose"]
+        # A frame that is gone does not take the others' changes along.
+        (fakes.label_folder(root) / "img3.png").unlink()
         server.start()
         one.saved()
         near(labels(root)["labeled-data/cam1/img2.png"][0, 0], [7, 8])
+        assert "nose in cam1/img3.png was not saved" in page.locator("#notice").inner_text()
         assert not one.errors and not two.errors
     server.end()
+
+
+def odd_hands(one):
+    """What changes nothing: a second finger, a lost mouse, a held key, a click too early."""
+    before = one.points()
+    pointer = """([[x, y], steps]) => {
+      const overlay = document.getElementById("overlay");
+      overlay.setPointerCapture = () => {};
+      for (const [type, id, dx, buttons] of steps) {
+        const rest = { bubbles: true, button: 0, buttons, clientX: x + dx, clientY: y };
+        overlay.dispatchEvent(new PointerEvent(type, { pointerId: id, ...rest }));
+      }
+      delete overlay.setPointerCapture;
+      return beampose.store.current.points;
+    }"""
+    begun = [["pointerdown", 1, 0, 1], ["pointermove", 1, 30, 1]]
+    second = [["pointerdown", 2, 90, 1], ["pointerup", 2, 90, 0], ["pointerup", 1, 30, 0]]
+    lost = [["pointermove", 1, 60, 0], ["pointermove", 1, 90, 0]]
+    for rest in (second, lost):
+        found = one.evaluate(pointer, [[*one.at((40, 25))], [*begun, *rest]])
+        assert found == before
+    # Held down; and while a point is dragged, keys wait.
+    one.page.mouse.move(*one.at((40, 25)))
+    one.page.mouse.down()
+    one.page.mouse.move(*one.at((20, 20)))
+    one.press("ArrowRight", "Delete")
+    one.page.mouse.move(*one.at((40, 25)))
+    one.page.mouse.up()
+    assert one.frame() == "cam1/img0.png"
+    near(one.points()[0][:2], before[0][:2])
+    # A picture that is late: the click would mean the one before it.
+    late = """() => { const real = window.fetch; window.fetch = async (...a) => {
+      if (String(a[0]).includes("/frame?key=cam1%2Fimg3"))
+        await new Promise((done) => (window.go = done));
+      return real(...a); } }"""
+    one.evaluate(late)
+    one.page.locator(".frame").nth(3).click()
+    one.page.mouse.dblclick(*one.at((10, 12)))
+    assert one.points()[0] == [None] * 3
+    one.evaluate("window.go()")
+    one.go("cam1/img3.png")
+    one.page.mouse.dblclick(*one.at((10, 12)))
+    assert one.points()[0][1] is None
+    near(one.points()[0][0], [10, 12])
+    one.press("Control+z")
+    one.page.locator(".frame").nth(0).click()
+    one.go("cam1/img0.png")
 
 
 @pytest.mark.slow

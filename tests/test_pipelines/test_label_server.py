@@ -202,6 +202,18 @@ def test_a_label_is_on_disk_when_the_answer_comes(client, root):
     assert frame["points"][0][0] == [12.25, 3.5]
 
 
+def test_a_point_named_by_its_names_finds_them_after_the_config_was_reordered(tmp_path):
+    root = fakes.project(tmp_path / "project", config={"bodyparts": ["tail", "ear", "nose"]})
+    for client in serve(root):
+        names = client.get(f"/{TOKEN}/api/project").json()["individuals"]
+        assert change(client, point=(names[0], "tail"), xy=(3, 4)).status_code == 200
+        shown = client.get(f"/{TOKEN}/api/project").json()["frames"][0]
+        assert shown["points"][0][0] == [3, 4]
+        refused = change(client, point=(names[0], "snout"))
+        assert refused.status_code == 400
+        assert refused.json()["error"] == "config.yaml names no snout any more."
+
+
 def test_of_two_pages_the_second_looks_on_until_it_takes_the_pen(client):
     assert post(client, "state").json()["writing"]
     second = post(client, "state", "two").json()

@@ -11,7 +11,9 @@ from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_tables, project_labels
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines.label import predicted_labels
+from beampose.pipelines.label.desk import Desk, ShownFilm
 from beampose.pipelines.label.label_session import LabelSession
+from beampose.pipelines.label.learner import NoLearner
 from beampose.pipelines.label.proofreading import Listed, Proofread, Proofreads
 from beampose.pipelines.results import corrections, filtering, result_files
 
@@ -172,6 +174,37 @@ def test_a_corrected_frame_becomes_a_label(predicted):
     np.testing.assert_allclose(
         found["labeled-data/film/img07.png"][:2, :2].reshape(4, 2), table().values[7, :, :2]
     )
+
+
+def test_labels_of_a_person_are_not_replaced_by_predictions(predicted):
+    root, config = predicted
+    desk = Desk(LabelSession(str(root)), NoLearner("none"), str(root.parent / "experiment.yaml"))
+    film = ShownFilm("film")
+    assert desk.label_predicted("one", film, 7) == {"added": ["film/img07.png"], "kept": 0}
+    said = {"frame": "film/img07.png", "point": [0, 1]}
+    desk.change("one", [{**said, "xy": [1, 2]}, {**said, "point": [1, 0], "absent": True}])
+    desk.correct("one", film, {"do": "place", "row": 7, "point": 0, "xy": [3, 4]})
+    assert desk.label_predicted("one", film, 7)["kept"] == 2
+    found = desk.session.keypoints("film/img07.png")
+    assert found[0, :2].tolist() == [[3, 4], [1, 2]] and np.isnan(found[1, 0]).all()
+    desk.close()
+
+
+def test_a_page_that_shows_older_predictions_corrects_nothing(predicted):
+    root, config = predicted
+    desk = Desk(LabelSession(str(root)), NoLearner("none"), str(root.parent / "experiment.yaml"))
+    old = ShownFilm("film", desk.proofreads.of("film").summary()["code"])
+    swap = {"do": "swap", "row": 5, "a": "ann", "b": "bob"}
+    desk.correct("one", old, swap)
+    prediction_tables.write(table(15), found_of(config).stem)
+    for act in (
+        lambda: desk.correct("one", old, swap),
+        lambda: desk.label_predicted("one", old, 7),
+    ):
+        with pytest.raises(PermissionError, match="predicted again"):
+            act()
+    np.testing.assert_array_equal(desk.proofreads.of("film").values, table(15).values)
+    desk.close()
 
 
 def test_the_page_is_told_the_frame_of_each_row_where_they_are_not_evenly_apart(tmp_path):

@@ -1,7 +1,7 @@
 // All keys, in one table: what each does, and what the help says of it.
 
 import { store, at, change, nextOpen, suggestion, isDone, isAbsent, points, same, tell, undo, redo, doneCount } from "./store.js";
-import { view, fit, zoom, redrawPoints, inside } from "./view.js";
+import { view, fit, zoom, redrawPoints, inside, clamped, isCurrent } from "./view.js";
 import { listed, make } from "./panels.js";
 import * as strip from "./strip.js";
 import { swap } from "./model.js";
@@ -66,15 +66,20 @@ function absent() {
   if (change(frame, [{ point, absent: now }]) && now) advance();
 }
 
+// Nobody accepts on a frame that is not yet to be seen.
+function seen() {
+  if (!isCurrent() && store.looking === null) tell("said", "The picture is not here yet.");
+  return isCurrent() || store.looking !== null;
+}
+
 export function accept() {
   const frame = store.current;
-  if (!frame) return;
+  if (!frame || !seen()) return;
   const wanted = points()
     .filter((point) => !isDone(frame, point) && suggestion(frame, point))
-    .map((point) => ({ point, xy: suggestion(frame, point).slice(0, 2) }));
+    .map((point) => ({ point, xy: clamped(suggestion(frame, point)) }));
   if (wanted.length) {
-    change(frame, wanted);
-    advance();
+    if (change(frame, wanted)) advance();
   } else if (doneCount(frame) === points().length) goNext();
   else tell("said", "There is no suggestion to accept yet.");
 }
@@ -82,13 +87,12 @@ export function accept() {
 function acceptOne() {
   const { current: frame, point } = store;
   const said = frame && point && !isDone(frame, point) ? suggestion(frame, point) : null;
-  if (!said) return;
-  change(frame, [{ point, xy: said.slice(0, 2) }]);
-  advance();
+  if (said && seen() && change(frame, [{ point, xy: clamped(said) }])) advance();
 }
 
 export function copyBefore() {
   const frame = store.current;
+  if (!seen()) return;
   const before = store.frames[store.frames.indexOf(frame) - 1];
   if (!frame || !before || before.folder !== frame.folder) {
     tell("said", "There is no frame before this one.");
@@ -96,7 +100,7 @@ export function copyBefore() {
   }
   const wanted = points()
     .filter((point) => !isDone(frame, point) && at(before, point) && inside(at(before, point)))
-    .map((point) => ({ point, xy: [...at(before, point)] }));
+    .map((point) => ({ point, xy: clamped(at(before, point)) }));
   if (wanted.length) change(frame, wanted);
   else tell("said", "The frame before has nothing that is missing here.");
 }
@@ -105,8 +109,7 @@ function nudge(dx, dy) {
   const { current: frame, point } = store;
   const xy = frame && point ? at(frame, point) : null;
   if (!xy) return;
-  const moved = [xy[0] + dx, xy[1] + dy];
-  if (inside(moved)) change(frame, [{ point, xy: moved }]);
+  if (seen()) change(frame, [{ point, xy: clamped([xy[0] + dx, xy[1] + dy]) }]);
 }
 
 export function toggle(name) {
@@ -198,8 +201,21 @@ function actions(groups) {
   return found;
 }
 
-function called(event) {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+// Held down, only these go on: what changes labels is done once for each time a key is pressed.
+const HELD = new Set([
+  ...["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Tab"].flatMap((key) => [key, `Shift+${key}`]),
+  ...["a", "d", ".", ",", "+", "=", "-", "[", "]", "{", "}", "Ctrl+z", "Ctrl+Shift+z", "Ctrl+y"],
+]);
+
+// What is printed on the key where the keyboard writes other letters, or digits only with Shift.
+function printed({ code, key, shiftKey }) {
+  const [, letter, digit] = /^Key(.)$|^Digit(.)$/.exec(code ?? "") ?? [];
+  if (letter && key > "\x7f") return letter;
+  return digit && !shiftKey ? digit : key;
+}
+
+function called(event, typed) {
+  const key = typed.length === 1 ? typed.toLowerCase() : typed;
   const ctrl = event.ctrlKey || event.metaKey;
   // Signs such as ? and { are typed with Shift on some keyboards only.
   const shift = event.shiftKey && (event.key.length > 1 || ctrl) ? "Shift+" : "";
@@ -215,7 +231,13 @@ export function use(own) {
   drawHelp();
 }
 
-export const acting = (event) => known.get(called(event));
+// What a key does, ready to be done; nothing where it only is held down.
+export function acting(event) {
+  const typed = known.has(called(event, event.key)) ? event.key : printed(event);
+  const act = known.get(called(event, typed));
+  if (!act) return null;
+  return event.repeat && !HELD.has(called(event, typed)) ? () => {} : () => act(typed);
+}
 
 function drawHelp() {
   byId("keys").replaceChildren(

@@ -1,7 +1,7 @@
 // Starts the page, asks the server what is new, and ties the parts together.
 
 import { get, post, leave, Refused } from "./api.js";
-import { store, on, tell, take, remembered, flush, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
+import { store, on, tell, take, remembered, flush, answered, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
 import * as pictures from "./pictures.js";
 import * as view from "./view.js";
 import * as panels from "./panels.js";
@@ -9,7 +9,7 @@ import * as strip from "./strip.js";
 import * as model from "./model.js";
 import * as keys from "./keys.js";
 import * as proofread from "./proofread.js";
-import "./pointer.js";
+import { abandon, dragging } from "./pointer.js";
 
 const byId = (id) => document.getElementById(id);
 const EVERY = 700; // milliseconds between two questions to the server
@@ -17,9 +17,10 @@ const EVERY = 700; // milliseconds between two questions to the server
 // ---- going to a frame
 
 function go(frame) {
-  if (!frame) return;
+  if (!frame || proofread.isOpen()) return;
   strip.clear();
   const other = frame !== store.current;
+  if (frame.key !== store.current?.key) abandon();
   store.current = frame;
   if (other && !(store.point && points().some((point) => same(point, store.point)))) store.point = null;
   if (other) store.point = nextOpen(frame, null) ?? store.point ?? points()[0];
@@ -79,6 +80,7 @@ async function ask(taking = false) {
     version = 0;
     notice("");
     await reload();
+    if (!proofread.isOpen() && store.looking === null && !view.isCurrent()) go(store.current);
   }
   if (pictures.since(news.pictures) && store.current && !proofread.isOpen()) go(store.current);
   const before = told ? store.writing : null;
@@ -126,8 +128,18 @@ async function reload() {
     outdated = true;
     return;
   }
+  let project, before;
+  do {
+    // What was saved while the server answered may be missing in its answer.
+    before = answered();
+    project = await get("project");
+  } while (before !== answered());
+  if (proofread.isOpen()) {
+    outdated = true;
+    return;
+  }
   outdated = false;
-  take(await get("project"));
+  take(project);
   if (!store.current && store.frames.length) go(store.frames[0]);
   panels.drawFrames();
   panels.drawParts();
@@ -184,11 +196,13 @@ on("added", async (added) => {
 on("more", more);
 on("back", async () => {
   outdated = true;
-  await reload();
+  // Without an answer the frames are those of before, until the next question.
+  await reload().catch(panels.drawFrames);
   go(store.byKey.get(store.current?.key) ?? store.frames[0]);
 });
 
 async function more() {
+  if (byId("more").disabled) return;
   byId("more").disabled = true;
   say("Choosing frames …");
   try {
@@ -229,20 +243,28 @@ function theme(which) {
   view.redraw();
 }
 
+const SIGNS = "[]{}"; // typed with Option on some keyboards
 window.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input[type=text], input[type=number], textarea, select");
-  if (typing || event.altKey || (byId("help").open && event.key !== "?")) return;
+  if (typing || (event.altKey && !SIGNS.includes(event.key)) || (byId("help").open && event.key !== "?")) return;
   const act = keys.acting(event);
   if (!act) return;
   // A button that has the focus would be pressed besides.
   event.preventDefault();
   if (document.activeElement instanceof HTMLButtonElement) document.activeElement.blur();
-  act(event.key);
+  if (!dragging()) act();
 });
 window.addEventListener("pagehide", leave);
 window.addEventListener("beforeunload", (event) => {
   if (pending.size) event.preventDefault();
 });
+
+// What an earlier visit left unsent is saved now: labels may have changed meanwhile.
+function earlier({ found, unknown }) {
+  const refused = `Unsaved changes of an older version of this page, which do not name their bodyparts, are left out: look again at ${unknown.join(", ")}.`;
+  const words = [found ? `${found} ${found === 1 ? "change" : "changes"} of an earlier visit, not saved then, ${found === 1 ? "is" : "are"} saved now.` : "", unknown.length ? refused : ""];
+  if (found || unknown.length) notice(words.join(" ").trim(), Boolean(unknown.length));
+}
 
 async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
@@ -250,7 +272,7 @@ async function start() {
   try {
     const project = await get("project");
     pictures.since(project.pictures);
-    remembered(project.root);
+    earlier(remembered(project.root));
     takenUp = project.taken_up;
     byId("project").textContent = project.name;
     byId("project").title = project.root;
@@ -267,7 +289,8 @@ async function start() {
   go(last ?? store.frames.find((frame) => points().some((point) => !isDone(frame, point))) ?? store.frames[0]);
   for (;;) {
     await new Promise((done) => setTimeout(done, EVERY));
-    await ask();
+    // It went away between two answers.
+    await ask().catch(() => (lost = true));
   }
 }
 

@@ -54,9 +54,9 @@ export function drawDoubts() {
       const frame = store.byKey.get(one.frame);
       const far = one.other ? `⇄ ${title(one.other)}` : `${one.distance.toFixed(0)} px`;
       const found = make("li", { tabIndex: 0 }, make("span", { textContent: title(one.point) }), make("small", { textContent: `${frame.number ?? frame.image} · ${far}` }));
-      found.addEventListener("click", () => {
-        store.point = one.point;
+      found.addEventListener("mousedown", () => {
         tell("go", frame);
+        store.point = one.point;
         tell("point");
       });
       return found;
@@ -82,10 +82,11 @@ export function swap() {
   const found = swapOf(frame);
   if (!found) return;
   const [one, other] = [at(frame, found.point), at(frame, found.other)];
-  change(frame, [
+  const swapped = [
     { point: found.point, xy: other },
     { point: found.other, xy: one },
-  ]);
+  ];
+  if (!change(frame, swapped)) return;
   store.doubts = store.doubts.filter((doubt) => doubt.frame !== frame.key);
   drawDoubts();
   tell("suggestions");

@@ -33,6 +33,9 @@ export function listed() {
   }
 }
 
+// At the press: what is drawn anew before the button is let go is never clicked.
+const pressed = (found, act) => found.addEventListener("mousedown", (event) => event.button === 0 && act());
+
 const rows = new Map();
 
 export function drawFrames() {
@@ -60,7 +63,7 @@ export function drawFrames() {
 function row(frame) {
   const image = make("img", { loading: "lazy", alt: "", src: thumbnail(frame.key) });
   const found = make("div", { className: "frame", title: frame.key }, image, make("div"));
-  found.addEventListener("click", () => tell("go", frame));
+  pressed(found, () => tell("go", frame));
   rows.set(frame.key, found);
   fill(found, frame);
   return found;
@@ -104,7 +107,7 @@ export function drawParts() {
         const button = make("button", { textContent: `${shown} ${done}/${own.length}` });
         button.classList.toggle("on", i === chosenAnimal());
         button.style.borderBottom = `2px solid ${project.animal_colors[i]}`;
-        button.addEventListener("click", () => choose(own.find((point) => frame && !isDone(frame, point)) ?? own[0]));
+        pressed(button, () => choose(own.find((point) => frame && !isDone(frame, point)) ?? own[0]));
         return button;
       }),
     );
@@ -122,7 +125,7 @@ function part(frame, point) {
   const [, b] = point;
   const found = make("li", {}, make("span", { className: "dot" }), make("span", { className: "text" }), make("span", { className: "state" }));
   found.style.setProperty("--c", store.project.colors[b]);
-  found.children[1].textContent = store.project.bodyparts[b];
+  found.children[1].textContent = found.title = store.project.bodyparts[b];
   found.classList.toggle("on", same(point, store.point));
   if (frame) {
     const said = suggestion(frame, point);
@@ -132,7 +135,7 @@ function part(frame, point) {
       found.children[2].textContent = "not visible";
     } else if (said) found.children[2].textContent = `${Math.round(100 * said[2])} %`;
   }
-  found.addEventListener("click", () => choose(point));
+  pressed(found, () => choose(point));
   return found;
 }
 
@@ -177,6 +180,7 @@ on("suggestions", () => {
   // Thousands of rows are not drawn with every answer.
   clearTimeout(later);
   later = setTimeout(() => {
+    if (store.mode !== "label") return;
     if (store.filter === "next" || store.filter === "doubt") drawFrames();
     else for (const [key, found] of rows) fill(found, store.byKey.get(key));
   }, 250);

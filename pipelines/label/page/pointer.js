@@ -1,7 +1,7 @@
 // The mouse on the frame: a click places, a drag moves a point or the picture, the wheel zooms.
 
-import { store, at, change, nextOpen, suggestion, isDone, same, on, tell } from "./store.js";
-import { view, hit, toPicture, inside, zoom, pan, redrawPoints } from "./view.js";
+import { store, at, change, nextOpen, suggestion, isDone, same, on, tell, title } from "./store.js";
+import { view, hit, toPicture, inside, clamped, zoom, pan, redrawPoints, isCurrent } from "./view.js";
 
 const stage = document.getElementById("stage");
 const overlay = document.getElementById("overlay");
@@ -9,26 +9,48 @@ const overlay = document.getElementById("overlay");
 const DRAG = 4;
 // Fine corrections of a point are short.
 const DRAG_POINT = 2;
+// Milliseconds and pixels of the screen within which a second click is none: it was a double click.
+const TWICE = 300;
+const NEAR = 4;
 
 let press = null;
+let placed = { time: -Infinity, place: [0, 0] };
+export const dragging = () => Boolean(press?.drag);
+
+// Ends a press as if it had not been: the mouse was lost, or there is a second finger.
+export function abandon() {
+  if (press?.drag) press.frame.points[press.found.point[0]][press.found.point[1]] = press.before;
+  press = null;
+  stage.classList.remove("pan");
+  redrawPoints();
+}
+
+// The frame of the press, which is another object once the project was read anew.
+function follow() {
+  const frame = store.current;
+  if (press && press.frame !== frame && press.frame?.key === frame?.key) press.frame = frame;
+}
 const placeOf = (event) => [event.offsetX, event.offsetY];
-const clamped = ([x, y]) => [
-  Math.min(Math.max(x, -0.5), view.width - 0.5),
-  Math.min(Math.max(y, -0.5), view.height - 0.5),
-];
 
 overlay.addEventListener("pointerdown", (event) => {
+  event.preventDefault();
+  if (press) {
+    abandon();
+    return;
+  }
   overlay.setPointerCapture(event.pointerId);
   const place = placeOf(event);
   const found = event.button === 0 && !event.shiftKey ? hit(place) : null;
   const frame = store.current;
   // A suggestion is dragged like a label; a click that places another bodypart goes through it.
-  press = { start: place, last: place, button: event.button, found, moved: false, frame };
-  event.preventDefault();
+  press = { start: place, last: place, button: event.button, found, moved: false, frame, chosen: store.point };
 });
 
 overlay.addEventListener("pointermove", (event) => {
   const place = placeOf(event);
+  // Let go where nobody saw it: behind another window.
+  if (press && !event.buttons) abandon();
+  follow();
   if (!press) {
     const found = hit(place);
     stage.classList.toggle("over", Boolean(found?.label));
@@ -68,6 +90,7 @@ function begin() {
 }
 
 overlay.addEventListener("pointerup", (event) => {
+  follow();
   const ended = press;
   press = null;
   stage.classList.remove("pan");
@@ -76,23 +99,28 @@ overlay.addEventListener("pointerup", (event) => {
   else if (!ended.moved) click(event, ended);
 });
 
-overlay.addEventListener("pointercancel", () => {
-  if (press?.drag) press.frame.points[press.found.point[0]][press.found.point[1]] = press.before;
-  press = null;
-  stage.classList.remove("pan");
-  redrawPoints();
-});
+overlay.addEventListener("pointercancel", abandon);
+window.addEventListener("blur", abandon);
 
-function drop({ frame, found, before }) {
+function drop({ frame, found, before, chosen }) {
   const [i, b] = found.point;
   const xy = frame.points[i][b];
   // The change is told from what was there before the drag.
   frame.points[i][b] = before;
-  change(frame, [{ point: found.point, xy }]);
+  if (!change(frame, [{ point: found.point, xy }])) redrawPoints();
+  if (store.mode !== "label") return;
+  // On with what was to be placed before the drag.
+  if (chosen && !isDone(frame, chosen)) store.point = chosen;
+  else if (!found.label) store.point = nextOpen(frame, found.point) ?? found.point;
+  tell("point");
 }
 
 function click(event, { start, button, frame, found }) {
   if (!frame || frame !== store.current || store.looking !== null) return;
+  if (!isCurrent()) {
+    tell("said", "The picture is not here yet.");
+    return;
+  }
   if (button === 2) {
     const under = hit(start);
     if (under?.label) change(frame, [{ point: under.point }]);
@@ -110,10 +138,14 @@ function click(event, { start, button, frame, found }) {
   if (!point || !inside(xy)) return;
   // What has its place is moved by dragging, not by a click that went astray.
   if (at(frame, point) && !event.altKey) {
-    tell("said", "All is labeled here: drag a point to move it.");
+    const all = nextOpen(frame, point) === null;
+    tell("said", `${all ? "All" : title(point)} is labeled here: drag a point to move it.`);
     return;
   }
-  change(frame, [{ point, xy }]);
+  const [far, since] = [Math.hypot(start[0] - placed.place[0], start[1] - placed.place[1]), event.timeStamp - placed.time];
+  if (far < NEAR && since < TWICE) return;
+  placed = { time: event.timeStamp, place: start };
+  change(frame, [{ point, xy: clamped(xy) }]);
   store.point = nextOpen(frame, point) ?? point;
   tell("point");
 }

@@ -17,6 +17,7 @@ let line = null; // the timeline
 let row = 0;
 let other = ""; // the individual that is swapped or joined with the chosen one
 let rows = new Map(); // row -> [x, y, likelihood] or null of each point of the table
+let asked = 0; // of timelines: only the last one is shown
 let labeling = null; // the project, while predictions are shown
 
 export const isOpen = () => store.mode === "proofread";
@@ -43,6 +44,7 @@ async function open(films) {
   use(KEYS);
   labeling = { project: store.project, current: store.current, point: store.point };
   offer();
+  line = null;
   await choose(films[0], films);
 }
 
@@ -58,14 +60,20 @@ export async function close() {
 }
 
 async function choose(name, films) {
-  film = name;
-  rows = new Map();
+  const mine = ++asked;
+  let found;
   try {
-    take(await get("timeline", { film }));
+    found = await get("timeline", { film: name });
   } catch (error) {
     tell("refused", error.message);
+    // The others can be chosen all the same.
+    if (isOpen() && !line) drawFilms(films);
     return;
   }
+  if (mine !== asked || !isOpen()) return;
+  film = name;
+  rows = new Map();
+  take(found);
   if (line.note) tell("refused", `${film} ${line.note}`);
   const names = line.individuals;
   store.project = {
@@ -99,15 +107,21 @@ const number = (place) => line.numbers[place] ?? line.frames[0] + place * line.f
 const predicted = (place) => address("predicted", { film, number: number(place), width: screen.width, height: screen.height });
 
 async function show(place) {
-  if (!line.rows) return;
+  if (!line?.rows) return;
   row = Math.min(Math.max(place, 0), line.rows - 1);
-  const wanted = row;
+  const [wanted, of] = [row, film];
   const picture = load(predicted(row));
-  await fetchRows(wanted);
-  if (wanted !== row || !isOpen()) return;
+  picture.catch(() => {});
+  try {
+    await fetchRows(wanted);
+  } catch (error) {
+    tell("refused", error.message);
+    return;
+  }
+  if (wanted !== row || of !== film || !isOpen()) return;
   store.current = frameOf(wanted);
   store.suggestions.delete(store.current.key);
-  view.show(picture, `${film} ${row}`, `${film} · frame ${number(row)} of ${line.rows}`);
+  view.show(picture, store.current.key, `${film} · frame ${number(row)} of ${line.rows}`);
   view.redrawPoints();
   drawParts();
   drawLine();
@@ -116,36 +130,47 @@ async function show(place) {
 }
 
 async function fetchRows(place) {
-  if (rows.has(place)) return;
+  const own = rows; // those of another film, or before a correction, are not mixed in
+  if (own.has(place)) return;
   const start = Math.max(place - NEAR / 2, 0);
   const found = await get("rows", { film, start, stop: start + NEAR });
-  if (rows.size > 20 * NEAR) rows.clear();
-  found.forEach((one, k) => rows.set(start + k, one));
+  if (own.size > 20 * NEAR) own.clear();
+  found.forEach((one, k) => own.set(start + k, one));
 }
+
+const keyOf = (place) => `${film}#${place}`;
 
 function frameOf(place) {
   const { individuals, bodyparts } = store.project;
   const found = individuals.map(() => bodyparts.map(() => null));
   points().forEach(([i, b], k) => (found[i][b] = rows.get(place)?.[k]?.slice(0, 2) ?? null));
-  return { key: `${film}#${place}`, folder: film, image: "", number: number(place), points: found, absent: new Set() };
+  return { key: keyOf(place), folder: film, image: "", number: number(place), points: found, absent: new Set() };
 }
 
 // ---- corrections
 
-async function correct(correction) {
-  if (!store.writing) {
-    tell("refused", store.why || "This page only looks on.");
-    return;
-  }
+// One after the other: an undo that overtook a swap would undo what was before it.
+let last = Promise.resolve();
+
+function correct(correction) {
+  if (!store.writing) tell("refused", store.why || "This page only looks on.");
+  else if (!line || view.isWaiting() || store.current?.key !== keyOf(row)) tell("said", "The picture is not here yet.");
+  else last = last.then(() => corrected(film, line.code, correction));
+}
+
+async function corrected(name, of, correction) {
+  let found = null;
   try {
     tell("saving", "saving");
-    take(await post("correct", { film, correction }));
+    found = await post("correct", { film: name, of, correction });
     tell("saving", "saved");
   } catch (error) {
     tell("saving", `Not saved: ${error.message}`);
     tell("refused", error.message);
   }
-  rows.clear();
+  if (name !== film || !isOpen()) return;
+  if (found) take(found);
+  rows = new Map();
   drawTracks();
   await show(row);
 }
@@ -158,27 +183,31 @@ on("corrected", (wanted) => {
 });
 
 const chosen = () => store.project.individuals[store.point?.[0] ?? 0];
-const partner = () => {
-  const others = store.project.individuals.filter((name) => name !== chosen() && name !== store.project.single);
-  return others.includes(other) ? other : others[0];
+// The scene is no animal: nothing is exchanged with it.
+const others = () => {
+  const { individuals, single } = store.project;
+  return chosen() === single ? [] : individuals.filter((name) => name !== chosen() && name !== single);
 };
+const partner = () => (others().includes(other) ? other : others()[0]);
 const swap = () => partner() && correct({ do: "swap", row, a: chosen(), b: partner() });
 const swapHere = () => partner() && correct({ do: "swap", row, stop: row + 1, a: chosen(), b: partner() });
 const join = () => partner() && correct({ do: "join", row, a: chosen(), b: partner() });
 const cut = () => correct({ do: "delete", row, a: chosen() });
 const remove = () => correct({ do: "delete", row, stop: row + 1, a: chosen() });
-const undo = () => line.corrections && correct({ do: "undo" });
+const undo = () => line?.corrections && correct({ do: "undo" });
 
 async function label() {
   try {
-    const { added } = await post("label", { film, row });
-    tell("said", `Labeled: ${added[0]}`);
+    const { added, kept } = await post("label", { film, row, of: line?.code });
+    const stay = kept ? ` · ${kept} ${kept === 1 ? "point" : "points"} labeled before ${kept === 1 ? "stays" : "stay"}` : "";
+    tell("said", `Labeled: ${added[0]}${stay}`);
   } catch (error) {
     tell("refused", error.message);
   }
 }
 
 function jump(by) {
+  if (!line) return;
   const sorted = [...line.worst].sort((a, b) => a - b);
   const found = by > 0 ? sorted.find((place) => place > row) : sorted.reverse().find((place) => place < row);
   if (found !== undefined) show(found);
@@ -200,7 +229,7 @@ const KEYS = [
       [["Shift+ArrowRight"], () => show(row + 25), "Shift ← →", "25 frames back, on"],
       [["Shift+ArrowLeft"], () => show(row - 25)],
       [["Home"], () => show(0), "Home End", "first, last frame"],
-      [["End"], () => show(line.rows - 1)],
+      [["End"], () => show(Infinity)],
       [["n"], () => jump(1), "N", "next of the worst places"],
       [["p"], () => jump(-1), "P", "the one before"],
       [["l"], label, "L", "make a labeled frame of this one"],
@@ -231,7 +260,7 @@ function drawFilms(films) {
     found.addEventListener("click", () => choose(name, films));
     return found;
   });
-  const places = line.worst.map((place) => {
+  const places = (line?.worst ?? []).map((place) => {
     const found = make("div", { className: "film place", textContent: `frame ${number(place)}` });
     found.addEventListener("click", () => show(place));
     return found;
@@ -239,8 +268,8 @@ function drawFilms(films) {
   list.replaceChildren(
     make("div", { className: "group", textContent: "Films" }),
     ...children,
-    make("div", { className: "group", textContent: "Look here first" }),
-    ...(places.length ? places : [make("div", { className: "empty", textContent: "Nothing looks odd." })]),
+    ...(line ? [make("div", { className: "group", textContent: "Look here first" })] : []),
+    ...(line && !places.length ? [make("div", { className: "empty", textContent: "Nothing looks odd." })] : places),
   );
 }
 
@@ -255,9 +284,11 @@ function drawTracks() {
   const card = make("div", { className: "card tracks", id: "tracks" });
   if (individuals.length > 1) {
     const select = make("select", { title: "the other animal" });
-    const fill = () => select.replaceChildren(...individuals.filter((name) => name !== chosen()).map((name) => make("option", { textContent: name, selected: name === other })));
-    fill();
-    select.addEventListener("change", () => (other = select.value));
+    select.append(...others().map((name) => make("option", { textContent: name, selected: name === partner() })));
+    select.addEventListener("change", () => {
+      other = select.value;
+      select.blur(); // keys are for the tracks again
+    });
     card.append(
       make("label", {}, "With ", select),
       act("Swap from here on", "S", swap),

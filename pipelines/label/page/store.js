@@ -28,12 +28,22 @@ export const same = (one, other) => one && other && one[0] === other[0] && one[1
 
 // ---- reading
 
+const namesOf = (project) => JSON.stringify([project.individuals, project.bodyparts, project.points]);
+
 export function take(project) {
+  if (store.project && namesOf(store.project) !== namesOf(project)) forget();
   store.project = project;
   store.frames = project.frames.map((frame) => ({ ...frame, absent: new Set(frame.absent.map(name)) }));
   store.byKey = new Map(store.frames.map((frame) => [frame.key, frame]));
   for (const change of pending.values()) write(change);
   if (store.current) store.current = store.byKey.get(store.current.key) ?? null;
+}
+
+// After a restart with another config the numbers of bodyparts mean others.
+function forget() {
+  done.length = undone.length = 0;
+  store.suggestions.clear();
+  [store.point, store.radius, store.next, store.doubts] = [null, [], [], []];
 }
 
 export const at = (frame, [i, b]) => frame.points[i][b];
@@ -72,9 +82,14 @@ const MOST_UNDONE = 1000;
 
 const valueOf = (frame, point) => ({ xy: at(frame, point), absent: isAbsent(frame, point) });
 
-function write({ frame: key, point, xy, absent }) {
+// A point by its names, as it is kept and sent: numbers mean others once the config is changed.
+const pointNames = ([i, b]) => [store.project.individuals[i], store.project.bodyparts[b]];
+
+function write({ frame: key, point: [individual, bodypart], xy, absent }) {
   const frame = store.byKey.get(key);
-  if (!frame) return;
+  const point = [store.project.individuals.indexOf(individual), store.project.bodyparts.indexOf(bodypart)];
+  // The server refuses what is not there any more, and says so.
+  if (!frame || point.includes(-1)) return;
   frame.points[point[0]][point[1]] = xy;
   if (absent && !xy) frame.absent.add(name(point));
   else frame.absent.delete(name(point));
@@ -89,6 +104,10 @@ export function change(frame, wanted) {
   if (store.mode === "proofread") {
     tell("corrected", wanted);
     return true;
+  }
+  if (store.looking !== null) {
+    tell("said", "This frame is only looked at. Esc: back · L: label it");
+    return false;
   }
   const step = wanted
     .map(({ point, xy = null, absent = false }) => ({
@@ -110,9 +129,9 @@ const round = (value) => Math.round(value * 1000) / 1000;
 
 function apply(step, side) {
   for (const { frame, point, [side]: value } of step) {
-    const said = { frame, point, ...value };
+    const said = { frame, point: pointNames(point), ...value };
     write(said);
-    pending.set(`${frame}\n${name(point)}`, said);
+    pending.set([frame, ...said.point].join("\n"), said);
   }
   keep();
   tell("changed", step[0].frame);
@@ -146,41 +165,68 @@ function keep() {
   }
 }
 
+// Takes up what an earlier visit could not send. Returns how many changes it found, and the frames
+// of those that name bodyparts by numbers, as pages once did: of what, nobody knows.
 export function remembered(root) {
+  const unknown = new Set();
   try {
     const kept = JSON.parse(localStorage.getItem(`beampose label ${root}`) ?? "[]");
-    for (const [key, said] of kept) pending.set(key, said);
+    for (const [key, said] of kept) {
+      if (said.point.every((one) => typeof one === "string")) pending.set(key, said);
+      else unknown.add(said.frame);
+    }
   } catch {
     // Nothing that can be read was kept.
   }
+  return { found: pending.size, unknown: [...unknown] };
 }
+
+const MOST = 500;
+const SLOW = 10000; // milliseconds without an answer that are told
+let most = MOST; // changes in a request; of those that are refused, the bad ones are found by halving
+let answers = 0;
+export const answered = () => answers;
 
 export async function flush() {
   if (sending || !pending.size || !store.writing) return;
   sending = true;
   clearTimeout(retry);
-  const sent = [...pending].slice(0, 500);
+  const sent = [...pending].slice(0, most);
+  const saidSlow = setTimeout(() => tell("saving", `Not saved: the server has not answered for ${SLOW / 1000} s`), SLOW);
   tell("saving", "saving");
   let failed = false;
   try {
     await post("changes", { changes: sent.map(([, said]) => said) });
+    answers++;
+    most = Math.min(2 * most, MOST);
     for (const [key, said] of sent) if (pending.get(key) === said) pending.delete(key);
     keep();
     tell("saving", pending.size ? "saving" : "saved");
   } catch (error) {
-    failed = true;
-    const why = error instanceof Refused ? error.message : "the server does not answer";
-    tell("saving", `Not saved: ${why}`);
-    if (error instanceof Refused && [400, 404].includes(error.status)) {
-      // These can never be written; asking again would hold up all others.
-      for (const [key] of sent) pending.delete(key);
-      keep();
-      tell("refused", error.message);
-      tell("stale");
+    if (error instanceof Refused && [400, 404].includes(error.status)) refused(sent, error);
+    else {
+      failed = true;
+      const why = error instanceof Refused ? error.message : "the server does not answer";
+      tell("saving", `Not saved: ${why}`);
+      retry = setTimeout(flush, 1500);
     }
-    retry = setTimeout(flush, 1500);
   } finally {
     sending = false;
+    clearTimeout(saidSlow);
   }
   if (pending.size && !failed) flush();
+}
+
+// One that can never be written goes, since asking again would hold up all others; these stay.
+function refused(sent, error) {
+  if (sent.length > 1) {
+    most = Math.ceil(sent.length / 2);
+    return;
+  }
+  const [[key, { frame, point }]] = sent;
+  pending.delete(key);
+  keep();
+  tell("saving", pending.size ? "saving" : "saved");
+  tell("refused", `${point[1]} in ${frame} was not saved: ${error.message}`);
+  tell("stale");
 }

@@ -69,7 +69,7 @@ export async function look(number) {
   const away = number - frame.number;
   hint.textContent = `${away > 0 ? "+" : ""}${away} · Esc: back · L: label this frame`;
   for (const shot of strip.children) shot.classList.toggle("on", Number(shot.dataset.number) === number);
-  view.show(ofFilm(frame.folder, number), `film ${number}`, `${frame.folder} · frame ${number}`);
+  view.show(ofFilm(frame.folder, number), `film ${frame.folder} ${number}`, `${frame.folder} · frame ${number}`);
 }
 
 export const step = (by) => look((store.looking ?? store.current?.number ?? 0) + by);

@@ -25,15 +25,24 @@ export const timings = { paint: [], frame: [] };
 
 let shown = null; // the picture
 let detail = null; // a part of it, sharper
-let shownKey = "";
+let shownKey = ""; // of the picture that is asked for
+let settled = ""; // of the one that came, or could not be read
 let fitted = true;
 let ratio = 1;
+
+// Whether the picture on the screen is that of the frame whose points are changed. Until it came,
+// a click would mean the one before.
+export const isCurrent = () => Boolean(shown) && settled === shownKey && shownKey === store.current?.key && store.looking === null;
+export const isWaiting = () => settled !== shownKey;
 
 // ---- places
 
 export const toStage = ([x, y]) => [view.x + (x + 0.5) * view.scale, view.y + (y + 0.5) * view.scale];
 export const toPicture = ([x, y]) => [(x - view.x) / view.scale - 0.5, (y - view.y) / view.scale - 0.5];
 export const inside = ([x, y]) => x >= -0.5 && y >= -0.5 && x < view.width - 0.5 && y < view.height - 0.5;
+
+// A place of the border as the centre of its pixel: labels outside the centres count as outside.
+export const clamped = ([x, y]) => [Math.min(Math.max(x, 0), view.width - 1), Math.min(Math.max(y, 0), view.height - 1)];
 
 export function fit() {
   const { clientWidth: width, clientHeight: height } = stage;
@@ -107,7 +116,7 @@ function paintPoints() {
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, overlay.width, overlay.height);
   const frame = store.current;
-  if (!shown || !frame || store.looking !== null) return;
+  if (!isCurrent()) return;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (view.skeleton) paintSkeleton(context, frame);
   // Names come last: no point lies on them.
@@ -202,7 +211,7 @@ function paintName(context, text, x, y) {
 // The point of a label, or of a suggestion, under a place of the stage.
 export function hit(place, reach = 9) {
   const frame = store.current;
-  if (!frame || store.looking !== null) return null;
+  if (!isCurrent()) return null;
   let best = null;
   let nearest = Math.max(reach, view.dot + 3);
   for (const point of points()) {
@@ -224,6 +233,7 @@ export async function show(promise, key, text) {
     found = await promise;
   } catch (error) {
     if (shownKey !== key) return;
+    settled = key;
     shown = null;
     caption.textContent = `${text} · ${error.message}`;
     redraw();
@@ -232,6 +242,7 @@ export async function show(promise, key, text) {
   if (shownKey !== key) return;
   const resized = found.width !== view.width || found.height !== view.height;
   shown = found;
+  settled = key;
   detail = null;
   [view.width, view.height] = [found.width, found.height];
   caption.textContent = `${text} · ${found.width} × ${found.height}`;
@@ -248,7 +259,9 @@ function sharpen() {
   const frame = store.current;
   if (!shown || !frame || store.mode !== "label" || store.looking !== null || shown.bitmap.width >= view.width) return;
   if (view.scale * ratio <= shown.bitmap.width / view.width) return;
+  const key = shownKey;
   waiting = setTimeout(async () => {
+    if (shownKey !== key) return;
     const [left, top] = toPicture([0, 0]).map((value) => Math.max(Math.floor(value), 0));
     const [right, bottom] = toPicture([stage.clientWidth, stage.clientHeight]);
     const box = {
@@ -258,7 +271,6 @@ function sharpen() {
       rows: Math.min(Math.ceil(bottom), view.height) - top,
     };
     if (box.columns < 1 || box.rows < 1) return;
-    const key = shownKey;
     const found = await pictures.part(frame.key, box).catch(() => null);
     if (!found || shownKey !== key) return;
     detail = { key, box, bitmap: found.bitmap };
