@@ -3,6 +3,7 @@
 # Looked at; DICOM's sign stands behind 128 bytes of anything.
 BEGINNING = 512
 H5 = "an h5 file"
+MATLAB = "a file of MATLAB"
 MP4 = "an MP4 or QuickTime film"
 _LFS = "a pointer of Git LFS, which stands for a file that was not fetched: `git lfs pull` does"
 _ANNEX = (
@@ -27,7 +28,7 @@ _SIGNS = (
     (0, b"8BPS", "a Photoshop file"),
     (0, b"\0\0\0\x0cjP  ", "a JPEG 2000"),
     (0, b"\x93NUMPY", "an array of NumPy"),
-    (0, b"MATLAB ", "a file of MATLAB"),
+    (0, b"MATLAB ", MATLAB),
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (8, b"WEBP", "a WebP"),
     (8, b"AVI ", "an AVI film"),

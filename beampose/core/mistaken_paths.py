@@ -31,6 +31,7 @@ _USE = {
     "(load_poses.from_sleap_file, save_poses.to_dlc_file)",
     _NWB: "movement writes its poses as DeepLabCut does (load_poses.from_nwb_file, "
     "save_poses.to_dlc_file), and load_predictions reads that",
+    file_kinds.MATLAB: "sleap-io makes a .slp of LEAP's labels (load_leap, save_slp)",
     _OUTPUT: "load_model reads the folder model in it, load_predictions the files in predictions",
     MODEL: "load_model reads it",
     _GRAPH: "load_model reads the folder that it lies in",

@@ -63,7 +63,7 @@ def read(path: str) -> Labels:
         raise ValueError(
             f"{path} must hold at least two folders of images, such as Positive and Negative "
             f"(also inside Training and Testing). Found: {', '.join(classes) or 'none'}."
-            f"{_why(path, problems)}"
+            f"{_of_ultralytics(path) or _why(path, problems)}"
         )
     return Labels(
         items=tuple(
@@ -108,6 +108,16 @@ def _spelled_twice(folders: set[str]) -> list[Problem]:
         for (above, label), names in found.items()
         if len(names) > 1
     ]
+
+
+def _of_ultralytics(path: str) -> str:
+    for file in files.children(path):
+        if files.suffix(file) in (".yaml", ".yml") and b"kpt_shape" in files.read_bytes(file):
+            return (
+                f" {files.name(file)} is of keypoints of Ultralytics (YOLO): sleap-io makes a .slp "
+                "of them (load_ultralytics, save_slp), which format sleap reads."
+            )
+    return ""
 
 
 def _why(path: str, problems: list[Problem]) -> str:

@@ -1,4 +1,4 @@
-"""MegaDetector's JSON, format 1.6, which Timelapse and AddaxAI open.
+"""MegaDetector's JSON, format 1.6, which Timelapse and AddaxAI open; reads SpeciesNet's, too.
 
 https://lila.science/megadetector-output-format
 """
@@ -18,6 +18,8 @@ from beampose.formats.detection_table import BoxRow, Detections
 
 VERSION = "1.6"
 ANIMAL = "1"
+# Of what SpeciesNet says of an image, not of a box in it.
+_WHOLE_IMAGE = "0"
 # Digits of coordinates and confidences: a pixel of a frame of 10,000.
 DIGITS = 4
 # Between the head of a file and its entries, a line each.
@@ -258,6 +260,8 @@ def contents(path: str, stamp: tuple[int, str]) -> Contents:
     """
     values = json_files.parse(files.read_bytes(path), path)
     try:
+        if "predictions" in values:
+            values = _of_speciesnet(values["predictions"], path)
         names = {str(k): str(v) for k, v in values["detection_categories"].items()}
         images = list(values["images"])
     except (TypeError, KeyError, AttributeError):
@@ -274,6 +278,26 @@ def contents(path: str, stamp: tuple[int, str]) -> Contents:
             raise ValueError(f"{path}: images[{number}]: {error}.") from None
         found.setdefault(name, []).append(Entry(number, image, frame))
     return Contents(names, found)
+
+
+def _of_speciesnet(predictions: list[dict[str, Any]], path: str) -> dict[str, Any]:
+    """What SpeciesNet's `run_model` writes, as MegaDetector has it."""
+    names, images, whole = {}, [], False
+    for one in predictions:
+        every = one.get("detections") or []
+        own = [found for found in every if str(found["category"]) != _WHOLE_IMAGE]
+        whole = whole or len(own) < len(every)
+        names |= {str(found["category"]): found["label"] for found in own}
+        failures = [str(name) for name in one.get("failures") or []]
+        lost = "DETECTOR" in failures or (failures and not every)
+        image = {"file": one["filepath"], "detections": own}
+        images.append({**image, "failure": ", ".join(failures)} if lost else image)
+    if whole and not names:
+        raise ValueError(
+            f"{path} holds SpeciesNet's classes of whole images, and no boxes: run its detector, "
+            "too (without --classifier_only)."
+        )
+    return {"detection_categories": names, "images": images}
 
 
 def _video_and_frame(name: str) -> tuple[str, int | None]:

@@ -158,3 +158,12 @@ def test_an_unknown_camera_is_told_with_those_there_are():
     assert rig.chosen(["cam2", "cam0"]).names == ["cam2", "cam0"]
     with pytest.raises(ValueError, match="rig.toml has no camera 'cma1'.*Did you mean 'cam1'"):
         rig.chosen(["cam0", "cma1"])
+
+
+def test_the_one_calibration_of_a_folder_is_read_whatever_it_is_called(tmp_path):
+    calibrations.write(Rig(three()), str(tmp_path / "Calib_scene.toml"))
+    (tmp_path / "Config.toml").write_text("[project]")
+    assert len(calibrations.read(str(tmp_path)).cameras) == 3
+    (tmp_path / "calib_old.toml").write_text("")
+    with pytest.raises(ValueError, match=r"name one of Calib_scene.toml, calib_old.toml"):
+        calibrations.read(str(tmp_path))

@@ -174,6 +174,7 @@ def test_predictions_whose_scorer_pandas_numbered_are_of_one(tmp_path):
     [
         (HEAD.replace("likelihood", "z").encode() + b"0,1,2,3\n", "in space, .*load_points reads"),
         (b"\x02\x50\0\0\xe0\x9c\0\0" * 40, "is no text"),
+        (b"track,frame_idx,instance.score,a.x\n", "SLEAP's analysis table: movement writes"),
         (b"MATLAB 5.0 MAT-file, Platform: posix" + b" " * 88 + b"\0\x01IM", "a file of MATLAB"),
     ],
 )

@@ -54,7 +54,15 @@ def _folder(folder: str) -> Rig:
         found = [one for one in there if files.name(one) == name]
         if found:
             return read(found[0])
+    # Pose2Sim's are called Calib_scene.toml and the like.
+    named = [one for one in there if files.suffix(one) in _TOML]
+    named = [one for one in named if files.name(one).lower().startswith("calib")]
+    if len(named) == 1:
+        return read(named[0])
     sheets = [one for one in there if files.suffix(one) in _YAML]
+    if named and not sheets:
+        listed = ", ".join(map(files.name, named))
+        raise ValueError(f"{folder} holds several calibrations: name one of {listed}.")
     if not sheets:
         raise ValueError(
             f"{folder} holds no calibration: no calibration.toml, stereo_params.pickle or YAML."

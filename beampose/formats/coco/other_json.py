@@ -13,6 +13,11 @@ _PROGRAMS = (
     ({"shapes", "imagePath"}, "labelme's, one file an image"),
     ({"_via_img_metadata"}, "VGG Image Annotator's own"),
     ({"skeletons", "nodes", "labels"}, "SLEAP's: save as .slp there"),
+    ({"videos", "instances", "points"}, "SLEAP's of before 2020: save as .slp there"),
+    (
+        {"filename", "class", "annotations"},
+        "AlphaTracker's: sleap-io makes a .slp of it (load_alphatracker, save_slp)",
+    ),
     ({"data", "annotations"}, _LABEL_STUDIO),
     (
         {"image_id", "keypoints", "score"},

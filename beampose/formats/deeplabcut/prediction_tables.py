@@ -150,7 +150,13 @@ def _levels(text: str) -> tuple[list[str], str]:
         levels = cells if "individuals" in cells else cells[: len(LEVELS)]
         if sorted(levels) in (sorted(LEVELS), sorted(LEVELS_OF_SEVERAL)):
             return levels, separator
-    raise ValueError(f"must begin with rows {', '.join(LEVELS)}")
+    why = ""
+    if lines and {"track", "frame_idx", "instance.score"} <= set(lines[0].split(",")):
+        why = (
+            ". It is SLEAP's analysis table: movement writes the .slp as DeepLabCut does "
+            "(load_poses.from_sleap_file, save_poses.to_dlc_file)"
+        )
+    raise ValueError(f"must begin with rows {', '.join(LEVELS)}{why}")
 
 
 def _is_odd(cell: object) -> bool:

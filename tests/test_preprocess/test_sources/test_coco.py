@@ -334,6 +334,8 @@ def test_crowds_are_told_apart_in_words_too(tmp_path, told, used):
         ([{"data": {}, "annotations": []}], "a list of 1 value, Label Studio's own. Its export"),
         ([{"image_id": 1, "keypoints": [], "score": 1}], "results of a model"),
         ({"shapes": [], "imagePath": "a.png"}, "the keys 'shapes', 'imagePath', labelme's"),
+        ([{"filename": "a.png", "class": "image", "annotations": []}], "AlphaTracker's: sleap-io"),
+        ({"videos": [], "instances": [], "points": []}, "SLEAP's of before 2020"),
         ({}, "Found: nothing"),
     ],
 )

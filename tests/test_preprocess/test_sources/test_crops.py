@@ -217,3 +217,11 @@ def test_any_folders_of_images_are_said_to_be_crops(tmp_path):
     root = fakes.crops(tmp_path, {"fox": 1, "deer": 1})
     with pytest.raises(FileNotFoundError, match="As crops it has the classes deer, fox"):
         formats.read(formats.guess(str(root)), str(root))
+
+
+def test_a_data_set_of_ultralytics_is_called_so(tmp_path):
+    (tmp_path / "train/images").mkdir(parents=True)
+    (tmp_path / "train/images/a.png").write_bytes(fakes.encode(fakes.pixels(0)))
+    (tmp_path / "data.yaml").write_text("train: train/images\nkpt_shape: [2, 3]\n")
+    with pytest.raises(ValueError, match="data.yaml is of keypoints of Ultralytics"):
+        crop_folders.read(str(tmp_path))

@@ -69,3 +69,28 @@ def test_what_may_be_either_is_refused(tmp_path):
 def test_a_file_of_other_images_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no entry for any"):
         found(written(tmp_path, "A/1.jpg"), ["A/2.jpg"])
+
+
+def test_what_speciesnet_writes_is_read_without_its_classes_of_whole_images(tmp_path):
+    whole = {"category": "0", "label": "whole_image_classification", "conf": 1.0}
+    box = {"category": "2", "label": "human", "conf": 0.7, "bbox": [0.3, 0, 0.1, 0.1]}
+    whole["bbox"] = [0, 0, 1, 1]
+    told = [
+        {"filepath": "C:\\cards\\A\\1.jpg", "detections": [whole, box], "failures": ["CLASSIFIER"]},
+        {"filepath": "C:\\cards\\A\\2.jpg", "detections": [whole]},
+        {"filepath": "C:\\cards\\A\\3.jpg", "failures": ["DETECTOR", "CLASSIFIER"]},
+    ]
+    path = tmp_path / "predictions.json"
+    path.write_text(json.dumps({"predictions": told}))
+    names = ["A/1.jpg", "A/2.jpg", "A/3.jpg"]
+    boxes, _ = megadetector_photos.boxes_of(str(path), names, "/data/photos")
+    assert boxes[0].boxes == ((0.3, 0, 0.1, 0.1, 0.7, "human"),) and boxes[1].boxes == ()
+    assert boxes[2].failure == "predictions.json says that it failed: DETECTOR, CLASSIFIER"
+    path = tmp_path / "classes.json"
+    path.write_text(json.dumps({"predictions": told[1:2]}))
+    with pytest.raises(ValueError, match="classes of whole images, and no boxes: run its detector"):
+        megadetector_photos.boxes_of(str(path), names, "/data/photos")
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({"predictions": [{"filepath": "a.jpg", "detections": ["x"]}]}))
+    with pytest.raises(ValueError, match="is not MegaDetector's JSON"):
+        megadetector_photos.boxes_of(str(path), names, "/data/photos")
