@@ -5,6 +5,7 @@
 alone, whose tables are called `CollectedData_<view>.csv`.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from beampose.core import files, texts, yaml_files
@@ -53,7 +54,12 @@ def read(file: str) -> Config | None:
         return None
     folder = str(inner.get("data_dir") or "")
     if folder and not files.is_absolute(folder):
-        folder = files.join(files.parent(file), folder)
+        # From where it was trained: the folder of the config, or one above it.
+        above = [files.parent(file)]
+        if not files.is_address(file):
+            above += map(str, Path(above[0]).absolute().parents)
+        found = [files.join(one, folder) for one in above]
+        folder = next(filter(files.is_folder, found), found[0])
     return Config(file, tables, _names(inner.get("keypoint_names")), folder)
 
 

@@ -214,6 +214,8 @@ def config(choice: Choice, scorer: str, problems: list[Problem]) -> dict[str, An
         known = choice.config.keypoints
         if known and {*known} != {*bodyparts}:
             what += f" ({', '.join(bodyparts)}); its keypoint_names are others ({', '.join(known)})"
+    elif is_named(choice.tables[0]):
+        what = f"has no config.yaml: {tables} is read by its header"
     else:
         what = f"has no config.yaml: {what}; source.path may name one table alone"
     place = choice.config.file if choice.config else choice.root

@@ -216,6 +216,11 @@ def test_a_config_elsewhere_finds_labels_in_its_data_dir_if_it_is_named_itself(t
     config.write_text(of_lightning_pose("CollectedData.csv", tested))
     labels = project_labels.read(str(config))
     assert len(labels.items) == 4 and labels.items[0].image.startswith(str(tested))
+    # Its data_dir may count from a folder above.
+    (tmp_path / "scripts/configs").mkdir(parents=True)
+    other = tmp_path / "scripts/configs/config_mouse.yaml"
+    other.write_text(of_lightning_pose("CollectedData.csv", tested.name))
+    assert len(project_labels.read(str(other)).items) == 4
     # A stranger's project does not lead to folders that it names.
     (tmp_path / "upload").mkdir()
     config.rename(tmp_path / "upload/config_mouse.yaml")
