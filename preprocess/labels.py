@@ -87,6 +87,8 @@ class Labels:
       unique_bodyparts: bodyparts that belong to the scene and not to every animal, such
         as the corner of an arena. They are labeled in the row of the last individual, `single`,
         and in no other; the row is there only if they are.
+      untracked: animals that stand for whichever individual was free in their frame, since no track
+        names them.
       project: its task and date as DeepLabCut writes them, such as openfieldOct30.
       classes: class names of crops, the positive class first.
       rule: how the crops were cut, where that is known.
@@ -99,6 +101,7 @@ class Labels:
     unique_bodyparts: tuple[str, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     scorer: str = ""
+    untracked: int = 0
     project: str = ""
     classes: tuple[str, ...] = ()
     rule: Rule | None = None

@@ -80,6 +80,12 @@ def arrange(
     return tuple(name if scene else _animal(name) for name in names), placed
 
 
+def untracked(frames: Sequence[Sequence[Instance]], individuals: Sequence[str]) -> int:
+    """How many animals have a place among individuals that no track gave them."""
+    tracks = [one.track for frame in frames for one in frame]
+    return sum(not {track, _animal(track)} & {*individuals} for track in tracks)
+
+
 def _animal(name: str) -> str:
     """DeepLabCut takes every individual whose name holds `single` for the scene."""
     return name.replace(SINGLE, SINGLE.capitalize())

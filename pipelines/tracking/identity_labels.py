@@ -12,7 +12,7 @@ from beampose.core import files, fingerprints
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.preprocess import inside
-from beampose.preprocess.labels import SINGLE, LabeledCrop, LabeledFrame
+from beampose.preprocess.labels import SINGLE, LabeledCrop, LabeledFrame, Labels
 
 LOG = logging.getLogger(__name__)
 _NUMBER = re.compile(r"(\d+)(?:\.\w+)?$")
@@ -92,6 +92,8 @@ def _own_rows(names: Sequence[str], video: str, path: str) -> list[int]:
 def _of_source(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
     labels = formats.read(formats.guess(path), path)
     animals = [i for i, one in enumerate(labels.individuals) if one != SINGLE]
+    if labels.untracked and len(animals) > 1:
+        _tell_untracked(labels, path)
     frames, found = [], []
     chosen = _same_film({_film(item) for item in labels.items}, video, path)
     for item in labels.items:
@@ -103,6 +105,23 @@ def _of_source(path: str, video: str, bodyparts: Sequence[str]) -> Truth:
         found.append(_ordered(item.keypoints[animals], labels.bodyparts, bodyparts))
     shape = (len(frames), len(animals), len(bodyparts), 2)
     return Truth(np.array(frames, np.int64), np.array(found, float).reshape(shape))
+
+
+def _tell_untracked(labels: Labels, path: str) -> None:
+    """Says how many animals may be any of them, if not all are.
+
+    Raises:
+      ValueError: all are.
+    """
+    every = int(np.isfinite(labels.keypoints[..., 0]).any(axis=-1).sum())
+    if labels.untracked >= every:
+        raise ValueError(
+            f"{path} does not say which animal is which: none of {every} has a track, or they have "
+            "pieces of tracks. Give the same animal the same track in all frames, and tracks can "
+            "be measured by it."
+        )
+    what = "of %d animals have no track, and count as whichever animal is free in their frame"
+    LOG.warning(f"NOTE %s: %d {what}", path, labels.untracked, every)
 
 
 def _film(item: LabeledFrame | LabeledCrop) -> str:

@@ -347,6 +347,27 @@ def test_labels_of_two_films_of_one_name_measure_their_own(tmp_path, caplog):
         identity_labels.read(str(slp), other, fakes.BODYPARTS)
 
 
+def test_animals_without_tracks_measure_no_tracks(tmp_path, caplog):
+    path = fakes.video(tmp_path / "trial.mp4", "mpeg4", 6)
+    points = fakes.points()
+
+    def read(tracks, names):
+        frames = [(0, i, [(0, a, points[0]), (0, b, points[2])]) for i, (a, b) in enumerate(tracks)]
+        file = fake_labels.slp(
+            tmp_path / "labels.slp", frames, videos=[{"filename": path}], tracks=names
+        )
+        return identity_labels.read(str(file), path, fakes.BODYPARTS)
+
+    pieces = [(0, 1), (2, 3), (4, 5)]
+    for tracks, names in (([(-1, -1)] * 3, ()), (pieces, [f"track_{i}" for i in range(6)])):
+        with pytest.raises(ValueError, match="does not say which animal is which: none of 6 has"):
+            read(tracks, names)
+    caplog.clear()
+    assert len(read([(0, 1), (0, 1)], ["she", "he"]).frames) == 2 and not caplog.text
+    read([(0, 1), (0, -1)], ["she", "he"])
+    assert "1 of 4 animals have no track, and count as whichever" in caplog.text
+
+
 def test_what_a_folder_is_from_is_written_down_once(films, tmp_path):
     film = Film("cam", films[0], fingerprints.of_file(films[0]))
     film_names.record(tmp_path / "x", film)

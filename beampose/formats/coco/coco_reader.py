@@ -15,7 +15,7 @@ from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton, other_json
 from beampose.formats.coco.coco_images import Picture, id_of
-from beampose.formats.instances import Instance, arrange, several
+from beampose.formats.instances import Instance, arrange, several, untracked
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 # COCO's own largest file of keypoints has 250 MB.
@@ -98,6 +98,7 @@ def read(path: str, *, empty: bool = False) -> Labels:
         individuals=individuals,
         unique_bodyparts=tuple(unique),
         edges=tuple(dict.fromkeys(edge for one in categories.values() for edge in one.edges)),
+        untracked=untracked([*animals.values()], individuals),
         scorer="coco",
         project=files.stem(path),
         problems=tuple(problems),

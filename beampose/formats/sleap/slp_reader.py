@@ -14,7 +14,7 @@ import numpy as np
 from beampose.core import files, h5, json_files
 from beampose.core.wording import agreed, counted
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
-from beampose.formats.instances import Instance, arrange, several
+from beampose.formats.instances import Instance, arrange, several, untracked
 from beampose.formats.label_format import LabelFormat
 from beampose.formats.sleap import slp_negatives
 from beampose.formats.sleap.slp_videos import Videos, distinct
@@ -113,6 +113,7 @@ def read(path: str, *, empty: bool = False) -> Labels:
         bodyparts=tuple(bodyparts),
         individuals=individuals,
         edges=tuple(dict.fromkeys(edge for one in skeletons for edge in one.edges)),
+        untracked=untracked([one.instances for one, *_ in placed], individuals),
         scorer="sleap",
         project=files.name(path).split(".")[0],
         problems=tuple(problems),
