@@ -228,6 +228,26 @@ def create_text(path: Address, text: str) -> bool:
     return True
 
 
+def generation(path: Address) -> str | None:
+    """The generation of a file of a bucket, as it is now; None if there is none to ask for."""
+    target = place(path)
+    try:
+        return None if is_local(target) else target.fs.info(target.path).get("generation")
+    except FileNotFoundError:
+        return None
+
+
+def remove_unchanged(path: Address, seen: str | None) -> None:
+    """Takes a file of a bucket away, unless it is of another `generation` by now."""
+    target = place(path)
+    if seen is None:
+        target.unlink(missing_ok=True)
+        return
+    bucket, name, _ = target.fs.split_path(target.path)
+    with contextlib.suppress(OSError):
+        target.fs.call("DELETE", "b/{}/o/{}", bucket, name, ifGenerationMatch=seen)
+
+
 def write_json(path: Address, value: Any, *, durable: bool = False) -> None:
     """Writes JSON whole or not at all, `durable` as of `replacing`; NaN becomes null."""
     write_text(path, _text(value), durable=durable)

@@ -59,16 +59,22 @@ def _on_disk(file: UPath) -> Iterator[None]:
 def _in_bucket(file: UPath) -> Iterator[None]:
     me = f"{platform.node()} {os.getpid()} {time.time_ns()}"
     if not storage.create_text(file, _claim(me)):
+        seen = storage.generation(file)
         if time.time() - _renewed(file) < VOID_AFTER:
             raise _busy(file)
+        # Of several runs that find it void, one creates the next.
+        storage.remove_unchanged(file, seen)
+        if not storage.create_text(file, _claim(me)):
+            raise _busy(file)
         LOG.info("The run that wrote to %s ended without releasing it; this one continues.", file)
-        storage.write_text(file, _claim(me))
     ended = threading.Event()
 
     def renew():
         while not ended.wait(_RENEW):
             try:
-                storage.write_text(file, _claim(me))
+                if not _renew(file, me):
+                    LOG.warning("NOTE another run took %s for left and writes there, too.", file)
+                    return
             except Exception as error:
                 # The next may succeed: without it others would take the folder after `VOID_AFTER`.
                 LOG.info("%s could not be renewed and will be again: %s", file, error)
@@ -83,6 +89,14 @@ def _in_bucket(file: UPath) -> Iterator[None]:
         # A run that took this one for dead has a claim of its own.
         if _said(file, "by") == me:
             file.unlink(missing_ok=True)
+
+
+def _renew(file: UPath, me: str) -> bool:
+    """Says that a run is at work; False if another one took it for dead, as after a long sleep."""
+    if _said(file, "by") not in (me, None):
+        return False
+    storage.write_text(file, _claim(me))
+    return True
 
 
 def _renewed(file: UPath) -> float:

@@ -118,6 +118,9 @@ class Storage:
         if (bucket, name) not in self.objects:
             return not_found(f"gs://{bucket}/{name}")
         if request.method == "DELETE":
+            wanted = request.query.get("ifGenerationMatch")
+            if wanted is not None and int(wanted) != self.generations[bucket, name]:
+                return error(412, "FAILED_PRECONDITION", "another generation is there")
             del self.objects[bucket, name], self.generations[bucket, name]
             return Answer(status=204)
         if request.query.get("alt") == "media":

@@ -1,5 +1,6 @@
 """Prediction of films of every kind, and of every accident that can befall a run."""
 
+import contextlib
 import errno
 import json
 import subprocess
@@ -143,6 +144,38 @@ def test_a_claim_in_a_bucket_holds_until_it_is_void(buckets, monkeypatch):
     with lock.held(folder):
         pass
     assert not storage.place(folder, lock.FILE).exists()
+
+
+def test_of_two_runs_that_find_a_void_claim_at_once_one_gets_it(buckets, monkeypatch):
+    from beampose.core import storage
+
+    folder, renewed, held = "gs://lab/out/predictions", lock._renewed, contextlib.ExitStack()
+    storage.create_text(f"{folder}/{lock.FILE}", '{"by": "killed", "renewed": 5.0}')
+
+    def meanwhile(file):
+        found = renewed(file)
+        monkeypatch.setattr(lock, "_renewed", renewed)
+        held.enter_context(lock.held(folder))
+        return found
+
+    monkeypatch.setattr(lock, "_renewed", meanwhile)
+    with held:
+        with pytest.raises(OSError, match="Another run"), lock.held(folder):
+            pass
+        assert storage.place(folder, lock.FILE).exists()
+    assert not storage.place(folder, lock.FILE).exists()
+
+
+def test_a_run_that_was_taken_for_dead_leaves_the_claim_of_the_next(buckets):
+    from beampose.core import storage
+
+    file = storage.place("gs://lab/out/predictions", lock.FILE)
+    storage.write_text(file, '{"by": "another", "renewed": 5.0}')
+    assert not lock._renew(file, "me")
+    assert storage.read_json(file, "by")["by"] == "another"
+    file.unlink()
+    assert lock._renew(file, "me")
+    assert storage.read_json(file, "by")["by"] == "me"
 
 
 def test_a_claim_outlives_a_bucket_that_did_not_answer_once(monkeypatch):
