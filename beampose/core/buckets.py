@@ -1,11 +1,15 @@
 """Configures fsspec for Google Cloud Storage; every module that opens addresses imports it."""
 
+import importlib
 import os
 
+import fsspec
 import fsspec.config
 
 # gcsfs first asks a second service, by gRPC and for a minute, what kind of bucket it has.
 SKIP_BUCKET_KIND = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+_NEEDED = "Addresses in gs:// need the package gcsfs: pip install 'beampose[all]'"
+_FILES = "beampose.core.bucket_files.Bucket"
 
 
 def configure() -> None:
@@ -19,6 +23,11 @@ def configure() -> None:
         known = fsspec.config.conf.setdefault(protocol, {})
         known.setdefault("token", token)
         known.setdefault("cache_timeout", 0)
+        # By its name: gcsfs is imported by whoever opens an address, and by nobody else.
+        module, _, name = _FILES.rpartition(".")
+        loaded = protocol in fsspec.registry
+        found = getattr(importlib.import_module(module), name) if loaded else _FILES
+        fsspec.register_implementation(protocol, found, clobber=True, errtxt=_NEEDED)
 
 
 configure()

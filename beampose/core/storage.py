@@ -240,12 +240,12 @@ def generation(path: Address) -> str | None:
 def remove_unchanged(path: Address, seen: str | None) -> None:
     """Takes a file of a bucket away, unless it is of another `generation` by now."""
     target = place(path)
+    system: Any = target.fs
     if seen is None:
         target.unlink(missing_ok=True)
         return
-    bucket, name, _ = target.fs.split_path(target.path)
-    with contextlib.suppress(OSError):
-        target.fs.call("DELETE", "b/{}/o/{}", bucket, name, ifGenerationMatch=seen)
+    with contextlib.suppress(FileNotFoundError, FileExistsError):
+        system.remove_unchanged(target.path, seen)
 
 
 def write_json(path: Address, value: Any, *, durable: bool = False) -> None:

@@ -28,6 +28,8 @@ class Storage:
         self.buckets = set(buckets)
         self.objects: dict[tuple[str, str], bytes] = {}
         self.generations: dict[tuple[str, str], int] = {}
+        # The answer to all requests, if there is one.
+        self.refusal: Answer | None = None
         self._counter = itertools.count(1)
         self._uploads: dict[str, tuple[str, str, bytearray, dict[str, str]]] = {}
         self._lock = threading.RLock()
@@ -53,6 +55,8 @@ class Storage:
 
     def answer(self, request: Request) -> Answer:
         with self._lock:
+            if self.refusal is not None:
+                return self.refusal
             if request.path == "/batch/storage/v1":
                 return self._batch(request)
             if request.path.startswith("/resumable/"):

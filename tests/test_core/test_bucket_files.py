@@ -1,0 +1,50 @@
+"""Questions to a bucket that refuses, or does not answer."""
+
+import pytest
+from cloud.server import error
+from fsspec import config
+from google.auth import exceptions
+
+from beampose.core import bucket_files, files, storage
+
+# isort: split
+from gcsfs import retry
+
+PAYS = "Bucket is a requester pays bucket but no user project provided."
+
+
+def test_a_file_that_may_not_be_asked_for_is_not_taken_for_missing(buckets):
+    buckets.put("gs://lab/out/COMPLETED", b"")
+    place = storage.place("gs://lab/out/COMPLETED")
+    assert place.is_file() and not storage.place("gs://lab/out/INFO").is_file()
+    assert files.is_folder("gs://lab/out") and not files.exists("gs://none/out")
+    for refusal, what in [
+        (error(403, "FORBIDDEN", "no access"), "Forbidden: gs://lab.*: no access"),
+        (error(400, "required", PAYS), "gs://lab/out/COMPLETED: whoever reads this bucket pays"),
+    ]:
+        buckets.refusal = refusal
+        for ask in (place.is_file, place.is_dir, place.exists, place.read_bytes):
+            with pytest.raises(OSError, match=what):
+                ask()
+        for ask in (files.exists, files.is_folder, files.read_bytes):
+            with pytest.raises(OSError, match=what):
+                ask(str(place))
+
+
+def test_a_bucket_that_its_readers_pay_for_is_read_at_the_cost_of_a_project(buckets, monkeypatch):
+    # What fsspec makes of FSSPEC_GS_REQUESTER_PAYS.
+    monkeypatch.setitem(config.conf, "gs", {**config.conf["gs"], "requester_pays": "my-project"})
+    buckets.put("gs://lab/a.txt", b"a")
+    assert storage.place("gs://lab/a.txt").is_file() and files.read_bytes("gs://lab/a.txt") == b"a"
+    assert {one.query["userProject"] for one in buckets.server.requests} == {"my-project"}
+
+
+def test_errors_of_googles_libraries_are_sentences():
+    refused = retry.HttpError({"code": 401, "message": "Invalid Credentials"})
+    for cause in (exceptions.RefreshError("Reauthentication is needed"), refused):
+        assert "gcloud auth application-default login" in bucket_files.sentence(cause)
+    down = retry.HttpError({"code": 503, "message": "Service Unavailable"})
+    assert "try it again later" in bucket_files.sentence(down)
+    assert bucket_files.sentence(FileNotFoundError("gs://lab/a")) == ""
+    # By these gcsfs knows the end of a file.
+    assert bucket_files.sentence(retry.HttpError({"code": 416, "message": "no range"})) == ""
