@@ -34,6 +34,8 @@ _OWN = {
 }
 # Format of labels that no other format recognizes.
 _OTHERWISE = "imagej"
+# Folder of a project of DeepLabCut.
+_FRAMES = "labeled-data"
 # Folders of a folder that is none of labels.
 _TRIED = 20
 
@@ -107,18 +109,30 @@ def read(
         options["empty"] = True
     try:
         labels = found.read(path, **options)
-    except FileNotFoundError as error:
-        if what := _below(path) or (_as_crops(path) if format == _OTHERWISE else ""):
-            raise FileNotFoundError(f"{error} {what}") from error
-        raise
+    except (FileNotFoundError, ValueError) as error:
+        what = _hint(error, format, path)
+        if not what:
+            raise
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(f"{error} {what}") from error
     labels = _with_names_as_text(labels)
     if empty:
         labels = _with_negatives(labels, path)
     return choose_bodyparts(labels, bodyparts, path) if chosen and bodyparts else labels
 
 
+def _hint(error: Exception, format: str, path: str) -> str:
+    """Says what to name instead of a path that cannot be read; "" if that is not known."""
+    if isinstance(error, FileNotFoundError):
+        return _below(path) or (_as_crops(path) if format == _OTHERWISE else "")
+    above = files.parent(path.rstrip("/"))
+    if format == _OTHERWISE and files.name(above) == _FRAMES:
+        return f"Name the project, {files.parent(above)}, whose folders are read together."
+    return ""
+
+
 def _below(path: str) -> str:
-    """Says which folder inside another holds labels, as where a zip is unpacked into its name."""
+    """Says what inside a folder holds labels, as where a zip is unpacked into its name."""
     if not files.is_folder(path):
         return ""
     inner = [child for child, is_folder in files.listed(path) if is_folder][:_TRIED]
@@ -127,6 +141,16 @@ def _below(path: str) -> str:
         # Folders called train and the like are only the beginning of crops.
         if format not in (_OTHERWISE, "crops"):
             return f"But {child} holds labels, of format {format}: name that folder."
+    tables = [file for folder in (path, *inner) for file in files.of_suffix(folder, ".csv")]
+    for file in tables[:_TRIED]:
+        format = guess(file)
+        if format not in (_OTHERWISE, "csv"):
+            return f"But {file} holds labels, of format {format}: name that file."
+    for file in files.of_suffix(path, ".json")[:1]:
+        try:
+            find("coco").read(file)
+        except (OSError, ValueError) as error:
+            return f"In it {error}"
     return ""
 
 

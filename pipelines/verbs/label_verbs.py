@@ -36,19 +36,25 @@ def import_labels(arguments: argparse.Namespace) -> int:
     import json
 
     from beampose import formats
-    from beampose.core import files, storage
+    from beampose.core import files, mistaken_paths, storage, task_kinds
     from beampose.formats.deeplabcut import project_writer
     from beampose.pipelines.curation import project_films
 
     path = files.absolute(arguments.source)
-    labels = formats.read(
-        arguments.format or formats.guess(path),
-        path,
-        task="pose",
-        scorer=arguments.labels_by,
-        bodyparts=None if arguments.rename else arguments.bodyparts,
-        combine=arguments.combine,
-    )
+    format = arguments.format or formats.guess(path)
+    with mistaken_paths.told(path, mistaken_paths.LABELS):
+        task = formats.find(format).task
+        if not arguments.format and not task_kinds.of_setting(task).points:
+            classes = ", ".join(formats.read(format, path).classes)
+            raise ValueError(f"{path} holds crops of classes ({classes}), and no poses.")
+        labels = formats.read(
+            format,
+            path,
+            task="pose",
+            scorer=arguments.labels_by,
+            bodyparts=None if arguments.rename else arguments.bodyparts,
+            combine=arguments.combine,
+        )
     if arguments.rename:
         labels = bodypart_names.renamed(labels, arguments.rename)
         if arguments.bodyparts:

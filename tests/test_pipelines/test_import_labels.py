@@ -181,6 +181,8 @@ def test_frames_of_a_video_become_images_of_several_animals(tmp_path):
         ("a.json", b"{}", "is not COCO"),
         ("folder", None, "no folder with images and ImageJ tables"),
         ("gone", b"", "No folder"),
+        ("list.csv", b"a.png,fox\nb.png,deer\n", "holds crops of classes (deer, fox)"),
+        ("net.csv", b"scorer,n\nbodyparts,a\ncoords,likelihood\n0,1\n", "is predictions, not a"),
     ],
 )
 def test_what_is_no_labels_is_refused_with_a_sentence(tmp_path, capsys, name, data, what):

@@ -166,3 +166,23 @@ def test_frames_of_a_folder_whose_name_is_in_no_encoding_are_told(tmp_path):
     labels = formats.read("deeplabcut", str(tmp_path))
     (problem,) = labels.problems
     assert not labels.items and problem.what.startswith("3 images have a name in no encoding")
+
+
+def test_labels_in_a_folder_that_is_none_of_labels_are_named(tmp_path):
+    fakes.label_folder(tmp_path / "far", "cam1")
+    table = tmp_path / "far/labeled-data/cam1/mine.csv"
+    table.write_text(fakes.csv_text([f"img{i}.png" for i in range(3)], fakes.points()))
+    for folder in (table.parent, table.parent.parent):
+        with pytest.raises(FileNotFoundError, match="mine.csv holds labels, of format deeplabcut"):
+            formats.read("imagej", str(folder))
+    told = [{"filename": "a.png", "class": "image", "annotations": []}]
+    (tmp_path / "far/labels.json").write_text(json.dumps(told))
+    with pytest.raises(FileNotFoundError, match=r"In it [^ ]*labels.json is not COCO: .*AlphaTra"):
+        formats.read("imagej", str(tmp_path / "far"))
+
+
+def test_a_folder_of_a_project_of_several_animals_names_the_project(tmp_path):
+    fakes.animals(tmp_path / "several", np.ones((2, 3, 4, 2)) * 7)
+    folder = tmp_path / "several/labeled-data/cam1"
+    with pytest.raises(ValueError, match=r"Name the project, [^ ]*/several, whose folders are re"):
+        formats.read(formats.guess(str(folder)), str(folder))

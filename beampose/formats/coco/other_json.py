@@ -10,7 +10,7 @@ _LABEL_STUDIO = (
 )
 # Keys by which files of programs that people label with are known.
 _PROGRAMS = (
-    ({"shapes", "imagePath"}, "labelme's, one file an image"),
+    ({"shapes", "imagePath"}, "labelme's, one file an image: convert all of them to one of COCO"),
     ({"_via_img_metadata"}, "VGG Image Annotator's own"),
     ({"skeletons", "nodes", "labels"}, "SLEAP's: save as .slp there"),
     ({"videos", "instances", "points"}, "SLEAP's of before 2020: save as .slp there"),

@@ -355,7 +355,9 @@ def _recognizes(path: str) -> bool:
         return files.suffix(path) == SUFFIX or bool(files.of_suffix(path, SUFFIX))
     try:
         with h5.opened(path) as file:
-            return file.group("metadata") is not None and file.dataset("videos_json") is not None
+            # Of an analysis file the reader says what it is.
+            labels = file.group("metadata") is not None and file.dataset("videos_json") is not None
+            return labels or file.dataset("track_occupancy") is not None
     except (OSError, ValueError):
         return False
 
