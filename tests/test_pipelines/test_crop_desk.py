@@ -229,7 +229,13 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
             if page.evaluate("beampose.state.left") <= 10:
                 break
             first = page.evaluate(f"{groups}[0]")
-            page.keyboard.press("2" if first[0] % 2 else "1")
+            marked = page.evaluate("beampose.state.marks.size")
+            key = "2" if first[0] % 2 else "1"
+            # Held down, it marks this group alone.
+            page.keyboard.down(key)
+            page.keyboard.down(key)
+            page.keyboard.up(key)
+            assert page.evaluate("beampose.state.marks.size") == marked + len(first)
         # A crop that does not belong is left out of its group.
         server.kill()
         server.start()

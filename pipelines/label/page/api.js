@@ -10,6 +10,9 @@ export class Refused extends Error {
   }
 }
 
+// Why something was not done, for a person.
+export const why = (error) => (error instanceof Refused ? error.message : "The server does not answer.");
+
 async function answered(response) {
   let said = {};
   try {

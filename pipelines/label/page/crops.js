@@ -265,7 +265,12 @@ byId("crops").addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (byId("help").open) return;
-  const key = event.key.toLowerCase();
+  if (event.altKey) return;
+  // Digits where the keyboard writes them only with Shift.
+  const digit = event.shiftKey ? null : /^Digit([1-9])$/.exec(event.code ?? "");
+  const key = digit ? digit[1] : event.key.toLowerCase();
+  // A key that is held down marks one group, not all that follow.
+  if (event.repeat && !key.startsWith("arrow")) return;
   if (event.ctrlKey || event.metaKey) {
     if (key === "z") {
       event.preventDefault();

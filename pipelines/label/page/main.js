@@ -1,6 +1,6 @@
 // Starts the page, asks the server what is new, and ties the parts together.
 
-import { get, post, leave, Refused } from "./api.js";
+import { get, post, leave, why, Refused } from "./api.js";
 import { store, on, tell, take, remembered, flush, answered, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
 import * as pictures from "./pictures.js";
 import * as view from "./view.js";
@@ -24,7 +24,7 @@ function go(frame) {
   store.current = frame;
   if (other && !(store.point && points().some((point) => same(point, store.point)))) store.point = null;
   if (other) store.point = nextOpen(frame, null) ?? store.point ?? points()[0];
-  view.show(pictures.ofFrame(frame.key), frame.key, `${frame.folder} · ${frame.number === null ? frame.image : `frame ${frame.number}`}`);
+  view.show(() => pictures.ofFrame(frame.key), frame.key, `${frame.folder} · ${frame.number === null ? frame.image : `frame ${frame.number}`}`);
   view.redrawPoints();
   panels.drawParts();
   const row = document.querySelector(".frame.on");
@@ -75,6 +75,7 @@ async function ask(taking = false) {
     store.writing = store.writing && !(error instanceof Refused);
     return;
   }
+  const back = lost;
   if (lost) {
     lost = false;
     version = 0;
@@ -93,6 +94,7 @@ async function ask(taking = false) {
     panels.drawTop();
     proofread.offer();
   }
+  if (back && news.writing && !pending.size) saving("saved");
   if (finished !== news.run.code) proofread.offer();
   finished = news.run.code;
   if (news.writing && pending.size) flush();
@@ -208,7 +210,7 @@ async function more() {
   try {
     tell("added", (await post("more", { count: 20 })).added);
   } catch (error) {
-    notice(error.message, true);
+    notice(why(error), true);
     say("");
   } finally {
     byId("more").disabled = false;

@@ -1,6 +1,6 @@
 // What the model in the loop says: its state, how good it is, what it doubts; and the run button.
 
-import { post } from "./api.js";
+import { post, why } from "./api.js";
 import { store, change, title, tell, at } from "./store.js";
 import { make } from "./panels.js";
 
@@ -109,5 +109,5 @@ export function drawRun(run) {
   }
 }
 
-byId("run").addEventListener("click", () => post("run").catch((error) => tell("refused", error.message)));
-byId("stop").addEventListener("click", () => running && post("stop").catch((error) => tell("refused", error.message)));
+byId("run").addEventListener("click", () => post("run").catch((error) => tell("refused", why(error))));
+byId("stop").addEventListener("click", () => running && post("stop").catch((error) => tell("refused", why(error))));

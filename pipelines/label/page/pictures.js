@@ -11,7 +11,9 @@ const screenSize = () => {
 };
 
 async function fetched(url) {
-  const response = await fetch(url);
+  const response = await fetch(url).catch(() => {
+    throw new Error("the server does not answer");
+  });
   if (!response.ok) {
     const said = await response.json().catch(() => ({}));
     throw new Error(said.error ?? `The picture cannot be read (${response.status}).`);

@@ -1,6 +1,6 @@
 // Predictions of a film, proofread: a timeline, the worst places, and corrections of tracks.
 
-import { get, post } from "./api.js";
+import { get, post, why, Refused } from "./api.js";
 import { store, on, tell, points } from "./store.js";
 import { make, drawParts } from "./panels.js";
 import { use } from "./keys.js";
@@ -65,7 +65,7 @@ async function choose(name, films) {
   try {
     found = await get("timeline", { film: name });
   } catch (error) {
-    tell("refused", error.message);
+    tell("refused", why(error));
     // The others can be chosen all the same.
     if (isOpen() && !line) drawFilms(films);
     return;
@@ -106,27 +106,31 @@ const number = (place) => line.numbers[place] ?? line.frames[0] + place * line.f
 
 const predicted = (place) => address("predicted", { film, number: number(place), width: screen.width, height: screen.height });
 
+async function picture(url, place) {
+  const found = await load(url);
+  // The frame after it is seen next.
+  if (place === row && row + 1 < line.rows) load(predicted(row + 1)).catch(() => {});
+  return found;
+}
+
 async function show(place) {
   if (!line?.rows) return;
   row = Math.min(Math.max(place, 0), line.rows - 1);
-  const [wanted, of] = [row, film];
-  const picture = load(predicted(row));
-  picture.catch(() => {});
+  const [wanted, of, url] = [row, film, predicted(row)];
   try {
     await fetchRows(wanted);
   } catch (error) {
-    tell("refused", error.message);
+    // That the server does not answer is told already.
+    if (error instanceof Refused) tell("refused", error.message);
     return;
   }
   if (wanted !== row || of !== film || !isOpen()) return;
   store.current = frameOf(wanted);
   store.suggestions.delete(store.current.key);
-  view.show(picture, store.current.key, `${film} · frame ${number(row)} of ${line.rows}`);
+  view.show(() => picture(url, wanted), store.current.key, `${film} · frame ${number(row)} of ${line.rows}`);
   view.redrawPoints();
   drawParts();
   drawLine();
-  // The frame after it is seen next.
-  if (row + 1 < line.rows) load(predicted(row + 1)).catch(() => {});
 }
 
 async function fetchRows(place) {
@@ -152,9 +156,12 @@ function frameOf(place) {
 // One after the other: an undo that overtook a swap would undo what was before it.
 let last = Promise.resolve();
 
+// Of a row whose picture is on its way, nobody has seen what would be corrected.
+const isSeen = () => line && !view.isWaiting() && store.current?.key === keyOf(row);
+
 function correct(correction) {
   if (!store.writing) tell("refused", store.why || "This page only looks on.");
-  else if (!line || view.isWaiting() || store.current?.key !== keyOf(row)) tell("said", "The picture is not here yet.");
+  else if (correction.do !== "undo" && !isSeen()) tell("said", "The picture is not here yet.");
   else last = last.then(() => corrected(film, line.code, correction));
 }
 
@@ -165,8 +172,8 @@ async function corrected(name, of, correction) {
     found = await post("correct", { film: name, of, correction });
     tell("saving", "saved");
   } catch (error) {
-    tell("saving", `Not saved: ${error.message}`);
-    tell("refused", error.message);
+    tell("saving", `Not saved: ${why(error)}`);
+    tell("refused", why(error));
   }
   if (name !== film || !isOpen()) return;
   if (found) take(found);
@@ -202,7 +209,7 @@ async function label() {
     const stay = kept ? ` · ${kept} ${kept === 1 ? "point" : "points"} labeled before ${kept === 1 ? "stays" : "stay"}` : "";
     tell("said", `Labeled: ${added[0]}${stay}`);
   } catch (error) {
-    tell("refused", error.message);
+    tell("refused", why(error));
   }
 }
 

@@ -1,6 +1,6 @@
 // Labels in memory, what was done and can be undone, and what the server has not yet written.
 
-import { post, Refused } from "./api.js";
+import { post, why, Refused } from "./api.js";
 
 const listeners = new Map();
 export const on = (what, call) => listeners.set(what, [...(listeners.get(what) ?? []), call]);
@@ -206,8 +206,7 @@ export async function flush() {
     if (error instanceof Refused && [400, 404].includes(error.status)) refused(sent, error);
     else {
       failed = true;
-      const why = error instanceof Refused ? error.message : "the server does not answer";
-      tell("saving", `Not saved: ${why}`);
+      tell("saving", `Not saved: ${why(error)}`);
       retry = setTimeout(flush, 1500);
     }
   } finally {

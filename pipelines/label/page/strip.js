@@ -1,6 +1,6 @@
 // A few frames of the film before and after the one that is labeled: what moves is told from them.
 
-import { get, post } from "./api.js";
+import { get, post, why } from "./api.js";
 import { store, on, tell } from "./store.js";
 import { filmThumbnail, ofFilm } from "./pictures.js";
 import { make } from "./panels.js";
@@ -18,7 +18,7 @@ async function film(folder) {
       films.set(folder, await get("film", { folder }));
     } catch (error) {
       // Asked again for the next frame: the server may be back.
-      return { count: 0, why: error.message };
+      return { count: 0, why: why(error).replace(/\.$/, "") };
     }
   }
   return films.get(folder);
@@ -69,7 +69,7 @@ export async function look(number) {
   const away = number - frame.number;
   hint.textContent = `${away > 0 ? "+" : ""}${away} · Esc: back · L: label this frame`;
   for (const shot of strip.children) shot.classList.toggle("on", Number(shot.dataset.number) === number);
-  view.show(ofFilm(frame.folder, number), `film ${frame.folder} ${number}`, `${frame.folder} · frame ${number}`);
+  view.show(() => ofFilm(frame.folder, number), `film ${frame.folder} ${number}`, `${frame.folder} · frame ${number}`);
 }
 
 export const step = (by) => look((store.looking ?? store.current?.number ?? 0) + by);
@@ -100,7 +100,7 @@ export async function label() {
     const { added } = await post("more", { folder: frame.folder, number });
     tell("added", added);
   } catch (error) {
-    tell("refused", error.message);
+    tell("refused", why(error));
   }
 }
 

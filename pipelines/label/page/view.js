@@ -105,7 +105,7 @@ function paintImage() {
   context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
   context.imageSmoothingEnabled = view.scale < 3;
   context.drawImage(shown.bitmap, 0, 0, view.width, view.height);
-  if (detail?.key === shownKey) {
+  if (detail?.key === settled) {
     const { x, y, columns, rows } = detail.box;
     context.drawImage(detail.bitmap, x, y, columns, rows);
   }
@@ -121,18 +121,21 @@ function paintPoints() {
   if (view.skeleton) paintSkeleton(context, frame);
   // Names come last: no point lies on them.
   const names = [];
+  const places = [];
   for (const point of points()) {
     const xy = at(frame, point);
     const said = view.suggestions && !xy && !isAbsent(frame, point) ? suggestion(frame, point) : null;
     if (!xy && !said) continue;
     const place = toStage(xy ?? said);
+    places.push(place);
     if (xy) paintLabel(context, point, place);
     else paintSuggestion(context, point, place, said[2]);
     if (view.names || same(point, store.point) || same(point, view.hover)) {
-      names.push([xy ? title(point) : `${title(point)} ${Math.round(100 * said[2])} %`, ...place]);
+      names.push([xy ? title(point) : `${title(point)} ${Math.round(100 * said[2])} %`, place]);
     }
   }
-  for (const name of names) paintName(context, ...name);
+  // Of all names together, each is where it is looked for: above.
+  for (const name of names) paintName(context, ...name, view.names ? [] : places);
 }
 
 function paintSkeleton(context, frame) {
@@ -191,19 +194,30 @@ function paintSuggestion(context, point, [x, y], likelihood) {
   context.globalAlpha = 1;
 }
 
-function paintName(context, text, x, y) {
+function paintName(context, text, place, others) {
   context.font = "600 12px system-ui, sans-serif";
   const width = context.measureText(text).width;
-  // Above: neighbours are as often below.
-  y -= y > 30 ? view.dot + 13 : -view.dot - 13;
-  x -= view.dot + 9;
-  const left = x + view.dot + 9 + width > stage.clientWidth ? x - view.dot - 9 - width : x + view.dot + 9;
+  const [left, y] = spotOf(width, place, others);
   context.fillStyle = "rgb(16 20 24 / .78)";
   context.beginPath();
   context.roundRect(left - 4, y - 9, width + 8, 18, 4);
   context.fill();
   context.fillStyle = "#fff";
   context.fillText(text, left, y + 4);
+}
+
+// Where a name, whole on the stage, covers the fewest other points; above first: neighbours are as
+// often below.
+function spotOf(width, [x, y], others) {
+  const [high, wide] = [view.dot + 13, view.dot + 9];
+  const spots = [[x, y - high], [x, y + high], [x + wide, y], [x - wide - width, y], [x - width, y - high], [x - width, y + high]];
+  const inStage = spots.map(([left, middle]) => [Math.max(Math.min(left, stage.clientWidth - width - 8), 8), middle]);
+  const covered = inStage.map(([left, middle]) => {
+    const outside = middle < 12 || middle > stage.clientHeight - 12 ? others.length + 1 : 0;
+    const near = ([a, b]) => a > left - 4 - view.dot && a < left + width + 4 + view.dot && Math.abs(b - middle) < 9 + view.dot;
+    return outside + others.filter(near).length;
+  });
+  return inStage[covered.indexOf(Math.min(...covered))];
 }
 
 // ---- which picture
@@ -225,30 +239,41 @@ export function hit(place, reach = 9) {
   return best;
 }
 
-export async function show(promise, key, text) {
-  const began = performance.now();
+// Shows a picture once it is there. One is loaded at a time, and after it the one that is wanted by
+// then: a key that is held down would have the server at work for long after it.
+let queued = null;
+let loading = false;
+
+export async function show(load, key, text) {
   shownKey = key;
-  let found;
+  queued = { load, key, text, began: performance.now() };
+  if (loading) return;
+  loading = true;
+  while (queued) {
+    const one = queued;
+    queued = null;
+    await showOne(one);
+  }
+  loading = false;
+}
+
+async function showOne({ load, key, text, began }) {
+  detail = null;
   try {
-    found = await promise;
+    shown = await load();
   } catch (error) {
-    if (shownKey !== key) return;
-    settled = key;
-    shown = null;
+    [shown, settled] = [null, key];
     caption.textContent = `${text} · ${error.message}`;
     redraw();
     return;
   }
-  if (shownKey !== key) return;
-  const resized = found.width !== view.width || found.height !== view.height;
-  shown = found;
   settled = key;
-  detail = null;
-  [view.width, view.height] = [found.width, found.height];
-  caption.textContent = `${text} · ${found.width} × ${found.height}`;
+  const resized = shown.width !== view.width || shown.height !== view.height;
+  [view.width, view.height] = [shown.width, shown.height];
+  caption.textContent = `${text} · ${view.width} × ${view.height}`;
   if (resized || fitted) fit();
   else redraw();
-  sharpen();
+  if (key === shownKey) sharpen();
   requestAnimationFrame(() => timings.frame.push(performance.now() - began));
 }
 
@@ -287,6 +312,9 @@ new ResizeObserver(() => {
   for (const canvas of [image, overlay]) {
     canvas.width = Math.round(stage.clientWidth * ratio);
     canvas.height = Math.round(stage.clientHeight * ratio);
+    // Pixels of the canvas are those of the screen, also where a zoom leaves a fraction of one.
+    canvas.style.width = `${canvas.width / ratio}px`;
+    canvas.style.height = `${canvas.height / ratio}px`;
   }
   if (fitted && view.width) fit();
   else redraw();
