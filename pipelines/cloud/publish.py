@@ -20,7 +20,15 @@ _LONGEST_ERROR = 1000
 
 
 class Again(Exception):
-    """Nothing is wrong with the upload, but it could not be finished: to be tried again."""
+    """Nothing is wrong with the upload, but it could not be finished: to be tried again.
+
+    Attributes:
+      room: bytes that must be free for it on the disk for temporary files.
+    """
+
+    def __init__(self, text: str, room: int | None = None):
+        super().__init__(text)
+        self.room = room
 
 
 class Result(NamedTuple):
@@ -43,7 +51,8 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
             file.write_bytes(_without(text, work).encode("utf-8"))
     journal.check()
     figures = {"metrics": made.metrics, "problems": made.problems}
-    status = {k: v for k, v in dataclasses.asdict(journal.status).items() if k != "state"}
+    known = dataclasses.asdict(journal.status).items()
+    status = {key: value for key, value in known if key not in ("state", "room")}
     info = UploadInfo(**{"made_by": f"beampose {__version__}", **status, **figures})
     try:
         for name in PUBLISHED:

@@ -21,7 +21,7 @@ from typing import Any
 
 from beampose.core import leftovers, storage
 from beampose.core.settings.experiment import Config, from_dict, to_dict
-from beampose.pipelines.cloud import publish
+from beampose.pipelines.cloud import publish, upload_room
 from beampose.pipelines.cloud.publish import Result
 
 WORK = "beampose.pipelines.cloud.upload_run:train_and_report"
@@ -39,6 +39,7 @@ def run(
       seconds: after which it is stopped.
 
     Raises:
+      TooLittle: its disk is too full.
       ValueError: it failed, crashed, or took too long; the text is for whoever made the upload.
     """
     folder = Path(config.output).parent
@@ -65,6 +66,8 @@ def run(
         for said in _told(child, word):
             if "stage" in said:
                 stage(said["stage"])
+            elif "needed" in said:
+                raise upload_room.TooLittle(said["error"], said["needed"])
             elif "error" in said:
                 raise ValueError(said["error"])
             else:
@@ -129,7 +132,9 @@ def main() -> int:
             config, lambda state: say(stage=state)
         )
     except Exception as error:  # Whatever a stranger's project may do.
-        say(error=publish.for_people(error, Path(file).parent.parent))
+        folder = Path(file).parent.parent
+        needed = upload_room.needed_after(error, folder)
+        say(error=publish.for_people(error, folder), **({"needed": needed} if needed else {}))
         return 1
     say(metrics=result.metrics, problems=result.problems)
     return 0

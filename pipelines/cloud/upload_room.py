@@ -1,5 +1,7 @@
 """Room on the disks for an upload: looked for before the work, which may take hours."""
 
+import errno
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -15,17 +17,26 @@ _OF_WORK = "The disk for temporary files (TMPDIR names another folder)"
 _OF_MODELS = "The disk of the models"
 
 
-def look(models: UPath, packed: int) -> None:
+class TooLittle(ValueError):
+    """Work needs more room than there is; `needed` is in bytes, on the disk for temporary files."""
+
+    def __init__(self, text: str, needed: int):
+        super().__init__(text)
+        self.needed = needed
+
+
+def look(models: UPath, packed: int, needed: int = 0) -> None:
     """Looks where a zip is unpacked, and where its model will be.
 
     Args:
       models: folder of the result.
       packed: bytes of the zip.
+      needed: bytes that the work was found to need before.
 
     Raises:
       OSError: there is too little room.
     """
-    disk.check_room(Path(tempfile.gettempdir()), packed + LEAST, _OF_WORK)
+    disk.check_room(Path(tempfile.gettempdir()), max(packed + LEAST, needed), _OF_WORK)
     if storage.is_local(models):
         disk.check_room(Path(str(models)), LEAST, _OF_MODELS)
 
@@ -35,7 +46,8 @@ def look_for_features(config: Config) -> None:
 
     Raises:
       OSError: the labels cannot be read.
-      ValueError: there is too little room, or no image can be read.
+      TooLittle: there is too little room.
+      ValueError: no image can be read.
     """
     from beampose.pipelines import planning
     from beampose.pipelines.features import feature_recipe, labeled_source
@@ -46,5 +58,14 @@ def look_for_features(config: Config) -> None:
     try:
         disk.check_room(Path(tempfile.gettempdir()), needed, _OF_WORK)
     except OSError as error:
-        again = "and upload it again; on a disk, remove its folder from models/ too"
-        raise ValueError(f"{error}, {again}.") from None
+        raise TooLittle(f"{error}, and upload it again.", needed) from None
+
+
+def needed_after(error: BaseException, work: Path) -> int:
+    """Bytes that work needs which has filled its disk: more than it had; 0 of any other error."""
+    if isinstance(error, TooLittle):
+        return error.needed
+    if disk.of_disk(error) not in (errno.ENOSPC, errno.EDQUOT):
+        return 0
+    written = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+    return shutil.disk_usage(work).free + written + LEAST

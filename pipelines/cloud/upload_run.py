@@ -153,7 +153,8 @@ def process(
     if storage.is_local(folder):
         # A disk is soon made room on: no attempt is spent, and the upload waits for it.
         try:
-            upload_room.look(folder, _bytes_of(upload))
+            needed = known.room if known and isinstance(known.room, int) else 0
+            upload_room.look(folder, _bytes_of(upload), needed)
         except OSError as error:
             raise Again(str(error)) from None
     attempt = upload_status.claim(folder, settings.silent_seconds, settings.owner)
@@ -194,8 +195,9 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
         raise
     except BaseException as error:
         why = str(error) if isinstance(error, Again) else "It was stopped and will be resumed."
+        room = error.room if isinstance(error, Again) else None
         with contextlib.suppress(Exception):
-            journal.write(upload_status.INTERRUPTED, error=why)
+            journal.write(upload_status.INTERRUPTED, error=why, room=room)
         raise
 
 
@@ -216,6 +218,11 @@ def _make_and_publish(
         raise
     except Exception as error:  # Whatever a stranger's project may do.
         LOG.debug("%s failed", upload.name, exc_info=True)
+        room = upload_room.needed_after(error, work)
+        if room and storage.is_local(journal.folder):
+            # As before the work: it waits. A job's disk, its memory, is as small the next time.
+            why = publish.for_people(error, work).removesuffix(", and upload it again.")
+            raise Again(why, room) from error
         # A handler that this one replaced may have got so far; one that replaced this one is safe.
         journal.check()
         publish.withdraw(journal.folder)

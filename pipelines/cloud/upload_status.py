@@ -40,7 +40,10 @@ class TakenOver(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """Content of `status.json`. Times are UTC; `error` is human-readable."""
+    """Content of `status.json`. Times are UTC; `error` is human-readable.
+
+    `room` is what must be free on the disk for temporary files before it is worked on again, bytes.
+    """
 
     state: str
     upload: str
@@ -51,6 +54,7 @@ class Status:
     error: str | None = None
     metrics: dict[str, Any] | None = None
     problems: int | None = None
+    room: int | None = None
 
     @property
     def final(self) -> bool:

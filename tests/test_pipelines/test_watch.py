@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 import shutil
 import time
 from collections import namedtuple
@@ -11,12 +12,12 @@ import fakes
 import numpy as np
 import pytest
 from conftest import write_project
-from uploads import QUICK, TINY, drop, never, result_of, zipped
+from uploads import QUICK, TINY, drop, never, quick, result_of, zipped
 
 from beampose.core import artefacts, storage
 from beampose.core.infos import UploadInfo
 from beampose.pipelines import cli
-from beampose.pipelines.cloud import publish, upload_status, upload_watch
+from beampose.pipelines.cloud import publish, upload_room, upload_status, upload_watch
 
 
 @pytest.fixture
@@ -175,5 +176,32 @@ def test_a_zip_waits_until_there_is_room_and_says_so_once(tmp_path, project, mon
         assert not (lab / "models").exists()
         free[full] = 10**12
         lines.clear()
+    assert list(watch.look()) == [True]
+    assert lines[-1].endswith(": done")
+
+
+@pytest.mark.parametrize("full", ["before", "meanwhile"])
+def test_an_upload_without_room_for_its_features_is_taken_up_when_there_is(
+    tmp_path, project, monkeypatch, full
+):
+    Usage, free, asked = namedtuple("Usage", "free"), [10**9], []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free[0]))
+
+    def run(config, stage):
+        asked.append(free[0])
+        if free[0] < 5 * 10**9 and full == "before":
+            raise upload_room.TooLittle("The disk is too full, and upload it again.", 5 * 10**9)
+        if free[0] < 5 * 10**9:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return quick(config, stage)
+
+    watch, lab, lines = watched(tmp_path, run=run)
+    zipped(project, lab / "incoming/reach.zip")
+    assert [list(watch.look()) for _ in range(3)] == [[False], [False], [False]]
+    assert len(asked) == 1
+    assert "It will be tried again." in "".join(lines) and "upload it again" not in "".join(lines)
+    (folder,) = (lab / "models/reach").iterdir()
+    assert upload_status.read(storage.place(folder)).state == "interrupted"
+    free[0] = 6 * 10**9
     assert list(watch.look()) == [True]
     assert lines[-1].endswith(": done")
