@@ -25,6 +25,12 @@ EPILOG = (
 
 # The exit code of a program whose reader went away, in a shell.
 _ENDED_BY_READER = 141
+_STOPPED = "Stopped. Run the same command again to continue."
+_STOPPED_CLOUD = (
+    "Stopped here. A job that was sent goes on, and is billed: `gcloud dataflow jobs list "
+    "--status=active --region=REGION` shows it, `gcloud dataflow jobs cancel JOB_ID "
+    "--region=REGION` ends it. Once it has ended, run the same command again to continue."
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,7 +172,7 @@ def _run(argv: Sequence[str] | None) -> int:
             import_tensorflow()
         return verb.run(arguments)
     except KeyboardInterrupt:
-        print("\nStopped. Run the same command again to continue.", file=sys.stderr)
+        print(f"\n{_STOPPED_CLOUD if _sent(arguments) else _STOPPED}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise
@@ -182,6 +188,11 @@ def _run(argv: Sequence[str] | None) -> int:
             raise
         print(f"error: {_cause(error)}", file=sys.stderr)
         return 2
+
+
+def _sent(arguments: argparse.Namespace) -> bool:
+    """Whether a job may go on elsewhere."""
+    return bool(getattr(arguments, "cloud", None)) and not getattr(arguments, "dry_run", False)
 
 
 def _asked(argv: Sequence[str] | None) -> tuple[Verb, argparse.Namespace]:

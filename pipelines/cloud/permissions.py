@@ -72,6 +72,7 @@ class _Asked:
         self, service: str, path: str, what: str, body: dict[str, Any] | None = None
     ) -> dict[str, Any] | None:
         """The answer; an empty one if there is no such thing, None if it is not known."""
+        from google.auth.exceptions import GoogleAuthError
         from requests import RequestException
 
         address = f"{self._stand_in or service}{path}"
@@ -85,7 +86,7 @@ class _Asked:
             if answer.ok:
                 return answer.json()
             why = f"the service answers {answer.status_code}"
-        except (RequestException, ValueError) as error:
+        except (GoogleAuthError, RequestException, ValueError) as error:
             why = str(error).splitlines()[0][:200]
         self.unseen.append(f"{what}: {why}")
         return None

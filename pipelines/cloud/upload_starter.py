@@ -56,6 +56,7 @@ class Jobs:
         Raises:
           OSError: Cloud Run refused, or could not be reached.
         """
+        from google.auth.exceptions import GoogleAuthError
         from google.auth.transport.requests import AuthorizedSession
         from requests import RequestException, Session
 
@@ -68,7 +69,7 @@ class Jobs:
                 address = f"{self._endpoint or API}/v2/{self.name}:run"
                 answer = session.post(address, json=body, timeout=60)
             said = answer.json()
-        except (RequestException, ValueError) as error:
+        except (GoogleAuthError, RequestException, ValueError) as error:
             raise OSError(f"Cloud Run could not be reached: {error}") from None
         if not answer.ok:
             raise OSError(f"Cloud Run refused to start {self.name}: {_reason(said)}")

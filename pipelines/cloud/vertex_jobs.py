@@ -17,6 +17,8 @@ from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 from beampose.pipelines.cloud.vertex_services import Services
 
 POLL_SECONDS = 15.0
+# A network may be gone for some minutes of hours of training.
+SILENT_SECONDS = 600.0
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 
 
@@ -89,11 +91,10 @@ def follow(services: Services, submission: Submission, say: Callable[[str], None
       RuntimeError: it ended otherwise than well.
       OSError: the service could not be asked.
     """
-    get = getattr(services.jobs, f"get_{submission.kind}")
     seen: set[str] = set()
     state = ""
     while True:
-        job = services.call(get, name=submission.name)
+        job = _now(services, submission, say)
         if job.state.name != state:
             state = job.state.name
             say(f"{submission.display_name}: {state.removeprefix('JOB_STATE_').lower()}")
@@ -101,7 +102,7 @@ def follow(services: Services, submission: Submission, say: Callable[[str], None
             say(line)
         if state.removeprefix("JOB_STATE_") in ENDED:
             break
-        time.sleep(POLL_SECONDS if not is_stand_in(services.cloud.vertex.endpoint) else 0.2)
+        time.sleep(_poll_seconds(services))
     if state != "JOB_STATE_SUCCEEDED":
         why = f": {job.error.message}" if job.error.message else ""
         raise RuntimeError(
@@ -109,6 +110,38 @@ def follow(services: Services, submission: Submission, say: Callable[[str], None
             f"{page(submission, services.cloud)}"
         )
     return job
+
+
+def left(submission: Submission, cloud: Cloud) -> str:
+    """What becomes of a job that is not followed any more."""
+    kind = "custom-jobs" if submission.kind == "custom_job" else "hp-tuning-jobs"
+    number = submission.name.rpartition("/")[2]
+    return (
+        f"{submission.display_name} goes on, and is billed: {page(submission, cloud)}. `gcloud ai "
+        f"{kind} cancel {number} --region={cloud.region}` ends it. When it has ended by itself, "
+        "`beampose submit` with --register-only registers its model."
+    )
+
+
+def _now(services: Services, submission: Submission, say: Callable[[str], None]) -> Any:
+    """The job as it is; a service that does not answer is asked again for some minutes."""
+    get = getattr(services.jobs, f"get_{submission.kind}")
+    began = time.monotonic()
+    said = False
+    while True:
+        try:
+            return services.call(get, name=submission.name)
+        except OSError as error:
+            if time.monotonic() - began > SILENT_SECONDS:
+                raise OSError(f"{error} {left(submission, services.cloud)}") from None
+            if not said:
+                say(f"{submission.display_name}: {error} It is asked again.")
+            said = True
+            time.sleep(_poll_seconds(services))
+
+
+def _poll_seconds(services: Services) -> float:
+    return POLL_SECONDS if not is_stand_in(services.cloud.vertex.endpoint) else 0.2
 
 
 def best(job: Any, spec: search_spec.Spec) -> tuple[dict[str, Any], float, str]:
@@ -141,6 +174,7 @@ def adopt(submission: Submission, trial: str, config: Config) -> None:
 
 def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator[str]:
     """Lines of a job's log that were not said yet; none where the log cannot be read."""
+    from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import AuthorizedSession
     from requests import RequestException, Session
 
@@ -159,7 +193,7 @@ def _log(services: Services, submission: Submission, seen: set[str]) -> Iterator
         with session:
             answer = session.post(address, json=body, timeout=20)
         entries = answer.json().get("entries", []) if answer.ok else []
-    except (RequestException, ValueError):
+    except (GoogleAuthError, RequestException, ValueError):
         return
     for entry in reversed(entries):
         key = entry.get("insertId") or json.dumps(entry, sort_keys=True)

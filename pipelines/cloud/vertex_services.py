@@ -47,6 +47,7 @@ class Services:
     def _sentences(self) -> Iterator[None]:
         """What the clients raise, as a sentence."""
         from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
 
         try:
             yield
@@ -56,6 +57,12 @@ class Services:
             raise OSError(_refusal(error, self.cloud)) from None
         except exceptions.RetryError as error:
             raise OSError(f"Vertex AI could not be reached: {error.cause or error}") from None
+        except GoogleAuthError as error:
+            # Those that were good at first may be refused hours later.
+            raise OSError(
+                f"Google refuses the credentials of this machine: {_first_line(error)}. Sign in "
+                "again with `gcloud auth application-default login`."
+            ) from None
         except OSError as error:
             raise OSError(f"Vertex AI could not be reached: {_first_line(error)}") from None
 

@@ -54,6 +54,9 @@ def submit(arguments: argparse.Namespace) -> int:
     except RuntimeError as error:
         print(f"FAILED {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\nStopped here. {vertex_jobs.left(job, cloud)}", file=sys.stderr)
+        return 130
     if spec is not None:
         chosen, value, trial = vertex_jobs.best(done, spec)
         vertex_jobs.adopt(job, trial, moved)

@@ -5,15 +5,24 @@ import random
 import re
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from cloud.server import error
 from cloud_jobs import CLOUD, VERTEX, config_file, write_cloud
+from google.auth.exceptions import RefreshError
 
 from beampose.core import storage, task_kinds
 from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import vertex_models, vertex_requests
+from beampose.pipelines.cloud import (
+    cloud_settings,
+    vertex_jobs,
+    vertex_models,
+    vertex_requests,
+    vertex_services,
+)
 
 
 def figures(metrics):
@@ -208,3 +217,57 @@ def test_a_refusal_of_the_service_is_a_sentence(trained, buckets, vertex, tmp_pa
     cloud = write_cloud(tmp_path, vertex={"endpoint": "http://localhost:9"})
     assert main(["submit", config_file(ours), "--cloud", cloud]) == 2
     assert "could not be reached" in capsys.readouterr().err
+
+
+JOB = vertex_jobs.Submission("custom_job", "projects/1/jobs/7", "beampose-mice", "gs://lab/mice")
+
+
+class Following:
+    """Services whose answers about a job are these, in turn; an error is raised."""
+
+    def __init__(self, *answers):
+        self.cloud = cloud_settings.Cloud(**CLOUD)
+        self.jobs, self.credentials = SimpleNamespace(get_custom_job=None), None
+        self._answers = list(answers)
+
+    def call(self, method, **request):
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return SimpleNamespace(state=SimpleNamespace(name=answer), error=None)
+
+
+def test_a_network_that_is_gone_for_a_while_ends_no_following(monkeypatch):
+    monkeypatch.setattr(vertex_jobs, "_poll_seconds", lambda _: 0)
+    monkeypatch.setattr(vertex_jobs, "_log", lambda *_: ())
+    gone, said = OSError("Vertex AI could not be reached: timeout."), []
+    services = Following("JOB_STATE_RUNNING", gone, gone, "JOB_STATE_SUCCEEDED")
+    vertex_jobs.follow(services, JOB, said.append)
+    assert [line.rpartition(": ")[2] for line in said] == [
+        "running",
+        "timeout. It is asked again.",
+        "succeeded",
+    ]
+    monkeypatch.setattr(vertex_jobs, "SILENT_SECONDS", -1)
+    with pytest.raises(OSError, match="goes on, and is billed: .*cancel 7 .*--register-only"):
+        vertex_jobs.follow(Following(gone), JOB, said.append)
+
+
+def test_credentials_that_expire_meanwhile_are_a_sentence():
+    services = vertex_services.Services.__new__(vertex_services.Services)
+    expired = RefreshError("Reauthentication is needed.", {})
+    with pytest.raises(OSError, match="gcloud auth application-default login"):
+        services.call(Mock(side_effect=expired))
+
+
+def test_ctrl_c_says_that_the_job_goes_on_and_is_billed(
+    trained, buckets, vertex, tmp_path, capsys, monkeypatch
+):
+    fake, ours = vertex(execute=False), trained["pose"]
+    storage.upload(Path(ours.model), "gs://lab/base/pose/model")
+    cloud = write_cloud(tmp_path, vertex={"endpoint": fake.url})
+    monkeypatch.setattr(vertex_jobs, "follow", Mock(side_effect=KeyboardInterrupt))
+    assert main(["submit", config_file(ours), "--cloud", cloud]) == 130
+    told = capsys.readouterr().err
+    assert "goes on, and is billed" in told and "custom-jobs cancel" in told
+    assert "Run the same command again" not in told
