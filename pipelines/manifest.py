@@ -99,6 +99,10 @@ def expand(paths: Sequence[str]) -> list[str]:
             inside, left = media_folders.read(path, media_folders.VIDEOS)
             if not inside:
                 but = f" It holds {left}." if left else f" Known are {', '.join(videos.SUFFIXES)}."
+                if stills := _stills(path):
+                    but = (
+                        f" It holds {stills}: make a film of them (ffmpeg -i img%02d.jpg film.mp4)."
+                    )
                 raise FileNotFoundError(f"{path} holds no video.{but}")
             if left:
                 LOG.warning("NOTE %s: %s taken, not %s", path, counted(len(inside), "video"), left)
@@ -201,6 +205,11 @@ def seconds(video: Video) -> np.ndarray:
         times = np.array(video.times, np.float64) * video.tick
         return times - times[0]
     return np.arange(video.count) / (video.fps or np.nan)
+
+
+def _stills(folder: str) -> str:
+    count = sum(files.suffix(child) in images.SUFFIXES for child in files.children(folder))
+    return counted(count, "image") if count else ""
 
 
 def _listed(path: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Predictions of several views of one recording."""
 
+import contextlib
 import logging
 import re
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import artefacts, files, number_tables, storage
+from beampose.core import artefacts, files, mistaken_paths, number_tables, storage
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo, Uncertainty
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -16,6 +17,7 @@ from beampose.formats.deeplabcut import prediction_tables, track_writer
 from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
 from beampose.pipelines.results import result_files
+from beampose.preprocess import videos
 from beampose.preprocess.cameras import Rig
 
 LOG = logging.getLogger(__name__)
@@ -82,7 +84,10 @@ def read(config: Config, views: Sequence[tuple[str, str]], *, filtered: bool) ->
       FileNotFoundError: a video is not there.
       ValueError: one has no predictions; the text names the view.
     """
-    found = [_read(config, name, path, filtered) for name, path in views]
+    found = []
+    for name, path in views:
+        with _told(path):
+            found.append(_read(config, name, path, filtered))
     files_of = [one.file for one in found]
     names = [one.name for one in found]
     return [_own_points(one, names) if files_of.count(one.file) > 1 else one for one in found]
@@ -98,6 +103,13 @@ def check_sizes(views: Sequence[View], rig: Rig) -> None:
                 f"calibrated with {sizes[1]} for the camera {camera.name!r}: calibrate with "
                 "films of the same size, uncut and not scaled."
             )
+
+
+def _told(path: str) -> contextlib.AbstractContextManager:
+    """Says what a file of another program is; a film may have no predictions yet."""
+    if files.suffix(path) in videos.SUFFIXES:
+        return contextlib.nullcontext()
+    return mistaken_paths.told(path, mistaken_paths.PREDICTIONS)
 
 
 def _read(config: Config, name: str, path: str, filtered: bool) -> View:

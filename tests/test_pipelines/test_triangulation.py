@@ -1,6 +1,7 @@
 """Points in space from several views: right, honest, and robust against views that are wrong."""
 
 import cv2
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -203,6 +204,13 @@ def test_a_mistake_in_the_views_is_a_sentence(recording, capsys, kind):
     assert run(recording, views=change(recording[2])) == 2
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
+
+
+def test_a_view_of_another_program_is_called_so(recording, tmp_path, capsys):
+    h5py.File(tmp_path / "a.slp", "w").close()
+    views = {**recording[2], "cam1": str(tmp_path / "a.slp")}
+    assert run(recording, views=views) == 2
+    assert "a.slp is a file of SLEAP, not predictions: " in capsys.readouterr().err
 
 
 def remarks(recording, views, **wanted):

@@ -93,6 +93,9 @@ def test_a_folder_of_folders_says_where_its_videos_are(tmp_path):
     shutil.rmtree(tmp_path / "day1")
     with pytest.raises(FileNotFoundError, match="holds no video. Known are .mp4, "):
         manifest.expand([str(tmp_path)])
+    put(tmp_path, "a.jpg", "b.jpg")
+    with pytest.raises(FileNotFoundError, match="It holds 2 images: make a film of them"):
+        manifest.expand([str(tmp_path)])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
