@@ -22,6 +22,8 @@ from beampose.trainer.traced import traced
 EMBEDDING = "embedding"
 BYTES = tf.TensorSpec((None,), tf.string)
 PAIR = tf.TensorSpec((2,), tf.int32)
+# Width and height of a cell, or x and y of a corner, of each image.
+PLACES = tf.TensorSpec((None, 2), tf.float32)
 # Height and width of each image.
 SIZES = tf.TensorSpec((None, 2), tf.int32, "size")
 
@@ -89,13 +91,22 @@ class MapModel(Exported):
 
     Signature `window` looks at a part of each frame alone.
 
-    Attributes:
-      answered: `answer`, a graph that signatures share.
     """
 
     def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):
         super().__init__(embedder, heads)
-        self.answered = traced(self.answer)
+        features = tf.TensorSpec((None, None, None, self.dims), tf.float32)
+        # One graph for all signatures, and not one for each shape and type that they have.
+        self._answered = traced(self.answer, [features, PLACES, PLACES])
+
+    @property
+    def dims(self) -> int:
+        """Channels of the features."""
+        return self.heads[0].input_shape[-1]
+
+    def answered(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
+        """As `answer`, by the graph that signatures share; features of any type."""
+        return self._answered(tf.cast(features, tf.float32), cell, origin)
 
     @abstractmethod
     def answer(self, features: tf.Tensor, cell: tf.Tensor, origin: tf.Tensor) -> Tensors:
@@ -151,8 +162,7 @@ class MapModel(Exported):
         return tf.map_fn(one, image_bytes, fn_output_signature=self.outputs())
 
     def signatures(self) -> dict[str, Callable]:
-        dims = self.heads[0].input_shape[-1]
-        maps = tf.TensorSpec((None, None, None, dims), tf.bfloat16, "features")
+        maps = tf.TensorSpec((None, None, None, self.dims), tf.bfloat16, "features")
         whole, corner, cells = (
             tf.TensorSpec(PAIR.shape, PAIR.dtype, n) for n in ("size", "corner", "cells")
         )
