@@ -33,7 +33,8 @@ def answers(model, frames):
     return found
 
 
-@pytest.mark.parametrize("kind", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["pose", "crops"])
 def test_features_and_model_compute_in_whole_numbers(tmp_path, kind):
     pytest.importorskip("ai_edge_litert")
     if kind == "pose":
