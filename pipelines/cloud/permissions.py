@@ -28,9 +28,21 @@ BUCKET = {
 }
 ACT_AS = {"iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser"}
 _IMAGE = re.compile(
-    r"(?P<region>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"
+    # A project of a domain, example.com:lab, is written with / for its colon.
+    r"(?P<region>[a-z0-9-]+)-docker\.pkg\.dev/((?P<domain>[^/]+\.[^/]+)/)?(?P<project>[^/]+)/"
+    r"(?P<repository>[^/]+)/"
     r"(?P<name>[^:@]+)(?P<mark>[:@])(?P<version>.+)"
 )
+# Regions of the places that hold a bucket in two; the others are a whole continent.
+TWO_REGIONS = {
+    "asia1": ("asia-northeast1", "asia-northeast2"),
+    "eur4": ("europe-north1", "europe-west4"),
+    "eur5": ("europe-west1", "europe-west2"),
+    "eur7": ("europe-west2", "europe-west3"),
+    "eur8": ("europe-west3", "europe-west6"),
+    "nam4": ("us-central1", "us-east1"),
+}
+_CONTINENTS = {"us": "us-", "eu": "europe-", "asia": "asia-"}
 _SECONDS = 20
 
 
@@ -56,7 +68,11 @@ def look(cloud: Cloud, credentials: Any, endpoint: str | None, roles: dict[str, 
         asked = _Asked(session, endpoint if stand_in else None)
         return Seen(
             [why for check in _CHECKS for why in check(asked, cloud)]
-            + list(_roles(asked, PROJECTS, f"/v1/projects/{cloud.project}", roles, cloud.project)),
+            + list(
+                _roles(
+                    asked, PROJECTS, f"/v1/projects/{_quoted(cloud.project)}", roles, cloud.project
+                )
+            ),
             asked.unseen,
         )
 
@@ -101,7 +117,7 @@ def _bucket(asked: _Asked, cloud: Cloud) -> list[str]:
         return [f"bucket: gs://{name} does not exist, or this account may not see it."]
     found = []
     location = str(about.get("location", "")).lower()
-    if location not in (cloud.region, "us", "eu", "asia"):
+    if not _is_near(cloud.region, location, about.get("customPlacementConfig")):
         found.append(
             f"bucket: gs://{name} is in {location} and the jobs in {cloud.region}: each byte would "
             "be paid for. Choose the bucket's region, or another bucket."
@@ -112,15 +128,29 @@ def _bucket(asked: _Asked, cloud: Cloud) -> list[str]:
     return found + _missing(held, BUCKET, f"gs://{name}")
 
 
+def _is_near(region: str, location: str, placement: Any) -> bool:
+    """Whether a bucket is in a region, or in several that it is one of."""
+    chosen = placement.get("dataLocations", ()) if isinstance(placement, dict) else ()
+    if chosen:
+        return region in [str(one).lower() for one in chosen]
+    if location in _CONTINENTS:
+        return region.startswith(_CONTINENTS[location])
+    return region in TWO_REGIONS.get(location, (location,))
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
 def _image(asked: _Asked, cloud: Cloud) -> list[str]:
     match = _IMAGE.fullmatch(cloud.image)
     if match is None:
         asked.unseen.append(f"the image {cloud.image}: not in Artifact Registry")
         return []
-    name = urllib.parse.quote(match["name"], safe="")
+    project = f"{match['domain']}:{match['project']}" if match["domain"] else match["project"]
     base = (
-        f"/v1/projects/{match['project']}/locations/{match['region']}/repositories/"
-        f"{match['repository']}/packages/{name}"
+        f"/v1/projects/{_quoted(project)}/locations/{match['region']}/repositories/"
+        f"{match['repository']}/packages/{_quoted(match['name'])}"
     )
     kind = "tags" if match["mark"] == ":" else "versions"
     about = asked(REGISTRY, f"{base}/{kind}/{match['version']}", f"the image {cloud.image}")

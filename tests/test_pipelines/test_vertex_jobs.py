@@ -6,6 +6,7 @@ import re
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -241,7 +242,7 @@ def test_a_network_that_is_gone_for_a_while_ends_no_following(monkeypatch):
     monkeypatch.setattr(vertex_jobs, "_poll_seconds", lambda _: 0)
     monkeypatch.setattr(vertex_jobs, "_log", lambda *_: ())
     gone, said = OSError("Vertex AI could not be reached: timeout."), []
-    services = Following("JOB_STATE_RUNNING", gone, gone, "JOB_STATE_SUCCEEDED")
+    services: Any = Following("JOB_STATE_RUNNING", gone, gone, "JOB_STATE_SUCCEEDED")
     vertex_jobs.follow(services, JOB, said.append)
     assert [line.rpartition(": ")[2] for line in said] == [
         "running",
@@ -250,7 +251,8 @@ def test_a_network_that_is_gone_for_a_while_ends_no_following(monkeypatch):
     ]
     monkeypatch.setattr(vertex_jobs, "SILENT_SECONDS", -1)
     with pytest.raises(OSError, match="goes on, and is billed: .*cancel 7 .*--register-only"):
-        vertex_jobs.follow(Following(gone), JOB, said.append)
+        services = Following(gone)
+        vertex_jobs.follow(services, JOB, said.append)
 
 
 def test_credentials_that_expire_meanwhile_are_a_sentence():
