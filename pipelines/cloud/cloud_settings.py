@@ -8,14 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from beampose.core import yaml_files
 from beampose.core.settings.section import Number, Section, from_dict, problems, setting
 
-REGIONS = (  # noqa: SIM905  A list of 41 lines otherwise.
+REGIONS = (  # noqa: SIM905  A list of 43 lines otherwise.
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "
     "asia-south1 asia-south2 asia-southeast1 asia-southeast2 australia-southeast1 "
-    "australia-southeast2 europe-central2 europe-north1 europe-southwest1 europe-west1 "
-    "europe-west2 europe-west3 europe-west4 europe-west6 europe-west8 europe-west9 europe-west10 "
-    "europe-west12 me-central1 me-central2 me-west1 northamerica-northeast1 "
-    "northamerica-northeast2 southamerica-east1 southamerica-west1 us-central1 us-east1 us-east4 "
-    "us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
+    "australia-southeast2 europe-central2 europe-north1 europe-north2 europe-southwest1 "
+    "europe-west1 europe-west2 europe-west3 europe-west4 europe-west6 europe-west8 europe-west9 "
+    "europe-west10 europe-west12 me-central1 me-central2 me-west1 northamerica-northeast1 "
+    "northamerica-northeast2 northamerica-south1 southamerica-east1 southamerica-west1 "
+    "us-central1 us-east1 us-east4 us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
 ).split()
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
 # Series of machines that each GPU comes with, on both services; the first is the usual one.
@@ -173,7 +173,7 @@ class Cloud(Section):
         description="Where jobs run.",
     )
     bucket: str = Field(
-        pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\s*?\[\]#]+)?/?$",
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\s*?\[\]#/]+)*/?$",
         examples=["gs://my-bucket/folder"],
         description="A bucket, or a folder of one; results go below it.",
     )
@@ -185,7 +185,7 @@ class Cloud(Section):
     service_account: str | None = setting(
         None,
         "The account that jobs run as.",
-        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        pattern=r"^[^@\s:]+@[^@\s]+\.[^@\s]+$",
         examples=["name@my-project.iam.gserviceaccount.com"],
     )
     network: str | None = setting(
@@ -217,6 +217,12 @@ class Cloud(Section):
             raise ValueError(
                 "vertex.tensorboard needs a service_account, as which the job writes its curves: "
                 "set it, or drop vertex.tensorboard."
+            )
+        there = re.search("regions/([^/]+)/", self.subnetwork or "")
+        if there and there[1] != self.region:
+            raise ValueError(
+                f"subnetwork is in {there[1]} and the jobs are in {self.region}: choose one of "
+                f"{self.region}, or change region."
             )
         for section in ("dataflow", "vertex"):
             gpu = getattr(self, section).accelerator

@@ -61,9 +61,11 @@ def _network(cloud: Cloud) -> list[str]:
     if cloud.network:
         found.append(f"--network={cloud.network}")
     if cloud.subnetwork:
-        # Dataflow takes no bare name.
+        # Dataflow takes no bare name, and one of another project only with its whole address.
         name = cloud.subnetwork
         path = name if "/" in name else f"regions/{cloud.region}/subnetworks/{name}"
+        if path.startswith("projects/"):
+            path = f"https://www.googleapis.com/compute/v1/{path}"
         found.append(f"--subnetwork={path}")
     if not cloud.public_ips:
         found.append("--no_use_public_ips")

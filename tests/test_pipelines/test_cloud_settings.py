@@ -4,11 +4,11 @@ import json
 
 import pytest
 from cloud.server import Answer, Server
-from cloud_jobs import write_cloud
+from cloud_jobs import CLOUD, write_cloud
 
 from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import cloud_settings
+from beampose.pipelines.cloud import cloud_settings, dataflow
 
 
 def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(pose_file, capsys):
@@ -29,6 +29,9 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ({"vertex": {"accelerator": "nvidia-tesla-t4"}}, "Did you mean 'NVIDIA_TESLA_T4'"),
         ({"dataflow": {"flexrs": True, "accelerator": "NVIDIA_L4"}}, "cannot be used together"),
         ({"bucket": "my-bucket"}, "bucket must look like gs://"),
+        ({"bucket": "gs://my-bucket//folder"}, "bucket must look like gs://"),
+        ({"service_account": "serviceAccount:a@b.c"}, "service_account must look like name@"),
+        ({"subnetwork": "regions/us-east1/subnetworks/lab"}, "subnetwork is in us-east1 and the"),
         ({"project": "My Project"}, "project must look like"),
         ({"labels": {"Team": "x"}}, "'Team' does not"),
         ({"labels": {"team": "X"}}, "'X' is not"),
@@ -59,6 +62,17 @@ def test_wrong_settings_are_refused_with_a_sentence(tmp_path, changes, words, po
     assert words in str(caught.value)
     assert main(["features", str(pose_file), "--cloud", cloud]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_subnetwork_is_told_to_dataflow_as_it_takes_it():
+    base, host = "regions/europe-west4/subnetworks/lab", "projects/example.com:host"
+    for told, sent in [
+        ("lab", base),
+        (base, base),
+        (f"{host}/{base}", f"https://www.googleapis.com/compute/v1/{host}/{base}"),
+    ]:
+        cloud = cloud_settings.Cloud(**{**CLOUD, "subnetwork": told, "region": "europe-west4"})
+        assert f"--subnetwork={sent}" in dataflow.words(cloud, name="n", package="p")
 
 
 def test_the_example_of_the_settings_is_right():

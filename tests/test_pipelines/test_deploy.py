@@ -147,3 +147,11 @@ def test_a_deployment_makes_what_is_missing_where_the_bucket_is(deploy, tmp_path
     assert "triggers create" not in log.read_text()
     assert deploy("--delete", *GIVEN).returncode == 0
     assert "triggers delete beampose --project=my-lab-1 --location=europe-west4" in log.read_text()
+
+
+def test_accounts_of_a_project_of_a_domain_are_at_its_address(deploy):
+    words = ["--project", "example.com:my-lab-1", *GIVEN[2:], *IMAGE, "--dry-run"]
+    done = deploy(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = set(re.findall(r"beampose-runner@([a-z0-9.-]+)", done.stdout))
+    assert found == {"my-lab-1.example.com.iam.gserviceaccount.com"}
