@@ -108,6 +108,7 @@ class _Look:
     def __init__(self):
         self._listed = functools.cache(self._names)
         self.alike = functools.cache(self._alike)
+        self.above = functools.cache(_outer)
 
     def is_file(self, folder: str, own: Sequence[str]) -> bool:
         path = files.join(folder, *own)
@@ -147,7 +148,7 @@ def _search(
                 if whole > _agreed(best):
                     best = _Hit(files.join(folder, *own[-agreed:]), whole)
                 break
-    if anywhere and named:
+    if anywhere and named and _agreed(best) < len(own):
         best = max(best, _above_all(told, own, folders[0], look), key=_agreed)
     if best is None and "%" in told and unquote(told) != told:
         # Programs that show labels in a browser write names as addresses.
@@ -158,12 +159,22 @@ def _search(
 def _above_all(told: str, own: Sequence[str], folder: str, look: _Look) -> _Hit | None:
     """A file below a folder above another, as where a whole project was moved."""
     whole = not (PureWindowsPath(told).is_absolute() or told.startswith("/"))
-    for outer in () if files.is_address(folder) else map(str, Path(folder).absolute().parents):
-        for cut in range(len(own) - 1):
-            agreed = _above(outer, own[:cut])
-            if (agreed or (whole and not cut)) and look.is_file(outer, own[cut:]):
-                return _Hit(files.join(outer, *own[cut:]), len(own) - cut + agreed)
+    for outer, cut, agreed in look.above(folder, tuple(own[:-1]), whole):
+        if look.is_file(outer, own[cut:]):
+            return _Hit(files.join(outer, *own[cut:]), len(own) - cut + agreed)
     return None
+
+
+def _outer(folder: str, inner: Sequence[str], whole: bool) -> list[tuple[str, int, int]]:
+    """Folders above a folder that one in a path may be, where it goes on there, and parts alike.
+
+    Args:
+      inner: the folders of the path.
+      whole: it is a relative path, which may go on anywhere.
+    """
+    above = [] if files.is_address(folder) else map(str, Path(folder).absolute().parents)
+    cuts = [(one, cut, _above(one, inner[:cut])) for one in above for cut in range(len(inner))]
+    return [(one, cut, alike) for one, cut, alike in cuts if alike or (whole and not cut)]
 
 
 def _above(folder: str, rest: Sequence[str]) -> int:
