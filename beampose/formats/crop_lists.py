@@ -1,44 +1,22 @@
 """DeepMeerkat's lists of crops: csv of `uri,label`, and the classes in dict.txt.
 
-DeepMeerkat's have no header; one that other programs write is known by its words.
+DeepMeerkat's have no header; what other columns are is told by `crop_columns`.
 """
 
+from typing import NamedTuple
+
 from beampose.core import csv_cells, files, texts
-from beampose.formats import spreadsheets
-from beampose.formats.crop_folders import class_name
+from beampose.formats import crop_columns, spreadsheets
+from beampose.formats.crop_columns import Columns
+from beampose.formats.crop_folders import SPLITS, class_name
 from beampose.formats.label_format import LabelFormat
-from beampose.preprocess import images, split
+from beampose.preprocess import split
 from beampose.preprocess.cut import rule_of
 from beampose.preprocess.labels import ERROR, TEST, TRAIN, WARNING, LabeledCrop, Labels, Problem
 
 # The names DeepMeerkat's CreateDocs gives its two lists.
 DECLARED = {"trainingdata.csv": TRAIN, "testingdata.csv": TEST}
 DICTIONARY = "dict.txt"
-# How headers of such lists call their columns.
-_URI = {
-    "uri",
-    "image_uri",
-    "image",
-    "images",
-    "image_path",
-    "path",
-    "file",
-    "filepath",
-    "file_path",
-}
-_URI |= {
-    "file_path",
-    "filename",
-    "file_name",
-    "name",
-    "img",
-    "img_path",
-    "url",
-    "crop",
-    "id",
-    "image_name",
-}
-_LABEL = {"label", "labels", "class", "classes", "class_name", "category", "target", "species"}
 
 
 def read(path: str) -> Labels:
@@ -56,14 +34,14 @@ def read(path: str) -> Labels:
     problems = _passed_over(path, lists)
     rows = [row for file in lists for row in _rows(file, problems)]
     classes = declared_classes or tuple(
-        sorted({label for *_, label in rows}, key=lambda label: (label != "positive", label))
+        sorted({row.label for row in rows}, key=lambda label: (label != "positive", label))
     )
     if len(classes) < 2:
         why = f" {problems[0].file}:{problems[0].row} {problems[0].what}." if problems else ""
         found = ", ".join(classes) or "none"
         raise ValueError(f"{path} must name at least two classes. Found: {found}.{why}")
     items = []
-    for file, number, uri, label in rows:
+    for file, number, uri, label, told in rows:
         if label not in classes:
             what = f"label {label!r} is not in {DICTIONARY} ({', '.join(classes)})"
             problems.append(Problem(ERROR, file, number, uri, what))
@@ -76,7 +54,7 @@ def read(path: str) -> Labels:
                 file=file,
                 row=number,
                 label=classes.index(label),
-                split=_declared(file, uri),
+                split=told or _declared(file, uri),
             )
         )
     rule = rule_of(files.parent(lists[0]))
@@ -133,7 +111,17 @@ def _dictionary(folder: str) -> tuple[str, ...]:
     return ()
 
 
-def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]:
+class _Crop(NamedTuple):
+    """A row of a list; `split` is what a column says, if one does."""
+
+    file: str
+    row: int
+    uri: str
+    label: str
+    split: str | None
+
+
+def _rows(file: str, problems: list[Problem]) -> list[_Crop]:
     try:
         text = texts.decode(files.read_bytes(file))
     except ValueError as error:
@@ -143,49 +131,41 @@ def _rows(file: str, problems: list[Problem]) -> list[tuple[str, int, str, str]]
     except ValueError as error:
         rows, what = spreadsheets.until_broken(text), f"{error}; it is read up to there"
         problems.append(Problem(ERROR, file, len(rows) + 1, "", what))
-    uri, label = _order(rows[0].cells) if rows else (0, 1)
-    header = bool(rows) and (_is_header(rows[0].cells) or _names_no_image(rows, uri))
+    columns = crop_columns.find([row.cells for row in rows]) or Columns()
+    if columns.others:
+        what = f"columns that are not used: {', '.join(columns.others)}; images are taken whole"
+        problems.append(Problem(WARNING, file, rows[0].number, "", what))
     found = []
-    for number, row in rows[header:]:
+    for number, row in rows[columns.header :]:
         cells = [cell.strip() for cell in row]
-        if len(cells) != 2 or not all(cells):
-            what = f"must be `uri,label`. Received: {','.join(row)!r}"
+        wide = len(cells) == columns.width
+        if not wide or not cells[columns.uri] or not cells[columns.label]:
+            what = f"must be `uri,label`{_of_columns(columns)}. Received: {','.join(row)!r}"
             problems.append(Problem(ERROR, file, number, cells[0], what))
             continue
-        address = spelled(cells[uri])
+        address = spelled(cells[columns.uri])
         if "::" in address or not files.is_in_storage(address) or files.names_inside(address):
             what = "must be a path or an address in a bucket, such as gs://; it is not read"
-            problems.append(Problem(ERROR, file, number, cells[uri], what))
+            problems.append(Problem(ERROR, file, number, cells[columns.uri], what))
             continue
-        found.append((file, number, address, class_name(cells[label])))
+        word = "" if columns.split is None else cells[columns.split]
+        if not crop_columns.is_split(word):
+            what = f"its split {word!r} is none of {', '.join(SPLITS)}; it counts as without one"
+            problems.append(Problem(WARNING, file, number, address, what))
+        label = class_name(cells[columns.label])
+        found.append(_Crop(file, number, address, label, crop_columns.split_of(word)))
     return found
 
 
+def _of_columns(columns: Columns) -> str:
+    if columns.width > 2:
+        return f" in {columns.width} cells, as its header or its first rows have"
+    return ", or all rows have more cells and a header names them, as `image,label,split`"
+
+
 def _begins(rows: list[list[str]]) -> bool:
-    return bool(rows) and all(len(row) == 2 and all(cell.strip() for cell in row) for row in rows)
-
-
-def _is_header(cells: list[str]) -> bool:
-    """Returns True for names of columns, in words that no image has."""
-    words = [cell.strip().lower() for cell in cells]
-    plain = not any(files.suffix(word) in images.SUFFIXES for word in words)
-    return plain and bool({*words} & _URI) and bool({*words} & _LABEL)
-
-
-def _names_no_image(rows: list[spreadsheets.Row], uri: int) -> bool:
-    """Returns True if the first row is the only one that names no image, in whatever words."""
-    named = [
-        len(row.cells) > uri and files.suffix(row.cells[uri].strip()) in images.SUFFIXES
-        for row in rows
-    ]
-    return len(rows) > 1 and not named[0] and all(named[1:])
-
-
-def _order(cells: list[str]) -> tuple[int, int]:
-    """Columns of the image and of the class, which a header may name in another order."""
-    words = [cell.strip().lower() for cell in cells]
-    turned = len(words) == 2 and words[0] in _LABEL and words[1] in _URI
-    return (1, 0) if turned else (0, 1)
+    two = all(len(row) == 2 and all(cell.strip() for cell in row) for row in rows)
+    return bool(rows) and (two or crop_columns.find(rows) is not None)
 
 
 def spelled(uri: str) -> str:

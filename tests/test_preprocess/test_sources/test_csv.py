@@ -191,3 +191,43 @@ def test_a_header_in_other_words_is_no_crop(tmp_path):
     labels = crop_lists.read(str(tmp_path / "list.csv"))
     assert labels.classes == ("b\xe4r", "fox") and len(labels.items) == 3
     assert not labels.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,label,split\na.jpg,fox,train\nb.jpg,owl,val\nc.jpg,fox,\n",
+        "split;filename;class\nTraining;a.jpg;fox\nTEST;b.jpg;owl\nunassigned;c.jpg;fox\n",
+        "TRAIN,a.jpg,fox\nVALIDATION,b.jpg,owl\nUNASSIGNED,c.jpg,fox\n",
+        "a.jpg\tfox\ttrain\nb.jpg\towl\ttest\nc.jpg\tfox\tunassigned\n",
+        ",filepath,species,data set\n0,a.jpg,fox,train\n1,b.jpg,owl,test\n2,c.jpg,fox,\n",
+    ],
+)
+def test_a_column_says_the_splits(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    labels = crop_lists.read(str(tmp_path / "list.csv"))
+    assert [(item.name, labels.classes[item.label], item.split) for item in labels.items] == [
+        ("a.jpg", "fox", TRAIN),
+        ("b.jpg", "owl", TEST),
+        ("c.jpg", "fox", None),
+    ]
+    assert not labels.problems
+
+
+def test_columns_that_are_not_used_and_splits_that_are_none_are_told(tmp_path):
+    text = "image,label,xmin,split\na.jpg,fox,3,train\nb.jpg,owl,4,spare\nc.jpg,fox\n"
+    (tmp_path / "list.csv").write_text(text)
+    labels = crop_lists.read(str(tmp_path / "list.csv"))
+    assert [item.split for item in labels.items] == [TRAIN, None]
+    unused, spare, short = labels.problems
+    assert "columns that are not used: xmin; images are taken whole" in unused.what
+    assert spare.row == 3 and "its split 'spare' is none of training, train" in spare.what
+    assert short.row == 4 and "in 4 cells, as its header" in short.what
+
+
+def test_one_short_row_of_a_list_without_a_header_is_that_row_alone(tmp_path):
+    (tmp_path / "list.csv").write_text("TRAIN,a.jpg,fox\nTEST,b.jpg\nTEST,c.jpg,owl\n")
+    labels = crop_lists.read(str(tmp_path / "list.csv"))
+    assert [item.split for item in labels.items] == [TRAIN, TEST]
+    (problem,) = labels.problems
+    assert problem.row == 2
