@@ -74,16 +74,25 @@ class Videos:
         return {one: ways[0][one] for one in told}
 
     def _number(self, video: int) -> int:
-        """The number in the name of the dataset of a video's own images, else its place."""
+        """The number in the name of the dataset of a video's images, else its place."""
         found = _NUMBERED.fullmatch(str(self._told[video].get("dataset") or ""))
-        return int(found[1]) if found and self._is_embedded(video) else video
+        embedded = self._is_embedded(video) or files.suffix(self._film(video)) in _H5
+        return int(found[1]) if found and embedded else video
 
     def _has(self, video: int, index: int) -> bool:
-        if not self._is_embedded(video):
+        place = self._package(video)
+        if not self._is_embedded(video) and not place:
             names = self._listed_names(video)
             return not names or index < len(names)
-        rows = self._embedded_rows(video)
+        rows = self._embedded_rows(video, place)
         return not rows or index in rows
+
+    def _package(self, video: int) -> str:
+        """The other file that holds a video's images; "" if there is none."""
+        name = self._film(video)
+        if not self._told[video].get("dataset") or files.suffix(name) not in _H5:
+            return ""
+        return named_files.locate([name], _folders(self._path), _H5, anywhere=True)[name].path or ""
 
     def lost(self, frames: Mapping[int, int]) -> None:
         """Adds a problem for each video that is none of the file's.

@@ -251,6 +251,21 @@ def test_labels_of_a_package_take_the_images_of_their_frames(tmp_path):
     assert said[1].startswith("package train.pkg.slp not found: looked in ")
 
 
+def test_frames_name_the_videos_of_another_package_by_the_numbers_of_its_images(tmp_path):
+    package = write(tmp_path, [], videos=[{"backend": {"filename": "."}}])
+    Path(package).rename(tmp_path / "both.pkg.slp")
+    for video, rows in ((0, [3, 12]), (1, [2, 7])):
+        made = [fakes.encode(fakes.pixels(10 * video + i)) for i in range(2)]
+        fake_labels.embed(tmp_path / "both.pkg.slp", made, rows, "RGB", video=video)
+    told = [
+        {"backend": {"filename": "both.pkg.slp", "dataset": f"video{i}/video"}} for i in range(2)
+    ]
+    for videos in (told[1:], told[::-1]):
+        labels = slp_reader.read(write(tmp_path, [(1, 7, [(PREDICTED, -1, A)])], videos=videos))
+        (item,) = labels.items
+        np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(11))
+
+
 @pytest.mark.parametrize(
     "told", ["raw/day1/film.mp4", "D:\\old\\project\\raw\\day1\\film.mp4", "../raw/day1/film.mp4"]
 )
