@@ -15,6 +15,9 @@ from beampose.pipelines.cloud import upload_run, upload_status
 LOG = logging.getLogger(__name__)
 
 
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".ini", "~")
+
+
 class Seen(NamedTuple):
     """Fingerprint of a zip at one time: equal for equal bytes, different while the file grows."""
 
@@ -53,6 +56,9 @@ class Watch:
                     f"No folder {folder}. Make it, then drop zips in incoming/."
                 )
             self.zips.mkdir(exist_ok=True)
+            if beside := sorted(one.name for one in root.glob("*.zip")):
+                what = f"{', '.join(beside[:3])} in {folder}, not in its {upload_run.INCOMING}/"
+                self.say(f"NOTE not taken: {what}: move what is an upload there")
 
     def look(self) -> Iterator[bool]:
         """Works on what is new. Gives, for each zip, whether there is a model of it now."""
@@ -74,10 +80,19 @@ class Watch:
 
     def _files(self) -> list[UPath]:
         try:
-            found = [file for file in self.zips.iterdir() if file.name.lower().endswith(".zip")]
+            # In a bucket, a folder that was made in the console holds itself.
+            own = self.zips.path.rstrip("/")
+            found = [file for file in self.zips.iterdir() if file.path.rstrip("/") != own]
         except (FileNotFoundError, NotADirectoryError):  # A bucket has no empty folders.
             return []
-        return sorted((file for file in found if not file.name.startswith(".")), key=str)
+        seen = sorted((file for file in found if not file.name.startswith(".")), key=str)
+        zips = [file for file in seen if file.name.lower().endswith(".zip")]
+        for file in seen:
+            # Browsers and programs that copy write under such a name first.
+            if file not in zips and not file.name.lower().endswith(_UNFINISHED):
+                what = "is not taken: an upload is a zip in incoming/ itself, in no folder of it"
+                self._say_once(file.name, f"NOTE {file.name} {what}")
+        return zips
 
     def _has_arrived(self, file: UPath, seen: Seen) -> bool:
         """An object is there at once; a file is whole if it ends like a zip or grows no more."""

@@ -80,8 +80,10 @@ def test_watch_says_what_it_leaves_to_another_handler(tmp_path, buckets, project
 
 def test_watch_looks_at_a_bucket_too(buckets, project, tmp_path):
     lines = []
+    # A folder of a bucket, as the console makes one.
+    buckets.put("gs://lab/team/incoming/", b"")
     looking = upload_watch.Watch("gs://lab/team", None, QUICK, lines.append)
-    assert upload_watch.once(looking, 0.01) == 0
+    assert upload_watch.once(looking, 0.01) == 0 and not lines
     upload = drop("gs://lab/team", buckets, zipped(project, tmp_path / "a.zip"))
     assert upload_watch.once(looking, 0.01) == 0
     assert upload_status.read(result_of(upload, "gs://lab/team")).state == "done"
@@ -205,3 +207,17 @@ def test_an_upload_without_room_for_its_features_is_taken_up_when_there_is(
     free[0] = 6 * 10**9
     assert list(watch.look()) == [True]
     assert lines[-1].endswith(": done")
+
+
+def test_what_lands_and_is_no_zip_in_its_place_is_told_once(tmp_path, project):
+    looking, lab, lines = watched(tmp_path)
+    zipped(project, lab / "incoming/ann/reach.zip")
+    for name in ("reach.tar.gz", "reach.zip.crdownload", ".DS_Store"):
+        (lab / "incoming" / name).write_bytes(b"a")
+    assert [list(looking.look()), list(looking.look())] == [[], []]
+    assert [line.split(" is not taken")[0] for line in lines] == ["NOTE ann", "NOTE reach.tar.gz"]
+    zipped(project, lab / "reach.zip")
+    _, _, lines = watched(tmp_path)
+    assert lines == [
+        f"NOTE not taken: reach.zip in {lab}, not in its incoming/: move what is an upload there"
+    ]
