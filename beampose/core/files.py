@@ -212,7 +212,14 @@ def children(folder: str) -> list[str]:
     """Full addresses of what a folder holds, sorted by name."""
     where, inner = system(folder)
     found = where.ls(inner, detail=False)
-    return sorted(join(folder, name(entry)) for entry in found if name(entry))
+    inside = (entry for entry in found if not is_same(entry, inner))
+    return sorted(join(folder, name(entry)) for entry in inside if name(entry))
+
+
+def is_same(entry: str, folder: str) -> bool:
+    """Whether what a listing of a folder names is the folder: in a bucket one that was made in
+    Google's console holds itself."""
+    return entry.rstrip("/") == folder.rstrip("/")
 
 
 def of_suffix(folder: str, ending: str) -> list[str]:
@@ -270,9 +277,9 @@ def listed(folder: str) -> list[Child]:
             where.isdir(one["name"]) if one.get("islink") else one["type"] == "directory",
         )
         for one in where.ls(inner, detail=True)
-        if name(one["name"])
+        if name(one["name"]) and not is_same(one["name"], inner)
     ]
-    return sorted(child for child in found if child.path != folder.rstrip("/"))
+    return sorted(found)
 
 
 def below(folder: str, depth: int, most: int) -> list[str]:

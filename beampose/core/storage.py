@@ -296,7 +296,8 @@ def names(folder: Address) -> set[str]:
         found = folder.fs.ls(folder.path, detail=False)
     except (FileNotFoundError, NotADirectoryError):
         return set()
-    return {str(one).rstrip("/").rpartition("/")[2] for one in found}
+    inside = (str(one).rstrip("/") for one in found if not files.is_same(str(one), folder.path))
+    return {one.rpartition("/")[2] for one in inside}
 
 
 def read_all(folder: Address, wanted: Sequence[str]) -> Iterator[bytes | None]:

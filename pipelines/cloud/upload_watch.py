@@ -79,12 +79,7 @@ class Watch:
         return sorted(self._growing)
 
     def _files(self) -> list[UPath]:
-        try:
-            # In a bucket, a folder that was made in the console holds itself.
-            own = self.zips.path.rstrip("/")
-            found = [file for file in self.zips.iterdir() if file.path.rstrip("/") != own]
-        except (FileNotFoundError, NotADirectoryError):  # A bucket has no empty folders.
-            return []
+        found = [self.zips / name for name in storage.names(self.zips)]
         seen = sorted((file for file in found if not file.name.startswith(".")), key=str)
         zips = [file for file in seen if file.name.lower().endswith(".zip")]
         for file in seen:
@@ -172,6 +167,8 @@ def _seen(file: UPath) -> Seen | None:
             found = file.stat()
             return Seen(found.st_size, str(found.st_mtime_ns))
         about = file.fs.info(file.path)
+        if about["type"] == "directory":
+            return None
         return Seen(about["size"], str(about["generation"]))
     except FileNotFoundError:
         return None

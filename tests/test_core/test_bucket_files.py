@@ -48,3 +48,13 @@ def test_errors_of_googles_libraries_are_sentences():
     assert bucket_files.sentence(FileNotFoundError("gs://lab/a")) == ""
     # By these gcsfs knows the end of a file.
     assert bucket_files.sentence(retry.HttpError({"code": 416, "message": "no range"})) == ""
+
+
+def test_a_folder_that_was_made_in_the_console_holds_no_folder_of_its_name(buckets):
+    for name in ("videos/", "videos/a.mp4", "videos/day/", "videos/day/b.mp4"):
+        buckets.put(f"gs://lab/{name}", b"")
+    for folder in ("gs://lab/videos", "gs://lab/videos/"):
+        found = ["gs://lab/videos/a.mp4", "gs://lab/videos/day"]
+        assert files.children(folder) == found
+        assert files.listed(folder) == [(found[0], False), (found[1], True)]
+        assert storage.names(folder) == {"a.mp4", "day"}

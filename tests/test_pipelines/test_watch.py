@@ -82,6 +82,7 @@ def test_watch_looks_at_a_bucket_too(buckets, project, tmp_path):
     lines = []
     # A folder of a bucket, as the console makes one.
     buckets.put("gs://lab/team/incoming/", b"")
+    buckets.put("gs://lab/team/incoming/folder.zip/a.txt", b"")
     looking = upload_watch.Watch("gs://lab/team", None, QUICK, lines.append)
     assert upload_watch.once(looking, 0.01) == 0 and not lines
     upload = drop("gs://lab/team", buckets, zipped(project, tmp_path / "a.zip"))
