@@ -171,12 +171,18 @@ def _stills(
 def _claim(wanted: Extraction) -> None:
     file = storage.place(wanted.folder, RULE_FILE)
     settings = json.loads(json.dumps(wanted.settings()))
-    if file.is_file() and storage.read_json(file) != settings:
+    if file.is_file() and storage.read_json(file) != settings and _is_begun(wanted.folder):
         raise ValueError(
             f"{wanted.folder} holds crops that were cut with other settings ({file}). Give another "
             "folder, or the same settings."
         )
     storage.write_json(file, settings, durable=True)
+
+
+def _is_begun(folder: str) -> bool:
+    """Whether anything was cut into a folder: boxes that cannot be read leave nothing."""
+    ranges = storage.whole(storage.place(folder, WORK), "*.csv")
+    return bool(ranges or files.of_suffix(folder, ".jpg"))
 
 
 def _extract(wanted: Extraction, stretch: Sequence[Range]) -> list[tuple[str, str]]:

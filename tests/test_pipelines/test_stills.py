@@ -294,6 +294,17 @@ def test_crops_are_cut_from_photographs(folder, tmp_path, capsys):
     assert rows[1].split(",")[1] == str(folder / NAMES[0])
 
 
+def test_boxes_that_could_not_be_read_do_not_bind_the_folder_of_crops(folder, tmp_path, capsys):
+    (tmp_path / "wrong.json").write_text("{}")
+    path = md_file(tmp_path / "md.json", [{"file": f"photos/{NAMES[0]}", "detections": [box()]}])
+    wanted = ["extract-crops", str(folder), "--to", str(tmp_path / "crops"), "--boxes"]
+    assert cli.main([*wanted, str(tmp_path / "wrong.json")]) == 1
+    cli.main([*wanted, path])
+    assert "extract-crops: 1 crop in" in capsys.readouterr().out
+    assert cli.main([*wanted, str(tmp_path / "wrong.json")]) == 2
+    assert "holds crops that were cut with other settings" in capsys.readouterr().err
+
+
 def test_steps_on_videos_leave_photographs_out_and_say_so(folder, caplog):
     with pytest.raises(ValueError, match="photographs"):
         video_outcomes.films_of([str(folder)])
