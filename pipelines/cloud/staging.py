@@ -5,7 +5,7 @@ from pathlib import Path
 
 from beampose.core import artefacts, storage
 from beampose.core.files import is_address, join
-from beampose.core.infos import DatasetInfo, ModelInfo
+from beampose.core.infos import DatasetInfo, Info, ModelInfo
 from beampose.core.names import COMPLETED
 from beampose.core.settings.experiment import Config, changed
 from beampose.pipelines import inputs
@@ -44,12 +44,14 @@ def placed(local: Config, cloud: Cloud) -> Config:
 def dataset(local: Config, remote: Config) -> bool:
     """Puts the dataset of this machine, and its store, where the remote experiment looks for them.
 
-    Returns whether it did: a dataset that is in the bucket already stays.
+    Returns whether it did: a dataset that is in the bucket already stays, and if it is another one
+    than that of this machine, that is said.
 
     Raises:
       FileNotFoundError: there is no finished dataset at either place.
     """
     if storage.place(remote.dataset, COMPLETED).is_file():
+        _tell_other(local.dataset, remote.dataset, DatasetInfo, ("labels_digest", "store"))
         return False
     if is_address(local.dataset):
         artefacts.require(remote.dataset, DatasetInfo)
@@ -62,18 +64,35 @@ def dataset(local: Config, remote: Config) -> bool:
 def model(local: Config, remote: Config) -> bool:
     """Puts the model of this machine where the remote experiment looks for one.
 
-    Returns whether it did: a model that is in the bucket already stays.
+    Returns whether it did: a model that is in the bucket already stays, and if it is another one
+    than that of this machine, that is said.
 
     Raises:
       FileNotFoundError: there is no finished model at either place.
     """
     if storage.place(remote.model, COMPLETED).is_file():
+        _tell_other(local.model, remote.model, ModelInfo, ("digest",))
         return False
     if is_address(local.model):
         artefacts.require(remote.model, ModelInfo)
     artefacts.require(local.model, ModelInfo)
     _send(local.model, remote.model)
     return True
+
+
+def _tell_other(here: str, there: str, kind: type[Info], keys: tuple[str, ...]) -> None:
+    """Says that something is used which is not what this machine has under the same name."""
+    if is_address(here) or not storage.place(here, COMPLETED).is_file():
+        return
+    own, used = artefacts.require(here, kind), artefacts.require(there, kind)
+    if any(getattr(own, key) != getattr(used, key) for key in keys):
+        LOG.warning(
+            "NOTE %s is used; %s is another one. To send that, remove the first: gcloud storage rm "
+            "-r %s",
+            there,
+            here,
+            there,
+        )
 
 
 def _send(source: str, target: str) -> None:
