@@ -182,6 +182,8 @@ class Learning:
             key: one for key, one in self._frames.labels().items() if key in self._frames.dataset
         }
         if len(labels) < LEARN:
+            # They were taken away again: nothing is left to go on with.
+            self._known, self._rounds = {}, []
             return False
         if len(labels) >= _GROWN * self._built_for:
             if self._frames.fit():

@@ -55,10 +55,12 @@ class LiveFolds:
             self._left = [self._first if not one.done else self._again for one in self._heads]
         number = next(i for i, left in enumerate(self._left) if left)
         head, steps = self._heads[number], min(CHUNK, self._left[number])
-        own = [r for r in records if self._fold_of.get(r.name) != number]
-        head.learn(own, steps)
+        # A frame labeled since has no fold yet: whoever learned from it could not judge it.
+        own = [r for r in records if self._fold_of.get(r.name, number) != number]
+        if own:
+            head.learn(own, steps)
         self._left[number] -= steps
-        if not self._left[number]:
+        if not self._left[number] and own:
             head.finish(own)
             self._hold_out(number, records)
         if any(self._left):

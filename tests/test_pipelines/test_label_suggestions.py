@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from beampose.formats.deeplabcut.row_frames import Names
-from beampose.pipelines.label import learning_process, suggestions
+from beampose.pipelines.label import learning_process, live_judging, suggestions
 from beampose.pipelines.label.learning import Learning, Pace
-from beampose.pipelines.label.live_frames import LEAST, Material
+from beampose.pipelines.label.live_frames import LEAST, LiveFrames, Material
 
 NAMES = Names("me", ("individual1",), ("spot",), (), False, ("spot",))
 
@@ -111,6 +111,45 @@ def test_a_head_learns_from_six_frames_and_goes_on_learning():
     tell(12)
     assert learning.news["doubts"][0]["frame"] == keys[7]
     assert [count for count, _ in learning.news["curve"]] == [LEAST, 12]
+
+
+class Head:
+    """Stands where a head learns: remembers the frames it saw."""
+
+    def __init__(self, network=None, seed=0):
+        self.seen, self.done = set(), 0
+
+    def learn(self, records, steps):
+        assert records
+        self.seen |= {record.name for record in records}
+
+    def finish(self, records):
+        pass
+
+    def move(self, network):
+        pass
+
+
+def test_labels_that_are_taken_away_again_leave_nothing_to_learn():
+    learning = Learning(NAMES, ())
+    learning._head, learning._rounds = Head(), [160]
+    learning.know(Material([], {}, frozenset(), (), lambda key: np.empty(0)))
+    assert not learning.step()
+
+
+def test_no_head_judges_a_frame_that_it_learned_from_before_it_had_a_fold(monkeypatch):
+    monkeypatch.setattr(live_judging, "LiveHead", Head)
+    folds = live_judging.LiveFolds((8, 8))
+    monkeypatch.setattr(folds, "_hold_out", lambda number, records: None)
+    folds.move(None)
+    frames = LiveFrames(NAMES, ())
+    frames._sizes = {f"f/{i}.png": (9, 9) for i in range(8)}
+    records = [frames.record(key, key, 0, np.zeros((1, 1, 2))) for key in frames._sizes]
+    first = dict.fromkeys([one.name for one in records[:6]], b"")
+    # Two more are labeled while the second and third head learn.
+    assert not folds.learn(first, records[:6])
+    assert not folds.learn(first, records) and folds.learn(first, records)
+    assert all(head.seen <= set(first) for head in folds._heads)
 
 
 def test_frames_of_films_that_are_looked_at_are_none_of_the_list(tmp_path):
