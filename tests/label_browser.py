@@ -97,7 +97,7 @@ class Page:
     def _still(self) -> bool:
         before = self.at((0, 0))
         time.sleep(0.4)
-        return self.at((0, 0)) == before
+        return self.at((0, 0)) == before and self.evaluate("beampose.isCurrent()")
 
     def wait(self, code: str) -> None:
         """Until an expression is true. The page forbids what Playwright's own waiting does."""

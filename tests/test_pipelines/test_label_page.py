@@ -73,7 +73,14 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         two.go("cam1/img2.png")
         two.click((5, 5))
         assert two.points()[0][0] is None
+        # Where it writes from now on, it shows what the first one labeled meanwhile.
+        one.drag((10, 12), (12, 15))
+        one.saved()
+        two.page.get_by_text("Write here").click()
+        two.says("All saved")
+        until(lambda: two.evaluate("beampose.store.frames[1].points[0][0][1]") > 14)
         two.page.close()
+        one.says("All saved")
         # What was clicked while the server was down is written when it is back.
         server.kill()
         one.go("cam1/img2.png")
@@ -229,7 +236,9 @@ def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
         keys = one.page.locator("#keys").inner_text()
         assert "swap two animals from here on" in keys and "the whole picture" in keys
         assert "place the bodypart" not in keys
-        one.press("?", "f", "s", "s", "Control+z")
+        one.press("?", "f")
+        one.wait("beampose.isCurrent()")
+        one.press("s", "s", "Control+z")
         until(lambda: log.is_file() and len(log.read_text().splitlines()) == 4)
         until(lambda: one.points()[0][0] == [round(v, 3) for v in truth[30, 0, :2].tolist()])
         # Nothing but the line in the log may be written yet; the next start goes on from it.

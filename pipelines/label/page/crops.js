@@ -314,7 +314,8 @@ async function ask(take = false) {
     if (said.writing) await send();
     if (!pending.length) says("");
     if (changed) drawClasses();
-    if (missed) await show(state.view);
+    // Taken over from another page: what that marked is not known here.
+    if (missed || (changed && said.writing && state.groups.length)) await show(state.view);
   } catch {
     says("The server does not answer. Start it again: this page goes on.");
   }

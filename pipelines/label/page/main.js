@@ -98,6 +98,11 @@ async function ask(taking = false) {
   if (finished !== news.run.code) proofread.offer();
   finished = news.run.code;
   if (news.writing && pending.size) flush();
+  // What another page wrote meanwhile is not known here.
+  if (before === false && news.writing) {
+    outdated = true;
+    await proofread.refresh();
+  }
   if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length || news.taken_up !== takenUp)) await reload();
   takenUp = news.taken_up;
   const text = news.notes.join("\n");
@@ -243,6 +248,7 @@ function theme(which) {
     // Only convenience.
   }
   view.redraw();
+  tell("resized");
 }
 
 const SIGNS = "[]{}"; // typed with Option on some keyboards
@@ -258,7 +264,7 @@ window.addEventListener("keydown", (event) => {
 });
 window.addEventListener("pagehide", leave);
 window.addEventListener("beforeunload", (event) => {
-  if (pending.size) event.preventDefault();
+  if (pending.size || proofread.isSaving()) event.preventDefault();
 });
 
 // What an earlier visit left unsent is saved now: labels may have changed meanwhile.
@@ -312,5 +318,5 @@ function session(name) {
 }
 
 // For tests and measurements from outside.
-window.beampose = { store, view: view.view, timings: view.timings, toStage: view.toStage, pending };
+window.beampose = { store, view: view.view, timings: view.timings, toStage: view.toStage, isCurrent: view.isCurrent, pending };
 start();

@@ -155,6 +155,8 @@ function frameOf(place) {
 
 // One after the other: an undo that overtook a swap would undo what was before it.
 let last = Promise.resolve();
+let unsaved = 0;
+export const isSaving = () => unsaved > 0;
 
 // Of a row whose picture is on its way, nobody has seen what would be corrected.
 const isSeen = () => line && !view.isWaiting() && store.current?.key === keyOf(row);
@@ -162,7 +164,12 @@ const isSeen = () => line && !view.isWaiting() && store.current?.key === keyOf(r
 function correct(correction) {
   if (!store.writing) tell("refused", store.why || "This page only looks on.");
   else if (correction.do !== "undo" && !isSeen()) tell("said", "The picture is not here yet.");
-  else last = last.then(() => corrected(film, line.code, correction));
+  else {
+    unsaved++;
+    const [name, of] = [film, line.code];
+    last = last.then(() => corrected(name, of, correction)).catch(() => {});
+    last.then(() => unsaved--);
+  }
 }
 
 async function corrected(name, of, correction) {
@@ -177,6 +184,18 @@ async function corrected(name, of, correction) {
   }
   if (name !== film || !isOpen()) return;
   if (found) take(found);
+  rows = new Map();
+  drawTracks();
+  await show(row);
+}
+
+// Another page may have corrected meanwhile.
+export async function refresh() {
+  if (!isOpen() || !line) return;
+  const name = film;
+  const found = await get("timeline", { film });
+  if (name !== film || !isOpen()) return;
+  take(found);
   rows = new Map();
   drawTracks();
   await show(row);
@@ -201,7 +220,7 @@ const swapHere = () => partner() && correct({ do: "swap", row, stop: row + 1, a:
 const join = () => partner() && correct({ do: "join", row, a: chosen(), b: partner() });
 const cut = () => correct({ do: "delete", row, a: chosen() });
 const remove = () => correct({ do: "delete", row, stop: row + 1, a: chosen() });
-const undo = () => line?.corrections && correct({ do: "undo" });
+const undo = () => line && (line.corrections || unsaved) && correct({ do: "undo" });
 
 async function label() {
   try {
