@@ -10,12 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from beampose import formats
 from beampose.core import files, storage
 from beampose.formats.deeplabcut import project_config, project_labels, root_tables
 from beampose.formats.deeplabcut.label_table import LabelTable, Point
 from beampose.pipelines.curation import frame_files, label_corrections
 from beampose.pipelines.label.writing_lock import WritingLock
 from beampose.preprocess import images
+
+# Formats that are known by their files, of labels that are not changed in their place.
+_TO_IMPORT = ("deeplabcut", "sleap", "coco")
 
 
 class ShownFrame(NamedTuple):
@@ -72,6 +76,13 @@ class LabelSession:
         if tables := root_tables.find(root):
             raise ValueError(
                 f"{tables[0]} holds the labels of several videos and is not changed. `beampose "
+                f"import-labels {root} --to FOLDER` makes a DeepLabCut project, which can be "
+                "labeled."
+            )
+        format = formats.guess(root)
+        if not files.exists(files.join(root, project_config.CONFIG)) and format in _TO_IMPORT:
+            raise ValueError(
+                f"{root} holds labels of format {format}, and no config.yaml. `beampose "
                 f"import-labels {root} --to FOLDER` makes a DeepLabCut project, which can be "
                 "labeled."
             )

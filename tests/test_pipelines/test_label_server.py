@@ -386,3 +386,16 @@ def test_the_server_answers_over_a_socket_and_ends_when_told(root):
         thread.join(10)
     assert not thread.is_alive()
     desk.close()
+
+
+def test_labels_of_another_program_say_how_they_become_a_project(root):
+    (root / "config.yaml").unlink()
+    with pytest.raises(
+        ValueError, match=r"of format deeplabcut, and no config.yaml. `beampose imp"
+    ):
+        LabelSession(str(root))
+    (root / "labels.slp").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"labels.slp holds labels of format sleap, .* makes a Dee"
+    ):
+        LabelSession(str(root / "labels.slp"))
