@@ -1,7 +1,7 @@
 """From animals listed frame by frame, with or without tracks, to fixed individuals."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,32 @@ def several(named: Sequence[Sequence[str]], what: str, file: str) -> list[Proble
         return []
     told = f"{len(named)} {what}: those of one name are one bodypart"
     return [Problem(WARNING, file, 0, "", told)]
+
+
+def joined(
+    frames: Mapping[Any, list[Instance]], said: str, file: str, problems: list[Problem]
+) -> dict[Any, list[Instance]]:
+    """Single points as the animals that they are of: the points of a track, or of the only animal.
+
+    Points stay what they are where two of one bodypart might be of either animal.
+
+    Args:
+      frames: by image, instances of one point each.
+      said: by the file, from which it follows that they are points.
+    """
+    found = {}
+    for image, points in frames.items():
+        of: dict[str, list[np.ndarray]] = {}
+        for one in points:
+            of.setdefault(one.track, []).append(one.keypoints)
+        if any((~np.isnan(group)).any(2).sum(0).max() > 1 for group in of.values()):
+            what = f"{said}, and an image has two of one: each keypoint is an animal of its own"
+            problems.append(Problem(WARNING, file, 0, "", what))
+            return dict(frames)
+        found[image] = [Instance(track, np.fmax.reduce(group)) for track, group in of.items()]
+    what = f"{said}: those of an image are taken for one animal"
+    problems.append(Problem(WARNING, file, 0, "", what))
+    return found
 
 
 def arrange(

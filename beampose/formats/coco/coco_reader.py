@@ -15,7 +15,7 @@ from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton, other_json
 from beampose.formats.coco.coco_images import Picture, id_of
-from beampose.formats.instances import Instance, arrange, several, untracked
+from beampose.formats.instances import Instance, arrange, joined, several, untracked
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 # COCO's own largest file of keypoints has 250 MB.
@@ -59,7 +59,12 @@ def read(path: str, *, empty: bool = False) -> Labels:
     ]
     animals = _animals(annotations, categories, pictures, bodyparts, (path, problems))
     annotated = {id_of(one.get("image_id")) for one in annotations if isinstance(one, dict)}
-    problems += _several(annotations, categories, path)
+    kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
+    used = [one.names for kind, one in categories.items() if kind in kinds]
+    if len(used) > 1 and all(len(names) == 1 for names in used):
+        animals = joined(animals, f"{len(used)} categories name one keypoint each", path, problems)
+    else:
+        problems += several(used, "categories name different keypoints", path)
     if empty:
         animals = {
             number: animals.get(number, [])
@@ -103,12 +108,6 @@ def read(path: str, *, empty: bool = False) -> Labels:
         project=files.stem(path),
         problems=tuple(problems),
     )
-
-
-def _several(annotations: list[Any], categories: dict[Any, Category], path: str) -> list[Problem]:
-    kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
-    used = [one.names for kind, one in categories.items() if kind in kinds]
-    return several(used, "categories name different keypoints", path)
 
 
 def _unlabeled(

@@ -217,6 +217,41 @@ def test_names_are_relative_to_the_json_or_a_folder_near_it(tmp_path):
     np.testing.assert_array_equal(images.load(item.image)[0], fakes.pixels(0))
 
 
+def of_parts(tmp_path, *points):
+    """A file with a category for each bodypart, and labels (image, bodypart, x, y, more)."""
+    kinds = [{"id": i, "name": n, "keypoints": [n]} for i, n in enumerate(fakes.BODYPARTS)]
+    told = [
+        {"id": i, "image_id": image, "category_id": part, "keypoints": [x, y, 2], **more}
+        for i, (image, part, x, y, more) in enumerate(points)
+    ]
+    return coco_reader.read(
+        str(fake_labels.coco(tmp_path, categories=kinds, annotations=told)),
+    )
+
+
+def test_a_category_for_each_bodypart_is_one_animal(tmp_path):
+    labels = of_parts(tmp_path, (7, 1, 3, 4, {}), (7, 0, 1, 2, {}), (8, 1, 5, 6, {}))
+    assert labels.bodyparts == fakes.BODYPARTS and len(labels.individuals) == 1
+    rest = [[np.nan] * 2] * (len(fakes.BODYPARTS) - 2)
+    np.testing.assert_array_equal(labels.items[0].keypoints, [[[1, 2], [3, 4], *rest]])
+    np.testing.assert_array_equal(labels.items[1].keypoints[0, :2], [[np.nan] * 2, [5, 6]])
+    said = "categories name one keypoint each: those of an image are taken for one animal"
+    assert any(said in what for what in whats(labels))
+
+
+def test_tracks_tell_whose_the_bodyparts_of_categories_are(tmp_path):
+    one, other = {"track_id": 1}, {"track_id": 2}
+    labels = of_parts(tmp_path, (7, 0, 1, 2, one), (7, 0, 5, 6, other), (7, 1, 3, 4, one))
+    assert labels.individuals == ("1", "2")
+    np.testing.assert_array_equal(
+        labels.items[0].keypoints[:, :2], [[[1, 2], [3, 4]], [[5, 6], [np.nan] * 2]]
+    )
+    labels = of_parts(tmp_path / "untold", (7, 0, 1, 2, {}), (7, 0, 5, 6, {}), (7, 1, 3, 4, {}))
+    assert len(labels.individuals) == 3
+    said = "an image has two of one: each keypoint is an animal of its own"
+    assert any(said in what for what in whats(labels))
+
+
 def test_several_categories_have_all_bodyparts(tmp_path):
     kinds = [category(), category(id=2, keypoints=["wing", "nose"]), {"id": 3, "name": "stone"}]
     animals = [
