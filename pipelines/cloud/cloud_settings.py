@@ -201,6 +201,13 @@ class Cloud(Section):
         f"regions/[a-z0-9-]+/subnetworks/)?{_NETWORK}$",
         examples=["lab-subnet", "regions/us-central1/subnetworks/lab-subnet"],
     )
+    kms_key: str | None = setting(
+        None,
+        "A key of your own, in the jobs' region, that disks of jobs and models are encrypted with; "
+        "the bucket's is set at the bucket.",
+        pattern=r"^projects/[^/\s]+/locations/[a-z0-9-]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+        examples=["projects/my-project-123/locations/us-central1/keyRings/lab/cryptoKeys/beampose"],
+    )
     public_ips: bool = setting(True, "Whether workers have public addresses.")
     labels: Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_labels)] = Field(
         default_factory=dict, description="Labels of jobs and models, as bills show them."
@@ -224,6 +231,12 @@ class Cloud(Section):
                 f"subnetwork is in {there[1]} and the jobs are in {self.region}: choose one of "
                 f"{self.region}, or change region."
             )
+        key = re.search("locations/([^/]+)/", self.kms_key or "")
+        if key and key[1] != self.region:
+            raise ValueError(
+                f"kms_key is in {key[1]} and the jobs are in {self.region}, where a key of that "
+                "region is needed: choose one, or change region."
+            )
         for section in ("dataflow", "vertex"):
             gpu = getattr(self, section).accelerator
             if gpu and self.image.endswith(_WITHOUT_GPU):
@@ -233,6 +246,11 @@ class Cloud(Section):
                     f"in -gpu, or drop {section}.accelerator."
                 )
         return self
+
+    @property
+    def encryption(self) -> dict[str, dict[str, str]]:
+        """The part of a request to Vertex AI that names the key; empty without one."""
+        return {"encryption_spec": {"kms_key_name": self.kms_key}} if self.kms_key else {}
 
     @property
     def root(self) -> str:

@@ -43,6 +43,8 @@ def words(cloud: Cloud, *, name: str, package: str) -> list[str]:
     found += _network(cloud)
     if cloud.service_account:
         found.append(f"--service_account_email={cloud.service_account}")
+    if cloud.kms_key:
+        found.append(f"--dataflow_kms_key={cloud.kms_key}")
     if cloud.dataflow.flexrs:
         found.append("--flexrs_goal=COST_OPTIMIZED")
     if cloud.dataflow.accelerator:

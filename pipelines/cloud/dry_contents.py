@@ -128,6 +128,8 @@ def training(job: Job) -> Lines:
         told = vertex_requests.study(request, spec, task_kinds.of_info(info))
         kind = f"study of {told['max_trial_count']} trainings"
     yield "job", f"{name}, a {kind} on Vertex AI in {job.cloud.project}, {job.cloud.region}"
+    if job.cloud.kms_key:
+        yield "key", job.cloud.kms_key
     yield from _training(job, request["job_spec"])
 
 

@@ -71,6 +71,7 @@ def register(services: Services, config: Config, version_alias: str) -> tuple[st
         "version_description": _summary(metrics),
         "description": text[:2000],
         "labels": {**services.cloud.labels, "task": config.task},
+        **services.cloud.encryption,
         "container_spec": {
             "image_uri": services.cloud.vertex.serving_image,
             "args": ["--model_name=model", "--model_base_path=$(AIP_STORAGE_URI)"],
@@ -120,6 +121,8 @@ def batch_predict(
         services.cloud.vertex.machine_type,
         batch_size,
     ).request(title)
+    cloud = services.cloud
+    job |= {"labels": dict(cloud.labels), **cloud.encryption}
     made = services.call(
         services.jobs.create_batch_prediction_job,
         parent=services.parent,

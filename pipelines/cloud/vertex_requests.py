@@ -77,7 +77,8 @@ def custom_job(
         spec["network"] = vertex.network
     if vertex.tensorboard:
         spec["tensorboard"] = vertex.tensorboard
-    return {"display_name": name, "job_spec": spec, "labels": dict(cloud.labels)}
+    about = {"display_name": name, "job_spec": spec, "labels": dict(cloud.labels)}
+    return {**about, **cloud.encryption}
 
 
 def study(job: dict[str, Any], spec: search_spec.Spec, kind: TaskKind) -> dict[str, Any]:
@@ -104,6 +105,7 @@ def study(job: dict[str, Any], spec: search_spec.Spec, kind: TaskKind) -> dict[s
         "max_failed_trial_count": trials,
         "trial_job_spec": job["job_spec"],
         "labels": job["labels"],
+        **{key: job[key] for key in ("encryption_spec",) if key in job},
     }
 
 

@@ -6,9 +6,13 @@ import pytest
 from cloud.server import Answer, Server
 from cloud_jobs import CLOUD, write_cloud
 
+from beampose.core import task_kinds
+from beampose.core.settings import experiment
 from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
-from beampose.pipelines.cloud import cloud_settings, dataflow
+from beampose.pipelines.cloud import cloud_settings, dataflow, vertex_requests
+
+KEY = "projects/example.com:keys/locations/europe-west4/keyRings/lab/cryptoKeys/beampose"
 
 
 def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(pose_file, capsys):
@@ -31,6 +35,8 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ({"bucket": "my-bucket"}, "bucket must look like gs://"),
         ({"bucket": "gs://my-bucket//folder"}, "bucket must look like gs://"),
         ({"service_account": "serviceAccount:a@b.c"}, "service_account must look like name@"),
+        ({"kms_key": KEY.replace("europe-west4", "us")}, "kms_key is in us and the jobs are in"),
+        ({"kms_key": "beampose"}, "kms_key must look like projects/"),
         ({"subnetwork": "regions/us-east1/subnetworks/lab"}, "subnetwork is in us-east1 and the"),
         ({"project": "My Project"}, "project must look like"),
         ({"labels": {"Team": "x"}}, "'Team' does not"),
@@ -73,6 +79,24 @@ def test_a_subnetwork_is_told_to_dataflow_as_it_takes_it():
     ]:
         cloud = cloud_settings.Cloud(**{**CLOUD, "subnetwork": told, "region": "europe-west4"})
         assert f"--subnetwork={sent}" in dataflow.words(cloud, name="n", package="p")
+
+
+def test_jobs_and_models_are_encrypted_with_a_key_of_ones_own(tmp_path):
+    from google.cloud import aiplatform_v1 as api
+
+    values = {"task": "pose", "source": {"format": "deeplabcut", "path": "p"}, "output": "gs://b/o"}
+    config = experiment.from_values(values, str(tmp_path / "my.yaml"))
+    spec = search_spec.Spec(parameters={"train.steps": search_spec.Parameter(values=[1, 2])})
+    for key in (KEY, None):
+        cloud = cloud_settings.Cloud(**{**CLOUD, "kms_key": key})
+        words = dataflow.words(cloud, name="n", package="p")
+        assert (f"--dataflow_kms_key={KEY}" in words) == (key is not None)
+        job = vertex_requests.custom_job(config, cloud, name="n", package="p", digest="d", base="b")
+        study = vertex_requests.study(job, spec, task_kinds.POSE)
+        for made in (api.CustomJob(job), api.HyperparameterTuningJob(study)):
+            assert made.encryption_spec.kms_key_name == (key or "")
+        assert api.Model(cloud.encryption).encryption_spec.kms_key_name == (key or "")
+        assert api.BatchPredictionJob(cloud.encryption).encryption_spec.kms_key_name == (key or "")
 
 
 def test_the_example_of_the_settings_is_right():
