@@ -111,8 +111,9 @@ def _spelled_twice(folders: set[str]) -> list[Problem]:
 
 
 def _of_ultralytics(path: str) -> str:
-    for file in files.children(path):
-        if files.suffix(file) in (".yaml", ".yml") and b"kpt_shape" in files.read_bytes(file):
+    for file, is_folder in files.listed(path):
+        known = not is_folder and files.suffix(file) in (".yaml", ".yml")
+        if known and b"kpt_shape" in files.read_bytes(file):
             return (
                 f" {files.name(file)} is of keypoints of Ultralytics (YOLO): sleap-io makes a .slp "
                 "of them (load_ultralytics, save_slp), which format sleap reads."

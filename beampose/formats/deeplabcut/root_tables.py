@@ -150,7 +150,8 @@ def is_table(file: str) -> bool:
 
 def is_named(file: str) -> bool:
     """Whether a csv of any other name begins as label files do, without a model's likelihoods."""
-    if files.suffix(file) != ".csv" or _is_label_file(file) or not files.exists(file):
+    other = files.suffix(file) != ".csv" or _is_label_file(file)
+    if other or not files.exists(file) or files.is_folder(file):
         return False
     with files.open_file(file) as stream:
         start = stream.read(_LONGEST_HEADER)

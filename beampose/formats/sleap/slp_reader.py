@@ -173,7 +173,7 @@ def _skeletons(file: h5.Group) -> list[Skeleton]:
     try:
         names = [str(node["name"]) for node in told["nodes"]]
         found = [_skeleton(one, names) for one in told["skeletons"]]
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise ValueError(f"its skeleton cannot be read: {error!r}") from None
     if not found or not all(one.nodes for one in found):
         raise ValueError("holds no skeleton")

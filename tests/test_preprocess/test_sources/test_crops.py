@@ -222,6 +222,7 @@ def test_any_folders_of_images_are_said_to_be_crops(tmp_path):
 def test_a_data_set_of_ultralytics_is_called_so(tmp_path):
     (tmp_path / "train/images").mkdir(parents=True)
     (tmp_path / "train/images/a.png").write_bytes(fakes.encode(fakes.pixels(0)))
+    (tmp_path / "a.yaml").mkdir()
     (tmp_path / "data.yaml").write_text("train: train/images\nkpt_shape: [2, 3]\n")
     with pytest.raises(ValueError, match="data.yaml is of keypoints of Ultralytics"):
         crop_folders.read(str(tmp_path))

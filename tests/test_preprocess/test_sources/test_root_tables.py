@@ -260,6 +260,7 @@ def test_tables_of_any_name_are_named_without_a_config_and_each_is_read_by_its_p
     (root / "CollectedData.csv").rename(root / "top.csv")
     space = text.replace("likelihood", "z").replace(",y", ",z")
     (root / "points.csv").write_text(space)
+    (root / "folder.csv").mkdir()
     assert formats.guess(str(root)) == "deeplabcut"
     with pytest.raises(ValueError, match=r"; top.csv may hold its labels. Let source.path name it"):
         project_labels.read(str(root))
