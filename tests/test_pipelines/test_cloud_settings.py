@@ -165,3 +165,15 @@ def test_credentials_that_google_refuses_or_cannot_see_are_told_apart(
         assert main(["features", str(pose_file), "--cloud", cloud]) == 2
         assert words in capsys.readouterr().err
     refusing.close()
+
+
+def test_ctrl_c_of_a_job_that_was_sent_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloud_settings, "load", interrupt)
+    file = tmp_path / "my.yaml"
+    file.write_text("task: pose\nsource: {format: deeplabcut, path: p}\noutput: gs://lab/out\n")
+    assert main(["features", str(file), "--cloud", write_cloud(tmp_path)]) == 130
+    told = capsys.readouterr().err
+    assert "goes on, and is billed" in told and "gcloud dataflow jobs cancel" in told
