@@ -1,5 +1,7 @@
 """A small experiment, run once for all tests of the pipelines."""
 
+import collections
+import hashlib
 import logging
 import shutil
 import warnings
@@ -11,9 +13,13 @@ import pytest
 from cloud.vertex import Vertex
 from PIL import Image
 
+from beampose.core import storage
+from beampose.core.names import SAVED_MODEL
 from beampose.core.settings import experiment
-from beampose.trainer import task
+from beampose.trainer import export, task
 
+# That a process of the tests holds at a time.
+MODELS = 8
 BODYPARTS = ("nose", "left", "tail")
 SETTINGS = """
 task: pose
@@ -88,6 +94,30 @@ def quiet():
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_loaded_once():
+    """SavedModels of equal files are one in a process: most tests ask a copy of the same two."""
+    load, known = export.load, collections.OrderedDict()
+
+    def loaded(folder):
+        place = storage.place(folder, SAVED_MODEL)
+        files = sorted((str(f)[len(str(place)) :], f) for f in place.rglob("*") if f.is_file())
+        digest = hashlib.sha256()
+        for name, file in files:
+            digest.update(f"{name} {file.stat().st_size} ".encode() + file.read_bytes())
+        key = digest.digest()
+        if key not in known:
+            known[key] = load(folder)
+        known.move_to_end(key)
+        while len(known) > MODELS:
+            known.popitem(last=False)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "load", loaded)
         yield
 
 
