@@ -27,6 +27,7 @@ def main(argv: list[str]) -> int:
             f"accuracy {crops['test']['accuracy']:.3f}",
         ),
         ("on the new video", f"median error {video_error(folder):.1f} px", "-"),
+        ("frozen network", pose["backbone"], crops["backbone"]),
         ("seconds for features", *(f"{m['seconds']['features']:.0f}" for m in (pose, crops))),
         ("seconds of training", *(f"{m['seconds']['train']:.0f}" for m in (pose, crops))),
     ]
@@ -37,11 +38,10 @@ def main(argv: list[str]) -> int:
     for kind in KINDS:
         print(f"{kind:<5}          {folder}/runs/{kind}/report.html")
         print(f"               {folder}/runs/{kind}/model/saved_model")
-    print(
-        "\nThe backbone was the small one that ships with the package. With a network at hand, see"
-    )
-    print("whether ImageNet's ResNet-50 (a download of 94 MB, and slower) does better:")
+    print("\nBoth networks came with what was installed. With a connection at hand, see whether")
+    print("ImageNet's ResNet-50 (a download of 94 MB, and slower) finds the points better:")
     print(f"  beampose run {folder}/pose.yaml --set features.backbone=resnet50")
+    print("\nYour own labels need a file of five lines, as README.md has it: beampose run it.")
     return 0
 
 
