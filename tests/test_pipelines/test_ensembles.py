@@ -60,7 +60,6 @@ def together(trained, tmp_path_factory):
     return found
 
 
-@pytest.mark.slow
 def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together, trained):
     loaded = tf.saved_model.load(str(Path(together["pose"].model) / "saved_model"))
     frames = np.random.default_rng(0).integers(0, 255, (2, 96, 144, 3)).astype(np.uint8)
@@ -78,7 +77,6 @@ def test_several_heads_leave_as_one_model_that_says_where_they_disagree(together
         assert [[entry["step"] for entry in one] for one in histories] == [[10, 20, 30]] * 3
 
 
-@pytest.mark.slow
 def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(together, trained):
     info = storage.read_json(Path(together["pose"].model) / "info.json")
     metrics = storage.read_json(Path(together["pose"].model) / METRICS)
@@ -93,7 +91,6 @@ def test_the_radius_comes_from_images_no_head_saw_and_is_judged_on_others(togeth
     assert alone["heads"] == trained["pose"].heads == 1 and alone["uncertainty"] is None
 
 
-@pytest.mark.slow
 def test_predictions_have_radius_and_spread_beside_them(together, tmp_path):
     film = tmp_path / "film.mp4"
     fakes.video(film, "libx264", 10, gop=5)

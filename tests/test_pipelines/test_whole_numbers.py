@@ -33,8 +33,7 @@ def answers(model, frames):
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["pose", "crops"])
+@pytest.mark.parametrize("kind", ["pose", pytest.param("crops", marks=pytest.mark.slow)])
 def test_features_and_model_compute_in_whole_numbers(tmp_path, kind):
     pytest.importorskip("ai_edge_litert")
     if kind == "pose":
