@@ -13,7 +13,7 @@ from beampose.trainer import networks
 from beampose.trainer.backbone import Backbone, resize
 from beampose.trainer.cells import PAIR, STRIDE, grid
 from beampose.trainer.integers import calls
-from beampose.trainer.traced import traced
+from beampose.trainer.traced import traced, traced_once
 
 TRANSFORM = "transform"
 # Inputs and outputs of the transform graph that the analysis saves with the store.
@@ -80,7 +80,7 @@ class Embedder(tf.Module):
         self.scale = scale
         self.crop_size = crop_size
         self.transform = None if transform is None else _load(transform)
-        self.shared = traced(self.embed, [SCALED])
+        self.shared = traced_once(self.embed, [SCALED])
         self.frames = traced(self.of_frames, [FRAMES])
 
     def resized(self, frames: tf.Tensor) -> tf.Tensor:

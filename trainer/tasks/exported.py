@@ -16,7 +16,7 @@ from beampose.trainer import embed
 from beampose.trainer.embed import FRAMES, SCALED
 from beampose.trainer.integers import calls
 from beampose.trainer.tasks.contract import Tensors
-from beampose.trainer.traced import traced
+from beampose.trainer.traced import traced, traced_once
 
 # Output by which images of one animal, or crops, are compared.
 EMBEDDING = "embedding"
@@ -97,7 +97,7 @@ class MapModel(Exported):
         super().__init__(embedder, heads)
         features = tf.TensorSpec((None, None, None, self.dims), tf.float32)
         # One graph for all signatures, and not one for each shape and type that they have.
-        self._answered = traced(self.answer, [features, PLACES, PLACES])
+        self._answered = traced_once(self.answer, [features, PLACES, PLACES])
 
     @property
     def dims(self) -> int:
