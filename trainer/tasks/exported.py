@@ -90,7 +90,6 @@ class MapModel(Exported):
     """One whose heads read feature maps; the cells of a map are pixels of an image of any size.
 
     Signature `window` looks at a part of each frame alone.
-
     """
 
     def __init__(self, embedder: embed.Embedder, heads: Sequence[keras.Model]):

@@ -61,7 +61,7 @@ def read(path: str, *, empty: bool = False) -> Labels:
     annotated = {id_of(one.get("image_id")) for one in annotations if isinstance(one, dict)}
     kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
     used = [one.names for kind, one in categories.items() if kind in kinds]
-    if len(used) > 1 and all(len(names) == 1 for names in used):
+    if len(used) > 1 and len({names[0] for names in used if len(names) == 1}) == len(used):
         animals = joined(animals, f"{len(used)} categories name one keypoint each", path, problems)
     else:
         problems += several(used, "categories name different keypoints", path)

@@ -239,6 +239,14 @@ def test_a_category_for_each_bodypart_is_one_animal(tmp_path):
     assert any(said in what for what in whats(labels))
 
 
+def test_kinds_of_animals_with_one_keypoint_of_one_name_are_no_bodyparts(tmp_path):
+    kinds = [{"id": i, "keypoints": ["nose"]} for i in range(2)]
+    told = [fake_labels.annotation(i, 7, A[:1], category_id=i) for i in range(2)]
+    file = fake_labels.coco(tmp_path, categories=kinds, annotations=told)
+    labels = coco_reader.read(str(file))
+    assert len(labels.individuals) == 2 and not any("categories" in what for what in whats(labels))
+
+
 def test_tracks_tell_whose_the_bodyparts_of_categories_are(tmp_path):
     one, other = {"track_id": 1}, {"track_id": 2}
     labels = of_parts(tmp_path, (7, 0, 1, 2, one), (7, 0, 5, 6, other), (7, 1, 3, 4, one))
