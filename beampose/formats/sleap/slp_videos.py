@@ -40,6 +40,7 @@ class Videos:
         self._names = distinct([self._stem(i) for i in range(len(self._told))])
         self._corners = _corners(file)
         self._rows: dict[int, dict[int, int]] = {}
+        self._packages: dict[int, str] = {}
         self._found: dict[str, Found] = {}
         self._missing: dict[int, list[str]] = {}
         self._compared: set[int] = set()
@@ -89,10 +90,13 @@ class Videos:
 
     def _package(self, video: int) -> str:
         """The other file that holds a video's images; "" if there is none."""
-        name = self._film(video)
-        if not self._told[video].get("dataset") or files.suffix(name) not in _H5:
-            return ""
-        return named_files.locate([name], _folders(self._path), _H5, anywhere=True)[name].path or ""
+        if video not in self._packages:
+            name, place = self._film(video), None
+            if self._told[video].get("dataset") and files.suffix(name) in _H5:
+                there = named_files.locate([name], _folders(self._path), _H5, anywhere=True)
+                place = there[name].path
+            self._packages[video] = place or ""
+        return self._packages[video]
 
     def lost(self, frames: Mapping[int, int]) -> None:
         """Adds a problem for each video that is none of the file's.
