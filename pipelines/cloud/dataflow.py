@@ -1,10 +1,10 @@
 """Beam jobs on Dataflow: options from the cloud settings, and what a job says of itself."""
 
 import re
-import time
 
 from beampose.core.files import join
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
+from beampose.pipelines.cloud.job_stamps import stamp
 
 # The image's CUDA needs a driver of this generation.
 GPU = "type:{};count:{};install-nvidia-driver:5xx"
@@ -13,7 +13,7 @@ GPU = "type:{};count:{};install-nvidia-driver:5xx"
 def job_name(verb: str, experiment: str) -> str:
     """Name that Dataflow accepts: lowercase letters, digits and dashes."""
     words = re.sub(r"[^a-z0-9]+", "-", f"{verb}-{experiment}".lower()).strip("-")
-    return f"beampose-{words[:40].strip('-')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return f"beampose-{words[:40].strip('-')}-{stamp()}"
 
 
 def words(cloud: Cloud, *, name: str, package: str) -> list[str]:

@@ -14,6 +14,7 @@ from beampose.core.settings.experiment import Config, to_dict
 from beampose.pipelines import search_spec
 from beampose.pipelines.cloud import code_wheel, vertex_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
+from beampose.pipelines.cloud.job_stamps import stamp
 from beampose.pipelines.cloud.vertex_services import Services
 
 POLL_SECONDS = 15.0
@@ -32,9 +33,9 @@ class Submission(NamedTuple):
 
 
 def job_name(config: Config) -> str:
-    """Human-readable name made of an experiment and a time."""
+    """Human-readable name made of an experiment, a time and a few letters."""
     name = storage.place(config.output).name
-    return f"beampose-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return f"beampose-{name}-{stamp()}"
 
 
 def submit(services: Services, config: Config, spec: search_spec.Spec | None) -> Submission:

@@ -19,6 +19,8 @@ from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
 from beampose.pipelines.cloud import (
     cloud_settings,
+    dataflow,
+    job_stamps,
     vertex_jobs,
     vertex_models,
     vertex_requests,
@@ -198,6 +200,12 @@ def test_an_alias_is_one_that_the_registry_takes_and_tells_times_apart(name):
     found = {vertex_models.alias(f"{name}-20261126-10000{i}") for i in range(3)}
     assert len(found) == 3
     assert all(re.fullmatch(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]", one) for one in found)
+
+
+def test_jobs_sent_within_one_second_have_folders_of_their_own(trained, monkeypatch):
+    monkeypatch.setattr(job_stamps.time, "strftime", lambda _: "20261126-100000")
+    assert len({vertex_jobs.job_name(trained["pose"]) for _ in range(5)}) > 1
+    assert len({dataflow.job_name("features", "mice") for _ in range(5)}) > 1
 
 
 def test_a_study_asks_for_the_figure_that_trials_report():
