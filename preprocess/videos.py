@@ -6,13 +6,13 @@ before it and recognises frames by their timestamps, so that ranges join without
 
 import logging
 from collections.abc import Container, Generator, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 
 from beampose.core import files, fingerprints
-from beampose.preprocess import ahead, film_files, pixel_limit, tiff_stacks
+from beampose.preprocess import ahead, film_files, h264_fields, pixel_limit, tiff_stacks
 from beampose.preprocess.tiff_stacks import Page
 
 LOG = logging.getLogger(__name__)
@@ -103,12 +103,17 @@ def index(path: str) -> Video:
                 raise ValueError(f"{path} holds no video stream.")
             stream = container.streams.video[0]
             film_files.tell_others(path, container)
-            packets = [(p.pts, p.is_discard) for p in container.demux(stream) if p.size]
+            packets, halves = _packets(container, stream)
             # After a seek a file that lost packets may give other timestamps, and so do program
             # streams (mpg), where FFmpeg guesses those of most frames.
-            steady = stream.frames in (0, len(packets)) and container.format.name != "mpeg"
+            said = stream.frames in (0, len(packets) + halves)
+            steady = said and container.format.name != "mpeg"
             fps = float(stream.average_rate or stream.base_rate or 0)
             tick, declared = float(stream.time_base or 0), stream.frames
+            if declared and said:
+                # A header that counts fields tells their rate as well.
+                fps *= len(packets) / declared
+                declared = len(packets)
             seconds = 0.0 if declared else film_files.seconds(container)
         first = _first_frames(path)
     except av.FFmpegError as error:
@@ -141,6 +146,22 @@ def index(path: str) -> Video:
         zero=zero,
         missing=_missing(seconds, (kept[-1] - zero) * tick, fps) if kept else 0.0,
     )
+
+
+def _packets(container: Any, stream: Any) -> tuple[list[tuple[int | None, bool]], int]:
+    """Timestamp of each frame and whether it is dropped, and the number of second fields."""
+    found, halves = [], 0
+    context = stream.codec_context
+    h264 = context is not None and context.name == "h264"
+    fields = h264_fields.SecondFields(context.extradata) if h264 else None
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        if fields and fields.possible and fields.is_second(bytes(packet)):
+            halves += 1
+        else:
+            found.append((packet.pts, packet.is_discard))
+    return found, halves
 
 
 def _missing(said: float, last: float, fps: float) -> float:

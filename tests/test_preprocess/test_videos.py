@@ -4,6 +4,7 @@ import threading
 
 import av
 import fakes
+import field_films
 import films
 import numpy as np
 import pytest
@@ -122,6 +123,28 @@ def test_frames_before_an_edit_are_not_counted(mp4, tmp_path):
     video = videos.index(path)
     numbers = [fakes.number(f.pixels) for f in videos.read(video, 0, video.count)]
     assert numbers == list(range(5, 40))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "paired"), [(".mts", True), (".mts", False), (".mp4", True), (".mp4", False)]
+)
+def test_two_fields_are_one_frame(tmp_path, suffix, paired):
+    video = videos.index(field_films.film(tmp_path / f"a{suffix}", 20, paired=paired))
+
+    assert (video.count, video.fps, bool(video.times)) == (20, 25.0, True)
+    assert video.declared in (0, 20)
+    assert [fakes.number(f.pixels) for f in videos.read(video, 0, 20)] == list(range(20))
+    some = [7, 13, 19]
+    assert [fakes.number(next(videos.read(video, n, n + 1)).pixels) for n in some] == some
+
+
+def test_interlaced_frames_that_are_not_split_into_fields_are_all_counted(tmp_path):
+    options = {"x264-params": "interlaced=1:cqm=jvt:bframes=2"}
+    path = fakes.video(tmp_path / "a.mts", "libx264", 20, options=options)
+
+    video = videos.index(path)
+    assert [fakes.number(f.pixels) for f in videos.read(video, 0, 20)] == list(range(20))
+    assert video.count == 20
 
 
 def test_a_film_turned_by_its_header_is_read_upright(mp4):
