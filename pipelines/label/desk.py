@@ -102,6 +102,7 @@ class Desk:
             "frames": [self._frame(one.key) for one in session.frames],
             "notes": list(dict.fromkeys(session.notes)),
             "taken_up": session.taken_up,
+            "written": session.written,
             "config": self.run.config,
             "pictures": self._pictured,
         }
@@ -119,7 +120,10 @@ class Desk:
 
     def state(self, reading: Reading) -> dict[str, Any]:
         """What changed since a page asked last."""
-        writing = self.session.lock.try_again() and self.pen.ask(reading.page, take=reading.take)
+        held = self.session.lock.try_again()
+        if not held:
+            self.session.look_on()
+        writing = held and self.pen.ask(reading.page, take=reading.take)
         if reading.frame:
             self.learner.look_at(reading.frame)
         return {
@@ -128,6 +132,7 @@ class Desk:
             "why": self._why(writing),
             "frames": len(self.session.frames),
             "taken_up": self.session.taken_up,
+            "written": self.session.written,
             "notes": list(dict.fromkeys(self.session.notes)),
             "run": self.run.state(),
             "pictures": self._pictured,

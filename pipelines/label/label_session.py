@@ -4,7 +4,9 @@ One program at a time may write; a second one shows the project and changes noth
 are copied once, before the first change of a session.
 """
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +22,8 @@ from beampose.preprocess import images
 
 # Formats that are known by their files, of labels that are not changed in their place.
 _TO_IMPORT = ("deeplabcut", "sleap", "coco")
+# Files of a project that another program labels are looked at no more often.
+LOOK_SECONDS = 3.0
 
 
 class ShownFrame(NamedTuple):
@@ -62,6 +66,7 @@ class LabelSession:
       notes: what is odd, in sentences.
       lock: says whether this program may write.
       taken_up: how often labels were read again that another program had changed.
+      written: how often labels were changed here, or by the program whom this one watches.
 
     Raises:
       FileNotFoundError: no project, or one without labeled-data.
@@ -97,7 +102,8 @@ class LabelSession:
         self._guard = threading.RLock()
         self._backup = ""
         self._unsaved: set[str] = set()
-        self.taken_up = 0
+        self.taken_up = self.written = 0
+        self._looked = time.monotonic()
         self.lock = WritingLock(root)
         self.refresh()
 
@@ -179,10 +185,28 @@ class LabelSession:
                 table = self._tables[frame.folder]
                 table.put(frame.image, one.point, one.xy, absent=one.absent)
                 self._unsaved.add(frame.folder)
+            self.written += 1
             self._back_up()
             for folder in sorted(self._unsaved):
                 self._tables[folder].save()
                 self._unsaved.discard(folder)
+
+    def look_on(self) -> None:
+        """Reads what another program writes, as long as that one may and this one may not.
+
+        Files that are being written are read the next time.
+        """
+        with self._guard:
+            if time.monotonic() - self._looked < LOOK_SECONDS:
+                return
+            with contextlib.suppress(OSError, ValueError):
+                self.refresh()
+            for folder, table in self._tables.items():
+                if table.changed_elsewhere:
+                    with contextlib.suppress(OSError, ValueError):
+                        self._tables[folder] = LabelTable(table.folder, self.names)
+                        self.written += 1
+            self._looked = time.monotonic()
 
     def _take_up(self, folders: Iterable[str]) -> None:
         """Reads label files again that another program changed: its labels stay beside ours."""

@@ -73,9 +73,10 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         two.go("cam1/img2.png")
         two.click((5, 5))
         assert two.points()[0][0] is None
-        # Where it writes from now on, it shows what the first one labeled meanwhile.
+        # It shows what the first one labels, and goes on from there where it writes from now on.
         one.drag((10, 12), (12, 15))
         one.saved()
+        until(lambda: two.evaluate("beampose.store.frames[1].points[0][0][1]") > 14)
         two.page.get_by_text("Write here").click()
         two.says("All saved")
         until(lambda: two.evaluate("beampose.store.frames[1].points[0][0][1]") > 14)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 
 import fakes
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from beampose.core import storage
 from beampose.formats.deeplabcut import collected_data, label_table, project_labels
 from beampose.formats.deeplabcut.label_table import Point
-from beampose.pipelines.label import more_frames
+from beampose.pipelines.label import label_session, more_frames
 from beampose.pipelines.label.label_session import Change, LabelSession
 
 
@@ -211,6 +212,30 @@ def test_what_another_program_labeled_meanwhile_is_taken_up(root, session):
     assert found[f"labeled-data/{a}"][0, 0].tolist() == [4, 5]
     assert found[f"labeled-data/{b}"][0, 0].tolist() == [2, 3]
     assert session.taken_up == 1 and "another program" in session.notes[-1]
+
+
+def test_who_looks_on_sees_what_is_written(root, session, monkeypatch):
+    monkeypatch.setattr(label_session, "LOOK_SECONDS", 0.0)
+    a, b = (one.key for one in session.frames[:2])
+    looking = label_session.LabelSession(str(root))
+    looking.look_on()
+    assert looking.written == 0
+    session.change([Change(a, Point(0, 0), (4, 5))])
+    shutil.copy(session.path(session.frame(b)), fakes.label_folder(root) / "img77.png")
+    looking.look_on()
+    assert looking.keypoints(a)[0, 0].tolist() == [4, 5] and looking.written == 1
+    assert looking.frames[-1].image == "img77.png" and not looking.notes
+    # A file that cannot be read, as one that is half written, is read the next time.
+    file = next(fakes.label_folder(root).glob("CollectedData_*.h5"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100])
+    looking.look_on()
+    assert looking.keypoints(a)[0, 0].tolist() == [4, 5]
+    file.write_bytes(whole)
+    session.change([Change(a, Point(0, 0), (6, 7))])
+    looking.look_on()
+    assert looking.keypoints(a)[0, 0].tolist() == [6, 7]
+    looking.close()
 
 
 @pytest.mark.parametrize("xy", [(float("nan"), 1.0), (float("inf"), 1.0)])

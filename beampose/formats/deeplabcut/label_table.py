@@ -59,6 +59,8 @@ class LabelTable:
             for part in [names.bodyparts[b]]
             for coord in ("x", "y")
         ]
+        # Before they are read: what is written meanwhile is seen as a change.
+        self._seen = self._stamps()
         table = self._read()
         self._extra = [c for c in table.columns if c not in self._wanted] if table else []
         self._rows: dict[str, np.ndarray] = {}
@@ -68,7 +70,6 @@ class LabelTable:
         if table:
             self._take(table)
         self._absent = self._read_absent()
-        self._seen = self._stamps()
 
     @property
     def changed_elsewhere(self) -> bool:

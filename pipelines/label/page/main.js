@@ -62,6 +62,7 @@ let lost = false;
 let told = false;
 let finished = null; // how the last run ended
 let takenUp = 0;
+let written = 0; // changes of labels that this page knows of, while it looks on
 let noted = "";
 let outdated = false; // the list, while predictions are shown
 
@@ -103,8 +104,9 @@ async function ask(taking = false) {
     outdated = true;
     await proofread.refresh();
   }
+  if (!news.writing && news.written !== written) outdated = true;
   if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length || news.taken_up !== takenUp)) await reload();
-  takenUp = news.taken_up;
+  [takenUp, written] = [news.taken_up, news.written];
   const text = news.notes.join("\n");
   if (text && text !== noted) notice(news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : ""));
   noted = text;
@@ -281,7 +283,7 @@ async function start() {
     const project = await get("project");
     pictures.since(project.pictures);
     earlier(remembered(project.root));
-    takenUp = project.taken_up;
+    [takenUp, written] = [project.taken_up, project.written];
     byId("project").textContent = project.name;
     byId("project").title = project.root;
     document.title = `${project.name} · label`;
