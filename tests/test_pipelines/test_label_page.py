@@ -57,14 +57,28 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         one.click((40, 25), button="right")
         assert one.points()[0][1] is None
         one.saved()
-        # What older pages kept by the numbers of bodyparts is told and not taken.
+        # What older pages kept by the numbers of bodyparts is told and not taken, nor is what was
+        # labeled anew since; what nobody touched is.
         one.evaluate(
-            "localStorage.setItem(`beampose label ${beampose.store.project.root}`, JSON.stringify("
-            "[['x', { frame: 'cam1/img2.png', point: [0, 0], xy: [1, 1], absent: false }]]))"
+            """
+            const { root, individuals: [one], bodyparts: [nose, , last] } = beampose.store.project;
+            const been = { xy: [3, 3], absent: false }, none = { xy: null, absent: false };
+            localStorage.setItem(`beampose label ${root}`, JSON.stringify([
+              ['x', { frame: 'cam1/img2.png', point: [0, 0], xy: [1, 1], absent: false }],
+              ['y', { frame: 'cam1/img0.png', point: [one, nose], xy: [1, 1], absent: false,
+                      was: [been] }],
+              ['z', { frame: 'cam1/img3.png', point: [one, last], xy: [2, 1], absent: false,
+                      was: [been, none] }]]))
+            """
         )
         page.reload()
         one.ready()
-        assert "look again at cam1/img2.png" in page.locator("#notice").inner_text()
+        told = page.locator("#notice").inner_text()
+        assert "look again at cam1/img2.png" in told and "anew since then" in told
+        assert "1 change of an earlier visit" in told and "cam1/img0.png" in told
+        one.saved()
+        near(labels(root)["labeled-data/cam1/img0.png"][0, 0], [10, 12])
+        near(labels(root)["labeled-data/cam1/img3.png"][0, 2], [2, 1])
         assert one.frame() == "cam1/img1.png"
         near(one.points()[0][0], [10, 12])
         # A second page looks on, and says so.

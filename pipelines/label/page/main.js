@@ -270,10 +270,12 @@ window.addEventListener("beforeunload", (event) => {
 });
 
 // What an earlier visit left unsent is saved now: labels may have changed meanwhile.
-function earlier({ found, unknown }) {
+function earlier({ found, unknown, newer }) {
   const refused = `Unsaved changes of an older version of this page, which do not name their bodyparts, are left out: look again at ${unknown.join(", ")}.`;
   const words = [found ? `${found} ${found === 1 ? "change" : "changes"} of an earlier visit, not saved then, ${found === 1 ? "is" : "are"} saved now.` : "", unknown.length ? refused : ""];
-  if (found || unknown.length) notice(words.join(" ").trim(), Boolean(unknown.length));
+  if (newer.length) words.push(`What an earlier visit left unsaved was labeled anew since then, and stays as it is now: look again at ${newer.join(", ")}.`);
+  const left = Boolean(unknown.length || newer.length);
+  if (found || left) notice(words.join(" ").trim(), left);
 }
 
 async function start() {
@@ -282,7 +284,7 @@ async function start() {
   try {
     const project = await get("project");
     pictures.since(project.pictures);
-    earlier(remembered(project.root));
+    earlier(remembered(project));
     [takenUp, written] = [project.taken_up, project.written];
     byId("project").textContent = project.name;
     byId("project").title = project.root;

@@ -128,10 +128,12 @@ export function change(frame, wanted) {
 const round = (value) => Math.round(value * 1000) / 1000;
 
 function apply(step, side) {
-  for (const { frame, point, [side]: value } of step) {
+  for (const { frame, point, [side]: value, [side === "after" ? "before" : "after"]: was } of step) {
     const said = { frame, point: pointNames(point), ...value };
     write(said);
-    pending.set([frame, ...said.point].join("\n"), said);
+    const key = [frame, ...said.point].join("\n");
+    // What the server may have by now: a later visit sees by it what is newer there.
+    pending.set(key, { ...said, was: [...(pending.get(key)?.was ?? []), was] });
   }
   keep();
   tell("changed", step[0].frame);
@@ -166,20 +168,37 @@ function keep() {
 }
 
 // Takes up what an earlier visit could not send. Returns how many changes it found, and the frames
-// of those that name bodyparts by numbers, as pages once did: of what, nobody knows.
-export function remembered(root) {
-  const unknown = new Set();
+// of those left out: that name bodyparts by numbers, as pages once did (of what, nobody knows), and
+// whose points were labeled anew since then.
+export function remembered(project) {
+  const [unknown, newer] = [new Set(), new Set()];
   try {
-    const kept = JSON.parse(localStorage.getItem(`beampose label ${root}`) ?? "[]");
+    const kept = JSON.parse(localStorage.getItem(`beampose label ${project.root}`) ?? "[]");
     for (const [key, said] of kept) {
-      if (said.point.every((one) => typeof one === "string")) pending.set(key, said);
-      else unknown.add(said.frame);
+      if (!said.point.every((one) => typeof one === "string")) unknown.add(said.frame);
+      else if (isNewer(project, said)) newer.add(said.frame);
+      else pending.set(key, said);
     }
   } catch {
     // Nothing that can be read was kept.
   }
-  return { found: pending.size, unknown: [...unknown] };
+  return { found: pending.size, unknown: [...unknown], newer: [...newer] };
 }
+
+// Whether a project has another value of a point than those that a change found there.
+function isNewer(project, { frame: key, point: [individual, bodypart], xy, absent, was }) {
+  const frame = project.frames.find((one) => one.key === key);
+  const [i, b] = [project.individuals.indexOf(individual), project.bodyparts.indexOf(bodypart)];
+  if (!was || !frame || i < 0 || b < 0) return false;
+  const now = { xy: frame.points[i][b], absent: frame.absent.some((one) => same(one, [i, b])) };
+  return ![...was, { xy, absent }].some((one) => alike(now, one));
+}
+
+// Label files may hold fewer digits than a page does.
+const CLOSE = 0.01;
+const alike = (one, other) =>
+  one.absent === other.absent &&
+  (one.xy && other.xy ? one.xy.every((value, k) => Math.abs(value - other.xy[k]) < CLOSE) : !one.xy && !other.xy);
 
 const MOST = 500;
 const SLOW = 10000; // milliseconds without an answer that are told
@@ -196,7 +215,7 @@ export async function flush() {
   tell("saving", "saving");
   let failed = false;
   try {
-    await post("changes", { changes: sent.map(([, said]) => said) });
+    await post("changes", { changes: sent.map(([, { was, ...said }]) => said) });
     answers++;
     most = Math.min(2 * most, MOST);
     for (const [key, said] of sent) if (pending.get(key) === said) pending.delete(key);
