@@ -111,6 +111,10 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         one.saved()
         near(labels(root)["labeled-data/cam1/img2.png"][0, 0], [7, 8])
         assert "nose in cam1/img3.png was not saved" in page.locator("#notice").inner_text()
+        # A newer sentence does not take the place of an older one.
+        assert "anew since then" in page.locator("#notice").inner_text()
+        page.locator("#notice button").click()
+        assert not page.locator("#notice").is_visible()
         assert not one.errors and not two.errors
     server.end()
 

@@ -59,11 +59,13 @@ function ahead(frame) {
 
 let version = 0;
 let lost = false;
+let silence = ""; // what was said of it
 let told = false;
 let finished = null; // how the last run ended
 let takenUp = 0;
 let written = 0; // changes of labels that this page knows of, while it looks on
 let noted = "";
+let newest = ""; // as it was shown
 let outdated = false; // the list, while predictions are shown
 
 async function ask(taking = false) {
@@ -71,7 +73,7 @@ async function ask(taking = false) {
   try {
     news = await post("state", { version, frame: proofread.isOpen() ? "" : (store.current?.key ?? ""), take: taking });
   } catch (error) {
-    if (!lost) notice(error instanceof Refused ? error.message : "The server does not answer. Labels are kept here until it does.", true);
+    if (!lost) notice((silence = error instanceof Refused ? error.message : "The server does not answer. Labels are kept here until it does."), true);
     lost = true;
     store.writing = store.writing && !(error instanceof Refused);
     return;
@@ -80,13 +82,14 @@ async function ask(taking = false) {
   if (lost) {
     lost = false;
     version = 0;
-    notice("");
+    unsay(silence);
     await reload();
     if (!proofread.isOpen() && store.looking === null && !view.isCurrent()) go(store.current);
   }
   if (pictures.since(news.pictures) && store.current && !proofread.isOpen()) go(store.current);
   const before = told ? store.writing : null;
   told = true;
+  if (news.writing) unsay(store.why);
   [store.writing, store.why] = [news.writing, news.why];
   byId("take").hidden = news.writing || !news.why.startsWith("another page");
   if (before !== news.writing) {
@@ -108,7 +111,10 @@ async function ask(taking = false) {
   if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length || news.taken_up !== takenUp)) await reload();
   [takenUp, written] = [news.taken_up, news.written];
   const text = news.notes.join("\n");
-  if (text && text !== noted) notice(news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : ""));
+  if (text && text !== noted) {
+    unsay(newest);
+    notice((newest = news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : "")));
+  }
   noted = text;
   takeNews(news);
 }
@@ -159,13 +165,32 @@ async function reload() {
 
 // ---- words for the person
 
+// What a person has not put away yet: a newer sentence does not take an older one's place.
+let notices = [];
+const MOST_NOTICES = 5;
+
 function notice(text, bad = false) {
+  notices = [...notices.filter((one) => one.text !== text), { text, bad }];
+  drawNotices();
+}
+
+function unsay(text) {
+  notices = notices.filter((one) => one.text !== text);
+  drawNotices();
+}
+
+function drawNotices() {
   const box = byId("notice");
-  box.hidden = !text;
-  box.classList.toggle("bad", bad);
+  box.hidden = !notices.length;
+  box.classList.toggle("bad", notices.some((one) => one.bad));
+  const lines = notices.slice(-MOST_NOTICES).map((one) => one.text);
+  if (notices.length > MOST_NOTICES) lines.unshift(`(${notices.length - MOST_NOTICES} earlier ones)`);
   const close = panels.make("button", { textContent: "✕", title: "Hide" });
-  close.addEventListener("click", () => (box.hidden = true));
-  box.replaceChildren(panels.make("span", { textContent: text }), close);
+  close.addEventListener("click", () => {
+    notices = [];
+    drawNotices();
+  });
+  box.replaceChildren(panels.make("span", { textContent: lines.join("\n") }), close);
 }
 
 function saving(what, bad = false) {
