@@ -249,6 +249,27 @@ def _yaml(value: Any) -> bytes:
     return yaml.safe_dump(value, sort_keys=False).encode()
 
 
+def _by_parts(coco: dict[str, Any]) -> dict[str, Any]:
+    """The same labels with a category for each bodypart."""
+    (animal,) = coco["categories"]
+    kinds = [{"id": i, "keypoints": [name]} for i, name in enumerate(animal["keypoints"], 1)]
+    drawn = [
+        {**one, "id": 10 * one["id"] + kind["id"], "category_id": kind["id"], "keypoints": found}
+        for one in coco["annotations"]
+        for kind in kinds
+        for found in [one["keypoints"][3 * kind["id"] - 3 : 3 * kind["id"]]]
+    ]
+    return {**coco, "categories": kinds, "annotations": drawn}
+
+
+def _numbered(labels_csv: bytes) -> bytes:
+    """A table whose columns pandas numbered: nose, nose.1."""
+    first, rest = labels_csv.split(b"\n", 1)
+    names = first.split(b",")
+    names = [name + b".%d" % i if i > 0 else name for i, name in enumerate(names[1:])]
+    return b"scorer," + b",".join(names) + b"\n" + rest
+
+
 def readers(folder: Path) -> dict[str, Reader]:
     """All readers by name.
 
@@ -258,10 +279,12 @@ def readers(folder: Path) -> dict[str, Reader]:
     table, fixed = _h5("table", folder), _h5("fixed", folder)
     predicted_h5, predicted_csv = _predictions(folder)
     labels_csv = fakes.csv_text(NAMES, fakes.points()).encode()
+    numbered_csv = _numbered(labels_csv)
     fakes.project(folder / "project")
     config = (folder / "project/config.yaml").read_bytes()
     fake_labels.coco(folder / "coco")
     coco = (folder / "coco/labels.json").read_bytes()
+    apart = _by_parts(json.loads(coco))
     animals = fakes.animals(folder / "animals", np.ones((2, 3, 4, 2)) * 7)
     several = (animals / "labeled-data/cam1/CollectedData_Ann.csv").read_bytes()
     several_config = (animals / "config.yaml").read_bytes()
@@ -269,6 +292,11 @@ def readers(folder: Path) -> dict[str, Reader]:
     index = pd.MultiIndex.from_product([["s"], ["nose"], ["x", "y"]])
     own = {"task": "pose", "source": {"format": "deeplabcut", "path": "p"}, "output": "o"}
     audit = b"apply,image,bodypart,x,y,new_x,new_y\nyes,labeled-data/a/b.png,nose,1,2,3,4\n"
+    listed = [
+        b"a.png,positive\nb.png,negative\n",
+        b",split,image_path,label\n0,train,a.png,cat\n1,val,b.png,dog\n",
+        b"TRAIN,gs://lab/a.png,cat\nTEST,gs://lab/b.png,dog\n",
+    ]
     crops = b"apply,image,label,new_label\nyes,positive/a.png,positive,negative\n"
     boxes = {
         "images": [{"file": "film.mp4/frame1.jpg", "detections": [
@@ -277,6 +305,11 @@ def readers(folder: Path) -> dict[str, Reader]:
         "detection_categories": {"1": "animal"},
         "info": {"format_version": "1.3"},
     }  # fmt: skip
+    species = {"predictions": [{
+        "filepath": "film.mp4/frame1.jpg", "failures": ["CLASSIFIER"],
+        "detections": [{"category": "1", "label": "animal", "conf": 0.9,
+                        "bbox": [0.1, 0.1, 0.2, 0.2]}],
+    }]}  # fmt: skip
     deepmeerkat_csv = b"frame,clock,x,y,h,w,label,score\n1,0:00:00,1,2,3,4,positive,0.9\n"
     spec = {"trials": 3, "parameters": {"train.steps": {"values": [1, 2]}}}
     clicks = fake_labels.imagej_table(fakes.points()[:, 0]).encode()
@@ -308,7 +341,7 @@ def readers(folder: Path) -> dict[str, Reader]:
             "pickle": Reader("a.pickle", pickles, lambda p: unpickle.loads(p.read_bytes())),
             "labels csv": Reader(
                 "CollectedData_Ann.csv",
-                [labels_csv],
+                [labels_csv, numbered_csv],
                 lambda p: collected_data.read(str(p), several=False),
             ),
             "predictions csv": Reader(
@@ -318,17 +351,15 @@ def readers(folder: Path) -> dict[str, Reader]:
                 "aDLC_x.h5", [predicted_h5], lambda p: prediction_tables.read(str(p))
             ),
             "project": Reader("config.yaml", [config], _project),
-            "coco": Reader("a.json", [coco], lambda p: coco_reader.read(str(p))),
+            "coco": Reader("a.json", [coco, _json(apart)], lambda p: coco_reader.read(str(p))),
             "imagej": Reader("nose.csv", [clicks], _imagej),
             "myconfig": Reader(
                 "myconfig.py",
                 [b'Task = "x"\nbodyparts = ["a", "b"]\nScorers = ["A"]\n'],
                 lambda p: myconfig.read(str(p)),
             ),
-            "crops list": Reader(
-                "a.csv", [b"a.png,positive\nb.png,negative\n"], lambda p: crop_lists.read(str(p))
-            ),
-            "megadetector": Reader("a.json", [_json(boxes)], _boxes),
+            "crops list": Reader("a.csv", listed, lambda p: crop_lists.read(str(p))),
+            "megadetector": Reader("a.json", [_json(boxes), _json(species)], _boxes),
             "deepmeerkat": Reader("annotations.csv", [deepmeerkat_csv], _boxes),
             "experiment": Reader("a.yaml", [_yaml(own)], lambda p: experiment.load(p)),
             "own settings": Reader(
