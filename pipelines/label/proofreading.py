@@ -52,7 +52,10 @@ class Proofread:
         self._found = found
         self._file = found.predicted()
         self._stamp = files.stamp(self._file)
-        self.table = prediction_tables.read(self._file)
+        read = prediction_tables.read(self._file)
+        # The page shows whole frames.
+        self._offset = np.array([*result_files.offset(found), 0.0])
+        self.table = read._replace(values=read.values + self._offset)
         self._digest = result_files.digest(self._file)
         self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
         self._done: list[dict[str, Any]] = []
@@ -163,7 +166,8 @@ class Proofread:
                 self._timer.cancel()
                 self._timer = None
             stem = f"{self._found.stem}{PROOFREAD}"
-            prediction_tables.write(self.table._replace(values=self.values), stem)
+            values = self.values - self._offset
+            prediction_tables.write(self.table._replace(values=values), stem)
             video, fingerprint = self._found.film()
             info = ProofreadInfo(
                 made_by=f"beampose {__version__} label",

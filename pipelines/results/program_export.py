@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import artefacts, csv_cells, files, storage
-from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
+from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
 from beampose.formats import nwb_writer, simba_csv
@@ -112,13 +112,12 @@ def _apart(sources: Sequence[_Source], failures: list[tuple[str, str]]) -> list[
 
 
 def _film(one: Found) -> _Source:
-    said = one.summary()
-    sized = isinstance(said, (PredictionInfo, TracksInfo))
-    height, width = (said.height, said.width) if sized else (0, 0)
+    size, fps = result_files.size_and_rate(one)
     path = one.film()[0] or one.given
     stem = one.tracked or one.stem
     table = prediction_tables.read(one.table())
-    return _Source(path, files.name(one.name), stem, table, one.fps(), height, width)
+    table = table._replace(values=table.values + [*result_files.offset(one), 0])
+    return _Source(path, files.name(one.name), stem, table, fps or 0.0, *(size or (0, 0)))
 
 
 def _edges(config: Config) -> tuple[tuple[str, str], ...]:

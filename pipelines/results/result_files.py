@@ -2,7 +2,7 @@
 
 import glob
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from beampose.core import artefacts, files, storage
@@ -96,9 +96,10 @@ class Found(NamedTuple):
             return found
         return next(self.stem + e for e in (".h5", ".csv") if files.exists(self.stem + e))
 
-    def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | None:
+    def summary(self) -> PredictionInfo | TracksInfo | FilterInfo | ProofreadInfo | None:
         """Summary by the verb that made the files; None where DeepLabCut made them."""
-        return artefacts.find_info(f"{self.stem}.json", PredictionInfo, TracksInfo, FilterInfo)
+        kinds = (PredictionInfo, TracksInfo, FilterInfo, ProofreadInfo)
+        return artefacts.find_info(f"{self.stem}.json", *kinds)
 
     def film(self) -> tuple[str, str]:
         """Path and fingerprint of the video, as far as they are known."""
@@ -110,7 +111,7 @@ class Found(NamedTuple):
     def fps(self) -> float:
         """Frames per second of the video; 0 if not known."""
         said = self.summary()
-        return 0.0 if said is None or isinstance(said, FilterInfo) else said.fps or 0.0
+        return (said.fps or 0.0) if isinstance(said, (PredictionInfo, TracksInfo)) else 0.0
 
     def tracks(self) -> TracksInfo | None:
         """Summary by `track` or `reid`; None of other predictions."""
@@ -121,11 +122,16 @@ class Found(NamedTuple):
 def offset(one: Found) -> tuple[int, int]:
     """x and y to be added to reach pixels of the frame.
 
-    DeepLabCut's own predictions count from the crop that its metadata tell; ours, which have a
-    summary, count from the frame.
+    DeepLabCut's own predictions count from the crop that its metadata tell, and so do tracks and
+    what was filtered or corrected; ours, which have a summary, count from the frame.
     """
-    meta = f"{one.stem}_meta.pickle"
-    if one.summary() or not files.exists(meta):
+    stems = list(_bases(one.stem))
+    ours = [one._replace(stem=stem).summary() for stem in stems]
+    if any(isinstance(said, (PredictionInfo, TracksInfo)) for said in ours):
+        return 0, 0
+    metas = [f"{stem}_meta.pickle" for stem in stems]
+    meta = next((file for file in metas if files.exists(file)), "")
+    if not meta:
         return 0, 0
     try:
         data = unpickle.loads(files.read_bytes(meta))["data"]
@@ -133,6 +139,33 @@ def offset(one: Found) -> tuple[int, int]:
         return int(x1), int(y1)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{meta} is not DeepLabCut's metadata: {error}") from None
+
+
+def size_and_rate(one: Found) -> tuple[tuple[int, int] | None, float | None]:
+    """Height and width of the video's frames, and frames a second; None if nothing says them.
+
+    Raises:
+      ValueError: there is no summary, and the video cannot be read.
+    """
+    said = one.summary()
+    if isinstance(said, (PredictionInfo, TracksInfo)):
+        return (said.height, said.width), said.fps
+    video, _ = one.film()
+    if video and files.exists(video):
+        film = manifest.index(video)
+        return (film.height, film.width), film.fps
+    return None, None
+
+
+def _bases(stem: str) -> Iterator[str]:
+    """What files of predictions begin with, and those that they were made from."""
+    yield stem
+    looks = track_writer.ENDINGS["transformer"]
+    tracks = tuple(ending for ending in track_writer.ENDINGS.values() if ending != looks)
+    for endings in ((PROOFREAD, FILTERED), (looks,), tracks):
+        if stem.endswith(endings):
+            stem = stem[: stem.rindex("_")]
+            yield stem
 
 
 def digest(file: str) -> str:

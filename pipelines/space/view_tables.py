@@ -15,7 +15,6 @@ from beampose.core.settings.experiment import Config
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import prediction_tables, track_writer
 from beampose.formats.deeplabcut.prediction_tables import Table
-from beampose.pipelines import manifest
 from beampose.pipelines.results import result_files
 from beampose.preprocess import videos
 from beampose.preprocess.cameras import Rig
@@ -131,7 +130,7 @@ def _read(config: Config, name: str, path: str, filtered: bool) -> View:
     values = table.values.copy()
     values[..., :2] += result_files.offset(one)
     video, fingerprint = one.film()
-    size, fps = _size_and_rate(one, video)
+    size, fps = result_files.size_and_rate(one)
     return View(
         name,
         video,
@@ -161,18 +160,6 @@ def _individuals(one: result_files.Found) -> str:
     if said is None or said.source != individuals_file.source(stem):
         return ""
     return stem if files.exists(f"{stem}{individuals_file.ENDING}") else ""
-
-
-def _size_and_rate(
-    one: result_files.Found, video: str
-) -> tuple[tuple[int, int] | None, float | None]:
-    said = one.summary()
-    if isinstance(said, (PredictionInfo, TracksInfo)):
-        return (said.height, said.width), said.fps
-    if video and files.exists(video):
-        film = manifest.index(video)
-        return (film.height, film.width), film.fps
-    return None, None
 
 
 def _spread(stem: str, table: Table) -> np.ndarray | None:

@@ -1,7 +1,9 @@
 """Results as files of other programs, read back by what reads them."""
 
 import json
+import pickle
 
+import fakes
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,3 +158,22 @@ def test_results_of_other_programs_are_filtered_without_any_labels(tmp_path, cap
     assert found.values.shape == many.values.shape
     assert cli.main(["check", str(tmp_path / "e.yaml")]) == 2
     assert "'source' is missing" in capsys.readouterr().err
+
+
+def test_what_deeplabcut_left_beside_a_film_is_exported_in_pixels_of_the_film(tmp_path):
+    fakes.video(tmp_path / "film.mp4", "libx264", 4)
+    stem = tmp_path / "filmDLC_resnet50_reachJan1shuffle1_100"
+    prediction_tables.write(table(), stem)
+    data = {"cropping": True, "cropping_parameters": [30, 70, 10, 40]}
+    (tmp_path / f"{stem.name}_meta.pickle").write_bytes(pickle.dumps({"data": data}))
+    (tmp_path / "e.yaml").write_text("task: pose\noutput: out\n")
+    command = ["export-results", str(tmp_path / "e.yaml"), str(tmp_path / "film.mp4")]
+    assert cli.main([*command, "--for", "coco", "--to", str(tmp_path / "to")]) == 0
+
+    images = json.loads((tmp_path / "to/images.json").read_text())["images"]
+    assert {(one["height"], one["width"]) for one in images} == {
+        (fakes.VIDEO_HEIGHT, fakes.VIDEO_WIDTH)
+    }
+    (first, *_) = json.loads((tmp_path / "to/results.json").read_text())
+    expected = table().values[0] + [30, 10, 0]
+    np.testing.assert_allclose(np.reshape(first["keypoints"], (3, 3)), expected, atol=1e-3)

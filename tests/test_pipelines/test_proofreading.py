@@ -1,12 +1,14 @@
 """Predictions that a person corrects: kept beside, read by other verbs, never lost."""
 
 import logging
+import pickle
 
 import fakes
 import numpy as np
 import pytest
 import yaml
 
+from beampose.core import storage
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_tables, project_labels
 from beampose.formats.deeplabcut.prediction_tables import Table
@@ -122,6 +124,21 @@ def test_corrections_are_read_by_other_verbs_and_survive_a_kill(predicted):
     again.correct({"do": "undo"})
     again.save()
     np.testing.assert_allclose(prediction_tables.read(found.table()).values, table().values)
+
+
+def test_predictions_within_a_crop_are_shown_and_corrected_in_the_whole_frame(predicted):
+    _, config = predicted
+    stem = found_of(config).stem
+    data = {"cropping": True, "cropping_parameters": [30, 70, 10, 40]}
+    storage.write_bytes(f"{stem}_meta.pickle", pickle.dumps({"data": data}))
+    one = Proofread(found_of(config))
+    np.testing.assert_allclose(one.values, table().values + [30, 10, 0])
+    one.correct({"do": "place", "row": 0, "point": 1, "xy": [33, 14]})
+    one.save()
+    kept = prediction_tables.read(found_of(config).table()).values
+    np.testing.assert_allclose(kept[0, 1, :2], [3, 4])
+    np.testing.assert_allclose(kept[1:], table().values[1:])
+    assert result_files.offset(result_files.Found("film", f"{stem}_proofread")) == (30, 10)
 
 
 def test_a_full_disk_leaves_no_part_of_a_line_in_the_log(predicted, monkeypatch):

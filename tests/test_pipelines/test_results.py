@@ -1,6 +1,7 @@
 """filter, plot and render: what is made of predictions, their own and DeepLabCut's."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, track_writer
 from beampose.pipelines import cli
 from beampose.pipelines.report import trajectories
+from beampose.pipelines.results import result_files
 
 
 @pytest.fixture
@@ -213,3 +215,13 @@ def test_results_in_a_bucket_are_read_and_written_there(buckets, tmp_path, rng):
     assert found.values.shape == (40, 2, 3)
     plot = buckets.get("gs://lab/out/predictions/plot-poses/film/plot_filtered.png")
     assert plot.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("ending", ["", "_filtered", "_el", "_el_filtered", "_el_tr", "_sk_tr"])
+def test_all_that_deeplabcut_made_within_a_crop_counts_from_it(tmp_path, ending):
+    stem = tmp_path / "filmDLC_dlcrnetms5_herdJan1shuffle1_500"
+    data = {"cropping": True, "cropping_parameters": [100, 220, 50, 200]}
+    Path(f"{stem}_meta.pickle").write_bytes(pickle.dumps({"data": data}))
+
+    assert result_files.offset(result_files.Found("film", f"{stem}{ending}")) == (100, 50)
+    assert result_files.offset(result_files.Found("film", f"{stem}_elk")) == (0, 0)
