@@ -138,6 +138,8 @@ def odd_hands(one):
     for rest in (second, lost):
         found = one.evaluate(pointer, [[*one.at((40, 25))], [*begun, *rest]])
         assert found == before
+    pinch(one)
+    assert one.points() == before
     # Held down; and while a point is dragged, keys wait.
     one.page.mouse.move(*one.at((40, 25)))
     one.page.mouse.down()
@@ -164,6 +166,29 @@ def odd_hands(one):
     one.press("Control+z")
     one.page.locator(".frame").nth(0).click()
     one.go("cam1/img0.png")
+
+
+def pinch(one):
+    """Two fingers, one of them on a point, go apart and aside: the picture goes with them."""
+    touch = one.page.context.new_cdp_session(one.page)
+
+    def fingers(what, *places):
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{what}", "touchPoints": points})
+
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    scale, (x, y) = one.evaluate("beampose.view.scale"), one.at((40, 25))
+    held = [one.at((40, 25)), one.at((50, 25))]
+    fingers("Start", (x, y))
+    fingers("Start", *held)
+    fingers("Move", (x - 20, y + 5), (x - 20 + 3 * (held[1][0] - x), y + 5))
+    near(one.at((40, 25)), (x - 20, y + 5))
+    assert abs(one.evaluate("beampose.view.scale") / scale - 3) < 0.1
+    fingers("Move", (x, y), held[1])
+    fingers("End", (x, y))
+    fingers("End")
+    near(one.at((40, 25)), (x, y))
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ function help() {
 const VIEW = [
   "View",
   [
-    [null, null, "wheel", "zoom at the pointer"],
+    [null, null, "wheel or two fingers", "zoom at the pointer"],
     [["+", "="], () => zoom(1.25), "+ −", "zoom"],
     [["-"], () => zoom(0.8)],
     [["f", "0"], fit, "F", "the whole picture"],

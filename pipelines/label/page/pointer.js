@@ -1,4 +1,5 @@
-// The mouse on the frame: a click places, a drag moves a point or the picture, the wheel zooms.
+// The mouse on the frame: a click places, a drag moves a point or the picture, the wheel zooms, and
+// so do two fingers.
 
 import { store, at, change, nextOpen, suggestion, isDone, same, on, tell, title } from "./store.js";
 import { view, hit, toPicture, inside, clamped, zoom, pan, redrawPoints, isCurrent } from "./view.js";
@@ -17,6 +18,10 @@ let press = null;
 let placed = { time: -Infinity, place: [0, 0] };
 export const dragging = () => Boolean(press?.drag);
 
+// Where each finger is; after two were there nothing is placed until all are gone.
+const fingers = new Map();
+let pinched = false;
+
 // Ends a press as if it had not been: the mouse was lost, or there is a second finger.
 export function abandon() {
   if (press?.drag) press.frame.points[press.found.point[0]][press.found.point[1]] = press.before;
@@ -34,12 +39,16 @@ const placeOf = (event) => [event.offsetX, event.offsetY];
 
 overlay.addEventListener("pointerdown", (event) => {
   event.preventDefault();
-  if (press) {
+  const place = placeOf(event);
+  // Of its kind it is the only one: others were let go where nobody saw it.
+  if (event.isPrimary) forgetFingers();
+  fingers.set(event.pointerId, place);
+  overlay.setPointerCapture(event.pointerId);
+  if (press || pinched) {
     abandon();
+    pinched = true;
     return;
   }
-  overlay.setPointerCapture(event.pointerId);
-  const place = placeOf(event);
   const found = event.button === 0 && !event.shiftKey ? hit(place) : null;
   const frame = store.current;
   // A suggestion is dragged like a label; a click that places another bodypart goes through it.
@@ -49,7 +58,12 @@ overlay.addEventListener("pointerdown", (event) => {
 overlay.addEventListener("pointermove", (event) => {
   const place = placeOf(event);
   // Let go where nobody saw it: behind another window.
+  if (!event.buttons) lift(event.pointerId);
   if (press && !event.buttons) abandon();
+  if (pinched) {
+    pinch(event.pointerId, place);
+    return;
+  }
   follow();
   if (!press) {
     const found = hit(place);
@@ -71,6 +85,31 @@ overlay.addEventListener("pointermove", (event) => {
   press.last = place;
 });
 
+const apart = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+const middle = ([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+
+// What was between two fingers stays between them.
+function pinch(finger, place) {
+  const before = [...fingers.values()];
+  if (!fingers.has(finger)) return;
+  fingers.set(finger, place);
+  if (before.length !== 2) return;
+  const now = [...fingers.values()];
+  const [from, to] = [middle(before), middle(now)];
+  pan(to[0] - from[0], to[1] - from[1]);
+  zoom(Math.max(apart(now), 1) / Math.max(apart(before), 1), to);
+}
+
+function lift(finger) {
+  fingers.delete(finger);
+  if (!fingers.size) pinched = false;
+}
+
+function forgetFingers() {
+  fingers.clear();
+  pinched = false;
+}
+
 function begin() {
   press.moved = true;
   const draggable = press.found && press.button === 0 && store.writing && press.frame === store.current;
@@ -90,6 +129,7 @@ function begin() {
 }
 
 overlay.addEventListener("pointerup", (event) => {
+  lift(event.pointerId);
   follow();
   const ended = press;
   press = null;
@@ -99,8 +139,14 @@ overlay.addEventListener("pointerup", (event) => {
   else if (!ended.moved) click(event, ended);
 });
 
-overlay.addEventListener("pointercancel", abandon);
-window.addEventListener("blur", abandon);
+overlay.addEventListener("pointercancel", (event) => {
+  lift(event.pointerId);
+  abandon();
+});
+window.addEventListener("blur", () => {
+  forgetFingers();
+  abandon();
+});
 
 function drop({ frame, found, before, chosen }) {
   const [i, b] = found.point;
