@@ -297,7 +297,9 @@ window.addEventListener("beforeunload", (event) => {
 // What an earlier visit left unsent is saved now: labels may have changed meanwhile.
 function earlier({ found, unknown, newer }) {
   const refused = `Unsaved changes of an older version of this page, which do not name their bodyparts, are left out: look again at ${unknown.join(", ")}.`;
-  const words = [found ? `${found} ${found === 1 ? "change" : "changes"} of an earlier visit, not saved then, ${found === 1 ? "is" : "are"} saved now.` : "", unknown.length ? refused : ""];
+  const [many, be] = found === 1 ? ["change", "is"] : ["changes", "are"];
+  const now = store.writing ? `${be} saved now` : `${be} kept until this page may write`;
+  const words = [found ? `${found} ${many} of an earlier visit, not saved then, ${now}.` : "", unknown.length ? refused : ""];
   if (newer.length) words.push(`What an earlier visit left unsaved was labeled anew since then, and stays as it is now: look again at ${newer.join(", ")}.`);
   const left = Boolean(unknown.length || newer.length);
   if (found || left) notice(words.join(" ").trim(), left);
@@ -306,10 +308,11 @@ function earlier({ found, unknown, newer }) {
 async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   keys.use(null);
+  let kept;
   try {
     const project = await get("project");
     pictures.since(project.pictures);
-    earlier(remembered(project));
+    kept = remembered(project);
     [takenUp, written] = [project.taken_up, project.written];
     byId("project").textContent = project.name;
     byId("project").title = project.root;
@@ -320,6 +323,7 @@ async function start() {
     return;
   }
   await ask();
+  earlier(kept);
   const last = store.byKey.get(session("frame"));
   panels.drawFrames();
   panels.drawTop();
