@@ -105,6 +105,8 @@ def load_labels(
     from beampose import formats
     from beampose.core import files, mistaken_paths
 
+    if isinstance(bodyparts, str):
+        raise ValueError(f"bodyparts must be a list of names, such as ['{bodyparts}'].")
     place = files.absolute(os.fspath(path))
     files.require(place, "labels at")
     chosen = None if bodyparts is None else list(bodyparts)

@@ -51,6 +51,8 @@ def gpus(hints: dict[str, str]) -> int:
 
 def unknown(words: Sequence[str]) -> list[str]:
     """Names of options among some words that Beam does not know."""
+    if isinstance(words, str):
+        raise ValueError(f"Beam options are a list of words, such as [{words!r}].")
     options = PipelineOptions(list(words))
     everything = options.get_all_options(retain_unknown_options=True)
     return sorted(set(everything) - set(options.get_all_options()))

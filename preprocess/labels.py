@@ -1,6 +1,7 @@
 """The data model: labeled frames, labeled crops, and what is wrong with them."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -182,12 +183,20 @@ class Labels:
         return f"{table}<pre>{escape(repr(self))}</pre>"
 
 
+def check_each_once(bodyparts: Sequence[str]) -> None:
+    """Raises ValueError if a bodypart is asked for twice."""
+    twice = [name for name, count in Counter(bodyparts).items() if count > 1]
+    if twice:
+        raise ValueError(f"The bodypart {twice[0]!r} is asked for twice: name it once.")
+
+
 def choose_bodyparts(labels: Labels, bodyparts: Sequence[str], file: str) -> Labels:
     """The labels of some bodyparts, in the order asked for; one without labels is a problem.
 
     Raises:
-      ValueError: none of them is there.
+      ValueError: none of them is there, or one is asked for twice.
     """
+    check_each_once(bodyparts)
     if not set(bodyparts) & set(labels.bodyparts):
         raise ValueError(
             f"{file} has the bodyparts {', '.join(labels.bodyparts)}, none of those asked for "

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fakes
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,6 +95,36 @@ def test_a_model_says_which_frames_it_takes(page, frames):
         page["model"].predict(frames)
 
 
+def test_a_model_says_what_else_it_takes(page):
+    model = page["model"]
+    film = Path(page["folder"], page["video"])
+    with pytest.raises(ValueError, match=r"predict_video a film\. Received: .*walk\.mp4"):
+        model.predict(film)
+    for size in (0, 2.5, "2"):
+        with pytest.raises(ValueError, match="batch_size must be a whole number of 1 or more"):
+            model.predict(page["images"], batch_size=size)
+        with pytest.raises(ValueError, match="batch_size must be a whole number of 1 or more"):
+            model.predict_video(film, batch_size=size)
+    assert model.predict([]).to_pandas().shape == (0, 12)
+    assert model.predict([])._repr_html_().startswith("<table")
+
+
+def test_settings_may_be_numbers_and_lists_of_numpy_and_any_letters(tmp_path):
+    own = {
+        "train": {"steps": np.int64(30), "learning_rate": np.float32(0.5)},
+        "source": {"format": "deeplabcut", "path": tmp_path, "bodyparts": np.array(["b", "a"])},
+        "predict": {"videos": pd.Index(["\N{MOUSE FACE}.mp4"])},
+    }
+    (tmp_path / "a.yaml").write_text("task: pose\nsource: {format: coco, path: a}\noutput: runs\n")
+    for config in (
+        beampose.Experiment(task="pose", output="runs", **own).config,
+        beampose.Experiment(tmp_path / "a.yaml", **own).config,
+    ):
+        assert (config.train.steps, config.train.learning_rate) == (30, 0.5)
+        assert config.source.bodyparts == ["b", "a"]
+        assert Path(config.predict.videos[0]).name == "\N{MOUSE FACE}.mp4"
+
+
 def test_results_show_themselves_in_a_notebook(page):
     shown = ("labels", "experiment", "checked", "trained", "evaluated", "predicted", "found")
     for name in (*shown, "model", "report"):
@@ -127,6 +158,10 @@ def test_results_show_themselves_in_a_notebook(page):
             ["export", "{file}", "--format", "tflite"],
             lambda one: beampose.Experiment(one["file"]).export("tflite"),
         ),
+        (
+            ["export", "{file}", "--format", "onnx", "--size", "(10, 20)"],
+            lambda one: beampose.Experiment(one["file"]).export("onnx", size=(10, 20)),  # pyright: ignore[reportArgumentType]
+        ),
         (["report", "{file}"], lambda one: beampose.Experiment(one["file"]).report()),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -140,6 +175,14 @@ def test_errors_are_those_of_the_command_line(tmp_path, capsys, words, call):
     with pytest.raises((ValueError, OSError)) as raised:
         call(places)
     assert str(raised.value) == said
+
+
+def test_bodyparts_are_a_list_of_names_each_once(tmp_path):
+    project = fakes.project(tmp_path)
+    with pytest.raises(ValueError, match=r"must be a list of names, such as \['nose'\]"):
+        beampose.load_labels(project, bodyparts="nose")
+    with pytest.raises(ValueError, match="'nose' is asked for twice"):
+        beampose.load_labels(project, bodyparts=["nose", "nose"])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, An
     Raises:
       ValueError: nothing varies, or something that decides the features does.
     """
-    keys, choices = [], []
+    choices: dict[str, list[Any]] = {}
     for override in overrides:
         key, _, text = override.partition("=")
         try:
@@ -35,17 +35,17 @@ def combinations(path: str, overrides: Sequence[str]) -> list[tuple[dict[str, An
                 f"--set {override}: a sweep varies settings below `train.`; the others decide what "
                 "is embedded, and each value is an experiment of its own."
             )
-        keys.append(key.strip())
-        choices.append(values or [None])
-    varied = [key for key, values in zip(keys, choices, strict=True) if len(values) > 1]
+        # Of a setting that is given twice the last counts, as in every verb.
+        choices[key.strip()] = values or [None]
+    varied = [key for key, values in choices.items() if len(values) > 1]
     if not varied:
         raise ValueError(
             "Nothing varies: give a setting several values, such as "
             "--set train.learning_rate=0.001,0.002,0.005."
         )
     found = []
-    for values in itertools.product(*choices):
-        settings = dict(zip(keys, values, strict=True))
+    for values in itertools.product(*choices.values()):
+        settings = dict(zip(choices, values, strict=True))
         words = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
         chosen = experiment.load(path, words)
         if chosen.train.mode == "finetune":

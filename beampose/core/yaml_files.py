@@ -9,6 +9,8 @@ from beampose.core import placeholders, storage, texts, yaml_faults
 
 # Values of a file, counted as they would be spelled out.
 _MOST_VALUES = 1_000_000
+# How JSON writes a letter that takes more than four digits.
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 # Letters of a number: `1:59:59...` and `0xff...` cost their square to read or to print.
 _MOST_LETTERS = 1000
 _MERGE = "tag:yaml.org,2002:merge"
@@ -39,6 +41,9 @@ class _Once(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(None, None, found[0], node.start_mark, found[1])
         return node
 
+    def construct_scalar(self, node: Any) -> str:
+        return _PAIR.sub(_joined, super().construct_scalar(node))
+
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
@@ -64,6 +69,10 @@ class _Once(yaml.SafeLoader):
             problem = f"a number has {len(node.value):,} letters, above {_MOST_LETTERS:,}"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
         return self.construct_yaml_int(node)
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 # Of the readers below, too.

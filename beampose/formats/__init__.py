@@ -17,6 +17,7 @@ from beampose.preprocess.labels import (
     LabeledFrame,
     Labels,
     Problem,
+    check_each_once,
     choose_bodyparts,
 )
 
@@ -97,6 +98,7 @@ def read(
     found = find(format)
     if task not in (None, found.task):
         raise ValueError(f"source.format {format!r} does not hold labels for task {task!r}.")
+    check_each_once(bodyparts or ())
     asked = {"scorer": scorer, "bodyparts": bodyparts, "combine": combine}
     options = {name: value for name, value in asked.items() if value}
     chosen = None

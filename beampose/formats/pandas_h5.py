@@ -120,6 +120,7 @@ def _appendable(group: h5.Group) -> tuple[list, list, np.ndarray]:
     axes = _unpickled(group, "non_index_axes")
     names = [_names(column) for column in axes[0][1]]
     table = group.values("table")
+    _refuse_times(_dataset(group, "table").attribute("index_kind"))
     index = [_split(_text(value)) for value in table["index"]]
     columns, blocks = [], []
     for field, kinds in _fields(group, table):
@@ -134,6 +135,8 @@ def _fixed(group: h5.Group) -> tuple[list, list, np.ndarray]:
     if block is not None and block.attribute("shape") is not None:
         # pandas writes the shape of what holds nothing beside it.
         raise ValueError("holds no rows")
+    if (rows := group.dataset("axis1")) is not None:
+        _refuse_times(rows.attribute("kind"))
     index = [_join(row) for row in _axis(group, "axis1")]
     columns, blocks = [], []
     for block in range(_count(group, "nblocks")):
@@ -142,6 +145,12 @@ def _fixed(group: h5.Group) -> tuple[list, list, np.ndarray]:
         values = group.values(f"block{block}_values")
         blocks.append(_block(values, len(index), len(items)))
     return names, index, _joined(names, index, columns, blocks)
+
+
+def _refuse_times(kind: Any) -> None:
+    """Refuses rows whose names are times, which are stored as nanoseconds."""
+    if kind is not None and "time" in _text(kind):
+        raise ValueError("its rows are times, where numbers of frames or names of images must be")
 
 
 def _joined(

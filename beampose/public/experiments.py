@@ -307,9 +307,11 @@ def _overrides(settings: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Paths as text, tuples as lists."""
+    """Paths as text, tuples and arrays as lists, numbers of NumPy as those of Python."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):  # Also of pandas.
+        return _plain(value.tolist())
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -105,8 +105,11 @@ class Model:
         Raises:
           ValueError: an image of another type or shape, or a batch of less than one.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+        _check_batch(batch_size)
+        if isinstance(frames, (str, os.PathLike)):
+            raise ValueError(
+                f"predict takes frames as arrays, and predict_video a film. Received: {frames!r}."
+            )
         images = [_checked(i, image) for i, image in enumerate(frames)]
         read = {"pose": self._keypoints, "animals": self._animals, "crops": _scores}
         found = [read[self._kind.name](outputs) for outputs in self._outputs(images, batch_size)]
@@ -152,6 +155,7 @@ class Model:
         """
         from beampose.public import video_frames
 
+        _check_batch(batch_size)
         if not self._kind.points:
             raise ValueError(
                 "The model classifies crops, and a film must be searched for them first: use "
@@ -220,6 +224,11 @@ class Model:
             if value
         )
         return f"<table>{cells}</table>"
+
+
+def _check_batch(size: int) -> None:
+    if not isinstance(size, (int, np.integer)) or size < 1:
+        raise ValueError(f"batch_size must be a whole number of 1 or more. Received: {size!r}.")
 
 
 def _scores(outputs: dict[str, np.ndarray]) -> np.ndarray:

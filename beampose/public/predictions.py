@@ -73,7 +73,7 @@ class Predictions:
         values = np.concatenate([self.keypoints, self.likelihood[..., None]], axis=-1)
         chosen = values[:, [i for i, _ in places], [b for _, b in places]]
         return pd.DataFrame(
-            chosen.reshape(len(self.frames), -1),
+            chosen.reshape(len(self.frames), len(columns)),
             columns=pd.MultiIndex.from_tuples(columns, names=levels),
             index=list(self.names) or self.frames,
         )

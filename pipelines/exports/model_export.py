@@ -189,7 +189,7 @@ def _size(info: ModelInfo, size: str | None) -> tuple[int, int]:
         if info.recipe.pooled:
             return info.recipe.crop_size, info.recipe.crop_size
         return (info.frame_size[0], info.frame_size[1]) if info.frame_size else (480, 640)
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", size.strip())
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(size).strip())
     sides = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(1 <= side <= MOST for side in sides):
         raise ValueError(

@@ -147,16 +147,25 @@ def films_of(paths: Sequence[str]) -> Sequence[str]:
     Raises:
       ValueError: there are only photographs.
     """
-    if not any(files.is_folder(path) or files.suffix(path) in images.SUFFIXES for path in paths):
-        return paths
-    sources = still_sets.expand(paths)
-    if not sources.sets:
-        return paths
-    first = sources.sets[0].path
-    if not sources.videos:
+    found, first = _without_stills(paths)
+    if not found:
         raise ValueError(_ONLY_STILLS.format(first))
-    LOG.warning("NOTE %s: its photographs are left out: this step takes videos", first)
-    return sources.videos
+    if first:
+        LOG.warning("NOTE %s: its photographs are left out: this step takes videos", first)
+    return found
+
+
+def films_among(paths: Sequence[str]) -> Sequence[str]:
+    """The paths, without photographs, which may be all."""
+    return _without_stills(paths)[0]
+
+
+def _without_stills(paths: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The paths without photographs, and the first of these, or ""."""
+    if not any(files.is_folder(path) or files.suffix(path) in images.SUFFIXES for path in paths):
+        return paths, ""
+    sources = still_sets.expand(paths)
+    return (sources.videos, sources.sets[0].path) if sources.sets else (paths, "")
 
 
 def render(

@@ -17,6 +17,8 @@ def each(
 ) -> Iterator[Outcome]:
     """Features, train, evaluate, and with videos predict, track and render; then a report.
 
+    Photographs are predicted, and there is no step for them after that.
+
     Predictions of another model are replaced: the model may be new.
     """
     from beampose.pipelines.features import feature_job
@@ -28,7 +30,7 @@ def each(
         from beampose.pipelines.predict import prediction_job
 
         yield prediction_job.run(config, videos, beam_words, overwrite=True)
-        films = video_outcomes.films_of(videos)
+        films = video_outcomes.films_among(videos)
         # Only the trained model says whether it finds several animals.
         if films and artefacts.require(config.model, ModelInfo).assembly:
             yield video_outcomes.track(config, films, progress)

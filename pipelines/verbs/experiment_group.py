@@ -23,6 +23,7 @@ EXPERIMENT = Group(
                     "where each gets a folder of its name; default: data",
                     "FOLDER",
                     default="data",
+                    only_with="action get",
                 ),
             ),
             positional=Positional("names", "sets to get", "*"),

@@ -183,7 +183,7 @@ def _project(arguments: argparse.Namespace) -> tuple[str, str]:
             arguments.bodyparts or [],
             individuals=arguments.individuals or [],
             scorer=arguments.scorer,
-            count=arguments.count,
+            count=arguments.count or new_project.FIRST,
             progress=arguments.progress,
         )
         for line in lost:
@@ -204,7 +204,7 @@ def _check_project_only(arguments: argparse.Namespace, others: list[str]) -> Non
             "Label one project at a time, or name films alone, which make a project. Received: "
             f"{', '.join(arguments.targets)}."
         )
-    for option in ("bodyparts", "individuals", "to", "scorer"):
+    for option in ("bodyparts", "individuals", "to", "scorer", "count"):
         if getattr(arguments, option) is not None:
             raise ValueError(
                 f"--{option} has an effect only with films, of which a project is made."

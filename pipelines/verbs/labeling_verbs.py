@@ -129,7 +129,7 @@ def _project(root: str, arguments: argparse.Namespace) -> str:
     from beampose.formats.deeplabcut import project_config
 
     file = files.join(root, project_config.CONFIG)
-    names = (arguments.bodyparts or "").split(",")
+    names = arguments.bodyparts or []
     if files.exists(file):
         text = project_config.read(file)[0]
         # The same command goes on with the project that it made.
@@ -137,7 +137,7 @@ def _project(root: str, arguments: argparse.Namespace) -> str:
             known, scorer = project_config.bodyparts(text), project_config.scorer(text)
         except ValueError as error:
             raise ValueError(f"{file} {error}") from None
-        if (arguments.bodyparts and names != known) or arguments.scorer not in (None, scorer):
+        if (names and names != known) or arguments.scorer not in (None, scorer):
             raise ValueError(f"{file} exists: change its bodyparts and its scorer there.")
         return text
     text = project_config.create(root, scorer=arguments.scorer or "", bodyparts=names)

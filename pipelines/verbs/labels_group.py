@@ -30,12 +30,7 @@ LABELS = Group(
                 Option("--individuals", "of a new project of several animals", "A,B,…", type=words),
                 Option("--to", "the new project's folder; default: <film>-labels", "FOLDER"),
                 Option("--scorer", "who labels the new project; default: the user", "NAME"),
-                Option(
-                    "--count",
-                    "frames of each film to begin with; default: 20",
-                    type=positive,
-                    default=20,
-                ),
+                Option("--count", "frames of each film to begin with; default: 20", type=positive),
                 Option("--classes", "of crops; default: positive,negative", "A,B,…", type=words),
                 Option("--host", "address to listen on; default: 127.0.0.1", default="127.0.0.1"),
                 Option("--port", "default: the same as before, else a free one", type=port),
@@ -167,7 +162,7 @@ LABELS = Group(
                     not_with="--method uniform",
                 ),
                 Option("--seed", "another seed chooses other frames", type=int, default=0),
-                Option("--bodyparts", "bodyparts of a new project", "A,B,…"),
+                Option("--bodyparts", "bodyparts of a new project", "A,B,…", type=words),
                 Option("--scorer", "scorer of a new project: who labels", "NAME"),
                 Option(
                     "--backbone",

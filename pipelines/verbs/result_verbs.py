@@ -73,7 +73,8 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     from beampose.pipelines.results import program_export, result_names
 
     stills = result_names.present_stills(config)
-    paths = arguments.videos or [*result_names.predicted(config), *stills]
+    named = arguments.videos or config.predict.videos
+    paths = named or [*result_names.predicted(config), *stills]
     to = files.absolute(arguments.to)
     program = vars(arguments)["for"]
     done = program_export.run(config, paths, program, to, arguments.images or "")

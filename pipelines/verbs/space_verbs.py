@@ -26,7 +26,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
             arguments.board,
             arguments.to,
             frames=arguments.frames,
-            offsets=dict(arguments.offset or ()),
+            offsets=_offsets(arguments),
             progress=arguments.progress,
         )
         said = [
@@ -37,6 +37,14 @@ def calibrate(arguments: argparse.Namespace) -> int:
     for line in said:
         print(texts.printable(line))
     return 0
+
+
+def _offsets(arguments: argparse.Namespace) -> dict[str, int]:
+    given = arguments.offset or ()
+    found = dict(given)
+    if len(found) < len(given):
+        raise ValueError("--offset names a view twice: a view has one offset.")
+    return found
 
 
 def triangulate(arguments: argparse.Namespace) -> int:
@@ -54,7 +62,7 @@ def triangulate(arguments: argparse.Namespace) -> int:
             to=arguments.to,
             filtered=arguments.filtered,
             synchronise=arguments.synchronise,
-            offsets=dict(arguments.offset or ()),
+            offsets=_offsets(arguments),
             max_error=arguments.max_error,
             smooth=arguments.smooth,
             bones=arguments.bones,

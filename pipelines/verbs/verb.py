@@ -17,6 +17,24 @@ class Positional:
     nargs: str | None = None
 
 
+class _Given(argparse.Action):
+    """Takes one value of an option; of one that takes several all, however often it is given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        if isinstance(before, list):
+            values = [*before, *values]
+        elif before not in (None, values):
+            raise argparse.ArgumentError(self, f"is given twice, as {before} and {values}")
+        setattr(namespace, self.dest, values)
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of a verb; all other fields are argparse's.
@@ -45,8 +63,7 @@ class Option:
         given = {key: value for key, value in vars(self).items() if value is not None}
         for own in ("only_with", "not_with", "default"):
             given.pop(own, None)
-        if given.pop("switch"):
-            given["action"] = "store_true"
+        given["action"] = "store_true" if given.pop("switch") else _Given
         parser.add_argument(given.pop("flag"), **given)
 
     def is_given(self, arguments: argparse.Namespace) -> bool:

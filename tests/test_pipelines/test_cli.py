@@ -116,6 +116,8 @@ def test_unknown_verbs_flags_and_beam_options_of_verbs_without_beam_are_errors(p
         "audit a.yaml --apply a.csv --top 5",
         "audit a.yaml --apply a.csv --folds 3",
         "store ls a.yaml --dry-run",
+        "datasets list --to data",
+        "label a.yaml --count 5",
         "repeats a.yaml --dismiss a.csv --at-least 3",
         "features a.yaml --prices a.yaml",
         "predict a.yaml a.mp4 --budget 3",
@@ -131,6 +133,17 @@ def test_an_option_that_would_have_no_effect_is_refused(pose_file, words, capsys
     flag = [word for word in words.split() if word.startswith("--")][-1]
     said = capsys.readouterr().err
     assert flag in said and ("only with" in said or "no effect" in said or "applies to" in said)
+
+
+def test_an_option_given_twice_counts_twice_or_is_refused(capsys):
+    words = "requests a --to b --images c d --images e"
+    assert cli.parser().parse_args(words.split()).images == ["c", "d", "e"]
+    words = "label a.mp4 --bodyparts nose,ear --bodyparts tail"
+    assert cli.parser().parse_args(words.split()).bodyparts == ["nose", "ear", "tail"]
+    cli.parser().parse_args(["export", "a", "--format", "onnx", "--format", "onnx"])
+    with pytest.raises(SystemExit):
+        cli.main(["export", "a", "--format", "onnx", "--format", "tflite"])
+    assert "--format: is given twice, as onnx and tflite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e999", "x", ""])

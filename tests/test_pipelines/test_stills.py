@@ -18,7 +18,8 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes
 from beampose.formats import detection_table
 from beampose.pipelines import cli, inputs, still_sets
-from beampose.pipelines.outcomes import video_outcomes
+from beampose.pipelines.features import feature_job
+from beampose.pipelines.outcomes import model_outcomes, video_outcomes, whole_run
 from beampose.pipelines.predict import crops_predictor, prediction_job, still_ranges
 from beampose.pipelines.report import film_pages, still_sheets
 from beampose.preprocess import stills
@@ -312,6 +313,17 @@ def test_steps_on_videos_leave_photographs_out_and_say_so(folder, caplog):
     fakes.video(film, "libx264", 6)
     assert video_outcomes.films_of([str(folder)]) == [str(film)]
     assert "left out" in caplog.text
+
+
+def test_a_run_of_photographs_alone_ends_with_its_report(folder, trained, monkeypatch):
+    for module, name in (
+        *((one, "run") for one in (feature_job, prediction_job)),
+        *((model_outcomes, one) for one in ("train", "evaluate", "report")),
+    ):
+        said = f"{module.__name__.rpartition('.')[2]} {name}"
+        monkeypatch.setattr(module, name, lambda *a, _said=said, **k: _said)
+    done = list(whole_run.each(trained["pose"], [str(folder)], lambda items, *_: items))
+    assert [*map(str, done)][-2:] == ["prediction_job run", "model_outcomes report"]
 
 
 def test_the_report_has_sheets_by_class_and_certainty(crops, folder):

@@ -247,6 +247,7 @@ def test_a_sweep_ranks_settings_and_the_best_becomes_the_model(trained, tmp_path
     [
         ([], "Nothing varies"),
         (["train.steps=10"], "Nothing varies"),
+        (["train.steps=10,20", "train.steps=30"], "Nothing varies"),
         (["features.scale=0.5,1"], "settings below `train.`"),
         (["train.step=1,2"], "Did you mean 'train.steps'"),
     ],

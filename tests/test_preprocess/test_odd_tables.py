@@ -6,9 +6,10 @@ import sys
 import fakes
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
-from beampose.formats.deeplabcut import prediction_tables, project_labels
+from beampose.formats.deeplabcut import collected_data, prediction_tables, project_labels
 from beampose.pipelines.tracking import identity_labels
 
 HEAD = "scorer,s,s,s\nbodyparts,n,n,n\ncoords,x,y,likelihood\n"
@@ -167,6 +168,31 @@ def test_predictions_whose_scorer_pandas_numbered_are_of_one(tmp_path):
     found = prediction_tables.read(str(file))
     assert found.scorer == "net"
     np.testing.assert_array_equal(found.values[:, 0], [[1, 2, 0.5], [2, 3, 0.9]])
+
+
+def test_a_row_that_names_the_index_is_no_frame(tmp_path):
+    file = tmp_path / "film.csv"
+    file.write_text(f"{HEAD}frame,,,\n3,1,2,.5\n4,2,3,.9\n")
+    np.testing.assert_array_equal(prediction_tables.read(str(file)).frames, [3, 4])
+    file.write_text(f"{HEAD}a.png,,,\nb.png,2,3,.9\n")
+    assert list(prediction_tables.read(str(file)).rows) == ["a.png", "b.png"]
+    file.write_text(f"{HEAD}3,1,2,.5\nmean,1,2,.5\n")
+    with pytest.raises(ValueError, match="row 'mean' is not the number of a frame, as others are"):
+        prediction_tables.read(str(file))
+    file = tmp_path / "CollectedData_s.csv"
+    file.write_text("scorer,s,s\nbodyparts,nose,nose\ncoords,x,y\nimage,,\na/b/c.png,1,2\n")
+    assert collected_data.read(str(file), several=False)[0].names == ["a/b/c.png"]
+
+
+@pytest.mark.parametrize("form", ["fixed", "table"])
+def test_rows_named_by_times_are_no_frames(tmp_path, form):
+    columns = pd.MultiIndex.from_product([["s"], ["nose"], ["x", "y", "likelihood"]])
+    times = pd.to_timedelta([0, 40], unit="ms")
+    pd.DataFrame(np.ones((2, 3)), times, columns).to_hdf(
+        tmp_path / "a.h5", key="df_with_missing", format=form
+    )
+    with pytest.raises(ValueError, match="its rows are times"):
+        prediction_tables.read(str(tmp_path / "a.h5"))
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,11 @@ def header(text: str, *, several: bool | None = None) -> Header:
     width = min(index_width(row) for row in cells)
     named = columns.header([(h, row[width:]) for h, row in zip(heads, cells, strict=True)])
     found = columns.named(named, heads, several="individuals" in heads)
-    return Header(found, width, separator, rows[len(heads) :])
+    body = rows[len(heads) :]
+    # pandas writes the names of an index in a row of their own.
+    if body and not files.suffix(_name(body[0], width)) and not any(body[0].cells[width:]):
+        body = body[1:]
+    return Header(found, width, separator, body)
 
 
 def _name(row: spreadsheets.Row, width: int) -> str:

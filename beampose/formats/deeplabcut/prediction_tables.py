@@ -16,7 +16,7 @@ from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Colum
 
 COORDS = ("x", "y", "likelihood")
 _COMMA = re.compile(r"\d,\d")
-_NUMBER = re.compile(r"[-+]?[\d.]+")
+_NUMBER = re.compile(r"[-+]?[\d.,]+")
 _OF_ENSEMBLES = re.compile(r"[xy]_(ens|posterior)_\w+").fullmatch
 
 
@@ -126,10 +126,20 @@ def _csv(file: str) -> tuple[list[Column], list[str], np.ndarray]:
     )
     # Spreadsheet programs leave rows of nothing but separators.
     body = body[~(body.index.isna() & body.isna().all(axis=1))]
+    # pandas writes the name of an index in a row of its own.
+    if len(body) and body.iloc[0].isna().all() and _names_rows(str(body.index[0])):
+        body = body.iloc[1:]
+    if not len(body):
+        raise ValueError("holds no frame, only its header")
     if body.index.isna().any():
         raise ValueError("a row has neither the number of a frame nor the name of an image")
     _check_numbers(body, comma)
     return named, [str(row) for row in body.index], body.to_numpy(np.float64)
+
+
+def _names_rows(cell: str) -> bool:
+    """Whether a cell is neither the number of a frame nor the name of an image."""
+    return not _NUMBER.fullmatch(cell) and not files.suffix(cell)
 
 
 def _check_numbers(body: pd.DataFrame, comma: bool) -> None:
@@ -191,8 +201,13 @@ def _index(rows: list[str]) -> np.ndarray:
     try:
         index = np.array([spreadsheets.whole(row) for row in rows])
     except ValueError:
-        if all(_NUMBER.fullmatch(row) for row in rows):
+        words = [row for row in rows if not _NUMBER.fullmatch(row)]
+        if not words:
             raise
+        if len(words) < len(rows):
+            raise ValueError(
+                f"row {words[0][:50]!r} is not the number of a frame, as others are: remove it"
+            ) from None
         return np.array(rows)
     if len(index) and (index[0] < 0 or (np.diff(index) <= 0).any()):
         raise ValueError("frame numbers must increase, from 0 on")
