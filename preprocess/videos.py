@@ -144,7 +144,8 @@ def index(path: str) -> Video:
         *(path, width, height, fps, len(times), kept, tick, declared),
         fingerprint=fingerprint,
         zero=zero,
-        missing=_missing(seconds, (kept[-1] - zero) * tick, fps) if kept else 0.0,
+        # Headers count from second 0 or from the first frame, which may come later.
+        missing=_missing(seconds, (kept[-1] - min(zero, 0)) * tick, fps) if kept else 0.0,
     )
 
 

@@ -172,3 +172,10 @@ def test_a_film_of_an_unknown_encoding_is_a_value_error(mp4, tmp_path):
     path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"free"))
     with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
         videos.index(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".flv"])
+def test_a_whole_film_that_begins_late_is_not_said_to_be_cut_off(tmp_path, suffix):
+    times = [90_000 + 40 * i for i in range(20)]
+    late = videos.index(fakes.video(tmp_path / f"late{suffix}", "libx264", 20, times=times))
+    assert (late.count, late.missing) == (20, 0)
