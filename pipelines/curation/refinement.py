@@ -110,8 +110,7 @@ def _video(
     if unknown:
         raise ValueError(f"its predictions have {unknown[0]!r}, which config.yaml does not name")
     video = videos.index(one.video)
-    if len(read.frames) and read.frames[-1] >= video.count:
-        raise ValueError(f"has {counted(video.count, 'frame')}, its predictions have others")
+    result_files.check_frames(one, read, video.count)
     folder = files.join(root, LABELED_DATA, film.name)
     entry = video_links.entry(root, film.path, film.name)
     crop = _crop(folder, video, project_config.crop_of(text, entry))

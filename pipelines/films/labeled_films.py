@@ -83,10 +83,9 @@ def _video(config: Config, one: Found, progress: Callable[..., Iterable], filter
     chosen = table.indices(config.render.bodyparts)
     if not chosen:
         raise ValueError("has no bodypart to draw: render.bodyparts is empty")
-    if not len(table.rows) or table.frames[-1] >= video.count:
-        raise ValueError(
-            f"has {counted(video.count, 'frame')}, its predictions have others. Predict again."
-        )
+    if not len(table.rows):
+        raise ValueError("has no predicted frame: there is nothing to draw")
+    result_files.check_frames(one, table, video.count)
     rows = _part(config.render, table.frames, video)
     numbers = table.frames[rows]
     keypoints = table.values[rows][:, chosen].copy()

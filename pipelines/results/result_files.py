@@ -9,8 +9,10 @@ from beampose.core import artefacts, files, storage
 from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, ProofreadInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
+from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import manifest
 from beampose.pipelines.results import result_names
 from beampose.preprocess import unpickle
@@ -168,6 +170,34 @@ def _bases(stem: str) -> Iterator[str]:
             yield stem
 
 
+def check_frames(one: Found, table: Table, count: int) -> None:
+    """Says where predictions of other programs end long before their film does.
+
+    Args:
+      count: frames of the film.
+
+    Raises:
+      ValueError: they have frames that the film has not.
+    """
+    if not len(table.rows):
+        return
+    last = int(table.frames[-1])
+    if last >= count:
+        raise ValueError(
+            f"has {counted(count, 'frame')}, its predictions have others, up to number {last}: "
+            "they are of another film, or of another version of it. Predict again."
+        )
+    if one.summary() is None and count - last > table.step:
+        LOG.warning(
+            "NOTE %s: has %s, its predictions end with number %d: are they of this film, and of "
+            "this version of it? %s",
+            one.video or one.name,
+            counted(count, "frame"),
+            last,
+            table.file,
+        )
+
+
 def digest(file: str) -> str:
     """Of a table's numbers: those of the h5 and of the csv beside it are the same."""
     import hashlib
@@ -275,7 +305,9 @@ def _left(place: str) -> set[str]:
     there = [
         file
         for scorer in ("DLC_", "DeepCut_")
-        for file in files.matching(f"{glob.escape(folder)}/{glob.escape(name)}{scorer}*.h5")
+        for ending in (".h5", ".csv")
+        for file in files.matching(f"{glob.escape(folder)}/{glob.escape(name)}{scorer}*{ending}")
+        if is_table(file)
     ]
-    stems = {file.removesuffix(".h5") for file in there}
+    stems = {file[: -len(files.suffix(file))] for file in there}
     return {stem for stem in stems if not stem.endswith(_MADE)}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import fake_infos
+import fakes
 import numpy as np
 import pandas as pd
 import pytest
@@ -225,3 +226,27 @@ def test_all_that_deeplabcut_made_within_a_crop_counts_from_it(tmp_path, ending)
 
     assert result_files.offset(result_files.Found("film", f"{stem}{ending}")) == (100, 50)
     assert result_files.offset(result_files.Found("film", f"{stem}_elk")) == (0, 0)
+
+
+def test_predictions_that_deeplabcut_left_as_csv_alone_are_found(tmp_path, rng, capsys):
+    fakes.video(tmp_path / "film.mp4", "libx264", 30)
+    stem = write(tmp_path, walk(rng, rows=30))
+    Path(f"{stem}.h5").unlink()
+    Path(f"{stem}_skeleton.csv").write_text("scorer,a\n")
+    Path(f"{stem}_notes.csv").write_text("what,else\n")
+    (tmp_path / "e.yaml").write_text("task: pose\noutput: out\n")
+    assert cli.main(["filter", str(tmp_path / "e.yaml"), str(tmp_path / "film.mp4")]) == 0
+    assert f"{SCORER}_filtered.h5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rows, said", [(30, ""), (20, "end with number 19"), (31, "number 30")])
+def test_tables_of_another_length_than_the_film_are_told(tmp_path, rng, caplog, rows, said):
+    stem = write(tmp_path, walk(rng, rows=rows))
+    one = result_files.Found("film", stem)
+    table = prediction_tables.read(one.table())
+    try:
+        result_files.check_frames(one, table, 30)
+    except ValueError as error:
+        assert rows > 30 and said in str(error)
+    else:
+        assert said in caplog.text and bool(said) == bool(caplog.text)
