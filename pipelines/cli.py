@@ -93,7 +93,8 @@ def _verbs_in_groups() -> str:
 
 
 def _filled(text: str, first: str = "", later: str = "") -> str:
-    width = min(shutil.get_terminal_size().columns - 2, 100)
+    # Not less than argparse takes.
+    width = max(min(shutil.get_terminal_size().columns - 2, 100), 40)
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=later)
 
 

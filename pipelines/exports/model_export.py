@@ -46,7 +46,9 @@ class Exported(Outcome):
 
     def lines(self) -> Iterator[str]:
         one = self.info
-        size = "any size" if one.size is None else f"{one.size[1]}x{one.size[0]} px"
+        size = (
+            "any size" if one.size is None else f"{one.size[1]}x{one.size[0]} px (width x height)"
+        )
         off = f"{one.difference_px:.2g} px and " if one.difference_px is not None else ""
         yield (
             f"export: {one.format_name} for images of {size}, {one.bytes / 1e6:.1f} MB, "

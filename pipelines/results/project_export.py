@@ -17,6 +17,7 @@ from beampose.formats.deeplabcut import (
     own_shuffle,
     prediction_tables,
     prediction_writer,
+    project_config,
     track_writer,
 )
 from beampose.pipelines import manifest
@@ -73,6 +74,13 @@ def run(config: Config, paths: Sequence[str], wanted: Wanted) -> Exported:
     info = artefacts.require(config.model, ModelInfo)
     if not info.bodyparts:
         raise ValueError("Only pose models have results that DeepLabCut takes.")
+    # Of a scorer that is named nothing is written there: a folder would not be where files go.
+    file = files.join(files.absolute(wanted.project), project_config.CONFIG)
+    if not files.exists(file):
+        raise FileNotFoundError(
+            f"No DeepLabCut project: {file} does not exist. --to names the project, --folder where "
+            "the files go, which is else beside each video."
+        )
     scorer, number = wanted.scorer, 0
     if not scorer:
         digest = storage.digest([storage.read_json(storage.place(config.model, INFO))])[:32]

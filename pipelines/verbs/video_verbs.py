@@ -14,6 +14,9 @@ from beampose.pipelines.outcomes import video_outcomes
 from beampose.pipelines.verbs import beam_jobs, command_line
 from beampose.pipelines.verbs.printed import report_failures, told
 
+# Settings of `predict` that `extract-crops` follows.
+_EXTRACTED = {"every", "fps", "start", "stop", "chunk"}
+
 
 def predict(arguments: argparse.Namespace) -> int:
     """Runs the model on videos. 1 if a video could not be read, or not all of it."""
@@ -71,6 +74,11 @@ def extract_crops(arguments: argparse.Namespace) -> int:
     known = {"boxes": experiment.Boxes, "predict": experiment.Predict}
     found = experiment.sections(known, [*boxes, *arguments.set])
     predict = found["predict"]
+    if unused := sorted(predict.model_fields_set - _EXTRACTED):
+        raise ValueError(
+            f"predict.{unused[0]} has no effect on extract-crops, which takes "
+            f"{', '.join(f'predict.{name}' for name in sorted(_EXTRACTED))} and boxes: remove it."
+        )
     rule, _ = candidates.rule_of(found["boxes"], None)
     wanted = crop_extraction.Extraction(
         folder=files.absolute(arguments.to),

@@ -66,6 +66,24 @@ def test_a_command_of_a_user_without_a_home_ends_without_a_traceback(tmp_path):
 
 
 @posix
+def test_a_command_whose_home_is_full_ends_without_a_traceback(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    code = """
+import atexit, pathlib, shutil, tempfile
+from beampose.core import leftovers
+with leftovers.own_folder():
+    # As matplotlib does.
+    made = tempfile.mkdtemp(prefix="matplotlib-")
+    atexit.register(shutil.rmtree, made)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
 def test_the_command_leaves_nothing_in_the_temporary_folder(tmp_path):
     (tmp_path / "t").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "t")}

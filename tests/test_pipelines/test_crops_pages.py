@@ -95,6 +95,11 @@ def test_a_repeated_run_makes_nothing_again_and_a_killed_one_goes_on(film, tmp_p
     assert extracted(calm, film, "--set", "boxes.pad=0.3") == 2
 
 
+def test_settings_that_extraction_does_not_follow_are_refused(tmp_path, capsys):
+    assert extracted(tmp_path / "crops", "film.mp4", "--set", "predict.crop=[0, 9, 0, 9]") == 2
+    assert "predict.crop has no effect on extract-crops" in capsys.readouterr().err
+
+
 def test_extraction_loads_neither_tensorflow_nor_beam(film, tmp_path):
     code = (
         "import sys; from pipelines import cli\n"

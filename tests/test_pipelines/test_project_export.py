@@ -109,6 +109,15 @@ def test_films_of_one_name_do_not_replace_each_other_in_a_folder(predicted, tmp_
     assert path == str(other) and "another --folder" in why
 
 
+def test_a_folder_that_is_no_project_is_refused_also_where_nothing_is_written_there(
+    predicted, tmp_path
+):
+    config, film = predicted
+    wanted = project_export.Wanted(str(tmp_path / "out"), scorer="mine")
+    with pytest.raises(FileNotFoundError, match=r"out/config.yaml .*--folder where the files go"):
+        project_export.run(config, [str(film)], wanted)
+
+
 def test_a_damaged_mark_of_a_shuffle_is_named(tmp_path):
     place = project(tmp_path / "project")
     model = own_shuffle.Model("abc", ("nose",), 400, 1.0)
