@@ -58,7 +58,10 @@ def by_time(
       ValueError: no two views share an instant, or an offset lies outside its video.
     """
     clocks = []
-    for own, every, offset in zip(numbers, times, offsets, strict=True):
+    # Of a view that is ahead, the instant 0 is its first frame.
+    ahead = min(0, *offsets)
+    for own, every, behind in zip(numbers, times, offsets, strict=True):
+        offset = behind - ahead
         if not 0 <= offset < len(every) or (len(own) and own[-1] >= len(every)):
             raise ValueError(f"frame {max(offset, own.max(initial=0))} has no time stamp")
         clocks.append(every[own] - every[offset])

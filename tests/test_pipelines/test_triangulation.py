@@ -134,6 +134,9 @@ def test_frames_are_matched_by_number_time_and_offset():
     times = [np.arange(10) / 10, np.delete(np.arange(10), [4, 5]) / 10 + 0.003]
     found = synchronise.by_time([np.arange(10), np.arange(8)], times, [0, 0])
     np.testing.assert_array_equal(found.rows[:, 1], [0, 1, 2, 3, -1, -1, 4, 5, 6, 7])
+    # It is ahead.
+    found = synchronise.by_time([np.arange(4)] * 2, [np.arange(4) / 10] * 2, [0, -2])
+    np.testing.assert_array_equal(found.rows, [[0, -1], [1, -1], [2, 0], [3, 1]])
     with pytest.raises(ValueError, match="one recording"):
         synchronise.by_number([np.arange(5), np.arange(50, 60)], [0, 0])
 

@@ -116,6 +116,19 @@ def test_yaml_of_ros_says_which_lens_its_numbers_are_of(tmp_path, model, fisheye
     assert camera.fisheye == fisheye
 
 
+@pytest.mark.parametrize(
+    "model, fisheye", [("fisheye_model: 1", True), ("fisheye_model: 0", False)]
+)
+def test_yaml_of_opencvs_sample_says_which_lens_its_numbers_are_of(tmp_path, model, fisheye):
+    (tmp_path / "cam.yaml").write_text(
+        f"%YAML:1.0\n---\n{model}\n"
+        "camera_matrix: {rows: 3, cols: 3, data: [500, 0, 320, 0, 500, 240, 0, 0, 1]}\n"
+        "distortion_coefficients: {rows: 4, cols: 1, data: [-0.1, 0.02, 0.001, 0]}\n"
+    )
+    (camera,) = calibrations.read(str(tmp_path / "cam.yaml")).cameras
+    assert camera.fisheye == fisheye
+
+
 BROKEN = {
     "a.toml": b"[cam_0\nmatrix = 1",
     "deep.toml": b"a = " + b"[" * 20_000,

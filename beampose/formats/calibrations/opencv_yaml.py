@@ -80,8 +80,10 @@ def _singles(sheets: dict[str, dict[str, Any]]) -> list[Camera]:
 
 def _single(name: str, part: dict[str, Any], alone: bool) -> Camera | None:
     turn, shift = _first(part, _TURN), _first(part, _SHIFT)
-    # ROS says so where the lens is one of OpenCV's fisheye module, whose numbers mean other things.
+    # ROS and OpenCV's sample say so where the lens is one of OpenCV's fisheye module, whose numbers
+    # mean other things.
     fisheye = part.get("distortion_model") in ("equidistant", "fisheye")
+    fisheye = fisheye or part.get("fisheye_model") in (1, True)
     if _first(part, _MATRIX) is None:
         raise ValueError(f"{name} has no camera matrix ({', '.join(_MATRIX[:3])} …)")
     if (turn is None or shift is None) and not alone:
