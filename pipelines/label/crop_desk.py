@@ -1,12 +1,14 @@
 """All that the page for sorting crops asks for: pictures, marks, groups of what is alike.
 
-Marks are written whole with every change.
+Marks are written whole with every change; what another program wrote meanwhile is taken up before.
 """
 
+import contextlib
 import hashlib
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ CLASSES = ("positive", "negative")
 GROUPS, MOST_CLASSES = 12, 9
 # Crops that are shown of those already marked, or doubtful.
 SHOWN = 400
+# Marks that another program writes are looked at no more often.
+LOOK_SECONDS = 3.0
 
 
 class CropDesk:
@@ -34,6 +38,7 @@ class CropDesk:
       classes: names; those of the marks that are there come after those that were asked for.
       notes: sentences for the person.
       code: of the crops and the classes, whose numbers a page that was opened before may mean.
+      written: how often marks were changed, here or by another program.
 
     Args:
       folder: of the crops, or of the predictions that they are of.
@@ -61,7 +66,8 @@ class CropDesk:
         self._guard = threading.RLock()
         self._file, self._apply = file, apply
         self._place = {name: i for i, name in enumerate(looks.names)}
-        known = file.read()
+        self._seen, known = file.stamp(), file.read()
+        self.written, self._looked = 0, time.monotonic()
         usual = CLASSES if set(known.values()) <= set(CLASSES) else ()
         found = list(dict.fromkeys([*(classes or usual), *sorted(known.values())]))
         self.classes = found + [one for one in CLASSES if len(found) < 2 and one not in found]
@@ -71,15 +77,14 @@ class CropDesk:
             )
         self.code = _code(looks, self.classes)
         self._marks = np.full(len(looks.names), -1)
-        # Of files that are not there now; they stay in the table.
-        self._others = {name: one for name, one in known.items() if name not in self._place}
+        # Of files that are not there now, or of classes that came later; they stay in the table.
+        self._others: dict[str, str] = {}
+        self._take(known)
         if self._others:
             first = next(iter(self._others))
             self.notes.append(
                 f"{counted(len(self._others), 'mark')} of files not here, such as {first}."
             )
-        for name in known.keys() & self._place.keys():
-            self._marks[self._place[name]] = self.classes.index(known[name])
         self._order = np.empty(len(looks.names), int)
         self._order[chain(looks.features)] = np.arange(len(looks.names))
         self._alike = crop_guesses.likeness(looks.features)
@@ -99,13 +104,63 @@ class CropDesk:
             "code": self.code,
             "notes": self.notes,
             "applies": self._apply is not None,
+            "marks": self._marks.tolist(),
+            "written": self.written,
         }
 
     def state(self, page: str, *, take: bool = False) -> dict[str, Any]:
-        """Who may write."""
-        writing = self.lock.try_again() and self.pen.ask(page, take=take)
+        """Who may write, and what is new."""
+        held = self.lock.try_again()
+        self._look()
+        writing = held and self.pen.ask(page, take=take)
         why = "" if writing else self.lock.why or "another page marks these crops"
-        return {"writing": writing, "why": why, "code": self.code}
+        return {
+            "writing": writing,
+            "why": why,
+            "code": self.code,
+            "written": self.written,
+            "notes": self.notes,
+        }
+
+    def _look(self) -> None:
+        """Takes up what another program wrote. A table that is no list of marks waits."""
+        with self._guard:
+            if time.monotonic() - self._looked >= LOOK_SECONDS:
+                self._looked = time.monotonic()
+                with contextlib.suppress(OSError, ValueError):
+                    self._take_up()
+
+    def _take_up(self) -> None:
+        """Reads the marks again if another program changed them. Raises: as `MarksFile.read`."""
+        stamp = self._file.stamp()
+        if stamp == self._seen:
+            return
+        self._take(self._file.read())
+        self._seen = stamp
+        self.written += 1
+        if not self.lock.why:
+            self._note(f"{self._file.what} was changed by another program: its marks are taken up.")
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _take(self, known: Mapping[str, str]) -> None:
+        """Takes marks by the crops' names for those that are."""
+        marks, others, foreign = np.full(len(self._place), -1), {}, []
+        for name, one in known.items():
+            if name in self._place and one in self.classes:
+                marks[self._place[name]] = self.classes.index(one)
+            else:
+                others[name] = one
+                foreign += [name] * (name in self._place)
+        if foreign:
+            self._note(
+                f"{counted(len(foreign), 'crop')}, such as {foreign[0]}, got a class that is not "
+                f"here, such as {others[foreign[0]]}: `beampose label` shows it when it is started "
+                "again."
+            )
+        self._marks, self._others = marks, others
 
     def picture(self, number: int) -> bytes:
         """JPEG of a crop. Raises KeyError: there is none."""
@@ -133,12 +188,19 @@ class CropDesk:
             raise PermissionError("Nothing was marked: another page marks these crops.")
         self.lock.require()
         with self._guard:
+            try:
+                self._take_up()
+            except ValueError as error:
+                raise OSError(f"Nothing was marked: {error}") from None
             marks = self._marks.copy()
             for number, one in changes:
                 marks[number] = one
-            self._write(marks)
-            self._marks = marks
-        return self.counts()
+            anew = {self.looks.names[number] for number, _ in changes}
+            others = {name: one for name, one in self._others.items() if name not in anew}
+            self._write(marks, others)
+            self._marks, self._others = marks, others
+            self.written += 1
+        return {**self.counts(), "written": self.written}
 
     def apply(self, page: str) -> dict[str, Any]:
         """Does what follows from the marks. Raises: as `mark`; ValueError: it cannot be done."""
@@ -148,7 +210,9 @@ class CropDesk:
             raise PermissionError("Nothing was done: another page marks these crops.")
         self.lock.require()
         with self._guard:
-            return {"text": self._apply()}
+            said = self._apply()
+            self._seen = self._file.stamp()
+        return {"text": said}
 
     def _change(self, said: Sequence[Any]) -> tuple[int, int]:
         try:
@@ -229,13 +293,14 @@ class CropDesk:
         right = float((judged[rows].argmax(axis=1) == marks[rows]).mean())
         return f"Of marks that were held out, {right:.0%} are guessed right."
 
-    def _write(self, marks: np.ndarray) -> None:
+    def _write(self, marks: np.ndarray, others: Mapping[str, str]) -> None:
         named = {
             name: self.classes[mark]
             for name, mark in zip(self.looks.names, marks.tolist(), strict=True)
             if mark >= 0
         }
-        self._file.write({**self._others, **named})
+        self._file.write({**others, **named})
+        self._seen = self._file.stamp()
 
 
 def _code(looks: Looks, classes: Sequence[str]) -> str:

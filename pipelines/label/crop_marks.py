@@ -29,6 +29,10 @@ class MarksFile(Protocol):
         """Replaces all marks. Raises OSError."""
         ...
 
+    def stamp(self) -> Sequence[tuple[int, int]]:
+        """What changes whenever somebody writes the marks."""
+        ...
+
 
 class SortedMarks:
     """`sorted.csv` beside crops, which experiments read as `format: csv`."""
@@ -53,6 +57,9 @@ class SortedMarks:
 
     def write(self, marks: Mapping[str, str]) -> None:
         storage.write_text(self._file, _table(sorted(marks.items())), durable=True)
+
+    def stamp(self) -> Sequence[tuple[int, int]]:
+        return _stamp(self._file)
 
 
 class Detections(NamedTuple):
@@ -107,6 +114,21 @@ class DismissedMarks:
                 if marks.get(name) == kind:
                     rows += [(one.video, frame, box) for frame, box in one.boxes]
             storage.write_text(file, _table(rows), durable=True)
+
+    def stamp(self) -> Sequence[tuple[int, int]]:
+        return _stamp(self.file, self._kept)
+
+
+def _stamp(*places: storage.Address) -> list[tuple[int, int]]:
+    """Time and size of files; of one that is not there zeros."""
+    found = []
+    for place in places:
+        try:
+            said = storage.place(place).stat()
+            found.append((said.st_mtime_ns, said.st_size))
+        except FileNotFoundError:
+            found.append((0, 0))
+    return found
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

@@ -10,7 +10,7 @@ from test_label_server import TOKEN, Client, post
 from beampose import formats
 from beampose.pipelines import cli
 from beampose.pipelines.curation.crop_vectors import Looks
-from beampose.pipelines.label import crop_guesses, crop_server, gate
+from beampose.pipelines.label import crop_desk, crop_guesses, crop_server, gate
 from beampose.pipelines.label.crop_desk import CropDesk
 from beampose.pipelines.label.crop_marks import Detections, DismissedMarks, SortedMarks
 
@@ -112,6 +112,35 @@ def test_a_full_disk_marks_nothing(desk, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         desk.mark("one", [[0, 0]])
     assert desk.counts()["counts"] == [0, 0]
+
+
+def test_what_another_program_marked_meanwhile_is_taken_up(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(crop_desk, "LOOK_SECONDS", 0.0)
+    # A second program that looks on sees what the first one marks.
+    looking = CropDesk(str(tmp_path), looks()[0], SortedMarks(str(tmp_path)))
+    desk.mark("one", [[0, 0], [1, 1]])
+    assert not looking.state("two")["writing"]
+    assert looking.project()["marks"][:3] == [0, 1, -1] and not looking.notes
+    # By hand, in the file: a mark more, one of a class that is not here, one less.
+    file = tmp_path / "sorted.csv"
+    file.write_text("crop001.jpg,negative\ncrop002.jpg,positive\ncrop003.jpg,fox\n")
+    assert desk.mark("one", [[4, 0]])["written"] == 3
+    assert desk.project()["marks"][:5] == [-1, 1, 0, -1, 0]
+    assert "crop003.jpg,fox" in file.read_text() and "crop000" not in file.read_text()
+    assert "fox" in desk.notes[0] and "changed by another program" in desk.notes[1]
+    desk.mark("one", [[3, 1]])
+    assert "crop003.jpg,negative" in file.read_text()
+    desk.close()
+    # What the other one has written since then stays when this one may write.
+    assert looking.state("two")["writing"]
+    looking.mark("two", [[5, 1]])
+    assert looking.project()["marks"][:6] == [-1, 1, 0, 1, 0, 1]
+    # A table that is none is not written over.
+    file.write_text("a,b,c\n")
+    with pytest.raises(OSError, match="sorted.csv:1 must be a crop and its class"):
+        looking.mark("two", [[6, 1]])
+    assert file.read_text() == "a,b,c\n"
+    looking.close()
 
 
 def test_dismissed_places_are_the_csv_that_repeats_takes(tmp_path):
@@ -249,6 +278,36 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
             assert members[0] in page.evaluate("beampose.state.groups.flatMap(one => one.members)")
         page.get_by_role("button", name="green", exact=False).first.click()
         until(lambda: page.locator(".tile.marked").count())
+        # Of an earlier visit: what may still be saved is, and the rest is told.
+        names = page.evaluate("[...beampose.state.marks.keys()].map(i => beampose.state.names[i])")
+        page.evaluate(
+            "(marks) => localStorage.setItem(beampose.root(), JSON.stringify(marks))",
+            [
+                ["gone.png", "red", [None]],
+                [names[0], "green", ["blue"]],
+                [names[1], "green", [None, "red", "green"]],
+            ],
+        )
+        page.reload()
+        told = page.locator("#notice")
+        told.wait_for()
+        assert (
+            "gone.png" in told.inner_text() and f"{names[0]} was marked anew" in told.inner_text()
+        )
+        until(lambda: page.evaluate("beampose.pending().length === 0"))
+        told.locator("button").click()
+        # A second page looks on, and sees what the first marks.
+        two = context.new_page()
+        two.goto(server.address)
+        two.get_by_text("Read-only: another page").wait_for()
+        left = page.evaluate("beampose.state.left")
+        page.keyboard.press("Control+z")
+        page.get_by_role("button", name="To mark", exact=False).click()
+        until(lambda: page.evaluate(f"{groups}.length"))
+        page.keyboard.press("1")
+        until(lambda: page.evaluate("beampose.state.left") < left)
+        now = page.evaluate("beampose.state.left")
+        until(lambda: two.evaluate("beampose.state.left") == now)
         assert not errors
     server.end()
     rows = dict(line.split(",") for line in (folder / "sorted.csv").read_text().splitlines())

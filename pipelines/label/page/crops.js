@@ -16,9 +16,9 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-const state = { classes: [], names: [], code: "", view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false };
+const state = { classes: [], names: [], code: "", view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false, why: "", written: 0 };
 const undone = []; // of each change: pairs of a crop and its class before
-let pending = [];
+let pending = []; // crop, class, and the classes that the server may have of it by now
 let kept = "";
 let sending = false;
 let asked = 0;
@@ -31,8 +31,9 @@ const before = (crop) => state.marks.get(crop) ?? null;
 function mark(pairs, { undo = true } = {}) {
   if (!state.writing || !pairs.length) return;
   if (undo) undone.push(pairs.map(([crop]) => [crop, before(crop)]));
+  const waiting = new Map(pending.map(([crop, , was]) => [crop, was]));
+  pending.push(...pairs.map(([crop, one]) => [crop, one, [...(waiting.get(crop) ?? []), before(crop)]]));
   for (const [crop, one] of pairs) state.marks.set(crop, one);
-  pending.push(...pairs);
   keep();
   send();
 }
@@ -42,8 +43,10 @@ async function send() {
   sending = true;
   const some = pending.slice(0, 2000);
   try {
-    const said = await post("marks", { marks: some, of: state.code });
+    const said = await post("marks", { marks: some.map(([crop, one]) => [crop, one]), of: state.code });
     pending = pending.slice(some.length);
+    // Otherwise there are marks of others, which are asked for next.
+    if (said.written === state.written + 1) state.written = said.written;
     keep();
     counted(said);
     says("");
@@ -62,12 +65,64 @@ async function send() {
 function keep() {
   try {
     // By names: after a restart the folder may hold others, and their numbers with them.
-    const named = pending.map(([crop, one]) => [state.names[crop], one === null ? null : state.classes[one]]);
+    const named = pending.map(([crop, one, was]) => [state.names[crop], nameOf(one), was.map(nameOf)]);
     if (pending.length) localStorage.setItem(kept, JSON.stringify(named));
     else localStorage.removeItem(kept);
   } catch {
     // A private window.
   }
+}
+
+const nameOf = (one) => (one === null ? null : state.classes[one]);
+
+// Takes up what an earlier visit could not send, but for crops and classes that are gone and crops
+// that were marked anew since then. Returns sentences of it.
+function remembered(root) {
+  let named = [];
+  kept = `pending:${root}`;
+  try {
+    named = JSON.parse(stored(kept) ?? "[]");
+  } catch {
+    // Nothing that can be read was kept.
+  }
+  const numbers = new Map(state.names.map((name, i) => [name, i]));
+  const [gone, newer] = [new Set(), new Set()];
+  for (const [name, one, was] of named) {
+    const [crop, number] = [numbers.get(name), one === null ? null : state.classes.indexOf(one)];
+    const now = nameOf(before(crop));
+    if (crop === undefined || number === -1) gone.add(name);
+    else if (was && ![one, ...was].includes(now)) newer.add(name);
+    else pending.push([crop, number, [before(crop)]]);
+  }
+  const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+  const words = [];
+  if (gone.size) words.push(`Marks of an earlier visit that were not saved then are left out: of ${many(gone.size, "crop")} such as ${[...gone][0]}, which ${gone.size === 1 ? "is" : "are"} not here now, or whose class is not.`);
+  if (newer.size) words.push(`${many(newer.size, "crop")} such as ${[...newer][0]} ${newer.size === 1 ? "was" : "were"} marked anew since an earlier visit left a mark unsaved, and ${newer.size === 1 ? "stays" : "stay"} as ${newer.size === 1 ? "it is" : "they are"}.`);
+  if (pending.length) words.unshift(`${many(pending.length, "mark")} of an earlier visit, not saved then, ${pending.length === 1 ? "is" : "are"} saved as soon as this page may write.`);
+  keep();
+  return words;
+}
+
+// ---- what a person has to know, until it is put away
+
+let notes = [];
+let noted = new Set();
+
+function note(...words) {
+  notes = [...notes.filter((one) => !words.includes(one)), ...words];
+  drawNotes();
+}
+
+function drawNotes() {
+  const lines = [...(state.writing ? [] : [`Read-only: ${state.why}.`]), ...notes];
+  const text = Object.assign(document.createElement("span"), { textContent: lines.join("\n") });
+  const close = Object.assign(document.createElement("button"), { textContent: "✕", title: "Hide" });
+  close.addEventListener("click", () => {
+    notes = [];
+    drawNotes();
+  });
+  byId("notice").hidden = !lines.length;
+  byId("notice").replaceChildren(text, ...(notes.length ? [close] : []));
 }
 
 function says(trouble) {
@@ -305,20 +360,29 @@ async function ask(take = false) {
       return;
     }
     const changed = said.writing !== state.writing;
-    state.writing = said.writing;
+    [state.writing, state.why] = [said.writing, said.why];
     byId("take").hidden = said.writing;
-    if (changed || !said.writing) {
-      byId("notice").hidden = said.writing;
-      byId("notice").textContent = said.writing ? "" : `Read-only: ${said.why}.`;
-    }
+    notes.push(...said.notes.filter((one) => !noted.has(one) && !notes.includes(one)));
+    noted = new Set(said.notes);
+    drawNotes();
     if (said.writing) await send();
+    const others = !pending.length && said.written > state.written;
+    if (others) await known();
     if (!pending.length) says("");
     if (changed) drawClasses();
-    // Taken over from another page: what that marked is not known here.
-    if (missed || (changed && said.writing && state.groups.length)) await show(state.view);
+    // What another page or program marked is not seen here yet.
+    if (missed || others) await show(state.view);
   } catch {
     says("The server does not answer. Start it again: this page goes on.");
   }
+}
+
+// All marks as the server has them.
+async function known(project) {
+  const { marks, written } = project ?? (await get("crops"));
+  state.marks = new Map(marks.map((one, crop) => [crop, one]).filter(([, one]) => one >= 0));
+  for (const [crop, one] of pending) state.marks.set(crop, one);
+  state.written = written;
 }
 
 function theme(which) {
@@ -347,25 +411,15 @@ async function start() {
   document.title = said.name;
   byId("project").textContent = said.name;
   byId("project").title = `${said.folder}: marks are in ${said.file}`;
-  kept = `pending:${said.folder}`;
-  try {
-    const numbers = new Map(said.names.map((name, i) => [name, i]));
-    pending = JSON.parse(stored(kept) ?? "[]")
-      .map(([name, one]) => [numbers.get(name), one === null ? null : said.classes.indexOf(one)])
-      .filter(([crop, one]) => crop !== undefined && one !== -1);
-  } catch {
-    pending = [];
-  }
+  known(said);
+  notes = remembered(said.folder);
+  known(said);
   byId("keys").replaceChildren(...KEYS.flatMap(([key, what]) => {
     const row = document.createElement("p");
     row.append(Object.assign(document.createElement("kbd"), { textContent: key }), ` ${what}`);
     return row;
   }));
   await ask();
-  if (said.notes.length) {
-    byId("notice").hidden = false;
-    byId("notice").textContent = said.notes.join(" ");
-  }
   await more();
   setInterval(ask, EVERY);
 }
@@ -375,8 +429,7 @@ byId("apply").addEventListener("click", async () => {
   byId("apply").disabled = true;
   try {
     const said = await post("apply");
-    byId("notice").hidden = false;
-    byId("notice").textContent = said.text;
+    note(said.text);
   } catch (error) {
     says(`Not done: ${error instanceof Refused ? error.message : "the server does not answer."}`);
   }
@@ -387,5 +440,5 @@ byId("take").addEventListener("click", () => ask(true));
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 byId("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
 addEventListener("pagehide", leave);
-window.beampose = { state, pending: () => pending };
+window.beampose = { state, pending: () => pending, root: () => kept };
 start().catch((error) => says(error.message));
