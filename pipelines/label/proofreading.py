@@ -62,6 +62,7 @@ class Proofread:
         self.labeled: dict[tuple[str, Point], list[float]] = {}
         self._guard = threading.RLock()
         self._timer: threading.Timer | None = None
+        self._logged = self._log_size()
         self.note = self._read_log()
         self.values = corrections.apply_all(self.table, self._done)
         film, _ = found.film()
@@ -79,12 +80,16 @@ class Proofread:
             if not said or said[0].get("source_digest") != self._digest:
                 old = self._log.with_suffix(".jsonl.old")
                 os.replace(self._log, old)
+                self._logged = 0
                 return f"was predicted again since it was proofread: the corrections are in {old}"
             for one in said[1:]:
                 self._take(one)
         except (ValueError, AttributeError):
             raise ValueError(f"{self._log} cannot be read: move it away to begin anew.") from None
         return ""
+
+    def _log_size(self) -> int:
+        return self._log.stat().st_size if self._log.is_file() else 0
 
     def _take(self, one: dict[str, Any]) -> None:
         if one.get("do") == "undo":
@@ -95,9 +100,9 @@ class Proofread:
 
     @property
     def outdated(self) -> bool:
-        """Whether the film was predicted again, or its predictions went away."""
+        """Whether the film was predicted again, or corrected by another program, or is gone."""
         try:
-            return files.stamp(self._file) != self._stamp
+            return files.stamp(self._file) != self._stamp or self._log_size() != self._logged
         except OSError:
             return True
 
@@ -138,14 +143,14 @@ class Proofread:
             self._later()
 
     def _write_down(self, one: Mapping[str, Any]) -> None:
-        there = self._log.is_file()
-        lines = [one] if there else [{"source_digest": self._digest, "source": self._file}, one]
-        before = self._log.stat().st_size if there else 0
+        before = self._log_size()
+        lines = [one] if before else [{"source_digest": self._digest, "source": self._file}, one]
         try:
             with self._log.open("a", encoding="utf-8") as stream:
                 stream.writelines(json.dumps(line) + "\n" for line in lines)
                 stream.flush()
                 os.fsync(stream.fileno())
+            self._logged = self._log_size()
         except OSError:
             # A part of a line on a full disk would spoil the line after it.
             with contextlib.suppress(OSError):

@@ -126,6 +126,19 @@ def test_corrections_are_read_by_other_verbs_and_survive_a_kill(predicted):
     np.testing.assert_allclose(prediction_tables.read(found.table()).values, table().values)
 
 
+def test_what_another_program_corrected_meanwhile_is_taken_up(predicted):
+    _, config = predicted
+    one, two = Proofreads(config), Proofreads(config)
+    assert two.of("film").count == 0
+    one.of("film").correct({"do": "delete", "row": 2, "stop": 4, "a": "ann"})
+    assert two.of("film").count == 1 and not one.of("film").outdated
+    two.of("film").correct({"do": "undo"})
+    assert one.of("film").count == 0
+    np.testing.assert_array_equal(one.of("film").values, two.of("film").values)
+    one.close()
+    two.close()
+
+
 def test_predictions_within_a_crop_are_shown_and_corrected_in_the_whole_frame(predicted):
     _, config = predicted
     stem = found_of(config).stem
