@@ -69,7 +69,7 @@ class Tracked(OfVideos):
     def lines(self) -> Iterator[str]:
         for one in self.videos:
             yield f"track: {one.file}"
-            yield f"  {track_line(one.info)}"
+            yield from _track_lines(one.info)
         yield from failed(self.failures)
 
     def tables(self) -> Iterator[Rows]:
@@ -94,7 +94,7 @@ class Reidentified(Tracked):
             yield _learned(self.info)
         for one in self.videos:
             yield f"reid: {one.file}"
-            yield f"  {track_line(one.info)}"
+            yield from _track_lines(one.info)
             if without := one.info.without:
                 figures = f"IDF1 {without['idf1']:.3f}, {_whole(without, 'switches', 'switch')}"
                 yield f"  without appearance: {figures}"
@@ -244,22 +244,20 @@ def plot(config: Config, paths: Sequence[str], *, filtered: bool = False) -> Wri
     return Written(failures, "plot", [*map(str, done)])
 
 
-def track_line(one: TracksInfo) -> str:
-    """Describes a video's tracks in one human-readable line."""
-    said = (
-        f"{counted(one.tracks, 'track')} of {counted(one.tracklets, 'tracklet')} in "
+def _track_lines(one: TracksInfo) -> Iterator[str]:
+    yield (
+        f"  {counted(one.tracks, 'track')} of {counted(one.tracklets, 'tracklet')} in "
         f"{counted(one.rows, 'frame')}, "
         f"{counted(one.joins, 'join')}, {counted(one.detections_left_out, 'detection')} left out"
     )
     found = one.figures
-    if not found:
-        return said
-    return (
-        f"{said}\n  against labels of {_whole(found, 'frames', 'frame')}: "
-        f"IDF1 {found['idf1']:.3f}, {_whole(found, 'switches', 'switch')}, "
-        f"{found['detection_rate']:.1%} of animals found, {found['false']} false, "
-        f"MOTA {found['mota']:.3f}"
-    )
+    if found:
+        yield (
+            f"  against labels of {_whole(found, 'frames', 'frame')}: "
+            f"IDF1 {found['idf1']:.3f}, {_whole(found, 'switches', 'switch')}, "
+            f"{found['detection_rate']:.1%} of animals found, {found['false']} false, "
+            f"MOTA {found['mota']:.3f}"
+        )
 
 
 def _whole(figures: Mapping[str, JsonValue], name: str, noun: str) -> str:

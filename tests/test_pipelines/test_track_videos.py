@@ -219,7 +219,8 @@ def test_tracks_are_measured_against_labels(ran, settings, tmp_path, capsys):
     told.index = [f"labeled-data/x/img{i:02d}.png" for i in told.index]
     told.to_csv(tmp_path / "labels.csv")
     assert cli.main(["track", str(ran), "--labels", str(tmp_path / "labels.csv")]) == 0
-    assert "IDF1 1.000, 0 switches, 100.0% of animals found" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "IDF1 1.000, 0 switches, 100.0% of animals found" in said and "\\n" not in said
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert cli.main(["track", str(ran), "--labels", str(tmp_path / "other.csv")]) == 1
     assert "other.csv: must begin with rows" in capsys.readouterr().out
