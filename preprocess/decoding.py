@@ -95,6 +95,8 @@ def _high_byte(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 255):
             raise ValueError("holds floating point values outside 0..255, or NaN: save it as 8 bit")
+        if 0 < values.max(initial=0) <= 1:
+            raise ValueError("holds floating point values from 0 to 1: save it as 8 bit")
         return values.astype(np.uint8)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise ValueError("holds integers outside 0..65535: save it as 8 or 16 bit")

@@ -10,6 +10,22 @@ from beampose.core.wording import agreed, counted
 from beampose.preprocess.labels import TEST, TRAIN, LabeledCrop, LabeledFrame
 
 _BUCKETS = 2**32
+# Why another share is held out than was asked for, and what to do; of folders as of videos.
+_UNEVEN = {
+    "image": (
+        "each one's own hash decides, so that later images move none, and of so few this is "
+        "chance. Another split.seed draws again; `beampose evaluate --folds 5` judges by all of "
+        "them."
+    ),
+    "video": (
+        "whole videos are, whatever they hold, each by its own hash. `split: {by: video, videos: "
+        "[...]}` names those to test on, and another split.seed draws again."
+    ),
+    "block": (
+        "they are the last of each video, and of a video of few images none is. split.by: video "
+        "holds out whole ones."
+    ),
+}
 
 
 def assign(
@@ -60,7 +76,7 @@ def assign(
     return [TEST if group in held_out else TRAIN for group in groups]
 
 
-def uneven(splits: Sequence[str], test: float) -> str:
+def uneven(splits: Sequence[str], test: float, by: str = "image") -> str:
     """Says that many more, or many fewer, are held out than the share; empty if not.
 
     Each group's own hash decides, and of few groups chance may take twice as many.
@@ -69,10 +85,8 @@ def uneven(splits: Sequence[str], test: float) -> str:
     if abs(count - wanted) <= max(2.0, wanted / 2):
         return ""
     return (
-        f"{count} of {len(splits)} images {agreed(count, 'are')} held out where split.test asks "
-        f"for {test:.0%}: each "
-        "one's own hash decides, so that later images move none, and of so few this is chance. "
-        "Another split.seed draws again; `beampose evaluate --folds 5` judges by all of them."
+        f"split.test asks for {test:.0%}, and {count} of {len(splits)} images "
+        f"{agreed(count, 'are')} held out: {_UNEVEN.get(by, _UNEVEN['video'])}"
     )
 
 
@@ -82,9 +96,9 @@ def undeclared(items: Sequence[LabeledFrame] | Sequence[LabeledCrop], by: str) -
     if not held_out:
         return ""
     return (
-        f"{counted(len(held_out), 'image')} {agreed(len(held_out), 'are')} in a folder or list of "
-        f"test images, such as {held_out[0].name}, and split.by: {by} draws from all alike: "
-        "`split: {by: folder}` tests on those"
+        f"split.by: {by} draws from all alike, and {counted(len(held_out), 'image')} "
+        f"{agreed(len(held_out), 'are')} in a folder or list of test images, such as "
+        f"{held_out[0].name}: `split: {{by: folder}}` tests on those"
     )
 
 

@@ -12,6 +12,7 @@ from beampose.core.wording import counted
 from beampose.preprocess import images, missing_images, same_points, tiff_stacks, turned_labels
 from beampose.preprocess.labels import (
     ERROR,
+    SINGLE,
     TEST,
     TRAIN,
     WARNING,
@@ -23,10 +24,14 @@ from beampose.preprocess.labels import (
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2
+# Classes that a line names.
+_MOST = 12
 # Of 255; no picture of a scene stays below it.
 _DARK = 16
 # So many coordinates of which none is above 1 are no pixels.
 _SHARES = 8
+CORNERS = "points at exactly (0, 0)"
+ABSENT = "no image has a label of"
 NO_LABEL = (
     "no bodypart is labeled: the frame is not used. `source.empty: negatives` uses those without "
     "an animal"
@@ -152,11 +157,10 @@ def report(
     if not any(problem.level == ERROR for problem in found):
         found += _nothing(labels, splits, usable)
     found += _unlabeled(labels, usable)
-    found += _shares(labels)
-    found += _corners(labels)
+    found += of_points(labels)
     found += same_points.problems([one.item for one in inspections], usable)
     if labels.classes:
-        found += _imbalance(labels, splits)
+        found += _imbalance(labels, splits, [bool(one.digest) for one in inspections])
     return Report(found, usable)
 
 
@@ -170,6 +174,33 @@ def _nothing(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) -> l
     if any(usable):
         what = "no image to train on can be used: all that can are in the split test"
     return [Problem(ERROR, labels.items[0].file, 0, "", what)]
+
+
+def of_points(labels: Labels) -> list[Problem]:
+    """What coordinates say without their images: shares for pixels, corners for nothing, animals
+    that nobody labeled."""
+    return [*_shares(labels), *_corners(labels), *_absent(labels)]
+
+
+def _absent(labels: Labels) -> list[Problem]:
+    """Says which individuals of several are never labeled, since a model looks for all of them."""
+    known = [one.keypoints for one in labels.items if isinstance(one, LabeledFrame)]
+    if len(labels.individuals) < 2 or not known:
+        return []
+    labeled = np.any([np.isfinite(one).all(-1).any(-1) for one in known], axis=0)
+    names = [
+        name
+        for name, any_ in zip(labels.individuals, labeled, strict=True)
+        if not any_ and name != SINGLE
+    ]
+    if not names or not labeled.any():
+        return []
+    what = (
+        f"{ABSENT} {', '.join(names)}, and a model looks for all {len(labels.individuals)} that "
+        "are named: it may find some where there are none. Remove from `individuals` those that "
+        "no film shows"
+    )
+    return [Problem(WARNING, labels.items[0].file, 0, "", what)]
 
 
 def _shares(labels: Labels) -> list[Problem]:
@@ -190,7 +221,7 @@ def _corners(labels: Labels) -> list[Problem]:
         return []
     count = sum(int((one.keypoints == 0).all(axis=-1).sum()) for one in there)
     what = (
-        f"points at exactly (0, 0), as some programs write what is not labeled: {count} in "
+        f"{CORNERS}, as some programs write what is not labeled: {count} in "
         f"{counted(len(there), 'image')}. They are used as labels: empty their cells if nobody "
         "placed them"
     )
@@ -227,13 +258,20 @@ def duplicate_problem(
     item, other = lost.item, kept.item
     same = item.name == other.name
     what = "duplicate row for" if same else "duplicate image: same pixels as"
-    what = f"{what} {other.name} ({files.name(other.file)} row {other.row}); this one is not used"
+    place = f" ({files.name(other.file)} row {other.row})" if other.row else ""
+    what = f"{what} {other.name}{place}; this one is not used"
     level = WARNING
     if {lost_split, kept_split} == {TRAIN, TEST}:
         level, what = ERROR, f"the same image in train and test; {what}"
     if _label(item) != _label(other):
         level, what = ERROR, f"{what}; their labels differ"
     return Problem(level, item.file, item.row, item.name, what)
+
+
+def _few(words: Sequence[str]) -> str:
+    """The first of many words, with how many they are."""
+    more = f", … {len(words)} in all" if len(words) > _MOST else ""
+    return ", ".join(words[:_MOST]) + more
 
 
 def _label(item: LabeledFrame | LabeledCrop) -> object:
@@ -279,21 +317,25 @@ def _duplicates(inspections: Sequence[Inspection], splits: Sequence[str]) -> dic
     return found
 
 
-def _imbalance(labels: Labels, splits: Sequence[str]) -> list[Problem]:
+def _imbalance(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) -> list[Problem]:
     found = []
     file = files.parent(labels.items[0].file) if labels.items else ""
     for split in (TRAIN, TEST):
         counts = Counter(
             item.label
-            for item, own in zip(labels.items, splits, strict=True)
-            if own == split and isinstance(item, LabeledCrop)
+            for item, own, use in zip(labels.items, splits, usable, strict=True)
+            if use and own == split and isinstance(item, LabeledCrop)
         )
         if not counts:
             continue
         sizes = {name: counts.get(i, 0) for i, name in enumerate(labels.classes)}
-        shown = ", ".join(f"{count} {name}" for name, count in sizes.items())
-        if not all(sizes.values()):
+        shown = _few([f"{count} {name}" for name, count in sizes.items()])
+        if empty := [name for name, count in sizes.items() if not count]:
             what = f"{split}: a class is empty ({shown})"
+            if len(sizes) > _MOST:
+                what = f"{split}: {len(empty)} of {len(sizes)} classes are empty ({_few(empty)})"
+            if split == TRAIN:
+                what += "; label more, or set another split.seed: nobody can learn it so"
             found.append(Problem(ERROR if split == TRAIN else WARNING, file, 0, "", what))
         elif min(sizes.values()) < IMBALANCE * max(sizes.values()):
             what = f"{split}: class imbalance ({shown}); training weighs the classes"

@@ -7,7 +7,7 @@ import numpy as np
 
 from beampose.core.infos import Figures
 from beampose.core.task_kinds import TaskKind
-from beampose.core.wording import counted
+from beampose.core.wording import agreed, counted
 from beampose.trainer import label_facts
 from beampose.trainer.schema import LabelRecord
 
@@ -18,13 +18,21 @@ RANDOM_NOTE = (
 SAME_FILMS = "The held-out images are of the films it learned from"
 # Fewer training images than this are too few; of crops, of each class.
 FEW = 20
+# Held-out images of which a mean error is no more than a guess.
+HELD_OUT = 3
 # A model is underfit if its error on what it learned from is more than this share of the distance
 # between neighbouring bodyparts, or of the error of always saying the mean place; or if it finds
 # fewer of the points it learned from.
 NEAR, SPREAD, FOUND = 0.5, 0.33, 0.7
 # Overfit, if held-out errors are so many times those of training and the difference is at least
-# this share of the distance between neighbouring bodyparts.
+# this share of the distance between neighbouring bodyparts; of a single one, of the radius.
 TIMES, WORSE = 3.0, 0.25
+# Bodyparts closer than so many pixels are at the same place.
+SAME = 0.5
+# A bodypart with fewer labels to learn from is hardly known, unless all are so rare.
+SCARCE = 5
+# Bodyparts or classes that a sentence names, and sentences of one kind.
+_NAMED = 5
 # Points that a cutoff should leave, and the difference of accuracies that is overfit.
 KEPT, ACCURACY = 0.6, 0.1
 # A class is rare if it has less than this share of the crops of the largest. It is missed if this
@@ -82,7 +90,7 @@ def _of_points(model: Trained) -> Iterator[str]:
     yield from _underfit(model, animals, spacing)
     train, test = model.train.mean_error_px, model.test.mean_error_px
     if train is not None and test is not None and model.test.images:
-        worse = WORSE * spacing if np.isfinite(spacing) else 0.0
+        worse = WORSE * (spacing if np.isfinite(spacing) else model.radius)
         if test > TIMES * train and test - train > worse:
             yield (
                 f"Overfit: {test:.1f} px off on held-out images, {train:.1f} px on those it "
@@ -149,6 +157,12 @@ def _too_close(model: Trained, animals: np.ndarray) -> Iterator[str]:
                 best, pair = float(np.median(length)), (j, i)
     if pair is not None and best < model.radius / 2:
         first, second = (model.names[one] for one in pair)
+        if best < SAME:
+            yield (
+                f"{first} and {second} are at the same place in most images: no model tells them "
+                "apart. Name one of them alone in source.bodyparts, or correct the labels."
+            )
+            return
         yield (
             f"{first} and {second} are {best:.1f} px apart in most images, closer than "
             f"train.pos_dist_thresh {model.radius:g}: they may be mixed up. A larger "
@@ -157,15 +171,31 @@ def _too_close(model: Trained, animals: np.ndarray) -> Iterator[str]:
 
 
 def _unlabeled(model: Trained, truth: np.ndarray) -> Iterator[str]:
-    seen = np.isfinite(truth).all(axis=-1).reshape(-1, truth.shape[2])
-    lacking = [name for i, name in enumerate(model.names) if not seen[:, i].any()]
+    seen = np.isfinite(truth).all(axis=-1).reshape(-1, truth.shape[2]).sum(axis=0)
+    lacking = [name for name, count in zip(model.names, seen, strict=True) if not count]
     if lacking:
-        shown = ", ".join(lacking[:5]) + (" …" if len(lacking) > 5 else "")
         yield (
-            f"No image to learn from has a label of {shown}: nothing is known of "
+            f"No image to learn from has a label of {_shown(lacking)}: nothing is known of "
             f"{'it' if len(lacking) == 1 else 'them'}. Label some, or name the others in "
             "source.bodyparts."
         )
+    scarce = [
+        f"{name} ({count})"
+        for name, count in zip(model.names, seen, strict=True)
+        if 0 < count < min(SCARCE, seen.max() / 2)
+    ]
+    if scarce:
+        yield (
+            f"Few labels to learn from of {_shown(scarce)}: little is known of "
+            f"{'it' if len(scarce) == 1 else 'them'}. Label more, {SCARCE} at the very least, or "
+            "name the others in source.bodyparts."
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (
+        f" and {rest} more" if (rest := len(names) - _NAMED) > 0 else ""
+    )
 
 
 def _of_classes(model: Trained) -> Iterator[str]:
@@ -186,7 +216,7 @@ def _of_classes(model: Trained) -> Iterator[str]:
     yield from _missed(model, counts)
     few = [f"{name} ({n})" for name, n in zip(model.names, counts, strict=True) if n < FEW]
     if few:
-        yield f"Few crops to learn from: {', '.join(few[:5])}. Add some, {FEW} or more of each."
+        yield f"Few crops to learn from: {_shown(few)}. Add some, {FEW} or more of each."
 
 
 def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
@@ -195,12 +225,16 @@ def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
     held_out, right = confusion.sum(axis=1), confusion.diagonal()
     rare = counts < RARE * counts.max()
     missed = held_out - right >= np.maximum(AT_LEAST, MISSED * held_out)
-    for one in np.flatnonzero(rare & missed).tolist():
+    lacking = np.flatnonzero(rare & missed).tolist()
+    lacking.sort(key=lambda one: right[one] - held_out[one])
+    for one in lacking[:_NAMED]:
         yield (
             f"Only {right[one]} of {held_out[one]} held-out crops of {model.names[one]} are found; "
             f"it is rare ({counts[one]} of {counts.sum()} to learn from). Add crops of it, or "
             "raise train.balance, by which more is taken for it."
         )
+    if rest := [model.names[one] for one in lacking[_NAMED:]]:
+        yield f"Nor are most crops of other rare classes: {_shown(rest)}."
 
 
 def _of_split(model: Trained) -> Iterator[str]:
@@ -210,6 +244,12 @@ def _of_split(model: Trained) -> Iterator[str]:
             "to 0.2, or judge by `beampose evaluate --folds 5`."
         )
         return
+    if len(model.held_out) < HELD_OUT:
+        yield (
+            f"Only {counted(len(model.held_out), 'image')} {agreed(len(model.held_out), 'are')} "
+            "held out, whose error says little of others: `beampose evaluate --folds 5` judges by "
+            "all labeled images."
+        )
     films = {r.video for r in model.learned}
     if model.kind.points and all(r.video in films for r in model.held_out):
         remedy = "split.by: video holds out whole films."

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterable
 
+from beampose.core import lost_paths
+
 _DRIVE = "a cloud drive has not downloaded it: choose it there and make it available offline"
 _BROWSER = "its download has not ended: download it again"
 # What stands before and behind the name of the file, and why it is not there.
@@ -58,5 +60,6 @@ def beside(path: str) -> str:
 
 def missing(what: str, path: object, more: str = "") -> FileNotFoundError:
     """The error of a file that is not there: `what` it should be, and what is in its place."""
-    said = [f"No {what} {path}.", *[f"{one}." for one in (beside(str(path)), more) if one]]
+    instead = beside(str(path)) or lost_paths.meant(str(path))
+    said = [f"No {what} {path}.", *[f"{one}." for one in (instead, more) if one]]
     return FileNotFoundError(" ".join(said))

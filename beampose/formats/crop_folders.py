@@ -41,7 +41,7 @@ def read(path: str) -> Labels:
       ValueError: fewer than two class folders with images.
     """
     if not files.is_folder(path):
-        raise FileNotFoundError(f"No crop folder {path}.")
+        raise placeholders.missing("crop folder", path)
     problems: list[Problem] = []
     found: list[tuple[str, str, str | None]] = []
     problems += _stray(path)
@@ -53,10 +53,11 @@ def read(path: str) -> Labels:
             what = "is read as held-out images, as Testing would be"
             problems.append(Problem(WARNING, folder, 0, "", what))
         for class_folder in _folders(folder) if declared else [folder]:
-            found += [
-                (image, class_of(class_folder), declared)
-                for image in _images(class_folder, problems)
-            ]
+            inside = _images(class_folder, problems)
+            if not inside and not any(problem.file == class_folder for problem in problems):
+                what = "holds no image: there is no such class, or none of it here"
+                problems.append(Problem(WARNING, class_folder, 0, "", what))
+            found += [(image, class_of(class_folder), declared) for image in inside]
     problems += _spelled_twice({files.parent(image) for image, *_ in found})
     classes = _ordered({label for _, label, _ in found})
     if len(classes) < 2:

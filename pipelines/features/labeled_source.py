@@ -8,7 +8,7 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
 from beampose.core.wording import counted
 from beampose.formats.deeplabcut import shuffles
-from beampose.preprocess import second_project, split
+from beampose.preprocess import second_project, split, validate
 from beampose.preprocess.labels import ERROR, TRAIN, WARNING, Labels, Problem
 
 
@@ -24,6 +24,10 @@ def read(config: Config) -> tuple[Labels, list[str]]:
     if config.split.test_from:
         second = _tested(config.split.test_from, config)
         _refuse_none(second, config.split.test_from)
+    odd = validate.of_points(labels)
+    if wrong := next((problem for problem in odd if problem.level == ERROR), None):
+        raise ValueError(f"{wrong.file}: {wrong.what}.")
+    labels = dataclasses.replace(labels, problems=(*labels.problems, *odd))
     try:
         return _split(labels, second, config)
     except ValueError as error:
@@ -71,7 +75,8 @@ def _split(labels: Labels, second: Labels | None, config: Config) -> tuple[Label
     if by != "folder" and (why := split.undeclared(labels.items, by)):
         note = Problem(WARNING, config.source.path, 0, "", why)
         labels = dataclasses.replace(labels, problems=(*labels.problems, note))
-    if by == "image" and (why := split.uneven(sides, test)):
+    declared = by == "folder" and config.kind.pooled
+    if not declared and (why := split.uneven(sides, test, by)):
         note = Problem(WARNING, config.source.path, 0, "", why)
         labels = dataclasses.replace(labels, problems=(*labels.problems, note))
     return labels, sides
@@ -147,5 +152,7 @@ def edited(before: dict[str, str]) -> list[str]:
 
 
 def notes(labels: Labels) -> list[Problem]:
-    """What is to be said of their split, of which every line begins with the setting."""
-    return [problem for problem in labels.problems if problem.what.startswith("split.")]
+    """What is to be said before they are used: of their split, of which every line begins with
+    the setting, of points that may be none, and of animals without any."""
+    begins = ("split.", validate.CORNERS, validate.ABSENT)
+    return [problem for problem in labels.problems if problem.what.startswith(begins)]

@@ -170,3 +170,18 @@ def test_test_images_of_crops_that_the_split_mixes_in_are_told(tmp_path):
     )
     labels, sides = labeled_source.read(experiment.load(file, ["split.by=folder"]))
     assert sides.count(TEST) == 3 and not labels.problems
+
+
+def test_labels_that_are_shares_of_the_image_are_refused_before_any_work(pose_file, tmp_path):
+    for file in tmp_path.glob("**/CollectedData_*.h5"):
+        file.unlink()
+    for file in tmp_path.glob("**/CollectedData_*.csv"):
+        lines = file.read_text().splitlines()
+        rows = [",".join(["0.5" if is_number(c) else c for c in one.split(",")]) for one in lines]
+        file.write_text("\n".join(rows) + "\n")
+    with pytest.raises(ValueError, match="all coordinates lie between 0 and 1"):
+        labeled_source.read(experiment.load(pose_file))
+
+
+def is_number(cell):
+    return cell.replace(".", "", 1).isdecimal()

@@ -107,6 +107,12 @@ def test_a_float_tiff_outside_a_byte_is_refused(bad):
         images.decode(fakes.encode(Image.fromarray(values), "TIFF"))
 
 
+def test_a_float_tiff_of_shares_is_refused_and_not_black():
+    shares = Image.fromarray(GRAY.astype(np.float32) / 255)
+    with pytest.raises(ValueError, match="floating point values from 0 to 1: save it as 8 bit"):
+        images.decode(fakes.encode(shares, "TIFF"))
+
+
 def test_a_tiff_of_other_numbers_says_what_to_do():
     data = fakes.encode(GRAY, "TIFF")
     bits = struct.pack("<HHI", 258, 3, 1)

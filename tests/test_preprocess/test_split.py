@@ -159,3 +159,9 @@ def test_a_share_far_from_what_was_asked_is_said(held_out, said):
     why = split.uneven([TEST] * held_out + [TRAIN] * (20 - held_out), 0.2)
     assert bool(why) is said
     assert not said or f"{held_out} of 20 images" in why
+
+
+def test_videos_that_hold_most_images_are_said_where_they_are_held_out():
+    many = [TEST] * 100 + [TRAIN] * 5
+    assert "100 of 105 images are held out: whole videos are" in split.uneven(many, 0.2, "video")
+    assert "the last of each video" in split.uneven([TEST] + [TRAIN] * 39, 0.2, "block")

@@ -323,3 +323,30 @@ def test_seven_hundred_missing_images_are_one_line(tmp_path):
     (problem,) = problems
     assert "1.png, and 706 more (707 of 708 labeled images)" in problem.what
     assert sum(usable) == 1
+
+
+def test_many_classes_are_counted_and_the_empty_ones_named(tmp_path):
+    items = tuple(crop(written(tmp_path / f"{i}.png", i), i % 20) for i in range(18))
+    labels = Labels(items=items, classes=tuple(f"c{i}" for i in range(20)))
+    (problem,) = validate.report(labels, [TRAIN] * 18).problems
+    assert problem.what.startswith("train: 2 of 20 classes are empty (c18, c19)")
+
+
+def test_a_class_whose_images_cannot_be_read_is_empty(tmp_path):
+    labels = many_crops(tmp_path, 2, 2)
+    for name in ("0.png", "1.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    assert any(
+        "(0 positive, 2 negative)" in p.what for p in validate.report(labels, [TRAIN] * 4).problems
+    )
+
+
+def test_individuals_that_nobody_labeled_are_told_once():
+    points = np.full((3, 2, 2), np.nan)
+    points[1] = 7.0
+    item = LabeledFrame(image="a", name="a", video="v", file="f", row=1, keypoints=points)
+    labels = Labels(items=(item,), bodyparts=("x", "y"), individuals=("ann", "bob", "cy"))
+    (problem,) = validate.of_points(labels)
+    assert problem.what.startswith("no image has a label of ann, cy, and a model looks for all 3")
+    only = dataclasses.replace(labels, individuals=("ann", "bob", "single"))
+    assert "label of ann, and" in validate.of_points(only)[0].what

@@ -240,6 +240,33 @@ def test_labels_that_cannot_teach_have_a_sentence():
     assert "no image to learn from has a label of tail" in said(*good, animal=lacking).lower()
 
 
+def test_a_single_bodypart_off_by_less_than_a_cell_is_not_overfit():
+    one = MOUSE.copy()
+    one[1:] = np.nan
+    assert "Overfit" not in said({"mean_error_px": 0.2}, {"mean_error_px": 0.8}, animal=one)
+    assert "Overfit" in said({"mean_error_px": 0.2}, {"mean_error_px": 5.0}, animal=one)
+
+
+def test_bodyparts_at_one_place_are_not_to_be_set_apart_by_a_scale():
+    twins = MOUSE.copy()
+    twins[1] = twins[0]
+    text = said({"mean_error_px": 1.0}, {"mean_error_px": 1.2}, animal=twins)
+    assert "snout and left are at the same place" in text and "larger features.scale" not in text
+
+
+def test_few_labels_of_a_bodypart_and_few_held_out_images_have_a_sentence():
+    points = turned(MOUSE, np.linspace(0, 300, 30))
+    points[2:, :, 3] = np.nan
+    good = Figures(mean_error_px=1.0, points=99, images=30, share_above_pcutoff=1.0)
+    learned = [fakes.label_record(i, one) for i, one in enumerate(points)]
+    held_out = [fakes.label_record(i, one, video="other") for i, one in enumerate(points[:2])]
+    names = ["snout", "left", "right", "tail"]
+    made = advice.Trained(POSE, names, good, good, learned, held_out, 8.0, 0.6)
+    text = " ".join(advice.sentences(made))
+    assert "Few labels to learn from of tail (2): little is known of it." in text
+    assert "Only 2 images are held out" in text
+
+
 def said_of_crops(counts, train, test):
     """What is said of a classifier of birds and nothing that learned from so many of each."""
     learned = [
@@ -265,3 +292,19 @@ def test_a_rare_class_that_is_not_found_has_a_sentence_though_most_crops_are_rig
     assert "are found" not in said_of_crops((300, 300), good, test)
     test = Figures(accuracy=0.98, confusion=[[9, 3], [0, 200]])
     assert "are found" not in said_of_crops((30, 300), good, test)
+
+
+def test_of_many_classes_a_few_are_named():
+    counts = [100, *[12] * 40]
+    learned = [fakes.label_record(i, label=k) for k, n in enumerate(counts) for i in range(n)]
+    confusion = np.zeros((41, 41), int)
+    confusion[:, 0] = 4
+    names = [f"c{i}" for i in range(41)]
+    test = Figures(accuracy=0.9, confusion=confusion.tolist())
+    made = advice.Trained(
+        CROPS, names, Figures(accuracy=0.9), test, learned, learned[:9], 17.0, 0.6
+    )
+    found = list(advice.sentences(made))
+    assert sum("held-out crops of" in one for one in found) == 5
+    assert any("c6, c7, c8, c9, c10 and 30 more" in one for one in found)
+    assert any("c1 (12), c2 (12), c3 (12), c4 (12), c5 (12) and 35 more" in one for one in found)

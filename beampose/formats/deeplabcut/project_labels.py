@@ -11,7 +11,7 @@ those of the scene, belong to an individual `single`, in DeepLabCut's files and 
 from collections.abc import Collection
 from typing import Any
 
-from beampose.core import files, texts, yaml_files
+from beampose.core import files, lost_paths, placeholders, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
     folder_headers,
@@ -84,6 +84,8 @@ def _told(
         config, encoding = _config(file, problems)
         if any(config.get(key) for key in ("bodyparts", "multianimalbodyparts", "scorer")):
             return config, encoding
+    elif files.name(file) != "config.yaml":
+        raise placeholders.missing("config", file)
     found = None
     if choice.tables:
         found = root_tables.config(choice, scorer, problems)
@@ -175,7 +177,12 @@ def _config(file: str, problems: list[Problem]) -> tuple[dict[str, Any], str]:
                 "is a file, not the folder of a DeepLabCut project (a zip must be unpacked first)"
             )
             raise ValueError(f"{root} {what}.")
-        raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.")
+        hint = "" if files.exists(root) else lost_paths.meant(file.removesuffix("/config.yaml"))
+        above, inside, _ = root.partition(f"/{LABELED_DATA}/")
+        if files.exists(root) and inside:
+            hint = f"Labels of one video alone are not read: name the project, {above}"
+        more = f" {hint}." if hint else ""
+        raise FileNotFoundError(f"No DeepLabCut project: {file} does not exist.{more}")
     text, encoding = project_config.read(file)
     if encoding == texts.WINDOWS:
         what = "is not UTF-8: read as Windows-1252, with the csv files of the project"
@@ -199,14 +206,18 @@ def _names(
             f"{file} names an individual {SINGLE!r}, which is what unique bodyparts belong to: "
             "rename it, in the label files too."
         )
-    common = _listed(config, "multianimalbodyparts", file)
     unique = _listed(config, "uniquebodyparts", file) if config.get("uniquebodyparts") else []
+    # A scene without animals has bodyparts of its own alone.
+    alone = bool(unique) and config.get("multianimalbodyparts") in (None, [])
+    common = [] if alone else _listed(config, "multianimalbodyparts", file)
     both = sorted(set(common) & set(unique))
     if both:
         raise ValueError(f"{file}: {both[0]!r} is both a unique bodypart and one of every animal.")
     chosen = bodyparts or [*common, *unique]
     of_scene = tuple(name for name in chosen if name in unique)
     slots = (*individuals, SINGLE) if of_scene else tuple(individuals)
+    if set(chosen) <= set(unique):
+        slots = (SINGLE,)
     return row_frames.Names(scorer, slots, tuple(chosen), of_scene, several, (*common, *unique))
 
 

@@ -226,3 +226,12 @@ def test_a_data_set_of_ultralytics_is_called_so(tmp_path):
     (tmp_path / "data.yaml").write_text("train: train/images\nkpt_shape: [2, 3]\n")
     with pytest.raises(ValueError, match="data.yaml is of keypoints of Ultralytics"):
         crop_folders.read(str(tmp_path))
+
+
+def test_a_folder_without_an_image_is_told(tmp_path):
+    root = fakes.crops(tmp_path, {"fox": 2, "owl": 2})
+    (root / "cat").mkdir()
+    labels = crop_folders.read(str(root))
+    assert labels.classes == ("fox", "owl")
+    (problem,) = labels.problems
+    assert problem.file.endswith("/cat") and "holds no image" in problem.what

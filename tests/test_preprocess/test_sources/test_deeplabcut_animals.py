@@ -3,6 +3,7 @@
 import fakes
 import numpy as np
 import pytest
+import yaml
 
 from beampose.formats.deeplabcut import project_labels
 from beampose.preprocess.labels import ERROR, SINGLE
@@ -41,6 +42,17 @@ def test_a_choice_of_bodyparts_may_leave_out_the_unique_ones(tmp_path):
     np.testing.assert_array_equal(read(labels), truth()[:, :2, [2, 0]])
     kept = project_labels.read(str(root), bodyparts=["door", "nose"])
     assert (kept.individuals[-1], kept.unique_bodyparts) == (SINGLE, ("door",))
+
+
+def test_unique_bodyparts_alone_are_a_scene_without_animals(tmp_path):
+    root = fakes.animals(tmp_path, truth())
+    alone = project_labels.read(str(root), bodyparts=["door"])
+    assert (alone.individuals, alone.bodyparts) == ((SINGLE,), ("door",))
+    np.testing.assert_array_equal(read(alone), truth()[:, 2:, 3:])
+    config = root / "config.yaml"
+    values = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(values | {"multianimalbodyparts": []}))
+    assert project_labels.read(str(root)).bodyparts == ("door",)
 
 
 def test_h5_and_csv_say_the_same(tmp_path):

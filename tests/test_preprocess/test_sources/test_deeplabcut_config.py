@@ -134,3 +134,16 @@ def test_a_file_that_was_meant_for_labels_is_named(root, called, why):
     (problem,) = project_labels.read(str(root)).problems
     assert problem.level == ERROR
     assert called in problem.what and why in problem.what
+
+
+def test_a_config_that_is_not_there_is_not_replaced_by_headers(tmp_path):
+    root = fakes.project(tmp_path)
+    with pytest.raises(FileNotFoundError, match="No config .*config.yml. There is .*config.yaml"):
+        project_labels.read(str(root / "config.yml"))
+
+
+def test_labels_of_one_video_say_which_project_to_name(tmp_path):
+    root = fakes.project(tmp_path)
+    video = next(one for one in (root / "labeled-data").iterdir() if one.is_dir())
+    with pytest.raises(FileNotFoundError, match=f"name the project, {root}."):
+        project_labels.read(str(video))
