@@ -20,6 +20,8 @@ SAME_FILMS = "The held-out images are of the films it learned from"
 FEW = 20
 # Held-out images of which a mean error is no more than a guess.
 HELD_OUT = 3
+# Share of held-out crops that are nearly equal to one learned from of which a word is said.
+ALIKE = 0.05
 # A model is underfit if its error on what it learned from is more than this share of the distance
 # between neighbouring bodyparts, or of the error of always saying the mean place; or if it finds
 # fewer of the points it learned from.
@@ -50,6 +52,7 @@ class Trained(NamedTuple):
       learned, held_out: labels of the splits, without copies.
       radius: `train.pos_dist_thresh`, source pixels.
       pcutoff: of predictions.
+      alike: names of held-out crops and of the one learned from that each is nearly equal to.
     """
 
     kind: TaskKind
@@ -60,6 +63,7 @@ class Trained(NamedTuple):
     held_out: Sequence[LabelRecord]
     radius: float
     pcutoff: float
+    alike: Sequence[tuple[str, str]] = ()
 
 
 def of_labels(learned: str, now: str) -> list[str]:
@@ -249,6 +253,15 @@ def _of_split(model: Trained) -> Iterator[str]:
             f"Only {counted(len(model.held_out), 'image')} {agreed(len(model.held_out), 'are')} "
             "held out, whose error says little of others: `beampose evaluate --folds 5` judges by "
             "all labeled images."
+        )
+    if len(model.alike) >= max(ALIKE * len(model.held_out), 1):
+        own, other = model.alike[0]
+        yield (
+            f"{counted(len(model.alike), 'held-out crop')} of {len(model.held_out)} "
+            f"{agreed(len(model.alike), 'are')} nearly equal to one it learned from, such as {own} "
+            f"to {other}: expect more wrong ones among new crops. split.by: video, where names "
+            "tell films, or folders Training and Testing with split.by: folder keep such crops on "
+            "one side."
         )
     films = {r.video for r in model.learned}
     if model.kind.points and all(r.video in films for r in model.held_out):

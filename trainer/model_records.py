@@ -13,7 +13,7 @@ from beampose.core import __version__, name_parts
 from beampose.core.infos import DatasetInfo, Figures, Metrics, ModelInfo, Seconds, Uncertainty
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
-from beampose.trainer import advice, cross_validation
+from beampose.trainer import advice, cross_validation, near_copies
 from beampose.trainer.choice import Choice
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.outcomes import SPLITS, CrossValidation
@@ -64,6 +64,7 @@ def metrics(made: Made) -> Metrics:
                 records["test"],
                 made.config.head.pos_dist_thresh,
                 made.config.predict.pcutoff,
+                near_copies.pairs(dataset) if task.kind.pooled else (),
             )
         ),
         train=measured["train"],

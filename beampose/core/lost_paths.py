@@ -24,7 +24,7 @@ def meant(path: str) -> str:
     if os.name != "nt" and (found := _WINDOWS.search(path)):
         return f"{path[found.start(1) :]} is a path of Windows: write where it is on this machine"
     try:
-        return _beside(Path(path))
+        return "" if os.path.lexists(path) else _beside(Path(path))
     except (OSError, ValueError):
         return ""
 

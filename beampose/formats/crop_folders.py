@@ -27,6 +27,10 @@ SPLITS = {
 _HELD_OUT = ("testing", "test")
 # What an experiment leaves in its `output`, but `train`, which may hold crops and no other images.
 OF_EXPERIMENTS = ("dataset", "evaluation", "model", "plots", "predictions", "store", "sweep")
+BOXES = (
+    "Boxes are no crops: `beampose extract-crops FOLDER --boxes FILE --to CROPS` cuts those of "
+    "MegaDetector."
+)
 # Deeper folders are looked through for a hint alone.
 _DEPTH, _MOST = 4, 5000
 CLASSES = {"positive": "positive", "positives": "positive", "negative": "negative"}
@@ -40,6 +44,11 @@ def read(path: str) -> Labels:
       FileNotFoundError: no such folder.
       ValueError: fewer than two class folders with images.
     """
+    if files.exists(path) and not files.is_folder(path):
+        raise ValueError(
+            f"{path} is a file, and format crops reads a folder of folders, one a class. Format "
+            f"csv reads lists. {BOXES}"
+        )
     if not files.is_folder(path):
         raise placeholders.missing("crop folder", path)
     problems: list[Problem] = []
@@ -113,8 +122,12 @@ def _spelled_twice(folders: set[str]) -> list[Problem]:
 
 def _of_ultralytics(path: str) -> str:
     for file, is_folder in files.listed(path):
-        known = not is_folder and files.suffix(file) in (".yaml", ".yml")
-        if known and b"kpt_shape" in files.read_bytes(file):
+        if is_folder or files.suffix(file) not in (".yaml", ".yml"):
+            continue
+        data = files.read_bytes(file)
+        if b"names:" in data and b"kpt_shape" not in data:
+            return f" {files.name(file)} is of boxes of Ultralytics (YOLO). {BOXES}"
+        if b"kpt_shape" in data:
             return (
                 f" {files.name(file)} is of keypoints of Ultralytics (YOLO): sleap-io makes a .slp "
                 "of them (load_ultralytics, save_slp), which format sleap reads."

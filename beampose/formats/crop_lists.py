@@ -8,7 +8,7 @@ from typing import NamedTuple
 from beampose.core import csv_cells, files, texts
 from beampose.formats import crop_columns, spreadsheets
 from beampose.formats.crop_columns import Columns
-from beampose.formats.crop_folders import SPLITS, class_name
+from beampose.formats.crop_folders import BOXES, SPLITS, class_name
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import split
 from beampose.preprocess.cut import rule_of
@@ -29,6 +29,8 @@ def read(path: str) -> Labels:
       FileNotFoundError: no such file, or a folder without csv files.
       ValueError: fewer than two classes.
     """
+    if files.suffix(path) == ".json":
+        raise ValueError(f"{path} is no list of crops, which is a csv of `image,label`. {BOXES}")
     lists = paths(path)
     declared_classes = _dictionary(files.parent(lists[0]))
     problems = _passed_over(path, lists)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8, worth_telling
@@ -40,6 +40,8 @@ from beampose.trainer.feature_store import SHARDS, Index
 LOG = logging.getLogger(__name__)
 # Labels that travel together to be checked: enough to keep a worker's reading threads busy.
 CHECKED_TOGETHER = 32
+# Lines on labels that a run begins with; all are in its rejects.
+NOTES = 10
 # Where the labels of a job wait for its workers, in the dataset.
 WAITING = ".labels"
 
@@ -95,8 +97,11 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     storage.check_writable(config.dataset, config.store)
     labels, splits = labeled_source.read(config)
     contents = labeled_source.contents(labels)
-    for note in labeled_source.notes(labels):
-        LOG.warning("%s: %s", note.file, note.what)
+    notes = labeled_source.notes(labels)
+    for note in notes[:NOTES]:
+        LOG.warning("%s: %s", note.file, f"{files.name(note.image)} {note.what}".strip())
+    if len(notes) > NOTES:
+        LOG.warning("%d more kinds of problems: `beampose check` lists all.", len(notes) - NOTES)
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
     target = open_store(config, labels, splits)
     repaired = [str(one) for one in _mend(config, target)]

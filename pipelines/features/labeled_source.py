@@ -152,7 +152,14 @@ def edited(before: dict[str, str]) -> list[str]:
 
 
 def notes(labels: Labels) -> list[Problem]:
-    """What is to be said before they are used: of their split, of which every line begins with
-    the setting, of points that may be none, and of animals without any."""
-    begins = ("split.", validate.CORNERS, validate.ABSENT)
-    return [problem for problem in labels.problems if problem.what.startswith(begins)]
+    """What is to be said before they are used: of whole files and folders, of their split, of
+    points that may be none. Equal words are one, with how often they hold."""
+    begins = ("split.", validate.CORNERS)
+    found: dict[str, list[Problem]] = {}
+    for one in labels.problems:
+        if not one.row or one.what.startswith(begins):
+            found.setdefault(one.what, []).append(one)
+    return [
+        alike[0]._replace(what=f"{what} ({len(alike)} such lines)" if len(alike) > 1 else what)
+        for what, alike in found.items()
+    ]

@@ -52,6 +52,8 @@ def negatives(records: Sequence[LabelRecord]) -> int:
 
 def films_known(records: Sequence[LabelRecord]) -> bool:
     """True if names tell films apart; those of crops may not, and then each is its own film."""
+    if any(r.keypoints.size for r in records):
+        return True
     return len({r.video for r in records}) <= max(len(records) // 2, 1)
 
 

@@ -292,8 +292,16 @@ def test_without_an_unseen_video_the_page_says_so_and_what_to_do():
     assert (found["how"], found["mean_error_px"]) == ("folds", 9.0)
     alone = unseen_videos.section([r for r in records if r.video == "a"], lambda names: {}, None)
     assert "second video" in alone["why"]
-    crops = [record(f"{i}", f"{i}", "test" if i == 0 else "train") for i in range(4)]
+    crops = [
+        record(f"{i}", f"{i}", "test" if i == 0 else "train", np.empty((0, 0, 2))) for i in range(4)
+    ]
     assert "do not say which film" in unseen_videos.section(crops, lambda names: {}, None)["why"]
+
+
+def test_films_of_one_labeled_frame_each_are_told_apart():
+    records = [record(f"{v}0", v, "test" if v in "cd" else "train") for v in "abcdef"]
+    found = unseen_videos.section(records, lambda names: {"mean_error_px": len(names)}, None)
+    assert (found["how"], found["videos"], found["mean_error_px"]) == ("split", ["c", "d"], 2)
 
 
 def test_shares_of_labels_are_of_the_animals_that_are_there():

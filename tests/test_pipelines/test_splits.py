@@ -185,3 +185,16 @@ def test_labels_that_are_shares_of_the_image_are_refused_before_any_work(pose_fi
 
 def is_number(cell):
     return cell.replace(".", "", 1).isdecimal()
+
+
+def test_what_holds_for_whole_files_is_said_once_before_features_are_made(tmp_path):
+    fakes.crops(tmp_path / "crops", {"fox": 3, "owl": 3})
+    for i in range(3):
+        (tmp_path / f"crops/fox/note{i}.txt").touch()
+    (tmp_path / "crops/cat").mkdir()
+    file = tmp_path / "my.yaml"
+    file.write_text("task: crops\nsource: {format: crops, path: crops}\noutput: out\n")
+    labels, _ = labeled_source.read(experiment.load(file))
+    empty, texts = labeled_source.notes(labels)
+    assert empty.file.endswith("/cat") and "holds no image" in empty.what
+    assert texts.image.endswith("note0.txt") and texts.what.endswith("(3 such lines)")

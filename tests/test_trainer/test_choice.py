@@ -308,3 +308,16 @@ def test_of_many_classes_a_few_are_named():
     assert sum("held-out crops of" in one for one in found) == 5
     assert any("c6, c7, c8, c9, c10 and 30 more" in one for one in found)
     assert any("c1 (12), c2 (12), c3 (12), c4 (12), c5 (12) and 35 more" in one for one in found)
+
+
+def test_held_out_crops_that_are_nearly_equal_to_some_learned_from_are_told():
+    learned = [fakes.label_record(i, label=i % 2) for i in range(60)]
+    good = Figures(accuracy=0.99)
+    alike = [("b1.jpg", "a1.jpg"), ("b2.jpg", "a1.jpg")]
+    made = advice.Trained(
+        CROPS, ["bird", "none"], good, good, learned, learned[:9], 17.0, 0.6, alike
+    )
+    (said,) = advice.sentences(made)
+    assert "2 held-out crops of 9 are nearly equal" in said and "b1.jpg to a1.jpg" in said
+    held_out = [*learned, *learned]
+    assert not list(advice.sentences(made._replace(held_out=held_out)))

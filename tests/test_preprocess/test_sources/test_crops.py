@@ -4,7 +4,7 @@ import fakes
 import pytest
 
 from beampose import formats
-from beampose.formats import crop_folders
+from beampose.formats import crop_folders, crop_lists
 from beampose.preprocess.labels import TEST, TRAIN, WARNING
 
 WHOLE = {
@@ -235,3 +235,15 @@ def test_a_folder_without_an_image_is_told(tmp_path):
     assert labels.classes == ("fox", "owl")
     (problem,) = labels.problems
     assert problem.file.endswith("/cat") and "holds no image" in problem.what
+
+
+def test_files_of_boxes_are_called_what_they_are(tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text("{}")
+    for read in (crop_folders.read, crop_lists.read):
+        with pytest.raises(ValueError, match="Boxes are no crops: `beampose extract-crops"):
+            read(str(file))
+    root = fakes.crops(tmp_path / "yolo", {"images": 2})
+    (root / "data.yaml").write_text("train: images\nnames: {0: fox, 1: owl}\n")
+    with pytest.raises(ValueError, match="data.yaml is of boxes of Ultralytics"):
+        crop_folders.read(str(root))
