@@ -55,6 +55,11 @@ class Found(NamedTuple):
         there = [stem + e for e in (".h5", ".csv") if files.exists(stem + e)]
         if not filtered:
             there = [self.given] if self.given else there
+        if not there and files.suffix(self.video) in (".pickle", ".pkl"):
+            raise ValueError(
+                "is a pickle, no film and no table: name the .h5 or .csv that DeepLabCut wrote of "
+                "its tracks or predictions."
+            )
         if not there:
             what, verb = (
                 ("filtered predictions", "filter") if filtered else ("predictions", "predict")
@@ -304,7 +309,7 @@ def _left(place: str) -> set[str]:
         return set()
     there = [
         file
-        for scorer in ("DLC_", "DeepCut_")
+        for scorer in ("DLC_", "DeepCut_", "_superanimal_")
         for ending in (".h5", ".csv")
         for file in files.matching(f"{glob.escape(folder)}/{glob.escape(name)}{scorer}*{ending}")
         if is_table(file)

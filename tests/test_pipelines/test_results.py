@@ -228,6 +228,23 @@ def test_all_that_deeplabcut_made_within_a_crop_counts_from_it(tmp_path, ending)
     assert result_files.offset(result_files.Found("film", f"{stem}_elk")) == (0, 0)
 
 
+def test_predictions_of_a_superanimal_beside_a_film_are_found_and_pickles_are_told(
+    tmp_path, rng, capsys
+):
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 30)
+    (tmp_path / "e.yaml").write_text("task: pose\noutput: out\n")
+    pickled = tmp_path / "filmDLC_x_el.pickle"
+    pickled.write_bytes(pickle.dumps({"header": 1}))
+    assert cli.main(["filter", str(tmp_path / "e.yaml"), str(pickled)]) == 1
+    assert "is a pickle, no film and no table: name the .h5" in capsys.readouterr().out
+    stem = write(tmp_path, walk(rng, rows=30))
+    theirs = tmp_path / "film_superanimal_quadruped_hrnet_w32_fasterrcnn_resnet50_fpn_v2_"
+    for ending in (".h5", ".csv"):
+        Path(f"{stem}{ending}").rename(f"{theirs}{ending}")
+    assert cli.main(["render", str(tmp_path / "e.yaml"), film]) == 0
+    assert f"{theirs.name}_labeled.mp4" in capsys.readouterr().out
+
+
 def test_predictions_that_deeplabcut_left_as_csv_alone_are_found(tmp_path, rng, capsys):
     fakes.video(tmp_path / "film.mp4", "libx264", 30)
     stem = write(tmp_path, walk(rng, rows=30))
