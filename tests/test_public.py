@@ -1,7 +1,9 @@
 """The public face, `import beampose`, and the page that teaches it."""
 
+import pickle
 import pydoc
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +54,12 @@ def test_predictions_of_a_video_are_those_of_its_file(page):
     assert isinstance(written, pd.DataFrame)
     pd.testing.assert_frame_equal(found.to_pandas(), written, check_freq=False)
     np.testing.assert_array_equal(found.keypoints, page["found"].keypoints)
+
+
+def test_steps_after_predict_take_all_that_was_predicted_where_nothing_is_named(page):
+    assert not page["experiment"].config.predict.videos
+    (table,) = page["experiment"].filter().files
+    assert Path(table).name.startswith("walkDLC")
 
 
 def test_a_model_answers_frames_as_its_saved_model_does(page):
@@ -107,6 +115,18 @@ def test_a_model_says_what_else_it_takes(page):
             model.predict_video(film, batch_size=size)
     assert model.predict([]).to_pandas().shape == (0, 12)
     assert model.predict([])._repr_html_().startswith("<table")
+
+
+def test_a_loaded_model_stays_what_it_is_and_goes_to_other_processes(page, tmp_path):
+    folder, film = tmp_path / "model", Path(page["folder"], page["video"])
+    shutil.copytree(page["trained"].model, folder)
+    model = beampose.load_model(folder)
+    # As a training that puts another model into its place does.
+    other = pickle.loads(pickle.dumps(model))
+    folder.rename(tmp_path / "before")
+    for one in (model, other):
+        found = one.predict_video(film, stop=2)
+        np.testing.assert_array_equal(found.keypoints, page["walked"].keypoints[:2])
 
 
 def test_settings_may_be_numbers_and_lists_of_numpy_and_any_letters(tmp_path):

@@ -36,8 +36,10 @@ class Experiment:
     """An experiment: its settings, and the steps from labels to predictions.
 
     Every step is the verb of the command line of that name. It may be stopped and repeated:
-    finished work is kept. It returns a result that prints as the command line does and is a table
-    in a notebook; its `passed` is False where an input could not be used. Steps raise
+    finished work is kept. Where no video is named those of the settings are meant, and if there are
+    none, after `predict` all that were predicted. It returns a result that prints as the command
+    line does and is a table in a notebook; its `passed` is False where an input could not be used.
+    Steps raise
 
       FileNotFoundError: a file is missing, or a step before was not run; the text names it.
       ValueError: a setting or an input is wrong.
@@ -132,38 +134,39 @@ class Experiment:
         with _tensorflow("export"):
             from beampose.pipelines.exports import model_export
 
-            folder = None if to is None else os.fspath(to)
-            return model_export.run(self.config, format, folder, size)
+            return model_export.run(self.config, format, _text(to), size)
 
     def report(self) -> Reported:
         """Writes report.html and its plots from what is there."""
         with causes.plainly("report"):
             return model_outcomes.report(self.config)
 
-    def track(self, *videos: str | os.PathLike, labels: str | None = None) -> Tracked:
+    def track(self, *videos: str | os.PathLike, labels: str | os.PathLike | None = None) -> Tracked:
         """Makes tracks of several predicted animals.
 
         Args:
           labels: a file with the identities of animals (h5, csv, slp, json), to measure by.
         """
         with causes.plainly("track"):
-            chosen = self._videos(videos)
-            return video_outcomes.track(self.config, chosen, self._progress, labels=labels)
+            chosen = self._predicted(videos)
+            return video_outcomes.track(self.config, chosen, self._progress, labels=_text(labels))
 
-    def reid(self, *videos: str | os.PathLike, labels: str | None = None) -> Reidentified:
+    def reid(
+        self, *videos: str | os.PathLike, labels: str | os.PathLike | None = None
+    ) -> Reidentified:
         """Learns to tell animals apart by how they look, and makes tracks by it.
 
         Args:
           labels: as of `track`.
         """
         with _tensorflow("reid"):
-            chosen = self._videos(videos)
-            return video_outcomes.reid(self.config, chosen, self._progress, labels=labels)
+            chosen = self._predicted(videos)
+            return video_outcomes.reid(self.config, chosen, self._progress, labels=_text(labels))
 
     def filter(self, *videos: str | os.PathLike) -> Written:
         """Smooths predictions and bridges gaps; the files' names end in `_filtered`."""
         with causes.plainly("filter"):
-            return video_outcomes.smooth(self.config, self._videos(videos))
+            return video_outcomes.smooth(self.config, self._predicted(videos))
 
     def plot(self, *videos: str | os.PathLike, filtered: bool = False) -> Written:
         """Plots predictions: where, over time, how sure, how far they jump.
@@ -172,7 +175,7 @@ class Experiment:
           filtered: of those that `filter` made.
         """
         with causes.plainly("plot"):
-            return video_outcomes.plot(self.config, self._videos(videos), filtered=filtered)
+            return video_outcomes.plot(self.config, self._predicted(videos), filtered=filtered)
 
     def render(self, *videos: str | os.PathLike, filtered: bool = False) -> Written:
         """Draws predictions into videos.
@@ -181,7 +184,7 @@ class Experiment:
           filtered: those that `filter` made.
         """
         with causes.plainly("render"):
-            chosen = self._videos(videos)
+            chosen = self._predicted(videos)
             return video_outcomes.render(self.config, chosen, self._progress, filtered=filtered)
 
     def triangulate(
@@ -211,10 +214,10 @@ class Experiment:
             return space_outcomes.triangulate(
                 self.config,
                 space_outcomes.named({name: os.fspath(path) for name, path in views.items()}),
-                None if calibration is None else os.fspath(calibration),
+                _text(calibration),
                 self._progress,
                 film=film,
-                to=None if to is None else os.fspath(to),
+                to=_text(to),
                 filtered=filtered,
                 **options,
             )
@@ -252,6 +255,9 @@ class Experiment:
 
     def _videos(self, videos: Iterable[str | os.PathLike]) -> Sequence[str]:
         return video_outcomes.chosen(_texts(videos), self.config)
+
+    def _predicted(self, videos: Iterable[str | os.PathLike]) -> Sequence[str]:
+        return video_outcomes.predicted(_texts(videos), self.config)
 
     def _progress(self, items: Iterable, total: int, what: str) -> Iterable:
         if not self._bars:
@@ -291,6 +297,10 @@ def _tensorflow(step: str) -> Iterator[None]:
 
 def _is_error(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
+
+
+def _text(path: str | os.PathLike | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _texts(videos: Iterable[str | os.PathLike]) -> list[str]:

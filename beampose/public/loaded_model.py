@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beampose.core import artefacts, task_kinds
+from beampose.core import artefacts, files, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.wording import counted
 from beampose.public.predictions import Predictions
@@ -83,6 +83,8 @@ class Model:
         self.classes: tuple[str, ...] = tuple(info.classes)
         self.scorer = info.dlc_scorer
         self.frame_size: tuple[int, int] = tuple(info.frame_size or ())  # pyright: ignore[reportAttributeAccessIssue]
+        # A training may put another model into the folder.
+        self._info = info
         self._kind = task_kinds.of_info(info)
         self._rules = assemble.rules(info) if self._kind.several else None
         self._loaded = FramePredictor(folder)
@@ -163,7 +165,7 @@ class Model:
             )
         chosen = video_frames.choose(os.fspath(video), start=start, stop=stop, every=every)
         read = video_frames.of_animals if self._kind.several else video_frames.of_one_animal
-        values = read(self.folder, self._loaded, chosen, batch_size)
+        values = read(self._info, self._loaded, chosen, batch_size)
         return Predictions(
             keypoints=values[..., :2],
             likelihood=values[..., 2],
@@ -203,6 +205,10 @@ class Model:
         count = len(outputs["likelihood"])
         each = ({name: value[i] for name, value in outputs.items()} for i in range(count))
         return np.stack([assemble.assemble(one, self._rules) for one in each])
+
+    def __reduce__(self) -> tuple[type["Model"], tuple[str]]:
+        """Goes to another process as its folder, from which it is loaded there."""
+        return type(self), (files.absolute(self.folder),)
 
     def __repr__(self) -> str:
         names = ", ".join(self.bodyparts or self.classes)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import artefacts, files
+from beampose.core import files
 from beampose.core.infos import ModelInfo
 from beampose.core.settings import experiment
 from beampose.core.wording import counted
@@ -56,19 +56,21 @@ def choose(path: str, *, start: int, stop: int | None, every: int) -> Chosen:
 
 
 def of_one_animal(
-    folder: str, model: FramePredictor, chosen: Chosen, batch_size: int
+    info: ModelInfo, model: FramePredictor, chosen: Chosen, batch_size: int
 ) -> np.ndarray:
     """(frames, 1, bodyparts, 3), NaN where a frame failed; the animal is followed by windows."""
-    config, info = _experiment(folder)
+    config = _config(info)
     predictor = pose_predictor.of_model(config, info, "").predictor
     found = [one["keypoints"] for one in _inferred(predictor, model, chosen, config, batch_size)]
     return np.concatenate(found)[:, None, :, :3]
 
 
-def of_animals(folder: str, model: FramePredictor, chosen: Chosen, batch_size: int) -> np.ndarray:
+def of_animals(
+    info: ModelInfo, model: FramePredictor, chosen: Chosen, batch_size: int
+) -> np.ndarray:
     """(frames, individuals, bodyparts, 3), NaN where a frame failed; animals are followed by
     windows, but not tracked."""
-    config, info = _experiment(folder)
+    config = _config(info)
     predictor = animals_predictor.of_model(config, info, "").predictor
     assert isinstance(predictor, Animals)
     rules = predictor.rules
@@ -96,11 +98,6 @@ def _inferred(
     for stretch in chosen.stretches(config.predict.chunk):
         for part, frames in split(stretch, 0, AHEAD * batch_size):
             yield predictor.infer(part, frames, handler, model).arrays
-
-
-def _experiment(folder: str) -> tuple[experiment.Config, ModelInfo]:
-    info = artefacts.require(folder, ModelInfo)
-    return _config(info), info
 
 
 def _config(info: ModelInfo) -> experiment.Config:

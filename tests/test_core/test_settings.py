@@ -38,6 +38,7 @@ def test_a_crop_is_a_list_of_numbers(file):
     ("override", "message"),
     [
         ("train.stepz=3", "Did you mean 'train.steps'"),
+        ("predict.steps=9", "Did you mean 'train.steps'"),
         ("locref_loww_weight=1", "There is no setting 'locref_loww_weight'"),
         ("train.steps=many", "train.steps must be a whole number"),
         ("train.steps=0", "train.steps must be a whole number from 1 to 100,000,000. Received: 0."),

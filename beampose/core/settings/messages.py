@@ -48,9 +48,10 @@ def _sentence(first: Any, kind: "type[Section]", schema: dict[str, Any], values:
     if first["type"] in _UNKNOWN:
         section = _find(schema, known, values, loc[:-1])
         names = section.schema.get("properties", {})
-        return f"There is no setting {_join(kind, section.name, loc[-1])!r}." + _meant(
-            loc[-1], {key: _join(kind, section.name, key) for key in names}
-        )
+        said = f"There is no setting {_join(kind, section.name, loc[-1])!r}."
+        if there := _in_sections(loc[-1], schema, known):
+            return f"{said} Did you mean {' or '.join(map(repr, there))}?"
+        return said + _meant(loc[-1], {key: _join(kind, section.name, key) for key in names})
     place = _find(schema, known, values, loc)
     name = _join(kind, place.name)
     if first["type"] == "missing":
@@ -136,6 +137,15 @@ def _join(kind: "type[Section]", *parts: Any) -> str:
     """The full name of a setting; a section that stands alone is called by its class."""
     alone = [] if kind.whole_file else [kind.__name__.lower()]
     return ".".join([*alone, *(str(part) for part in parts if part != "")])
+
+
+def _in_sections(key: Any, schema: dict[str, Any], known: dict[str, Any]) -> list[str]:
+    """The settings that a file has under this key in its sections."""
+    sections = {
+        name: _resolved(one, known).get("properties", {})
+        for name, one in schema.get("properties", {}).items()
+    }
+    return [f"{name}.{key}" for name, inner in sections.items() if key in inner]
 
 
 def _meant(value: Any, names: dict[str, str]) -> str:
