@@ -229,7 +229,7 @@ def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
     held_out, right = confusion.sum(axis=1), confusion.diagonal()
     rare = counts < RARE * counts.max()
     missed = held_out - right >= np.maximum(AT_LEAST, MISSED * held_out)
-    lacking = np.flatnonzero(rare & missed).tolist()
+    lacking: list[int] = np.flatnonzero(rare & missed).tolist()
     lacking.sort(key=lambda one: right[one] - held_out[one])
     for one in lacking[:_NAMED]:
         yield (
@@ -238,7 +238,7 @@ def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
             "raise train.balance, by which more is taken for it."
         )
     if rest := [model.names[one] for one in lacking[_NAMED:]]:
-        yield f"Nor are most crops of other rare classes: {_shown(rest)}."
+        yield f"Crops of other rare classes are missed too: {_shown(rest)}."
 
 
 def _of_split(model: Trained) -> Iterator[str]:
