@@ -152,9 +152,9 @@ def index(path: str) -> Video:
 def _packets(container: Any, stream: Any) -> tuple[list[tuple[int | None, bool]], int]:
     """Timestamp of each frame and whether it is dropped, and the number of second fields."""
     found, halves = [], 0
-    context = stream.codec_context
-    h264 = context is not None and context.name == "h264"
-    fields = h264_fields.SecondFields(context.extradata) if h264 else None
+    context, fields = stream.codec_context, None
+    if context is not None and context.name == "h264":
+        fields = h264_fields.SecondFields(context.extradata)
     for packet in container.demux(stream):
         if not packet.size:
             continue
