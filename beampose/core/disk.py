@@ -69,9 +69,19 @@ def check_writable(folder: Path) -> None:
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
+    check_folder(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         code = errno.EROFS if _is_read_only(there) else errno.EACCES
         raise OSError(code, os.strerror(code), str(folder))
+
+
+def check_folder(folder: Path) -> None:
+    """Raises OSError, which names it, if a file stands where a folder is or will be."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise OSError(f"{there} is a file, where a folder is to be made: name another")
 
 
 def check_room(folder: Path, needed: int, name: str) -> None:

@@ -88,6 +88,13 @@ def check_writable(*folders: Address) -> None:
             disk.check_writable(Path(str(target)))
 
 
+def check_folder(folder: Address) -> None:
+    """Raises OSError if a file of this machine stands where a folder is or will be."""
+    target = place(folder)
+    if is_local(target):
+        disk.check_folder(Path(str(target)))
+
+
 @contextlib.contextmanager
 def replacing_folder(path: Address) -> Iterator[Path]:
     """A temporary local folder that takes the place of `path` when the block ends without an error.

@@ -2,6 +2,7 @@
 
 import argparse
 
+from beampose.core import storage
 from beampose.core.names import REJECTS
 from beampose.core.wording import counted
 from beampose.pipelines.outcomes import label_outcomes
@@ -13,6 +14,7 @@ from beampose.preprocess.labels import ERROR, Problem, choose_bodyparts
 def check(arguments: argparse.Namespace) -> int:
     """Lists every problem of the labels. 1 if one of them is an error."""
     config = command_line.config(arguments)
+    storage.check_folder(config.output)
     found = label_outcomes.check(config, arguments.progress)
     print(found)
     if arguments.html is not None:
@@ -36,7 +38,7 @@ def import_labels(arguments: argparse.Namespace) -> int:
     import json
 
     from beampose import formats
-    from beampose.core import files, mistaken_paths, storage, task_kinds
+    from beampose.core import files, mistaken_paths, task_kinds
     from beampose.formats.deeplabcut import project_writer
     from beampose.pipelines.curation import project_films
 

@@ -31,6 +31,15 @@ def test_a_folder_that_is_not_there_is_judged_by_the_one_above(tmp_path, denied)
     )
 
 
+def test_a_file_where_a_folder_is_to_be_made_is_named(tmp_path):
+    (tmp_path / "out").write_text("x")
+    for folder in ("out", "out/store"):
+        for check in (storage.check_folder, storage.check_writable):
+            with pytest.raises(OSError, match=r"out is a file, where a folder is to be made"):
+                check(str(tmp_path / folder))
+    storage.check_folder(str(tmp_path / "new/deeper"))
+
+
 def test_what_cannot_be_read_is_not_called_unwritable(tmp_path, monkeypatch):
     (tmp_path / "a.csv").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.R_OK)

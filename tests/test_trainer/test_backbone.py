@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import threading
+from typing import get_args
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 
+from beampose.core.settings import train_settings
 from beampose.preprocess import images
 from beampose.trainer import backbone, backbone_weights, cells, embed, networks
 
@@ -20,6 +22,10 @@ NAME = "mobilenet_v2_0.35"
 @pytest.fixture(scope="module")
 def network():
     return backbone.Backbone(NAME, "random:0")
+
+
+def test_a_config_takes_the_backbones_that_there_are():
+    assert set(get_args(train_settings.Backbone)) == set(networks.BACKBONES)
 
 
 def test_maps_have_a_cell_for_eight_pixels(network):

@@ -23,13 +23,26 @@ from beampose.core.settings.section import (
     setting,
 )
 
+# The keys of `trainer.networks.BACKBONES`, which a test holds together; here no network is built.
+Backbone = Literal[
+    "resnet50",
+    "resnet101",
+    "mobilenet_v2_0.35",
+    "mobilenet_v2_0.5",
+    "mobilenet_v2_0.75",
+    "mobilenet_v2_1.0",
+    "efficientnet_lite0",
+    "efficientnet_v2_b0",
+    "convnext_tiny",
+    "resnet_compact",
+]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
 class Features(Section):
     """Features of an image, and the ranges of its augmented copies."""
 
-    backbone: str | None = setting(
+    backbone: Backbone | None = setting(
         None,
         "The frozen network: docs/accuracy.md; unset: resnet_compact for pose, efficientnet_lite0 "
         "for crops.",
