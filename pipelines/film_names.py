@@ -2,7 +2,8 @@
 
 They are called after the film's file. Where that name belongs to another film, or to what this one
 held before it was changed, the beginning of the film's fingerprint follows: `trial-1a2b3c4d`.
-A name that a film has already stays its own.
+A name that a film has already stays its own. A name with which its files would be too long for the
+system is cut, and the beginning of a digest of it follows.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ LATER = "later"
 _READ = 16
 # Digits of the fingerprint in a name; more where those are taken too.
 _DIGITS = (8, 16, 32)
+# Bytes of a name: results add a scorer and an ending, and systems take 255.
+_LONGEST = 150
 # How sure it is that a name belongs to a film.
 _OURS, _PROBABLY, _NOT = 2, 1, 0
 
@@ -83,11 +86,20 @@ class _Wanted(NamedTuple):
     bytes: int
     stem: str
 
+    @property
+    def plain(self) -> str:
+        """The stem, as far as it is not too long."""
+        data = os.fsencode(self.stem)
+        if len(data) <= _LONGEST:
+            return self.stem
+        cut = data[: _LONGEST - _DIGITS[0] - 1].decode("utf-8", "ignore")
+        return f"{cut}-{hashlib.sha256(data).hexdigest()[: _DIGITS[0]]}"
+
     def names(self) -> Iterator[str]:
         """Names it may get, the plain one first."""
-        yield self.stem
+        yield self.plain
         code = self.fingerprint or hashlib.sha256(os.fsencode(self.path)).hexdigest()
-        yield from (f"{self.stem}-{code[:digits]}" for digits in _DIGITS)
+        yield from (f"{self.plain}-{code[:digits]}" for digits in _DIGITS)
 
 
 def assign(
@@ -228,18 +240,20 @@ def _new(one: _Wanted, known: Known, taken: set[str], replace: bool) -> Film:
                 _tell(one.path, _why(one, others, name))
             return Film(name, one.path, one.fingerprint)
         others += owners
-    raise ValueError(f"{one.path}: all names are taken, from {one.stem} on.")
+    raise ValueError(f"{one.path}: all names are taken, from {one.plain} on.")
 
 
 def _why(one: _Wanted, others: Sequence[Owner], name: str) -> str:
+    if not others and name == one.plain:
+        return f"has a name that is too long for files made of it, which are called {name}"
     if any(owner.video == one.path for owner in others):
         return (
-            f"has changed since {one.stem} was made of it, which stays as it is; what is made of "
+            f"has changed since {one.plain} was made of it, which stays as it is; what is made of "
             f"it now is called {name}"
         )
     other = next((owner.video for owner in others if owner.video), "")
     by = f", {other}" if other else ""
-    return f"{one.stem} belongs to another film of that name{by}; this one is called {name}"
+    return f"{one.plain} belongs to another film of that name{by}; this one is called {name}"
 
 
 def _absent(one: _Wanted, known: Known, taken: set[str]) -> Film | None:

@@ -71,6 +71,28 @@ def names(paths, known, **options):
     return [film.name for film in film_names.assign(paths, known, **options)]
 
 
+@pytest.mark.parametrize("letter", ["x", "鼠"])
+def test_a_name_too_long_for_files_made_of_it_is_cut_and_stays_its_own(tmp_path, caplog, letter):
+    stem = letter * (240 // len(letter.encode()))
+    paths = [str(tmp_path / f"{stem}{i}.avi") for i in range(2)]
+    for i, path in enumerate(paths):
+        Path(path).write_bytes(bytes([i]) * 1000)
+    found = names(paths, Names())
+    assert len(set(found)) == 2 and all(stem.startswith(name[:-9]) for name in found)
+    # A scorer, an ending and a temporary name have room.
+    assert all(len(name.encode()) <= 150 for name in found)
+    assert caplog.text.count("too long for files made of it") == 2
+    known = NotByName()
+    known.owners = lambda name: [owner(paths[0])] if name == found[0] else []
+    assert names(paths, known) == found
+    # Another film of the same long name.
+    (tmp_path / "day2").mkdir()
+    other = tmp_path / "day2" / Path(paths[0]).name
+    other.write_bytes(b"other" * 1000)
+    (name,) = names([str(other)], known)
+    assert name == f"{found[0]}-{fingerprints.of_file(str(other))[:8]}"
+
+
 def test_a_fingerprint_tells_contents_apart_of_whatever_length_and_place(tmp_path, buckets):
     data = bytes(range(256)) * ((fingerprints.WHOLE + 5_000) // 256)
     changed = [data, b"\1" + data[1:], data[:-1] + b"\0", data[:-256], b"", b"\0", data[:1000]]
