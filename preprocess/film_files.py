@@ -81,9 +81,7 @@ def opened(path: str) -> Iterator[Any]:
 def set_up(container: Any) -> Any:
     """The stream whose frames are decoded, by threads, within the limit of pixels."""
     stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise NoDecoder("holds a video stream of an encoding that is not read")
-    pixel_limit.check(stream.width, stream.height, frames=True)
+    pixel_limit.check(*size(stream), frames=True)
     stream.thread_type = "AUTO"
     # Frames may be larger than their container says, and a stream may change its size on the way.
     stream.codec_context.options = {"max_pixels": str(pixel_limit.most_pixels(frames=True))}
@@ -126,6 +124,13 @@ def upright(frame: av.VideoFrame) -> tuple[bool, int]:
     return mirrored, round(-math.degrees(math.atan2(sign * b, sign * a)) / 90) % 4
 
 
+def size(stream: Any) -> tuple[int, int]:
+    """Width and height of a stream. Raises NoDecoder: its encoding is not known."""
+    if stream.codec_context is None:
+        raise NoDecoder("holds a video stream of an encoding that is not read")
+    return stream.width, stream.height
+
+
 def seconds(container: Any) -> float:
     """Seconds of the film by what Matroska and Flash write into their headers, 0 if not known.
 
@@ -147,7 +152,8 @@ def tell_others(path: str, container: Any) -> None:
         if not int(one.disposition) & int(Disposition.attached_pic)
     ]
     if len(films) > 1:
-        sizes = ", ".join(f"{one.width}x{one.height}" for one in films)
+        known = ["x".join(map(str, size(one))) if one.codec_context else "?" for one in films]
+        sizes = ", ".join(known)
         LOG.warning(
             "NOTE %s: holds %d films (%s), of which the first is read", path, len(films), sizes
         )

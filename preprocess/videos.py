@@ -231,8 +231,10 @@ def frame_size(path: str) -> tuple[int, int]:
         with film_files.opened(path) as container:
             if not container.streams.video:
                 raise ValueError(f"{path} holds no video.")
-            stream = container.streams.video[0]
-            return stream.height, stream.width
+            width, height = film_files.size(container.streams.video[0])
+            return height, width
+    except film_files.NoDecoder as error:
+        raise ValueError(f"{path} {error}.") from None
     except av.FFmpegError as error:
         raise film_files.unreadable(path, error) from None
 

@@ -172,6 +172,8 @@ def test_a_film_of_an_unknown_encoding_is_a_value_error(mp4, tmp_path):
     path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"free"))
     with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
         videos.index(str(path))
+    with pytest.raises(ValueError, match=r"a\.mp4 (holds a video stream of an enc|cannot|holds)"):
+        videos.frame_size(str(path))
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".flv"])

@@ -1,6 +1,7 @@
 import itertools
 import struct
 import threading
+from pathlib import Path
 
 import av
 import fakes
@@ -299,3 +300,9 @@ def test_that_a_file_holds_two_films_is_said(tmp_path, caplog):
             container.mux(stream.encode())
     assert videos.index(path).height == 48
     assert "holds 2 films (48x48, 96x96), of which the first is read" in caplog.text
+    # Of the second, an encoding that nobody knows.
+    data = Path(path).read_bytes()
+    last = data.rindex(b"V_MPEG4/ISO/AVC")
+    Path(path).write_bytes(data[:last] + b"V_UNKNOWN/X/YZZ" + data[last + 15 :])
+    assert videos.index(path).height == 48
+    assert "holds 2 films (48x48, ?), of which the first is read" in caplog.text
