@@ -26,6 +26,16 @@ def test_paths_are_relative_to_the_file(file, tmp_path):
     assert loaded.store == (tmp_path / "runs/one/store").as_posix()
 
 
+def test_a_home_is_where_the_system_says_and_one_that_nobody_knows_is_a_name(
+    file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("USERPROFILE", "/home/ann")
+    for said, meant in (("~/p", "/home/ann/p"), ("~nobody-here/p", f"{tmp_path}/~nobody-here/p")):
+        loaded = experiment.load(file, [f"source.path={said}"])
+        assert loaded.source.path == meant
+
+
 def test_a_float_in_scientific_notation_is_a_float(file):
     assert experiment.load(file).train.learning_rate == 1e-3
 

@@ -273,7 +273,9 @@ def with_absolute_paths(values: dict[str, Any], path: storage.Address) -> dict[s
         if not storage.is_local(file):
             scheme, _, rest = str(file.parent).partition("://")
             return f"{scheme}://{posixpath.normpath(posixpath.join(rest, one))}"
-        return (Path(str(file)).resolve().parent / Path(one).expanduser()).resolve().as_posix()
+        # pathlib refuses a home that nobody knows, and names that only begin like one.
+        known = os.path.expanduser(one)
+        return (Path(str(file)).resolve().parent / known).resolve().as_posix()
 
     found = absolute(Config, values, resolve)
     features = values.get("features")
