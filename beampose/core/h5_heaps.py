@@ -17,9 +17,11 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 from beampose.core import h5_headers
 
 _FILE = b"\x89HDF\r\n\x1a\n"
-# Its signature, its only version, three zeros.
-_HEAP = b"GCOL\x01\0\0\0"
+# Its signature and its only version. Three zeros follow, which HDF5 does not look at.
+_HEAP, _ZEROS = b"GCOL\x01", bytes(3)
 _MARGIN = len(_HEAP) - 1
+# Bytes of the smallest heap that HDF5 takes.
+_LEAST = 4096
 # Header of a heap, and of each object in it.
 _HEADER = 16
 _DEFLATE, _SHUFFLE = 1, 2
@@ -101,8 +103,11 @@ class Guarded:
 
     def _walk(self, start: int) -> bool:
         """Follows the objects of a heap, of which each must end inside of it."""
-        end = start + self._length(self._at(start, _HEADER))
-        place = start + _HEADER
+        head = self._at(start, _HEADER)
+        end, place = start + self._length(head), start + _HEADER
+        if head[len(_HEAP) : 8] != _ZEROS and not start + _LEAST <= end <= self._size:
+            # Pixels that begin like a heap by chance; HDF5 would refuse it by its length.
+            return True
         if not place <= end <= self._size:
             return False
         while end - place >= _HEADER:

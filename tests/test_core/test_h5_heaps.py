@@ -70,15 +70,25 @@ def test_honest_rows_of_any_length_are_read(path, options, libver):
         struct.pack("<HHIQ", 0, 0, 0, 8),
     ],
 )
-def test_a_heap_that_leads_nowhere_is_an_error_and_not_an_endless_loop(path, header):
+@pytest.mark.parametrize("unused", [bytes(3), b"\0\xac\0"])
+def test_a_heap_that_leads_nowhere_is_an_error_and_not_an_endless_loop(path, header, unused):
     data = bytearray(written(path))
     at = data.index(HEAP)
     while at >= 0:
         data[at + 16 : at + 32] = header
+        data[at + 5 : at + 8] = unused
         at = data.find(HEAP, at + 1)
     path.write_bytes(data)
     with pytest.raises(ValueError, match="cannot be read as h5"):
         everything(path)
+
+
+def test_bytes_that_only_begin_like_a_heap_are_read_as_they_are(path):
+    pixels = np.frombuffer(b"GCOL\x01\x02\x03\x04" + bytes(range(1, 249)), np.uint8)
+    with h5py.File(path, "w") as file:
+        file["pixels"] = np.tile(pixels, 40)
+    with h5.opened(str(path)) as file:
+        np.testing.assert_array_equal(file.values("pixels"), np.tile(pixels, 40))
 
 
 def test_a_heap_of_shifted_bytes_is_an_error(path):
