@@ -7,7 +7,7 @@ import numpy as np
 
 from beampose.core.infos import Figures
 from beampose.core.task_kinds import TaskKind
-from beampose.core.wording import agreed, counted
+from beampose.core.wording import agreed, counted, listed
 from beampose.trainer import label_facts
 from beampose.trainer.schema import LabelRecord
 
@@ -179,7 +179,7 @@ def _unlabeled(model: Trained, truth: np.ndarray) -> Iterator[str]:
     lacking = [name for name, count in zip(model.names, seen, strict=True) if not count]
     if lacking:
         yield (
-            f"No image to learn from has a label of {_shown(lacking)}: nothing is known of "
+            f"No image to learn from has a label of {listed(lacking, _NAMED)}: nothing is known of "
             f"{'it' if len(lacking) == 1 else 'them'}. Label some, or name the others in "
             "source.bodyparts."
         )
@@ -190,16 +190,10 @@ def _unlabeled(model: Trained, truth: np.ndarray) -> Iterator[str]:
     ]
     if scarce:
         yield (
-            f"Few labels to learn from of {_shown(scarce)}: little is known of "
+            f"Few labels to learn from of {listed(scarce, _NAMED)}: little is known of "
             f"{'it' if len(scarce) == 1 else 'them'}. Label more, {SCARCE} at the very least, or "
             "name the others in source.bodyparts."
         )
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (
-        f" and {rest} more" if (rest := len(names) - _NAMED) > 0 else ""
-    )
 
 
 def _of_classes(model: Trained) -> Iterator[str]:
@@ -220,7 +214,7 @@ def _of_classes(model: Trained) -> Iterator[str]:
     yield from _missed(model, counts)
     few = [f"{name} ({n})" for name, n in zip(model.names, counts, strict=True) if n < FEW]
     if few:
-        yield f"Few crops to learn from: {_shown(few)}. Add some, {FEW} or more of each."
+        yield f"Few crops to learn from: {listed(few, _NAMED)}. Add some, {FEW} or more of each."
 
 
 def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
@@ -238,7 +232,7 @@ def _missed(model: Trained, counts: np.ndarray) -> Iterator[str]:
             "raise train.balance, by which more is taken for it."
         )
     if rest := [model.names[one] for one in lacking[_NAMED:]]:
-        yield f"Crops of other rare classes are missed too: {_shown(rest)}."
+        yield f"Crops of other rare classes are missed too: {listed(rest, _NAMED)}."
 
 
 def _of_split(model: Trained) -> Iterator[str]:

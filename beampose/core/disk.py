@@ -61,15 +61,20 @@ def refused_file(error: OSError) -> str | None:
     return None if found is None else str(found)
 
 
+def nearest(path: Path) -> Path:
+    """The path, or of the folders above it the first that is there."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
 def check_writable(folder: Path) -> None:
     """Raises OSError, which names the folder, if nothing can be written there.
 
     For what would otherwise be noticed only after the work. The folder need not be there yet.
     """
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
     check_folder(folder)
+    there = nearest(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         code = errno.EROFS if _is_read_only(there) else errno.EACCES
         raise OSError(code, os.strerror(code), str(folder))
@@ -77,9 +82,7 @@ def check_writable(folder: Path) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raises OSError, which names it, if a file stands where a folder is or will be."""
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    there = nearest(folder)
     if not there.is_dir():
         raise OSError(f"{there} is a file, where a folder is to be made: name another")
 
@@ -91,9 +94,7 @@ def check_room(folder: Path, needed: int, name: str) -> None:
       folder: need not be there yet.
       name: of the disk, as a sentence begins.
     """
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     if free < needed:
         raise OSError(

@@ -107,10 +107,8 @@ def why(error: BaseException) -> str:
 
 def _denied(path: str) -> str:
     """What to do where the system refuses a file of this machine: it may be to read it."""
-    there = Path(path)
     try:
-        while not there.exists() and there != there.parent:
-            there = there.parent
+        there = disk.nearest(Path(path))
     except OSError:  # The folder that it lies in shows nothing.
         return "its folder cannot be entered: change that one's permissions"
     if there == Path(path) and not os.access(there, os.R_OK):

@@ -1,4 +1,6 @@
-"""Counts with their nouns, as messages say them: 1 problem, 2 problems."""
+"""Counts with their nouns, as messages say them, and the first of many names."""
+
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -21,3 +23,9 @@ def plural(noun: str) -> str:
 def agreed(count: int, verb: str) -> str:
     """Returns the verb as it follows a count: `agreed(1, "are")` is "is"."""
     return verb if count != 1 else {"are": "is", "have": "has"}.get(verb, f"{verb}s")
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Returns the first names and how many follow, such as "nose, ear and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

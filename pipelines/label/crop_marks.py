@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from beampose.core import csv_cells, storage, texts
+from beampose.core import csv_cells, files, storage, texts
 from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.sorting_page import SAVED
 
@@ -29,7 +29,7 @@ class MarksFile(Protocol):
         """Replaces all marks. Raises OSError."""
         ...
 
-    def stamp(self) -> Sequence[tuple[int, int]]:
+    def stamp(self) -> Sequence[tuple[int, str]]:
         """What changes whenever somebody writes the marks."""
         ...
 
@@ -58,7 +58,7 @@ class SortedMarks:
     def write(self, marks: Mapping[str, str]) -> None:
         storage.write_text(self._file, _table(sorted(marks.items())), durable=True)
 
-    def stamp(self) -> Sequence[tuple[int, int]]:
+    def stamp(self) -> Sequence[tuple[int, str]]:
         return _stamp(self._file)
 
 
@@ -115,20 +115,13 @@ class DismissedMarks:
                     rows += [(one.video, frame, box) for frame, box in one.boxes]
             storage.write_text(file, _table(rows), durable=True)
 
-    def stamp(self) -> Sequence[tuple[int, int]]:
+    def stamp(self) -> Sequence[tuple[int, str]]:
         return _stamp(self.file, self._kept)
 
 
-def _stamp(*places: storage.Address) -> list[tuple[int, int]]:
-    """Time and size of files; of one that is not there zeros."""
-    found = []
-    for place in places:
-        try:
-            said = storage.place(place).stat()
-            found.append((said.st_mtime_ns, said.st_size))
-        except FileNotFoundError:
-            found.append((0, 0))
-    return found
+def _stamp(*places: storage.Address) -> list[tuple[int, str]]:
+    """Stamps of files; of one that is not there an empty one."""
+    return [files.stamp(str(one)) if files.exists(str(one)) else (0, "") for one in places]
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

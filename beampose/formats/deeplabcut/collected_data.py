@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files, placeholders, texts
-from beampose.core.wording import agreed
+from beampose.core.wording import agreed, listed
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import columns, visibility
 from beampose.formats.deeplabcut.columns import LEVELS, LEVELS_OF_SEVERAL, Column
@@ -174,14 +174,10 @@ def _tell_others(table: Table, scorer: str, others: list[str], problems: list[Pr
         what = (
             f"{len(names)} of {len(table.names)} images {agreed(len(names), 'are')} labeled only "
             f"by {named}, not by "
-            f"{scorer} ({_listed(names)}): set source.scorer to [{scorer}, {named}] to use both"
+            f"{scorer} ({listed(names, _SHOWN)}): set source.scorer to [{scorer}, {named}] to use "
+            "both"
         )
         problems.append(Problem(ERROR, table.file, 0, "", what))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def read(file: str, *, several: bool) -> tuple[Table, list[Problem]]:
@@ -309,7 +305,7 @@ def _read(file: str, reading: Reading, problems: list[Problem]) -> Table:
         names.append(name)
         rows.append(row.number)
     if words:
-        places = _listed([str(told.width + place + 1) for place in sorted(words)])
+        places = listed([str(told.width + place + 1) for place in sorted(words)], _SHOWN)
         what = "column {} holds words" if len(words) == 1 else "columns {} hold words"
         first = next(iter(words.values()))[:20]
         what = f"{what.format(places)} ({first!r}), which are not used"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
+from beampose.core.wording import listed
 from beampose.formats import kept_files
 from beampose.formats.deeplabcut import collected_data, columns
 from beampose.formats.deeplabcut.collected_data import Reading, Table
@@ -38,9 +39,9 @@ def merge(frame: pd.DataFrame, folder: UPath, *, overwrite: bool) -> pd.DataFram
     differing = [row[-1] for row, alike in zip(both, same, strict=True) if not alike]
     if differing and not overwrite:
         raise ValueError(
-            f"{there.file} has other labels of {scorer} for {_listed(differing)}; nothing was "
-            "written. --overwrite replaces these rows and keeps a copy of the file (.bak); "
-            "--scorer NAME writes beside it."
+            f"{there.file} has other labels of {scorer} for {listed(differing, _SHOWN)}; "
+            "nothing was written. --overwrite replaces these rows and keeps a copy of the file "
+            "(.bak); --scorer NAME writes beside it."
         )
     added = frame.index.difference(old.index, sort=False)
     if not differing and not len(added):
@@ -90,11 +91,6 @@ def _aligned(there: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _equal(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return np.array_equal(one.to_numpy(), other.to_numpy(), equal_nan=True)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def grown(files: Sequence[kept_files.File]) -> list[kept_files.File]:

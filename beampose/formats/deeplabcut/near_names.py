@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from beampose.core.wording import agreed, counted
+from beampose.core.wording import agreed, counted, listed
 from beampose.preprocess.labels import ERROR, SINGLE, WARNING, Problem
 
 _SHOWN = 6
@@ -70,8 +70,8 @@ def problems(
 
 
 def _nothing(lost: Collection[Point], extra: Mapping[Point, int], names: Expected) -> str:
-    here = _listed([f"{part} of {owner}" if owner else part for owner, part in extra])
-    there = _listed([f"{part} of {owner}" if owner else part for owner, part in lost])
+    here = listed([f"{part} of {owner}" if owner else part for owner, part in extra], _SHOWN)
+    there = listed([f"{part} of {owner}" if owner else part for owner, part in lost], _SHOWN)
     why = f"No label is used: the file has columns of {here}; config.yaml has {there}"
     owners, parts = {owner for owner, _ in extra}, {part for _, part in extra}
     if names.individuals and owners <= set(names.bodyparts) and parts <= set(names.individuals):
@@ -136,8 +136,3 @@ def _misplaced(extra: Mapping[Point, int], names: Expected) -> Iterator[tuple[st
 def _called(point: Point) -> str:
     owner, part = point
     return f"{part!r} of {owner!r}" if owner else repr(part)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -92,7 +92,10 @@ function remembered(root) {
     const now = nameOf(before(crop));
     if (crop === undefined || number === -1) gone.add(name);
     else if (was && ![one, ...was].includes(now)) newer.add(name);
-    else pending.push([crop, number, [before(crop)]]);
+    else {
+      pending.push([crop, number, [before(crop)]]);
+      state.marks.set(crop, number);
+    }
   }
   const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
   const words = [];
@@ -108,8 +111,8 @@ function remembered(root) {
 let notes = [];
 let noted = new Set();
 
-function note(...words) {
-  notes = [...notes.filter((one) => !words.includes(one)), ...words];
+function note(text) {
+  notes = [...notes.filter((one) => one !== text), text];
   drawNotes();
 }
 
@@ -413,7 +416,6 @@ async function start() {
   byId("project").title = `${said.folder}: marks are in ${said.file}`;
   known(said);
   notes = remembered(said.folder);
-  known(said);
   byId("keys").replaceChildren(...KEYS.flatMap(([key, what]) => {
     const row = document.createElement("p");
     row.append(Object.assign(document.createElement("kbd"), { textContent: key }), ` ${what}`);
