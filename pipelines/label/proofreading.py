@@ -67,6 +67,9 @@ class Proofread:
         self.values = corrections.apply_all(self.table, self._done)
         film, _ = found.film()
         self.video = videos.index(film) if film and files.exists(film) else None
+        if self.video:
+            differs = result_files.other_length(found, self.table, self.video.count)
+            self.note = "; ".join(filter(None, (self.note, differs)))
         if self._done:
             self._later()
 

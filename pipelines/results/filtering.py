@@ -1,15 +1,20 @@
 """Filtered predictions beside those they are made from: `<stem>_filtered.h5`, `.csv`, `.json`."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beampose.core import __version__, artefacts
+from beampose.core import __version__, artefacts, files
 from beampose.core.infos import FilterInfo
 from beampose.core.settings.experiment import Config, to_dict
 from beampose.core.wording import counted
 from beampose.formats.deeplabcut import prediction_tables
+from beampose.formats.deeplabcut.prediction_tables import Table
+from beampose.pipelines import manifest
 from beampose.pipelines.results import result_files, smoothing
 from beampose.pipelines.results.result_files import Found
+
+LOG = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
@@ -34,12 +39,15 @@ def _one(config: Config, one: Found) -> Done:
     read = prediction_tables.read(file)
     if not len(read.rows):
         raise ValueError("has no predicted frame: there is nothing to filter")
+    video, fingerprint = one.film()
+    # Ours were counted when they were made.
+    if one.summary() is None and video and files.exists(video):
+        _say_other_length(one, read, video)
     settings = config.filter
     pcutoff = config.predict.pcutoff if settings.pcutoff is None else settings.pcutoff
     result = smoothing.filtered(read.values, settings, pcutoff=pcutoff, frames=read.frames)
     stem = f"{one.stem}{result_files.FILTERED}"
     prediction_tables.write(read._replace(values=result.values), stem)
-    video, fingerprint = one.film()
     info = FilterInfo(
         made_by=f"beampose {__version__} filter",
         source=file,
@@ -53,6 +61,17 @@ def _one(config: Config, one: Found) -> Done:
     )
     artefacts.write_info(f"{stem}.json", info)
     return Done(stem, len(read.rows), result.bridged)
+
+
+def _say_other_length(one: Found, read: Table, video: str) -> None:
+    try:
+        count = manifest.index(video).count
+    except (OSError, ValueError):
+        # A film that cannot be read: its predictions can be filtered all the same.
+        return
+    differs = result_files.other_length(one, read, count)
+    if differs:
+        LOG.warning("NOTE %s: %s", video, differs)
 
 
 def describe(done: Sequence[Done]) -> str:

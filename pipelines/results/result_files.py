@@ -184,23 +184,29 @@ def check_frames(one: Found, table: Table, count: int) -> None:
     Raises:
       ValueError: they have frames that the film has not.
     """
+    differs = other_length(one, table, count)
+    if differs and table.frames[-1] >= count:
+        raise ValueError(f"{differs}. Predict again.")
+    if differs:
+        LOG.warning("NOTE %s: %s", one.video or one.name, differs)
+
+
+def other_length(one: Found, table: Table, count: int) -> str:
+    """In what predictions and their film, which has `count` frames, differ; empty if in nothing."""
     if not len(table.rows):
-        return
-    last = int(table.frames[-1])
+        return ""
+    last, has = int(table.frames[-1]), f"has {counted(count, 'frame')}"
     if last >= count:
-        raise ValueError(
-            f"has {counted(count, 'frame')}, its predictions have others, up to number {last}: "
-            "they are of another film, or of another version of it. Predict again."
+        return (
+            f"{has}, its predictions have others, up to number {last}: they are of another film, "
+            "or of another version of it"
         )
-    if one.summary() is None and count - last > table.step:
-        LOG.warning(
-            "NOTE %s: has %s, its predictions end with number %d: are they of this film, and of "
-            "this version of it? %s",
-            one.video or one.name,
-            counted(count, "frame"),
-            last,
-            table.file,
-        )
+    if one.summary() is not None or count - last <= table.step:
+        return ""
+    return (
+        f"{has}, its predictions end with number {last}: are they of this film, and of this "
+        f"version of it? {table.file}"
+    )
 
 
 def digest(file: str) -> str:

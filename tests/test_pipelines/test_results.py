@@ -17,6 +17,7 @@ from walks import SCORER, walk, write
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import evaluation_writer, prediction_tables, track_writer
 from beampose.pipelines import cli
+from beampose.pipelines.label import proofreading
 from beampose.pipelines.report import trajectories
 from beampose.pipelines.results import result_files
 
@@ -267,3 +268,15 @@ def test_tables_of_another_length_than_the_film_are_told(tmp_path, rng, caplog, 
         assert rows > 30 and said in str(error)
     else:
         assert said in caplog.text and bool(said) == bool(caplog.text)
+
+
+def test_filtering_and_proofreading_say_that_a_table_ends_before_its_film(tmp_path, rng, caplog):
+    film = fakes.video(tmp_path / "film.mp4", "libx264", 30)
+    stem = write(tmp_path, walk(rng, rows=20))
+    (tmp_path / "e.yaml").write_text("task: pose\noutput: out\n")
+    found = result_files.Found("film", stem, video=film)
+    for rows, said in ((20, "predictions end with number 19"), (31, "up to number 30: they are")):
+        write(tmp_path, walk(rng, rows=rows))
+        assert cli.main(["filter", str(tmp_path / "e.yaml"), film]) == 0
+        assert f"NOTE {film}: has 30 frames" in caplog.text and said in caplog.text
+        assert said in proofreading.Proofread(found).note
