@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 
-from beampose.core import files
+from beampose.core import files, fingerprints
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
@@ -54,6 +54,16 @@ def _film_of(image: str) -> str:
     return place.file if place and not place.dataset else ""
 
 
+def _content(path: str) -> str:
+    """The fingerprint of a film; empty if it is not there, or cannot be read."""
+    if not files.sizes([path])[path]:
+        return ""
+    try:
+        return fingerprints.of_file(path)
+    except OSError:
+        return ""
+
+
 class _Nothing:
     """Names where no project is yet."""
 
@@ -94,9 +104,13 @@ class ProjectFilms:
         there = files.is_folder(folder)
         if there and (written := film_names.recorded(folder)):
             return written
-        told = [Owner(path) for path in self._sets if files.stem(path) == name]
+        frames = there and bool(files.children(folder))
+        paths = [path for path in self._sets if files.stem(path) == name]
+        if not frames:
+            # Nothing was made of them yet: those that are there now are meant.
+            return [Owner(path, _content(path)) for path in paths]
         # Frames that nobody says anything of.
-        return told or ([Owner("")] if there and files.children(folder) else [])
+        return [Owner(path) for path in paths] or [Owner("")]
 
     def names(self, path: str) -> list[str]:
         stem = files.stem(path)

@@ -339,6 +339,15 @@ def test_a_project_of_before_is_asked_for_the_films_of_its_config(films, tmp_pat
     assert names(films[1:], ProjectFilms(str(root))) == ["cam"]
 
 
+def test_a_film_of_a_config_without_frames_has_its_name_and_no_note(films, tmp_path, caplog):
+    (tmp_path / "config.yaml").write_text(f"video_sets:\n  {films[0]}: {{crop: '0, 1, 0, 1'}}\n")
+    for _ in range(2):
+        assert names(films[:1], ProjectFilms(str(tmp_path))) == ["cam"]
+        assert not caplog.text
+        (tmp_path / "labeled-data/cam").mkdir(parents=True, exist_ok=True)
+    assert names(films[1:], ProjectFilms(str(tmp_path))) == [suffixed(films[1])]
+
+
 def test_crops_of_before_belong_to_the_paths_in_their_list(films, tmp_path):
     folder = tmp_path / "crops"
     folder.mkdir()
