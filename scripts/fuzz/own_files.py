@@ -9,7 +9,7 @@ from typing import Any
 
 import fakes  # pyright: ignore[reportMissingImports]
 import numpy as np
-from reader import Reader
+from reader import Reader, as_json
 
 from beampose.core import storage
 from beampose.core.infos import Info, parse
@@ -25,10 +25,6 @@ from beampose.preprocess import cut
 from beampose.trainer import dataset, feature_store, schema, torch_file
 
 KEY = "k" * 64
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode()
 
 
 def _infos(path: Path) -> None:
@@ -190,9 +186,9 @@ def readers(folder: Path) -> dict[str, Reader]:
     )
     columns = b"scorer,s,s,s\nbodyparts,a,a,a\ncoords,x,y,likelihood\n0,1,2,0.5\n1,,,\n"
     return {
-        "infos": Reader("info.json", [_json(one) for one in (model, stored, predicted)], _infos),
+        "infos": Reader("info.json", [as_json(one) for one in (model, stored, predicted)], _infos),
         "film info": Reader(
-            film_names.FILM, [_json(film)], lambda p: film_names.recorded(str(p.parent))
+            film_names.FILM, [as_json(film)], lambda p: film_names.recorded(str(p.parent))
         ),
         "shard": Reader("x", [shard], _reads(None, listed)),
         "shard list": Reader("x", [listed], _reads(shard, None)),
@@ -215,11 +211,11 @@ def readers(folder: Path) -> dict[str, Reader]:
         ),
         "crop rule": Reader(
             cut.RULE_FILE,
-            [_json({"pad": 0.1, "square": True})],
+            [as_json({"pad": 0.1, "square": True})],
             lambda p: cut.rule_of(str(p.parent)),
         ),
-        "status": Reader(upload_status.FILE, [_json({**_STATUS, "claimed": "x"})], _status),
+        "status": Reader(upload_status.FILE, [as_json({**_STATUS, "claimed": "x"})], _status),
         "requests": Reader(
-            "a.jsonl", [_json({"key": "a", "image_bytes": {"b64": "AAAA"}})], _requests
+            "a.jsonl", [as_json({"key": "a", "image_bytes": {"b64": "AAAA"}})], _requests
         ),
     }

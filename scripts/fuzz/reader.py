@@ -1,8 +1,14 @@
-"""What a reader of the fuzz is."""
+"""What a reader of the fuzz is, and what several subjects begin from."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import yaml
+
+# Labeled images of a film.
+NAMES = [f"labeled-data/cam1/img{i}.png" for i in range(3)]
 
 
 class Reader(NamedTuple):
@@ -11,3 +17,11 @@ class Reader(NamedTuple):
     file: str
     seeds: list[bytes]
     read: Callable[[Path], Any]
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def as_yaml(value: Any) -> bytes:
+    return yaml.safe_dump(value, sort_keys=False).encode()

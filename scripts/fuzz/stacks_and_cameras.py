@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import fakes  # pyright: ignore[reportMissingImports]
 import numpy as np
 import rigs  # pyright: ignore[reportMissingImports]
 from PIL import Image
-from reader import Reader
+from reader import Reader, as_json
 
 from beampose.formats import anipose_csv, calibrations
 from beampose.formats.coco import coco_results
@@ -146,6 +145,6 @@ def readers(folder: Path) -> dict[str, Reader]:
             lambda path: program_export._times(str(path)),
         ),
         "image ids": Reader(
-            "a.json", [json.dumps(told).encode()], lambda path: coco_results.read_ids(str(path))
+            "a.json", [as_json(told)], lambda path: coco_results.read_ids(str(path))
         ),
     }
