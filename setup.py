@@ -60,7 +60,7 @@ def pins(*names):
 
 
 # Paths and buckets alike, in every package.
-FILES = pins("fsspec", "gcsfs", "universal-pathlib")
+FILES = pins("filelock", "fsspec", "gcsfs", "universal-pathlib")
 LABELS = [
     *pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av", "cachetools"),
     *pins("tomli"),
@@ -79,14 +79,14 @@ STORE = [
     f"{PINS['tensorflow-transform']}; sys_platform != 'win32'",
     *pins("pyarrow"),
 ]
-WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "filelock", "tables")]
+WORKER = [*LABELS, *TRAINER, *STORE, *pins("apache-beam", "tables")]
 REVIEW = pins("matplotlib", "jinja2", "tqdm")
 # The last three serve the events of uploads, in the image.
 CLOUD = pins("google-cloud-aiplatform", "cloudevents", "flask", "waitress")
 # Predicting films and photographs on one machine: no Beam, no store, no client of a cloud service.
-PREDICT = pins("tensorflow", "keras", "scipy", "ml-dtypes", "filelock", "tables", "pyarrow", "tqdm")
+PREDICT = pins("tensorflow", "keras", "scipy", "ml-dtypes", "tables", "pyarrow", "tqdm")
 # The page on which people label.
-LABEL = [*pins("starlette", "uvicorn", "filelock", "tables"), *TRAINER]
+LABEL = [*pins("starlette", "uvicorn", "tables"), *TRAINER]
 EXTRAS = {
     "trainer": TRAINER,
     "worker": WORKER,

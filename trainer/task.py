@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from beampose.core import __version__, artefacts, files, storage
+from beampose.core import __version__, artefacts, files, folder_lock, storage
 from beampose.core.infos import Metrics
 from beampose.core.names import CHECKPOINTS, FOLDS_HISTORY, HISTORY, METRICS
 from beampose.core.settings import experiment
@@ -89,8 +89,18 @@ def default_folders(config: experiment.Config) -> Folders:
 
 
 def run(config: experiment.Config, folders: Folders) -> Metrics:
-    """Chooses the recipe, trains, evaluates, exports and verifies. Returns what it wrote."""
+    """Chooses the recipe, trains, evaluates, exports and verifies. Returns what it wrote.
+
+    Raises:
+      OSError: another run works on the same experiment.
+    """
     import_tensorflow()
+    # The service starts a job again whose machine it took away, perhaps on another one.
+    with folder_lock.experiment(files.parent(folders.model), patient=True):
+        return _run(config, folders)
+
+
+def _run(config: experiment.Config, folders: Folders) -> Metrics:
     from beampose.trainer import choice, export, finished_training, model_records
     from beampose.trainer.dataset import Dataset
     from beampose.trainer.encoded_frames import Frames

@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import functools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -59,6 +61,22 @@ def refused_file(error: OSError) -> str | None:
     second = error.filename2 if error.errno in _OF_DISKS else None
     found = error.filename if second is None else second
     return None if found is None else str(found)
+
+
+@functools.cache
+def _umask() -> int:
+    """Rights that this process gives nobody, as its user chose; Python tells only by setting it."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^Umask:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+        if found:
+            return int(found[1], 8)
+    os.umask(mask := os.umask(0o077))
+    return mask
+
+
+def allowed(mode: int) -> int:
+    """Rights that a new file or folder has: temporary ones are made for their owner alone."""
+    return mode & ~_umask()
 
 
 def nearest(path: Path) -> Path:

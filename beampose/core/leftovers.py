@@ -36,6 +36,17 @@ def prefix(name: str) -> str:
     return f".{name}-{_MACHINE}-{os.getpid()}-"
 
 
+def own_mark() -> str:
+    """This process, for `of_ended`."""
+    return f"{_MACHINE} {os.getpid()}"
+
+
+def of_ended(mark: str) -> bool:
+    """Returns True if a mark is that of a process of this machine that has ended."""
+    machine, _, process = mark.partition(" ")
+    return machine == _MACHINE and process.isdecimal() and _has_ended(int(process))
+
+
 def clear(folder: Path) -> None:
     """Takes away what ended processes left in a folder; once in a process, as folders are long."""
     if str(folder) in _looked_at:

@@ -69,7 +69,7 @@ def replacing(path: Address, *, durable: bool = False) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(disk.allowed(0o666))
             if durable:
                 disk.sync(temporary)
             os.replace(temporary, str(target))
@@ -117,7 +117,7 @@ def replacing_folder(path: Address) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=str(target.parent), prefix=begins))
         try:
             yield temporary
-            temporary.chmod(0o755)
+            temporary.chmod(disk.allowed(0o777))
             remove(target)
             temporary.rename(str(target))
         finally:

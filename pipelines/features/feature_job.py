@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 
-from beampose.core import artefacts, files, storage
+from beampose.core import artefacts, files, folder_lock, storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8, worth_telling
@@ -103,6 +104,38 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     if len(notes) > NOTES:
         LOG.warning("%d more kinds of problems: `beampose check` lists all.", len(notes) - NOTES)
     config, chosen, _ = feature_recipe.choose(config, labels, splits)
+    with folder_lock.experiment(config.output):
+        made = _fill(config, labels, splits, options)
+        embedded = sum(shard.records for shard in made.stored)
+        for line in labeled_source.edited(contents):
+            LOG.warning("%s", line)
+        seconds = time.perf_counter() - began
+        counts = dataset_writer.finish(config, labels, made.tally, made.recipe_id, seconds, chosen)
+    return Summary(
+        counts.images,
+        embedded,
+        counts.rejected,
+        counts.problems,
+        seconds,
+        made.counters,
+        config.dataset,
+        chosen,
+        made.repaired,
+    )
+
+
+class _Made(NamedTuple):
+    """What a job did: shards that it wrote, its records, and what it repaired and counted."""
+
+    stored: list[Shard]
+    tally: dataset_writer.Tally
+    recipe_id: str
+    repaired: list[str]
+    counters: dict[str, int]
+
+
+def _fill(config: Config, labels: Labels, splits: list[str], options: PipelineOptions) -> _Made:
+    """Runs the job on labels, and describes the store it filled."""
     target = open_store(config, labels, splits)
     repaired = [str(one) for one in _mend(config, target)]
     artefacts.begin(config.dataset)
@@ -140,22 +173,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     stored = dataset_writer.stored(config.dataset)
     target.describe(stored)
     store_writer.register(target.folder, config.dataset)
-    embedded = sum(shard.records for shard in stored)
-    for line in labeled_source.edited(contents):
-        LOG.warning("%s", line)
-    seconds = time.perf_counter() - began
-    counts = dataset_writer.finish(config, labels, tally, target.recipe_id, seconds, chosen)
-    return Summary(
-        counts.images,
-        embedded,
-        counts.rejected,
-        counts.problems,
-        seconds,
-        counters,
-        config.dataset,
-        chosen,
-        repaired,
-    )
+    return _Made(stored, tally, target.recipe_id, repaired, counters)
 
 
 def build(

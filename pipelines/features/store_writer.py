@@ -93,7 +93,7 @@ def adopt_transform(folder: str, source: str) -> None:
     try:
         with disk.naming(target, staging):
             shutil.copytree(source, staging, dirs_exist_ok=True)
-        staging.chmod(0o755)
+        staging.chmod(disk.allowed(0o777))
         # Once it has its name, whoever comes next takes it for whole, after a power cut too.
         artefacts.settle(staging)
         # Another writer's transform may be in place already, and its features may be too.

@@ -1,8 +1,6 @@
 """Of several programs that show one project, only one writes into it."""
 
-import filelock
-
-from beampose.core import files
+from beampose.core import files, folder_lock
 
 FILE = ".beampose-label.lock"
 
@@ -15,22 +13,23 @@ class WritingLock:
     """
 
     def __init__(self, root: str):
-        self._guard = filelock.FileLock(files.join(root, FILE), thread_local=False)
-        self._root, self.why = root, ""
+        self._guard = folder_lock.guard_of(files.join(root, FILE))
+        # Of disks that know no locks nobody can say whether another program writes.
+        self._root, self.why, self._without = root, "", False
         self.try_again()
 
     def try_again(self) -> bool:
         """Takes the lock if it is free by now. Returns True if it is held."""
-        if self._guard.is_locked:
+        if self._guard.is_locked or self._without:
             return True
         try:
-            self._guard.acquire(timeout=0)
+            self._without = not folder_lock.take(self._guard)
             self.why = ""
-        except filelock.Timeout:
+        except TimeoutError:
             self.why = f"another program writes labels into {self._root}"
         except OSError as error:
             self.why = f"{self._root} cannot be written to: {error.strerror or error}"
-        return self._guard.is_locked
+        return self._guard.is_locked or self._without
 
     def require(self) -> None:
         """Raises PermissionError if another program holds it."""

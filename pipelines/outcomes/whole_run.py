@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from beampose.core import artefacts
+from beampose.core import artefacts, folder_lock
 from beampose.core.infos import ModelInfo
 from beampose.core.settings.experiment import Config
 from beampose.pipelines.outcome import Outcome
@@ -21,6 +21,16 @@ def each(
 
     Predictions of another model are replaced: the model may be new.
     """
+    with folder_lock.experiment(config.output):
+        yield from _steps(config, videos, progress, beam_words)
+
+
+def _steps(
+    config: Config,
+    videos: Sequence[str],
+    progress: Callable[..., Iterable],
+    beam_words: Sequence[str],
+) -> Iterator[Outcome]:
     from beampose.pipelines.features import feature_job
 
     yield feature_job.run(config, beam_words)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
-from beampose.core import artefacts, storage, texts
+from beampose.core import artefacts, folder_lock, storage, texts
 from beampose.core.infos import ModelInfo, PredictionInfo
 from beampose.core.names import FAILURES
 from beampose.core.settings.experiment import Config
@@ -22,7 +22,6 @@ from beampose.pipelines.predict import (
     earlier_stills,
     film_outcomes,
     frame_times,
-    lock,
     plain_loop,
     predictors,
 )
@@ -124,7 +123,7 @@ def run(
     sample = Sample(predict.every, predict.fps, predict.start, predict.stop)
     chosen = Chosen(sample, view, predict.chunk)
     handler = SavedModelHandler(config.model, predict.batch_size, output.predictor.signature)
-    with lock.held(config.predictions):
+    with folder_lock.held(config.predictions):
         film_outcomes.clear(output.folder)
         known = Predictions(output.folder, output.label)
         find = candidates.of_config(config.boxes).of_stills() if config.kind.pooled else None

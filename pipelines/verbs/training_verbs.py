@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from beampose.core import artefacts, files
+from beampose.core import artefacts, files, folder_lock
 from beampose.core.infos import CurveInfo
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
@@ -65,10 +65,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     folded = arguments.folds is not None or arguments.by is not None
     if folded and arguments.curve is not None:
         raise ValueError("--curve and cross validation are two evaluations: give one at a time.")
-    if folded:
-        return _cross_validate(config, arguments)
-    if arguments.curve is not None:
-        return _learning_curve(config, arguments.curve)
+    if folded or arguments.curve is not None:
+        with folder_lock.experiment(config.output):
+            if folded:
+                return _cross_validate(config, arguments)
+            return _learning_curve(config, arguments.curve)
     return told(model_outcomes.evaluate(config))
 
 
@@ -120,11 +121,16 @@ def report(arguments: argparse.Namespace) -> int:
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Trains every combination of settings on one store; the best becomes the model."""
+    trials = _trials(arguments)
+    with folder_lock.experiment(trials[0][1].output):
+        return _sweep(trials, arguments)
+
+
+def _sweep(trials: list[tuple[dict[str, Any], Config]], arguments: argparse.Namespace) -> int:
     from beampose.pipelines.report import sweep_table
     from beampose.trainer import sweeps, task
     from beampose.trainer.dataset import Dataset
 
-    trials = _trials(arguments)
     first = trials[0][1]
     results = sweeps.run(
         trials,

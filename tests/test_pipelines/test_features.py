@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beampose.core import artefacts
+from beampose.core import artefacts, folder_lock
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
-from beampose.pipelines import beam_options
+from beampose.pipelines import beam_options, cli
 from beampose.pipelines.features import analyze, embedding_worker, feature_job, feature_steps
 from beampose.preprocess import images
 from beampose.preprocess.transform import Ranges
@@ -42,6 +42,27 @@ def test_a_second_run_embeds_nothing_and_a_new_frame_one(pose_file):
         csv.write("labeled-data\\a\\img90.png,1,2,3,4,5,6\n")
     summary = feature_job.run(settings)
     assert (summary.images, summary.embedded) == (13, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["features"],
+        ["run"],
+        ["train"],
+        ["evaluate", "--folds=2"],
+        ["evaluate", "--curve=2"],
+        ["sweep", "--set=train.seed=1,2"],
+    ],
+)
+def test_two_runs_that_make_one_experiment_do_not_mix(pose_file, capsys, words):
+    verb, *rest = words
+    settings = experiment.load(pose_file)
+    with folder_lock.held(settings.output):
+        assert cli.main([verb, str(pose_file), *rest]) == 2
+    error = f"error: Another run is writing to {settings.output}. Wait until it has ended"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(error)
+    assert not Path(settings.dataset).exists()
 
 
 def test_the_line_of_tensorflow_transform_on_an_unused_cache_is_not_shown(caplog):

@@ -14,11 +14,12 @@ import films
 import numpy as np
 import pytest
 
+from beampose.core import folder_lock
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import prediction_writer
 from beampose.pipelines import cli, manifest
 from beampose.pipelines.manifest import Sample
-from beampose.pipelines.predict import commit, lock, prediction_job
+from beampose.pipelines.predict import commit, prediction_job
 from beampose.pipelines.predict.view import View
 from beampose.preprocess import videos
 
@@ -114,8 +115,8 @@ def test_a_model_that_is_cut_short_is_a_sentence(settings, film):
 def test_a_second_run_on_the_same_folder_is_refused_until_the_first_has_died(settings, film):
     program = f"""
         import time
-        from beampose.pipelines.predict import lock
-        with lock.held({settings.predictions!r}):
+        from beampose.core import folder_lock
+        with folder_lock.held({settings.predictions!r}):
             print("held", flush=True)
             time.sleep(60)
     """
@@ -138,43 +139,47 @@ def test_a_claim_in_a_bucket_holds_until_it_is_void(buckets, monkeypatch):
     from beampose.core import storage
 
     folder = "gs://lab/out/predictions"
-    with lock.held(folder), pytest.raises(OSError, match="Another run"), lock.held(folder):
+    with (
+        folder_lock.held(folder),
+        pytest.raises(OSError, match="Another run"),
+        folder_lock.held(folder),
+    ):
         pass
-    storage.create_text(f"{folder}/{lock.FILE}", '{"by": "killed", "renewed": 5.0}')
-    with lock.held(folder):
+    storage.create_text(f"{folder}/{folder_lock.FILE}", '{"by": "killed", "renewed": 5.0}')
+    with folder_lock.held(folder):
         pass
-    assert not storage.place(folder, lock.FILE).exists()
+    assert not storage.place(folder, folder_lock.FILE).exists()
 
 
 def test_of_two_runs_that_find_a_void_claim_at_once_one_gets_it(buckets, monkeypatch):
     from beampose.core import storage
 
-    folder, renewed, held = "gs://lab/out/predictions", lock._renewed, contextlib.ExitStack()
-    storage.create_text(f"{folder}/{lock.FILE}", '{"by": "killed", "renewed": 5.0}')
+    folder, renewed, held = "gs://lab/out/predictions", folder_lock._renewed, contextlib.ExitStack()
+    storage.create_text(f"{folder}/{folder_lock.FILE}", '{"by": "killed", "renewed": 5.0}')
 
     def meanwhile(file):
         found = renewed(file)
-        monkeypatch.setattr(lock, "_renewed", renewed)
-        held.enter_context(lock.held(folder))
+        monkeypatch.setattr(folder_lock, "_renewed", renewed)
+        held.enter_context(folder_lock.held(folder))
         return found
 
-    monkeypatch.setattr(lock, "_renewed", meanwhile)
+    monkeypatch.setattr(folder_lock, "_renewed", meanwhile)
     with held:
-        with pytest.raises(OSError, match="Another run"), lock.held(folder):
+        with pytest.raises(OSError, match="Another run"), folder_lock.held(folder):
             pass
-        assert storage.place(folder, lock.FILE).exists()
-    assert not storage.place(folder, lock.FILE).exists()
+        assert storage.place(folder, folder_lock.FILE).exists()
+    assert not storage.place(folder, folder_lock.FILE).exists()
 
 
 def test_a_run_that_was_taken_for_dead_leaves_the_claim_of_the_next(buckets):
     from beampose.core import storage
 
-    file = storage.place("gs://lab/out/predictions", lock.FILE)
+    file = storage.place("gs://lab/out/predictions", folder_lock.FILE)
     storage.write_text(file, '{"by": "another", "renewed": 5.0}')
-    assert not lock._renew(file, "me")
+    assert not folder_lock._renew(file, "me")
     assert storage.read_json(file, "by")["by"] == "another"
     file.unlink()
-    assert lock._renew(file, "me")
+    assert folder_lock._renew(file, "me")
     assert storage.read_json(file, "by")["by"] == "me"
 
 
@@ -190,11 +195,11 @@ def test_a_claim_outlives_a_bucket_that_did_not_answer_once(monkeypatch):
         write(file, text)
         renewed.set()
 
-    monkeypatch.setattr(lock, "_RENEW", 0.01)
+    monkeypatch.setattr(folder_lock, "_RENEW", 0.01)
     monkeypatch.setattr(storage, "write_text", now_and_then)
-    with lock.held("memory://lab/out/predictions"):
+    with folder_lock.held("memory://lab/out/predictions"):
         assert renewed.wait(5)
-        file = storage.place("memory://lab/out/predictions", lock.FILE)
+        file = storage.place("memory://lab/out/predictions", folder_lock.FILE)
         # Another run took it for dead all the same.
         monkeypatch.setattr(storage, "write_text", lambda file, text: None)
         write(file, '{"by": "another", "renewed": 5.0}')

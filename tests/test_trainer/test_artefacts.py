@@ -1,10 +1,12 @@
 """Paths and bucket addresses alike, against a Cloud Storage of our own that gcsfs talks to."""
 
+import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, disk, storage
 from beampose.core.infos import AuditInfo, DatasetInfo
 
 
@@ -48,6 +50,22 @@ def test_a_folder_takes_the_place_of_another(folder):
     storage.remove(f"{folder}/model")
     storage.remove(f"{folder}/model")
     assert not storage.place(folder, "model").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of POSIX")
+@pytest.mark.parametrize("mask", [0o077, 0o002, 0o022])
+def test_files_and_folders_have_the_rights_that_their_user_chose(tmp_path, mask):
+    before = os.umask(mask)
+    disk._umask.cache_clear()
+    try:
+        storage.write_text(tmp_path / "file", "")
+        with storage.replacing_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+        disk._umask.cache_clear()
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~mask
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o777 & ~mask
 
 
 def test_hidden_files_of_killed_writers_are_no_files_of_the_folder(folder):
