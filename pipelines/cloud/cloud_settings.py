@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from beampose.core import yaml_files
-from beampose.core.settings.section import Number, Section, from_dict, problems, setting
+from beampose.core.settings.section import (
+    LIKE_A_NUMBER,
+    Number,
+    Section,
+    from_dict,
+    problems,
+    setting,
+)
+from beampose.pipelines.cloud import gpu_machines
 
 REGIONS = (  # noqa: SIM905  A list of 43 lines otherwise.
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "
@@ -18,17 +26,10 @@ REGIONS = (  # noqa: SIM905  A list of 43 lines otherwise.
     "us-central1 us-east1 us-east4 us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
 ).split()
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
-# Series of machines that each GPU comes with, on both services; the first is the usual one.
-SERIES = {
-    "NVIDIA_TESLA_T4": ("n1",),
-    "NVIDIA_TESLA_V100": ("n1",),
-    "NVIDIA_TESLA_P100": ("n1",),
-    "NVIDIA_L4": ("g2",),
-    "NVIDIA_TESLA_A100": ("a2",),
-    "NVIDIA_A100_80GB": ("a2",),
-    "NVIDIA_H100_80GB": ("a3",),
-}
+# Google takes at most so many labels; and names of objects of 1,024 bytes, files below included.
+_MOST_LABELS, _LONGEST_FOLDER = 64, 500
 _NETWORK = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+_BOARD = r"projects/[^/\s]+/locations/([a-z0-9-]+)/tensorboards/[^/\s]+"
 _IMAGE = r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"
 
 
@@ -38,8 +39,28 @@ def _region(value: str) -> str:
     return value
 
 
+def _bucket(value: str) -> str:
+    name, _, folder = value.removeprefix("gs://").partition("/")
+    words = name.split(".")
+    if name.startswith("goog") or "google" in name or not all(words):
+        raise ValueError(
+            "must have a name that Google allows, without google and without empty parts"
+        )
+    if any(len(word) > 63 for word in words):
+        raise ValueError("must have a name of at most 63 characters")
+    if {".", ".."} & set(folder.split("/")) or not folder.isprintable():
+        raise ValueError("must have a folder without . and .. and without unprintable characters")
+    if len(folder.encode()) > _LONGEST_FOLDER:
+        raise ValueError(f"must have a folder of at most {_LONGEST_FOLDER} bytes")
+    return value
+
+
 def _labels(value: dict[str, str]) -> dict[str, str]:
+    if len(value) > _MOST_LABELS:
+        raise ValueError(f"must be at most {_MOST_LABELS} labels, not {len(value)}")
     for word in value:
+        if word.startswith("goog"):
+            raise ValueError(f"must not begin with goog, Google's own, as {word!r} does")
         if not LABEL_KEY.fullmatch(word):
             raise ValueError(
                 "must be words of lowercase letters, digits, - and _ that begin with a letter, "
@@ -56,18 +77,6 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
 
 # How the tags of images without NVIDIA's libraries end, as the build names them.
 _WITHOUT_GPU = "-cpu"
-
-
-def _fits(section: str, machine_type: str, accelerator: str | None) -> None:
-    """Raises ValueError if a GPU does not come with a machine."""
-    # A custom machine without a series is an n1.
-    series = machine_type.partition("-")[0].replace("custom", "n1")
-    if accelerator is not None and series not in SERIES[accelerator]:
-        wanted = " or ".join(SERIES[accelerator])
-        raise ValueError(
-            f"{section}.accelerator {accelerator} comes only with {wanted} machines, not with "
-            f"{section}.machine_type {machine_type}: change one of them."
-        )
 
 
 def _texts(value: object) -> object:
@@ -120,7 +129,7 @@ class Dataflow(Section):
                 "dataflow.flexrs and dataflow.accelerator cannot be used together: FlexRS has no "
                 "GPUs for single steps. Drop one of them."
             )
-        _fits("dataflow", self.machine_type, self.accelerator)
+        gpu_machines.check("dataflow", self.machine_type, self.accelerator, self.accelerator_count)
         return self
 
 
@@ -153,7 +162,7 @@ class Vertex(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Vertex":
-        _fits("vertex", self.machine_type, self.accelerator)
+        gpu_machines.check("vertex", self.machine_type, self.accelerator, self.accelerator_count)
         return self
 
 
@@ -172,7 +181,7 @@ class Cloud(Section):
         examples=["us-central1"],
         description="Where jobs run.",
     )
-    bucket: str = Field(
+    bucket: Annotated[str, AfterValidator(_bucket)] = Field(
         pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\s*?\[\]#/]+)*/?$",
         examples=["gs://my-bucket/folder"],
         description="A bucket, or a folder of one; results go below it.",
@@ -212,7 +221,7 @@ class Cloud(Section):
     labels: Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_labels)] = Field(
         default_factory=dict, description="Labels of jobs and models, as bills show them."
     )
-    max_cost: Number | None = setting(
+    max_cost: Annotated[float, Field(ge=0), LIKE_A_NUMBER] | None = setting(
         None, "Refuse jobs whose estimate is above it, in the currency of the price table."
     )
     dataflow: Dataflow = Field(default_factory=Dataflow)
@@ -224,6 +233,13 @@ class Cloud(Section):
             raise ValueError(
                 "vertex.tensorboard needs a service_account, as which the job writes its curves: "
                 "set it, or drop vertex.tensorboard."
+            )
+        board = re.fullmatch(_BOARD, self.vertex.tensorboard or "")
+        if self.vertex.tensorboard and (board is None or board[1] != self.region):
+            raise ValueError(
+                "vertex.tensorboard must look like projects/123456789/locations/"
+                f"{self.region}/tensorboards/987654321, of the jobs' region. Received: "
+                f"{self.vertex.tensorboard!r}."
             )
         there = re.search("regions/([^/]+)/", self.subnetwork or "")
         if there and there[1] != self.region:

@@ -1,6 +1,7 @@
 """What is asked of Vertex AI: a training, or a study of trainings, that run our entry point."""
 
 import json
+import math
 from typing import Any
 
 from beampose.core.files import join
@@ -65,7 +66,7 @@ def custom_job(
             }
         ],
         "scheduling": {
-            "timeout": {"seconds": round(vertex.timeout_hours * 3600)},
+            "timeout": {"seconds": math.ceil(vertex.timeout_hours * 3600)},
             "restart_job_on_worker_restart": vertex.restarts,
             "strategy": "SPOT" if vertex.spot else "ON_DEMAND",
         },

@@ -55,6 +55,45 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ),
         ({"vertex": {"network": "lab-net"}}, "vertex.network"),
         ({"vertex": {"tensorboard": "x"}, "service_account": None}, "needs a service_account"),
+        (
+            {"vertex": {"tensorboard": "x"}, "service_account": "a@p.iam.gserviceaccount.com"},
+            "vertex.tensorboard must look like projects/",
+        ),
+        ({"bucket": "gs://lab/../other"}, "without . and .."),
+        ({"bucket": "gs://lab..x/work"}, "a name that Google allows"),
+        ({"bucket": "gs://goog-lab"}, "a name that Google allows"),
+        ({"bucket": f"gs://{'a' * 64}"}, "at most 63 characters"),
+        ({"bucket": f"gs://lab/{'a' * 600}"}, "at most 500 bytes"),
+        ({"labels": {f"k{i}": "x" for i in range(65)}}, "at most 64 labels, not 65"),
+        ({"labels": {"goog-team": "x"}}, "must not begin with goog"),
+        ({"max_cost": -1}, "max_cost must be a number of 0 or more"),
+        (
+            {"vertex": {"machine_type": "g2-standard-4"}},
+            "has GPUs, which are billed: name them as vertex.accelerator (NVIDIA_L4)",
+        ),
+        (
+            {"dataflow": {"machine_type": "a2-highgpu-1g"}},
+            "(NVIDIA_TESLA_A100 or NVIDIA_A100_80GB), or choose a machine without",
+        ),
+        (
+            {
+                "vertex": {
+                    "machine_type": "a2-highgpu-2g",
+                    "accelerator": "NVIDIA_TESLA_A100",
+                }
+            },
+            "accelerator_count must be 2 for NVIDIA_TESLA_A100 in a2-highgpu-2g. Received: 1",
+        ),
+        (
+            {
+                "vertex": {
+                    "machine_type": "n1-standard-8",
+                    "accelerator": "NVIDIA_TESLA_T4",
+                    "accelerator_count": 3,
+                }
+            },
+            "accelerator_count must be 1 or 2 or 4 for NVIDIA_TESLA_T4",
+        ),
         ({"regoin": "us-east1"}, "Did you mean 'region'"),
         ({"dataflow": {"max_worker": 3}}, "Did you mean 'dataflow.max_workers'"),
         ({"vertex": {"timeout_hours": 0}}, "above 0"),
@@ -97,6 +136,15 @@ def test_jobs_and_models_are_encrypted_with_a_key_of_ones_own(tmp_path):
             assert made.encryption_spec.kms_key_name == (key or "")
         assert api.Model(cloud.encryption).encryption_spec.kms_key_name == (key or "")
         assert api.BatchPredictionJob(cloud.encryption).encryption_spec.kms_key_name == (key or "")
+
+
+def test_a_training_of_less_than_a_second_has_a_limit(tmp_path):
+    values = {"task": "pose", "source": {"format": "deeplabcut", "path": "p"}, "output": "gs://b/o"}
+    config = experiment.from_values(values, str(tmp_path / "my.yaml"))
+    cloud = cloud_settings.Cloud(**{**CLOUD, "vertex": {"timeout_hours": 1e-9}})
+    job = vertex_requests.custom_job(config, cloud, name="n", package="p", digest="d", base="b")
+    # 0 would be the service's own limit, a week.
+    assert job["job_spec"]["scheduling"]["timeout"] == {"seconds": 1}
 
 
 def test_the_example_of_the_settings_is_right():
