@@ -141,7 +141,7 @@ class Vertex(Section):
     accelerator_count: AcceleratorCount = 1
     disk_gb: int = setting(100, "Disk of the machine.", ge=100)
     spot: bool = setting(
-        False, "A machine that costs a third and may be taken away: see `restarts`."
+        False, "A machine that costs less than half and may be taken away: see `restarts`."
     )
     restarts: bool = setting(True, "Restart a training that was interrupted, from its checkpoint.")
     timeout_hours: Number = setting(12.0, "The longest that a training may take.", gt=0)

@@ -65,9 +65,7 @@ def _flag(option: Option) -> str:
 
 def _help(option: Option) -> str:
     notes = ["must be given"] if option.required else []
-    notes += [f"only with `{option.only_with}`"] if option.only_with else []
-    notes += [f"not with `{option.not_with}`"] if option.not_with else []
-    return "; ".join((option.help, *notes))
+    return "; ".join((option.help, *notes, *option.limits("`")))
 
 
 def _cell(text: str) -> str:

@@ -136,8 +136,8 @@ LABELS = Group(
                 Option("--to", "project; created if it does not exist", "PROJECT", required=True),
                 Option(
                     "--method",
-                    "evenly spaced, clustered by pixels (as DeepLabCut does; the default), or "
-                    "clustered by the backbone's features",
+                    "drawn at random, clustered by pixels (as DeepLabCut does; the default), or "
+                    "chosen by the backbone's features",
                     choices=("uniform", "kmeans", "features"),
                     default="kmeans",
                 ),

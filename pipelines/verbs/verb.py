@@ -35,6 +35,10 @@ class _Given(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+# Before a word of a verb's actions, where an option has an effect only with that.
+_ACTION = "action "
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of a verb; all other fields are argparse's.
@@ -64,7 +68,17 @@ class Option:
         for own in ("only_with", "not_with", "default"):
             given.pop(own, None)
         given["action"] = "store_true" if given.pop("switch") else _Given
+        given["help"] = "; ".join((self.help, *self.limits("")))
         parser.add_argument(given.pop("flag"), **given)
+
+    def limits(self, mark: str) -> list[str]:
+        """With which options it has an effect, and with which it has none.
+
+        Args:
+          mark: around each option.
+        """
+        pairs = (("only with", self.only_with), ("not with", self.not_with))
+        return [f"{how} {mark}{other.removeprefix(_ACTION)}{mark}" for how, other in pairs if other]
 
     def is_given(self, arguments: argparse.Namespace) -> bool:
         """Returns True if the option stands in the command; also before defaults are set."""
@@ -132,7 +146,7 @@ class Verb:
                 setattr(arguments, _attribute(option.flag), option.default)
         for option in given:
             if option.only_with and not _holds(option.only_with, arguments):
-                other = option.only_with.removeprefix("action ")
+                other = option.only_with.removeprefix(_ACTION)
                 raise ValueError(
                     f"{option.flag} has an effect only with {other}: add that, or remove "
                     f"{option.flag}."

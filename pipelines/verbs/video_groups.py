@@ -27,7 +27,8 @@ VIDEOS = Group(
                 DRY,
                 Option(
                     "--overwrite",
-                    "replace those by another model, with other settings or of a changed film",
+                    "replace predictions by another model, with other settings or of a film that "
+                    "changed",
                     switch=True,
                 ),
             ),

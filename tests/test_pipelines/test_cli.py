@@ -38,6 +38,10 @@ def test_help_lists_each_verb_once_and_beam_options_only_where_a_job_runs(capsys
     assert listed == list(verbs.VERBS)
     for name, verb in verbs.VERBS.items():
         assert ("Apache Beam" in shown(name)) == verb.beam
+        words = " ".join(shown(name).split())
+        for option in verb.options:
+            for other in filter(None, (option.only_with, option.not_with)):
+                assert f"with {other.removeprefix('action ')}" in words
 
 
 def test_every_verb_has_its_code():

@@ -1,5 +1,6 @@
 """Several animals from labels to a report, from the command line."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_every_signature_gives_numbers_of_fixed_shapes(settings):
     np.testing.assert_allclose(served["likelihood"], found["likelihood"], atol=1e-4)
     one = assemble.assemble({k: v[0] for k, v in found.items()}, assemble.rules(info))
     assert one.shape == (3, 4, 3)
+
+
+def test_the_code_of_the_page_runs(settings, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs/animals.md").read_text(encoding="utf-8")
+    assembled, tracked = re.findall(r"```python\n(.*?)```", page, re.S)
+    (tmp_path / "runs/flies").mkdir(parents=True)
+    (tmp_path / "runs/flies/model").symlink_to(settings.model)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {"frames": fakes.pixels(0, 96, 144)[None]}
+    exec(assembled, names)
+    assert names["keypoints"].shape == (3, 4, 3)
+    truth = np.full((9, 2, 4, 2), 10.0) + np.arange(4)[:, None] * [5.0, 3.0]
+    truth[:, 1] += 60
+    detections = np.concatenate([truth, np.ones((9, 2, 4, 1))], axis=-1)
+    names = {"truth": truth, "detections": detections}
+    exec(tracked, names)
+    np.testing.assert_allclose(names["made"].keypoints[..., :2].sum(axis=1), truth.sum(axis=1))
 
 
 @pytest.mark.slow
