@@ -135,9 +135,12 @@ def examples(dataset: DatasetInfo, records: Sequence[LabelRecord]) -> list[dict[
             continue
         if task_kinds.of_info(dataset).points:
             words, image = files.name(record.name), _drawn(dataset, image, record)
+            # Frames of several films may have one name.
+            caption = "/".join(record.name.split("/")[-2:])
         else:
             words, image = dataset.classes[record.label], worst_frames.fitted(image, CROP_SIDE)
-        found.append({"data": label_overview.uri(image), "words": words})
+            caption = words
+        found.append({"data": label_overview.uri(image), "words": words, "caption": caption})
     return found
 
 
