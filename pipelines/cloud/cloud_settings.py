@@ -26,8 +26,8 @@ REGIONS = (  # noqa: SIM905  A list of 43 lines otherwise.
     "us-central1 us-east1 us-east4 us-east5 us-south1 us-west1 us-west2 us-west3 us-west4"
 ).split()
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
-# Google takes at most so many labels; and names of objects of 1,024 bytes, files below included.
-_MOST_LABELS, _LONGEST_FOLDER = 64, 500
+# Google takes 64 labels, of which one of a model is ours, and names of files of 1,024 bytes.
+_MOST_LABELS, _LONGEST_FOLDER = 63, 500
 _NETWORK = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 _BOARD = r"projects/[^/\s]+/locations/([a-z0-9-]+)/tensorboards/[^/\s]+"
 _IMAGE = r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"

@@ -15,7 +15,7 @@ from beampose.pipelines import search_spec
 from beampose.pipelines.cloud import code_wheel, vertex_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud, is_stand_in
 from beampose.pipelines.cloud.job_stamps import stamp
-from beampose.pipelines.cloud.vertex_services import Services
+from beampose.pipelines.cloud.vertex_services import Services, Unanswered, named, shown_name
 
 POLL_SECONDS = 15.0
 # A network may be gone for some minutes of hours of training.
@@ -34,8 +34,7 @@ class Submission(NamedTuple):
 
 def job_name(config: Config) -> str:
     """Human-readable name made of an experiment, a time and a few letters."""
-    name = storage.place(config.output).name
-    return f"beampose-{name}-{stamp()}"
+    return f"beampose-{shown_name(config.output)}-{stamp()}"
 
 
 def submit(services: Services, config: Config, spec: search_spec.Spec | None) -> Submission:
@@ -57,32 +56,54 @@ def submit(services: Services, config: Config, spec: search_spec.Spec | None) ->
     job = vertex_requests.custom_job(
         config, cloud, name=name, package=package, digest=code_wheel.sha256(wheel), base=base
     )
-    api = services.api
     if spec is None:
-        made = services.call(
-            services.jobs.create_custom_job,
-            parent=services.parent,
-            custom_job=api.CustomJob(job),
-        )
-        return Submission("custom_job", made.name, name, config.output)
+        return _sent(services, Submission("custom_job", "", name, config.output), job)
     job["job_spec"]["base_output_directory"] = {"output_uri_prefix": base}
     study = vertex_requests.study(job, spec, task_kinds.of_info(dataset))
-    made = services.call(
-        services.jobs.create_hyperparameter_tuning_job,
-        parent=services.parent,
-        hyperparameter_tuning_job=api.HyperparameterTuningJob(study),
-    )
-    return Submission("hyperparameter_tuning_job", made.name, name, base)
+    return _sent(services, Submission("hyperparameter_tuning_job", "", name, base), study)
+
+
+def _sent(services: Services, submission: Submission, job: dict[str, Any]) -> Submission:
+    """Creates a job. One that was created although its answer was lost is found by its name.
+
+    Raises:
+      OSError: it was refused, or nobody knows if it was created.
+    """
+    kind = submission.kind
+    create = getattr(services.jobs, f"create_{kind}")
+    message = {"custom_job": "CustomJob", "hyperparameter_tuning_job": "HyperparameterTuningJob"}
+    request = {kind: getattr(services.api, message[kind])(job)}
+    try:
+        made = services.call(create, parent=services.parent, **request)
+    except Unanswered as error:
+        made = _found(services, submission)
+        if made is None:
+            raise OSError(
+                f"{error} Perhaps it took the job all the same, and bills it: before you send it "
+                f"again, look for {submission.display_name} at {page(submission, services.cloud)}"
+            ) from None
+    return submission._replace(name=made.name)
+
+
+def _found(services: Services, submission: Submission) -> Any:
+    """The job of a submission's name; None if there is none, or the service does not say."""
+    listed = getattr(services.jobs, f"list_{submission.kind}s")
+    try:
+        found = services.call(listed, parent=services.parent, filter=named(submission.display_name))
+        return next(iter(found), None)
+    except OSError:
+        return None
 
 
 def page(submission: Submission, cloud: Cloud) -> str:
-    """The job's page."""
+    """The job's page; without a name, that of all of its kind."""
     number = submission.name.rpartition("/")[2]
-    kind = "training" if submission.kind == "custom_job" else "hyperparameter-tuning-jobs"
+    single = "training" if number else "training/custom-jobs"
+    kind = single if submission.kind == "custom_job" else "hyperparameter-tuning-jobs"
     return (
         f"https://console.cloud.google.com/vertex-ai/locations/{cloud.region}/{kind}/{number}"
         f"?project={cloud.project}"
-    )
+    ).replace("/?", "?")
 
 
 def follow(services: Services, submission: Submission, say: Callable[[str], None]) -> Any:

@@ -1,6 +1,5 @@
 """Vertex AI's registry of models, and predictions by what is registered."""
 
-import json
 import re
 import shutil
 import unicodedata
@@ -15,7 +14,7 @@ from beampose.core.wording import counted
 from beampose.pipelines.cloud import prediction_requests
 from beampose.pipelines.cloud.cloud_settings import Cloud
 from beampose.pipelines.cloud.vertex_jobs import job_name
-from beampose.pipelines.cloud.vertex_services import Services
+from beampose.pipelines.cloud.vertex_services import Services, named, shown_name
 from beampose.pipelines.report import model_card
 from beampose.trainer.export import SAVED_MODEL
 
@@ -61,8 +60,8 @@ def register(services: Services, config: Config, version_alias: str) -> tuple[st
     storage.write_text(join(config.model, "model_card.md"), text)
     artifact = join(config.output, "serving", version_alias)
     serving_layout(config.model, artifact, 1)
-    name = storage.place(config.output).name
-    known = services.call(services.models.list_models, parent=services.parent, filter=_named(name))
+    name = shown_name(config.output)
+    known = services.call(services.models.list_models, parent=services.parent, filter=named(name))
     parent = next((model.name for model in known), None)
     model = {
         "display_name": name,
@@ -100,8 +99,8 @@ def batch_predict(
       FileNotFoundError: the model is not registered.
       OSError: the service refused.
     """
-    name = storage.place(config.output).name
-    known = services.call(services.models.list_models, parent=services.parent, filter=_named(name))
+    name = shown_name(config.output)
+    known = services.call(services.models.list_models, parent=services.parent, filter=named(name))
     model = next((one.name for one in known), None)
     if model is None:
         raise FileNotFoundError(
@@ -141,11 +140,6 @@ def serving_layout(model: str, target: str, version: int) -> None:
         else:
             storage.remove(final)
             storage.upload(copy, final)
-
-
-def _named(name: str) -> str:
-    """A filter of resources by the name people see."""
-    return f"display_name={json.dumps(name, ensure_ascii=False)}"
 
 
 def _summary(metrics: Metrics) -> str:

@@ -2,11 +2,35 @@
 
 import concurrent.futures
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from beampose.core import storage
 from beampose.pipelines.cloud.cloud_settings import Cloud
+
+# Letters of a name that people see: 128, less what the names of jobs add.
+_LONGEST_NAME = 90
+
+
+class Unanswered(OSError):
+    """A service gave no answer: nobody here knows if it did what it was asked for."""
+
+
+def shown_name(output: str) -> str:
+    """The name of an experiment as people see it, as long as Vertex AI takes it."""
+    name = storage.place(output).name
+    return (
+        name
+        if len(name) <= _LONGEST_NAME
+        else f"{name[: _LONGEST_NAME - 7]}-{storage.digest(name)[:6]}"
+    )
+
+
+def named(name: str) -> str:
+    """A filter of resources by the name people see."""
+    return f"display_name={json.dumps(name, ensure_ascii=False)}"
 
 
 class Services:
@@ -29,7 +53,8 @@ class Services:
         """Calls the service.
 
         Raises:
-          OSError: the service refused or could not be reached; the text is human-readable.
+          Unanswered: it may have done what it was asked for.
+          OSError: it refused. Both have a human-readable text.
         """
         with self._sentences():
             return method(request=request, timeout=60)
@@ -54,9 +79,10 @@ class Services:
         except concurrent.futures.TimeoutError:
             raise OSError("Vertex AI took too long: look at the project's page.") from None
         except exceptions.GoogleAPICallError as error:
-            raise OSError(_refusal(error, self.cloud)) from None
+            kind = Unanswered if int(error.code or 0) >= 500 else OSError
+            raise kind(_refusal(error, self.cloud)) from None
         except exceptions.RetryError as error:
-            raise OSError(f"Vertex AI could not be reached: {error.cause or error}") from None
+            raise Unanswered(f"Vertex AI could not be reached: {error.cause or error}.") from None
         except GoogleAuthError as error:
             # Those that were good at first may be refused hours later.
             raise OSError(
@@ -64,7 +90,8 @@ class Services:
                 "again with `gcloud auth application-default login`."
             ) from None
         except OSError as error:
-            raise OSError(f"Vertex AI could not be reached: {_first_line(error)}") from None
+            why = _first_line(error).rstrip(".")
+            raise Unanswered(f"Vertex AI could not be reached: {why}.") from None
 
 
 def _refusal(error: Any, cloud: Cloud) -> str:

@@ -45,6 +45,8 @@ class Vertex(Access):
         self.runs: dict[str, int] = {}
         self.logs: dict[str, str] = {}
         self.refuse: Answer | None = None
+        # Whether jobs are taken and the answer to it is lost on its way.
+        self.loses = False
         self._killer, self._execute = killer, execute
         self._numbers = itertools.count(1)
         self._threads: list[threading.Thread] = []
@@ -66,7 +68,8 @@ class Vertex(Access):
         if match := UPLOAD.match(request.path):
             return self._upload(match[1], request.json())
         if request.method == "POST" and (match := CREATE.match(request.path)):
-            return self._create(match[1], match[2], request.json())
+            made = self._create(match[1], match[2], request.json())
+            return error(503, "UNAVAILABLE", "The answer was lost.") if self.loses else made
         if match := NAMED.match(request.path):
             known = self.resources.get(match[1])
             return not_found(match[1]) if known is None else Answer(known)

@@ -64,7 +64,7 @@ def test_an_output_that_workers_cannot_see_is_refused_before_anything_is_sent(po
         ({"bucket": "gs://goog-lab"}, "a name that Google allows"),
         ({"bucket": f"gs://{'a' * 64}"}, "at most 63 characters"),
         ({"bucket": f"gs://lab/{'a' * 600}"}, "at most 500 bytes"),
-        ({"labels": {f"k{i}": "x" for i in range(65)}}, "at most 64 labels, not 65"),
+        ({"labels": {f"k{i}": "x" for i in range(64)}}, "at most 63 labels, not 64"),
         ({"labels": {"goog-team": "x"}}, "must not begin with goog"),
         ({"max_cost": -1}, "max_cost must be a number of 0 or more"),
         (

@@ -15,10 +15,12 @@ from cloud_jobs import CLOUD, VERTEX, config_file, write_cloud
 from google.auth.exceptions import RefreshError
 
 from beampose.core import storage, task_kinds
+from beampose.core.settings import experiment
 from beampose.pipelines import search_spec
 from beampose.pipelines.cli import main
 from beampose.pipelines.cloud import (
     cloud_settings,
+    credentials,
     dataflow,
     job_stamps,
     vertex_jobs,
@@ -226,6 +228,40 @@ def test_a_refusal_of_the_service_is_a_sentence(trained, buckets, vertex, tmp_pa
     cloud = write_cloud(tmp_path, vertex={"endpoint": "http://localhost:9"})
     assert main(["submit", config_file(ours), "--cloud", cloud]) == 2
     assert "could not be reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_job_whose_answer_was_lost_is_found_and_not_sent_again(vertex, tmp_path, tuned):
+    fake = vertex(execute=False)
+    cloud = cloud_settings.load(write_cloud(tmp_path, vertex={"endpoint": fake.url}))
+    services = vertex_services.Services(cloud, credentials.find(stand_in=True))
+    fake.loses = True
+    values = {"task": "pose", "source": {"format": "deeplabcut", "path": "p"}, "output": "gs://b/o"}
+    config = experiment.from_values(values, str(tmp_path / "my.yaml"))
+    job = vertex_requests.custom_job(config, cloud, name="a b", package="p", digest="d", base="b")
+    kind = "custom_job"
+    if tuned:
+        spec = search_spec.Spec(parameters={"train.steps": search_spec.Parameter(values=[1, 2])})
+        job = vertex_requests.study(job, spec, task_kinds.POSE)
+        kind = "hyperparameter_tuning_job"
+    submission = vertex_jobs.Submission(kind, "", "a b", "gs://b/o")
+    (made,) = [vertex_jobs._sent(services, submission, job).name]
+    assert list(fake.resources) == [made]
+
+    # Where it is not found, whoever sends it again is told to look before.
+    with pytest.raises(OSError, match=r"before you send it again, look for c at https://.*\?proj"):
+        vertex_jobs._sent(services, submission._replace(display_name="c"), job)
+    fake.refuse = error(403, "PERMISSION_DENIED", "Permission 'x' denied.")
+    with pytest.raises(OSError, match=r"denied\. The account needs roles/aiplatform.user [^:]*: d"):
+        vertex_jobs._sent(services, submission, job)
+
+
+def test_names_that_people_see_are_as_long_as_the_service_takes_and_differ():
+    long = [f"gs://lab/{'ä' * 110}{i}" for i in range(2)]
+    shown = {vertex_services.shown_name(one) for one in long}
+    assert len(shown) == 2 and {len(one) for one in shown} == {90}
+    assert len(vertex_jobs.job_name(SimpleNamespace(output=long[0]))) <= 128
+    assert vertex_services.shown_name("gs://lab/mäuse 1") == "mäuse 1"
 
 
 JOB = vertex_jobs.Submission("custom_job", "projects/1/jobs/7", "beampose-mice", "gs://lab/mice")
