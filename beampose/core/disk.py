@@ -79,6 +79,15 @@ def allowed(mode: int) -> int:
     return mode & ~_umask()
 
 
+def is_adrift() -> bool:
+    """Whether the folder that this process runs in was removed, as scratch folders are."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
 def nearest(path: Path) -> Path:
     """The path, or of the folders above it the first that is there."""
     while not path.exists() and path != path.parent:

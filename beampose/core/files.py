@@ -86,6 +86,8 @@ def why(error: BaseException) -> str:
         return str(error)
     file = disk.refused_file(error)
     if not file:
+        if error.errno in (errno.ENOENT, errno.ESTALE) and disk.is_adrift():
+            return "the folder that this runs in was removed: change to one that is there, with cd"
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return str(error)
         places = f"{disk.temporary_folder()}, or where results are written"

@@ -47,6 +47,19 @@ def test_what_cannot_be_read_is_not_called_unwritable(tmp_path, monkeypatch):
     assert files.why(error).endswith("it cannot be read: change its permissions")
 
 
+def test_a_folder_that_went_away_under_a_command_is_said(tmp_path, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.chdir(tmp_path / "scratch")
+    (tmp_path / "scratch").rmdir()
+    with pytest.raises(FileNotFoundError) as found:
+        os.path.abspath("my.yaml")
+    assert files.why(found.value) == (
+        "the folder that this runs in was removed: change to one that is there, with cd"
+    )
+    monkeypatch.undo()
+    assert files.why(found.value).startswith("[Errno")
+
+
 def test_temporary_names_are_not_told_where_the_path_is_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hidden = str(Path("a/.b-123.json").absolute())
