@@ -62,12 +62,14 @@ class Outcome(NamedTuple):
 
 def train_and_report(config: Config, stage: Callable[[str], Any]) -> Result:
     """Features, training, evaluation and report, as `beampose run` does them."""
+    from beampose.trainer.quiet import import_tensorflow
+
+    # Before all that imports it, whose chatter would be printed.
+    import_tensorflow()
     from beampose.pipelines.features import feature_job
     from beampose.pipelines.report import evaluation_files, report_page
     from beampose.trainer import evaluation, task
-    from beampose.trainer.quiet import import_tensorflow
 
-    import_tensorflow()
     stage(upload_status.FEATURES)
     upload_room.look_for_features(config)
     summary = feature_job.run(config)

@@ -1,5 +1,6 @@
 """An upload that crashes its process, fills memory or never ends, ends alone and with a reason."""
 
+import importlib
 import shutil
 import sys
 from collections import namedtuple
@@ -13,6 +14,7 @@ from beampose.core.settings import experiment
 from beampose.pipelines import planning
 from beampose.pipelines.cloud import upload_child, upload_room, upload_run, upload_watch
 from beampose.pipelines.features import labeled_source
+from beampose.trainer import quiet
 
 HERE = "upload_works"
 
@@ -88,6 +90,22 @@ def test_after_an_upload_that_crashes_the_watch_goes_on(config, tmp_path, bucket
     assert list(watch.look()) == [False, True]
     assert any("FAILED a " in line and "crashed" in line for line in lines)
     assert any("b " in line and ": done" in line for line in lines)
+
+
+def test_tensorflow_is_silenced_before_anything_imports_it(config, monkeypatch):
+    heavy = {"features": "feature_job", "report": "evaluation_files"}
+    names = [f"beampose.pipelines.{package}.{name}" for package, name in heavy.items()]
+    for name in names:
+        package, _, own = name.rpartition(".")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delattr(importlib.import_module(package), own, raising=False)
+
+    def silenced():
+        raise InterruptedError([name for name in names if name in sys.modules])
+
+    monkeypatch.setattr(quiet, "import_tensorflow", silenced)
+    with pytest.raises(InterruptedError, match=r"^\[\]$"):
+        upload_run.train_and_report(config, print)
 
 
 def test_room_for_the_features_is_looked_for_before_the_work(config, tmp_path, monkeypatch):
