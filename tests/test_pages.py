@@ -24,6 +24,17 @@ def test_links_to_files_lead_somewhere(page):
             assert (page.parent / target.partition("#")[0]).is_file(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_tests_that_a_page_names_are_there(page):
+    text = page.read_text(encoding="utf-8")
+    tops = "beampose|configs|pipelines|preprocess|scripts|tests|trainer"
+    for name in re.findall(rf"`((?:{tops})/[\w./*-]+)`", text):
+        assert [*ROOT.glob(name)], name
+    # Keys of settings and of metrics.json begin so, too.
+    for name in {*re.findall(r"`(test_\w+)`", text)} - {"test_from", "test_before_finetune"}:
+        assert [*ROOT.glob(f"tests/**/{name}.py")], name
+
+
 def test_the_page_of_all_commands_is_up_to_date():
     text = runpy.run_path(str(ROOT / "scripts/command_reference"))["text"]()
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
