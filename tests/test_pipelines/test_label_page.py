@@ -94,6 +94,8 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
         two.page.get_by_text("Write here").click()
         two.says("All saved")
         until(lambda: two.evaluate("beampose.store.frames[1].points[0][0][1]") > 14)
+        # Not what it said before it lost the pen.
+        one.says("Read-only")
         two.page.close()
         one.says("All saved")
         # What was clicked while the server was down is written when it is back.
