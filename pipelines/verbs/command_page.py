@@ -9,7 +9,8 @@ HEAD = """# Commands
 --help` says the same. `--debug` before the verb shows tracebacks and libraries' own messages. Every
 command may be killed and repeated. Exit code 0: all is done; 1: something is wrong with the data,
 and said: a label, an image or a film that could not be used, the others were; 2: the command itself
-is wrong, or nothing could be used. `features` goes on with 0 up to `source.max_rejects`.
+is wrong, or what it needs is missing, such as labels, a model or room on the disk. `features` goes
+on with 0 up to `source.max_rejects`.
 """
 SET = Option("--set", "override a setting, such as `--set train.steps=200`", "SECTION.KEY=VALUE")
 CLOUD = Option("--cloud", "run on Google Cloud: cloud.yaml", "FILE")
