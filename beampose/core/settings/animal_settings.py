@@ -63,6 +63,6 @@ class Reid(Section):
         ge=0,
         le=10_000,
     )
-    test: Number = setting(0.2, "Share of detections that is held out, in whole tracklets.", ge=0, le=0.5)
+    test: Number = setting(0.2, "Share of detections held out, by whole tracklets.", ge=0, le=0.5)
     dims: int = setting(128, "Length of the embedding.", ge=4, le=1024, multiple_of=4)
     seed: int = setting(0, "Seed of the triplets and the weights.", ge=0, le=2**32 - 1)
