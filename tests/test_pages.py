@@ -2,14 +2,18 @@
 
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from importlib import util
 from pathlib import Path
 
 import pytest
+import yaml
 
 from beampose.core import __version__, yaml_files
+from beampose.core.settings import experiment
+from beampose.pipelines import cli, verbs
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -33,6 +37,39 @@ def test_files_and_tests_that_a_page_names_are_there(page):
     # Keys of settings and of metrics.json begin so, too.
     for name in {*re.findall(r"`(test_\w+)`", text)} - {"test_from", "test_before_finetune"}:
         assert [*ROOT.glob(f"tests/**/{name}.py")], name
+
+
+def blocks(page, *languages):
+    found = re.findall(r"^```([^\n]*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.S | re.M)
+    return [text for language, text in found if language in languages]
+
+
+def test_the_commands_of_all_pages_are_understood():
+    text = "".join(block for page in PAGES for block in blocks(page, "bash", "sh", ""))
+    found = re.findall(r"^(?:\$ )?beampose (.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    assert len(found) > 50
+    parser = cli.parser()
+    for line in found:
+        # What stands in brackets may be left out.
+        words = shlex.split(re.sub(r" \[.*?\]", "", line), comments=True)
+        assert parser.parse_args(words).verb in verbs.VERBS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_settings_of_a_page_load(page, tmp_path):
+    for text in blocks(page, "yaml"):
+        # Lines may be alternatives of one key.
+        keys = re.findall(r"^\w+", text, re.MULTILINE)
+        for part in [text] if len(keys) == len({*keys}) else text.splitlines():
+            values = yaml.safe_load(part)
+            if "project" not in values:
+                needed = {
+                    "task": "pose",
+                    "source": {"format": "deeplabcut", "path": "x"},
+                    "output": "o",
+                }
+                (tmp_path / "a.yaml").write_text(yaml.safe_dump({**needed, **values}))
+                experiment.load(tmp_path / "a.yaml")
 
 
 def test_the_page_of_all_commands_is_up_to_date():
