@@ -29,6 +29,25 @@ class Bucket(gcsfs.GCSFileSystem):
             return None
         return about["type"]
 
+    def split_path(self, path: str) -> Any:
+        """Bucket, name and no generation: gcsfs takes the number of `cam #1` for one."""
+        return self._split_path(path)
+
+    async def _expand_path(
+        self, path: Any, recursive: bool = False, maxdepth: int | None = None, **_: Any
+    ) -> list[str]:
+        """Paths as they are: fsspec takes `cam [1]` for a pattern, also in order to remove it."""
+        found: set[str] = set()
+        for one in [path] if isinstance(path, str) else path:
+            place: Any = self._strip_protocol(one)
+            if recursive:
+                found |= set(await self._find(place, maxdepth=maxdepth, withdirs=True))
+            if place not in found and (not recursive or await self._exists(place)):
+                found.add(place)
+        if not found:
+            raise FileNotFoundError(path)
+        return sorted(found)
+
     async def _isfile(self, path: str) -> bool:
         return await self._kind(path) == "file"
 

@@ -4,6 +4,7 @@ Paths and bucket addresses (gs://bucket/folder) alike; the trainer reaches stora
 """
 
 import contextlib
+import fnmatch
 import hashlib
 import json
 import os
@@ -280,8 +281,12 @@ def read_json(path: Address, *keys: str) -> Any:
 
 def whole(folder: Address, pattern: str) -> list[UPath]:
     """Files of a folder in order, without the hidden ones that a killed `replacing` leaves."""
-    found = sorted(place(folder).glob(pattern), key=str)
-    return [path for path in found if not path.name.startswith(".")]
+    target = place(folder)
+    if is_local(target):
+        found = list(target.glob(pattern))
+    else:  # Globbing would take the folder's own name for a pattern, too.
+        found = [target / name for name in fnmatch.filter(names(target), pattern)]
+    return [path for path in sorted(found, key=str) if not path.name.startswith(".")]
 
 
 def whole_below(folder: Address, pattern: str) -> list[UPath]:
@@ -290,8 +295,14 @@ def whole_below(folder: Address, pattern: str) -> list[UPath]:
     Raises:
       PermissionError: the folder is there and cannot be read, which globbing passes over.
     """
-    names(folder)
-    return sorted(place(folder).rglob(pattern), key=str)
+    target = place(folder)
+    if is_local(target):
+        names(target)
+        return sorted(target.rglob(pattern), key=str)
+    inside = len(target.path.rstrip("/")) + 1
+    found = (str(one)[inside:] for one in target.fs.find(target.path))
+    parts = [one.split("/") for one in found if fnmatch.fnmatchcase(files.name(one), pattern)]
+    return sorted((target.joinpath(*one) for one in parts), key=str)
 
 
 def names(folder: Address) -> set[str]:

@@ -143,8 +143,8 @@ def apply(
     for one, table in zip(every, judged, strict=True):
         said = _rewrite(one, crops, table)
         counts[one.name] = (said["dismissed"], said["hits"])
-    summaries = storage.place(folder).rglob(f"*{LABEL}.json")
-    everything = [artefacts.read_info(path, PredictionInfo) for path in sorted(summaries, key=str)]
+    summaries = storage.whole_below(folder, f"*{LABEL}.json")
+    everything = [artefacts.read_info(path, PredictionInfo) for path in summaries]
     crops.conclude(folder, everything, _failures(folder))
     return counts
 

@@ -69,8 +69,8 @@ def listed(stores: str, own: str) -> list[Holding]:
     Raises:
       FileNotFoundError: there is none.
     """
-    infos = storage.place(stores).glob(f"*/{INFO}")
-    folders = [path.parent for path in sorted(infos, key=str)]
+    found = [storage.place(stores, name) for name in sorted(storage.names(stores))]
+    folders = [folder for folder in found if (folder / INFO).is_file()]
     if not folders:
         raise FileNotFoundError(f"{stores} holds no store. Run `beampose features` first.")
     return [_holding(folder, own) for folder in folders]

@@ -151,7 +151,7 @@ def _predictions(config: Config) -> Iterator[PredictionInfo]:
     model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
     if model is None or not folder.is_dir():
         return
-    for file in folder.rglob(f"*{glob.escape(_label(model))}.json"):
+    for file in storage.whole_below(folder, f"*{glob.escape(_label(model))}.json"):
         said = _read_summary(file)
         if isinstance(said, PredictionInfo):
             yield said

@@ -58,3 +58,24 @@ def test_a_folder_that_was_made_in_the_console_holds_no_folder_of_its_name(bucke
         assert files.children(folder) == found
         assert files.listed(folder) == [(found[0], False), (found[1], True)]
         assert storage.names(folder) == {"a.mp4", "day"}
+
+
+@pytest.mark.parametrize("name", ["cam [1]", "cam*", "cam?", "cam #1", "cam%231", "{a,b}", "~cam"])
+def test_names_of_a_bucket_stand_for_themselves(buckets, name, tmp_path):
+    """Patterns and generations to gcsfs: the claims of an upload were not seen, and `cam*` took
+    other folders away with itself."""
+    folder, other = f"gs://lab/models/{name}", "gs://lab/models/cam [1] and more"
+    for one in (folder, other):
+        storage.write_text(f"{one}/claims/0001.json", "{}")
+        storage.write_text(f"{one}/COMPLETED", "")
+    assert storage.names(folder) == {"claims", "COMPLETED"}
+    assert [one.name for one in storage.whole(f"{folder}/claims", "*.json")] == ["0001.json"]
+    assert [str(one) for one in storage.whole_below(folder, "*.json")] == [
+        f"{folder}/claims/0001.json"
+    ]
+    assert list(storage.read_all(f"{folder}/claims", ["0001.json"])) == [b"{}"]
+    storage.download(folder, tmp_path / "copy")
+    assert {one.name for one in (tmp_path / "copy").iterdir()} == {"claims", "COMPLETED"}
+    storage.remove(folder)
+    assert storage.names(folder) == set()
+    assert storage.names(other) == {"claims", "COMPLETED"}
