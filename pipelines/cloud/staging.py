@@ -1,6 +1,7 @@
 """An experiment of this machine to one in a bucket: what workers must read is put there first."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from beampose.core import artefacts, storage
@@ -91,7 +92,8 @@ def _tell_other(here: str, there: str, kind: type[Info], keys: tuple[str, ...]) 
             "-r %s",
             there,
             here,
-            there,
+            # Pasted with a space in it, it would remove another folder.
+            shlex.quote(there),
         )
 
 

@@ -1,6 +1,7 @@
 """A project to label from films alone: its config, its first frames, an experiment of it."""
 
 import getpass
+import shlex
 from collections.abc import Sequence
 
 import yaml
@@ -57,7 +58,8 @@ def make(
     else:
         if not bodyparts:
             raise ValueError(
-                f"Name what is to be labeled: `beampose label {films[0]} --bodyparts nose,tail`."
+                "Name what is to be labeled: "
+                f"`beampose label {shlex.quote(films[0])} --bodyparts nose,tail`."
             )
         # Before anything is written: a film that is none makes no project.
         for film in films:

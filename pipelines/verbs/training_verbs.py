@@ -1,6 +1,7 @@
 """Verbs from labels to a model."""
 
 import argparse
+import shlex
 import sys
 from typing import Any
 
@@ -150,7 +151,7 @@ def _sweep(trials: list[tuple[dict[str, Any], Config]], arguments: argparse.Name
             best.config.model, task.run(best.config, task.default_folders(best.config))
         )
     )
-    words = " ".join(f"--set {key}={value}" for key, value in best.settings.items())
+    words = " ".join(f"--set {shlex.quote(f'{key}={one}')}" for key, one in best.settings.items())
     print(f"sweep: the model has {words}. 0 images embedded. {file}")
     return 0
 

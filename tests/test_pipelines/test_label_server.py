@@ -257,6 +257,13 @@ def test_a_part_of_a_picture_is_that_part():
     assert cut.shape == (20, 40, 3) and cut.min() > 240
 
 
+def test_the_command_for_a_film_can_be_pasted_whatever_the_film_is_called(tmp_path):
+    film = tmp_path / "my film (1).mp4"
+    film.write_bytes(b"")
+    with pytest.raises(ValueError, match="Name what is to be labeled: `beampose label '.*' --b"):
+        new_project.make([str(film)], str(tmp_path / "project"), [])
+
+
 def test_an_image_that_cannot_be_read_is_told(client, root):
     (root / "labeled-data/cam1/img1.png").write_bytes(b"no image")
     answer = client.get(f"/{TOKEN}/frame", params={"key": "cam1/img1.png"})
