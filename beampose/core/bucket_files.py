@@ -4,6 +4,8 @@ gcsfs answers that a file is not there where it was refused, or not answered: wo
 would be begun anew.
 """
 
+import logging
+import os
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +16,9 @@ from beampose.core import buckets  # noqa: F401  Before gcsfs, which reads what 
 import gcsfs
 from fsspec import asyn
 
+# It logs a traceback of each error that it raises, too.
+if "GCSFS_DEBUG" not in os.environ:
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
 _FORBIDDEN = "Forbidden"
 # What servers answer that are down or have too much to do; gcsfs has tried several times by then.
 _DOWN = (408, 429, *range(500, 505))

@@ -59,6 +59,8 @@ class Watch:
             if beside := sorted(one.name for one in root.glob("*.zip")):
                 what = f"{', '.join(beside[:3])} in {folder}, not in its {upload_run.INCOMING}/"
                 self.say(f"NOTE not taken: {what}: move what is an upload there")
+        elif root.protocol in ("gs", "gcs"):
+            _require_bucket(root)
 
     def look(self) -> Iterator[bool]:
         """Works on what is new. Gives, for each zip, whether there is a model of it now."""
@@ -138,6 +140,17 @@ def line(outcome: upload_run.Outcome) -> str:
     if not found.final:
         return f"{place}: another process works on it ({found.state})"
     return f"{place}: {'done' if outcome.worked else 'skipped: its model exists'}"
+
+
+def _require_bucket(root: UPath) -> None:
+    """Raises FileNotFoundError if there is no such bucket, in which no zip would ever land."""
+    name = root.path.strip("/").partition("/")[0]
+    try:
+        root.fs.ls(name, detail=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"There is no bucket gs://{name}, or this account may not see it: check its name."
+        ) from None
 
 
 def once(watch: Watch, every: float) -> int:

@@ -1,5 +1,7 @@
 """Questions to a bucket that refuses, or does not answer."""
 
+import logging
+
 import pytest
 from cloud.server import error
 from fsspec import config
@@ -79,3 +81,10 @@ def test_names_of_a_bucket_stand_for_themselves(buckets, name, tmp_path):
     storage.remove(folder)
     assert storage.names(folder) == set()
     assert storage.names(other) == {"claims", "COMPLETED"}
+
+
+def test_errors_of_a_bucket_are_told_once_and_without_a_traceback(buckets, caplog):
+    with pytest.raises(FileNotFoundError):
+        files.read_bytes("gs://lab/none")
+    assert not logging.getLogger("gcsfs").isEnabledFor(logging.ERROR)
+    assert not caplog.records

@@ -123,6 +123,12 @@ def test_watch_refuses_what_no_upload_could_be_trained_with(tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_a_bucket_that_is_not_there_is_no_bucket_without_zips(buckets, capsys):
+    assert cli.main(["watch", "gs://lap/uploads", "--once"]) == 2
+    assert "error: There is no bucket gs://lap, or this" in capsys.readouterr().err
+    assert cli.main(["watch", "gs://other/uploads", "--once"]) == 0
+
+
 def test_ctrl_c_ends_a_watch_without_a_traceback(tmp_path, capsys, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
