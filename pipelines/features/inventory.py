@@ -195,8 +195,14 @@ def _left_behind(folder: UPath) -> Iterator[UPath]:
     """Files of writers that were killed: hidden temporaries, and shards without an index."""
     now = time.time()
     shards = folder / feature_store.SHARDS
-    found = {*folder.glob(".*"), *shards.glob(".*"), *shards.glob(f"*{feature_store.SUFFIX}")}
-    found |= {*shards.glob(f"*{feature_store.DAMAGED}")}
+    # Globbing would take the folder's own name for a pattern, too.
+    endings = (feature_store.SUFFIX, feature_store.DAMAGED)
+    found = [folder / name for name in storage.names(folder) if name.startswith(".")]
+    found += [
+        shards / name
+        for name in storage.names(shards)
+        if name.startswith(".") or name.endswith(endings)
+    ]
     for path in sorted(found, key=str):
         if not path.is_file() or now - path.stat().st_mtime < LEFT_AFTER_SECONDS:
             continue
