@@ -66,10 +66,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     folded = arguments.folds is not None or arguments.by is not None
     if folded and arguments.curve is not None:
         raise ValueError("--curve and cross validation are two evaluations: give one at a time.")
-    if folded or arguments.curve is not None:
+    if folded:
         with folder_lock.experiment(config.output):
-            if folded:
-                return _cross_validate(config, arguments)
+            return _cross_validate(config, arguments)
+    if arguments.curve is not None:
+        with folder_lock.experiment(config.output):
             return _learning_curve(config, arguments.curve)
     return told(model_outcomes.evaluate(config))
 
