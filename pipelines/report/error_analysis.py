@@ -46,6 +46,26 @@ def errors(points: evaluation_reader.Points, names: Sequence[str]) -> dict[str, 
     return {name: points.error[points.labeled & (points.bodypart == name)] for name in names}
 
 
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], gallery: Gallery) -> Shown:
+    """The plot of held-out crops by class; of many classes those that are most often mistaken.
+
+    Args:
+      counts: rows are true classes, columns predicted ones.
+    """
+    caption = "Held-out crops by true and predicted class."
+    chosen = np.arange(len(classes))
+    every = np.array(counts)
+    if len(classes) > plots.MANY:
+        mistaken = every.sum(axis=0) + every.sum(axis=1) - 2 * every.diagonal()
+        chosen = np.sort(np.argsort(-mistaken, kind="stable")[: plots.MANY])
+        caption = (
+            f"Held-out crops by true and predicted class: of {len(classes)} classes the "
+            f"{plots.MANY} with most mistakes. All are in metrics.json."
+        )
+    names = [classes[i] for i in chosen]
+    return gallery.show("confusion", caption, plots.confusion, every[np.ix_(chosen, chosen)], names)
+
+
 def of_points(
     points: evaluation_reader.Points, radius: float, pcutoff: float, gallery: Gallery
 ) -> dict[str, Any]:

@@ -12,11 +12,13 @@ FOLDER = "plots"
 
 
 class Shown(NamedTuple):
-    """A plot of the page: the stem of its files, its caption, its SVG."""
+    """A plot of the page: the stem of its files, its caption, its SVG, and whether it asks for the
+    page's whole width."""
 
     name: str
     caption: str
     svg: Markup
+    wide: bool = False
 
 
 class Gallery:
@@ -30,7 +32,8 @@ class Gallery:
         with plots.styled():
             figure = plot(*values, **named)
             figure.savefig(self._folder / f"{name}.png", dpi=plots.DPI)
+            wide = figure.get_figwidth() > 1.5 * plots.SIZE[0]
             text = plots.svg(figure)
         (self._folder / f"{name}.svg").write_text(text, encoding="utf-8")
         # Our own, from matplotlib, which escapes the names it is given.
-        return Shown(name, caption, Markup(text))  # noqa: S704
+        return Shown(name, caption, Markup(text), wide)  # noqa: S704

@@ -30,6 +30,11 @@ INK, DIM, FIRST, SECOND = "#1c2733", "#7a8794", "#c2410c", "#0072b2"
 # Those of an axis that is logarithmic far out; where colours come again, lines differ by dashes.
 _TICKS = (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _DASHES = ("-", "--", ":", "-.")
+# Bodyparts or classes up to which each has a line, or a row of a single column; and how many of
+# more stand out.
+MANY, _WORST = 24, 8
+# Classes up to which every count of a confusion has its number.
+_FEW = 4
 
 
 def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> Any:
@@ -76,58 +81,51 @@ def ranking(scored: Sequence[tuple[str, float]], unit: str) -> Any:
 
 
 def cumulative(errors: dict[str, np.ndarray]) -> Any:
-    """Share of held-out points within a distance, one line a bodypart; NaN is within none."""
+    """Share of held-out points within a distance, one line a bodypart; NaN is within none.
+
+    Of many bodyparts those that are worst in the median stand out.
+    """
     figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
     known = _known(errors)
     edge = max(float(np.percentile(known, 98)) * 1.1, 1.0) if len(known) else 1.0
-    for i, (name, color) in enumerate(zip(errors, colors(len(errors)), strict=True)):
-        every = errors[name]
-        known = np.sort(every[np.isfinite(every)])
-        if len(known):
-            share = np.arange(len(known) + 1) / len(every)
-            # From nothing at 0 to the edge, where the last share stays.
-            x, y = [0.0, *known, max(edge, known[-1])], [*share, share[-1]]
-            dash = _DASHES[i % len(_DASHES)] if len(errors) > 7 else "-"
-            axes.step(x, 100 * np.array(y), dash, where="post", color=color, label=plain(name))
+    many = len(errors) > MANY
+    shown = _worst(errors, _WORST) if many else list(errors)
+    for name in errors.keys() - set(shown):
+        _steps(axes, errors[name], edge, "-", color=DIM, alpha=0.3, lw=0.8)
+    for i, (name, color) in enumerate(zip(shown, colors(len(shown)), strict=True)):
+        dash = _DASHES[i % len(_DASHES)] if len(shown) > 7 else "-"
+        _steps(axes, errors[name], edge, dash, color=color, label=plain(name))
     axes.set(xlabel="error (px)", ylabel="held-out points within (%)", ylim=(0, 101))
-    if len(_known(errors)):
+    if len(known):
         axes.set_xlim(0, edge)
-        _legend_beside(axes, len(errors))
+        _legend_beside(axes, len(shown), "largest medians" if many else None)
     return figure
 
 
 def by_bodypart(errors: dict[str, np.ndarray]) -> Any:
-    """A box of the errors of each bodypart, and every error as a dot."""
-    height = 0.9 + 0.34 * max(len(errors), 1)
-    figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
-    shown = [values[np.isfinite(values)] for values in errors.values()]
-    places, dim = np.arange(len(shown)), {"color": DIM}
-    axes.boxplot(
-        shown,
-        positions=places.tolist(),
-        orientation="horizontal",
-        widths=0.55,
-        showfliers=False,
-        medianprops={"color": FIRST, "lw": 1.6},
-        boxprops=dim,
-        whiskerprops=dim,
-        capprops=dim,
+    """A box of the errors of each bodypart, and every error as a dot; many in two columns."""
+    columns = 2 if len(errors) > MANY else 1
+    rows = max(-(-len(errors) // columns), 1)
+    figure, panels = plt.subplots(
+        1,
+        columns,
+        figsize=(columns * SIZE[0], 0.9 + 0.34 * rows),
+        layout="constrained",
+        sharex=True,
+        squeeze=False,
     )
-    rng = np.random.default_rng(0)
-    for place, values in zip(places, shown, strict=True):
-        beside = place + rng.uniform(-0.18, 0.18, len(values))
-        axes.plot(values, beside, ".", color=SECOND, alpha=0.7, ms=6, mew=0)
-    axes.set_yticks(places, [plain(name) for name in errors])
-    axes.set(xlabel="error on held-out images (px)", ylim=(len(shown) - 0.5, -0.5))
-    known = _known(errors)
-    # Some errors a hundred times the others would squeeze all boxes into a line.
-    if len(known) and known.max() > 12 * max(np.median(known), 0.5):
-        axes.set_xscale("symlog", linthresh=max(float(np.median(known)) * 2, 1.0))
-        ticks = [tick for tick in _TICKS if tick <= known.max() * 1.2]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
-        axes.set_xlabel("error on held-out images (px; far errors on a logarithmic scale)")
-    axes.set_xlim(left=0)
+    known, names = _known(errors), list(errors)
+    for i, axes in enumerate(panels[0]):
+        _boxes(axes, {name: errors[name] for name in names[i * rows : (i + 1) * rows]}, rows)
+        axes.set_xlabel("error on held-out images (px)")
+        # Some errors a hundred times the others would squeeze all boxes into a line.
+        if len(known) and known.max() > 12 * max(np.median(known), 0.5):
+            axes.set_xscale("symlog", linthresh=max(float(np.median(known)) * 2, 1.0))
+            ticks = [tick for tick in _TICKS if tick <= known.max() * 1.2]
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
+            axes.set_xlabel("error on held-out images (px; far errors on a logarithmic scale)")
+        axes.set_xlim(left=0)
     return figure
 
 
@@ -254,14 +252,18 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Any:
     figure, axes = plt.subplots(figsize=(side + 0.4, side), layout="constrained")
     axes.grid(False)
     axes.imshow(values, cmap="Blues", vmin=0)
+    several = len(classes) > _FEW
     for i, row in enumerate(values):
         for j, count in enumerate(row):
+            if several and not count:
+                continue
             shade = "white" if count > values.max() / 2 else "black"
             axes.text(j, i, str(count), ha="center", va="center", color=shade, fontsize=12)
     ticks = range(len(classes))
     names = [plain(name) for name in classes]
-    axes.set_xticks(ticks, names)
-    axes.set_yticks(ticks, names, rotation=90, va="center")
+    # Names of few classes have room along the sides.
+    axes.set_xticks(ticks, names, rotation=90 if several else 0)
+    axes.set_yticks(ticks, names, rotation=0 if several else 90, va="center")
     axes.set(xlabel="predicted class (crops)", ylabel="true class (crops)")
     return figure
 
@@ -313,7 +315,50 @@ def _known(errors: dict[str, np.ndarray]) -> np.ndarray:
     return every[np.isfinite(every)]
 
 
-def _legend_beside(axes: Any, count: int) -> None:
+def _steps(axes: Any, every: np.ndarray, edge: float, dash: str, **look: Any) -> None:
+    """A line of `cumulative`."""
+    known = np.sort(every[np.isfinite(every)])
+    if len(known):
+        share = np.arange(len(known) + 1) / len(every)
+        # From nothing at 0 to the edge, where the last share stays.
+        x, y = [0.0, *known, max(edge, known[-1])], [*share, share[-1]]
+        axes.step(x, 100 * np.array(y), dash, where="post", **look)
+
+
+def _worst(errors: dict[str, np.ndarray], count: int) -> list[str]:
+    """Bodyparts of the largest medians, the worst first; those without an error come last."""
+
+    def median(name: str) -> float:
+        known = errors[name][np.isfinite(errors[name])]
+        return float(np.median(known)) if len(known) else -1.0
+
+    return sorted(errors, key=median, reverse=True)[:count]
+
+
+def _boxes(axes: Any, errors: dict[str, np.ndarray], rows: int) -> None:
+    """Rows of `by_bodypart`; room for `rows`."""
+    shown = [values[np.isfinite(values)] for values in errors.values()]
+    places, dim = np.arange(len(shown)), {"color": DIM}
+    axes.boxplot(
+        shown,
+        positions=places.tolist(),
+        orientation="horizontal",
+        widths=0.55,
+        showfliers=False,
+        medianprops={"color": FIRST, "lw": 1.6},
+        boxprops=dim,
+        whiskerprops=dim,
+        capprops=dim,
+    )
+    rng = np.random.default_rng(0)
+    for place, values in zip(places, shown, strict=True):
+        beside = place + rng.uniform(-0.18, 0.18, len(values))
+        axes.plot(values, beside, ".", color=SECOND, alpha=0.7, ms=6, mew=0)
+    axes.set_yticks(places, [plain(name) for name in errors])
+    axes.set_ylim(rows - 0.5, -0.5)
+
+
+def _legend_beside(axes: Any, count: int, title: str | None = None) -> None:
     """A legend that hides no line."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "title": title}
     axes.legend(frameon=False, fontsize=8, ncols=1 + count // 15, **place)

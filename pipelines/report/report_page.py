@@ -179,8 +179,7 @@ class _Run:
         test = self.metrics.test
         if not test:
             return found
-        caption = "Held-out crops by true and predicted class."
-        shown = show.show("confusion", caption, plots.confusion, test.confusion, classes)
+        shown = error_analysis.confusion(test.confusion, classes, show)
         calibrated = error_analysis.of_crops(crops, classes, show)
         return {**found, "errors": [shown], "calibration": calibrated}
 

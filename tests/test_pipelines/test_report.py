@@ -239,6 +239,21 @@ def test_names_of_strangers_are_letters_and_nothing_else(tmp_path):
     assert "&lt;script&gt;" in show.show("c", "", plots.confusion, matrix, list(found)).svg
 
 
+def test_plots_of_many_bodyparts_and_classes_can_be_read(tmp_path):
+    show = gallery.Gallery(tmp_path)
+    errors = {f"part{i}": np.arange(3.0) + i for i in range(25)} | {"lost": np.array([NAN])}
+    assert show.show("a", "", plots.by_bodypart, errors).wide
+    assert not show.show("b", "", plots.by_bodypart, {"nose": np.arange(3.0)}).wide
+    lines = show.show("c", "", plots.cumulative, errors).svg
+    assert ">part24<" in lines and ">part17<" in lines and ">part16<" not in lines
+    counts = np.diag(np.full(300, 2))
+    counts[70, 299] = counts[100, 5] = 1
+    found = error_analysis.confusion(counts.tolist(), [f"kind{i}" for i in range(300)], show)
+    assert "of 300 classes the 24 with most mistakes" in found.caption
+    assert all(f">kind{i}<" in found.svg for i in (5, 70, 100, 299))
+    assert (tmp_path / "confusion.png").stat().st_size < 1_000_000
+
+
 def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
     file = tmp_path / "labels.csv"
     file.write_text(
