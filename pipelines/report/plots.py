@@ -35,6 +35,8 @@ _DASHES = ("-", "--", ":", "-.")
 MANY, _WORST = 24, 8
 # Classes up to which every count of a confusion has its number.
 _FEW = 4
+# Inches that a legend's row is high, that a mark with the space around it is wide, and a letter.
+_LEGEND_ROW, _LEGEND_MARK, _LETTER = 0.17, 0.55, 0.07
 
 
 def losses(history: Sequence[dict[str, Any]], score: str, unit: str) -> Any:
@@ -98,7 +100,7 @@ def cumulative(errors: dict[str, np.ndarray]) -> Any:
     axes.set(xlabel="error (px)", ylabel="held-out points within (%)", ylim=(0, 101))
     if len(known):
         axes.set_xlim(0, edge)
-        _legend_beside(axes, len(shown), "largest medians" if many else None)
+        legend_beside(axes, "largest medians" if many else None)
     return figure
 
 
@@ -241,7 +243,7 @@ def trajectory(
             axes[axis].plot(time, points[:, i, axis], color=color, lw=0.8, label=plain(name))
     axes[0].set_ylabel("x (px)")
     axes[1].set(ylabel="y (px)", xlabel="time (s)" if fps else "frame")
-    _legend_beside(axes[0], len(bodyparts))
+    legend_beside(axes[0])
     return figure
 
 
@@ -276,6 +278,29 @@ def plain(name: str) -> str:
 def colors(count: int) -> list[tuple[float, ...]]:
     # The colours of the dots, darker: they stand on white here.
     return [tuple(0.8 * c / 255 for c in color) for color in drawing.palette(count)]
+
+
+def legend_beside(axes: Any, title: str | None = None, *, marks: float = 1.0) -> Any:
+    """A legend that hides no line; for more names than are room the figure becomes wider.
+
+    Args:
+      marks: how many times as large as in the plot.
+    """
+    figure, names = axes.figure, axes.get_legend_handles_labels()[1]
+    height = (figure.get_figheight() - 0.6) / axes.get_gridspec().nrows
+    rows = max(int(height / _LEGEND_ROW), 1)
+    columns = max(-(-len(names) // rows), 1)
+    column = _LEGEND_MARK + _LETTER * max(map(len, names), default=0)
+    figure.set_figwidth(figure.get_figwidth() + (columns - 1) * column)
+    return axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        title=title,
+        frameon=False,
+        fontsize=8,
+        ncols=columns,
+        markerscale=marks,
+    )
 
 
 @contextlib.contextmanager
@@ -356,9 +381,3 @@ def _boxes(axes: Any, errors: dict[str, np.ndarray], rows: int) -> None:
         axes.plot(values, beside, ".", color=SECOND, alpha=0.7, ms=6, mew=0)
     axes.set_yticks(places, [plain(name) for name in errors])
     axes.set_ylim(rows - 0.5, -0.5)
-
-
-def _legend_beside(axes: Any, count: int, title: str | None = None) -> None:
-    """A legend that hides no line."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "title": title}
-    axes.legend(frameon=False, fontsize=8, ncols=1 + count // 15, **place)

@@ -197,9 +197,7 @@ def _each(lines: Lines, values: np.ndarray):
 
 
 def _legend(axes: Any) -> None:
-    shown = axes.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8, markerscale=2.5
-    )
+    shown = plots.legend_beside(axes, marks=2.5)
     for handle in shown.legend_handles:
         handle.set_alpha(1.0)
 

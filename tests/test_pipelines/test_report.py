@@ -246,6 +246,12 @@ def test_plots_of_many_bodyparts_and_classes_can_be_read(tmp_path):
     assert not show.show("b", "", plots.by_bodypart, {"nose": np.arange(3.0)}).wide
     lines = show.show("c", "", plots.cumulative, errors).svg
     assert ">part24<" in lines and ">part17<" in lines and ">part16<" not in lines
+    names = [f"bodypart{i}" for i in range(60)]
+    with plots.styled():
+        # Matplotlib warns where a legend leaves no room for the lines.
+        figure = plots.trajectory(np.ones((3, 60, 3)), names, 0.5, 10.0, np.arange(3))
+        assert figure.get_figwidth() > 8
+        assert ">bodypart59<" in plots.svg(figure)
     counts = np.diag(np.full(300, 2))
     counts[70, 299] = counts[100, 5] = 1
     found = error_analysis.confusion(counts.tolist(), [f"kind{i}" for i in range(300)], show)
