@@ -62,7 +62,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], gallery: 
             f"Held-out crops by true and predicted class: of {len(classes)} classes the "
             f"{plots.MANY} with most mistakes. All are in metrics.json."
         )
-    names = [classes[i] for i in chosen]
+    names = [classes[i] for i in chosen.tolist()]
     return gallery.show("confusion", caption, plots.confusion, every[np.ix_(chosen, chosen)], names)
 
 

@@ -20,6 +20,8 @@ from beampose.preprocess import images
 from beampose.trainer.outcomes import SPLITS, CrossValidation, Evaluation, errors
 
 LOG = logging.getLogger(__name__)
+# Classes of which the first is what is looked for; of more no one is.
+_TWO = 2
 
 
 def write(result: Evaluation, config: Config) -> UPath:
@@ -114,7 +116,7 @@ def write_folds(result: CrossValidation, config: Config, dataset: DatasetInfo) -
 
 def folds_table(result: CrossValidation) -> str:
     """The figures of each fold and of all together, for a terminal."""
-    keys = ("accuracy", "precision", "recall", "auc")
+    keys = _of_crops(result.metrics)
     if "accuracy" not in result.metrics:
         keys = ("mean_error_px", "median_error_px", "mean_error_px_pcutoff")
         keys += ("mAP", "mAR") if "mAP" in result.metrics else ()
@@ -143,8 +145,7 @@ def table(metrics: dict[str, Figures]) -> list[str]:
         if not found:
             continue
         if "accuracy" in found:
-            names = ("accuracy", "precision", "recall", "auc")
-            figures = "  ".join(f"{name} {figure(found[name], 3)}" for name in names)
+            figures = "  ".join(f"{name} {figure(found[name], 3)}" for name in _of_crops(found))
             lines.append(f"{split:<6} {found.images:>6} crops   {figures}")
             continue
         names = ("mean_error_px", "median_error_px", "rmse_px", "mean_error_px_pcutoff")
@@ -158,6 +159,13 @@ def table(metrics: dict[str, Figures]) -> list[str]:
                 f"{figure(part.mean_error_px)}  median {figure(part.median_error_px)}"
             )
     return lines
+
+
+def _of_crops(found: Figures) -> tuple[str, ...]:
+    """The figures that say something of crops: the others are of the first class of two."""
+    if len(found.classes) > _TWO:
+        return "accuracy", "balanced_accuracy"
+    return "accuracy", "precision", "recall", "auc"
 
 
 def _of_animals(found: Figures) -> str:

@@ -273,6 +273,18 @@ def test_missing_is_not_zero_when_points_are_read_back(tmp_path):
     assert found.likelihood.tolist() == [0.9, 0.4]
 
 
+def test_figures_of_several_classes_are_not_those_of_the_first():
+    counts = [[2, 0, 0], [1, 3, 0], [0, 0, 0]]
+    found = Figures(
+        images=6, accuracy=5 / 6, precision=2 / 3, recall=1.0, auc=1.0, confusion=counts,
+        classes=["fox", "owl", "elk"],
+    )  # fmt: skip
+    (line,) = evaluation_files.table({"test": found})
+    assert line.split()[3:] == ["accuracy", "0.833", "balanced_accuracy", "0.875"]
+    two = found.model_copy(update={"confusion": [[2, 0], [1, 3]], "classes": ["fox", "owl"]})
+    assert "precision 0.667  recall 1.000" in evaluation_files.table({"test": two})[0]
+
+
 def test_figures_by_bodypart_count_what_was_not_found():
     found = evaluation_reader.Points(
         image=np.array(list("aabb")),

@@ -86,8 +86,14 @@ class Figures(Record):
     threshold: float | None = None
     space: SpaceFigures | None = None
 
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Share of crops that are right in a class, the mean over classes that have crops."""
+        shares = [row[i] / sum(row) for i, row in enumerate(self.confusion) if sum(row)]
+        return sum(shares) / len(shares) if shares else None
+
     def __getitem__(self, name: str) -> float | None:
-        """A figure by its name in the JSON."""
+        """A figure by its name in the JSON, or a property of this class."""
         return getattr(self, name)
 
     def __contains__(self, name: str) -> bool:
