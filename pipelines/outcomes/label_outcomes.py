@@ -73,7 +73,10 @@ def check(config: Config, progress: Callable[..., Iterable]) -> Checked:
         labels, splits, lambda items: progress(items, len(labels.items), "images")
     )
     if not labels.items and not any(problem.level == ERROR for problem in problems):
-        problems.append(Problem(ERROR, config.source.path, 0, "", "holds no labels"))
+        what = "holds no labels"
+        if config.kind.points:
+            what += ": label frames in the browser with `beampose label`"
+        problems.append(Problem(ERROR, config.source.path, 0, "", what))
     return Checked(labels, splits, problems, usable)
 
 
