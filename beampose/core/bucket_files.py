@@ -83,6 +83,12 @@ class Bucket(gcsfs.GCSFileSystem):
                 raise OSError(f"gs://{rpath}: {what}") from error
             raise
 
+    async def _require_bucket(self, bucket: str) -> None:
+        """Raises FileNotFoundError if there is no such bucket: one request, however full it is."""
+        await self._call("GET", "b/{}/o", bucket, maxResults=1, json_out=True)
+
+    require_bucket = asyn.sync_wrapper(_require_bucket)
+
     async def _remove_unchanged(self, path: str, seen: str) -> None:
         bucket, name, _ = self.split_path(path)
         await self._call("DELETE", "b/{}/o/{}", bucket, name, ifGenerationMatch=seen)

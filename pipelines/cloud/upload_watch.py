@@ -4,7 +4,7 @@ import logging
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from upath import UPath
 
@@ -145,8 +145,9 @@ def line(outcome: upload_run.Outcome) -> str:
 def _require_bucket(root: UPath) -> None:
     """Raises FileNotFoundError if there is no such bucket, in which no zip would ever land."""
     name = root.path.strip("/").partition("/")[0]
+    system: Any = root.fs
     try:
-        root.fs.ls(name, detail=False)
+        system.require_bucket(name)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"There is no bucket gs://{name}, or this account may not see it: check its name."

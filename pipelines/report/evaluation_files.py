@@ -116,8 +116,9 @@ def write_folds(result: CrossValidation, config: Config, dataset: DatasetInfo) -
 
 def folds_table(result: CrossValidation) -> str:
     """The figures of each fold and of all together, for a terminal."""
-    keys = _of_crops(result.metrics)
-    if "accuracy" not in result.metrics:
+    if "accuracy" in result.metrics:
+        keys = _of_crops(result.metrics)
+    else:
         keys = ("mean_error_px", "median_error_px", "mean_error_px_pcutoff")
         keys += ("mAP", "mAR") if "mAP" in result.metrics else ()
     rows = [*zip(result.names, result.by_fold, strict=True), ("all", result.metrics)]
