@@ -70,6 +70,7 @@ class Embedder(tf.Module):
       shared: `embed`, one graph for all functions and signatures that call it: each would else
         trace and hold the whole network again. Gradients and other precisions go through `embed`.
       frames: `of_frames`, a graph.
+      images: as `frames`, of resized ones, float32.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Embedder(tf.Module):
         self.transform = None if transform is None else _load(transform)
         self.shared = traced_once(self.embed, [SCALED])
         self.frames = traced(self.of_frames, [FRAMES])
+        self.images = traced(self.stored, [SCALED])
 
     def resized(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames (batch, height, width, 3) to what the backbone takes."""

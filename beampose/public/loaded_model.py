@@ -113,13 +113,15 @@ class Model:
                 f"predict takes frames as arrays, and predict_video a film. Received: {frames!r}."
             )
         images = [_checked(i, image) for i, image in enumerate(frames)]
-        read = {"pose": self._keypoints, "animals": self._animals, "crops": _scores}
-        found = [read[self._kind.name](outputs) for outputs in self._outputs(images, batch_size)]
         if not self._kind.points:
-            empty = np.empty((0, len(self.classes)), np.float32)
-            return ClassScores(np.concatenate([empty, *found]), self.classes)
-        empty = np.empty((0, len(self.individuals), len(self.bodyparts), 3))
-        values = np.concatenate([empty, *found])
+            scores = np.empty((len(images), len(self.classes)), np.float32)
+            for places, outputs in self._outputs(images, batch_size):
+                scores[places] = outputs["scores"]
+            return ClassScores(scores, self.classes)
+        values = np.empty((len(images), len(self.individuals), len(self.bodyparts), 3))
+        read = self._animals if self._kind.several else self._keypoints
+        for places, outputs in self._outputs(images, batch_size):
+            values[places] = read(outputs)
         return Predictions(
             keypoints=values[..., :2],
             likelihood=values[..., 2],
@@ -183,17 +185,21 @@ class Model:
         return tuple(self.bodyparts[i] for i in unique)
 
     def _outputs(
-        self, images: list[np.ndarray], batch_size: int
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """Of neighbours of one size together."""
+        self, images: Sequence[np.ndarray], batch_size: int
+    ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+        """Of images of one size together, wherever they stand; with their places."""
         from beampose.trainer import frame_predictor
 
-        start = 0
-        for i in range(1, len(images) + 1):
-            full = i == len(images) or i - start == batch_size
-            if full or images[i].shape != images[start].shape:
-                yield frame_predictor.outputs(self._loaded, images[start:i], batch_size)
-                start = i
+        of_size: dict[tuple[int, ...], list[int]] = {}
+        for i, image in enumerate(images):
+            of_size.setdefault(image.shape, []).append(i)
+        for places in of_size.values():
+            for start in range(0, len(places), batch_size):
+                batch = places[start : start + batch_size]
+                # Few lengths of batches, whose kernels TensorFlow plans anew, and few images twice.
+                size = min(1 << (len(batch) - 1).bit_length(), batch_size)
+                frames = [images[i] for i in batch]
+                yield batch, frame_predictor.outputs(self._loaded, frames, size)
 
     def _keypoints(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         return np.concatenate([outputs["keypoints"], outputs["likelihood"][..., None]], axis=-1)
@@ -235,10 +241,6 @@ class Model:
 def _check_batch(size: int) -> None:
     if not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"batch_size must be a whole number of 1 or more. Received: {size!r}.")
-
-
-def _scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    return outputs["scores"]
 
 
 def _checked(number: int, image: np.ndarray) -> np.ndarray:

@@ -170,8 +170,35 @@ def load(pending: Pending, limits: Ranges) -> np.ndarray:
     return pixels
 
 
+class Steps(NamedTuple):
+    """How a model makes features of images.
+
+    Attributes:
+      batch: (batch, height, width, 3) of one shape to features with a batch axis, as a tensor.
+      prepare: uint8 (height, width, 3) to what `batch` takes.
+    """
+
+    batch: Callable
+    prepare: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+
+def steps(model, spec: ModelSpec) -> Steps:
+    """See `Steps`; of a model that `build` made."""
+    if not spec.pooled:
+        return Steps(model.frames)
+    from beampose.trainer.backbone import resize
+
+    side = spec.crop_size
+
+    def square(crop: np.ndarray) -> np.ndarray:
+        return resize(crop[None], side, side)[0].numpy()  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+
+    # Crops have hardly two of one size: resized alone, they fill batches.
+    return Steps(model.images, square)
+
+
 def embed(
-    model: Callable,
+    work: Steps,
     pending: list[Pending],
     limits: Ranges,
     batch_size: Callable[[int, int], int],
@@ -180,13 +207,12 @@ def embed(
     """Keys and features of images, sorted by size and key: the order of arrival does not matter.
 
     Args:
-      model: uint8 (batch, height, width, 3) to features with a batch axis, as a tensor.
       batch_size: of images of a height and width.
       lost: takes (pending, reason) of what could not be read any more.
     """
     order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
-    batches = _batches(order, limits, batch_size, lost)
-    run = functools.partial(_features, model, batch_size=batch_size)
+    batches = _batches(order, limits, work.prepare, batch_size, lost)
+    run = functools.partial(_features, work.batch, batch_size=batch_size)
     # One batch ahead: the network works while the consumer writes.
     for batch, features in ahead.mapped(run, batches, 1, 1):
         for (one, _), found in zip(batch, features, strict=True):
@@ -197,11 +223,15 @@ def embed(
 
 
 def _batches(
-    order: list[Pending], limits: Ranges, batch_size: Callable[[int, int], int], lost: list
+    order: list[Pending],
+    limits: Ranges,
+    prepare: Callable[[np.ndarray], np.ndarray],
+    batch_size: Callable[[int, int], int],
+    lost: list,
 ) -> Iterator[list[tuple[Pending, np.ndarray]]]:
     """Images with their pixels, of one size in a batch."""
     batch: list[tuple[Pending, np.ndarray]] = []
-    read = functools.partial(_try_load, limits=limits)
+    read = functools.partial(_try_load, limits=limits, prepare=prepare)
     for one, pixels in ahead.mapped(read, order, 2 * batch_size(1, 1), READERS):
         if isinstance(pixels, str):
             lost.append((one, pixels))
@@ -245,8 +275,10 @@ def fixed(frames: list[np.ndarray], batch_size: int) -> np.ndarray:
     return np.stack([*frames, *[frames[-1]] * (batch_size - len(frames))])
 
 
-def _try_load(pending: Pending, limits: Ranges) -> np.ndarray | str:
+def _try_load(
+    pending: Pending, limits: Ranges, prepare: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | str:
     try:
-        return load(pending, limits)
+        return prepare(load(pending, limits))
     except (OSError, ValueError) as error:
         return str(error)

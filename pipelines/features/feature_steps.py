@@ -198,7 +198,8 @@ class Embed(beam.DoFn):
 
     def setup(self):
         devices.require(self._job.gpus)
-        self._model = embedding_worker.acquire(self._shared, self._job.spec)
+        model = embedding_worker.acquire(self._shared, self._job.spec)
+        self._work = embedding_worker.steps(model, self._job.spec)
 
     def process(self, element: tuple[int, list[embedding_worker.Pending]]) -> Iterator:
         job, pending = self._job, element[1]
@@ -209,7 +210,7 @@ class Embed(beam.DoFn):
             job.store,
             element[0],
             job.shards,
-            embedding_worker.embed(self._model.frames, pending, job.ranges, size, lost),
+            embedding_worker.embed(self._work, pending, job.ranges, size, lost),
             hashlib.sha256(keys.encode()).hexdigest(),
         )
         Metrics.counter("features", "embedded").inc(written.records)

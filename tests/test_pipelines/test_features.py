@@ -276,9 +276,9 @@ def test_the_order_of_arrival_does_not_change_a_shard():
 
     original, embedding_worker.load = embedding_worker.load, fake_load
     try:
-        ranges = Ranges(0, 0, 0, 0, 0)
-        forward = list(embedding_worker.embed(model, pending, ranges, two, []))
-        backward = list(embedding_worker.embed(model, pending[::-1], ranges, two, []))
+        ranges, work = Ranges(0, 0, 0, 0, 0), embedding_worker.Steps(model)
+        forward = list(embedding_worker.embed(work, pending, ranges, two, []))
+        backward = list(embedding_worker.embed(work, pending[::-1], ranges, two, []))
     finally:
         embedding_worker.load = original
     assert forward == backward == [(f"{i:02d}", float(i)) for i in range(5)]
@@ -290,6 +290,35 @@ def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
     assert dataset.classes == ["positive", "negative"]
     assert dataset.info.split == {"test": 12, "train": 24}
     assert dataset.features(dataset.records[0]).shape == (192,)
+
+
+def test_crops_of_many_sizes_share_batches_and_say_what_each_says_alone(trained, monkeypatch):
+    settings = trained["crops"]
+    spec = embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+    model = embedding_worker.build(spec)
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (40 + 3 * i, 60 - i, 3), np.uint8) for i in range(6)]
+    monkeypatch.setattr(embedding_worker, "load", lambda one, _: crops[int(one.key)])
+    pending = [
+        embedding_worker.Pending(str(i), "", "", "", 0, "", 0, *crop.shape[:2])
+        for i, crop in enumerate(crops)
+    ]
+    work = embedding_worker.steps(model, spec)
+    sizes: list[int] = []
+
+    def counted(batch):
+        sizes.append(len(batch))
+        return work.batch(batch)
+
+    found = dict(
+        embedding_worker.embed(
+            work._replace(batch=counted), pending, Ranges(0, 0, 0, 0, 0), lambda *_: 4, []
+        )
+    )
+    assert sizes == [4, 4]
+    for i, crop in enumerate(crops):
+        alone = model.frames(crop[None]).numpy()[0].astype(np.float32)
+        np.testing.assert_allclose(found[str(i)].astype(np.float32), alone, rtol=0.01, atol=0.01)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(pose_file, monkeypatch):

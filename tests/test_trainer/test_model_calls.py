@@ -31,9 +31,8 @@ def test_two_threads_at_most_are_in_a_network(monkeypatch):
     ranges = Ranges(0, 0, 0, 0, 0)
 
     def work(_):
-        return list(
-            embedding_worker.embed(lambda _: Answer(), [pending] * 3, ranges, lambda *_: 1, [])
-        )
+        steps = embedding_worker.Steps(lambda _: Answer())
+        return list(embedding_worker.embed(steps, [pending] * 3, ranges, lambda *_: 1, []))
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(work, range(8)))
