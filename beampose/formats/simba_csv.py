@@ -4,6 +4,8 @@ Columns are `<bodypart>_x`, `_y`, `_p`; of several animals the bodypart is calle
 projects of several animals, with the animal's number: `nose_1_x`. What is missing is 0, with p = 0.
 """
 
+import io
+
 import numpy as np
 import pandas as pd
 
@@ -34,12 +36,29 @@ def write(file: storage.Address, table: Table) -> None:
         frame.to_csv(temporary, lineterminator="\n")
 
 
+def check_names(file: storage.Address, table: Table) -> None:
+    """Raises ValueError if the list of bodyparts is there, and of other ones."""
+    wanted, file = _listed(table), storage.place(file)
+    if not file.is_file():
+        return
+    with file.open("rb") as stream:
+        # Lines may end in two characters, and the last need not end.
+        there = stream.read(2 * len(wanted.encode()) + 1).decode("utf-8", "replace")
+    if there.split() != wanted.split():
+        raise ValueError(
+            f"has other bodyparts than {file} lists, and a project of SimBA has one list: export "
+            "it into another folder, or remove that file"
+        )
+
+
 def write_names(file: storage.Address, table: Table) -> None:
     """Writes the list of bodyparts, for SimBA's `logs/measures/pose_configs/bp_names`."""
-    with (
-        storage.replacing(file) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as stream,
-    ):
-        writer = csv_cells.Writer(stream, lineterminator="\n")
-        for name in names(table):
-            writer.writerow([name])
+    storage.write_text(file, _listed(table))
+
+
+def _listed(table: Table) -> str:
+    stream = io.StringIO(newline="")
+    writer = csv_cells.Writer(stream, lineterminator="\n")
+    for name in names(table):
+        writer.writerow([name])
+    return stream.getvalue()

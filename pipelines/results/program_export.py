@@ -12,6 +12,7 @@ from beampose.core import artefacts, csv_cells, files, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
+from beampose.core.wording import counted
 from beampose.formats import nwb_writer, simba_csv
 from beampose.formats.coco import coco_results
 from beampose.formats.coco.coco_results import Ids, Image
@@ -64,18 +65,30 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
     """
     if program == NWB:
         nwb_writer.check()
+    there = storage.names(to)
     ids = coco_results.read_ids(images) if images else Ids()
     sources, failures = _sources(config, paths)
     done: dict[str, list[str]] = {}
     if program == COCO:
         done, notes = _coco(sources, to, ids, _edges(config), failures)
-        return Exported(done, failures, notes)
+        return Exported(done, failures, notes + _replaced(done, there))
     for one in _apart(sources, failures):
         try:
             done[one.path] = _nwb(one, to, config) if program == NWB else _simba(one, to)
         except (OSError, ValueError) as error:
             failures.append((one.path, files.why(error)))
-    return Exported(done, failures, [])
+    return Exported(done, failures, _replaced(done, there))
+
+
+def _replaced(done: dict[str, list[str]], there: set[str]) -> list[str]:
+    """A note on files that were there before the run, of whichever run or program."""
+    written = dict.fromkeys(file for each in done.values() for file in each)
+    again = [file for file in written if files.name(file) in there]
+    # The list of bodyparts is only written again where it says the same.
+    again = [file for file in again if files.name(file) != simba_csv.NAMES]
+    if not again:
+        return []
+    return [f"{counted(len(again), 'file')} of before replaced, such as {again[0]}"]
 
 
 def _sources(config: Config, paths: Sequence[str]) -> tuple[list[_Source], list[tuple[str, str]]]:
@@ -172,9 +185,9 @@ def _times(file: str) -> dict[int, float]:
 def _simba(one: _Source, to: str) -> list[str]:
     if one.table.rows.dtype.kind not in "iu":
         raise ValueError("is a set of photographs: SimBA takes videos.")
-    file = files.join(to, f"{one.name}.csv")
+    file, names = files.join(to, f"{one.name}.csv"), files.join(to, simba_csv.NAMES)
+    simba_csv.check_names(names, one.table)
     simba_csv.write(file, one.table)
-    names = files.join(to, simba_csv.NAMES)
     simba_csv.write_names(names, one.table)
     return [file, names]
 

@@ -88,6 +88,20 @@ def test_simba_gets_a_row_for_every_frame_and_its_list_of_bodyparts(tmp_path):
     assert simba_csv.names(table()) == list(PARTS)
 
 
+def test_what_an_export_finds_in_its_folder_is_not_replaced_in_silence(named, tmp_path, capsys):
+    for program in ("simba", "coco"):
+        words = [*named, str(tmp_path / program), "--for", program]
+        assert cli.main(words) == 0
+        assert "replaced" not in capsys.readouterr().out
+        assert cli.main(words) == 0
+        assert "of before replaced, such as" in capsys.readouterr().out
+    (tmp_path / "simba/project_bp_names.csv").write_text("thorax\n")
+    before = {one: one.read_bytes() for one in (tmp_path / "simba").iterdir()}
+    assert cli.main([*named, str(tmp_path / "simba"), "--for", "simba"]) == 1
+    assert "has other bodyparts than" in capsys.readouterr().out
+    assert before == {one: one.read_bytes() for one in (tmp_path / "simba").iterdir()}
+
+
 def test_nwb_holds_the_poses_of_each_animal_with_their_times(tmp_path, monkeypatch):
     pytest.importorskip("ndx_pose")
     import pynwb
