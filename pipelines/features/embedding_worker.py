@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from apache_beam.utils import shared
@@ -67,6 +67,9 @@ class Pending(NamedTuple):
     width: int
     window: Window | None = None
 
+
+# Images with their pixels, of one size.
+Batch: TypeAlias = list[tuple[Pending, np.ndarray]]
 
 RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
 
@@ -212,9 +215,9 @@ def embed(
     """
     order = sorted(pending, key=lambda p: (p.height, p.width, p.key))
     batches = _batches(order, limits, work.prepare, batch_size, lost)
-    run = functools.partial(_features, work.batch, batch_size=batch_size)
+    run = functools.partial(_features, work.batch)
     # One batch ahead: the network works while the consumer writes.
-    for batch, features in ahead.mapped(run, batches, 1, 1):
+    for (batch, _), features in ahead.mapped(run, batches, 1, 1):
         for (one, _), found in zip(batch, features, strict=True):
             if isinstance(found, str):
                 lost.append((one, found))
@@ -228,31 +231,37 @@ def _batches(
     prepare: Callable[[np.ndarray], np.ndarray],
     batch_size: Callable[[int, int], int],
     lost: list,
-) -> Iterator[list[tuple[Pending, np.ndarray]]]:
-    """Images with their pixels, of one size in a batch."""
-    batch: list[tuple[Pending, np.ndarray]] = []
+) -> Iterator[tuple[Batch, int]]:
+    """Images with their pixels, of one size in a batch; and how many the model shall be given."""
+    batch: Batch = []
+    usual: tuple[int, ...] = ()
+
+    def short() -> tuple[Batch, int]:
+        shape = batch[0][1].shape
+        size = batch_size(*shape[:2])
+        # Where all images have sizes of their own, filling up would embed each many times.
+        return batch, size if shape == usual else min(size, 1 << (len(batch) - 1).bit_length())
+
     read = functools.partial(_try_load, limits=limits, prepare=prepare)
     for one, pixels in ahead.mapped(read, order, 2 * batch_size(1, 1), READERS):
         if isinstance(pixels, str):
             lost.append((one, pixels))
             continue
         if batch and batch[0][1].shape != pixels.shape:
-            yield batch
+            yield short()
             batch = []
         batch.append((one, pixels))
         if len(batch) == batch_size(*pixels.shape[:2]):
-            yield batch
+            usual = pixels.shape
+            yield batch, len(batch)
             batch = []
     if batch:
-        yield batch
+        yield short()
 
 
-def _features(
-    model: Callable,
-    batch: Sequence[tuple[Pending, np.ndarray]],
-    batch_size: Callable[[int, int], int],
-) -> list[np.ndarray | str]:
+def _features(model: Callable, given: tuple[Batch, int]) -> list[np.ndarray | str]:
     """Features of each image of a batch, or why it has none."""
+    batch, size = given
 
     def call(some: Sequence[tuple[Pending, np.ndarray]], size: int) -> np.ndarray:
         filled = fixed([pixels for _, pixels in some], size)
@@ -260,7 +269,6 @@ def _features(
             return model(filled).numpy()
 
     found: list[np.ndarray | str] = []
-    size = batch_size(*batch[0][1].shape[:2])
     for count, answer in model_calls.halved(call, batch, size):
         failed = isinstance(answer, model_calls.NoMemory)
         found += [str(answer)] if failed else list(answer[:count])

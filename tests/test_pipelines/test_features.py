@@ -285,6 +285,32 @@ def test_the_order_of_arrival_does_not_change_a_shard():
     assert set(seen) == {2}
 
 
+def test_images_of_sizes_of_their_own_are_not_embedded_many_times(monkeypatch):
+    shapes = [(8, 8)] * 5 + [(8, 9), (8, 10), (8, 10), (9, 9), (9, 9), (9, 9)]
+    pending = [
+        embedding_worker.Pending(str(i), "", "", "", 0, "", 0, *shape)
+        for i, shape in enumerate(shapes)
+    ]
+    monkeypatch.setattr(
+        embedding_worker, "load", lambda one, _: np.zeros((one.height, one.width, 3), np.uint8)
+    )
+    seen = []
+
+    def model(frames):
+        seen.append((*frames.shape[:3],))
+        return frames.mean(axis=(1, 2, 3)).view(Answer)
+
+    class Answer(np.ndarray):
+        def numpy(self):
+            return np.asarray(self)
+
+    steps = embedding_worker.Steps(model)
+    found = list(embedding_worker.embed(steps, pending, Ranges(0, 0, 0, 0, 0), lambda *_: 4, []))
+    assert len(found) == len(pending)
+    # A size of which a batch was full stays with that batch; others come as near as kernels allow.
+    assert seen == [(4, 8, 8), (4, 8, 8), (1, 8, 9), (2, 8, 10), (4, 9, 9)]
+
+
 def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
     dataset = Dataset(trained["crops"].dataset, trained["crops"].store, cache_mb=1)
     assert dataset.classes == ["positive", "negative"]
