@@ -28,6 +28,13 @@ def fitting(batch_size: int, pixels: float) -> int:
     return max(min(batch_size, int(PIXELS / max(pixels, 1.0))), 1)
 
 
+def few(count: int, most: int) -> int:
+    """Images to which `count` of a rare size are filled up: few lengths, for each of which
+    TensorFlow plans its kernels, and few images twice.
+    """
+    return min(1 << max(count - 1, 0).bit_length(), most)
+
+
 def halved(
     call: Callable[[Sequence[Item], int], Found], items: Sequence[Item], size: int
 ) -> list[tuple[int, Found | NoMemory]]:

@@ -188,7 +188,7 @@ class Model:
         self, images: Sequence[np.ndarray], batch_size: int
     ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
         """Of images of one size together, wherever they stand; with their places."""
-        from beampose.trainer import frame_predictor
+        from beampose.trainer import frame_predictor, model_calls
 
         of_size: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
@@ -196,9 +196,7 @@ class Model:
         for places in of_size.values():
             for start in range(0, len(places), batch_size):
                 batch = places[start : start + batch_size]
-                # Few lengths of batches, whose kernels TensorFlow plans anew, and few images twice.
-                size = min(1 << (len(batch) - 1).bit_length(), batch_size)
-                frames = [images[i] for i in batch]
+                frames, size = [images[i] for i in batch], model_calls.few(len(batch), batch_size)
                 yield batch, frame_predictor.outputs(self._loaded, frames, size)
 
     def _keypoints(self, outputs: dict[str, np.ndarray]) -> np.ndarray:

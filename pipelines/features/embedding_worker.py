@@ -240,7 +240,7 @@ def _batches(
         shape = batch[0][1].shape
         size = batch_size(*shape[:2])
         # Where all images have sizes of their own, filling up would embed each many times.
-        return batch, size if shape == usual else min(size, 1 << (len(batch) - 1).bit_length())
+        return batch, size if shape == usual else model_calls.few(len(batch), size)
 
     read = functools.partial(_try_load, limits=limits, prepare=prepare)
     for one, pixels in ahead.mapped(read, order, 2 * batch_size(1, 1), READERS):

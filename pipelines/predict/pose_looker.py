@@ -5,6 +5,7 @@ import numpy as np
 from beampose.core.names import WINDOW
 from beampose.pipelines.predict.follow import BATCH, Follower, Following
 from beampose.trainer.frame_predictor import FramePredictor, outputs
+from beampose.trainer.model_calls import few
 
 
 class PoseLooker:
@@ -54,6 +55,9 @@ class PoseLooker:
 
     def _whole(self, frames: list[np.ndarray]) -> np.ndarray:
         size = self._shared if len(frames) <= self._shared else self._batch_size
+        if not self._follows:
+            # Photographs may all have sizes of their own.
+            size = few(len(frames), size)
         return joined(outputs(self._model, frames, size))
 
 

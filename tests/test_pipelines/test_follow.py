@@ -210,6 +210,16 @@ def test_a_model_of_a_version_before_sees_whole_frames():
     assert model.asked == [("", 8)] * 3
 
 
+def test_photographs_of_sizes_of_their_own_are_looked_at_once():
+    model = Scene()
+    alone = FOLLOWING._replace(share=0.0)
+    looker = pose_looker.PoseLooker(alone, 8, model)  # pyright: ignore[reportArgumentType]
+    for count in (1, 2, 3, 5, 8):
+        found, _ = looker.found([frame(100, 100)] * count)
+        assert len(found) == count
+    assert model.asked == [("", 1), ("", 2), ("", 4), ("", 8), ("", 8)]
+
+
 def test_a_window_is_what_the_signature_takes():
     inputs = Window(2, 4, 8, 12).inputs()
     np.testing.assert_array_equal(inputs["corner"], [2, 4])

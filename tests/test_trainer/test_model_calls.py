@@ -83,3 +83,8 @@ def test_large_images_go_through_a_network_in_small_batches():
     assert model_calls.fitting(8, 480 * 640) == 8
     assert model_calls.fitting(8, 2160 * 3840) == 1
     assert model_calls.fitting(8, 1080 * 1920) == model_calls.PIXELS // (1080 * 1920)
+
+
+def test_few_images_of_a_size_are_filled_up_to_few_lengths():
+    assert [model_calls.few(count, 8) for count in range(1, 9)] == [1, 2, 4, 4, 8, 8, 8, 8]
+    assert model_calls.few(3, 3) == 3 and model_calls.few(5, 6) == 6
