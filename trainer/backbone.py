@@ -150,6 +150,11 @@ def resize(frames: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -
     return tf.ensure_shape(resized, (None, None, None, 3))
 
 
+def square(crop: np.ndarray, side: int) -> np.ndarray:
+    """A crop (height, width, 3) of any dtype to float32 (side, side, 3), by `resize`."""
+    return resize(crop[None], side, side)[0].numpy()  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def scaled(images: tf.Tensor, scaling: str) -> tf.Tensor:
     """RGB 0 to 255 to what a network was trained with: a `networks.Spec.scale`."""
     if scaling == "signed":

@@ -189,15 +189,10 @@ def steps(model, spec: ModelSpec) -> Steps:
     """See `Steps`; of a model that `build` made."""
     if not spec.pooled:
         return Steps(model.frames)
-    from beampose.trainer.backbone import resize
-
-    side = spec.crop_size
-
-    def square(crop: np.ndarray) -> np.ndarray:
-        return resize(crop[None], side, side)[0].numpy()  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    from beampose.trainer.backbone import square
 
     # Crops have hardly two of one size: resized alone, they fill batches.
-    return Steps(model.images, square)
+    return Steps(model.images, functools.partial(square, side=spec.crop_size))
 
 
 def embed(

@@ -7,11 +7,10 @@ import numpy as np
 
 from beampose.core.names import DESCRIPTORS, WINDOW
 from beampose.pipelines.predict import regions
-from beampose.pipelines.predict.follow import BATCH, Following, Window
+from beampose.pipelines.predict.follow import BATCH, Following, Window, whole_batch
 from beampose.pipelines.predict.regions import Regions
 from beampose.trainer import assemble
 from beampose.trainer.assemble import Rules
-from beampose.trainer.model_calls import few
 
 if TYPE_CHECKING:
     from beampose.trainer.frame_predictor import FramePredictor
@@ -84,10 +83,7 @@ class AnimalsLooker:
         return known.boxes(assemble.gather(look.outputs, look.chosen))
 
     def _whole(self, frames: Sequence[np.ndarray], size: int = 0) -> Iterator[Look]:
-        many = size or (self._shared if len(frames) <= self._shared else self._batch_size)
-        if not self._follows:
-            # Photographs may all have sizes of their own.
-            many = few(len(frames), many)
+        many = size or whole_batch(len(frames), self._batch_size, follows=self._follows)
         yield from self._looks([self._asked(frames, many, DESCRIPTORS)], len(frames), False)
 
     def _in(self, windows: Sequence[Window], frames: Sequence[np.ndarray]) -> Iterator[Look]:

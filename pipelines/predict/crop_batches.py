@@ -91,12 +91,11 @@ def resized(crop: np.ndarray, side: int) -> np.ndarray:
     The model then finds the size it wants, and crops of all sizes make one batch. What differs from
     sending it the crop is the rounding to whole grays.
     """
-    from beampose.trainer.backbone import resize
+    from beampose.trainer.backbone import square
 
     if crop.shape[:2] == (side, side):
         return crop
-    values = resize(crop[None], side, side)[0].numpy()  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+    return np.clip(np.round(square(crop, side)), 0, 255).astype(np.uint8)
 
 
 def compact(embedding: np.ndarray) -> np.ndarray:

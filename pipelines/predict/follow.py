@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.trainer import cells
+from beampose.trainer.model_calls import few
 
 # Cells around the points of one batch that the window of the next one holds at least.
 CONTEXT = 8
@@ -188,3 +189,15 @@ class Follower:
         if sides.prod() > self._following.share * self._grid.prod():
             return None
         return Window(int(first[1]), int(first[0]), int(sides[1]), int(sides[0]))
+
+
+def whole_batch(count: int, batch_size: int, *, follows: bool) -> int:
+    """Frames that `count` whole ones, at most `batch_size`, are filled up to.
+
+    Where windows follow, one of two sizes, so that the network meets few. Else photographs may all
+    have sizes of their own.
+    """
+    if not follows:
+        return few(count, batch_size)
+    shared = min(BATCH, batch_size)
+    return shared if count <= shared else batch_size

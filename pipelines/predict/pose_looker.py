@@ -3,9 +3,8 @@
 import numpy as np
 
 from beampose.core.names import WINDOW
-from beampose.pipelines.predict.follow import BATCH, Follower, Following
+from beampose.pipelines.predict.follow import BATCH, Follower, Following, whole_batch
 from beampose.trainer.frame_predictor import FramePredictor, outputs
-from beampose.trainer.model_calls import few
 
 
 class PoseLooker:
@@ -54,10 +53,7 @@ class PoseLooker:
         return found, by_window
 
     def _whole(self, frames: list[np.ndarray]) -> np.ndarray:
-        size = self._shared if len(frames) <= self._shared else self._batch_size
-        if not self._follows:
-            # Photographs may all have sizes of their own.
-            size = few(len(frames), size)
+        size = whole_batch(len(frames), self._batch_size, follows=self._follows)
         return joined(outputs(self._model, frames, size))
 
 

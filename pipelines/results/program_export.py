@@ -83,9 +83,8 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
 def _replaced(done: dict[str, list[str]], there: set[str]) -> list[str]:
     """A note on files that were there before the run, of whichever run or program."""
     written = dict.fromkeys(file for each in done.values() for file in each)
-    again = [file for file in written if files.name(file) in there]
     # The list of bodyparts is only written again where it says the same.
-    again = [file for file in again if files.name(file) != simba_csv.NAMES]
+    again = [file for file in written if files.name(file) in there - {simba_csv.NAMES}]
     if not again:
         return []
     return [f"{counted(len(again), 'file')} of before replaced, such as {again[0]}"]
