@@ -264,7 +264,7 @@ def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray
 
 def _embedding(config: Config, pixels: list[np.ndarray]) -> tuple[float, int]:
     """Seconds an image in the network, and the cells of an image's map."""
-    model = embedding_worker.build(embedding_worker.model_spec(config, None))
+    model = embedding_worker.without_store(config)
     size = config.features.batch_size
     by_shape: dict[tuple, list[np.ndarray]] = {}
     for one in pixels:

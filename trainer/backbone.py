@@ -12,6 +12,7 @@ import tensorflow as tf
 from beampose.trainer import backbone_weights, networks
 from beampose.trainer.integers import converter, lite_file
 from beampose.trainer.integers.network import IntegerNetwork
+from beampose.trainer.lite import float_file
 
 
 def check(name: str, weights: str, taps: str | None = None) -> None:
@@ -29,6 +30,7 @@ class Backbone(tf.Module):
       pooled: False for maps at stride 8, True for one vector an image (the pooled last stage).
       taps: of maps: see `beampose.trainer.networks.taps_name`.
       quantized: the network in whole numbers, of `quantized_by`; None for float32.
+      lite: the network in float32, of `lite_file`, if that was made before.
 
     Attributes:
       taps: their name; None if pooled.
@@ -36,6 +38,7 @@ class Backbone(tf.Module):
       digest: of the weights, sha256 in hex.
       network: the Keras model.
       integers: the network in whole numbers, which computes then; None for float32.
+      lite: what computes as LiteRT reads it; None if that was not made yet, or is no longer it.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Backbone(tf.Module):
         pooled: bool = False,
         taps: str | None = None,
         quantized: bytes | None = None,
+        lite: bytes | None = None,
     ):
         super().__init__()
         check(name, weights, taps)
@@ -64,6 +68,7 @@ class Backbone(tf.Module):
         self.network = keras.Model(model.input, outputs)
         self.network.trainable = False
         self.integers = None if quantized is None else IntegerNetwork(lite_file.read(quantized))
+        self.lite = quantized or lite
         widths = [int(output.shape[-1]) for output in outputs]
         self.channels = (
             widths[0]
@@ -87,14 +92,26 @@ class Backbone(tf.Module):
         """
         # Batch normalisation always takes the statistics it came with, also when it is trained:
         # those of small batches of windows are none of the whole frames that are predicted.
-        if self.integers is None:
-            return self.joined(self._float_maps(scaled(images, self._scaling)))
-        return self.joined(self.integers(self.pixels(images)))
+        return self.joined(self.maps(self.pixels(images)))
 
     def pixels(self, images: tf.Tensor) -> tf.Tensor:
-        """Images, as above, to the int8 values that the network in whole numbers takes."""
-        assert self.integers is not None
+        """Images, as above, to what the network takes: float32, or int8 in whole numbers."""
+        if self.integers is None:
+            return scaled(images, self._scaling)
         return self.integers.quantized(_centred(images, self._scaling))
+
+    def maps(self, pixels: tf.Tensor) -> list[tf.Tensor]:
+        """What the network says at its taps, float32."""
+        return self._float_maps(pixels) if self.integers is None else self.integers(pixels)
+
+    def read(self, outputs: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        """As `maps`, of the outputs of the same network, run by something else."""
+        return outputs if self.integers is None else self.integers.maps(outputs)
+
+    def map_specs(self) -> list[tf.TensorSpec]:
+        """Of what `read` takes."""
+        kind = tf.float32 if self.integers is None else tf.int8
+        return [tf.TensorSpec((None, *one.shape[1:]), kind) for one in self.network.outputs]
 
     def joined(self, maps: Sequence[tf.Tensor]) -> tf.Tensor:
         """What the network says at its taps to features, as above."""
@@ -102,6 +119,24 @@ class Backbone(tf.Module):
             return tf.reduce_mean(maps[0], axis=(1, 2)) if len(maps[0].shape) == 4 else maps[0]
         joined = [_at_stride_8(m, s) for m, s in zip(maps, self._strides, strict=True)]
         return tf.concat(joined, axis=-1)
+
+    def projected(self, maps: Sequence[tf.Tensor], matrix: np.ndarray) -> tf.Tensor:
+        """`joined` maps times a matrix (channels, dims), without joining them first.
+
+        Each map is multiplied at its own stride: a coarse one has a quarter of the cells.
+        """
+        total, first = None, 0
+        for one, stride in zip(maps, self._strides, strict=True):
+            side, width = 2 if stride == 4 else 1, int(one.shape[-1] or 0)
+            channels = side * side * width
+            part = matrix[first : first + channels].reshape(side, side, width, -1)
+            found = tf.nn.conv2d(one, tf.constant(part), side, "VALID")
+            if stride == 16:
+                found = _at_stride_8(found, stride)
+            total = found if total is None else total + found
+            first += channels
+        assert total is not None
+        return total
 
     def quantized_by(self, pictures: Sequence[np.ndarray]) -> bytes:
         """The network in whole numbers, by the ranges of pictures.
@@ -118,6 +153,10 @@ class Backbone(tf.Module):
         given = [_centred(tf.constant(one), self._scaling).numpy() for one in [edge, *pictures]]
         return converter.quantize(self._float_maps, given)
 
+    def lite_file(self) -> bytes | None:
+        """What computes, as LiteRT reads it; None if it cannot be that."""
+        return self.lite or float_file.of_network(self._float_maps)
+
     def values(self) -> list[tf.Variable]:
         """TensorFlow's variables of what computes."""
         if self.integers is not None:
@@ -131,6 +170,7 @@ class Backbone(tf.Module):
     def unfreeze(self) -> None:
         """Lets the weights be trained; the statistics of batch normalisation stay."""
         self.network.trainable = True
+        self.lite = None
 
     def tuned_digest(self) -> str:
         """sha256 of the weights as they are now, up to the taps, in hex."""

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from beampose.core import storage
 from beampose.core.infos import Recipe
 from beampose.core.infos.dataset_info import FLOAT32, INT8
-from beampose.core.names import QUANTIZED
+from beampose.core.names import LITE
 from beampose.trainer import networks
 from beampose.trainer.backbone import Backbone, resize
 from beampose.trainer.cells import PAIR, STRIDE, grid
-from beampose.trainer.integers import calls
+from beampose.trainer.lite import calls
 from beampose.trainer.traced import traced, traced_once
 
 TRANSFORM = "transform"
@@ -20,6 +21,7 @@ TRANSFORM = "transform"
 CELLS = "cells"
 FEATURES = "features"
 FRAMES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+_FAR = np.float32(1 << 14)
 # What the network takes, whole cells wide and high; see `Embedder.resized`.
 SCALED = tf.TensorSpec((None, None, None, 3), tf.float32)
 
@@ -145,20 +147,41 @@ class Embedder(tf.Module):
         return tf.ensure_shape(restored, (*[None] * (len(raw.shape) - 1), dims))
 
     def pixels(self, frames: tf.Tensor) -> tf.Tensor:
-        """uint8 frames to what a backbone in whole numbers takes, int8."""
+        """uint8 frames to what the backbone's network takes, see `Backbone.pixels`."""
         return self.backbone.pixels(self.resized(frames))
 
     def of_maps(self, maps: Sequence[tf.Tensor]) -> tf.Tensor:
-        """int8 maps of a backbone in whole numbers to features as they are stored, bfloat16."""
-        assert self.backbone.integers is not None
-        raw = self.backbone.joined(self.backbone.integers.maps(maps))
-        return tf.cast(self.transformed(raw), tf.bfloat16)
+        """What the network says at its taps, run by LiteRT, to features as stored, bfloat16."""
+        backbone, found = self.backbone, self.backbone.read(maps)
+        affine = None if backbone.pooled else self._affine()
+        if affine is None:
+            features = self.transformed(backbone.joined(found))
+        else:
+            matrix, offset = affine
+            features = backbone.projected(found, matrix) + offset
+        return tf.cast(features, tf.bfloat16)
+
+    def _affine(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The transform as a matrix (channels, dims) and an offset (dims,), if it is that."""
+        if self.transform is None:
+            return None
+        channels = self.backbone.channels
+        probe = np.random.default_rng(0).standard_normal((16, channels)).astype(np.float32)
+        # Far from 0, so that differences from what 0 gives keep their digits.
+        given = np.concatenate([np.zeros((1, channels)), _FAR * np.eye(channels), probe])
+        # Outside the graph that is being made.
+        with tf.init_scope():
+            found = self.transform.transform_fn({CELLS: tf.constant(given, tf.float32)})[FEATURES]
+            answers = np.asarray(found)
+        offset, matrix = answers[0], (answers[1 : channels + 1] - answers[0]) / _FAR
+        said = probe @ matrix + offset
+        alike = np.abs(said - answers[channels + 1 :]).max() <= 1e-4 * np.abs(answers).max()
+        return (matrix, offset) if alike else None
 
     def map_specs(self) -> list[tf.TensorSpec]:
-        """Of the maps that `of_maps` takes; none if the backbone computes in float32."""
-        integers = self.backbone.integers
-        count = 0 if integers is None else len(integers.file.outputs)
-        return [tf.TensorSpec((None,) * 4, tf.int8, f"{calls.MAP}{i}") for i in range(count)]
+        """Of the maps that `of_maps` takes."""
+        specs = self.backbone.map_specs()
+        return [tf.TensorSpec(s.shape, s.dtype, f"{calls.MAP}{i}") for i, s in enumerate(specs)]
 
     def stored(self, images: tf.Tensor) -> tf.Tensor:
         """Resized images to features as they are stored, bfloat16."""
@@ -182,10 +205,11 @@ def of_store(recipe: Recipe, weights: str, store: str) -> Embedder:
     """
     taps = None if recipe.pooled else recipe.taps
     transform = storage.place(store, TRANSFORM)
-    quantized = (transform / QUANTIZED).read_bytes() if recipe.precision == INT8 else None
-    backbone = Backbone(
-        recipe.backbone, weights, pooled=recipe.pooled, taps=taps, quantized=quantized
-    )
+    file = transform / LITE
+    # Stores of before have none of float32.
+    lite = file.read_bytes() if recipe.precision == INT8 or file.is_file() else None
+    whole = {"quantized" if recipe.precision == INT8 else "lite": lite}
+    backbone = Backbone(recipe.backbone, weights, pooled=recipe.pooled, taps=taps, **whole)
     if backbone.digest != recipe.weights_digest:
         raise ValueError(
             f"The store was made with weights {recipe.weights_digest[:12]}, but "

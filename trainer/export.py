@@ -11,7 +11,7 @@ import tensorflow as tf
 from beampose.core import made_here, storage
 from beampose.core.names import SAVED_MODEL
 from beampose.trainer import frozen
-from beampose.trainer.integers import calls
+from beampose.trainer.lite import calls
 from beampose.trainer.tasks.contract import ExportedModel
 from beampose.trainer.tasks.exported import BYTES
 from beampose.trainer.traced import traced
@@ -42,8 +42,8 @@ def save(model: ExportedModel, folder: str) -> None:
     with storage.replacing_folder(storage.place(folder, SAVED_MODEL)) as temporary:
         with storage.without_wildcards(temporary) as plain:
             tf.saved_model.save(root, str(plain), signatures=model.signatures())
-        if integers := model.embedder.backbone.integers:
-            storage.write_bytes(temporary.joinpath(*calls.FILE), integers.file.content)
+        if lite := model.embedder.backbone.lite_file():
+            storage.write_bytes(temporary.joinpath(*calls.FILE), lite)
         made_here.remember(temporary)
     if scores := model.legacy():
         _save_legacy(scores, folder)
@@ -88,12 +88,15 @@ def _save_legacy(scores: Callable, folder: str) -> None:
 def tensor_names(folder: str) -> dict[str, dict[str, dict[str, str]]]:
     """Signature to `inputs` and `outputs`, each name to the graph's tensor, such as frames:0.
 
-    Programs in other languages address tensors so.
+    Programs in other languages address tensors so; the parts between which LiteRT stands are none
+    of theirs.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
     file = storage.place(folder, SAVED_MODEL, "saved_model.pb")
     (graph,) = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
+
+    parts = {part for both in calls.PARTS.values() for part in both}
 
     def names(tensors) -> dict[str, str]:
         return {name: tensor.name for name, tensor in sorted(tensors.items())}
@@ -101,7 +104,7 @@ def tensor_names(folder: str) -> dict[str, dict[str, dict[str, str]]]:
     return {
         name: {"inputs": names(signature.inputs), "outputs": names(signature.outputs)}
         for name, signature in sorted(graph.signature_def.items())
-        if not name.startswith("__")
+        if not name.startswith("__") and name not in parts
     }
 
 

@@ -6,7 +6,7 @@ from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
 from beampose.core.settings.experiment import Config
-from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS, outcome
+from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS, as_formerly, outcome
 from beampose.trainer import heads, steps
 from beampose.trainer.model_digest import model_digest
 
@@ -21,6 +21,8 @@ def asked(config: Config, dataset: DatasetInfo) -> str:
     settings |= {
         name: getattr(config.train, name) for name in ("mode", "folds", "ensemble", "budget")
     }
+    if given := as_formerly(config.train):
+        settings["given"] = given
     about = [getattr(dataset, name) for name in names]
     split: list = [config.split.seed, config.split.by]
     # Folds keep views of one instant together.

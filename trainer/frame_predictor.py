@@ -19,7 +19,7 @@ class FramePredictor:
         import tensorflow as tf
 
         from beampose.trainer import export
-        from beampose.trainer.integers import calls
+        from beampose.trainer.lite import calls
 
         self._constant = tf.constant
         self._model = export.load(folder)

@@ -33,9 +33,7 @@ def pose_head(
     x = keras.layers.SpatialDropout2D(dropout)(inputs) if dropout else inputs
     for layer in range(layers):
         dilation = 1 if layer == 0 else 2
-        x = keras.layers.Conv2D(
-            hidden, 3, padding="same", activation="relu", dilation_rate=dilation
-        )(x)
+        x = Convolution(hidden, 3, padding="same", activation="relu", dilation_rate=dilation)(x)
         x = keras.layers.LayerNormalization()(x)
     bias = np.zeros(3 * bodyparts + more, np.float32)
     bias[:bodyparts] = SCORE_BIAS
@@ -69,6 +67,20 @@ def crop_head(
     last = keras.layers.Dense(classes, use_bias=False, kernel_initializer="zeros")
     outputs = _Frequency(x.shape[-1] ** 0.5)(last(x))
     return keras.Model(inputs, outputs, name="crop_head")
+
+
+class Convolution(keras.layers.Conv2D):
+    """As Keras's, but that a dilated one need not cut its maps into pieces where nothing learns.
+
+    Keras does so in any case, since TensorFlow has no gradient of the other on processors.
+    """
+
+    def call(self, inputs, training=False):
+        if training or self.padding != "same":
+            return super().call(inputs)
+        kernel, bias = (tf.cast(one, inputs.dtype) for one in (self.kernel, self.bias))
+        found = tf.nn.conv2d(inputs, kernel, self.strides, "SAME", None, self.dilation_rate)
+        return self.activation(tf.nn.bias_add(found, bias))
 
 
 class _Frequency(keras.layers.Layer):

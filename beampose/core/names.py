@@ -7,8 +7,8 @@ REJECTS = "rejects.jsonl"
 # Of a model.
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
-# In the folder of a store's transform: the backbone in whole numbers.
-QUANTIZED = "backbone.tflite"
+# In the folder of a store's transform: the backbone as LiteRT reads it, in the store's precision.
+LITE = "backbone.tflite"
 # What `beampose export` writes.
 EXPORTS = ("saved-model", "tflite", "onnx", "dlc-live")
 # Signatures of a SavedModel: of a part of frames, of images that are resized already, and of

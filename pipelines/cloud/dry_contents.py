@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from beampose.core import artefacts, files, storage
 from beampose.core.infos import DatasetInfo, ModelInfo
-from beampose.core.names import COMPLETED
+from beampose.core.names import COMPLETED, LITE
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import agreed, counted
 from beampose.pipelines import item_files
@@ -196,8 +196,9 @@ def _feature_graph(config: Config, count: int) -> int:
 
     from beampose.pipelines.features import embedding_worker, feature_job, feature_steps
 
+    transform = files.join(config.store, "transform")
     steps = feature_steps.Job(
-        spec=embedding_worker.model_spec(config, files.join(config.store, "transform")),
+        spec=embedding_worker.model_spec(config, transform, files.join(transform, LITE)),
         store=config.store,
         recipe_id="0" * 64,
         transform_digest="0" * 64,

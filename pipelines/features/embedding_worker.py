@@ -11,7 +11,7 @@ from beampose.core import storage
 from beampose.core.files import join
 from beampose.core.infos import Recipe
 from beampose.core.infos.dataset_info import INT8
-from beampose.core.names import QUANTIZED
+from beampose.core.names import LITE
 from beampose.core.settings.experiment import Config
 from beampose.preprocess import ahead, images, transform
 from beampose.preprocess.recent import Recent
@@ -31,7 +31,9 @@ class ModelSpec(NamedTuple):
 
     Attributes:
       transform: folder; None gives raw features.
-      quantized: file of the backbone in whole numbers; None for float32.
+      lite: file of the backbone as LiteRT reads it, in the precision of the store; None where
+        there is none.
+      whole: whether it computes in whole numbers.
     """
 
     backbone: str
@@ -41,7 +43,8 @@ class ModelSpec(NamedTuple):
     transform: str | None
     scale: float
     crop_size: int
-    quantized: str | None = None
+    lite: str | None = None
+    whole: bool = False
 
 
 class Pending(NamedTuple):
@@ -74,11 +77,17 @@ Batch: TypeAlias = list[tuple[Pending, np.ndarray]]
 RECENT = Recent[np.ndarray](RECENT_BYTES, lambda pixels: pixels.nbytes)
 
 
-def model_spec(config: Config, transform: str | None, *, quantized: str | None = None) -> ModelSpec:
-    """See `ModelSpec`; the folder of a transform holds the backbone in whole numbers too."""
+def store_spec(config: Config, transform: str) -> ModelSpec:
+    """Of a store, whose transform has this folder."""
+    lite = join(transform, LITE)
+    # Stores of before have none of float32.
+    there = config.features.precision == INT8 or storage.place(lite).is_file()
+    return model_spec(config, transform, lite if there else None)
+
+
+def model_spec(config: Config, transform: str | None, lite: str | None) -> ModelSpec:
+    """See `ModelSpec`."""
     features = config.features
-    if transform is not None and features.precision == INT8:
-        quantized = join(transform, QUANTIZED)
     return ModelSpec(
         config.backbone,
         config.weights,
@@ -87,7 +96,8 @@ def model_spec(config: Config, transform: str | None, *, quantized: str | None =
         transform,
         config.scale,
         features.crop_size,
-        quantized,
+        lite,
+        features.precision == INT8,
     )
 
 
@@ -122,12 +132,24 @@ def recipe(config: Config, network) -> Recipe:
 
 def build(spec: ModelSpec):
     """The model: uint8 frames of one size to features."""
-    network = backbone(spec.backbone, spec.weights, spec.pooled, spec.taps, spec.quantized)
-    from beampose.trainer import lite_embedder
+    quantized = spec.lite if spec.whole else None
+    network = backbone(spec.backbone, spec.weights, spec.pooled, spec.taps, quantized)
     from beampose.trainer.embed import Embedder
+    from beampose.trainer.lite import lite_embedder
 
     embedder = Embedder(network, spec.transform, scale=spec.scale, crop_size=spec.crop_size)
-    return lite_embedder.fastest(embedder)
+    lite = None if spec.lite is None else storage.place(spec.lite).read_bytes()
+    return lite_embedder.fastest(embedder, lite)
+
+
+def without_store(config: Config):
+    """As `build`, raw features of an experiment that may have no store yet."""
+    frozen = network(config)
+    from beampose.trainer.embed import Embedder
+    from beampose.trainer.lite import lite_embedder
+
+    embedder = Embedder(frozen, None, scale=config.scale, crop_size=config.features.crop_size)
+    return lite_embedder.fastest(embedder, frozen.lite_file())
 
 
 def batch_size(spec: ModelSpec, most: int) -> Callable[[int, int], int]:

@@ -14,7 +14,7 @@ from beampose.core import artefacts, files, folder_lock, storage
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8, worth_telling
-from beampose.core.names import QUANTIZED
+from beampose.core.names import LITE
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
 from beampose.pipelines import beam_options, beam_runner, inputs, item_files, item_source
@@ -145,7 +145,7 @@ def _fill(config: Config, labels: Labels, splits: list[str], options: PipelineOp
     records = len(labels.items) * (1 + config.copies)
     hints = beam_options.NetworkOptions.hints(options)
     job = feature_steps.Job(
-        spec=embedding_worker.model_spec(config, join(target.folder, embed.TRANSFORM)),
+        spec=embedding_worker.store_spec(config, join(target.folder, embed.TRANSFORM)),
         store=target.folder,
         recipe_id=target.recipe_id,
         transform_digest=target.transform_digest,
@@ -285,18 +285,22 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
 
 
 def _learn(config: Config, sample: list, backbone, folder: str) -> None:
-    """Learns a store's transform, and first the backbone in whole numbers if that is wanted.
+    """Learns a store's transform, and first writes the backbone as LiteRT reads it.
 
     Args:
       folder: will hold both.
     """
-    quantized = None
+    lite = None
     if config.features.precision == INT8:
-        quantized = join(folder, QUANTIZED)
-        storage.write_bytes(quantized, quantization.of_sample(config, sample, backbone))
+        content = quantization.of_sample(config, sample, backbone)
+    else:
+        content = backbone.lite_file()
+    if content is not None:
+        lite = join(folder, LITE)
+        storage.write_bytes(lite, content)
     analyze.analyze(
         sample,
-        embedding_worker.model_spec(config, None, quantized=quantized),
+        embedding_worker.model_spec(config, None, lite),
         pca=config.pca,
         channels=backbone.channels,
         options=beam_options.parse([]),

@@ -78,17 +78,20 @@ class LiveEmbedder:
     def __init__(self, backbone: str, weights: str, scale: float, first: Sequence[np.ndarray]):
         from beampose.trainer.backbone import Backbone
         from beampose.trainer.embed import Embedder
+        from beampose.trainer.lite import lite_embedder
 
         network = Backbone(backbone, weights)
-        plain = Embedder(network, None, scale=scale)
+        lite = network.lite_file()
+        plain = lite_embedder.fastest(Embedder(network, None, scale=scale), lite)
         rng = np.random.default_rng(0)
         cells = []
         for pixels in first[:SAMPLED]:
             found = plain.frames(pixels[None]).numpy()[0].astype(np.float32)  # pyright: ignore
             flat = found.reshape(-1, found.shape[-1])
             cells.append(flat[rng.integers(len(flat), size=CELLS)])
-        self._embedder = Embedder(network, None, scale=scale)
-        self._embedder.transform = _Projection(*_components(np.concatenate(cells)))
+        projected = Embedder(network, None, scale=scale)
+        projected.transform = _Projection(*_components(np.concatenate(cells)))
+        self._embedder = lite_embedder.fastest(projected, lite)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """The map of a frame, bfloat16 (rows, columns, dims)."""

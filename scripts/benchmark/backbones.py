@@ -91,7 +91,7 @@ def frames_a_second(loaded) -> float:
     from beampose.pipelines.features import embedding_worker, labeled_source
     from beampose.preprocess import images
 
-    model = embedding_worker.build(embedding_worker.model_spec(loaded, None))
+    model = embedding_worker.without_store(loaded)
     size = loaded.features.batch_size
     pixels = [
         images.decode(files.read_bytes(i.image)) for i in labeled_source.read(loaded)[0].items[:64]

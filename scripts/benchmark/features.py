@@ -107,7 +107,7 @@ def plain(loaded) -> tuple[int, float]:
     from beampose.preprocess import images
 
     (folder,) = Path(loaded.store).iterdir()
-    model = embedding_worker.build(embedding_worker.model_spec(loaded, str(folder / "transform")))
+    model = embedding_worker.build(embedding_worker.store_spec(loaded, str(folder / "transform")))
     size = loaded.features.batch_size
     items = labeled_source.read(loaded)[0].items
     warm_up(model, images.decode(files.read_bytes(items[0].image)), size)

@@ -212,7 +212,7 @@ def test_copies_may_show_windows_around_animals(pose_file):
         assert (record.height, record.width, *record.window[2:]) == (48, 48, 48, 48)
         assert dataset.features(record).shape == (6, 6, 16)
     model = embedding_worker.build(
-        embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+        embedding_worker.store_spec(settings, str(store_of(settings) / "transform"))
     )
     pending = feature_steps.pending(copies[0], images.digest(images.load(copies[0].image_uri)[0]))
     shown = embedding_worker.load(pending, embedding_worker.ranges(settings))
@@ -226,7 +226,7 @@ def test_stored_features_are_the_models_answer_to_the_image(pose_file):
     settings = experiment.load(pose_file)
     feature_job.run(settings)
     model = embedding_worker.build(
-        embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+        embedding_worker.store_spec(settings, str(store_of(settings) / "transform"))
     )
     dataset = Dataset(settings.dataset, settings.store, cache_mb=1)
     record = dataset.of("train")[1]
@@ -320,7 +320,7 @@ def test_crops_become_one_vector_each_with_deepmeerkats_names(trained):
 
 def test_crops_of_many_sizes_share_batches_and_say_what_each_says_alone(trained, monkeypatch):
     settings = trained["crops"]
-    spec = embedding_worker.model_spec(settings, str(store_of(settings) / "transform"))
+    spec = embedding_worker.store_spec(settings, str(store_of(settings) / "transform"))
     model = embedding_worker.build(spec)
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (40 + 3 * i, 60 - i, 3), np.uint8) for i in range(6)]

@@ -67,6 +67,9 @@ def test_a_damaged_model_is_not_finished(config, monkeypatch, file, content):
     [
         {"train": {"seed": 3}},
         {"train": {"steps": 77}},
+        # What was the default before the data chose.
+        {"train": {"steps": 400}},
+        {"train": {"learning_rate": 0.002, "window": 24}},
         {"train": {"folds": 4}},
         {"train": {"finetune_steps": 9}},
     ],

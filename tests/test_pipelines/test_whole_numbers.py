@@ -6,7 +6,7 @@ from conftest import SETTINGS, crops_settings, picture, write_crops, write_proje
 
 from beampose.core import artefacts, storage
 from beampose.core.infos import StoreInfo
-from beampose.core.names import QUANTIZED
+from beampose.core.names import LITE
 from beampose.core.settings import experiment
 from beampose.pipelines.features import feature_job
 from beampose.trainer import task
@@ -44,7 +44,7 @@ def test_features_and_model_compute_in_whole_numbers(tmp_path, kind):
     assert feature_job.run(config).embedded
     (store,) = storage.place(config.store).iterdir()
     assert artefacts.require(store, StoreInfo).recipe.precision == "int8"
-    assert (store / "transform" / QUANTIZED).is_file()
+    assert (store / "transform" / LITE).is_file()
     assert feature_job.run(config).embedded == 0
 
     task.run(config, task.default_folders(config))

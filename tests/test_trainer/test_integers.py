@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from beampose.trainer import backbone, compact, efficientnet_lite, embed, lite_embedder
-from beampose.trainer.integers import lite_file, runner
-from beampose.trainer.integers.runner import LiteRunner
+from beampose.trainer import backbone, compact, efficientnet_lite, embed
+from beampose.trainer.integers import lite_file
+from beampose.trainer.lite import lite_embedder, runner
+from beampose.trainer.lite.runner import LiteRunner
 
 MOBILENET = "mobilenet_v2_0.35"
 

@@ -130,7 +130,7 @@ class CropModel(exported.Exported):
         return self._of_embedded(self.embedder.of_frames(frames))
 
     def of_maps(self, *maps: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `frames`, of int8 maps of a backbone in whole numbers."""
+        """As `frames`, of the backbone's maps."""
         return self._of_embedded(self.embedder.of_maps(maps))
 
     def _of_embedded(self, embedded: tf.Tensor) -> dict[str, tf.Tensor]:

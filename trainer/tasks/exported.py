@@ -14,7 +14,7 @@ import tensorflow as tf
 from beampose.core.names import NETWORK, WINDOW
 from beampose.trainer import embed
 from beampose.trainer.embed import FRAMES, SCALED
-from beampose.trainer.integers import calls
+from beampose.trainer.lite import calls
 from beampose.trainer.tasks.contract import Tensors
 from beampose.trainer.traced import traced, traced_once
 
@@ -54,15 +54,13 @@ class Exported(tf.Module):
         answers: Callable,
         more: Sequence[tf.TensorSpec] = (),
     ) -> dict[str, Callable]:
-        """Signature `name` in two parts, between which LiteRT may stand; none of a float backbone.
+        """Signature `name` in two parts, between which LiteRT may stand.
 
         Args:
           pixels: the inputs of `taken` to what the backbone takes.
           answers: the backbone's maps, and the inputs of `more`, to the outputs.
         """
         maps = self.embedder.map_specs()
-        if not maps:
-            return {}
         before, after = calls.PARTS[name]
 
         def given(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -202,7 +200,7 @@ class MapModel(Exported):
         )
 
     def of_maps(self, *given: tf.Tensor) -> Tensors:
-        """int8 maps of a backbone in whole numbers, then height and width of each image."""
+        """The backbone's maps, then height and width of each image."""
         return self.features(self.embedder.of_maps(given[:-1]), given[-1])
 
 

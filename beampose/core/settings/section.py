@@ -171,6 +171,19 @@ def outcome(section: Section, *parts: str) -> dict[str, Any]:
     return found
 
 
+def as_formerly(section: Section) -> list[str]:
+    """Settings that are set to what they were where they are left to the data now.
+
+    `outcome` takes the two as the same, though the data may choose another value.
+    """
+    return [
+        name
+        for name, field in type(section).model_fields.items()
+        for one in field.metadata
+        if isinstance(one, Formerly) and getattr(section, name) == one.value
+    ]
+
+
 def absolute(kind: type[Section], values: dict[str, Any], resolve: Any) -> dict[str, Any]:
     """Unchecked values of a file, with `resolve` called on each of its paths."""
     found = dict(values)

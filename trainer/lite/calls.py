@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from upath import UPath
 
-from beampose.core.names import DESCRIPTORS, QUANTIZED, WINDOW
-from beampose.trainer.integers.runner import OTHERWISE, LiteRunner, is_there, opened
+from beampose.core.names import DESCRIPTORS, LITE, WINDOW
+from beampose.trainer.lite.runner import OTHERWISE, LiteRunner, is_there, opened
 
 LOG = logging.getLogger(__name__)
 # Beside the graph, where SavedModels keep what is not TensorFlow's.
-FILE = ("assets.extra", QUANTIZED)
-# By signature, those of its two parts: frames to int8 pixels, and int8 maps to its outputs.
+FILE = ("assets.extra", LITE)
+# By signature, those of its two parts: frames to what the backbone takes, and its maps to outputs.
 PARTS = {
     "frames": ("pixels", "maps"),
     WINDOW: ("window_pixels", "window_maps"),
@@ -25,7 +25,7 @@ PIXELS, MAP, SIZE, CORNER = "pixels", "map_", "size", "corner"
 _APART, _SIDE = 1e-2, 64
 
 
-class IntegerCalls:
+class LiteCalls:
     """Signatures of a model that LiteRT answers.
 
     Args:
@@ -57,7 +57,7 @@ class IntegerCalls:
         return after(**{f"{MAP}{i}": tf.constant(one) for i, one in enumerate(maps)}, **more)
 
 
-def of_model(model: Any, saved_model: UPath) -> IntegerCalls | None:
+def of_model(model: Any, saved_model: UPath) -> LiteCalls | None:
     """LiteRT's part in a model; None if it has none, or LiteRT is not there or answers otherwise.
 
     Args:
@@ -69,7 +69,7 @@ def of_model(model: Any, saved_model: UPath) -> IntegerCalls | None:
     lite = opened(file.read_bytes())
     if lite is None:
         return None
-    found = IntegerCalls(model, lite)
+    found = LiteCalls(model, lite)
     rng = np.random.default_rng(0)
     frames = tf.constant(rng.integers(0, 256, (1, _SIDE, _SIDE, 3)).astype(np.uint8))
     expected, answer = model.signatures["frames"](frames=frames), found("frames", frames, {})
