@@ -1,12 +1,12 @@
 """One vector an image from the frozen backbone: frames that look alike lie near each other."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from beampose.core import files
 from beampose.preprocess import images
+from beampose.trainer.model_calls import few
 from beampose.trainer.quiet import import_tensorflow
 
 BATCH = 8
@@ -16,7 +16,7 @@ SCALE = 0.5
 
 
 class Embedding:
-    """Frames to vectors, in fixed batches.
+    """Frames to vectors.
 
     Args:
       backbone: see `beampose.trainer.networks.BACKBONES`.
@@ -29,26 +29,20 @@ class Embedding:
 
     def __init__(self, backbone: str, weights: str, scale: float):
         import_tensorflow()
-        import tensorflow as tf
-
         from beampose.trainer.backbone import Backbone
         from beampose.trainer.embed import Embedder
-        from beampose.trainer.traced import traced
+        from beampose.trainer.lite import lite_embedder
 
-        self._embedder = Embedder(Backbone(backbone, weights), None, scale=scale)
-        spec = tf.TensorSpec((BATCH, None, None, 3), tf.uint8)  # pyright: ignore[reportArgumentType]
-        self._graph = traced(self._vectors, [spec])
+        network = Backbone(backbone, weights)
+        embedder = Embedder(network, None, scale=scale)
+        self._model = lite_embedder.fastest(embedder, network.lite_file())
 
     def __call__(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """At most `BATCH` frames of one size, uint8 (height, width, 3), to float32 (n, dims)."""
-        filled = np.stack([*frames, *[frames[-1]] * (BATCH - len(frames))])
-        return self._graph(filled).numpy()[: len(frames)]
-
-    def _vectors(self, frames: Any) -> Any:
-        import tensorflow as tf
-
-        maps = self._embedder.embed(self._embedder.resized(frames))
-        return tf.reduce_mean(maps, axis=(1, 2))
+        size = few(len(frames), BATCH)
+        filled = np.stack([*frames, *[frames[-1]] * (size - len(frames))])
+        maps = self._model.frames(filled).numpy()[: len(frames)]  # pyright: ignore
+        return maps.astype(np.float32).mean(axis=(1, 2))
 
     def all(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """Vectors (n, dims) of frames of any size, in their order; a batch is held at a time."""
