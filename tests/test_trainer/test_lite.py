@@ -84,3 +84,26 @@ def test_a_network_that_cannot_be_written_is_tensorflows(caplog):
     caplog.set_level("INFO")
     assert float_file.of_network(lambda images: [tf.strings.as_string(images)]) is None
     assert "TensorFlow computes it" in caplog.text
+
+
+def test_a_batch_that_litert_cannot_compute_is_tensorflows_and_told_once(monkeypatch, caplog):
+    network = backbone.Backbone(compact.NAME, "builtin")
+    embedder = embed.Embedder(network, None)
+    lite = lite_embedder.fastest(embedder, network.lite_file())
+    expected = lite.frames(frames()).numpy()
+    computed = runner.LiteRunner._computed
+
+    def out_of_memory(self, pixels):
+        if len(pixels) > 1:
+            raise RuntimeError("failed to allocate\nNode number 51 failed to prepare.")
+        return computed(self, pixels)
+
+    monkeypatch.setattr(runner.LiteRunner, "_computed", out_of_memory)
+    for _ in range(2):
+        found = lite.frames(frames()).numpy()
+        assert np.mean(found == expected) > 0.99
+    assert caplog.text.count("TensorFlow computes it instead") == 1
+    assert "2x112x144x3 (failed to allocate)" in caplog.text
+    # LiteRT goes on with what it can.
+    assert np.array_equal(lite.frames(frames()[:1]).numpy(), expected[:1])
+    assert caplog.text.count("TensorFlow computes it instead") == 1

@@ -9,7 +9,7 @@ import tensorflow as tf
 from upath import UPath
 
 from beampose.core.names import DESCRIPTORS, LITE, WINDOW
-from beampose.trainer.lite.runner import OTHERWISE, LiteRunner, is_there, opened
+from beampose.trainer.lite.runner import OTHERWISE, LiteRunner, Unable, is_there, opened
 
 LOG = logging.getLogger(__name__)
 # Beside the graph, where SavedModels keep what is not TensorFlow's.
@@ -44,7 +44,10 @@ class LiteCalls:
     ) -> dict[str, tf.Tensor]:
         """Outputs of a signature, of uint8 frames (batch, height, width, 3)."""
         before, after = (self._signatures[name] for name in PARTS[signature])
-        maps = self._runner(before(frames=frames, **given)[PIXELS].numpy())
+        try:
+            maps = self._runner(before(frames=frames, **given)[PIXELS].numpy())
+        except Unable:
+            return self._signatures[signature](frames=frames, **given)
         more: dict[str, tf.Tensor] = {}
         wanted = after.structured_input_signature[1]
         size = tf.shape(frames)[1:3]

@@ -1,13 +1,14 @@
 """An embedder whose backbone LiteRT computes: the same features, sooner."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from beampose.trainer.backbone import Backbone
 from beampose.trainer.embed import FRAMES, SCALED, Embedder
-from beampose.trainer.lite.runner import OTHERWISE, LiteRunner, is_there, opened
+from beampose.trainer.lite.runner import OTHERWISE, LiteRunner, Unable, is_there, opened
 from beampose.trainer.traced import traced
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class LiteEmbedder:
     """
 
     def __init__(self, embedder: Embedder, runner: LiteRunner):
-        self._runner = runner
+        self._runner, self._embedder = runner, embedder
         self._pixels = traced(embedder.pixels, [FRAMES])
         self._given = traced(embedder.backbone.pixels, [SCALED])
         specs = embedder.map_specs()
@@ -33,14 +34,17 @@ class LiteEmbedder:
 
     def frames(self, frames: np.ndarray) -> tf.Tensor:
         """uint8 (batch, height, width, 3) to bfloat16 features."""
-        return self._of_pixels(self._pixels(tf.constant(frames)))
+        return self._embedded(frames, self._pixels, self._embedder.frames)
 
     def images(self, images: np.ndarray) -> tf.Tensor:
         """As `frames`, of resized ones, float32."""
-        return self._of_pixels(self._given(tf.constant(images)))
+        return self._embedded(images, self._given, self._embedder.images)
 
-    def _of_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
-        maps = self._runner(pixels.numpy())
+    def _embedded(self, images: np.ndarray, pixels: Callable, otherwise: Callable) -> tf.Tensor:
+        try:
+            maps = self._runner(pixels(tf.constant(images)).numpy())
+        except Unable:
+            return otherwise(images)
         return self._features(*map(tf.constant, maps))
 
 
