@@ -5,8 +5,9 @@ import logging
 from beampose.core import __version__, artefacts, storage
 from beampose.core.infos import DatasetInfo, Metrics, ModelInfo
 from beampose.core.names import METRICS
+from beampose.core.settings import section
 from beampose.core.settings.experiment import Config
-from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS, as_formerly, outcome
+from beampose.core.settings.section import ANIMALS, FINETUNING, HEAD, VIEWS
 from beampose.trainer import heads, steps
 from beampose.trainer.model_digest import model_digest
 
@@ -15,14 +16,12 @@ LOG = logging.getLogger(__name__)
 
 def asked(config: Config, dataset: DatasetInfo) -> str:
     """Names all that a training depends on: what the config asks for, labels and features."""
-    settings = outcome(config.train, HEAD, ANIMALS, FINETUNING, VIEWS)
+    settings = section.asked(config.train, HEAD, ANIMALS, FINETUNING, VIEWS)
     names = ("task", "bodyparts", "unique_bodyparts", "individuals", "edges", "classes")
     names += ("scorer", "project", "store", "labels_digest", "split")
     settings |= {
         name: getattr(config.train, name) for name in ("mode", "folds", "ensemble", "budget")
     }
-    if given := as_formerly(config.train):
-        settings["given"] = given
     about = [getattr(dataset, name) for name in names]
     split: list = [config.split.seed, config.split.by]
     # Folds keep views of one instant together.

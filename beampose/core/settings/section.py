@@ -171,17 +171,18 @@ def outcome(section: Section, *parts: str) -> dict[str, Any]:
     return found
 
 
-def as_formerly(section: Section) -> list[str]:
-    """Settings that are set to what they were where they are left to the data now.
+def asked(section: Section, *parts: str) -> dict[str, Any]:
+    """As `outcome`, and which settings are set to what was their default before the data chose.
 
-    `outcome` takes the two as the same, though the data may choose another value.
+    `outcome` takes these for unset, for which the data may choose another value.
     """
-    return [
+    given = [
         name
         for name, field in type(section).model_fields.items()
         for one in field.metadata
         if isinstance(one, Formerly) and getattr(section, name) == one.value
     ]
+    return outcome(section, *parts) | ({"given": given} if given else {})
 
 
 def absolute(kind: type[Section], values: dict[str, Any], resolve: Any) -> dict[str, Any]:
