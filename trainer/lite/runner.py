@@ -39,6 +39,7 @@ class LiteRunner:
         self._content = content
         self._told: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
+        self._interpreter: Any = None
         self._open()
 
     def _open(self) -> None:
