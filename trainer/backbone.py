@@ -14,6 +14,10 @@ from beampose.trainer.integers import converter, lite_file
 from beampose.trainer.integers.network import IntegerNetwork
 from beampose.trainer.lite import float_file
 
+# LiteRT files of frozen networks, by what decides them: a process makes each once.
+_FILES: dict[tuple[str, str, str | None, bool], bytes | None] = {}
+_KEPT = 4
+
 
 def check(name: str, weights: str, taps: str | None = None) -> None:
     """Raises ValueError or FileNotFoundError if this backbone cannot be built, before it is."""
@@ -155,7 +159,14 @@ class Backbone(tf.Module):
 
     def lite_file(self) -> bytes | None:
         """What computes, as LiteRT reads it; None if it cannot be that."""
-        return self.lite or float_file.of_network(self._float_maps)
+        if self.lite is not None or self.network.trainable:
+            return self.lite or float_file.of_network(self._float_maps)
+        key = (self.id, self.digest, self.taps, self.pooled)
+        if key not in _FILES:
+            if len(_FILES) >= _KEPT:
+                _FILES.clear()
+            _FILES[key] = float_file.of_network(self._float_maps)
+        return _FILES[key]
 
     def values(self) -> list[tf.Variable]:
         """TensorFlow's variables of what computes."""

@@ -50,9 +50,12 @@ def test_an_answer_does_not_depend_on_the_batch_or_its_size():
 
 
 def test_the_same_network_gives_the_same_file():
-    first = backbone.Backbone(compact.NAME, "builtin").lite_file()
+    first = backbone.Backbone(compact.NAME, "builtin")
     # Keras numbers its models and layers on.
-    assert backbone.Backbone(compact.NAME, "builtin").lite_file() == first
+    second = backbone.Backbone(compact.NAME, "builtin")
+    files = [float_file.of_network(one.maps) for one in (first, second)]
+    assert files[0] is not None and files[0] == files[1] == first.lite_file()
+    assert backbone.Backbone(compact.NAME, "random:1").lite_file() != files[0]
 
 
 def test_weights_that_learn_leave_no_file_of_before():

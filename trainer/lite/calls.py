@@ -1,5 +1,6 @@
 """Calls of a SavedModel whose backbone LiteRT computes, between two parts of the model's own."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,8 @@ PARTS = {
     DESCRIPTORS: ("pixels", "descriptor_maps"),
 }
 PIXELS, MAP, SIZE, CORNER = "pixels", "map_", "size", "corner"
+# Digests of files that were found to say what TensorFlow says, by this process.
+_AGREED: set[bytes] = set()
 # How far the two ways may be apart, of what is at most so large as a frame.
 _APART, _SIDE = 1e-2, 64
 
@@ -69,14 +72,19 @@ def of_model(model: Any, saved_model: UPath) -> LiteCalls | None:
     file = saved_model.joinpath(*FILE)
     if PARTS["frames"][0] not in model.signatures or not is_there() or not file.is_file():
         return None
-    lite = opened(file.read_bytes())
+    content = file.read_bytes()
+    lite = opened(content)
     if lite is None:
         return None
     found = LiteCalls(model, lite)
+    digest = hashlib.sha256(content).digest()
+    if digest in _AGREED:
+        return found
     rng = np.random.default_rng(0)
     frames = tf.constant(rng.integers(0, 256, (1, _SIDE, _SIDE, 3)).astype(np.uint8))
     expected, answer = model.signatures["frames"](frames=frames), found("frames", frames, {})
     if all(_near(answer[name], value) for name, value in expected.items()):
+        _AGREED.add(digest)
         return found
     LOG.warning(OTHERWISE)
     return None
