@@ -22,8 +22,8 @@ PARTS = {
     DESCRIPTORS: ("pixels", "descriptor_maps"),
 }
 PIXELS, MAP, SIZE, CORNER = "pixels", "map_", "size", "corner"
-# Digests of files that were found to say what TensorFlow says, by this process.
-_AGREED: set[bytes] = set()
+# Models, with digests of their files, found by this process to say what TensorFlow says.
+_AGREED: set[tuple[str, bytes]] = set()
 # How far the two ways may be apart, of what is at most so large as a frame.
 _APART, _SIDE = 1e-2, 64
 
@@ -77,14 +77,14 @@ def of_model(model: Any, saved_model: UPath) -> LiteCalls | None:
     if lite is None:
         return None
     found = LiteCalls(model, lite)
-    digest = hashlib.sha256(content).digest()
-    if digest in _AGREED:
+    known = (str(saved_model), hashlib.sha256(content).digest())
+    if known in _AGREED:
         return found
     rng = np.random.default_rng(0)
     frames = tf.constant(rng.integers(0, 256, (1, _SIDE, _SIDE, 3)).astype(np.uint8))
     expected, answer = model.signatures["frames"](frames=frames), found("frames", frames, {})
     if all(_near(answer[name], value) for name, value in expected.items()):
-        _AGREED.add(digest)
+        _AGREED.add(known)
         return found
     LOG.warning(OTHERWISE)
     return None
