@@ -37,6 +37,7 @@ PINS = {
     "pyarrow": "pyarrow>=14",
     "pydantic": "pydantic>=2.10,<3",
     "pyyaml": "pyyaml>=6",
+    "s3fs": "s3fs>=2024.2",
     "scipy": "scipy>=1.11",
     "sleap-io": "sleap-io>=0.9",
     "pynwb": "pynwb>=2.8",
@@ -96,6 +97,7 @@ EXTRAS = {
     # Reports, plots, films.
     "review": REVIEW,
     "all": [*WORKER, *REVIEW, *CLOUD, *LABEL, *pins("sleap-io", "pynwb", "ndx-pose")],
+    "s3": pins("s3fs"),
     "sleap": pins("sleap-io"),
     # `beampose export-results --for nwb`.
     "nwb": pins("pynwb", "ndx-pose"),
@@ -108,6 +110,7 @@ EXTRAS = {
         *("myst-nb>=1.1", "nbclient>=0.10", "nbformat>=5.9", "ipykernel>=6.29"),
     ],
     "test": [
+        *pins("s3fs"),
         "pytest>=8",
         # Of the labeling page: requests, and a browser, which the system has.
         "httpx>=0.27,<1",

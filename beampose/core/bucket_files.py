@@ -1,8 +1,4 @@
-"""Files of Cloud Storage as gcsfs reads them; what it cannot ask for is an error, not a no.
-
-gcsfs answers that a file is not there where it was refused, or not answered: work that is finished
-would be begun anew.
-"""
+"""Files of Cloud Storage as gcsfs reads them; what it cannot ask for is an error, not a no."""
 
 import logging
 import os
@@ -10,57 +6,38 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from beampose.core import buckets  # noqa: F401  Before gcsfs, which reads what it sets.
+from beampose.core import (
+    buckets,  # noqa: F401  Before gcsfs, which reads what it sets.
+    sign_in,
+)
+from beampose.core.answering import Answering
 
 # isort: split
 import gcsfs
 from fsspec import asyn
+from google.auth import exceptions
 
 # It logs a traceback of each error that it raises, too.
 if "GCSFS_DEBUG" not in os.environ:
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+_PUBLIC = "FSSPEC_GS_TOKEN=anon reads buckets that are open to all."
 _FORBIDDEN = "Forbidden"
 # What servers answer that are down or have too much to do; gcsfs has tried several times by then.
 _DOWN = (408, 429, *range(500, 505))
 
 
-class Bucket(gcsfs.GCSFileSystem):
+class Bucket(Answering, gcsfs.GCSFileSystem):
     """gcsfs, with questions that are answered or raise OSError."""
 
-    async def _kind(self, path: str) -> str | None:
+    def __init__(self, *words: Any, **options: Any):
         try:
-            about: Any = await self._info(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return about["type"]
+            super().__init__(*words, **options)
+        except exceptions.GoogleAuthError as error:
+            raise OSError(sign_in.without(error, _PUBLIC)) from error
 
     def split_path(self, path: str) -> Any:
         """Bucket, name and no generation: gcsfs takes the number of `cam #1` for one."""
         return self._split_path(path)
-
-    async def _expand_path(
-        self, path: Any, recursive: bool = False, maxdepth: int | None = None, **_: Any
-    ) -> list[str]:
-        """Paths as they are: fsspec takes `cam [1]` for a pattern, also in order to remove it."""
-        found: set[str] = set()
-        for one in [path] if isinstance(path, str) else path:
-            place: Any = self._strip_protocol(one)
-            if recursive:
-                found |= set(await self._find(place, maxdepth=maxdepth, withdirs=True))
-            if place not in found and (not recursive or await self._exists(place)):
-                found.add(place)
-        if not found:
-            raise FileNotFoundError(path)
-        return sorted(found)
-
-    async def _isfile(self, path: str) -> bool:
-        return await self._kind(path) == "file"
-
-    async def _isdir(self, path: str) -> bool:
-        return await self._kind(path) == "directory"
-
-    async def _exists(self, path: str, **_: Any) -> bool:
-        return await self._kind(path) is not None
 
     async def _call(self, method: str, path: str, *words: Any, **options: Any) -> Any:
         try:
@@ -105,8 +82,8 @@ def sentence(error: Exception) -> str:
     code, module = str(getattr(error, "code", None)), type(error).__module__
     if module.startswith("google.auth") or code == "401":
         return (
-            f"Google refuses the credentials of this machine: {text}. Sign in again with `gcloud "
-            "auth application-default login`"
+            f"Google refuses the credentials of this machine: {text}. Sign in again with "
+            f"`{sign_in.COMMAND}`"
         )
     if "requester pays" in text:
         return (

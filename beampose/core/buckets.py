@@ -1,33 +1,70 @@
-"""Configures fsspec for Google Cloud Storage; every module that opens addresses imports it."""
+"""Configures fsspec for buckets; every module that opens addresses imports it."""
 
+import functools
 import importlib
+import importlib.util
 import os
 
 import fsspec
 import fsspec.config
+from fsspec.registry import known_implementations
 
 # gcsfs first asks a second service, by gRPC and for a minute, what kind of bucket it has.
 SKIP_BUCKET_KIND = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
-_NEEDED = "Addresses in gs:// need the package gcsfs: pip install 'beampose[all]'"
-_FILES = "beampose.core.bucket_files.Bucket"
+# Whose class does not tell what it needs.
+_PACKAGES = {
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("http", "https"), "aiohttp"),
+}
+_CLASSES = {
+    **dict.fromkeys(("gs", "gcs"), "beampose.core.bucket_files.Bucket"),
+    **dict.fromkeys(("s3", "s3a"), "beampose.core.s3_files.S3"),
+}
 
 
 def configure() -> None:
-    """Sets the defaults of gs:// addresses; what the environment or fsspec's config says stays."""
+    """Sets the defaults of addresses; what the environment or fsspec's config says stays."""
     for name, value in SKIP_BUCKET_KIND.items():
         os.environ.setdefault(name, value)
-    # Other processes write too, so listings are never from memory. The credentials are Google's
-    # defaults: gcsfs itself would then ask servers that a laptop cannot reach.
     token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
-    for protocol in ("gs", "gcs"):
+    for protocol, file_system in _CLASSES.items():
         known = fsspec.config.conf.setdefault(protocol, {})
-        known.setdefault("token", token)
-        known.setdefault("cache_timeout", 0)
+        # Other processes write too, so listings are never from memory.
+        if protocol in ("gs", "gcs"):
+            # The credentials are Google's defaults: gcsfs itself would then ask servers that a
+            # laptop cannot reach.
+            known.setdefault("token", token)
+            known.setdefault("cache_timeout", 0)
+        else:
+            known.setdefault("use_listings_cache", False)
         # By its name: gcsfs is imported by whoever opens an address, and by nobody else.
-        module, _, name = _FILES.rpartition(".")
+        module, _, name = file_system.rpartition(".")
         loaded = protocol in fsspec.registry
-        found = getattr(importlib.import_module(module), name) if loaded else _FILES
-        fsspec.register_implementation(protocol, found, clobber=True, errtxt=_NEEDED)
+        found = getattr(importlib.import_module(module), name) if loaded else file_system
+        fsspec.register_implementation(protocol, found, clobber=True)
+
+
+def check(address: str) -> None:
+    """Raises ValueError where nothing here opens such addresses; the text says what would."""
+    protocol, mark, _ = address.partition("://")
+    if mark and (lack := _lack(protocol.rpartition("::")[2])):
+        raise ValueError(f"{address}: {lack}")
+
+
+@functools.cache
+def _lack(protocol: str) -> str:
+    known = known_implementations.get(protocol)
+    if known is None and protocol not in fsspec.registry:
+        return (
+            f"there is no storage of the name {protocol!r}: addresses begin with gs://, s3://, "
+            "az:// or https://"
+        )
+    package = _PACKAGES.get(protocol) or str((known or {}).get("class", "")).partition(".")[0]
+    # Asked for by its name: what nobody opens is not imported.
+    if not package or importlib.util.find_spec(package) is not None:
+        return ""
+    return f"addresses in {protocol}:// need the package {package}: pip install {package}"
 
 
 configure()

@@ -11,11 +11,7 @@ from typing import NamedTuple, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from beampose.core import (
-    buckets,  # noqa: F401  Sets up gs:// addresses.
-    disk,
-    placeholders,
-)
+from beampose.core import buckets, disk, placeholders
 
 _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
 # Windows' numbers for files that a cloud drive keeps and cannot give.
@@ -32,6 +28,7 @@ def open_file(path: str, mode: str = "rb", **options):
     """Opens a local path or an address such as gs://bucket/name."""
     if not is_address(path):
         return open(path, mode, **options)
+    buckets.check(path)
     with _signed_in(path):
         return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
 
@@ -39,6 +36,7 @@ def open_file(path: str, mode: str = "rb", **options):
 def system(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a path, and the path there."""
     if is_address(path):
+        buckets.check(path)
         with _signed_in(path):
             return fsspec.core.url_to_fs(path)
     # fsspec takes `a::b`, `data:x` and `~x` for more than names.

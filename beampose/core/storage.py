@@ -17,13 +17,7 @@ from typing import Any
 
 from upath import UPath
 
-from beampose.core import (
-    buckets,  # noqa: F401  Sets up gs:// addresses.
-    disk,
-    files,
-    json_files,
-    leftovers,
-)
+from beampose.core import buckets, disk, files, json_files, leftovers
 from beampose.core.names import COMPLETED
 
 _WILDCARDS = frozenset("*?[]\\") if os.name != "nt" else frozenset("*?[]")
@@ -37,6 +31,8 @@ Address = str | os.PathLike | UPath
 
 def place(address: Address, *parts: str) -> UPath:
     """A path with pathlib's methods, local or in a bucket."""
+    if isinstance(address, str):
+        buckets.check(address)
     found = address if isinstance(address, UPath) else UPath(os.fspath(address))
     return found.joinpath(*parts) if parts else found
 

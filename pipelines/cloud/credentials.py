@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from beampose.core import sign_in
+
 SECONDS = 10
 PRODUCT = Path("/sys/class/dmi/id/product_name")
 # Set where containers of Cloud Run and of Vertex AI run.
@@ -33,7 +35,7 @@ def find(*, stand_in: bool = False) -> Any:
         with _no_search_for_a_metadata_server():
             found, _ = default(scopes=SCOPES)
     except (exceptions.DefaultCredentialsError, exceptions.MalformedError, ValueError) as error:
-        raise OSError(_none(str(error))) from None
+        raise OSError(sign_in.without(error)) from None
     try:
         found.refresh(functools.partial(Request(), timeout=SECONDS))
     except exceptions.TransportError as error:
@@ -44,23 +46,10 @@ def find(*, stand_in: bool = False) -> Any:
     except exceptions.GoogleAuthError as error:
         raise OSError(
             f"Google refuses the credentials of this machine: {_short(error)}. Sign in again with "
-            "`gcloud auth application-default login`, or give another key file in "
+            f"`{sign_in.COMMAND}`, or give another key file in "
             "GOOGLE_APPLICATION_CREDENTIALS."
         ) from None
     return found
-
-
-def _none(why: str) -> str:
-    file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if file:
-        return (
-            f"GOOGLE_APPLICATION_CREDENTIALS names {file}, which holds no usable credentials: "
-            f"{why.splitlines()[0]}"
-        )
-    return (
-        "This machine has no Google credentials. Run `gcloud auth application-default login`, or "
-        "set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account."
-    )
 
 
 def _short(error: Exception) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from beampose.core import storage
+from beampose.core import sign_in, storage
 from beampose.pipelines.cloud.cloud_settings import Cloud
 
 # Letters of a name that people see: 128, less what the names of jobs add.
@@ -87,7 +87,7 @@ class Services:
             # Those that were good at first may be refused hours later.
             raise OSError(
                 f"Google refuses the credentials of this machine: {_first_line(error)}. Sign in "
-                "again with `gcloud auth application-default login`."
+                f"again with `{sign_in.COMMAND}`."
             ) from None
         except OSError as error:
             why = _first_line(error).rstrip(".")
@@ -97,7 +97,7 @@ class Services:
 def _refusal(error: Any, cloud: Cloud) -> str:
     text = _first_line(error)
     hints = {
-        401: "Sign in again with `gcloud auth application-default login`.",
+        401: f"Sign in again with `{sign_in.COMMAND}`.",
         403: f"The account needs roles/aiplatform.user in {cloud.project}: docs/cloud.md.",
         404: f"Look at project ({cloud.project}) and region ({cloud.region}) in the settings.",
         429: f"A quota of {cloud.project} in {cloud.region} is used up: ask for more, or another "

@@ -8,8 +8,10 @@ from fsspec import config
 from google.auth import exceptions
 
 from beampose.core import bucket_files, files, storage
+from beampose.core import buckets as addresses
 
 # isort: split
+import gcsfs
 from gcsfs import retry
 
 PAYS = "Bucket is a requester pays bucket but no user project provided."
@@ -88,3 +90,29 @@ def test_errors_of_a_bucket_are_told_once_and_without_a_traceback(buckets, caplo
         files.read_bytes("gs://lab/none")
     assert not logging.getLogger("gcsfs").isEnabledFor(logging.ERROR)
     assert not caplog.records
+
+
+def test_without_credentials_it_says_how_to_get_some(monkeypatch):
+    def nobody(*_, **__):
+        raise exceptions.DefaultCredentialsError("Your default credentials were not found.")
+
+    monkeypatch.setattr(gcsfs.core, "GoogleCredentials", nobody)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    with pytest.raises(
+        OSError, match="gcloud auth application-default login.*FSSPEC_GS_TOKEN=anon"
+    ):
+        bucket_files.Bucket(skip_instance_cache=True)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/lab.json")
+    with pytest.raises(OSError, match="names /keys/lab.json, which holds no usable credentials"):
+        bucket_files.Bucket(skip_instance_cache=True)
+
+
+@pytest.mark.parametrize("opens", [storage.place, files.exists, files.read_bytes])
+def test_an_address_that_nothing_opens_is_told_with_what_would(opens, monkeypatch):
+    with pytest.raises(ValueError, match="foo://a/b: there is no storage of the name 'foo'"):
+        opens("foo://a/b")
+    addresses._lack.cache_clear()
+    monkeypatch.setitem(addresses._PACKAGES, "az", "no_such_package")
+    with pytest.raises(ValueError, match="az://a/b: .* pip install no_such_package"):
+        opens("az://a/b")
+    addresses._lack.cache_clear()
