@@ -15,7 +15,7 @@ from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.films import drawing
 from beampose.pipelines.label import more_frames, new_project, predicted_labels, shown_frames
 from beampose.pipelines.label.experiment_run import ExperimentRun
-from beampose.pipelines.label.label_session import Change, LabelSession
+from beampose.pipelines.label.label_session import Change, LabelSession, Place
 from beampose.pipelines.label.learner import Learner
 from beampose.pipelines.label.pens import Pen
 from beampose.pipelines.label.proofreading import Proofreads
@@ -143,10 +143,12 @@ class Desk:
             return ""
         return self.session.lock.why or "another page writes labels into this project"
 
-    def change(self, page: str, said: Sequence[Mapping[str, Any]]) -> None:
+    def change(self, page: str, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Writes changes that a page sent.
 
-        Raises:
+        Returns:
+          `newer`: frames and names of points that were labeled anew since the page saw them, and
+          stay. Raises:
           KeyError, ValueError: a change is none; nothing is written.
           PermissionError: another page or program writes.
           OSError: the disk is full or the folder cannot be written.
@@ -154,8 +156,21 @@ class Desk:
         changes = [_change(_numbered(one, self.session.names)) for one in said]
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
-        self.session.change(changes)
+        newer = self.session.change(changes)
         self._tell_learner()
+        names = self.session.names
+        return {
+            "newer": [
+                {
+                    "frame": one.frame,
+                    "point": [
+                        names.individuals[one.point.individual],
+                        names.bodyparts[one.point.bodypart],
+                    ],
+                }
+                for one in newer
+            ]
+        }
 
     def picture(self, key: str, part: Part) -> Picture:
         """A frame of the list. Raises KeyError, OSError, ValueError: there is none."""
@@ -309,11 +324,18 @@ def _change(said: Mapping[str, Any]) -> Change:
         place = None if xy is None else (float(xy[0]), float(xy[1]))
         point = Point(_whole(individual), _whole(bodypart))
         frame = said["frame"]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        was = said.get("was")
+        seen = None if was is None else tuple(map(_seen, was))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ValueError(f"This is no change of a point: {str(said)[:200]} ({error}).") from None
     if not isinstance(frame, str) or (place and not all(map(math.isfinite, place))):
         raise ValueError(f"This is no change of a point: {str(said)[:200]}.")
-    return Change(frame, point, place, bool(said.get("absent")))
+    return Change(frame, point, place, bool(said.get("absent")), seen)
+
+
+def _seen(said: Mapping[str, Any]) -> Place:
+    xy = said.get("xy")
+    return Place(None if xy is None else (float(xy[0]), float(xy[1])), bool(said.get("absent")))
 
 
 def _whole(value: Any) -> int:

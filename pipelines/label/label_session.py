@@ -24,6 +24,8 @@ from beampose.preprocess import images
 _TO_IMPORT = ("deeplabcut", "sleap", "coco")
 # Files of a project that another program labels are looked at no more often.
 LOOK_SECONDS = 3.0
+# Pixels within which two places are one.
+CLOSE = 0.01
 
 
 class ShownFrame(NamedTuple):
@@ -41,6 +43,19 @@ class ShownFrame(NamedTuple):
     number: int | None
 
 
+class Place(NamedTuple):
+    """Where a point is: pixels, None if it is not labeled; `absent`: it was looked for in vain."""
+
+    xy: tuple[float, float] | None
+    absent: bool = False
+
+    def is_near(self, other: "Place") -> bool:
+        """Whether two are the same: label files may hold fewer digits than a page does."""
+        if self.absent != other.absent or (self.xy is None) != (other.xy is None):
+            return False
+        return self.xy is None or bool(np.allclose(self.xy, other.xy or (), rtol=0, atol=CLOSE))
+
+
 class Change(NamedTuple):
     """A point that a person set, moved, removed, or said to be invisible.
 
@@ -49,12 +64,14 @@ class Change(NamedTuple):
       point: which.
       xy: pixels; None if it is not labeled now.
       absent: it was looked for and is not to be seen.
+      was: the person saw it at one of these places; None: whatever it is now, it is changed.
     """
 
     frame: str
     point: Point
     xy: tuple[float, float] | None
     absent: bool = False
+    was: tuple[Place, ...] | None = None
 
 
 class LabelSession:
@@ -101,7 +118,9 @@ class LabelSession:
         self._frames: dict[str, ShownFrame] = {}
         self._guard = threading.RLock()
         self._backup = ""
-        self._unsaved: set[str] = set()
+        # By folder what could not be written yet: the last of each point.
+        self._unsaved: dict[str, dict[tuple[str, Point], Change]] = {}
+        self._config = self._config_stamp()
         self.taken_up = self.written = 0
         self._looked = time.monotonic()
         self.lock = WritingLock(root)
@@ -161,10 +180,13 @@ class LabelSession:
             if np.isfinite(self.keypoints(one.key)).any() or self.absent(one.key)
         ]
 
-    def change(self, changes: Sequence[Change]) -> None:
+    def change(self, changes: Sequence[Change]) -> list[Change]:
         """Changes points and writes the label files of their folders.
 
         What could not be written stays in memory, and is written with the next change.
+
+        Returns:
+          Those that were left out, since another program or page labeled their points meanwhile.
 
         Raises:
           KeyError: no such frame.
@@ -179,17 +201,40 @@ class LabelSession:
                     raise KeyError(one.frame)
                 if one.xy is not None and not np.isfinite(one.xy).all():
                     raise ValueError(f"{one.frame}: a point must be two numbers.")
-            self._take_up({self._frames[one.frame].folder for one in changes})
+            self._look_at_config()
+            self._take_up({*(self._frames[one.frame].folder for one in changes), *self._unsaved})
+            newer = [one for one in changes if self._is_newer(one)]
             for one in changes:
-                frame = self._frames[one.frame]
-                table = self._tables[frame.folder]
-                table.put(frame.image, one.point, one.xy, absent=one.absent)
-                self._unsaved.add(frame.folder)
+                if one not in newer:
+                    self._put(one)
             self.written += 1
             self._back_up()
             for folder in sorted(self._unsaved):
                 self._tables[folder].save()
-                self._unsaved.discard(folder)
+                del self._unsaved[folder]
+            return newer
+
+    def _put(self, one: Change) -> None:
+        frame = self._frames[one.frame]
+        self._tables[frame.folder].put(frame.image, one.point, one.xy, absent=one.absent)
+        waiting = self._unsaved.setdefault(frame.folder, {})
+        before = waiting.get((one.frame, one.point))
+        if before and before.was is not None and one.was is not None:
+            one = one._replace(was=before.was + one.was)
+        waiting[one.frame, one.point] = one
+
+    def _is_newer(self, one: Change) -> bool:
+        """Whether a point is labeled otherwise than the person saw it who changes it."""
+        frame = self._frames[one.frame]
+        table = self._tables[frame.folder]
+        if one.was is None or one.point not in table.points:
+            return False
+        xy = table.keypoints(frame.image)[one.point]
+        now = Place(
+            None if np.isnan(xy).any() else (float(xy[0]), float(xy[1])),
+            one.point in table.absent(frame.image),
+        )
+        return not any(now.is_near(place) for place in (*one.was, Place(one.xy, one.absent)))
 
     def look_on(self) -> None:
         """Reads what another program writes, as long as that one may and this one may not.
@@ -204,20 +249,51 @@ class LabelSession:
             for folder, table in self._tables.items():
                 if table.changed_elsewhere:
                     with contextlib.suppress(OSError, ValueError):
-                        self._tables[folder] = LabelTable(table.folder, self.names)
+                        self._tables[folder] = LabelTable(table.folder, self.names, table)
                         self.written += 1
             self._looked = time.monotonic()
 
     def _take_up(self, folders: Iterable[str]) -> None:
         """Reads label files again that another program changed: its labels stay beside ours."""
         for folder in folders:
-            if self._tables[folder].changed_elsewhere and folder not in self._unsaved:
-                self._tables[folder] = LabelTable(self._tables[folder].folder, self.names)
+            before = self._tables[folder]
+            if not before.changed_elsewhere:
+                continue
+            self._tables[folder] = LabelTable(before.folder, self.names, before)
+            self.notes += self._tables[folder].notes
+            self.notes.append(
+                f"the labels of {folder} were changed by another program meanwhile: its "
+                "changes are taken up"
+            )
+            self.taken_up += 1
+            # Of what the other program wrote there is no copy yet.
+            self._backup = ""
+            for one in self._unsaved.pop(folder, {}).values():
+                if self._is_newer(one):
+                    self.notes.append(
+                        f"{one.frame}: {self.names.bodyparts[one.point.bodypart]} was not saved "
+                        "here before another program labeled it: it stays as that one says"
+                    )
+                else:
+                    self._put(one)
+
+    def _config_stamp(self) -> object:
+        return files.stamp(files.join(self.root, project_config.CONFIG))
+
+    def _look_at_config(self) -> None:
+        """Says once that config.yaml names others than those that are labeled here."""
+        with contextlib.suppress(OSError, ValueError):
+            stamp = self._config_stamp()
+            if stamp == self._config:
+                return
+            names, _, _ = project_labels.names(self.root)
+            self._config = stamp
+            if names != self.names:
                 self.notes.append(
-                    f"the labels of {folder} were changed by another program meanwhile: its "
-                    "changes are taken up"
+                    "config.yaml was changed meanwhile and names other bodyparts, animals or "
+                    "another scorer: labels are saved under the names that this page shows until "
+                    "`beampose label` is started again"
                 )
-                self.taken_up += 1
 
     def _back_up(self) -> None:
         """Copies all label files, once a session; a full disk leaves no half of a copy."""

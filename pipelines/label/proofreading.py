@@ -59,6 +59,7 @@ class Proofread:
         self._digest = result_files.digest(self._file)
         self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
         self._done: list[dict[str, Any]] = []
+        self._known: set[str] = set()
         self.labeled: dict[tuple[str, Point], list[float]] = {}
         self._guard = threading.RLock()
         self._timer: threading.Timer | None = None
@@ -95,6 +96,8 @@ class Proofread:
         return self._log.stat().st_size if self._log.is_file() else 0
 
     def _take(self, one: dict[str, Any]) -> None:
+        if isinstance(name := one.get("id"), str):
+            self._known.add(name)
         if one.get("do") == "undo":
             if self._done:
                 self._done.pop()
@@ -128,12 +131,16 @@ class Proofread:
     def correct(self, correction: Mapping[str, Any]) -> None:
         """Does a correction, or undoes the last one (`{"do": "undo"}`).
 
+        One with an `id` is done once, however often a page sends it that got no answer.
+
         Raises:
           ValueError: it is none.
           OSError: it cannot be written.
         """
         with self._guard:
             one = dict(correction)
+            if one.get("id") is not None and one["id"] in self._known:
+                return
             changed = self.values
             if one.get("do") != "undo":
                 changed = self.values.copy()

@@ -134,6 +134,12 @@ def _serve(
     host, port = bound.getsockname()[:2]
     if not lock.why:
         address_book.keep(root, known._replace(port=port))
+    if arguments.port is None and known.port not in (0, port):
+        print(
+            f"NOTE another program listens at port {known.port}, where this page was before. If "
+            "it is still open there, with changes that are not saved: stop that program, and "
+            f"start again with --port {known.port}."
+        )
     address = listening.address(host, port, known.token)
     print(f"label: {what}\n{address}", flush=True)
     if host not in ("127.0.0.1", "::1"):

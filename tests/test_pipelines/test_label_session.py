@@ -12,7 +12,7 @@ from beampose.core import storage
 from beampose.formats.deeplabcut import collected_data, label_table, project_labels
 from beampose.formats.deeplabcut.label_table import Point
 from beampose.pipelines.label import label_session, more_frames
-from beampose.pipelines.label.label_session import Change, LabelSession
+from beampose.pipelines.label.label_session import Change, LabelSession, Place
 
 
 @pytest.fixture
@@ -212,6 +212,81 @@ def test_what_another_program_labeled_meanwhile_is_taken_up(root, session):
     assert found[f"labeled-data/{a}"][0, 0].tolist() == [4, 5]
     assert found[f"labeled-data/{b}"][0, 0].tolist() == [2, 3]
     assert session.taken_up == 1 and "another program" in session.notes[-1]
+
+
+def test_a_csv_that_was_changed_alone_is_taken_up_and_backed_up(root, session):
+    """As a spreadsheet does it; the h5 beside it is older."""
+    a, b = (one.key for one in session.frames[:2])
+    session.change([Change(a, Point(0, 0), (100, 5))])
+    file = next(fakes.label_folder(root).glob("CollectedData_*.csv"))
+    file.write_text(file.read_text().replace("100.0", "111.0"))
+    session.change([Change(b, Point(0, 0), (4, 5))])
+    found = read(root)
+    assert found[f"labeled-data/{a}"][0, 0].tolist() == [111, 5]
+    assert found[f"labeled-data/{b}"][0, 0].tolist() == [4, 5]
+    assert "was changed by itself" in " ".join(session.notes)
+    kept = (root / "labeled-data-backups").rglob(file.name)
+    assert any("111.0" in one.read_text() for one in kept)
+
+
+def test_what_was_labeled_since_a_person_looked_stays(root, session):
+    key = first(session)
+    seen = (Place(None), Place(tuple(session.keypoints(key)[0, 0])))
+    session.change([Change(key, Point(0, 0), (4, 5))])
+    late = Change(key, Point(0, 0), (9, 9), was=seen)
+    fine = Change(key, Point(0, 1), (8, 8), was=(Place(tuple(session.keypoints(key)[0, 1])),))
+    assert session.change([late, fine]) == [late]
+    assert session.keypoints(key)[0, :2].tolist() == [[4, 5], [8, 8]]
+    # One that is there already, since its answer was lost, is none.
+    assert session.change([late._replace(xy=(4.001, 5))]) == []
+
+
+def test_labels_of_another_program_outlive_a_save_that_failed(root, session, monkeypatch):
+    a, b = (one.key for one in session.frames[:2])
+    points = session.keypoints(b)[0, :2]
+    was = tuple(Place(None if np.isnan(xy).any() else tuple(xy)) for xy in points)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", refused)
+        mine = [Change(b, Point(0, i), (7, 7), was=was[i : i + 1]) for i in (0, 1)]
+        with pytest.raises(OSError, match="Permission denied"):
+            session.change([Change(a, Point(0, 0), (4, 5)), *mine])
+    other = label_table.LabelTable(str(fakes.label_folder(root)), session.names)
+    other.put(b.split("/")[1], Point(0, 0), (2, 3), absent=False)
+    other.save()
+    session.change([])
+    found = read(root)
+    assert found[f"labeled-data/{a}"][0, 0].tolist() == [4, 5]
+    assert found[f"labeled-data/{b}"][0, :2].tolist() == [[2, 3], [7, 7]]
+    assert "stays as that one says" in " ".join(session.notes)
+
+
+def test_a_config_that_is_changed_meanwhile_is_told_once(root, session):
+    key = first(session)
+    config = root / "config.yaml"
+    config.write_text(config.read_text().replace(session.names.bodyparts[0], "muzzle"))
+    for _ in range(2):
+        session.change([Change(key, Point(0, 0), (4, 5))])
+    assert [one for one in session.notes if "config.yaml was changed" in one] == session.notes[-1:]
+
+
+def test_marks_of_bodyparts_that_the_config_does_not_name_stay(root, session):
+    key = first(session)
+    file = fakes.label_folder(root) / label_table.ABSENT
+    other = [session.names.individuals[0], "dewclaw"]
+    file.write_text(json.dumps({key.split("/")[1]: [other], "img9.png": [other]}))
+    again = label_session.LabelSession(str(root))
+    assert again.absent(key) == set()
+    session.close()
+    again.lock.try_again()
+    again.change([Change(key, Point(0, 0), None, absent=True)])
+    said = json.loads(file.read_text())
+    own = [session.names.individuals[0], session.names.bodyparts[0]]
+    assert said == {key.split("/")[1]: [own, other], "img9.png": [other]}
+    again.close()
 
 
 def test_who_looks_on_sees_what_is_written(root, session, monkeypatch):

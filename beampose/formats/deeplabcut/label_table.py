@@ -43,12 +43,14 @@ class LabelTable:
     Args:
       folder: of the frames of a video.
       names: of the project.
+      before: the same, as it was read last. Where only the csv was changed since, its labels are
+        those that are meant.
 
     Raises:
       ValueError: a label file cannot be read; the text names it.
     """
 
-    def __init__(self, folder: str, names: Names):
+    def __init__(self, folder: str, names: Names, before: "LabelTable | None" = None):
         self.folder, self.names = folder, names
         self.notes: list[str] = []
         self._stem = f"CollectedData_{names.scorer}"
@@ -61,7 +63,7 @@ class LabelTable:
         ]
         # Before they are read: what is written meanwhile is seen as a change.
         self._seen = self._stamps()
-        table = self._read()
+        table = self._read(self._changed_csv(before))
         self._extra = [c for c in table.columns if c not in self._wanted] if table else []
         self._rows: dict[str, np.ndarray] = {}
         self._more: dict[str, np.ndarray] = {}
@@ -69,20 +71,28 @@ class LabelTable:
         self._names: dict[str, tuple[str, str, str]] = {}
         if table:
             self._take(table)
+        # Of bodyparts and individuals that the config does not name, as they stand in the file.
+        self._absent_more: dict[str, list[list[str]]] = {}
         self._absent = self._read_absent()
+
+    def _changed_csv(self, before: "LabelTable | None") -> bool:
+        """Whether the csv was changed since, and the h5 was not."""
+        if before is None or before._seen.get(".h5") != self._seen.get(".h5"):
+            return False
+        return before._seen.get(".csv") != self._seen.get(".csv")
 
     @property
     def changed_elsewhere(self) -> bool:
         """Whether another program wrote the label files since they were read or written here."""
         return self._stamps() != self._seen
 
-    def _stamps(self) -> list[tuple[int, int]]:
-        found = []
+    def _stamps(self) -> dict[str, tuple[int, int]]:
+        found = {}
         for suffix in (".h5", ".csv"):
             place = storage.place(self.folder, self._stem + suffix)
             if place.is_file():
                 said = place.stat()
-                found.append((said.st_mtime_ns, said.st_size))
+                found[suffix] = (said.st_mtime_ns, said.st_size)
         return found
 
     @property
@@ -143,19 +153,24 @@ class LabelTable:
             with disk.naming(f"{stem}.h5", made):
                 frame.to_hdf(str(made), key=KEY, mode="w")
             storage.write_bytes(f"{stem}.h5", made.read_bytes(), durable=True)
+        # If there is no room for the rest, this was no other program.
+        self._seen = self._stamps()
         text = io.StringIO()
         frame.to_csv(text, lineterminator="\n")
         storage.write_text(f"{stem}.csv", text.getvalue(), durable=True)
-        self._save_absent()
         self._seen = self._stamps()
+        self._save_absent()
 
     def _save_absent(self) -> None:
         file = files.join(self.folder, ABSENT)
-        said = {
-            image: [[self.names.individuals[i], self.names.bodyparts[b]] for i, b in sorted(points)]
-            for image, points in sorted(self._absent.items())
-            if points
-        }
+        said: dict[str, list[list[str]]] = {}
+        for image in sorted(self._absent.keys() | self._absent_more.keys()):
+            named = [
+                [self.names.individuals[i], self.names.bodyparts[b]]
+                for i, b in sorted(self._absent.get(image, ()))
+            ]
+            if listed := [*named, *self._absent_more.get(image, ())]:
+                said[image] = listed
         if said or files.exists(file):
             storage.write_json(file, said)
 
@@ -177,8 +192,12 @@ class LabelTable:
             ),
         )
 
-    def _read(self) -> collected_data.Table | None:
-        """The h5, as DeepLabCut reads it, or the csv where there is none or it is damaged."""
+    def _read(self, changed_csv: bool) -> collected_data.Table | None:
+        """The h5, as DeepLabCut reads it, or the csv where there is none or it is damaged.
+
+        Args:
+          changed_csv: the csv was changed alone.
+        """
         found: dict[str, collected_data.Table] = {}
         failed: dict[str, str] = {}
         unused: set[str] = set()
@@ -198,14 +217,23 @@ class LabelTable:
             raise ValueError(f"{'; '.join(failed.values())}. No label here is touched.")
         if ".h5" in failed:
             self.notes.append(f"{failed['.h5']}; the csv beside it is read, and replaces it")
+        elif ".csv" in failed:
+            self.notes.append(
+                f"{failed['.csv']}; the h5 beside it is read, and the first change writes its "
+                "labels into both (the backup keeps the csv)"
+            )
         elif len(found) == 2 and not collected_data.agree(found[".h5"], found[".csv"]):
             csv = found[".csv"].file
             self.notes.append(
-                f"{csv} holds other labels than the h5, which is read, as DeepLabCut does; the "
-                f"first change writes the h5's labels into both (the backup keeps the csv)"
+                f"{csv} was changed by itself: its labels are those that are shown, and the next "
+                "change writes them into the h5 too (the backup keeps that)"
+                if changed_csv
+                else f"{csv} holds other labels than the h5, which is read, as DeepLabCut does; "
+                "the first change writes the h5's labels into both (the backup keeps the csv)"
             )
         self._tell_others()
-        table = found.get(".h5", found.get(".csv"))
+        first, other = (".csv", ".h5") if changed_csv else (".h5", ".csv")
+        table = found.get(first, found.get(other))
         if table and files.suffix(table.file) in unused:
             self.notes.append(
                 f"{table.file}: the first change leaves out of it what is not used (the backup "
@@ -260,11 +288,13 @@ class LabelTable:
             return {}
         try:
             said = storage.read_json(file)
-            return {
-                str(image): {p for one in listed if (p := self._point(one)) is not None}
-                for image, listed in said.items()
-            }
+            found: dict[str, set[Point]] = {}
+            for image, listed in said.items():
+                found[image] = {p for one in listed if (p := self._point(one)) is not None}
+                self._absent_more[image] = [one for one in listed if self._point(one) is None]
+            return found
         except (ValueError, TypeError, AttributeError):
+            self._absent_more = {}
             self.notes.append(f"{file} cannot be read: what was marked not visible is forgotten")
             return {}
 

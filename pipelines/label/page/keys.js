@@ -56,17 +56,17 @@ function advance() {
 
 function remove() {
   const { current: frame, point } = store;
-  if (frame && point) change(frame, [{ point }]);
+  if (frame && point && seen()) change(frame, [{ point }]);
 }
 
 function absent() {
   const { current: frame, point } = store;
-  if (!frame || !point) return;
+  if (!frame || !point || !seen()) return;
   const now = !isAbsent(frame, point);
   if (change(frame, [{ point, absent: now }]) && now) advance();
 }
 
-// Nobody accepts on a frame that is not yet to be seen.
+// Nobody changes labels of a frame that is not yet to be seen.
 function seen() {
   if (!isCurrent() && store.looking === null) tell("said", "The picture is not here yet.");
   return isCurrent() || store.looking !== null;
@@ -207,12 +207,14 @@ const HELD = new Set([
   ...["a", "d", ".", ",", "+", "=", "-", "[", "]", "{", "}", "Ctrl+z", "Ctrl+Shift+z", "Ctrl+y"],
 ]);
 
-// What is printed on the key where the keyboard writes other letters, or digits only with Shift.
-function printed({ code, key, shiftKey }) {
-  const [, letter, digit] = /^Key(.)$|^Digit(.)$/.exec(code ?? "") ?? [];
-  if (letter && key > "\x7f") return letter;
-  return digit && !shiftKey ? digit : key;
+// What is printed on the key where the keyboard writes other letters.
+function printed({ code, key }) {
+  const [, letter] = /^Key(.)$/.exec(code ?? "") ?? [];
+  return letter && key > "\x7f" ? letter : key;
 }
+
+// The digit of a key in the row of digits, also where that writes them only with Shift.
+const digit = ({ code, shiftKey }) => (shiftKey ? null : /^Digit([1-9])$/.exec(code ?? "")?.[1]);
 
 function called(event, typed) {
   const key = typed.length === 1 ? typed.toLowerCase() : typed;
@@ -233,7 +235,9 @@ export function use(own) {
 
 // What a key does, ready to be done; nothing where it only is held down.
 export function acting(event) {
-  const typed = known.has(called(event, event.key)) ? event.key : printed(event);
+  const number = digit(event);
+  const usual = known.has(called(event, event.key)) ? event.key : printed(event);
+  const typed = number && known.has(called(event, number)) ? number : usual;
   const act = known.get(called(event, typed));
   if (!act) return null;
   return event.repeat && !HELD.has(called(event, typed)) ? () => {} : () => act(typed);

@@ -93,7 +93,7 @@ async function ask(taking = false) {
   [store.writing, store.why] = [news.writing, news.why];
   byId("take").hidden = news.writing || !news.why.startsWith("another page");
   if (before !== news.writing) {
-    saving(news.writing ? "saved" : `Read-only: ${news.why}`, !news.writing);
+    saving(news.writing ? "saved" : `${unsent()}Read-only: ${news.why}`, !news.writing);
     panels.drawParts();
     panels.drawTop();
     proofread.offer();
@@ -200,6 +200,8 @@ function saving(what, bad = false) {
   byId("saved").classList.toggle("bad", bad || what.startsWith("Not saved"));
 }
 
+const unsent = () => (pending.size ? `${pending.size} not saved yet · ` : "");
+
 let hiding = 0;
 function say(text) {
   byId("hint").textContent = text;
@@ -222,10 +224,9 @@ on("went", ({ frame, point }) => {
   tell("point");
 });
 on("added", async (added) => {
-  await reload();
-  for (const key of added) strip.forget(key.split("/")[0]);
+  await taken(added);
   if (added.length) go(store.byKey.get(added[0]));
-  say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added` : "No frame was added.");
+  say(added.length ? "1 frame added" : "No frame was added.");
 });
 on("more", more);
 on("back", async () => {
@@ -235,12 +236,21 @@ on("back", async () => {
   go(store.byKey.get(store.current?.key) ?? store.frames[0]);
 });
 
+// Frames that are new on the server.
+async function taken(added) {
+  await reload();
+  for (const key of added) strip.forget(key.split("/")[0]);
+}
+
 async function more() {
   if (byId("more").disabled) return;
   byId("more").disabled = true;
   say("Choosing frames …");
   try {
-    tell("added", (await post("more", { count: 20 })).added);
+    const { added } = await post("more", { count: 20 });
+    await taken(added);
+    // Whoever goes on labeling meanwhile stays at that frame.
+    say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added · N: the one that teaches most` : "No frame was added.");
   } catch (error) {
     notice(why(error), true);
     say("");

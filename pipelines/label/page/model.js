@@ -3,6 +3,7 @@
 import { post, why } from "./api.js";
 import { store, change, title, tell, at } from "./store.js";
 import { make } from "./panels.js";
+import { isCurrent } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
 const NAMES = { waiting: "waiting", embedding: "looking", training: "learning", ready: "ready", off: "off" };
@@ -81,6 +82,10 @@ export function swap() {
   const frame = store.current;
   const found = swapOf(frame);
   if (!found) return;
+  if (!isCurrent() && store.looking === null) {
+    tell("said", "The picture is not here yet.");
+    return;
+  }
   const [one, other] = [at(frame, found.point), at(frame, found.other)];
   const swapped = [
     { point: found.point, xy: other },

@@ -10,8 +10,10 @@ const overlay = document.getElementById("overlay");
 const DRAG = 4;
 // Fine corrections of a point are short.
 const DRAG_POINT = 2;
+// Hands tremble more on some devices than on others.
+const TREMBLE = { touch: 10, pen: 6 };
 // Milliseconds and pixels of the screen within which a second click is none: it was a double click.
-const TWICE = 300;
+const TWICE = 500;
 const NEAR = 4;
 
 let press = null;
@@ -30,11 +32,22 @@ export function abandon() {
   redrawPoints();
 }
 
-// The frame of the press, which is another object once the project was read anew.
+// The frame of the press, which is another object once the project was read anew. The point stays
+// in the hand that drags it.
 function follow() {
   const frame = store.current;
-  if (press && press.frame !== frame && press.frame?.key === frame?.key) press.frame = frame;
+  if (!press || press.frame === frame || press.frame?.key !== frame?.key) return;
+  press.frame = frame;
+  if (!press.drag) return;
+  const [i, b] = press.found.point;
+  if (frame.points[i]?.[b] === undefined) {
+    press = null; // The project has no such point any more.
+    return;
+  }
+  press.before = frame.points[i][b];
+  frame.points[i][b] = press.xy;
 }
+on("painting", follow);
 const placeOf = (event) => [event.offsetX, event.offsetY];
 
 overlay.addEventListener("pointerdown", (event) => {
@@ -49,11 +62,21 @@ overlay.addEventListener("pointerdown", (event) => {
     pinched = true;
     return;
   }
-  const found = event.button === 0 && !event.shiftKey ? hit(place) : null;
-  const frame = store.current;
+  const under = hit(place);
+  const found = event.button === 0 && !event.shiftKey ? under : null;
+  // A click means what was seen where it began, whatever comes before the button is let go.
+  const seen = { xy: toPicture(place), isCurrent: isCurrent() };
   // A suggestion is dragged like a label; a click that places another bodypart goes through it.
-  press = { start: place, last: place, button: event.button, found, moved: false, frame, chosen: store.point };
+  press = { start: place, last: place, button: event.button, found, under, seen, moved: false, frame: store.current, chosen: store.point };
 });
+
+// How far a press goes until it is a drag. While a bodypart is to be placed, it is more likely a
+// click that trembles than a correction of another point nearby.
+function least(event) {
+  const { found, frame, chosen } = press;
+  const placing = store.mode === "label" && frame && chosen && !isDone(frame, chosen);
+  return Math.max(found && !placing ? DRAG_POINT : DRAG, TREMBLE[event.pointerType] ?? 0);
+}
 
 overlay.addEventListener("pointermove", (event) => {
   const place = placeOf(event);
@@ -73,11 +96,11 @@ overlay.addEventListener("pointermove", (event) => {
     return;
   }
   const far = Math.hypot(place[0] - press.start[0], place[1] - press.start[1]);
-  if (!press.moved && far < (press.found ? DRAG_POINT : DRAG)) return;
+  if (!press.moved && far < least(event)) return;
   if (!press.moved) begin();
   if (press.drag) {
-    const xy = clamped(toPicture([place[0] + press.offset[0], place[1] + press.offset[1]]));
-    press.frame.points[press.found.point[0]][press.found.point[1]] = xy;
+    press.xy = clamped(toPicture([place[0] + press.offset[0], place[1] + press.offset[1]]));
+    press.frame.points[press.found.point[0]][press.found.point[1]] = press.xy;
     redrawPoints(event);
   } else {
     pan(place[0] - press.last[0], place[1] - press.last[1]);
@@ -122,7 +145,8 @@ function begin() {
   const from = before ?? suggestion(press.frame, point);
   press.drag = true;
   press.before = label ? before : null;
-  const start = toPicture(press.start);
+  press.xy = from;
+  const start = press.seen.xy;
   press.offset = [(from[0] - start[0]) * view.scale, (from[1] - start[1]) * view.scale];
   store.point = point;
   tell("point");
@@ -148,9 +172,8 @@ window.addEventListener("blur", () => {
   abandon();
 });
 
-function drop({ frame, found, before, chosen }) {
+function drop({ frame, found, before, chosen, xy }) {
   const [i, b] = found.point;
-  const xy = frame.points[i][b];
   // The change is told from what was there before the drag.
   frame.points[i][b] = before;
   if (!change(frame, [{ point: found.point, xy }])) redrawPoints();
@@ -161,14 +184,13 @@ function drop({ frame, found, before, chosen }) {
   tell("point");
 }
 
-function click(event, { start, button, frame, found }) {
+function click(event, { start, button, frame, found, under, seen }) {
   if (!frame || frame !== store.current || store.looking !== null) return;
-  if (!isCurrent()) {
+  if (!seen.isCurrent || !isCurrent()) {
     tell("said", "The picture is not here yet.");
     return;
   }
   if (button === 2) {
-    const under = hit(start);
     if (under?.label) change(frame, [{ point: under.point }]);
     return;
   }
@@ -180,7 +202,7 @@ function click(event, { start, button, frame, found }) {
     tell("point");
     return;
   }
-  const xy = toPicture(start);
+  const { xy } = seen;
   if (!point || !inside(xy)) return;
   // What has its place is moved by dragging, not by a click that went astray.
   if (at(frame, point) && !event.altKey) {

@@ -1,6 +1,6 @@
 // Predictions of a film, proofread: a timeline, the worst places, and corrections of tracks.
 
-import { get, post, why, Refused } from "./api.js";
+import { get, page, post, why, Refused } from "./api.js";
 import { store, on, tell, points } from "./store.js";
 import { make, drawParts } from "./panels.js";
 import { use } from "./keys.js";
@@ -156,6 +156,8 @@ function frameOf(place) {
 // One after the other: an undo that overtook a swap would undo what was before it.
 let last = Promise.resolve();
 let unsaved = 0;
+let made = 0; // corrections
+const AGAIN = 1500; // milliseconds after which a server that did not answer is asked again
 export const isSaving = () => unsaved > 0;
 
 // Of a row whose picture is on its way, nobody has seen what would be corrected.
@@ -167,21 +169,39 @@ function correct(correction) {
   else {
     unsaved++;
     const [name, of] = [film, line.code];
-    last = last.then(() => corrected(name, of, correction)).catch(() => {});
-    last.then(() => unsaved--);
+    // By its name the server knows one that it has done already, whose answer was lost.
+    const named = { ...correction, id: `${page} ${++made}` };
+    later(() => corrected(name, of, named));
+  }
+}
+
+function later(act) {
+  unsaved++;
+  last = last.then(act).catch(() => {});
+  last.then(() => unsaved--);
+}
+
+// Asks until there is an answer: the server may be away for a while.
+async function insist(ask) {
+  for (;;) {
+    try {
+      tell("saving", "saving");
+      const found = await ask();
+      tell("saving", "saved");
+      return found;
+    } catch (error) {
+      tell("saving", `Not saved: ${why(error)}`);
+      if (error instanceof Refused) {
+        tell("refused", error.message);
+        return null;
+      }
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
   }
 }
 
 async function corrected(name, of, correction) {
-  let found = null;
-  try {
-    tell("saving", "saving");
-    found = await post("correct", { film: name, of, correction });
-    tell("saving", "saved");
-  } catch (error) {
-    tell("saving", `Not saved: ${why(error)}`);
-    tell("refused", why(error));
-  }
+  const found = await insist(() => post("correct", { film: name, of, correction }));
   if (name !== film || !isOpen()) return;
   if (found) take(found);
   rows = new Map();
@@ -222,9 +242,18 @@ const cut = () => correct({ do: "delete", row, a: chosen() });
 const remove = () => correct({ do: "delete", row, stop: row + 1, a: chosen() });
 const undo = () => line && (line.corrections || unsaved) && correct({ do: "undo" });
 
-async function label() {
+// After the corrections that were made before it.
+function label() {
+  if (!isSeen()) tell("said", "The picture is not here yet.");
+  else {
+    const said = { film, row, of: line.code };
+    later(() => labeled(said));
+  }
+}
+
+async function labeled(said) {
   try {
-    const { added, kept } = await post("label", { film, row, of: line?.code });
+    const { added, kept } = await post("label", said);
     const stay = kept ? ` · ${kept} ${kept === 1 ? "point" : "points"} labeled before ${kept === 1 ? "stays" : "stay"}` : "";
     tell("said", `Labeled: ${added[0]}${stay}`);
   } catch (error) {

@@ -1,6 +1,6 @@
 // Labels in memory, what was done and can be undone, and what the server has not yet written.
 
-import { post, why, Refused } from "./api.js";
+import { page, post, why, Refused } from "./api.js";
 
 const listeners = new Map();
 export const on = (what, call) => listeners.set(what, [...(listeners.get(what) ?? []), call]);
@@ -95,6 +95,8 @@ function write({ frame: key, point: [individual, bodypart], xy, absent }) {
   else frame.absent.delete(name(point));
 }
 
+const ONLY_LOOKED_AT = "This frame is only looked at. Esc: back · L: label it";
+
 // Does several changes of one frame as one step that can be undone.
 export function change(frame, wanted) {
   if (!store.writing) {
@@ -106,7 +108,7 @@ export function change(frame, wanted) {
     return true;
   }
   if (store.looking !== null) {
-    tell("said", "This frame is only looked at. Esc: back · L: label it");
+    tell("said", ONLY_LOOKED_AT);
     return false;
   }
   const step = wanted
@@ -141,8 +143,12 @@ function apply(step, side) {
 }
 
 function back(from, to, side) {
+  if (!from.length || !store.writing || store.mode !== "label") return;
+  if (store.looking !== null) {
+    tell("said", ONLY_LOOKED_AT);
+    return;
+  }
   const step = from.pop();
-  if (!step || !store.writing || store.mode !== "label") return;
   to.push(step);
   apply(step, side);
   tell("went", { frame: step[0].frame, point: step[0].point });
@@ -156,33 +162,67 @@ export const canUndo = () => [done.length > 0, undone.length > 0];
 export const pending = new Map();
 let sending = false;
 let retry = 0;
-const place = () => `beampose label ${store.project.root}`;
+// Each page keeps its own: another one that saves does not take away what this one could not.
+const places = (project) => `beampose label ${project.root}`;
+const place = () => `${places(store.project)}\n${page}`;
+// What is kept by other pages and taken up here, as it stands there.
+const taken = new Map();
 
 function keep() {
   try {
     if (pending.size) localStorage.setItem(place(), JSON.stringify([...pending]));
     else localStorage.removeItem(place());
+    for (const [kept, changes] of taken) {
+      if (changes.some(([key, said]) => pending.get(key) === said)) continue;
+      taken.delete(kept);
+      localStorage.removeItem(kept);
+    }
   } catch {
     // A full or forbidden storage: the server has them a moment later anyway.
   }
 }
 
+// A page that still is open has saved, or changed, what this one had taken up from it.
+window.addEventListener("storage", ({ key, newValue }) => {
+  const before = taken.get(key);
+  if (!before) return;
+  for (const [name, said] of before) if (pending.get(name) === said) pending.delete(name);
+  taken.delete(key);
+  if (newValue) takeUp(store.project, key, newValue);
+  keep();
+  tell("stale");
+});
+
 // Takes up what an earlier visit could not send. Returns how many changes it found, and the frames
 // of those left out: that name bodyparts by numbers, as pages once did (of what, nobody knows), and
 // whose points were labeled anew since then.
 export function remembered(project) {
-  const [unknown, newer] = [new Set(), new Set()];
+  const left = { unknown: new Set(), newer: new Set() };
   try {
-    const kept = JSON.parse(localStorage.getItem(`beampose label ${project.root}`) ?? "[]");
-    for (const [key, said] of kept) {
+    const own = places(project);
+    for (const key of Object.keys(localStorage)) {
+      if (key === own || key.startsWith(`${own}\n`)) takeUp(project, key, localStorage.getItem(key), left);
+    }
+  } catch {
+    // A forbidden storage.
+  }
+  return { found: pending.size, unknown: [...left.unknown], newer: [...left.newer] };
+}
+
+function takeUp(project, place, text, { unknown, newer } = { unknown: new Set(), newer: new Set() }) {
+  const changes = [];
+  try {
+    for (const [key, said] of JSON.parse(text)) {
       if (!said.point.every((one) => typeof one === "string")) unknown.add(said.frame);
       else if (isNewer(project, said)) newer.add(said.frame);
-      else pending.set(key, said);
+      else changes.push([key, said]);
     }
   } catch {
     // Nothing that can be read was kept.
   }
-  return { found: pending.size, unknown: [...unknown], newer: [...newer] };
+  for (const [key, said] of changes) pending.set(key, said);
+  if (changes.length) taken.set(place, changes);
+  else localStorage.removeItem(place);
 }
 
 // Whether a project has another value of a point than those that a change found there.
@@ -215,12 +255,13 @@ export async function flush() {
   tell("saving", "saving");
   let failed = false;
   try {
-    await post("changes", { changes: sent.map(([, { was, ...said }]) => said) });
+    const { newer = [] } = await post("changes", { changes: sent.map(([, said]) => said) });
     answers++;
     most = Math.min(2 * most, MOST);
     for (const [key, said] of sent) if (pending.get(key) === said) pending.delete(key);
     keep();
     tell("saving", pending.size ? "saving" : "saved");
+    if (newer.length) labeledAnew(newer);
   } catch (error) {
     if (error instanceof Refused && [400, 404].includes(error.status)) refused(sent, error);
     else {
@@ -233,6 +274,14 @@ export async function flush() {
     clearTimeout(saidSlow);
   }
   if (pending.size && !failed) flush();
+}
+
+// What another page or program labeled since this page saw it stays as that one says.
+function labeledAnew(newer) {
+  const names = newer.map(({ frame, point }) => `${point[1]} in ${frame}`);
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
+  tell("refused", `Labeled anew meanwhile, and left as it is now: ${names.slice(0, 5).join(", ")}${more}. Look again.`);
+  tell("stale");
 }
 
 // One that can never be written goes, since asking again would hold up all others; these stay.

@@ -115,6 +115,7 @@ function paintPoints() {
   const context = overlay.getContext("2d");
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, overlay.width, overlay.height);
+  tell("painting");
   const frame = store.current;
   if (!isCurrent()) return;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
