@@ -306,7 +306,8 @@ async function show(view) {
 
 byId("crops").addEventListener("click", (event) => {
   const found = event.target.closest(".tile");
-  if (!found) return;
+  // A double click means what a click does, not the same thing twice.
+  if (!found || event.detail > 1) return;
   const crop = Number(found.dataset.crop);
   if (state.view === "") {
     state.at = Number(found.closest(".alike").dataset.group);
