@@ -28,14 +28,16 @@ let asked = 0;
 // What the page believes of a crop: not all marks are known to it, only those that it showed.
 const before = (crop) => state.marks.get(crop) ?? null;
 
+// Returns whether it was done: a page that only looks on marks nothing.
 function mark(pairs, { undo = true } = {}) {
-  if (!state.writing || !pairs.length) return;
+  if (!state.writing || !pairs.length) return false;
   if (undo) undone.push(pairs.map(([crop]) => [crop, before(crop)]));
   const waiting = new Map(pending.map(([crop, , was]) => [crop, was]));
   pending.push(...pairs.map(([crop, one]) => [crop, one, [...(waiting.get(crop) ?? []), before(crop)]]));
   for (const [crop, one] of pairs) state.marks.set(crop, one);
   keep();
   send();
+  return true;
 }
 
 async function send() {
@@ -53,7 +55,10 @@ async function send() {
   } catch (error) {
     const refused = error instanceof Refused;
     if (refused && error.status === 400) pending = pending.slice(some.length);
-    if (refused && error.status === 409) state.writing = false;
+    if (refused && error.status === 409) {
+      state.writing = false;
+      drawClasses();
+    }
     says(`Not saved: ${refused ? error.message : "the server does not answer."}`);
     sending = false;
     return;
@@ -193,9 +198,9 @@ async function settle() {
 }
 
 async function undo() {
-  const last = undone.pop();
-  if (!last) return;
-  mark(last, { undo: false });
+  const last = undone.at(-1);
+  if (!last || !mark(last, { undo: false })) return;
+  undone.pop();
   await settle();
   show(state.view);
 }
@@ -206,7 +211,7 @@ function drawClasses() {
   const total = state.names.length;
   byId("done-bar").style.width = `${total ? (100 * (total - state.left)) / total : 0}%`;
   byId("done-text").textContent = `${total - state.left} of ${total}`;
-  byId("undo").disabled = !undone.length;
+  byId("undo").disabled = !undone.length || !state.writing;
   state.classes.forEach((_, i) => {
     const button = classButtons[i];
     button.lastChild.textContent = ` ${state.counts[i] ?? 0}`;
@@ -315,10 +320,9 @@ byId("crops").addEventListener("click", (event) => {
     draw();
     return;
   }
-  if (!state.writing) return;
   const now = before(crop);
   const next = now === null ? 0 : now + 1 < state.classes.length ? now + 1 : null;
-  mark([[crop, next]]);
+  if (!mark([[crop, next]])) return;
   found.className = `tile${next === null ? "" : ` own${next} marked`}`;
 });
 
