@@ -140,7 +140,7 @@ function drawNotes() {
 
 function says(trouble) {
   const text = trouble || (pending.length ? "Saving …" : state.writing ? "All saved" : "Read-only");
-  byId("saved").textContent = text;
+  byId("saved").textContent = byId("saved").title = text;
   byId("saved").classList.toggle("bad", Boolean(trouble));
 }
 
@@ -430,6 +430,7 @@ async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   const said = await get("crops");
   Object.assign(state, { classes: said.classes, names: said.names, code: said.code, left: said.names.length });
+  document.documentElement.style.setProperty("--digits", String(said.names.length).length);
   makeButtons();
   byId("apply").hidden = !said.applies;
   document.title = said.name;
