@@ -212,17 +212,22 @@ def test_an_open_page_goes_on_with_the_crops_of_a_folder_that_grew(tmp_path):
       canvas.drawImage(img, 0, 0, 4, 4);
       return canvas.getImageData(1, 1, 1, 1).data[0];
     }"""
-    server = Server(folder, "--classes", "red,green", cache=tmp_path / "cache")
+    # A class may have any name, that of a view, too.
+    classes = ("red", "doubts", "Capreolus capreolus", "Vulpes vulpes", "Nyctereutes procyonoides")
+    server = Server(folder, "--classes", ",".join(classes), cache=tmp_path / "cache")
     with browser() as context:
         page = context.new_page()
         page.goto(server.address)
         until(lambda: page.locator(".tile").count() == 2)
+        all_is_within_the_window(page)
         assert abs(page.evaluate(level, 0) - 90) < 5
         server.kill()
         # Marked while nobody answers: it is for the crop that was shown.
         page.locator('[data-crop="1"]').click()
         page.keyboard.press("2")
         until(lambda: page.evaluate("beampose.pending().length"))
+        page.locator("#saved.bad").wait_for()
+        all_is_within_the_window(page)
         Image.new("RGB", (96, 96), (20,) * 3).save(folder / "a.png")
         server.start()
         page.locator('[data-crop="0"]').wait_for()
@@ -231,8 +236,29 @@ def test_an_open_page_goes_on_with_the_crops_of_a_folder_that_grew(tmp_path):
         until(lambda: page.evaluate("beampose.pending().length === 0"))
         until(lambda: page.locator('[data-crop="0"]').count())
         assert abs(page.evaluate(level, 0) - 20) < 5
+        page.get_by_role("button", name="doubts 1", exact=True).click()
+        page.get_by_text("1 doubts. Click").wait_for()
+        assert page.locator(".tile").count() == 1
     server.end()
-    assert "b.png,green" in (folder / "sorted.csv").read_text().split()
+    marked = (folder / "sorted.csv").read_text().split()
+    assert marked == ["b.png,doubts"]
+
+
+def all_is_within_the_window(page):
+    """What can be pressed, and what is said of saving; a narrow page has more lines of it."""
+    reached = """() => [...document.querySelectorAll("button, #saved")]
+      .map((one) => [one.textContent, one.getBoundingClientRect()])
+      .filter(([, one]) => one.width)
+      .filter(([text, one]) => one.left < 0 || one.right > innerWidth || one.width < 20)
+      .map(([text]) => text)"""
+    for width, height in ((800, 500), (480, 800), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(reached) == []
+        box = page.locator("#saved").bounding_box()
+        assert box["width"] > 20 and page.locator("#crops").bounding_box()["height"] > 250
+        page.keyboard.press("?")
+        assert page.evaluate("document.getElementById('help').scrollTop") == 0
+        page.keyboard.press("Escape")
 
 
 @pytest.mark.slow
@@ -278,6 +304,12 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
             assert members[0] in page.evaluate("beampose.state.groups.flatMap(one => one.members)")
         page.get_by_role("button", name="green", exact=False).first.click()
         until(lambda: page.locator(".tile.marked").count())
+        # A double click is one: twice the next of two classes would take the mark away.
+        crop = page.locator(".tile.own1").first.get_attribute("data-crop")
+        for following in (None, 0, 1):
+            page.locator(f'[data-crop="{crop}"]').dblclick()
+            assert page.evaluate(f"beampose.state.marks.get({crop})") == following
+        until(lambda: page.evaluate("beampose.pending().length === 0"))
         # Of an earlier visit: what may still be saved is, and the rest is told.
         names = page.evaluate("[...beampose.state.marks.keys()].map(i => beampose.state.names[i])")
         page.evaluate(
@@ -308,6 +340,19 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
         until(lambda: page.evaluate("beampose.state.left") < left)
         now = page.evaluate("beampose.state.left")
         until(lambda: two.evaluate("beampose.state.left") == now)
+        # What may not be undone while another page writes is undone afterwards.
+        two.get_by_text("Write here").click()
+        until(lambda: not page.evaluate("beampose.state.writing"))
+        page.keyboard.press("Control+z")
+        two.close()
+        until(lambda: page.evaluate("beampose.state.writing"))
+        assert page.evaluate("beampose.state.left") == now
+        page.keyboard.press("Control+z")
+        until(lambda: page.evaluate("beampose.state.left") > now)
+        until(lambda: page.evaluate(f"{groups}.flat().length === beampose.state.left"))
+        left = page.evaluate("beampose.state.left")
+        page.keyboard.press("1")
+        until(lambda: page.evaluate("beampose.state.left") < left)
         assert not errors
     server.end()
     rows = dict(line.split(",") for line in (folder / "sorted.csv").read_text().splitlines())

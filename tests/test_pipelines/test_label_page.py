@@ -28,9 +28,16 @@ def test_a_person_labels_by_mouse_and_keys_and_no_kill_loses_anything(tmp_path):
     for file in fakes.label_folder(root).glob("CollectedData*"):
         file.unlink()
     server = Server(root, "--no-model", cache=tmp_path / "cache")
+    heights = """addEventListener("DOMContentLoaded", () => {
+      const see = ([one]) => (window.heights ??= new Set()).add(one.contentRect.height);
+      new ResizeObserver(see).observe(document.getElementById("stage"));
+    })"""
     with browser() as context:
+        context.add_init_script(heights)
         one = Page(context, server.address)
         page = one.page
+        # The picture stays where it is when the server says that there is no film.
+        assert one.evaluate("heights.size") == 1
         # Placed one after the other; the last one is not to be seen.
         one.click((10, 12))
         one.click((30, 20))
@@ -279,10 +286,21 @@ def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
         one.page.get_by_text("Proofread", exact=True).click()
         until(lambda: one.frame() == "film#30")
         one.press("?")
+        over = """[...document.querySelectorAll("#tracks kbd, #right")]
+          .filter((one) => one.scrollWidth > one.clientWidth
+            || one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right)
+          .map((one) => one.textContent)"""
         keys = one.page.locator("#keys").inner_text()
         assert "swap two animals from here on" in keys and "the whole picture" in keys
         assert "place the bodypart" not in keys
-        one.press("?", "f")
+        one.press("?")
+        one.page.set_viewport_size({"width": 800, "height": 500})
+        assert one.evaluate(over) == []
+        one.press("?")
+        assert one.evaluate("document.getElementById('help').scrollTop") == 0
+        one.press("?")
+        one.page.set_viewport_size({"width": 1280, "height": 800})
+        one.press("f")
         one.wait("beampose.isCurrent()")
         one.press("s", "s", "Control+z")
         until(lambda: log.is_file() and len(log.read_text().splitlines()) == 4)

@@ -16,7 +16,12 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-const state = { classes: [], names: [], code: "", view: "", groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false, why: "", written: 0 };
+// Views of a class are its number, the others words: no class can have the name of one of them.
+const TO_MARK = "to mark";
+const LOOK_AGAIN = "look again";
+const DOUBTS = "doubts"; // the server's word for what is to be looked at again
+
+const state = { classes: [], names: [], code: "", view: TO_MARK, groups: [], at: 0, out: new Set(), marks: new Map(), counts: [], left: 0, text: "", doubts: 0, writing: false, why: "", written: 0 };
 const undone = []; // of each change: pairs of a crop and its class before
 let pending = []; // crop, class, and the classes that the server may have of it by now
 let kept = "";
@@ -25,17 +30,19 @@ let asked = 0;
 
 // ---- marks
 
-// What the page believes of a crop: not all marks are known to it, only those that it showed.
+// What the page believes of a crop: what others mark is known to it a little later.
 const before = (crop) => state.marks.get(crop) ?? null;
 
+// Returns whether it was done: a page that only looks on marks nothing.
 function mark(pairs, { undo = true } = {}) {
-  if (!state.writing || !pairs.length) return;
+  if (!state.writing || !pairs.length) return false;
   if (undo) undone.push(pairs.map(([crop]) => [crop, before(crop)]));
   const waiting = new Map(pending.map(([crop, , was]) => [crop, was]));
   pending.push(...pairs.map(([crop, one]) => [crop, one, [...(waiting.get(crop) ?? []), before(crop)]]));
   for (const [crop, one] of pairs) state.marks.set(crop, one);
   keep();
   send();
+  return true;
 }
 
 async function send() {
@@ -53,7 +60,10 @@ async function send() {
   } catch (error) {
     const refused = error instanceof Refused;
     if (refused && error.status === 400) pending = pending.slice(some.length);
-    if (refused && error.status === 409) state.writing = false;
+    if (refused && error.status === 409) {
+      state.writing = false;
+      drawClasses();
+    }
     says(`Not saved: ${refused ? error.message : "the server does not answer."}`);
     sending = false;
     return;
@@ -130,7 +140,7 @@ function drawNotes() {
 
 function says(trouble) {
   const text = trouble || (pending.length ? "Saving …" : state.writing ? "All saved" : "Read-only");
-  byId("saved").textContent = text;
+  byId("saved").textContent = byId("saved").title = text;
   byId("saved").classList.toggle("bad", Boolean(trouble));
 }
 
@@ -160,7 +170,7 @@ async function more() {
   const number = ++asked;
   const said = await wanted(get("groups"));
   if (!said) return;
-  if (number !== asked || state.view !== "") return;
+  if (number !== asked || state.view !== TO_MARK) return;
   const waiting = new Set(pending.map(([crop]) => crop));
   state.groups = said.groups
     .map((one) => ({ ...one, members: one.members.filter((crop) => !waiting.has(crop)) }))
@@ -175,7 +185,7 @@ async function more() {
 
 function markGroup(one) {
   const group = state.groups[state.at];
-  if (state.view !== "" || !group || one === null || one >= state.classes.length) return;
+  if (state.view !== TO_MARK || !group || one === null || one >= state.classes.length) return;
   const members = group.members.filter((crop) => !state.out.has(crop));
   mark(members.map((crop) => [crop, one]));
   if (!state.writing) return;
@@ -193,9 +203,9 @@ async function settle() {
 }
 
 async function undo() {
-  const last = undone.pop();
-  if (!last) return;
-  mark(last, { undo: false });
+  const last = undone.at(-1);
+  if (!last || !mark(last, { undo: false })) return;
+  undone.pop();
   await settle();
   show(state.view);
 }
@@ -206,37 +216,39 @@ function drawClasses() {
   const total = state.names.length;
   byId("done-bar").style.width = `${total ? (100 * (total - state.left)) / total : 0}%`;
   byId("done-text").textContent = `${total - state.left} of ${total}`;
-  byId("undo").disabled = !undone.length;
+  byId("undo").disabled = !undone.length || !state.writing;
   state.classes.forEach((_, i) => {
     const button = classButtons[i];
-    button.lastChild.textContent = ` ${state.counts[i] ?? 0}`;
-    button.disabled = state.view !== "" || !state.writing;
+    button.lastChild.textContent = state.counts[i] ?? 0;
+    button.disabled = state.view !== TO_MARK || !state.writing;
   });
   byId("text").textContent = state.text;
-  for (const [name, button] of viewButtons) {
-    const count = name === "" ? state.left : name === "doubts" ? state.doubts : (state.counts[state.classes.indexOf(name)] ?? 0);
-    button.textContent = `${name === "" ? "To mark" : name === "doubts" ? "Look again" : name} ${count}`;
-    button.classList.toggle("on", state.view === name);
+  const counts = new Map([[TO_MARK, state.left], [LOOK_AGAIN, state.doubts]]);
+  for (const [view, button] of viewButtons) {
+    button.lastChild.textContent = counts.get(view) ?? state.counts[view] ?? 0;
+    button.classList.toggle("on", state.view === view);
   }
 }
 
 // Made once: a button that is replaced while it is pressed is never clicked.
 const classButtons = [];
 const viewButtons = new Map();
+const counter = () => Object.assign(document.createElement("span"), { className: "count", textContent: 0 });
 
 function makeButtons() {
   state.classes.forEach((name, i) => {
     const button = document.createElement("button");
     button.className = `own${i}`;
-    button.append(`${name} `, Object.assign(document.createElement("kbd"), { textContent: i + 1 }), " 0");
+    button.append(`${name} `, Object.assign(document.createElement("kbd"), { textContent: i + 1 }), " ", counter());
     button.addEventListener("click", () => markGroup(i));
     classButtons.push(button);
   });
   byId("classes").replaceChildren(...classButtons, Object.assign(document.createElement("span"), { className: "text", id: "text" }));
-  for (const name of ["", ...state.classes, "doubts"]) {
+  for (const [view, name] of [[TO_MARK, "To mark"], ...state.classes.entries(), [LOOK_AGAIN, "Look again"]]) {
     const button = document.createElement("button");
-    button.addEventListener("click", () => show(name));
-    viewButtons.set(name, button);
+    button.append(`${name} `, counter());
+    button.addEventListener("click", () => show(view));
+    viewButtons.set(view, button);
   }
   byId("views").replaceChildren(...viewButtons.values());
 }
@@ -256,7 +268,7 @@ function tile(crop, one, marked) {
 
 function draw() {
   drawClasses();
-  if (state.view !== "") return;
+  if (state.view !== TO_MARK) return;
   const sections = state.groups.map((group, i) => {
     const section = document.createElement("section");
     section.className = `alike${i === state.at ? " on" : ""}${group.guess === null ? "" : ` own${group.guess}`}`;
@@ -283,10 +295,19 @@ function draw() {
   document.querySelector(".alike.on")?.scrollIntoView({ block: "nearest" });
 }
 
+// Marked crops of a view.
+async function listed(view) {
+  if (view === LOOK_AGAIN) return get("marked", { class: DOUBTS });
+  if (state.classes[view] !== DOUBTS) return get("marked", { class: state.classes[view] });
+  // The server would take this class for its own word; the page knows all marks, too.
+  const crops = [...state.marks.keys()].filter((crop) => state.marks.get(crop) === view).sort((a, b) => a - b);
+  return { crops: crops.map((crop) => ({ crop, class: view })), all: crops.length };
+}
+
 async function show(view) {
   state.view = view;
-  if (view === "") return more();
-  const said = await wanted(get("marked", { class: view }));
+  if (view === TO_MARK) return more();
+  const said = await wanted(listed(view));
   if (!said) return;
   if (state.view !== view) return;
   const tiles = document.createElement("div");
@@ -296,7 +317,7 @@ async function show(view) {
     return tile(one.crop, one.class, true);
   }));
   const head = document.createElement("h2");
-  head.textContent = view === "doubts" ? "Marked otherwise than they look. Click: the next class." : `${said.all} ${view}. Click: the next class.`;
+  head.textContent = view === LOOK_AGAIN ? "Marked otherwise than they look. Click: the next class." : `${said.all} ${state.classes[view]}. Click: the next class.`;
   const section = document.createElement("section");
   section.className = "alike";
   section.append(head, tiles);
@@ -306,18 +327,18 @@ async function show(view) {
 
 byId("crops").addEventListener("click", (event) => {
   const found = event.target.closest(".tile");
-  if (!found) return;
+  // A double click means what a click does, not the same thing twice.
+  if (!found || event.detail > 1) return;
   const crop = Number(found.dataset.crop);
-  if (state.view === "") {
+  if (state.view === TO_MARK) {
     state.at = Number(found.closest(".alike").dataset.group);
     if (!state.out.delete(crop)) state.out.add(crop);
     draw();
     return;
   }
-  if (!state.writing) return;
   const now = before(crop);
   const next = now === null ? 0 : now + 1 < state.classes.length ? now + 1 : null;
-  mark([[crop, next]]);
+  if (!mark([[crop, next]])) return;
   found.className = `tile${next === null ? "" : ` own${next} marked`}`;
 });
 
@@ -341,13 +362,13 @@ document.addEventListener("keydown", (event) => {
   else if (key in numbers) markGroup(numbers[key]);
   else if (key === "enter" && !(event.target instanceof HTMLButtonElement)) markGroup(state.groups[state.at]?.guess ?? null);
   else if (key === "arrowdown" || key === "arrowup") {
-    if (state.view !== "") return;
+    if (state.view !== TO_MARK) return;
     event.preventDefault();
     state.at = Math.min(Math.max(state.at + (key === "arrowdown" ? 1 : -1), 0), Math.max(state.groups.length - 1, 0));
     draw();
   } else if (key === " " && !(event.target instanceof HTMLButtonElement)) {
     event.preventDefault();
-    if (state.view === "") settle().then(more);
+    if (state.view === TO_MARK) settle().then(more);
   } else if (key === "?") byId("help").showModal();
 });
 
@@ -409,6 +430,7 @@ async function start() {
   theme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   const said = await get("crops");
   Object.assign(state, { classes: said.classes, names: said.names, code: said.code, left: said.names.length });
+  document.documentElement.style.setProperty("--digits", String(said.names.length).length);
   makeButtons();
   byId("apply").hidden = !said.applies;
   document.title = said.name;

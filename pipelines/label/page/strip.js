@@ -33,9 +33,7 @@ export async function drawStrip() {
   if (!frame) return strip.replaceChildren();
   const found = await film(frame.folder);
   if (mine !== asked) return undefined;
-  const none = !found.count || frame.number === null;
-  strip.classList.toggle("none", none);
-  if (none) {
+  if (!found.count || frame.number === null) {
     const why = found.why || "this image has no number of a frame";
     return strip.replaceChildren(make("span", { className: "note", textContent: `No frames before and after: ${why}.` }));
   }
