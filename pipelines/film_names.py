@@ -88,10 +88,13 @@ class _Wanted(NamedTuple):
 
     @property
     def plain(self) -> str:
-        """The stem, as far as it is not too long."""
-        data = os.fsencode(self.stem)
+        """The stem, as far as it is not too long; with `_` for what hides a folder, or names an
+        image inside another file."""
+        stem = files.INSIDE.sub(r"_\1=", self.stem)
+        stem = f"_{stem[1:]}" if stem.startswith(".") else stem
+        data = os.fsencode(stem)
         if len(data) <= _LONGEST:
-            return self.stem
+            return stem
         cut = data[: _LONGEST - _DIGITS[0] - 1].decode("utf-8", "ignore")
         return f"{cut}-{hashlib.sha256(data).hexdigest()[: _DIGITS[0]]}"
 

@@ -196,9 +196,9 @@ def _absent(labels: Labels) -> list[Problem]:
     if not names or not labeled.any():
         return []
     what = (
-        f"{ABSENT} {', '.join(names)}, and a model looks for all {len(labels.individuals)} that "
-        "are named: it may find some where there are none. Remove from `individuals` those that "
-        "no film shows"
+        f"{ABSENT} {', '.join(names)}, and a model looks for all "
+        f"{len({*labels.individuals} - {SINGLE})} that are named: it may find some where there "
+        "are none. Remove from `individuals` those that no film shows"
     )
     return [Problem(WARNING, labels.items[0].file, 0, "", what)]
 

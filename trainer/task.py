@@ -111,7 +111,7 @@ def _run(config: experiment.Config, folders: Folders) -> Metrics:
     finished = None if tuning.is_trial() else finished_training.metrics_of(folders.model, asked)
     if finished:
         LOG.info(
-            "%s is trained on these labels and features by these settings already: nothing to do. "
+            "%s is trained on this dataset by these settings already: nothing to do. "
             "Another train.seed trains another one.",
             folders.model,
         )

@@ -21,7 +21,7 @@ _MANY = 8
 # What storages call the time at which a file was written.
 _WRITTEN = ("mtime", "updated", "LastModified", "last_modified", "etag", "created")
 # What `beampose.preprocess.inside` takes for an image inside another file.
-_INSIDE = re.compile(r"#(frame|image)=")
+INSIDE = re.compile(r"#(frame|image)=")
 
 
 def open_file(path: str, mode: str = "rb", **options):
@@ -323,7 +323,7 @@ def suffix(path: str) -> str:
 
 def names_inside(path: str) -> bool:
     """Returns True for what would be taken for an image inside another file."""
-    return bool(_INSIDE.search(path))
+    return bool(INSIDE.search(path))
 
 
 def parts(path: str) -> tuple[str, ...]:

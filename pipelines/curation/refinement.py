@@ -28,6 +28,7 @@ from beampose.pipelines.film_names import Film
 from beampose.pipelines.results import result_files
 from beampose.pipelines.results.result_files import Found
 from beampose.preprocess import select, videos
+from beampose.preprocess.labels import SINGLE
 from beampose.preprocess.videos import Video
 
 
@@ -101,6 +102,13 @@ def _nothing(settings: Outliers) -> str:
     return f"{why}, or set outliers.method to fitting, which takes the frames that fit least"
 
 
+def _unknown(what: str, root: str) -> str:
+    return (
+        f"its predictions have {what}, which config.yaml does not name ({root}): name the project "
+        "that the model learned from, or train on this one with `beampose run`"
+    )
+
+
 def _video(
     settings: Outliers, source: tuple[Found, Film], root: str, text: str, progress: Progress
 ) -> Refined:
@@ -108,7 +116,11 @@ def _video(
     read = prediction_tables.read(one.table())
     unknown = sorted(set(read.bodyparts) - set(project_config.bodyparts(text)))
     if unknown:
-        raise ValueError(f"its predictions have {unknown[0]!r}, which config.yaml does not name")
+        raise ValueError(_unknown(f"the bodypart {unknown[0]!r}", root))
+    names = project_config.individuals(text)
+    others = sorted({*read.individuals} - {"", SINGLE, *names})
+    if names and others:
+        raise ValueError(_unknown(f"the individual {others[0]!r}", root))
     video = videos.index(one.video)
     result_files.check_frames(one, read, video.count)
     folder = files.join(root, LABELED_DATA, film.name)

@@ -17,7 +17,7 @@ from beampose.core.infos import Chosen, Counts, DatasetInfo, Shard
 from beampose.core.names import REJECTS
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
-from beampose.pipelines.features import kept_frames, store_writer
+from beampose.pipelines.features import kept_frames, label_files, store_writer
 from beampose.pipelines.gathered import WriteTogether
 from beampose.preprocess import reject_paths
 from beampose.preprocess.labels import Labels
@@ -256,6 +256,7 @@ def finish(
         labels_digest=tally.digest,
         chosen=chosen,
         seconds=round(seconds, 2),
+        labels_read=label_files.digest(labels),
     )
     artefacts.complete(folder, info)
     return counts

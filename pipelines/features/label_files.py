@@ -1,11 +1,13 @@
-"""Labels and their splits as JSON, in which they travel to the workers of a job."""
+"""Labels and their splits as JSON, in which they travel to the workers of a job; their digest."""
 
 import base64
+import hashlib
+import json
 from typing import Any
 
 import numpy as np
 
-from beampose.preprocess.labels import LabeledCrop, LabeledFrame
+from beampose.preprocess.labels import LabeledCrop, LabeledFrame, Labels
 
 _OF_BOTH = ("image", "name", "video", "file", "row")
 
@@ -37,3 +39,15 @@ def item(values: list[Any]) -> tuple[LabeledFrame | LabeledCrop, str]:
         LabeledFrame(**known, keypoints=data.astype(np.float64), negative=values[8], told=told),
         split,
     )
+
+
+def digest(labels: Labels) -> str:
+    """Of labels as their files say them: equal where nobody changed a point or a name."""
+    code = hashlib.sha256(json.dumps([labels.bodyparts, labels.individuals]).encode())
+    for item in sorted(labels.items, key=lambda one: one.name):
+        code.update(f"\n{item.name}\n".encode("utf-8", "surrogateescape"))
+        if isinstance(item, LabeledCrop):
+            code.update(str(item.label).encode())
+        else:
+            code.update(np.ascontiguousarray(item.keypoints, "<f8").tobytes())
+    return code.hexdigest()

@@ -3,11 +3,14 @@
 import dataclasses
 
 from beampose import formats
-from beampose.core import files, fingerprints, yaml_files
+from beampose.core import artefacts, files, fingerprints, storage, yaml_files
+from beampose.core.infos import DatasetInfo
+from beampose.core.names import INFO
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config, Source
 from beampose.core.wording import counted
 from beampose.formats.deeplabcut import shuffles
+from beampose.pipelines.features import label_files
 from beampose.preprocess import second_project, split, validate
 from beampose.preprocess.labels import ERROR, TRAIN, WARNING, Labels, Problem
 
@@ -149,6 +152,25 @@ def edited(before: dict[str, str]) -> list[str]:
         "new ones, run `beampose features` again."
         for file in changed
     ]
+
+
+def outdated(config: Config) -> str:
+    """Says that labels of this machine are not those that the dataset was made of; else empty."""
+    info = artefacts.find_info(storage.place(config.dataset, INFO), DatasetInfo)
+    if info is None or not info.labels_read or files.is_address(config.source.path):
+        return ""
+    try:
+        labels, _ = read(config)
+    except (OSError, ValueError) as error:
+        now = f"cannot be read now ({files.why(error).rstrip('.')})"
+    else:
+        if label_files.digest(labels) == info.labels_read:
+            return ""
+        now = "are others by now"
+    return (
+        f"the labels of {config.source.path} {now}: this goes by those that `beampose features` "
+        "read before. Run it again, or `beampose run`, to take up what changed."
+    )
 
 
 def notes(labels: Labels) -> list[Problem]:

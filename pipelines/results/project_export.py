@@ -97,6 +97,11 @@ def run(config: Config, paths: Sequence[str], wanted: Wanted) -> Exported:
         try:
             if film.problem:
                 raise ValueError(film.problem)
+            if result_files.of_another_model(source, info):
+                raise ValueError(
+                    f"was predicted by another model than {config.model}: `beampose predict "
+                    "--overwrite` predicts it again"
+                )
             stem = files.join(target, files.stem(film.path) + scorer)
             if (other := taken.setdefault(stem, film.path)) != film.path:
                 raise ValueError(

@@ -9,7 +9,7 @@ from beampose.core import artefacts, files, storage
 from beampose.core.infos import FilterInfo, ModelInfo, PredictionInfo, ProofreadInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
-from beampose.core.wording import counted
+from beampose.core.wording import counted, listed
 from beampose.formats import individuals_file
 from beampose.formats.deeplabcut import track_writer
 from beampose.formats.deeplabcut.prediction_tables import Table
@@ -255,11 +255,37 @@ def tables(config: Config, paths: Sequence[str]) -> tuple[list[Found], list[tupl
             found.append(one._replace(fingerprint=film.fingerprint))
         except ValueError as error:
             failures.append((film.path, str(error)))
+    _tell_others(config, found)
     for path in given:
         whole = files.absolute(path)
         stem = whole[: -len(files.suffix(path))]
         found.append(Found(files.name(stem), stem, given=whole))
     return found, failures
+
+
+def _tell_others(config: Config, found: Sequence[Found]) -> None:
+    """Says which predictions are not those of the experiment's model."""
+    model = artefacts.find_info(storage.place(config.model, INFO), ModelInfo)
+    others = [one for one in found if of_another_model(one.tracked or one.stem, model)]
+    if others:
+        LOG.warning(
+            "NOTE predicted by another model than %s: %s. `beampose predict --overwrite` predicts "
+            "again.",
+            config.model,
+            listed([one.video or one.name for one in others], 3),
+        )
+
+
+def of_another_model(stem: str, model: ModelInfo | None) -> bool:
+    """Whether predictions were made by another model; False too where that is not known.
+
+    Args:
+      stem: what their files begin with.
+    """
+    if model is None or not model.digest:
+        return False
+    said = Found("", stem).summary()
+    return isinstance(said, PredictionInfo) and said.model_digest != model.digest
 
 
 def is_table(path: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from beampose.core import files
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import agreed, counted
-from beampose.pipelines.verbs import command_line, printed
+from beampose.pipelines.verbs import command_line, printed, training_verbs
 
 if TYPE_CHECKING:
     from beampose.pipelines.curation.frame_extraction import Known
@@ -20,6 +20,7 @@ def audit(arguments: argparse.Namespace) -> int:
     config = command_line.config(arguments)
     if arguments.apply is not None:
         return _apply(arguments.apply, config)
+    training_verbs.say_if_outdated(config)
     evidence = label_evidence.gather(
         config,
         folds=arguments.folds,

@@ -49,7 +49,9 @@ def features(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """Trains, evaluates, exports and verifies."""
-    return told(model_outcomes.train(command_line.config(arguments)))
+    config = command_line.config(arguments)
+    say_if_outdated(config)
+    return told(model_outcomes.train(config))
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -66,6 +68,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     folded = arguments.folds is not None or arguments.by is not None
     if folded and arguments.curve is not None:
         raise ValueError("--curve and cross validation are two evaluations: give one at a time.")
+    say_if_outdated(config)
     if folded:
         with folder_lock.experiment(config.output):
             return _cross_validate(config, arguments)
@@ -118,12 +121,15 @@ def _learning_curve(config: Config, sizes: int) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Writes report.html and its plots from what is there."""
-    return told(model_outcomes.report(command_line.config(arguments)))
+    config = command_line.config(arguments)
+    say_if_outdated(config)
+    return told(model_outcomes.report(config))
 
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Trains every combination of settings on one store; the best becomes the model."""
     trials = _trials(arguments)
+    say_if_outdated(trials[0][1])
     with folder_lock.experiment(trials[0][1].output):
         return _sweep(trials, arguments)
 
@@ -191,6 +197,14 @@ def store(arguments: argparse.Namespace) -> int:
     for holding in inventory.listed(stores, own):
         print(inventory.line(holding))
     return 0
+
+
+def say_if_outdated(config: Config) -> None:
+    """Says that a step goes by labels that are not those of the project any more."""
+    from beampose.pipelines.features import labeled_source
+
+    if said := labeled_source.outdated(config):
+        print(f"NOTE: {said}", file=sys.stderr)
 
 
 def say_if_random(config: Config) -> None:

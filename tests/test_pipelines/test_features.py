@@ -13,7 +13,13 @@ from beampose.core import artefacts, folder_lock
 from beampose.core.infos import DatasetInfo
 from beampose.core.settings import experiment
 from beampose.pipelines import beam_options, cli
-from beampose.pipelines.features import analyze, embedding_worker, feature_job, feature_steps
+from beampose.pipelines.features import (
+    analyze,
+    embedding_worker,
+    feature_job,
+    feature_steps,
+    labeled_source,
+)
 from beampose.preprocess import images
 from beampose.preprocess.transform import Ranges
 from beampose.trainer.dataset import Dataset
@@ -125,13 +131,17 @@ def test_a_runner_that_is_known_to_lose_labels_is_refused(pose_file):
 def test_edited_labels_another_split_and_a_moved_project_embed_nothing(pose_file):
     settings = experiment.load(pose_file)
     feature_job.run(settings)
+    assert labeled_source.outdated(settings) == ""
     csv = pose_file.parent / "project/labeled-data/a/CollectedData_me.csv"
     lines = csv.read_text().splitlines()
     lines[3] = "labeled-data/a/img00.png,10,10,20,20,30,30"
     csv.write_text("\n".join(lines))
     shutil.move(pose_file.parent / "project", pose_file.parent / "moved")
     changed = experiment.load(pose_file, ["source.path=moved", "split.seed=5", "split.by=video"])
+    assert "are others by now" in labeled_source.outdated(changed)
+    assert "cannot be read now" in labeled_source.outdated(settings)
     assert feature_job.run(changed).embedded == 0
+    assert labeled_source.outdated(changed) == ""
     records = Dataset(changed.dataset, changed.store, cache_mb=1).records
     edited = next(r for r in records if r.name == "labeled-data/a/img00.png")
     assert edited.keypoints.tolist() == [[[10, 10], [20, 20], [30, 30]]]

@@ -93,6 +93,16 @@ def test_a_name_too_long_for_files_made_of_it_is_cut_and_stays_its_own(tmp_path,
     assert name == f"{found[0]}-{fingerprints.of_file(str(other))[:8]}"
 
 
+@pytest.mark.parametrize(
+    ("stem", "name"), [(".hid", "_hid"), ("a#frame=3", "a_frame=3"), ("cam #1", "cam #1")]
+)
+def test_frames_of_no_film_lie_where_labels_are_not_read(tmp_path, stem, name):
+    """A folder that is hidden, or that an image's path would name inside another file."""
+    film = tmp_path / f"{stem}.mp4"
+    film.write_bytes(b"film" * 1000)
+    assert names([str(film)], Names()) == [name]
+
+
 def test_a_fingerprint_tells_contents_apart_of_whatever_length_and_place(tmp_path, buckets):
     data = bytes(range(256)) * ((fingerprints.WHOLE + 5_000) // 256)
     changed = [data, b"\1" + data[1:], data[:-1] + b"\0", data[:-256], b"", b"\0", data[:1000]]

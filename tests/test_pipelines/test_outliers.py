@@ -12,10 +12,12 @@ from beampose.core import fingerprints
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut import (
     machine_labels,
+    prediction_tables,
     prediction_writer,
     project_config,
     project_labels,
 )
+from beampose.formats.deeplabcut.prediction_tables import Table
 from beampose.pipelines import cli, film_names
 from beampose.pipelines.curation import frame_files, outlier_frames, refinement
 from beampose.pipelines.results import result_names
@@ -297,3 +299,21 @@ def test_a_film_that_was_renamed_is_told_once_by_predictions_and_project(place, 
         patch.setattr(result_names.Predictions, "everything", lambda self: iter(known))
         refinement.run(config, [str(place / "new.mp4")], str(place / "project"))
     assert caplog.text.count("when film was made of it, and is called so still") == 1
+
+
+def test_individuals_that_the_project_does_not_name_are_refused(tmp_path):
+    """As bodyparts are: a person would correct what is thrown away."""
+    points = np.full((2, 3, 4, 2), 11.5)
+    root = fakes.animals(tmp_path / "herd", points)
+    fakes.video(tmp_path / "film.mp4", "libx264", 40)
+    text = (root / "config.yaml").read_text()
+    assert project_config.individuals(text) == yaml.safe_load(text)["individuals"]
+    table = Table("film.h5", "DLC_x", (("stranger", "nose"),), WHERE, np.ones((40, 1, 3)))
+    prediction_tables.write(table, str(tmp_path / "filmDLC_x"))
+    (tmp_path / "pose.yaml").write_text(
+        "task: pose\nsource: {format: deeplabcut, path: herd}\noutput: out\n"
+    )
+    config = experiment.load(tmp_path / "pose.yaml")
+    done, failures = refinement.run(config, [str(tmp_path / "film.mp4")], str(root))
+    assert not done and "individual 'stranger'" in failures[0][1]
+    assert str(root) in failures[0][1]

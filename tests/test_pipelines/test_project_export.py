@@ -1,6 +1,8 @@
 """Results are found by DeepLabCut's project functions: its rules of names, written down here."""
 
+import json
 import pickle
+import shutil
 from pathlib import Path
 
 import fakes
@@ -65,6 +67,22 @@ def test_files_and_columns_have_the_scorer_that_deeplabcut_looks_for(predicted, 
     assert meta["data"]["Scorer"] == done.scorer
     again = project_export.run(config, [str(film)], project_export.Wanted(str(place)))
     assert again == done
+
+
+def test_predictions_of_the_model_before_are_told_and_not_exported(predicted, tmp_path, caplog):
+    config, film = predicted
+    model = tmp_path / "out/model"
+    before = model.resolve()
+    model.unlink()
+    shutil.copytree(before, model)
+    info = json.loads((model / "info.json").read_text())
+    (model / "info.json").write_text(json.dumps({**info, "digest": "0" * 64}))
+    place = project(tmp_path / "project")
+    done = project_export.run(config, [str(film)], project_export.Wanted(str(place)))
+    assert not done.videos and "predict --overwrite" in done.failures[0][1]
+    found, failures = result_files.tables(config, [str(film)])
+    assert len(found) == 1 and not failures
+    assert f"another model than {config.model}: {film}" in caplog.text
 
 
 @pytest.mark.parametrize("owners", [("",), ("ann", "bob")])

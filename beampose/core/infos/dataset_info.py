@@ -98,6 +98,8 @@ class DatasetInfo(Info):
       frames: images kept as files, with their bytes; None if none were asked for.
       chosen: by setting, such as features.scale.
       seconds: that making it took.
+      labels_read: digest of the labels as they were read, those that were rejected too; empty in
+        datasets of a version before.
     """
 
     NAME: ClassVar[str] = "dataset"
@@ -121,3 +123,4 @@ class DatasetInfo(Info):
     labels_digest: str = ""
     chosen: dict[str, Chosen] = {}
     seconds: float = 0.0
+    labels_read: str = ""

@@ -6,11 +6,12 @@ and its users place what they infer, too. A null is not labeled.
 
 import contextlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files, json_files
+from beampose.core import files, json_files, wording
 from beampose.core.wording import agreed, counted
 from beampose.formats import spreadsheets
 from beampose.formats.coco import coco_images, coco_skeleton, other_json
@@ -57,7 +58,12 @@ def read(path: str, *, empty: bool = False) -> Labels:
         for one in told["annotations"]
         if not isinstance(one, dict) or id_of(one.get("image_id")) not in refused
     ]
-    animals = _animals(annotations, categories, pictures, bodyparts, (path, problems))
+    listed, stray = _stray(told["categories"], annotations)
+    for what, count in stray.items():
+        said = f"{counted(count, 'annotation')} of category {what}, which is not listed (listed: "
+        problems.append(Problem(ERROR, path, 0, "", f"{said}{listed}): not used"))
+    known = [one for one in annotations if not isinstance(one, dict) or _kind(one) not in stray]
+    animals = _animals(known, categories, pictures, bodyparts, (path, problems))
     annotated = {id_of(one.get("image_id")) for one in annotations if isinstance(one, dict)}
     kinds = {id_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
     used = [one.names for kind, one in categories.items() if kind in kinds]
@@ -135,6 +141,22 @@ def _told(path: str) -> dict[str, Any]:
                 f"{path} is not COCO: it must hold a list of {key}. Found: {other_json.what(told)}."
             )
     return told
+
+
+def _kind(annotation: dict[str, Any]) -> str:
+    return repr(annotation.get("category_id"))
+
+
+def _stray(told: Sequence[Any], annotations: Sequence[Any]) -> tuple[str, Counter[str]]:
+    """Categories that are listed, in words, and how many annotations have another one, by it."""
+    there = {id_of(one.get("id")): one.get("name") for one in told if isinstance(one, dict)}
+    others = [
+        _kind(one)
+        for one in annotations
+        if isinstance(one, dict) and id_of(one.get("category_id")) not in there
+    ]
+    words = [f"{number} {name}" for number, name in there.items()]
+    return wording.listed(words, 5), Counter(others)
 
 
 def _categories(told: dict[str, Any], path: str, problems: list[Problem]) -> dict[Any, Category]:

@@ -102,8 +102,9 @@ def check_individuals(levels: Sequence[str], several: bool | None) -> None:
         )
     if several and sorted(levels) == sorted(LEVELS):
         raise ValueError(
-            "has no row of individuals, and config.yaml says multianimalproject: true: it was "
-            "labeled as a project of one animal. DeepLabCut's convert2_maDLC converts its labels"
+            "has no row of individuals, and config.yaml says that there are several "
+            "(multianimalproject: true, or bodyparts: MULTI!): it was labeled as a project of one "
+            "animal. DeepLabCut's convert2_maDLC converts its labels"
         )
 
 

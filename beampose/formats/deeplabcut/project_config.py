@@ -10,6 +10,9 @@ import yaml
 
 from beampose.core import files, texts, yaml_files
 
+# What stands for the bodyparts of a project of several animals, which have keys of their own.
+MULTI = "MULTI!"
+
 SECTION = "video_sets"
 CONFIG = "config.yaml"
 # End of a new project's config, after its bodyparts: as in DeepLabCut's template.
@@ -110,7 +113,7 @@ def _named(bodyparts: Sequence[str], individuals: Sequence[str]) -> dict[str, An
         "individuals": list(individuals),
         "uniquebodyparts": [],
         "multianimalbodyparts": list(bodyparts),
-        "bodyparts": "MULTI!",
+        "bodyparts": MULTI,
     }
 
 
@@ -207,6 +210,14 @@ def bodyparts(text: str) -> list[str]:
     keys = ("multianimalbodyparts", "uniquebodyparts", "bodyparts")
     lists = [values.get(key) for key in keys]
     return [str(name) for names in lists if isinstance(names, list) for name in names]
+
+
+def individuals(text: str) -> list[str]:
+    """Names of the animals of a config.yaml; none in a project of one animal."""
+    found = _parsed(text)
+    several = found.get("multianimalproject") or found.get("bodyparts") == MULTI
+    listed = found.get("individuals")
+    return [str(name) for name in listed] if several and isinstance(listed, list) else []
 
 
 def scorer(text: str) -> str:

@@ -22,11 +22,11 @@ from beampose.formats.deeplabcut import (
     row_images,
 )
 from beampose.formats.deeplabcut.collected_data import Reading
+from beampose.formats.deeplabcut.project_config import MULTI
 from beampose.preprocess.labels import SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 LABELED_DATA = root_tables.LABELED_DATA
 INDIVIDUAL = "individual1"
-MULTI = "MULTI!"
 
 
 def read(
@@ -61,6 +61,7 @@ def read(
         frames = _of_root(choice, names, reading, problems)
     else:
         frames = _of_folders(root, names, reading, problems)
+        problems += _hidden(root)
         if scorer is None and files.exists(file):
             problems += folder_headers.unread(frame_folders(root), names.scorer)
     return Labels(
@@ -229,7 +230,13 @@ def _listed(config: dict[str, Any], key: str, file: str) -> list[str]:
             "project of each camera (config_file_…). `beampose triangulate` puts views together."
         )
     if not isinstance(names, list) or not names:
-        raise ValueError(f"{file} must list {key}. Received: {names!r}.")
+        why = ""
+        if config.get("bodyparts") == MULTI and not config.get("multianimalproject"):
+            why = (
+                f" `bodyparts: {MULTI}` stands for a project of several animals: of one animal "
+                "list its bodyparts there."
+            )
+        raise ValueError(f"{file} must list {key}. Received: {names!r}.{why}")
     for name in names:
         # An empty line of a YAML list is null, and would become the name None.
         if name is None or isinstance(name, (dict, list)):
@@ -264,6 +271,18 @@ def frame_folders(root: str) -> list[str]:
         if files.is_folder(child)
         and not files.name(child).startswith(".")
         and not label_folders.is_of_drawings(child)
+    ]
+
+
+def _hidden(root: str) -> list[Problem]:
+    """Says which folders with labels are not read since their names begin with a dot."""
+    what = "hidden folders are not read, and it holds labels: rename it, in its label files too"
+    return [
+        Problem(WARNING, child, 0, "", what)
+        for child in files.children(files.join(root, LABELED_DATA))
+        if files.name(child).startswith(".")
+        and files.is_folder(child)
+        and any(files.name(one).startswith("CollectedData") for one in files.children(child))
     ]
 
 

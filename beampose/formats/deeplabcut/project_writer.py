@@ -18,13 +18,13 @@ from beampose.core.name_parts import safe
 from beampose.formats import kept_files, labeled_images
 from beampose.formats.deeplabcut import config_writer, label_merging
 from beampose.formats.deeplabcut.prediction_writer import KEY
+from beampose.formats.deeplabcut.project_config import MULTI
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.formats.labeled_images import Picture
 from beampose.preprocess import bodypart_names
 from beampose.preprocess.labels import SINGLE, WARNING, LabeledFrame, Labels, Problem
 
 LEVELS = ["scorer", "individuals", "bodyparts", "coords"]
-MULTI = "MULTI!"
 CONFIG = "config.yaml"
 _NAMED = re.compile(r"(.*?)([A-Z][a-z]{2}\d{1,2})")
 

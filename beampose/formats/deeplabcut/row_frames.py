@@ -50,7 +50,12 @@ def frames(
     problems += [Problem(WARNING, table.file, 0, "", what) for what in said]
     for name, row, values in zip(table.names, table.rows, told, strict=True):
         if name not in found.places:
-            what = "the image must be named by a path inside the project; the row is not used"
+            what = (
+                "its name holds '#frame=' or '#image=', which stands for an image inside another "
+                "file: rename it, or its folder, here too; the row is not used"
+                if files.names_inside(name)
+                else "the image must be named by a path inside the project; the row is not used"
+            )
             problems.append(Problem(ERROR, table.file, row, name, what))
             continue
         keypoints = np.full((len(names.individuals), len(names.bodyparts), 2), np.nan)

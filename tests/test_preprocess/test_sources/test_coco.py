@@ -239,6 +239,15 @@ def test_a_category_for_each_bodypart_is_one_animal(tmp_path):
     assert any(said in what for what in whats(labels))
 
 
+def test_a_category_that_is_not_listed_is_named_with_those_that_are(tmp_path):
+    kinds = [{"id": 1, "name": "mouse", "keypoints": ["nose"]}]
+    told = [fake_labels.annotation(i, 7, A[:1], category_id=5) for i in range(2)]
+    file = fake_labels.coco(tmp_path, categories=kinds, annotations=told)
+    labels = coco_reader.read(str(file))
+    said = "2 annotations of category 5, which is not listed (listed: 1 mouse): not used"
+    assert not labels.items and said in whats(labels)
+
+
 def test_kinds_of_animals_with_one_keypoint_of_one_name_are_no_bodyparts(tmp_path):
     kinds = [{"id": i, "keypoints": ["nose"]} for i in range(2)]
     told = [fake_labels.annotation(i, 7, A[:1], category_id=i) for i in range(2)]
