@@ -171,6 +171,9 @@ class CropDesk:
     def mark(self, page: str, said: Sequence[Sequence[Any]], of: str = "") -> dict[str, Any]:
         """Marks crops and writes the table; pairs of a crop's number and its class, or None.
 
+        A third value lists the classes that the page saw: a crop that somebody marked otherwise since
+        stays as it is.
+
         Args:
           of: `code` of what the page shows; empty where it does not say.
 
@@ -193,14 +196,19 @@ class CropDesk:
             except ValueError as error:
                 raise OSError(f"Nothing was marked: {error}") from None
             marks = self._marks.copy()
-            for number, one in changes:
-                marks[number] = one
-            anew = {self.looks.names[number] for number, _ in changes}
+            newer = []
+            for number, one, was in changes:
+                if was is not None and int(marks[number]) not in (one, *was):
+                    newer.append(number)
+                else:
+                    marks[number] = one
+            anew = {self.looks.names[number] for number, _, _ in changes}
             others = {name: one for name, one in self._others.items() if name not in anew}
             self._write(marks, others)
             self._marks, self._others = marks, others
             self.written += 1
-        return {**self.counts(), "written": self.written}
+        now = [[number, None if marks[number] < 0 else int(marks[number])] for number in newer]
+        return {**self.counts(), "written": self.written, "newer": now}
 
     def apply(self, page: str) -> dict[str, Any]:
         """Does what follows from the marks. Raises: as `mark`; ValueError: it cannot be done."""
@@ -214,16 +222,17 @@ class CropDesk:
             self._seen = self._file.stamp()
         return {"text": said}
 
-    def _change(self, said: Sequence[Any]) -> tuple[int, int]:
+    def _change(self, said: Sequence[Any]) -> tuple[int, int, list[int] | None]:
         try:
-            number, one = said
+            number, one, was = said if len(said) == 3 else (*said, None)
+            was = None if was is None else [-1 if w is None else w for w in was]
         except (TypeError, ValueError):
             raise ValueError(f"This is no mark: {str(said)[:200]}.") from None
         one = -1 if one is None else one
         fits = type(number) is int and type(one) is int
         if not fits or not 0 <= number < len(self._marks) or not -1 <= one < len(self.classes):
             raise ValueError(f"This is no mark: {str(said)[:200]}.")
-        return number, one
+        return number, one, was
 
     def counts(self) -> dict[str, Any]:
         """Marks of each class, and how many crops have none."""

@@ -104,6 +104,15 @@ def test_marks_of_files_that_are_gone_stay_and_are_told(tmp_path):
         CropDesk(str(tmp_path), looks()[0], SortedMarks(str(tmp_path)))
 
 
+def test_what_was_marked_since_a_page_saw_it_stays(desk):
+    desk.mark("one", [[0, 0], [1, 1]])
+    # The second was done before, and its answer was lost.
+    assert desk.mark("one", [[0, 1, [None]], [1, 1, [None]], [2, 1, [None]]])["newer"] == [[0, 0]]
+    assert desk.project()["marks"][:3] == [0, 1, 1]
+    with pytest.raises(ValueError, match="This is no mark"):
+        desk.mark("one", [[0, 1, 5]])
+
+
 def test_a_full_disk_marks_nothing(desk, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

@@ -1,7 +1,7 @@
 // Sorts crops: groups of what is alike, those first that the classifier is least sure of; one key
 // marks a whole group.
 
-import { address, get, leave, post, Refused } from "./api.js";
+import { address, get, leave, page, post, Refused } from "./api.js";
 
 const byId = (id) => document.getElementById(id);
 const EVERY = 1500; // milliseconds between two questions to the server
@@ -50,13 +50,14 @@ async function send() {
   sending = true;
   const some = pending.slice(0, 2000);
   try {
-    const said = await post("marks", { marks: some.map(([crop, one]) => [crop, one]), of: state.code });
+    const said = await post("marks", { marks: some, of: state.code });
     pending = pending.slice(some.length);
     // Otherwise there are marks of others, which are asked for next.
     if (said.written === state.written + 1) state.written = said.written;
     keep();
     counted(said);
     says("");
+    if (said.newer?.length) markedAnew(said.newer);
   } catch (error) {
     const refused = error instanceof Refused;
     if (refused && error.status === 400) pending = pending.slice(some.length);
@@ -70,6 +71,14 @@ async function send() {
   }
   sending = false;
   send();
+}
+
+// What somebody else marked since this page saw it stays.
+function markedAnew(newer) {
+  const still = new Set(pending.map(([crop]) => crop));
+  for (const [crop, now] of newer) if (!still.has(crop)) state.marks.set(crop, now);
+  const first = state.names[newer[0][0]];
+  note(`Marked anew meanwhile, and left as is: ${newer.length} ${newer.length === 1 ? "crop" : "crops"}, such as ${first}. Look again.`);
 }
 
 function keep() {
@@ -89,11 +98,16 @@ const nameOf = (one) => (one === null ? null : state.classes[one]);
 // that were marked anew since then. Returns sentences of it.
 function remembered(root) {
   let named = [];
-  kept = `pending:${root}`;
-  try {
-    named = JSON.parse(stored(kept) ?? "[]");
-  } catch {
-    // Nothing that can be read was kept.
+  const all = `pending:${root}`;
+  // Each page keeps its own: another one that saves does not take away what this one could not.
+  kept = `${all}\n${page}`;
+  for (const key of storedKeys().filter((one) => one === all || one.startsWith(`${all}\n`))) {
+    try {
+      named.push(...JSON.parse(stored(key) ?? "[]"));
+      localStorage.removeItem(key);
+    } catch {
+      // Nothing that can be read was kept.
+    }
   }
   const numbers = new Map(state.names.map((name, i) => [name, i]));
   const [gone, newer] = [new Set(), new Set()];
@@ -423,6 +437,14 @@ function stored(name) {
     return localStorage.getItem(name);
   } catch {
     return null;
+  }
+}
+
+function storedKeys() {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    return [];
   }
 }
 
