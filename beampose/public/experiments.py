@@ -242,14 +242,24 @@ class Experiment:
             return Model(self.config.model)
 
     def load_predictions(self, video: str | os.PathLike, *, filtered: bool = False) -> Predictions:
-        """The predictions of a video, of several animals their tracks.
+        """The predictions of a video, of several animals their tracks; or of photographs.
 
         Args:
+          video: or a folder, a list or an image that was predicted.
           filtered: those that `filter` made.
         """
-        from beampose.pipelines.results import result_files
+        from beampose.pipelines.results import named_sets, result_files
 
-        path = os.fspath(video)
+        path = given_paths.text(video, _VIDEO)
+        # Of crops there are no keypoints, and `tables` says so.
+        if self.config.kind.points:
+            named = named_sets.apart(self.config, [path])
+            for lost, why in named.lost:
+                raise ValueError(f"{lost}: {why}.")
+            for said in named.sets.values():
+                if filtered:
+                    raise ValueError(f"{path}: is a set of photographs, which `filter` leaves out.")
+                return predictions.read(f"{named_sets.stem(self.config, said)}.h5")
         found, failures = result_files.tables(self.config, [path])
         try:
             for _, why in failures:
