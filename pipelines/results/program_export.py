@@ -60,13 +60,27 @@ class _Source(NamedTuple):
     root: str = ""
 
 
-def run(config: Config, paths: Sequence[str], program: str, to: str, images: str = "") -> Exported:
+class _Shared(ValueError):
+    """An image of two sources has one id in COCO."""
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    program: str,
+    to: str,
+    images: str = "",
+    *,
+    named: bool = True,
+) -> Exported:
     """Writes the results of videos, sets of photographs and files of predictions.
 
     Args:
       program: one of `PROGRAMS`.
       to: a folder.
       images: of COCO, a file whose ids of images are used.
+      named: whether somebody named the paths. Of others COCO leaves out those with images of
+        larger ones, as one photograph of a folder that was predicted whole later.
 
     Raises:
       ValueError: a library is missing, or the model finds no keypoints.
@@ -78,7 +92,14 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
     sources, failures = _sources(config, paths)
     done: dict[str, list[str]] = {}
     if program == COCO:
-        done, notes = _coco(sources, to, ids, _edges(config), failures)
+        if not named:
+            sources.sort(key=lambda one: len(one.table.rows), reverse=True)
+        shared: list[tuple[str, str]] = []
+        done, notes = _coco(sources, to, ids, _edges(config), (failures, shared))
+        if named:
+            failures += shared
+        else:
+            notes += [f"{path} is left out: it {why}" for path, why in shared]
         return Exported(done, failures, notes + _replaced(done, there))
     for one in _apart(sources, failures):
         try:
@@ -204,12 +225,18 @@ def _coco(
     to: str,
     ids: Ids,
     edges: Sequence[tuple[str, str]],
-    failures: list[tuple[str, str]],
+    lost: tuple[list[tuple[str, str]], list[tuple[str, str]]],
 ) -> tuple[dict[str, list[str]], list[str]]:
+    """Writes all sources into one file. Returns the files of each, and notes.
+
+    Args:
+      lost: gets the sources that failed, and those with images of another one.
+    """
     animals: list[dict[str, Any]] = []
     listed: list[tuple[Any, Image]] = []
     bodyparts: dict[str, None] = {}
-    lost = 0
+    failures, shared = lost
+    unlisted = 0
     done = {}
     owners: dict[str, str] = {}
     below = _below(sources, ids)
@@ -219,6 +246,9 @@ def _coco(
             images = [i._replace(name=below.get(one.path, "") + i.name) for i in _images(one)]
             _refuse_shared([image.name for image in images], owners)
             numbers = [find(image.name) for image in images]
+        except _Shared as error:
+            shared.append((one.path, str(error)))
+            continue
         except (OSError, ValueError) as error:
             failures.append((one.path, files.why(error)))
             continue
@@ -226,7 +256,7 @@ def _coco(
         bodyparts |= dict.fromkeys(one.table.bodyparts)
         animals += coco_results.animals(one.table, numbers)
         listed += zip(numbers, images, strict=True)
-        lost += sum(number is None for number in numbers)
+        unlisted += sum(number is None for number in numbers)
         done[one.path] = [files.join(to, coco_results.RESULTS)]
     if not done:
         return {}, []
@@ -240,7 +270,7 @@ def _coco(
             f"here, such as {first}"
         )
     what = "images are not listed in the file of images: their animals are left out"
-    return done, notes + [f"{lost} {what}"] * bool(lost)
+    return done, notes + [f"{unlisted} {what}"] * bool(unlisted)
 
 
 def _below(sources: Sequence[_Source], ids: Ids) -> dict[str, str]:
@@ -263,9 +293,9 @@ def _below(sources: Sequence[_Source], ids: Ids) -> dict[str, str]:
 
 
 def _refuse_shared(names: Sequence[str], owners: dict[str, str]) -> None:
-    """Raises ValueError if an image is called as one of another source, whose id it would have."""
+    """Raises if an image is called as one of another source, whose id it would have."""
     if name := next((name for name in names if name in owners), None):
-        raise ValueError(
+        raise _Shared(
             f"has an image called {name}, as {owners[name]} has: export it into another folder"
         )
 

@@ -82,7 +82,7 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     else:
         paths = [*result_names.predicted(config), *result_names.present_stills(config)]
         paths = paths or command_line.videos(arguments, config)
-    done = program_export.run(config, paths, program, to, arguments.images or "")
+    done = program_export.run(config, paths, program, to, arguments.images or "", named=bool(named))
     for path, written in done.files.items():
         print(f"{path}: {', '.join(written)}")
     for note in done.notes:

@@ -196,15 +196,16 @@ def cards(tmp_path):
 
 
 def result(config, path, found, **more):
-    code = fingerprints.of_file(str(path)) if path.is_file() else still_sets.lies_there(str(path))
+    code = still_sets.lies_there(str(path)) if more else fingerprints.of_file(str(path))
+    root = path if path.is_dir() else path.parent
     name = f"{path.stem}-{code[:8]}" if "siteB" in str(path) else path.stem
     place = f"{config.predictions}/{name}DLC_x"
     prediction_tables.write(found, place)
-    more |= {"images_root": str(path)} if more else {}
+    more |= {"images_root": str(root)} if more else {}
     told = {"name": name, "video": str(path), "video_fingerprint": code, "scorer": "DLC_x"}
     artefacts.write_info(f"{place}.json", fake_infos.prediction(**told, **more))
     if more:
-        lines = [f"{n},,60,40,1,{(path / n).stat().st_size},,c\n" for n in found.rows]
+        lines = [f"{n},,60,40,1,{(root / n).stat().st_size},,c\n" for n in found.rows]
         header = "image,taken,width,height,orientation,bytes,failure,fingerprint\n"
         storage.write_text(f"{place}_images.csv", header + "".join(lines))
 
@@ -248,6 +249,19 @@ def test_images_that_are_called_alike_have_their_folders_before_their_names(
     cli.main([*words[:2], *(str(tmp_path / f"{one}/100MEDIA") for one in CAMERAS), *words[2:]])
     results = json.loads((tmp_path / "own/results.json").read_text())
     assert [one["image_id"] for one in results] == [7]
+
+
+def test_a_photograph_that_was_predicted_with_its_folder_too_is_exported_once(
+    cards, tmp_path, capsys
+):
+    one = tmp_path / "siteA/100MEDIA/IMAG0.JPG"
+    first = table()._replace(rows=np.array([one.name], object), values=table().values[:1])
+    result(cards, one, first, images=1)
+    command = ["export-results", str(tmp_path / "e.yaml"), "--for", "coco", "--to"]
+    assert cli.main([*command, str(tmp_path / "to")]) == 0
+    told = capsys.readouterr().out
+    assert f"NOTE: {one} is left out: it has an image called siteA/100MEDIA/IMAG0.JPG" in told
+    assert "4 of 5" in told
 
 
 def test_results_of_photographs_are_found_by_their_path_and_by_their_images(cards, tmp_path):
