@@ -104,13 +104,15 @@ def load_labels(
     """
     from beampose import formats
     from beampose.core import files, mistaken_paths
+    from beampose.public import given_paths
 
     if isinstance(bodyparts, str):
         raise ValueError(f"bodyparts must be a list of names, such as ['{bodyparts}'].")
-    place = files.absolute(os.fspath(path))
+    given = given_paths.text(path, "a project, or a folder or file of labels")
+    place = files.absolute(given)
     files.require(place, "labels at")
     chosen = None if bodyparts is None else list(bodyparts)
-    with mistaken_paths.told(path, mistaken_paths.LABELS):
+    with mistaken_paths.told(given, mistaken_paths.LABELS):
         return formats.read(format or formats.guess(place), place, scorer=scorer, bodyparts=chosen)
 
 
@@ -126,10 +128,11 @@ def load_predictions(path: str | os.PathLike) -> "Predictions":
       ValueError: another layout; the text names the file.
     """
     from beampose.core import mistaken_paths
-    from beampose.public import predictions
+    from beampose.public import given_paths, predictions
 
-    with mistaken_paths.told(path, mistaken_paths.PREDICTIONS):
-        return predictions.read(os.fspath(path))
+    given = given_paths.text(path, "a file of predictions")
+    with mistaken_paths.told(given, mistaken_paths.PREDICTIONS):
+        return predictions.read(given)
 
 
 def load_model(folder: str | os.PathLike) -> "Model":
@@ -143,10 +146,12 @@ def load_model(folder: str | os.PathLike) -> "Model":
       ValueError: a file of the model is damaged.
     """
     from beampose.core import mistaken_paths
+    from beampose.public import given_paths
     from beampose.public.loaded_model import Model
 
-    with mistaken_paths.told(folder, mistaken_paths.MODEL):
-        return Model(os.fspath(folder))
+    given = given_paths.text(folder, "the folder of a model")
+    with mistaken_paths.told(given, mistaken_paths.MODEL):
+        return Model(given)
 
 
 def load_calibration(path: str | os.PathLike) -> "Rig":
@@ -162,9 +167,11 @@ def load_calibration(path: str | os.PathLike) -> "Rig":
     """
     from beampose.core import mistaken_paths
     from beampose.formats import calibrations
+    from beampose.public import given_paths
 
-    with mistaken_paths.told(path, mistaken_paths.CALIBRATION):
-        return calibrations.read(os.fspath(path))
+    given = given_paths.text(path, "a calibration")
+    with mistaken_paths.told(given, mistaken_paths.CALIBRATION):
+        return calibrations.read(given)
 
 
 def load_points(path: str | os.PathLike) -> "Points":
@@ -179,10 +186,11 @@ def load_points(path: str | os.PathLike) -> "Points":
       ValueError: another layout; the text names the file.
     """
     from beampose.core import mistaken_paths
-    from beampose.public import space
+    from beampose.public import given_paths, space
 
-    with mistaken_paths.told(path, mistaken_paths.POINTS):
-        return space.load(os.fspath(path))
+    given = given_paths.text(path, "a file of points")
+    with mistaken_paths.told(given, mistaken_paths.POINTS):
+        return space.load(given)
 
 
 def triangulate(

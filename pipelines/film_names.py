@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -56,12 +56,15 @@ class Owner(NamedTuple):
       fingerprint: empty in what was made before November 2026.
       bytes: of the file; 0 if not known.
       by_path: only the same path is taken for the same film if there is no fingerprint.
+      lies_there: says whether a set of photographs is where it was; None of a film, which is one
+        file.
     """
 
     video: str
     fingerprint: str = ""
     bytes: int = 0
     by_path: bool = False
+    lies_there: Callable[[], bool] | None = None
 
 
 class Known(Protocol):
@@ -205,14 +208,19 @@ def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | Non
 def _renamed(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
     """A film that had another name when something was made of it, with the name of that.
 
-    Where a file of that name is still there it is a copy, and both have names of their own.
+    Where a file of that name, or the set of photographs, is still there it is a copy, and both have
+    names of their own.
     """
     for name, owner in known.everything():
         same = owner.fingerprint == one.fingerprint and _folded(name) not in taken
-        if same and not _bytes(owner.video):
+        if same and not _lies_there(owner):
             _tell(one.path, f"was {owner.video} when {name} was made of it, and is called so still")
             return Film(name, one.path, one.fingerprint)
     return None
+
+
+def _lies_there(owner: Owner) -> bool:
+    return owner.lies_there() if owner.lies_there else bool(_bytes(owner.video))
 
 
 def _level(one: _Wanted, owner: Owner) -> int:

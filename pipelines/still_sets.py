@@ -191,9 +191,18 @@ def lies_there(path: str, leave: str = "") -> str:
     """
     try:
         found = [one for one in expand([path], leave).sets if one.path == files.absolute(path)]
-        return _held(found[0])[0] if found else ""
+        return fingerprint(found[0]) if found else ""
     except (OSError, ValueError):
         return ""
+
+
+def fingerprint(one: StillSet) -> str:
+    """Hex digits of the names and contents of a set's images.
+
+    Raises:
+      OSError: an image cannot be read.
+    """
+    return _held(one)[0]
 
 
 def write(

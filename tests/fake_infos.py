@@ -1,6 +1,13 @@
 """Infos of artefacts that nobody made, with whatever a test needs to be otherwise."""
 
-from beampose.core.infos import DatasetInfo, ModelInfo, Recipe, StoreInfo, TracksInfo
+from beampose.core.infos import (
+    DatasetInfo,
+    ModelInfo,
+    PredictionInfo,
+    Recipe,
+    StoreInfo,
+    TracksInfo,
+)
 
 RECIPE = Recipe(
     backbone="resnet_compact", weights_digest="0" * 64, pooled=False, channels=320, pca=64
@@ -73,3 +80,27 @@ def tracks(**values: object) -> TracksInfo:
         "joins": 1,
     }
     return TracksInfo.model_validate({**known, **values})
+
+
+def prediction(**values: object) -> PredictionInfo:
+    known = {
+        "video": "film.mp4",
+        "video_bytes": 9,
+        "video_fingerprint": "f",
+        "name": "film",
+        "frames_by_header": 1,
+        "frames_by_packets": 1,
+        "frames_chosen": 1,
+        "frames_decoded": 1,
+        "frames_differ": "",
+        "rows": 1,
+        "failures": [],
+        "fps": 25.0,
+        "height": 48,
+        "width": 64,
+        "model_digest": "m",
+        "settings": {},
+        "settings_digest": "s",
+        "finished": "",
+    }
+    return PredictionInfo.model_validate({**known, **values})

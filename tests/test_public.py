@@ -1,5 +1,6 @@
 """The public face, `import beampose`, and the page that teaches it."""
 
+import os
 import pickle
 import pydoc
 import re
@@ -127,6 +128,59 @@ def test_a_loaded_model_stays_what_it_is_and_goes_to_other_processes(page, tmp_p
     for one in (model, other):
         found = one.predict_video(film, stop=2)
         np.testing.assert_array_equal(found.keypoints, page["walked"].keypoints[:2])
+
+
+def test_a_model_of_a_relative_path_stays_the_same_from_another_folder(page, tmp_path, monkeypatch):
+    shutil.copytree(page["trained"].model, tmp_path / "A/model")
+    shutil.copytree(page["trained"].model, tmp_path / "B/model")
+    monkeypatch.chdir(tmp_path / "A")
+    model = beampose.load_model("model")
+    monkeypatch.chdir(tmp_path / "B")
+    sent = pickle.dumps(model)
+    assert pickle.loads(sent).folder == model.folder == str(tmp_path / "A/model")
+    info = tmp_path / "A/model/info.json"
+    info.write_text(info.read_text().replace(model._info.digest, "0" * 64))
+    with pytest.raises(
+        ValueError, match="A/model holds another model than the one that was loaded"
+    ):
+        pickle.loads(sent)
+
+
+def test_a_model_says_where_one_image_or_no_frame_is_asked_for(page):
+    from PIL import Image
+
+    model, film = page["model"], Path(page["folder"], page["video"])
+    one = page["images"][0]
+    for image in (one, one[..., 0], Image.fromarray(one)):
+        with pytest.raises(ValueError, match=r"this is one, .* put it into a list"):
+            model.predict(image)
+    for name, value in (("start", 1.0), ("start", -1), ("stop", -1), ("every", 0), ("every", None)):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number of . or more"):
+            model.predict_video(film, **{name: value})
+    assert model.predict_video(os.fsencode(film), start=np.int64(1), stop=3).frames.tolist() == [
+        1,
+        2,
+    ]
+
+
+def test_paths_may_be_bytes_and_are_never_empty(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("task: pose\nsource: {format: coco, path: a}\noutput: runs\n")
+    source = {"format": "coco", "path": os.fsencode(tmp_path)}
+    assert beampose.Experiment(os.fsencode(file), source=source).config.source.path == str(tmp_path)
+    for read in (
+        beampose.load_labels,
+        beampose.load_predictions,
+        beampose.load_model,
+        beampose.load_calibration,
+        beampose.load_points,
+        beampose.Experiment,
+        beampose.Experiment(file).predict,
+    ):
+        with pytest.raises(ValueError, match="The path is empty: name"):
+            read("")
+        with pytest.raises(FileNotFoundError, match="does not exist|No "):
+            read(b"nothing")  # pyright: ignore[reportArgumentType]
 
 
 def test_settings_may_be_numbers_and_lists_of_numpy_and_any_letters(tmp_path):

@@ -22,7 +22,7 @@ from beampose.pipelines.outcomes.label_outcomes import Checked
 from beampose.pipelines.outcomes.model_outcomes import Evaluated, Reported, Trained
 from beampose.pipelines.outcomes.space_outcomes import Triangulated
 from beampose.pipelines.outcomes.video_outcomes import Reidentified, Tracked, Written
-from beampose.public import predictions
+from beampose.public import given_paths, predictions
 from beampose.public.loaded_model import Model
 from beampose.public.predictions import Predictions
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from beampose.pipelines.exports import model_export
     from beampose.pipelines.features import feature_job
     from beampose.pipelines.predict import prediction_job
+
+_VIDEO = "a video"
 
 
 class Experiment:
@@ -76,7 +78,8 @@ class Experiment:
         if file is None:
             self.config = experiment.from_values(_plain(settings), Path.cwd() / "keywords")
         else:
-            self.config = experiment.load(file, list(_overrides(settings)))
+            path = given_paths.text(file, "the file of an experiment")
+            self.config = experiment.load(path, list(_overrides(settings)))
         self._bars = progress
 
     def check(self) -> Checked:
@@ -213,7 +216,9 @@ class Experiment:
         with causes.plainly("triangulate"):
             return space_outcomes.triangulate(
                 self.config,
-                space_outcomes.named({name: os.fspath(path) for name, path in views.items()}),
+                space_outcomes.named(
+                    {name: given_paths.text(path, _VIDEO) for name, path in views.items()}
+                ),
                 _text(calibration),
                 self._progress,
                 film=film,
@@ -237,14 +242,24 @@ class Experiment:
             return Model(self.config.model)
 
     def load_predictions(self, video: str | os.PathLike, *, filtered: bool = False) -> Predictions:
-        """The predictions of a video, of several animals their tracks.
+        """The predictions of a video, of several animals their tracks; or of photographs.
 
         Args:
+          video: or a folder, a list or an image that was predicted.
           filtered: those that `filter` made.
         """
-        from beampose.pipelines.results import result_files
+        from beampose.pipelines.results import named_sets, result_files
 
-        path = os.fspath(video)
+        path = given_paths.text(video, _VIDEO)
+        # Of crops there are no keypoints, and `tables` says so.
+        if self.config.kind.points:
+            named = named_sets.apart(self.config, [path])
+            for lost, why in named.lost:
+                raise ValueError(f"{lost}: {why}.")
+            for said in named.sets.values():
+                if filtered:
+                    raise ValueError(f"{path}: is a set of photographs, which `filter` leaves out.")
+                return predictions.read(f"{named_sets.stem(self.config, said)}.h5")
         found, failures = result_files.tables(self.config, [path])
         try:
             for _, why in failures:
@@ -300,11 +315,11 @@ def _is_error(record: logging.LogRecord) -> bool:
 
 
 def _text(path: str | os.PathLike | None) -> str | None:
-    return None if path is None else os.fspath(path)
+    return None if path is None else given_paths.text(path, "a file or a folder, or None")
 
 
 def _texts(videos: Iterable[str | os.PathLike]) -> list[str]:
-    return [os.fspath(video) for video in videos]
+    return [given_paths.text(video, _VIDEO) for video in videos]
 
 
 def _overrides(settings: dict[str, Any], above: str = "") -> Iterator[str]:
@@ -324,4 +339,4 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if hasattr(value, "tolist"):  # Also of pandas.
         return _plain(value.tolist())
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    return os.fsdecode(value) if isinstance(value, (bytes, os.PathLike)) else value

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from beampose.core import artefacts, files, task_kinds
 from beampose.core.infos import ModelInfo
 from beampose.core.wording import counted
+from beampose.public import given_paths
 from beampose.public.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Model:
     """A trained model. Needs TensorFlow, and neither Beam nor a cloud client.
 
     Attributes:
-      folder: of the model.
+      folder: of the model, as it is found from anywhere.
       task: pose or crops.
       bodyparts: that it finds; none of a crop model.
       individuals: names of the animals it tells apart, or of the rows it assembles.
@@ -75,6 +76,8 @@ class Model:
         from beampose.trainer import assemble
         from beampose.trainer.frame_predictor import FramePredictor
 
+        # The working directory may be another by the time that another process loads it.
+        folder = files.absolute(folder)
         info = artefacts.require(folder, ModelInfo)
         self.folder = folder
         self.task = info.task
@@ -108,10 +111,7 @@ class Model:
           ValueError: an image of another type or shape, or a batch of less than one.
         """
         _check_batch(batch_size)
-        if isinstance(frames, (str, os.PathLike)):
-            raise ValueError(
-                f"predict takes frames as arrays, and predict_video a film. Received: {frames!r}."
-            )
+        _check_several(frames)
         images = [_checked(i, image) for i, image in enumerate(frames)]
         if not self._kind.points:
             scores = np.empty((len(images), len(self.classes)), np.float32)
@@ -155,7 +155,8 @@ class Model:
 
         Raises:
           FileNotFoundError: no such film.
-          ValueError: it cannot be read, no frame is chosen, or the model is of crops.
+          ValueError: it cannot be read, no frame is chosen, a number is none of a frame, or the
+            model is of crops.
         """
         from beampose.public import video_frames
 
@@ -165,7 +166,8 @@ class Model:
                 "The model classifies crops, and a film must be searched for them first: use "
                 "`beampose predict`, or `predict` with crops."
             )
-        chosen = video_frames.choose(os.fspath(video), start=start, stop=stop, every=every)
+        path = given_paths.text(video, "a video")
+        chosen = video_frames.choose(path, start=start, stop=stop, every=every)
         read = video_frames.of_animals if self._kind.several else video_frames.of_one_animal
         values = read(self._info, self._loaded, chosen, batch_size)
         return Predictions(
@@ -210,9 +212,12 @@ class Model:
         each = ({name: value[i] for name, value in outputs.items()} for i in range(count))
         return np.stack([assemble.assemble(one, self._rules) for one in each])
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[str]]:
-        """Goes to another process as its folder, from which it is loaded there."""
-        return type(self), (files.absolute(self.folder),)
+    def __reduce__(self) -> tuple[Callable[[str, str], "Model"], tuple[str, str]]:
+        """Goes to another process as its folder, from which it is loaded there.
+
+        There ValueError is raised if the folder holds another model by then.
+        """
+        return _same, (self.folder, self._info.digest)
 
     def __repr__(self) -> str:
         names = ", ".join(self.bodyparts or self.classes)
@@ -234,6 +239,35 @@ class Model:
             if value
         )
         return f"<table>{cells}</table>"
+
+
+def _same(folder: str, digest: str) -> Model:
+    """The model of a folder, if it is still the one of this digest.
+
+    Those of versions before have no digest in their info, and are not told apart.
+    """
+    info = artefacts.require(folder, ModelInfo)
+    if digest and info.digest != digest:
+        raise ValueError(
+            f"{folder} holds another model than the one that was loaded from there and is copied "
+            "or sent to another process: load it again with beampose.load_model."
+        )
+    return Model(folder)
+
+
+def _check_several(frames: object) -> None:
+    """Raises ValueError for a path, and for one image where several are wanted."""
+    if isinstance(frames, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"predict takes frames as arrays, and predict_video a film. Received: {frames!r}."
+        )
+    # Of NumPy and of Pillow.
+    shape = np.asarray(frames).shape if hasattr(frames, "__array_interface__") else ()
+    if len(shape) == 2 or (len(shape) == 3 and shape[-1] in (3, 4)):
+        raise ValueError(
+            f"predict takes several images, and this is one, of the shape {shape}: put it into a "
+            "list, as in predict([image])."
+        )
 
 
 def _check_batch(size: int) -> None:

@@ -16,6 +16,7 @@ from beampose.pipelines.space.recordings import Wanted
 from beampose.pipelines.space.view_tables import View
 from beampose.preprocess.cameras import Rig
 from beampose.preprocess.points import Points
+from beampose.public import given_paths
 from beampose.public.predictions import Predictions
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ def triangulate(
     max_error: float | None,
 ) -> Points:
     """See `beampose.triangulate`."""
-    rig = calibration if isinstance(calibration, Rig) else calibrations.read(os.fspath(calibration))
+    if isinstance(calibration, Rig):
+        rig = calibration
+    else:
+        rig = calibrations.read(given_paths.text(calibration, "a calibration"))
     if len(views) < 2:
         raise ValueError(f"views must hold two cameras at least. Received: {len(views)}.")
     told = None

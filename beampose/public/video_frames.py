@@ -40,10 +40,10 @@ def choose(path: str, *, start: int, stop: int | None, every: int) -> Chosen:
 
     Raises:
       FileNotFoundError: no such film.
-      ValueError: it cannot be read, or no frame is chosen.
+      ValueError: it cannot be read, no frame is chosen, or a number is none of a frame.
     """
-    if every < 1:
-        raise ValueError(f"every must be at least 1. Received: {every}.")
+    for name, value, least in (("start", start, 0), ("stop", stop, 0), ("every", every, 1)):
+        _check(name, value, least)
     files.require(path, "video")
     video = manifest.index(path)
     chosen = range(video.count)[start:stop:every]
@@ -53,6 +53,14 @@ def choose(path: str, *, start: int, stop: int | None, every: int) -> Chosen:
             f"{counted(video.count, 'frame')}."
         )
     return Chosen(video, chosen)
+
+
+def _check(name: str, value: int | None, least: int) -> None:
+    """Raises ValueError for what is no number of frames; None is the beginning or the end."""
+    if value is None and name != "every":
+        return
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more. Received: {value!r}.")
 
 
 def of_one_animal(

@@ -1,7 +1,7 @@
 """Repeated detections of an experiment's videos: the page, and what a person decided on it."""
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from upath import UPath
 from beampose.core import artefacts, files, json_files, storage
 from beampose.core.infos import PredictionInfo
 from beampose.core.names import FAILURES
+from beampose.core.settings.experiment import Config
 from beampose.formats import deepmeerkat, detection_table, megadetector
 from beampose.formats.detection_table import Detections
 from beampose.pipelines import film_names, manifest
@@ -17,10 +18,13 @@ from beampose.pipelines.curation import repeats_page
 from beampose.pipelines.curation.crop_vectors import thumb
 from beampose.pipelines.predict import commit, still_ranges
 from beampose.pipelines.predict.crops_predictor import LABEL, MEGADETECTOR, TABLE, Crops
+from beampose.pipelines.results import named_sets
 from beampose.pipelines.results.result_names import Predictions
 from beampose.preprocess import stills, videos
 from beampose.preprocess.stills import Still, Stills
 from beampose.preprocess.videos import Frame, Video
+
+_NONE = "has no detections. Run `beampose predict` first"
 
 
 class Predicted(NamedTuple):
@@ -37,35 +41,33 @@ class Predicted(NamedTuple):
 
 
 def predicted(
-    folder: str, paths: Sequence[str], sets: Mapping[str, PredictionInfo]
-) -> tuple[list[Predicted], list[str]]:
-    """Videos with the tables of their detections, and paths of those without.
+    config: Config, paths: Sequence[str]
+) -> tuple[list[Predicted], list[tuple[str, str]]]:
+    """Videos with the tables of their detections, and those without, and why.
 
     Args:
       paths: of videos and sets of photographs.
-      sets: those that were predicted, by their paths.
 
     Raises:
       FileNotFoundError: none of the videos was predicted.
       ValueError: a video is not there, and several may be meant.
     """
-    named = {path: sets[files.absolute(path)] for path in paths if files.absolute(path) in sets}
-    found = [_of_stills(folder, one) for one in named.values()]
-    filmed = [path for path in paths if path not in named]
-    without = []
-    for film in film_names.assign(manifest.expand(filmed), Predictions(folder, LABEL)):
+    folder, named = config.predictions, named_sets.apart(config, paths)
+    found = [_of_stills(folder, one) for one in named.sets.values()]
+    without = list(named.lost)
+    for film in film_names.assign(manifest.expand(named.films), Predictions(folder, LABEL)):
         if film.problem:
             raise ValueError(f"{film.path} {film.problem}.")
         stem = storage.place(folder, f"{film.name}{LABEL}")
         file = stem.with_name(stem.name + TABLE)
         if not file.is_file():
-            without.append(film.path)
+            without.append((film.path, _NONE))
             continue
         table = detection_table.read(file)
         found.append(Predicted(film.name, stem, manifest.index(film.path), table))
     if not found:
-        first = without[0] if without else folder
-        raise FileNotFoundError(f"{first} has no detections. Run `beampose predict` first.")
+        first, why = without[0] if without else (folder, _NONE)
+        raise FileNotFoundError(f"{first} {why}.")
     return found, without
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from beampose.core.settings.experiment import Config
 from beampose.pipelines.exports import agreement
 from beampose.pipelines.outcome import Outcome
 
+LOG = logging.getLogger(__name__)
 # What writes or runs a format beside TensorFlow.
 NEEDS = {"tflite": ("ai_edge_litert",), "onnx": ("onnx", "onnxruntime", "tf2onnx")}
 # Formats that take images of one size.
@@ -110,8 +112,26 @@ def run(
             milliseconds=round(agreement.milliseconds(answer, frame), 1),
         )
         artefacts.write_info(made / INFO, told)
+        before = _other_size(folder, told)
         _put(Path(scratch), folder)
+    if before:
+        LOG.warning("NOTE %s: %s", folder / written.file.name, before)
     return Exported(str(folder / written.file.name), told)
+
+
+def _other_size(folder: UPath, told: ExportInfo) -> str:
+    """That an export for images of another size is replaced; empty if none is there."""
+    try:
+        former = artefacts.find_info(folder / INFO, ExportInfo)
+    except (OSError, ValueError):
+        return ""  # Of a damaged one nobody knows the size.
+    if former is None or former.format_name != told.format_name or former.size == told.size:
+        return ""
+    sizes = [f"{one[1]}x{one[0]} px" if one else "any size" for one in (told.size, former.size)]
+    return (
+        f"for images of {sizes[0]} (width x height), it replaced the one for {sizes[1]}; to keep "
+        "several, export each size into a folder of its own with --to"
+    )
 
 
 class _Trial(NamedTuple):

@@ -61,9 +61,8 @@ def of_experiment(config: Config) -> Recurring:
     if task_kinds.of_info(info).points:
         raise ValueError(f"{config.model} finds bodyparts: label its DeepLabCut project.")
     crops = crops_predictor.of_experiment(config, info)
-    sets = result_names.present_stills(config)
-    named = [*result_names.predicted(config), *sets]
-    every, _ = dismissal.predicted(config.predictions, named, sets)
+    named = [*result_names.predicted(config), *result_names.present_stills(config)]
+    every, _ = dismissal.predicted(config, named)
     names, features, pictures = [], [], []
     places: dict[str, Detections] = {}
     dismissed = []

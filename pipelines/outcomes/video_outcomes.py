@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from beampose.core import files
 from beampose.core.infos import ReidInfo, TracksInfo
 from beampose.core.settings.experiment import Config
-from beampose.core.wording import counted
+from beampose.core.wording import agreed, counted
 from beampose.pipelines import still_sets
 from beampose.pipelines.outcome import OfVideos, Rows, failed
 from beampose.pipelines.results import result_names
@@ -138,6 +138,10 @@ def predicted(videos: Sequence[str], config: Config) -> Sequence[str]:
     found = result_names.predicted(config)
     if stills and not found:
         raise ValueError(_ONLY_STILLS.format(stills[0].video))
+    if stills:
+        sets = counted(len(stills), "set")
+        what = f"{sets} of photographs {agreed(len(stills), 'are')} left out"
+        LOG.warning("NOTE %s, such as %s: this step takes videos", what, stills[0].video)
     return found or chosen((), config)
 
 

@@ -3,12 +3,13 @@
 import csv
 import datetime
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import artefacts, csv_cells, files, storage
+from beampose.core import artefacts, files, storage
 from beampose.core.infos import ModelInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -18,12 +19,14 @@ from beampose.formats.coco import coco_results
 from beampose.formats.coco.coco_results import Ids, Image
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
-from beampose.pipelines.results import result_files, result_names
+from beampose.pipelines.results import named_sets, result_files, result_names
 from beampose.pipelines.results.result_files import Found
 
 NWB, COCO, SIMBA = "nwb", "coco", "simba"
 PROGRAMS = (NWB, COCO, SIMBA)
-_TIMES, _IMAGES = "_times.csv", "_images.csv"
+# Those that take no photographs.
+OF_VIDEOS = (NWB, SIMBA)
+_TIMES = "_times.csv"
 
 
 class Exported(NamedTuple):
@@ -41,7 +44,11 @@ class Exported(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Results of a video or of a set of photographs; sizes are 0 where they are not known."""
+    """Results of a video or of a set of photographs; sizes are 0 where they are not known.
+
+    Attributes:
+      root: folder that names of its images count from; empty where a table was named.
+    """
 
     path: str
     name: str
@@ -50,15 +57,30 @@ class _Source(NamedTuple):
     fps: float
     height: int
     width: int
+    root: str = ""
 
 
-def run(config: Config, paths: Sequence[str], program: str, to: str, images: str = "") -> Exported:
+class _Shared(ValueError):
+    """An image of two sources has one id in COCO."""
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    program: str,
+    to: str,
+    images: str = "",
+    *,
+    named: bool = True,
+) -> Exported:
     """Writes the results of videos, sets of photographs and files of predictions.
 
     Args:
       program: one of `PROGRAMS`.
       to: a folder.
       images: of COCO, a file whose ids of images are used.
+      named: whether somebody named the paths. Of others COCO leaves out those with images of
+        larger ones, as one photograph of a folder that was predicted whole later.
 
     Raises:
       ValueError: a library is missing, or the model finds no keypoints.
@@ -70,7 +92,14 @@ def run(config: Config, paths: Sequence[str], program: str, to: str, images: str
     sources, failures = _sources(config, paths)
     done: dict[str, list[str]] = {}
     if program == COCO:
-        done, notes = _coco(sources, to, ids, _edges(config), failures)
+        if not named:
+            sources.sort(key=lambda one: len(one.table.rows), reverse=True)
+        shared: list[tuple[str, str]] = []
+        done, notes = _coco(sources, to, ids, _edges(config), (failures, shared))
+        if named:
+            failures += shared
+        else:
+            notes += [f"{path} is left out: it {why}" for path, why in shared]
         return Exported(done, failures, notes + _replaced(done, there))
     for one in _apart(sources, failures):
         try:
@@ -91,20 +120,18 @@ def _replaced(done: dict[str, list[str]], there: set[str]) -> list[str]:
 
 
 def _sources(config: Config, paths: Sequence[str]) -> tuple[list[_Source], list[tuple[str, str]]]:
-    known = result_names.present_stills(config)
-    sets = [files.absolute(path) for path in paths if files.absolute(path) in known]
-    filmed = [path for path in paths if files.absolute(path) not in known]
-    found, failures = [], []
-    for path in sets:
-        one = known[path]
-        stem = str(storage.place(config.predictions, f"{one.name}{one.scorer}"))
+    named = named_sets.apart(config, paths)
+    found, failures = [], list(named.lost)
+    for path, one in named.sets.items():
+        stem = named_sets.stem(config, one)
         try:
             table = prediction_tables.read(f"{stem}.h5")
-            found.append(_Source(path, one.name, stem, table, 0.0, 0, 0))
+            root = path if files.is_folder(path) else one.images_root
+            found.append(_Source(path, one.name, stem, table, 0.0, 0, 0, root))
         except (OSError, ValueError) as error:
             failures.append((path, files.why(error)))
-    if filmed:
-        of_films, lost = result_files.each(config, filmed, _film)
+    if named.films:
+        of_films, lost = result_files.each(config, named.films, _film)
         found, failures = found + of_films, failures + lost
     return found, failures
 
@@ -125,11 +152,13 @@ def _apart(sources: Sequence[_Source], failures: list[tuple[str, str]]) -> list[
 
 def _film(one: Found) -> _Source:
     size, fps = result_files.size_and_rate(one)
-    path = one.film()[0] or one.given
+    film = one.film()[0]
+    root = files.parent(film) if film else ""
     stem = one.tracked or one.stem
     table = prediction_tables.read(one.table())
     table = table._replace(values=table.values + [*result_files.offset(one), 0])
-    return _Source(path, files.name(one.name), stem, table, fps or 0.0, *(size or (0, 0)))
+    name, (height, width) = files.name(one.name), size or (0, 0)
+    return _Source(film or one.given, name, stem, table, fps or 0.0, height, width, root)
 
 
 def _edges(config: Config) -> tuple[tuple[str, str], ...]:
@@ -196,19 +225,30 @@ def _coco(
     to: str,
     ids: Ids,
     edges: Sequence[tuple[str, str]],
-    failures: list[tuple[str, str]],
+    lost: tuple[list[tuple[str, str]], list[tuple[str, str]]],
 ) -> tuple[dict[str, list[str]], list[str]]:
+    """Writes all sources into one file. Returns the files of each, and notes.
+
+    Args:
+      lost: gets the sources that failed, and those with images of another one.
+    """
     animals: list[dict[str, Any]] = []
     listed: list[tuple[Any, Image]] = []
     bodyparts: dict[str, None] = {}
-    lost = 0
+    failures, shared = lost
+    unlisted = 0
     done = {}
     owners: dict[str, str] = {}
+    below = _below(sources, ids)
     for one in sources:
         try:
-            images = list(_images(one))
+            find = ids.exactly if one.path in below else ids.of
+            images = [i._replace(name=below.get(one.path, "") + i.name) for i in _images(one)]
             _refuse_shared([image.name for image in images], owners)
-            numbers = [ids.of(image.name) for image in images]
+            numbers = [find(image.name) for image in images]
+        except _Shared as error:
+            shared.append((one.path, str(error)))
+            continue
         except (OSError, ValueError) as error:
             failures.append((one.path, files.why(error)))
             continue
@@ -216,37 +256,54 @@ def _coco(
         bodyparts |= dict.fromkeys(one.table.bodyparts)
         animals += coco_results.animals(one.table, numbers)
         listed += zip(numbers, images, strict=True)
-        lost += sum(number is None for number in numbers)
+        unlisted += sum(number is None for number in numbers)
         done[one.path] = [files.join(to, coco_results.RESULTS)]
     if not done:
         return {}, []
     document = coco_results.document(listed, [*bodyparts], edges) if ids.told is None else None
     coco_results.write(to, animals, document)
+    notes = []
+    if below:
+        first = next(filter(None, below.values()))
+        notes.append(
+            "images of several folders are called alike: their names begin with the folders "
+            f"here, such as {first}"
+        )
     what = "images are not listed in the file of images: their animals are left out"
-    return done, [f"{lost} {what}"] if lost else []
+    return done, notes + [f"{unlisted} {what}"] * bool(unlisted)
+
+
+def _below(sources: Sequence[_Source], ids: Ids) -> dict[str, str]:
+    """What goes before names of images that those of another source have too, by path.
+
+    It is the way to the folder of a source from the one that all of these lie in. Where a file of
+    images is told, it must name images so.
+    """
+    names = {one.path: set(coco_results.names(one.table, one.path)) for one in sources if one.root}
+    times = Counter(name for own in names.values() for name in own)
+    roots = {
+        one.path: one.root.replace("\\", "/").rstrip("/").split("/")
+        for one in sources
+        if any(times[name] > 1 for name in names.get(one.path, ()))
+    }
+    shared = len(os.path.commonprefix(list(roots.values())))
+    found = {path: "".join(f"{part}/" for part in parts[shared:]) for path, parts in roots.items()}
+    listed = (ids.lists(before + name) for path, before in found.items() for name in names[path])
+    return found if any(found.values()) and any(listed) else {}
 
 
 def _refuse_shared(names: Sequence[str], owners: dict[str, str]) -> None:
-    """Raises ValueError if an image is called as one of another source, whose id it would have."""
+    """Raises if an image is called as one of another source, whose id it would have."""
     if name := next((name for name in names if name in owners), None):
-        raise ValueError(
+        raise _Shared(
             f"has an image called {name}, as {owners[name]} has: export it into another folder"
         )
 
 
 def _images(one: _Source) -> Iterator[Image]:
-    sizes = _sizes(f"{one.stem}{_IMAGES}")
+    sizes = {
+        row["image"]: (int(row["height"] or 0), int(row["width"] or 0))
+        for row in result_names.image_rows(f"{one.stem}{result_names.IMAGES}")
+    }
     for name in coco_results.names(one.table, one.path):
         yield Image(name, *sizes.get(name, (one.height, one.width)))
-
-
-def _sizes(file: str) -> dict[str, tuple[int, int]]:
-    """Height and width of the photographs of a set, by name."""
-    if not files.exists(file):
-        return {}
-    with files.open_file(file) as stream:
-        rows = csv.DictReader(stream.read().decode().splitlines())
-        return {
-            csv_cells.plain(row["image"]): (int(row["height"] or 0), int(row["width"] or 0))
-            for row in rows
-        }

@@ -1,6 +1,7 @@
 """Which films the names in a folder of predictions belong to, by the summaries there."""
 
 import bisect
+import csv
 import functools
 import glob
 import hashlib
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from upath import UPath
 
-from beampose.core import artefacts, files, storage, task_kinds
+from beampose.core import artefacts, csv_cells, files, storage, task_kinds
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -20,6 +21,8 @@ from beampose.pipelines.film_names import Film, Owner, assign
 
 LOG = logging.getLogger(__name__)
 CROPS = "_crops"
+# Of a set of photographs, a row an image.
+IMAGES = "_images.csv"
 # Names of files go on after the film's with DeepLabCut's scorer, or with what crops are called.
 _AFTER = re.compile(r"(DLC|_crops\.json$)")
 
@@ -102,11 +105,42 @@ class Predictions:
         said = self._read(file)
         if said is None or said.name != name:
             return None
-        size = said.video_bytes if isinstance(said, PredictionInfo) else 0
-        return Owner(said.video, said.video_fingerprint, size)
+        if not isinstance(said, PredictionInfo):
+            return Owner(said.video, said.video_fingerprint)
+        owner = Owner(said.video, said.video_fingerprint, said.video_bytes)
+        if not said.images:
+            return owner
+        table = storage.place(self._folder, f"{file.removesuffix('.json')}{IMAGES}")
+        return owner._replace(lies_there=functools.partial(_lie_there, said, table))
 
     def _summary(self, file: str) -> PredictionInfo | TracksInfo | None:
         return _read_summary(storage.place(self._folder, file))
+
+
+def image_rows(file: storage.Address) -> Iterator[dict[str, str]]:
+    """What is known of each image of a set, by column; nothing if there is no such file."""
+    place = storage.place(file)
+    if place.is_file():
+        # Ends of lines in the name of an image are its own.
+        with place.open("r", encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                yield {**row, "image": csv_cells.plain(row["image"])}
+
+
+def _lie_there(said: PredictionInfo, table: storage.Address) -> bool:
+    """Whether the images of a set are where they were predicted, by their bytes."""
+    # Images that were sent to a bucket stay there when those of this machine are moved.
+    sent = files.is_address(said.images_root) != files.is_address(said.video)
+    root = said.video if sent else said.images_root
+    try:
+        before = {
+            files.join(root, row["image"]) if root else row["image"]: int(row["bytes"])
+            for row in image_rows(table)
+            if not row["failure"]
+        }
+    except (OSError, ValueError, KeyError):
+        return False
+    return bool(before) and files.sizes(list(before)) == before
 
 
 def predicted(config: Config) -> list[str]:

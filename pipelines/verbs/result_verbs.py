@@ -72,12 +72,17 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     from beampose.core import files
     from beampose.pipelines.results import program_export, result_names
 
-    stills = result_names.present_stills(config)
-    named = arguments.videos or config.predict.videos
-    paths = named or [*result_names.predicted(config), *stills]
     to = files.absolute(arguments.to)
     program = vars(arguments)["for"]
-    done = program_export.run(config, paths, program, to, arguments.images or "")
+    named = arguments.videos or config.predict.videos
+    if named:
+        paths = named
+    elif program in program_export.OF_VIDEOS:
+        paths = command_line.predicted(arguments, config)
+    else:
+        paths = [*result_names.predicted(config), *result_names.present_stills(config)]
+        paths = paths or command_line.videos(arguments, config)
+    done = program_export.run(config, paths, program, to, arguments.images or "", named=bool(named))
     for path, written in done.files.items():
         print(f"{path}: {', '.join(written)}")
     for note in done.notes:

@@ -121,12 +121,10 @@ def repeats(arguments: argparse.Namespace) -> int:
     if task_kinds.of_info(info).points:
         raise ValueError("beampose repeats applies only to crop models.")
     crops = crops_predictor.of_experiment(config, info)
-    sets = result_names.present_stills(config)
-    everything = [*result_names.predicted(config), *sets]
+    everything = [*result_names.predicted(config), *result_names.present_stills(config)]
     named = arguments.videos or config.predict.videos or everything
-    every, without = dismissal.predicted(config.predictions, named, sets)
-    for path in without:
-        print(f"FAILED {path}: has no detections. Run `beampose predict` first.")
+    every, without = dismissal.predicted(config, named)
+    failed = report_failures(without)
     if arguments.dismiss:
         counts = dismissal.apply(config.predictions, crops, every, arguments.dismiss)
         for name, (gone, left) in counts.items():
@@ -134,4 +132,4 @@ def repeats(arguments: argparse.Namespace) -> int:
     else:
         page, count = dismissal.write_page(config.predictions, crops, every, arguments.at_least)
         print(f"repeats: {counted(count, 'place')}. {page}")
-    return 1 if without else 0
+    return failed

@@ -83,10 +83,19 @@ def test_the_code_of_the_page_runs(trained, tmp_path, format_name, monkeypatch):
     assert np.isfinite(found["keypoints"]).all() and found["likelihood"].max() <= 1
 
 
-def test_images_of_another_size_than_in_training(trained, tmp_path):
+def test_images_of_another_size_than_in_training(trained, tmp_path, caplog):
+    before = {"kind": "export", "made_by": "beampose", "format_name": "tflite", "file": "x"}
+    before |= {"model_digest": "", "task": "pose", "bodyparts": [], "individuals": []}
+    before |= {"classes": [], "size": [48, 64], "outputs": {}, "bytes": 1, "difference_px": None}
+    before |= {"difference": 0.0, "milliseconds": 1.0}
+    (tmp_path / "model.json").write_text(json.dumps(before))
     made = export(trained["pose"], "tflite", tmp_path, size="61x203")
     assert made.info.size == [61, 203]
     assert "203x61 px" in str(made)
+    # What an export for another size was there is said, and how to keep both.
+    assert "model.tflite: for images of 203x61 px (width x height), it replaced" in caplog.text
+    assert "the one for 64x48 px; to keep several, export each size" in caplog.text
+    assert not model_export._other_size(UPath(tmp_path), made.info)
 
 
 @pytest.mark.parametrize("wanted", [(48, 64), (96, 160), (48, 160), (40, 100)])

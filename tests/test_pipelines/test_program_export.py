@@ -2,20 +2,25 @@
 
 import json
 import pickle
+import shutil
 
+import fake_infos
 import fakes
 import numpy as np
 import pandas as pd
 import pytest
 
+import beampose
+from beampose.core import artefacts, fingerprints, storage
 from beampose.core.infos import PredictionInfo
+from beampose.core.names import INFO
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
 from beampose.formats import simba_csv
 from beampose.formats.coco import coco_results
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
-from beampose.pipelines import cli, still_sets
+from beampose.pipelines import cli, film_names, still_sets
 from beampose.pipelines.results import program_export, result_names
 
 PARTS = ("nose", "ear", "tail")
@@ -160,6 +165,136 @@ def test_of_photographs_that_changed_the_results_of_those_that_lie_there_count(
         (found,) = result_names.present_stills(config).values()
         assert found.name == name
     assert "the last results of it, a, are taken" in caplog.text
+
+
+CAMERAS = ("siteA", "siteB")
+
+
+@pytest.fixture
+def cards(tmp_path):
+    """The config of an experiment with results of a film of two cameras each, and of their cards,
+    on which images are called alike."""
+    settings = {
+        "task": "pose",
+        "source": {"format": "deeplabcut", "path": "x"},
+        "output": str(tmp_path / "out"),
+    }
+    config = experiment.from_dict(Config, settings)
+    (tmp_path / "e.yaml").write_text(json.dumps(settings))
+    artefacts.write_info(storage.place(config.model, INFO), fake_infos.model(dlc_scorer="DLC_x"))
+    for camera in CAMERAS:
+        card = tmp_path / camera / "100MEDIA"
+        card.mkdir(parents=True)
+        for i in range(3):
+            (card / f"IMAG{i}.JPG").write_bytes(f"{camera}{i}".encode())
+        film = tmp_path / camera / "walk.mp4"
+        film.write_bytes(camera.encode())
+        rows = np.array([f"IMAG{i}.JPG" for i in range(3)], object)
+        result(config, card, table()._replace(rows=rows), images=3)
+        result(config, film, table())
+    return config
+
+
+def result(config, path, found, **more):
+    code = still_sets.lies_there(str(path)) if more else fingerprints.of_file(str(path))
+    root = path if path.is_dir() else path.parent
+    name = f"{path.stem}-{code[:8]}" if "siteB" in str(path) else path.stem
+    place = f"{config.predictions}/{name}DLC_x"
+    prediction_tables.write(found, place)
+    more |= {"images_root": str(root)} if more else {}
+    told = {"name": name, "video": str(path), "video_fingerprint": code, "scorer": "DLC_x"}
+    artefacts.write_info(f"{place}.json", fake_infos.prediction(**told, **more))
+    if more:
+        lines = [f"{n},,60,40,1,{(root / n).stat().st_size},,c\n" for n in found.rows]
+        header = "image,taken,width,height,orientation,bytes,failure,fingerprint\n"
+        storage.write_text(f"{place}_images.csv", header + "".join(lines))
+
+
+def test_photographs_that_nobody_named_are_left_out_where_videos_are_taken(
+    cards, tmp_path, capsys, caplog
+):
+    command = ["export-results", str(tmp_path / "e.yaml"), "--to", str(tmp_path / "to")]
+    for words in ([*command, "--for", "simba"], ["filter", str(tmp_path / "e.yaml")]):
+        caplog.clear()
+        assert cli.main(words) == 0
+        assert "FAILED" not in capsys.readouterr().out
+        assert "2 sets of photographs are left out, such as " in caplog.text
+    assert len([*(tmp_path / "to").glob("walk*.csv")]) == 2
+    named = [*command[:2], str(tmp_path / "siteA/100MEDIA"), *command[2:], "--for", "simba"]
+    assert cli.main(named) == 1
+    assert "is a set of photographs: SimBA takes videos" in capsys.readouterr().out
+
+
+def test_images_that_are_called_alike_have_their_folders_before_their_names(
+    cards, tmp_path, capsys
+):
+    command = ["export-results", str(tmp_path / "e.yaml"), "--for", "coco", "--to"]
+    assert cli.main([*command, str(tmp_path / "to")]) == 0
+    assert "4 of 4" in capsys.readouterr().out
+    images = json.loads((tmp_path / "to/images.json").read_text())["images"]
+    sizes = {one["file_name"]: (one["height"], one["width"]) for one in images}
+    assert set(sizes) == {
+        f"{camera}/{name}"
+        for camera in CAMERAS
+        for name in (
+            *(f"100MEDIA/IMAG{i}.JPG" for i in range(3)),
+            *(f"walk.mp4#frame={i}" for i in (0, 1, 3)),
+        )
+    }
+    assert sizes["siteB/100MEDIA/IMAG1.JPG"] == (40, 60)
+    # A file of images that names them so; what it does not list has the id of no other image.
+    truth = {"images": [{"id": 7, "file_name": "siteB/100MEDIA/IMAG1.JPG"}]}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    words = [*command, str(tmp_path / "own"), "--images", str(tmp_path / "truth.json")]
+    cli.main([*words[:2], *(str(tmp_path / f"{one}/100MEDIA") for one in CAMERAS), *words[2:]])
+    results = json.loads((tmp_path / "own/results.json").read_text())
+    assert [one["image_id"] for one in results] == [7]
+
+
+def test_a_photograph_that_was_predicted_with_its_folder_too_is_exported_once(
+    cards, tmp_path, capsys
+):
+    one = tmp_path / "siteA/100MEDIA/IMAG0.JPG"
+    first = table()._replace(rows=np.array([one.name], object), values=table().values[:1])
+    result(cards, one, first, images=1)
+    command = ["export-results", str(tmp_path / "e.yaml"), "--for", "coco", "--to"]
+    assert cli.main([*command, str(tmp_path / "to")]) == 0
+    told = capsys.readouterr().out
+    assert f"NOTE: {one} is left out: it has an image called siteA/100MEDIA/IMAG0.JPG" in told
+    assert "4 of 5" in told
+
+
+def test_results_of_photographs_are_found_by_their_path_and_by_their_images(cards, tmp_path):
+    opened = beampose.Experiment(tmp_path / "e.yaml")
+    card = tmp_path / "siteB/100MEDIA"
+    assert opened.load_predictions(card).names == ("IMAG0.JPG", "IMAG1.JPG", "IMAG2.JPG")
+    (tmp_path / "siteB/100MEDIA/deeper").mkdir()
+    (tmp_path / "siteB/100MEDIA/deeper/other.png").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"predicted as a part of .*siteB/100MEDIA\. Name that"):
+        opened.load_predictions(card / "deeper")
+    (tmp_path / "siteB/100MEDIA/deeper/other.png").unlink()
+    card.rename(tmp_path / "moved")
+    assert len(opened.load_predictions(tmp_path / "moved")) == 3
+    (tmp_path / "moved/IMAG3.JPG").write_bytes(b"new")
+    with pytest.raises(ValueError, match="moved: has no results. Run `beampose predict`"):
+        opened.load_predictions(tmp_path / "moved")
+
+
+def test_a_copy_of_photographs_beside_them_has_results_of_its_own(cards, tmp_path, caplog):
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / "siteA/100MEDIA", copy)
+    (one,) = still_sets.write_all(still_sets.expand([str(copy)]).sets, str(tmp_path / "work"))[0]
+
+    def name():
+        known = result_names.Predictions(cards.predictions, "DLC_x")
+        (film,) = film_names.assign([one], known)
+        return film.name
+
+    assert name() == "copy" and not caplog.text
+    # The card goes on with other images of the same names: what was copied is what is left.
+    (tmp_path / "siteA/100MEDIA/IMAG2.JPG").write_bytes(b"another picture")
+    assert name() == "100MEDIA"
+    assert "is called so still" in caplog.text
 
 
 def test_results_of_other_programs_are_filtered_without_any_labels(tmp_path, capsys):

@@ -53,6 +53,14 @@ class Ids:
             raise ValueError(f"{name} may be several of the listed images, by its file name.")
         return found[0] if found else None
 
+    def lists(self, name: str) -> bool:
+        """Returns True if an image may have this name: it is in the file, or none is told."""
+        return self.told is None or name in self._known
+
+    def exactly(self, name: str) -> Any:
+        """As `of`, but an image of a file is not found by the end of its name."""
+        return self.of(name) if self.lists(name) else None
+
 
 def read_ids(file: str) -> Ids:
     """The ids of a COCO file.
