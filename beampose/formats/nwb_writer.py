@@ -7,7 +7,10 @@ lie in the module `behavior`, where readers of ndx-pose look; sleap-io reads its
 import datetime
 import importlib
 import importlib.util
+import logging
+import re
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +18,10 @@ import numpy as np
 from beampose.core import __version__, storage
 from beampose.formats.deeplabcut.prediction_tables import Table
 
+LOG = logging.getLogger(__name__)
 LIBRARIES = ("pynwb", "ndx_pose")
+# What names of objects may not hold: they are paths inside the file.
+_NOT_IN_NAMES = re.compile("[/:]")
 
 
 class Recording(NamedTuple):
@@ -59,6 +65,14 @@ def write(file: storage.Address, table: Table, recording: Recording) -> None:
         session_start_time=recording.started,
     )
     behavior = content.create_processing_module("behavior", "Poses of animals in videos")
+    known = [*table.individuals, *dict.fromkeys(part for _, part in table.points)]
+    if odd := [name for name in known if _NOT_IN_NAMES.search(name)]:
+        LOG.warning(
+            "NOTE NWB has no names with / or :, so %s is called %s; the nodes of the skeleton keep "
+            "the names as they are.",
+            odd[0],
+            _named(odd[0], known),
+        )
     skeletons, poses = [], []
     for individual in table.individuals:
         skeleton = _skeleton(ndx_pose, table, individual, recording)
@@ -78,11 +92,19 @@ def _of(table: Table, individual: str) -> list[int]:
     return [i for i, (owner, _) in enumerate(table.points) if owner == individual]
 
 
+def _named(name: str, others: Sequence[str]) -> str:
+    """A name as an object of the file may have it, and none of the others has."""
+    found = _NOT_IN_NAMES.sub("_", name)
+    while found != name and found in others:
+        found += "_"
+    return found
+
+
 def _skeleton(library: Any, table: Table, individual: str, recording: Recording) -> Any:
     nodes = [table.points[i][1] for i in _of(table, individual)]
     edges = [(nodes.index(a), nodes.index(b)) for a, b in recording.edges if {a, b} <= {*nodes}]
     return library.Skeleton(
-        name=f"{individual or 'animal'}_skeleton",
+        name=f"{_named(individual, table.individuals) or 'animal'}_skeleton",
         nodes=nodes,
         edges=np.array(edges, np.uint8).reshape(-1, 2),
     )
@@ -90,12 +112,13 @@ def _skeleton(library: Any, table: Table, individual: str, recording: Recording)
 
 def _poses(library: Any, table: Table, individual: str, recording: Recording, skeleton: Any) -> Any:
     series = []
+    parts = [table.points[place][1] for place in _of(table, individual)]
     for place in _of(table, individual):
         values = table.values[:, place]
         timed = {"timestamps": series[0]} if series else {"timestamps": recording.seconds}
         series.append(
             library.PoseEstimationSeries(
-                name=table.points[place][1],
+                name=_named(table.points[place][1], parts),
                 data=values[:, :2],
                 unit="pixels",
                 reference_frame="(0,0) is the upper left corner of the video; x, then y",
@@ -105,7 +128,7 @@ def _poses(library: Any, table: Table, individual: str, recording: Recording, sk
             )
         )
     return library.PoseEstimation(
-        name=individual or "PoseEstimation",
+        name=_named(individual, table.individuals) or "PoseEstimation",
         pose_estimation_series=series,
         description=f"Poses of {individual or 'the animal'}",
         original_videos=[recording.path],

@@ -171,8 +171,8 @@ class CropDesk:
     def mark(self, page: str, said: Sequence[Sequence[Any]], of: str = "") -> dict[str, Any]:
         """Marks crops and writes the table; pairs of a crop's number and its class, or None.
 
-        A third value lists the classes that the page saw: a crop that somebody marked otherwise since
-        stays as it is.
+        A third value lists the classes that the page saw: a crop that somebody marked otherwise
+        since then stays as it is.
 
         Args:
           of: `code` of what the page shows; empty where it does not say.

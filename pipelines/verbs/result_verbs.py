@@ -88,5 +88,6 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     for note in done.notes:
         print(f"NOTE: {note}")
     code = report_failures(done.failures)
-    print(f"export-results: {len(done.files)} of {len(paths)} for {program} in {to}")
+    every = len(done.files) + len(done.failures)
+    print(f"export-results: {len(done.files)} of {every} for {program} in {to}")
     return code

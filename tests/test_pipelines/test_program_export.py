@@ -1,5 +1,6 @@
 """Results as files of other programs, read back by what reads them."""
 
+import datetime
 import json
 import pickle
 import shutil
@@ -16,7 +17,7 @@ from beampose.core.infos import PredictionInfo
 from beampose.core.names import INFO
 from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Config
-from beampose.formats import simba_csv
+from beampose.formats import nwb_writer, simba_csv
 from beampose.formats.coco import coco_results
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.prediction_tables import Table
@@ -129,6 +130,22 @@ def test_nwb_holds_the_poses_of_each_animal_with_their_times(tmp_path, monkeypat
         assert poses.skeleton.edges[:].tolist() == [[0, 1], [1, 2]]
     with pytest.raises(ValueError, match="no frame rate"):
         program_export._nwb(source._replace(fps=0.0), str(tmp_path), config)
+
+
+def test_nwb_takes_bodyparts_whose_names_are_no_names_there(tmp_path, caplog):
+    pytest.importorskip("ndx_pose")
+    import pynwb
+
+    points = (("", "sl/ash"), ("", "sl_ash"), ("", "a:b"))
+    slashed = Table("f.h5", "x", points, np.arange(3), np.ones((3, 3, 3)))
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    recording = nwb_writer.Recording("/films/f.mp4", 48, 80, np.arange(3.0), start)
+    nwb_writer.write(str(tmp_path / "f.nwb"), slashed, recording)
+    with pynwb.NWBHDF5IO(str(tmp_path / "f.nwb"), "r", load_namespaces=True) as stream:
+        poses = stream.read().processing["behavior"]["PoseEstimation"]
+        assert sorted(poses.pose_estimation_series) == ["a_b", "sl_ash", "sl_ash_"]
+        assert list(poses.skeleton.nodes[:]) == ["sl/ash", "sl_ash", "a:b"]
+    assert "sl/ash is called sl_ash_" in caplog.text
 
 
 @pytest.mark.parametrize("program", ["coco", "simba"])
