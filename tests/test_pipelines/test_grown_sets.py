@@ -153,9 +153,13 @@ def test_an_image_whose_burst_grew_is_predicted_again(crops, folder, seen, monke
     (first,) = prediction_job.run(bursts, [str(folder)]).videos
     shot("C/4.png", 41)
     seen.clear()
-    (second,) = prediction_job.run(bursts, [str(folder)]).videos
+    done = prediction_job.run(bursts, [str(folder)])
+    (second,) = done.videos
+    assert "predict: 9 photographs (7 from before)" in [*done.lines()][-1]
     # Two of C are known to have been taken long before.
     assert (sorted(seen), second.name) == ([6, 7], first.name)
+    again = prediction_job.run(bursts, [str(folder), str(folder / "D")])
+    assert "10 photographs of 2 sets (9 from before)" in [*again.lines()][-1]
     (folder.parent / "again").mkdir()
     fresh = own(bursts, folder.parent / "again")
     prediction_job.run(fresh, [str(folder)])
