@@ -166,6 +166,9 @@ def test_without_boxes_the_whole_image_is_classified(crops, folder):
     assert found.frames.tolist() == [0, 1, 2, 3]
     assert found.places.tolist()[0] == [0, 0, 144, 96]
     assert found.places.tolist()[2] == [0, 0, 96, 64]
+    for name in ("megadetector.json", "photos_crops_megadetector.json"):
+        told = json.loads(Path(f"{crops.predictions}/{name}").read_text())
+        assert told["info"]["detector"] == "none: whole photographs"
 
 
 def test_a_killed_run_goes_on_at_the_range_it_had_come_to(crops, folder, monkeypatch):
