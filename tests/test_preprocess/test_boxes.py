@@ -13,6 +13,7 @@ from beampose.pipelines.predict import candidates
 from beampose.preprocess import cut, motion
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.motion import Detector, Motion
+from beampose.preprocess.videos import Video
 
 SETTINGS = Motion(min_size=0.005, merge=10, burn_in=6)
 THING = np.full((40, 60, 3), 200, np.uint8)
@@ -169,6 +170,14 @@ def test_a_film_without_detections_or_a_failure_is_no_empty_one(tmp_path):
     path = megadetector(tmp_path, [{"file": "a.mp4", "detections": None}])
     with pytest.raises(ValueError, match=r"images\[0\] has neither detections nor a failure"):
         FileBoxes(path).read("a.mp4")
+
+
+def test_boxes_of_a_film_without_width_or_height_are_told(tmp_path, caplog):
+    flat = detection(3, bbox=(0.1, 0.1, 0, 0.2))
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [detection(2), flat]}])
+    film = Video("a.mp4", 200, 100, 25.0, 9, ())
+    candidates.Candidates(file=FileBoxes(path)).check(film)
+    assert "NOTE a.mp4: 1 box without width or height is left out" in caplog.text
 
 
 @pytest.mark.parametrize(
