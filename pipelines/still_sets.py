@@ -7,10 +7,18 @@ GIF of one picture is an image, one of several a film.
 
 import glob
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from beampose.core import files, fingerprints, storage, texts
+from beampose.core import (
+    files,
+    fingerprints,
+    folder_walks,
+    placeholders,
+    storage,
+    system_folders,
+    texts,
+)
 from beampose.core.wording import counted
 from beampose.pipelines import manifest
 from beampose.preprocess import gifs, images, media_folders, stills, tiff_stacks, videos
@@ -106,9 +114,7 @@ def _meant(path: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
 def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
     pictures, films, others, drawn = {}, [], [], []
     whole = files.absolute(folder).rstrip("/")
-    for path, size in files.walk(whole):
-        if leave and f"{path}/".startswith(f"{leave.rstrip('/')}/"):
-            continue
+    for path, size in _walked(folder, whole, leave):
         if _is_picture(path):
             pictures[path] = size
         elif videos.is_video(path):
@@ -128,6 +134,24 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
     if left := [path for path in others if _without_suffix(path) not in taken]:
         LOG.warning("NOTE %s: %s", folder, media_folders.unreadable(left, media_folders.IMAGES))
     return films, pictures
+
+
+def _walked(folder: str, whole: str, leave: str) -> Iterator[tuple[str, int]]:
+    """All files of a folder and their bytes; says which of its folders are a system's."""
+    kept: list[str] = []
+
+    def enters(inner: str) -> bool:
+        if system_folders.is_one(inner):
+            kept.append(inner)
+            return False
+        return True
+
+    for path, size in folder_walks.walk(whole, enters):
+        if not (leave and f"{path}/".startswith(f"{leave.rstrip('/')}/")):
+            yield path, size
+    if kept:
+        said = system_folders.left_out(sorted(kept), whole)
+        LOG.warning("NOTE %s: %s: name one if you want what it holds", folder, said)
 
 
 def _without_suffix(path: str) -> str:
@@ -183,6 +207,12 @@ def _held(one: StillSet) -> tuple[str, dict[str, str]]:
     return code, dict(zip(there, each, strict=True))
 
 
+def _lost(one: StillSet, name: str) -> str:
+    """Why an image without a byte cannot be used."""
+    path = files.join(one.root, name) if one.root else name
+    return placeholders.lost_link(path) or "is not there, or is empty"
+
+
 def lies_there(path: str, leave: str = "") -> str:
     """Fingerprint of the set of images that a path means now; empty if it means none.
 
@@ -224,9 +254,7 @@ def write(
     every = [
         Still(texts.printable(name), 0, None, wrong[name])
         if name in wrong
-        else Still(
-            name, size, None, "" if size else "is not there, or is empty", codes.get(name, "")
-        )
+        else Still(name, size, None, "" if size else _lost(one, name), codes.get(name, ""))
         for name, size in one.sizes.items()
     ]
     if boxes is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from beampose.core import files
 from beampose.preprocess import motion
 from beampose.preprocess.motion import Motion
-from beampose.preprocess.stills import Picture, Stills
+from beampose.preprocess.stills import Facts, Picture, Stills
 
 # Images of a burst that are compared, and looked at beside a range: a burst may begin before
 # it or end after it.
@@ -42,15 +42,25 @@ def found(
     yield from _with_boxes(burst, settings)
 
 
-def _follows(before: Picture, one: Picture, stills: Stills, seconds: float) -> bool:
-    first, second = before.facts, one.facts
+def follows(names: tuple[str, str], facts: tuple[Facts, Facts], seconds: float) -> bool:
+    """Whether the second of two images side by side in a set belongs to the burst of the first.
+
+    Args:
+      names: below the root of the set.
+      seconds: from one to the other, at most.
+    """
+    first, second = facts
     if not (first.taken and second.taken) or first[:2] != second[:2]:
         return False
-    names = [stills.still(picture.frame.index).name for picture in (before, one)]
     if files.parent(names[0]) != files.parent(names[1]):
         return False
-    times = [datetime.datetime.fromisoformat(facts.taken) for facts in (first, second)]
+    times = [datetime.datetime.fromisoformat(one.taken) for one in facts]
     return 0 <= (times[1] - times[0]).total_seconds() <= seconds
+
+
+def _follows(before: Picture, one: Picture, stills: Stills, seconds: float) -> bool:
+    first, second = (stills.still(picture.frame.index).name for picture in (before, one))
+    return follows((first, second), (before.facts, one.facts), seconds)
 
 
 def _with_boxes(burst: Sequence[Picture], settings: Motion) -> Iterator[Picture]:

@@ -1,5 +1,7 @@
 """EXIF of photographs: the turn that makes them upright, and when they were taken."""
 
+import contextlib
+import datetime
 import re
 
 import numpy as np
@@ -63,7 +65,12 @@ def inverse(orientation: int) -> int:
 def clock(text: object) -> str:
     """A time of EXIF in ISO's form; empty if it is none, such as that of a camera never set."""
     found = _TAKEN.match(str(text).strip())
-    if found is None or found[1] == "0000":
+    if found is None:
         return ""
-    year, month, day, hour, minute, second = found.groups()
-    return f"{year}-{month}-{day}T{hour}:{minute}:{second}"
+    year, month, day, hour, minute, second = map(int, found.groups())
+    # Some clocks call midnight the end of a day.
+    ended = (hour, minute, second) == (24, 0, 0)
+    with contextlib.suppress(ValueError, OverflowError):  # Cameras write months and days of 0.
+        time = datetime.datetime(year, month, day, 0 if ended else hour, minute, second)
+        return (time + datetime.timedelta(days=ended)).isoformat()
+    return ""

@@ -17,6 +17,7 @@ from PIL import Image
 from beampose.core import file_kinds, files
 from beampose.preprocess import decoding, exif, inside, tiff_stacks
 
+_BLANK = "is empty, as a file that a cloud drive has not downloaded"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
 
@@ -32,7 +33,7 @@ def decode(data: bytes) -> np.ndarray:
 def read(data: bytes) -> tuple[np.ndarray, int]:
     """`decode`, and the EXIF orientation: 1 is upright, or not said."""
     if file_kinds.is_blank(data):
-        raise ValueError("is empty, as a file that a cloud drive has not downloaded")
+        raise ValueError(_BLANK)
     with decoding.refused(data), decoding.opened(io.BytesIO(data)) as image:
         return decoding.loaded(image)
 
@@ -47,7 +48,11 @@ class Photo(NamedTuple):
 
 def photo(stream: IO[bytes]) -> Photo:
     """Decodes an image as programs for people show it; raises as `decode`."""
-    with decoding.refused(), decoding.opened(stream, decoding.PHOTOS) as image:
+    data = stream.read(file_kinds.BEGINNING)
+    stream.seek(0)
+    if file_kinds.is_blank(data):
+        raise ValueError(_BLANK)
+    with decoding.refused(data), decoding.opened(stream, decoding.PHOTOS) as image:
         pixels, turn = decoding.loaded(image)
         return Photo(exif.upright(pixels, turn), turn, exif.taken(image))
 

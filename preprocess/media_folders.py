@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from beampose.core import files, placeholders
+from beampose.core import files, placeholders, system_folders
 from beampose.core.wording import counted
 from beampose.preprocess import images, tiff_stacks, videos
 
@@ -67,8 +67,11 @@ class Inside(NamedTuple):
 
 
 def read(folder: str, kind: Kind) -> Inside:
-    """Files of a kind in a folder; those of the folders in it are counted and not taken."""
-    taken, shadows, others, absent, drawn = [], [], [], [], []
+    """Files of a kind in a folder; those of the folders in it are counted and not taken.
+
+    What is hidden is not taken either, and counted.
+    """
+    taken, shadows, hidden, others, absent, drawn = [], [], [], [], [], []
     for child, is_folder in files.listed(folder):
         suffix = files.suffix(child)
         inner, why = placeholders.stands_for(files.name(child))
@@ -79,18 +82,20 @@ def read(folder: str, kind: Kind) -> Inside:
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
         elif not is_folder and (suffix in kind.suffixes or _is_stack(child, kind)):
-            (drawn if kind is VIDEOS and is_drawn(child) else taken).append(child)
+            is_one = kind is VIDEOS and is_drawn(child)
+            place = hidden if _is_hidden(files.name(child)) else drawn if is_one else taken
+            place.append(child)
         elif suffix in kind.others:
             others.append(child)
     said = [unreadable(others, kind)] if others else []
-    said += _not_meant(absent, drawn, shadows)
+    said += _not_meant(absent, drawn, shadows, hidden)
     if below := _below(folder, kind):
         said.append(below)
     return Inside(taken, "; ".join(said))
 
 
 def _not_meant(
-    absent: list[tuple[str, str]], drawn: list[str], shadows: list[str]
+    absent: list[tuple[str, str]], drawn: list[str], shadows: list[str], hidden: list[str]
 ) -> Iterator[str]:
     """Words for files that have the suffix and are none of what is looked for."""
     if absent:
@@ -99,6 +104,8 @@ def _not_meant(
         yield with_drawings(drawn)
     if shadows:
         yield f"{_some(shadows)} that macOS wrote beside others"
+    if hidden:
+        yield f"{_some(hidden)} whose names begin with a dot"
 
 
 def unreadable(paths: list[str], kind: Kind) -> str:
@@ -117,7 +124,7 @@ def with_drawings(paths: list[str]) -> str:
 
 
 def _below(folder: str, kind: Kind) -> str:
-    """Words for files of a kind in the folders of a folder, none of them hidden."""
+    """Words for files of a kind in the folders of a folder, none of them hidden or a system's."""
     start = len(folder.rstrip("/")) + 1
     inner = [path[start:] for path in files.below(folder, _DEPTH, _MOST)]
     found = [
@@ -125,6 +132,7 @@ def _below(folder: str, kind: Kind) -> str:
         for path in inner
         if "/" in path
         and not _is_hidden(path)
+        and not system_folders.is_inside(path)
         and not (kind is VIDEOS and is_drawn(path))
         and (files.suffix(path) in kind.suffixes or _is_stack(files.join(folder, path), kind))
     ]

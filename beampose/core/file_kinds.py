@@ -4,6 +4,7 @@
 BEGINNING = 512
 H5 = "an h5 file"
 MATLAB = "a file of MATLAB"
+HEIC = "a HEIC photograph"
 MP4 = "an MP4 or QuickTime film"
 _LFS = "a pointer of Git LFS, which stands for a file that was not fetched: `git lfs pull` does"
 _ANNEX = (
@@ -32,9 +33,10 @@ _SIGNS = (
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (8, b"WEBP", "a WebP"),
     (8, b"AVI ", "an AVI film"),
-    (4, b"ftypheic", "a HEIC photograph"),
-    (4, b"ftypmif1", "a HEIC photograph"),
+    *((4, b"ftyp" + brand, HEIC) for brand in (b"heic", b"heix", b"heim", b"heis")),
+    *((4, b"ftyp" + brand, HEIC) for brand in (b"hevc", b"hevx", b"mif1", b"msf1")),
     (4, b"ftypavif", "an AVIF"),
+    (4, b"ftypavis", "an AVIF"),
     (4, b"ftyp", MP4),
     (128, b"DICM", "a DICOM file"),
 )

@@ -226,38 +226,6 @@ def of_suffix(folder: str, ending: str) -> list[str]:
     return [child for child in there if suffix(child) == ending]
 
 
-def walk(folder: str) -> Iterator[tuple[str, int]]:
-    """Addresses and bytes of all files in a folder and the folders in it, however deep, by name.
-
-    What is hidden is left out, and a folder that was walked already by a link to it.
-    """
-    if not is_address(folder):
-        yield from _walk_disk(folder, set())
-        return
-    where, inner = system(folder)
-    start = len(inner.rstrip("/")) + 1
-    found = cast(dict[str, dict], where.find(inner, detail=True))
-    for path, about in sorted(found.items()):
-        short = path[start:]
-        if short and not any(part.startswith(".") for part in short.split("/")):
-            yield join(folder, short), int(about.get("size") or 0)
-
-
-def _walk_disk(folder: str, seen: set[str]) -> Iterator[tuple[str, int]]:
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    with os.scandir(folder) as found:
-        entries = sorted((one for one in found if one.name[0] != "."), key=lambda one: one.name)
-    for entry in entries:
-        path = join(folder, entry.name)
-        if entry.is_dir():
-            yield from _walk_disk(path, seen)
-        elif entry.is_file():
-            yield path, entry.stat().st_size
-
-
 class Child(NamedTuple):
     """What a folder holds: its full address, and whether it is a folder itself."""
 

@@ -7,6 +7,8 @@ from beampose.core import lost_paths
 
 _DRIVE = "a cloud drive has not downloaded it: choose it there and make it available offline"
 _BROWSER = "its download has not ended: download it again"
+# In what its links lead to.
+_ANNEX, _ANNEX_GETS = "annex/objects", "`git annex get` fetches it"
 # What stands before and behind the name of the file, and why it is not there.
 _NAMES = (
     (".", ".icloud", "iCloud has not downloaded it: Download Now in Finder fetches it"),
@@ -43,8 +45,23 @@ def link(path: str) -> str:
     if not os.path.islink(path):
         return ""
     target = os.readlink(path)
-    annex = ": `git annex get` fetches it" if "annex/objects" in target else ""
+    annex = f": {_ANNEX_GETS}" if _ANNEX in target else ""
     return f"It is a link to {target}, which is not there{annex}"
+
+
+def lost_link(path: str) -> str:
+    """Why a file of this machine cannot be had that is a link; "" of what is none, or leads on."""
+    if not os.path.islink(path):
+        return ""
+    target = os.readlink(path)
+    try:
+        os.stat(path)
+    except PermissionError as error:
+        return f"is a link to {target}, which cannot be opened: {error.strerror}"
+    except OSError:
+        fetched = f": {_ANNEX_GETS}" if _ANNEX in target else ""
+        return f"is a link that leads nowhere, to {target}{fetched}"
+    return ""
 
 
 def beside(path: str) -> str:

@@ -6,8 +6,9 @@ first because DeepMeerkat takes index 0 as positive.
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
 
-from beampose.core import files, placeholders, texts, zips
+from beampose.core import files, placeholders, system_folders, texts, zips
 from beampose.core.wording import counted
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images, split
@@ -53,11 +54,11 @@ def read(path: str) -> Labels:
         raise placeholders.missing("crop folder", path)
     problems: list[Problem] = []
     found: list[tuple[str, str, str | None]] = []
-    problems += _stray(path)
+    problems += [*_stray(path), *_of_system(path)]
     for folder in _folders(path):
         declared = SPLITS.get(files.name(folder).lower())
         if declared:
-            problems += _stray(folder)
+            problems += [*_stray(folder), *_of_system(folder)]
         if declared == TEST and files.name(folder).lower() not in _HELD_OUT:
             what = "is read as held-out images, as Testing would be"
             problems.append(Problem(WARNING, folder, 0, "", what))
@@ -108,6 +109,14 @@ def _stray(folder: str) -> list[Problem]:
     return found
 
 
+def _of_system(folder: str) -> Iterator[Problem]:
+    """A line for folders that are none of classes, nor of images: trash, thumbnails."""
+    there = [child for child, is_folder in files.listed(folder) if is_folder]
+    if found := [child for child in there if system_folders.is_one(child)]:
+        what = system_folders.left_out(found, folder)
+        yield Problem(WARNING, folder, 0, "", f"{what}: give one another name if it is a class")
+
+
 def _spelled_twice(folders: set[str]) -> list[Problem]:
     """A line for folders side by side whose names are one class, as `Fox` and `fox`."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -147,6 +156,8 @@ def _why(path: str, problems: list[Problem]) -> str:
         inner = files.parent(file)
         if files.suffix(file) in images.SUFFIXES and len(inner) > len(path.rstrip("/")):
             deep = inner[len(path.rstrip("/")) + 1 :]
+            if system_folders.is_inside(deep):
+                continue
             if files.name(deep).lower() in SPLITS:
                 return f" There are images in {deep}: the split must stand above the class."
             if "/" in deep:
@@ -165,7 +176,10 @@ def _folders(path: str) -> list[str]:
     return [
         child
         for child, is_folder in files.listed(path)
-        if is_folder and not files.name(child).startswith(".") and files.name(child) not in results
+        if is_folder
+        and not files.name(child).startswith(".")
+        and files.name(child) not in results
+        and not system_folders.is_one(child)
     ]
 
 

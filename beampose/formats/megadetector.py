@@ -6,6 +6,7 @@ https://lila.science/megadetector-output-format
 import contextlib
 import functools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -197,9 +198,7 @@ def read(path: str, video: str) -> list[BoxRow]:
             failures.append(str(image.value["failure"]))
             continue
         where = f"{path}: images[{image.number}]"
-        detections = image.value.get("detections") or []
-        if not isinstance(detections, list):
-            raise ValueError(f"{where}: detections must be a list. Received: {detections!r}.")
+        detections = detections_of(image.value, where)
         rows += (box_row(detection, image.frame, categories, where) for detection in detections)
     if failures and len(failures) == len(entries[name]):
         raise ValueError(f"{path} says that {files.name(video)} failed: {failures[0]}.")
@@ -290,7 +289,8 @@ def _of_speciesnet(predictions: list[dict[str, Any]], path: str) -> dict[str, An
         names |= {str(found["category"]): found["label"] for found in own}
         failures = [str(name) for name in one.get("failures") or []]
         lost = "DETECTOR" in failures or (failures and not every)
-        image = {"file": one["filepath"], "detections": own}
+        unseen = one.get("detections") is None
+        image = {"file": one["filepath"], "detections": None if unseen else own}
         images.append({**image, "failure": ", ".join(failures)} if lost else image)
     if whole and not names:
         raise ValueError(
@@ -320,18 +320,53 @@ def _frame_number(value: Any) -> int:
     )
 
 
+def detections_of(value: dict[str, Any], where: str) -> list[Any]:
+    """The detections of an entry that says no failure.
+
+    Raises:
+      ValueError: it has none. An empty list says that nothing was found; without any nobody looked.
+    """
+    found = value.get("detections")
+    if found is None:
+        raise ValueError(
+            f"{where} has neither detections nor a failure: run the detector on it again."
+        )
+    if not isinstance(found, list):
+        raise ValueError(f"{where}: detections must be a list. Received: {found!r}.")
+    return found
+
+
 def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
     try:
-        x, y, width, height = (float(v) for v in detection["bbox"])
+        if not isinstance(detection, dict):
+            raise ValueError("it must have bbox, category and conf")
+        x, y, width, height = _places(detection["bbox"])
         number = detection.get("frame_number") if frame is None else frame
         number = _frame_number(number)
         if not all(-0.01 <= v <= 1.01 for v in (x, y, width, height)):
             # DeepMeerkat 3 writes pixels here, rounded from shares: nothing can be made of them.
             raise ValueError("bbox must be fractions of the frame, from 0 to 1")
         category = str(detection["category"])
-        score = float(detection["conf"])
+        score = _number(detection["conf"], "conf")
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         told = repr(detection)[:_SHOWN]
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{where}: a detection cannot be read, {why}: {told}.") from None
     return number, x, y, width, height, score, names.get(category, category)
+
+
+def _places(value: Any) -> list[float]:
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError("bbox must be a list of x, y, width and height")
+    return [_number(one, "every value of bbox") for one in value]
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    # As programs write what they could not compute; no threshold holds it back.
+    if not math.isfinite(found):
+        raise ValueError(f"{what} must be a number")
+    return found

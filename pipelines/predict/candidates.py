@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from beampose.core import files
 from beampose.core.settings.experiment import Boxes
+from beampose.core.wording import agreed, counted
 from beampose.formats import box_files
 from beampose.formats.box_files import FileBoxes
 from beampose.pipelines.still_sets import FindBoxes
@@ -17,6 +19,7 @@ from beampose.preprocess.motion import Detector, Motion
 from beampose.preprocess.stills import Stills
 from beampose.preprocess.videos import Video
 
+LOG = logging.getLogger(__name__)
 # A frame's number and pixels to its boxes int32 (n, 4) and the detector's confidence (n,).
 Find = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -36,15 +39,21 @@ class Candidates(NamedTuple):
         """Frames that warm up before a range."""
         return self.motion.burn_in if self.motion else 0
 
-    @property
-    def name(self) -> str:
-        """Of the detector, for other programs."""
-        return "motion (MOG2)" if self.motion else files.name(self._file.path)
+    def detector(self, *, stills: bool = False) -> str:
+        """What finds boxes in videos or in photographs, for other programs."""
+        if self.motion is None:
+            return files.name(self._file.path)
+        if not stills:
+            return "motion (MOG2)"
+        return "motion between photographs of a burst" if self.burst else "none: whole photographs"
 
     def check(self, video: Video) -> None:
         """Raises ValueError if a video cannot be searched."""
         if self.motion is None:
-            self._file.read(video.path)
+            places = self._file.read(video.path).places
+            if flat := int((places[:, 2:] <= 0).any(axis=1).sum()):
+                said = f"{counted(flat, 'box')} without width or height {agreed(flat, 'are')}"
+                LOG.warning("NOTE %s: %s left out", video.path, said)
         elif self.motion.roi is not None:
             x1, x2, y1, y2 = self.motion.roi
             if x2 > video.width or y2 > video.height:

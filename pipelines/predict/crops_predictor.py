@@ -139,7 +139,7 @@ class Crops(NamedTuple):
         crop_stills.write_csv(stem.with_name(stem.name + crop_stills.CSV), found, images)
         kept = found.only(~found.dismissed)
         file = stem.with_name(stem.name + MEGADETECTOR)
-        megadetector.write(file, self._head(), crop_stills.entries(kept, table, root))
+        megadetector.write(file, self._head(True), crop_stills.entries(kept, table, root))
         return self._said(found, int(about["looked_at"]))
 
     def _said(self, found: Detections, seen: int) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class Crops(NamedTuple):
             frames=seen,
         )
         file = stem.with_name(stem.name + MEGADETECTOR)
-        megadetector.write(file, self._head(), [image])
+        megadetector.write(file, self._head(False), [image])
         return said
 
     def conclude(
@@ -214,10 +214,13 @@ class Crops(NamedTuple):
         parts = [
             storage.place(folder, f"{summary.name}{LABEL}{MEGADETECTOR}") for summary in summaries
         ]
-        megadetector.join(storage.place(folder, ALL_VIDEOS), self._head(), parts, failures)
+        kinds = sorted({bool(summary.images) for summary in summaries}) or [False]
+        megadetector.join(storage.place(folder, ALL_VIDEOS), self._head(*kinds), parts, failures)
 
-    def _head(self) -> dict[str, Any]:
-        return megadetector.header(self.classes, self.candidates.name)
+    def _head(self, *stills: bool) -> dict[str, Any]:
+        """All but the images of a file of videos, of photographs (`stills`), or of both."""
+        found = dict.fromkeys(self.candidates.detector(stills=one) for one in stills)
+        return megadetector.header(self.classes, "; ".join(found))
 
     def _keep(
         self, stem: UPath, video: Video, found: Detections, seen: np.ndarray

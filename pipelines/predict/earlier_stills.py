@@ -1,6 +1,7 @@
 """Photographs that an earlier run has results of: of a folder that grew, new ones are predicted.
 
-An image is the same where its name, its content and its boxes are. The results of a set are kept in
+An image is the same where its name, its content and its boxes are; where boxes come from bursts,
+where those of its burst are, too. The results of a set are kept in
 its ranges, which an image is looked up in by its number among the images of that run.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 from beampose.core import artefacts, storage
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
-from beampose.pipelines.predict import commit, still_ranges
+from beampose.pipelines.predict import commit, earlier_bursts, still_ranges
 from beampose.pipelines.predict.predictor import Result
 from beampose.pipelines.results.result_names import Predictions
 from beampose.pipelines.still_sets import Recall, Recalled
@@ -28,11 +29,15 @@ _BY_IMAGE = ("looked", *still_ranges.FACTS)
 
 
 class _Former(NamedTuple):
-    """A set of the same path: its results, and by name of its images their numbers and codes."""
+    """A set of the same path: its results, and by name of its images their numbers and codes.
+
+    `rows` are all its images, in order.
+    """
 
     summary: PredictionInfo
     numbers: dict[str, tuple[int, str]]
     failed: frozenset[str]
+    rows: Sequence[still_ranges.Image]
 
 
 def recall(output: commit.Output, known: Predictions) -> Recall:
@@ -68,7 +73,7 @@ def _former(output: commit.Output, name: str) -> _Former | None:
     if not any(row.fingerprint for row in rows):
         return None
     numbers = {row.name: (i, row.fingerprint) for i, row in enumerate(rows) if not row.failure}
-    return _Former(summary, numbers, frozenset(row.name for row in rows if row.failure))
+    return _Former(summary, numbers, frozenset(row.name for row in rows if row.failure), rows)
 
 
 def _recalled(output: commit.Output, former: _Former, images: list[Still]) -> Recalled:
@@ -79,10 +84,11 @@ def _recalled(output: commit.Output, former: _Former, images: list[Still]) -> Re
         return Recalled(images, owns=owns)
     folder = commit.kept_ranges(output, former.summary)
     spans = _spans(str(folder))
-    found = []
-    for still in images:
+    burst, found = output.predictor.burst, []
+    alike = burst and earlier_bursts.unchanged(former.rows, images, burst.seconds)
+    for now, still in enumerate(images):
         number, code = former.numbers.get(still.name, (-1, ""))
-        same = bool(code) and there.get(still.name) == code
+        same = bool(code) and there.get(still.name) == code and (alike is None or now in alike)
         found.append(still._replace(before=number) if same and spans.holds(number) else still)
     return Recalled(found, str(folder), owns)
 

@@ -45,8 +45,8 @@ class Chosen(NamedTuple):
     chunk: int
 
 
-def kept(output: Output, film: Film) -> PredictionInfo | None:
-    """The summary of a film that has its files from an earlier run.
+def kept(output: Output, film: Film, count: Count) -> PredictionInfo | None:
+    """The summary of a film, or of a set of images, that has its files from an earlier run.
 
     Raises:
       ValueError: they are of another model or other settings, and may not be replaced.
@@ -56,7 +56,13 @@ def kept(output: Output, film: Film) -> PredictionInfo | None:
         if not commit.summary_file(output, film.name).is_file():
             return None
         film = film._replace(fingerprint=fingerprints.of_file(film.path))
-    return commit.finished(output, film)
+    found = commit.finished(output, film)
+    if found is not None:
+        count("videos_kept", 1)
+        if found.images:
+            count("sets_kept", 1)
+            count("images_from_before", found.images)
+    return found
 
 
 def stretches(output: Output, film: Film, chosen: Chosen) -> Iterable[tuple[Range, ...]]:
@@ -120,7 +126,10 @@ def assembled(
         why = f"{video.path} {commit.CHANGING}"
         commit.forget_ranges(output, parts)
         return film_outcomes.of_refusal(name, video.path, why)
-    return film_outcomes.of_summary(name, commit.assemble(output, name, video, parts))
+    made = commit.assemble(output, name, video, parts)
+    if made.images_from_before:
+        count("images_from_before", made.images_from_before)
+    return film_outcomes.of_summary(name, made)
 
 
 class _Asked(NamedTuple):

@@ -46,9 +46,8 @@ class _Work:
     def outcome(self, film: Film) -> PredictionInfo | Refused:
         """Predicts a film."""
         try:
-            kept = film_work.kept(self._output, film)
+            kept = film_work.kept(self._output, film, self._count)
             if kept is not None:
-                self._count("videos_kept", 1)
                 return kept
             stretches = list(film_work.stretches(self._output, film, self._chosen))
         except (ValueError, OSError) as error:

@@ -43,7 +43,7 @@ class Summary(OfVideos):
 
     Attributes:
       videos: a summary of each, as in the json beside its predictions.
-      kept: videos that were predicted before.
+      kept: videos and sets of photographs that were predicted before, as they are now.
       frames: that the model saw.
       counters: the job's own, by name.
       folder: of the predictions.
@@ -71,12 +71,24 @@ class Summary(OfVideos):
         yield from failed(self.failures)
         rate = f", {self.frames / self.seconds:.1f} frames/s" if self.frames else ""
         yield (
-            f"predict: {_counted(self.videos)} ({self.kept} from before), "
+            f"predict: {' and '.join(self._counts())}, "
             f"{counted(self.frames, 'frame')} in {self.seconds:.0f} s{rate}. {self.folder}"
         )
         if self.lost:
             lost = f"{counted(self.lost, 'frame')} {agreed(self.lost, 'have')}"
             yield f"{lost} no result, one per line: {self.folder}/{FAILURES}"
+
+    def _counts(self) -> Iterator[str]:
+        """Videos and photographs by number, and how many of them an earlier run had."""
+        sets = [one for one in self.videos if one.images]
+        films, before = len(self.videos) - len(sets), self.counters.get
+        if films or not sets:
+            kept = self.kept - before("sets_kept", 0)
+            yield f"{counted(films, 'video')} ({kept} from before)"
+        if sets:
+            each = f" of {len(sets)} sets" if len(sets) > 1 else ""
+            pictures = counted(sum(one.images for one in sets), "photograph")
+            yield f"{pictures}{each} ({before('images_from_before', 0)} from before)"
 
     def tables(self) -> Iterator[Rows]:
         found = [
@@ -84,17 +96,6 @@ class Summary(OfVideos):
         ]
         lost = [[path, why, None, None] for path, why in self.failures]
         yield Rows(("video", "rows", "frames_decoded", "failures"), [*found, *lost])
-
-
-def _counted(found: Sequence[PredictionInfo]) -> str:
-    """Videos and sets of photographs by number."""
-    films = sum(not one.images for one in found)
-    parts = [counted(films, "video")] if films or not found else []
-    sets, pictures = len(found) - films, sum(one.images for one in found)
-    if sets:
-        each = f" of {sets} sets" if sets > 1 else ""
-        parts.append(f"{counted(pictures, 'photograph')}{each}")
-    return " and ".join(parts)
 
 
 def run(

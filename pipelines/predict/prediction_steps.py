@@ -38,9 +38,8 @@ class Index(beam.DoFn):
 
     def process(self, film: Film) -> Iterator:
         try:
-            kept = film_work.kept(self._output, film)
+            kept = film_work.kept(self._output, film, count)
             if kept is not None:
-                count("videos_kept", 1)
                 outcome = film_outcomes.of_summary(film.name, kept)
                 yield pvalue.TaggedOutput(OUTCOMES, outcome)
                 return

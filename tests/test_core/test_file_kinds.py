@@ -1,6 +1,7 @@
 """What a file is that was taken for another is said by its first bytes."""
 
 import gzip
+import io
 
 import fakes
 import pytest
@@ -21,6 +22,9 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
         (b"PK\x03\x04" + bytes(99), "workbook"),
         (b"\n<!DOCTYPE html><html>", "a web page"),
         (b"\0\0\0\x18ftypheic" + bytes(99), "a HEIC photograph"),
+        (b"\0\0\0\x18ftypheix" + bytes(99), "a HEIC photograph"),
+        (b"\0\0\0\x1cftypavif" + bytes(99), "an AVIF"),
+        (b"RIFF\x24\0\0\0WEBPVP8 " + bytes(99), "a WebP"),
         (bytes(128) + b"DICM" + bytes(99), "a DICOM file"),
     ],
 )
@@ -31,6 +35,7 @@ def test_each_reader_says_what_the_file_is(tmp_path, data, what):
         texts.decode,
         lambda data: json_files.parse(data, "labels.json"),
         images.decode,
+        lambda data: images.photo(io.BytesIO(data)),
         lambda data: h5.opened(data).__enter__(),
         lambda data: videos.index(str(film)),
     ):

@@ -10,7 +10,14 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Boxes
 from beampose.formats import detection_table
 from beampose.pipelines import cli
-from beampose.pipelines.predict import crops_predictor, pose_predictor, prediction_job
+from beampose.pipelines.predict import (
+    crops_predictor,
+    earlier_bursts,
+    pose_predictor,
+    prediction_job,
+    still_ranges,
+)
+from beampose.preprocess.stills import Still
 
 FIRST = {"A/IMG_2.png": 1, "A/IMG_4.png": 2, "B/IMG_1.png": 3, "B/IMG_3.png": 4}
 # They sort before, between and after those that were there.
@@ -132,3 +139,65 @@ def test_boxes_in_another_file_are_compared_image_by_image(crops, folder, seen, 
     assert found.frames.tolist() == [n for n in range(7) for _ in range(2)]
     gone = list(zip(found.frames[found.dismissed], found.boxes[found.dismissed], strict=True))
     assert gone == [(3, 0), (5, 1)]
+
+
+def test_an_image_whose_burst_grew_is_predicted_again(crops, folder, seen, monkeypatch):
+    monkeypatch.setattr(prediction_job, "beam_is_there", lambda: False)
+    bursts = experiment.changed(crops, boxes=Boxes(burst=5.0, min_area=20))
+
+    def shot(name, second):
+        photo(folder / name, second, taken=f"2026:05:01 06:30:{second:02d}")
+
+    for name, second in {"C/1.png": 0, "C/2.png": 1, "C/3.png": 40, "D/1.png": 2}.items():
+        shot(name, second)
+    (first,) = prediction_job.run(bursts, [str(folder)]).videos
+    shot("C/4.png", 41)
+    seen.clear()
+    done = prediction_job.run(bursts, [str(folder)])
+    (second,) = done.videos
+    assert "predict: 9 photographs (7 from before)" in [*done.lines()][-1]
+    # Two of C are known to have been taken long before.
+    assert (sorted(seen), second.name) == ([6, 7], first.name)
+    again = prediction_job.run(bursts, [str(folder), str(folder / "D")])
+    assert "10 photographs of 2 sets (9 from before)" in [*again.lines()][-1]
+    (folder.parent / "again").mkdir()
+    fresh = own(bursts, folder.parent / "again")
+    prediction_job.run(fresh, [str(folder)])
+    tables = [
+        detection_table.read(f"{c.predictions}/photos_crops.parquet") for c in (bursts, fresh)
+    ]
+    assert tables[0].frames.tolist() == tables[1].frames.tolist()
+    assert tables[0].places.tolist() == tables[1].places.tolist()
+
+
+def row(name, second, code="", failure=""):
+    taken = "" if second is None else f"2026-05-01T06:{second // 60:02d}:{second % 60:02d}"
+    return still_ranges.Image(name, taken, 8, 6, 1, failure, code or name)
+
+
+@pytest.mark.parametrize(
+    ("former", "names", "expected"),
+    [
+        # What is between images that were a burst may part it, and an image may be gone.
+        ({"1": 0, "2": 1, "4": 2, "5": 9}, "12345", [4]),
+        ({"1": 0, "2": 1, "3": 2, "5": 9}, "125", [2]),
+        # Images without a time, as those in other folders, stand for themselves.
+        ({"1": None, "2": 1, "B/1": 1, "B/2": 2}, ["1", "2", "B/1", "B/2", "B/3"], [0, 1]),
+        ({"1": None, "2": None}, "12", [0, 1]),
+    ],
+)
+def test_bursts_are_compared_by_their_images(former, names, expected):
+    rows = [row(name, second) for name, second in former.items()]
+    images = [Still(name, 1, code=name) for name in names]
+    assert sorted(earlier_bursts.unchanged(rows, images, 2.0)) == expected
+
+
+def test_parts_of_a_long_burst_stay_only_where_they_were():
+    rows = [row(f"{i:02d}", i) for i in range(25)]
+    images = [Still(one.name, 1, code=one.name) for one in rows]
+    assert len(earlier_bursts.unchanged(rows, images, 2.0)) == 25
+    moved = [Still("A/1", 1, code="new"), *images]
+    assert not earlier_bursts.unchanged(rows, moved, 2.0)
+    assert len(earlier_bursts.unchanged(rows[:20], [moved[0], *images[:20]], 2.0)) == 20
+    rows[9] = row("09", 9, failure="is cut short")
+    assert not earlier_bursts.unchanged(rows, images, 2.0)

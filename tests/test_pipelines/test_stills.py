@@ -166,6 +166,9 @@ def test_without_boxes_the_whole_image_is_classified(crops, folder):
     assert found.frames.tolist() == [0, 1, 2, 3]
     assert found.places.tolist()[0] == [0, 0, 144, 96]
     assert found.places.tolist()[2] == [0, 0, 96, 64]
+    for name in ("megadetector.json", "photos_crops_megadetector.json"):
+        told = json.loads(Path(f"{crops.predictions}/{name}").read_text())
+        assert told["info"]["detector"] == "none: whole photographs"
 
 
 def test_a_killed_run_goes_on_at_the_range_it_had_come_to(crops, folder, monkeypatch):
@@ -227,6 +230,31 @@ def test_images_of_formats_that_cannot_be_read_are_named(folder, caplog):
     (folder / "B/IMG_9.HEIC").write_bytes(b"of a telephone")
     still_sets.expand([str(folder)])
     assert "1 file (IMG_9.HEIC) of formats that cannot be read" in caplog.text
+
+
+def test_links_that_lead_nowhere_are_images_that_failed(folder, tmp_path):
+    (folder / "A/IMG_5.jpg").symlink_to(".git/annex/objects/x/y.jpg")
+    (folder / "A/IMG_6.tif").symlink_to("IMG_6.tif")
+    (folder / "A/clip.mp4").symlink_to("gone.mp4")
+    found = still_sets.expand([str(folder)])
+    assert found.videos == [str(folder / "A/clip.mp4")]
+    written = still_sets.write(found.sets[0], str(tmp_path))
+    failures = {one.name: one.failure for one in stills.listed(written.listing)}
+    assert failures["A/IMG_5.jpg"] == (
+        "is a link that leads nowhere, to .git/annex/objects/x/y.jpg: `git annex get` fetches it"
+    )
+    assert failures["A/IMG_6.tif"] == "is a link that leads nowhere, to IMG_6.tif"
+    assert failures[NAMES[0]] == ""
+
+
+def test_folders_of_the_system_hold_no_photographs(folder, caplog):
+    for name in ("@eaDir/1.png", "A/@EADIR/2.png", "$Recycle.Bin/3.png", "__MACOSX/4.png"):
+        photo(folder / name)
+    (folder / "__MACOSX/clip.mp4").write_bytes(b"x")
+    found = still_sets.expand([str(folder)])
+    assert list(found.sets[0].sizes) == NAMES and not found.videos
+    assert "4 folders that a system keeps for itself ($Recycle.Bin, @eaDir, A/@EADIR" in caplog.text
+    assert len(still_sets.expand([str(folder / "@eaDir")]).sets[0].sizes) == 1
 
 
 def test_an_image_that_changed_makes_another_set(folder):

@@ -13,6 +13,7 @@ from beampose.pipelines.predict import candidates
 from beampose.preprocess import cut, motion
 from beampose.preprocess.cut import Rule
 from beampose.preprocess.motion import Detector, Motion
+from beampose.preprocess.videos import Video
 
 SETTINGS = Motion(min_size=0.005, merge=10, burn_in=6)
 THING = np.full((40, 60, 3), 200, np.uint8)
@@ -155,6 +156,7 @@ def test_a_video_is_found_by_the_end_of_its_path_and_never_guessed(tmp_path):
         ({"bbox": [10, 20, 300, 400]}, "fractions of the frame"),
         ({"bbox": [1, 2]}, "cannot be read"),
         ({"frame_number": None}, "it has none, as in an image"),
+        ({"conf": float("nan")}, "conf must be a number"),
     ],
 )
 def test_unusable_detections_name_their_place(tmp_path, wrong, message):
@@ -162,6 +164,35 @@ def test_unusable_detections_name_their_place(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message) as error:
         FileBoxes(path).read("a.mp4")
     assert "images[0]" in str(error.value)
+
+
+def test_a_film_without_detections_or_a_failure_is_no_empty_one(tmp_path):
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": None}])
+    with pytest.raises(ValueError, match=r"images\[0\] has neither detections nor a failure"):
+        FileBoxes(path).read("a.mp4")
+
+
+def test_boxes_of_a_film_without_width_or_height_are_told(tmp_path, caplog):
+    flat = detection(3, bbox=(0.1, 0.1, 0, 0.2))
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [detection(2), flat]}])
+    film = Video("a.mp4", 200, 100, 25.0, 9, ())
+    candidates.Candidates(file=FileBoxes(path)).check(film)
+    assert "NOTE a.mp4: 1 box without width or height is left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        (candidates.Candidates(motion=SETTINGS), ("motion (MOG2)", "none: whole photographs")),
+        (
+            candidates.Candidates(motion=SETTINGS, burst=5.0),
+            ("motion (MOG2)", "motion between photographs of a burst"),
+        ),
+        (candidates.Candidates(file=FileBoxes("a/md.json")), ("md.json", "md.json")),
+    ],
+)
+def test_a_detector_is_named_that_found_the_boxes(chosen, names):
+    assert (chosen.detector(), chosen.detector(stills=True)) == names
 
 
 @pytest.mark.parametrize("number", [5.0, "5", "5.0", " 5 "])

@@ -136,3 +136,13 @@ def test_placeholders_of_videos_are_told(tmp_path):
     inside = media_folders.read(str(tmp_path), media_folders.VIDEOS)
     assert [path[-5:] for path in inside.taken] == ["a.mp4"]
     assert "1 file (.b.mp4.icloud) that are placeholders: iCloud has not" in inside.left
+
+
+def test_hidden_films_and_those_in_folders_of_the_system_are_not_taken_from_a_folder(
+    tmp_path, caplog
+):
+    put(tmp_path, "a.mp4", ".b.mp4", "@eaDir/c.mp4", "#Recycle/d.mp4")
+    assert names(manifest.expand([str(tmp_path)]), tmp_path) == ["a.mp4"]
+    assert "1 video taken, not 1 file (.b.mp4) whose names begin with a dot" in caplog.text
+    assert "Recycle" not in caplog.text
+    assert manifest.expand([str(tmp_path / ".b.mp4")])

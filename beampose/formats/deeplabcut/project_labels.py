@@ -11,7 +11,7 @@ those of the scene, belong to an individual `single`, in DeepLabCut's files and 
 from collections.abc import Collection
 from typing import Any
 
-from beampose.core import files, lost_paths, placeholders, texts, yaml_files
+from beampose.core import files, lost_paths, placeholders, system_folders, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
     folder_headers,
@@ -270,6 +270,7 @@ def frame_folders(root: str) -> list[str]:
         for child in files.children(labeled)
         if files.is_folder(child)
         and not files.name(child).startswith(".")
+        and not system_folders.is_one(child)
         and not label_folders.is_of_drawings(child)
     ]
 

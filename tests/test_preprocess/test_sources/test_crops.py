@@ -247,3 +247,16 @@ def test_files_of_boxes_are_called_what_they_are(tmp_path):
     (root / "data.yaml").write_text("train: images\nnames: {0: fox, 1: owl}\n")
     with pytest.raises(ValueError, match="data.yaml is of boxes of Ultralytics"):
         crop_folders.read(str(root))
+
+
+def test_folders_of_the_system_are_no_classes_and_told(tmp_path):
+    root = fakes.crops(tmp_path, {**WHOLE, "$RECYCLE.BIN": 1, "Training/@eaDir": 1})
+    labels = crop_folders.read(str(root))
+    assert labels.classes == ("positive", "negative") and len(labels.items) == 8
+    assert [(one.level, one.file.removeprefix(f"{root}")) for one in labels.problems] == [
+        (WARNING, ""),
+        (WARNING, "/Training"),
+    ]
+    assert (
+        "1 folder that a system keeps for itself ($RECYCLE.BIN) is left" in labels.problems[0].what
+    )

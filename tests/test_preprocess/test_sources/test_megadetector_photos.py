@@ -94,3 +94,69 @@ def test_what_speciesnet_writes_is_read_without_its_classes_of_whole_images(tmp_
     path.write_text(json.dumps({"predictions": [{"filepath": "a.jpg", "detections": ["x"]}]}))
     with pytest.raises(ValueError, match="is not MegaDetector's JSON"):
         megadetector_photos.boxes_of(str(path), names, "/data/photos")
+
+
+def entry(name, *boxes, **rest):
+    told = [{"category": "1", "conf": conf, "bbox": bbox} for conf, bbox in boxes]
+    return {"file": name, "detections": told, **rest}
+
+
+def of_entries(tmp_path, entries, names):
+    values = {"detection_categories": {"1": "animal"}, "images": entries}
+    (tmp_path / "md.json").write_text(json.dumps(values))
+    return megadetector_photos.boxes_of(str(tmp_path / "md.json"), names, "/data/photos")
+
+
+def test_folders_and_images_are_named_as_they_are_spelt(tmp_path):
+    names = [f"Site{letter}/IMG_1.JPG" for letter in "CD"]
+    path = written(tmp_path, "/mnt/SiteB/IMG_1.JPG", "/mnt/SiteA/IMG_1.JPG")
+    with pytest.raises(ValueError, match="several folders") as error:
+        found(path, names, "/tmp/Cards")
+    either = "/mnt/SiteA may be /tmp/Cards/SiteC, or /mnt/SiteB may be /tmp/Cards/SiteC"
+    assert either in str(error.value)
+    with pytest.raises(ValueError, match=r"any of the images, such as SiteC/IMG_1\.JPG"):
+        found(written(tmp_path, "SiteC/IMG_2.JPG"), names)
+    _, remark = found(written(tmp_path, "/mnt/Old/SiteC/IMG_1.JPG"), names, "/tmp/Cards")
+    assert remark == "boxes of /mnt/Old in md.json are taken for those of Cards, by file name"
+
+
+def test_boxes_of_several_entries_of_an_image_are_joined_and_told(tmp_path):
+    one, other = [0.1, 0.1, 0.2, 0.2], [0.5, 0.5, 0.2, 0.2]
+    failed = {"file": "1.jpg", "failure": "Failure image access", "detections": None}
+    entries = [entry("1.jpg", (0.5, one)), entry("1.jpg", (0.8, one), (0.3, other)), failed]
+    boxes, remark = of_entries(tmp_path, [*entries, entry("2.jpg")], ["1.jpg", "2.jpg"])
+    assert boxes[0].boxes == ((*one, 0.8, "animal"), (*other, 0.3, "animal"))
+    assert boxes[1].boxes == ()
+    assert "1 image has several entries in md.json, such as 1.jpg: the boxes of all" in remark
+
+
+def test_boxes_without_width_or_height_are_left_out_and_told(tmp_path):
+    told = entry("1.jpg", (0.9, [0.1, 0.1, 0, 0.2]), (0.8, [0.1, 0.1, 0.2, 0.2]))
+    boxes, remark = of_entries(tmp_path, [told], ["1.jpg"])
+    assert [box[4] for box in boxes[0].boxes or ()] == [0.8]
+    assert remark == "1 box without width or height in md.json is left out, such as of 1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"detections": None}, "has neither detections nor a failure: run the detector on it"),
+        ({}, "has neither detections nor a failure"),
+        (entry("", (float("nan"), [0, 0, 1, 1])), "conf must be a number"),
+        (entry("", (None, [0, 0, 1, 1])), "conf must be a number"),
+        (entry("", (0.5, [0, 0, 1])), "bbox must be a list of x, y, width and height"),
+        (entry("", (0.5, [0, 0, 1, "x"])), "every value of bbox must be a number"),
+        ({"detections": ["x"]}, "it must have bbox, category and conf"),
+    ],
+)
+def test_an_entry_that_says_nothing_of_its_image_is_a_failure(tmp_path, told, why):
+    (boxes,), _ = of_entries(tmp_path, [{**told, "file": "1.jpg"}], ["1.jpg"])
+    assert boxes.boxes is None and "md.json: images[0]" in boxes.failure and why in boxes.failure
+
+
+def test_speciesnet_without_its_detector_saw_no_image(tmp_path):
+    told = [{"filepath": "1.jpg", "classifications": {}}, {"filepath": "2.jpg", "detections": []}]
+    (tmp_path / "p.json").write_text(json.dumps({"predictions": told}))
+    names = ["1.jpg", "2.jpg"]
+    boxes, _ = megadetector_photos.boxes_of(str(tmp_path / "p.json"), names, "/data/photos")
+    assert "neither detections nor a failure" in boxes[0].failure and boxes[1].boxes == ()
