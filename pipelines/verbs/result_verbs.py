@@ -88,6 +88,7 @@ def _to_program(arguments: argparse.Namespace, config: Config) -> int:
     for note in done.notes:
         print(f"NOTE: {note}")
     code = report_failures(done.failures)
-    every = len(done.files) + len(done.failures)
+    # A folder that was named is many films; some of those that nobody named are left out.
+    every = max(len(done.files) + len(done.failures), len(paths))
     print(f"export-results: {len(done.files)} of {every} for {program} in {to}")
     return code
