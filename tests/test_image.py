@@ -135,7 +135,7 @@ def test_cloud_build_builds_tries_and_pushes_one_image_of_either_variant():
 def test_the_lock_holds_all_that_setup_asks_for(variant):
     pins = lock(variant)
     # What only some ask for, and tests, are not in the image.
-    others = ("all", "docs", "export", "nwb", "sleap", "test")
+    others = ("all", "docs", "export", "nwb", "s3", "sleap", "test")
     wanted = [*setup.LABELS, *(r for x, rs in setup.EXTRAS.items() if x not in others for r in rs)]
     for text in wanted:
         requirement = Requirement(text)

@@ -1,5 +1,6 @@
 """The command line, by calling its entry point."""
 
+import contextlib
 import importlib
 import logging
 import re
@@ -219,3 +220,14 @@ def test_a_note_is_told_once_by_a_command():
 
     assert [passes("NOTE %s: moved", name) for name in ("a", "a", "b", "a")] == [1, 0, 1, 0]
     assert passes("status.json was lost") and passes("status.json was lost")
+
+
+def test_a_film_whose_name_looks_like_an_option_is_a_film(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x.mp4").write_bytes(b"")
+    (tmp_path / "e.yaml").write_text("task: pose\nsource: {format: deeplabcut, path: p}\n")
+    for words in (["-x.mp4"], ["-y.mp4"]):
+        with contextlib.suppress(SystemExit):
+            cli.main(["predict", "e.yaml", *words])
+        said = capsys.readouterr().err
+        assert ("unrecognized arguments" in said) == (words == ["-y.mp4"])

@@ -33,13 +33,14 @@ def locate(names: Sequence[str], file: str, problems: list[Problem]) -> dict[str
         path = places[name].path
         if path and files.name(files.parent(path)) == own[name][-2]:
             elsewhere[name] = path
-    if elsewhere:
-        first = next(iter(elsewhere))
-        what = (
-            f"{counted(len(elsewhere), 'image')} {agreed(len(elsewhere), 'are')} not beside "
-            "it but in the folders of their rows"
-        )
-        problems.append(Problem(WARNING, file, 0, first, f"{what}; those are read"))
+    respelled = [name for name, path in elsewhere.items() if files.name(path) != own[name][-1]]
+    away = [name for name in elsewhere if name not in respelled]
+    for some, told in ((away, "not beside it but in the folders of their rows"), (respelled, "")):
+        if some:
+            name = files.name(elsewhere[some[0]])
+            told = told or f"there under a name that is spelled otherwise, such as {name!r}"
+            what = f"{counted(len(some), 'image')} {agreed(len(some), 'are')} {told}"
+            problems.append(Problem(WARNING, file, 0, some[0], f"{what}; those are read"))
     others = {parts[-2] for parts in own.values() if len(parts) > 1 and parts[-1] in beside}
     for other in sorted(others - {files.name(folder), ""}):
         if files.is_folder(files.join(above, other)):

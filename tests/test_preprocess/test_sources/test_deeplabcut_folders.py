@@ -71,6 +71,14 @@ def test_an_image_that_is_not_beside_its_row_is_where_the_path_says(root):
     assert found.image == f"{root}/labeled-data/cam1/img7.png"
 
 
+def test_an_image_whose_name_is_spelled_otherwise_is_named(root):
+    edit(root, NAMES[2], NAMES[2].replace("img", "img%20"))
+    (root / NAMES[2]).rename(root / NAMES[2].replace("img", "img "))
+    labels = project_labels.read(str(root))
+    assert any("/img " in item.image for item in labels.items)
+    assert "spelled otherwise, such as 'img " in whats(labels)[0]
+
+
 def test_rows_of_another_folder_that_is_there_are_told(root):
     edit(root, "labeled-data/cam1/", "labeled-data/cam0/")
     assert project_labels.read(str(root)).problems == ()
