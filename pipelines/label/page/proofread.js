@@ -167,7 +167,6 @@ function correct(correction) {
   if (!store.writing) tell("refused", store.why || "This page only looks on.");
   else if (correction.do !== "undo" && !isSeen()) tell("said", "The picture is not here yet.");
   else {
-    unsaved++;
     const [name, of] = [film, line.code];
     // By its name the server knows one that it has done already, whose answer was lost.
     const named = { ...correction, id: `${page} ${++made}` };
