@@ -17,7 +17,8 @@ const TWICE = 500;
 const NEAR = 4;
 
 let press = null;
-let placed = { time: -Infinity, place: [0, 0] };
+const NEVER = { time: -Infinity, place: [0, 0], key: "" };
+let placed = NEVER;
 export const dragging = () => Boolean(press?.drag);
 
 // Where each finger is; after two were there nothing is placed until all are gone.
@@ -211,8 +212,8 @@ function click(event, { start, button, frame, found, under, seen }) {
     return;
   }
   const [far, since] = [Math.hypot(start[0] - placed.place[0], start[1] - placed.place[1]), event.timeStamp - placed.time];
-  if (far < NEAR && since < TWICE) return;
-  placed = { time: event.timeStamp, place: start };
+  if (far < NEAR && since < TWICE && frame.key === placed.key) return;
+  placed = { time: event.timeStamp, place: start, key: frame.key };
   change(frame, [{ point, xy: clamped(xy) }]);
   store.point = nextOpen(frame, point) ?? point;
   tell("point");
@@ -234,3 +235,5 @@ overlay.addEventListener(
   { passive: false },
 );
 on("changed", () => redrawPoints());
+// What was undone is placed again.
+on("went", () => (placed = NEVER));
