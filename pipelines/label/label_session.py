@@ -259,7 +259,7 @@ class LabelSession:
             before = self._tables[folder]
             if not before.changed_elsewhere:
                 continue
-            self._tables[folder] = LabelTable(before.folder, self.names, before)
+            self._tables[folder] = self._read_again(before)
             self.notes += self._tables[folder].notes
             self.notes.append(
                 f"the labels of {folder} were changed by another program meanwhile: its "
@@ -276,6 +276,24 @@ class LabelSession:
                     )
                 else:
                     self._put(one)
+
+    def _read_again(self, before: LabelTable) -> LabelTable:
+        """A table that another program changed; of one that it still writes nothing is overwritten.
+
+        Raises:
+          OSError: it cannot be read. Whoever asked asks again.
+        """
+        for wait in (0.5, 1.0, 0.0):
+            try:
+                again = LabelTable(before.folder, self.names, before)
+            except ValueError as error:
+                if not wait:
+                    raise OSError(f"Another program changed labels: {error}") from None
+            else:
+                if not (again.damaged and wait):
+                    return again
+            time.sleep(wait)
+        raise AssertionError("the last turn returns or raises")
 
     def _config_stamp(self) -> object:
         return files.stamp(files.join(self.root, project_config.CONFIG))

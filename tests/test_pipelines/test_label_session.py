@@ -264,6 +264,31 @@ def test_labels_of_another_program_outlive_a_save_that_failed(root, session, mon
     assert "stays as that one says" in " ".join(session.notes)
 
 
+def test_labels_that_another_program_is_writing_are_waited_for(root, session, monkeypatch):
+    a, b = (one.key for one in session.frames[:2])
+    other = label_table.LabelTable(str(fakes.label_folder(root)), session.names)
+    other.put(b.split("/")[1], Point(0, 0), (2, 3), absent=False)
+    other.save()
+    file = next(fakes.label_folder(root).glob("CollectedData_*.h5"))
+    csv = file.with_suffix(".csv")
+    whole, text = file.read_bytes(), csv.read_text()
+    # The h5 is half written, and whole a moment later; then neither can be read at all.
+    file.write_bytes(whole[:1000])
+    monkeypatch.setattr(label_session.time, "sleep", lambda _: file.write_bytes(whole))
+    session.change([Change(a, Point(0, 0), (4, 5))])
+    assert read(root)[f"labeled-data/{b}"][0, 0].tolist() == [2, 3]
+    monkeypatch.setattr(label_session.time, "sleep", lambda _: None)
+    file.write_bytes(whole[:1000])
+    csv.write_text("none")
+    with pytest.raises(OSError, match="Another program changed labels"):
+        session.change([Change(a, Point(0, 0), (6, 7))])
+    assert csv.read_text() == "none"
+    file.write_bytes(whole)
+    csv.write_text(text)
+    session.change([Change(a, Point(0, 0), (6, 7))])
+    assert read(root)[f"labeled-data/{a}"][0, 0].tolist() == [6, 7]
+
+
 def test_a_config_that_is_changed_meanwhile_is_told_once(root, session):
     key = first(session)
     config = root / "config.yaml"

@@ -39,6 +39,7 @@ class LabelTable:
 
     Attributes:
       notes: what was odd in the files that are there, in sentences.
+      damaged: one of them cannot be read, as while another program writes it.
 
     Args:
       folder: of the frames of a video.
@@ -53,6 +54,7 @@ class LabelTable:
     def __init__(self, folder: str, names: Names, before: "LabelTable | None" = None):
         self.folder, self.names = folder, names
         self.notes: list[str] = []
+        self.damaged = False
         self._stem = f"CollectedData_{names.scorer}"
         self.points = slots(names)
         self._wanted = [
@@ -213,6 +215,7 @@ class LabelTable:
                 unused.update(suffix for _ in problems)
             except ValueError as error:
                 failed[suffix] = str(error)
+        self.damaged = bool(failed)
         if failed and not found:
             raise ValueError(f"{'; '.join(failed.values())}. No label here is touched.")
         if ".h5" in failed:
