@@ -203,28 +203,14 @@ def test_a_film_that_is_not_there_has_what_its_path_or_its_name_alone_says(films
 
 
 def summary(folder, name, path, **values):
-    said = {
-        "kind": "prediction",
+    known = {
         "video": path,
         "video_bytes": files.size(path),
         "video_fingerprint": fingerprints.of_file(path),
         "name": name,
-        "frames_by_header": 1,
-        "frames_by_packets": 1,
-        "frames_chosen": 1,
-        "frames_decoded": 1,
-        "frames_differ": "",
-        "rows": 1,
-        "failures": [],
-        "fps": 25.0,
-        "height": 2,
-        "width": 2,
-        "model_digest": "m",
-        "settings": {},
-        "settings_digest": "s",
-        "finished": "",
     }
-    storage.write_json(f"{folder}/{name}{SCORER}.json", {**said, **values})
+    said = fake_infos.prediction(**{**known, **values})
+    artefacts.write_info(f"{folder}/{name}{SCORER}.json", said)
 
 
 def test_predictions_say_whose_a_name_is_and_the_models_own_files_first(films, tmp_path):
