@@ -45,7 +45,7 @@ def of_pose(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[str,
             {
                 **summary.plain(),
                 "changed": _changed(summary),
-                "of_another_model": _of_another_model(summary, info),
+                "of_another_model": summary.is_of_another(info.digest),
                 "labeled": _below(str(labeled), config) if labeled.is_file() else None,
                 "csv": _below(f"{stem}.csv", config),
                 "stills": _stills(labeled) if labeled.is_file() else [],
@@ -77,7 +77,7 @@ def of_animals(config: Config, info: ModelInfo, gallery: Gallery) -> list[dict[s
         said: dict[str, Any] = {
             **predicted.plain(),
             "changed": _changed(predicted),
-            "of_another_model": _of_another_model(predicted, info),
+            "of_another_model": predicted.is_of_another(info.digest),
             "labeled": None,
             "stills": [],
             "tracked": False,
@@ -129,7 +129,7 @@ def of_crops(config: Config, info: ModelInfo) -> list[dict[str, Any]]:
             {
                 **summary.plain(),
                 "changed": _changed(summary),
-                "of_another_model": _of_another_model(summary, info),
+                "of_another_model": summary.is_of_another(info.digest),
                 "labeled": _below(str(labeled), config) if drawn else None,
                 "folder": _below(str(stem).removesuffix("_crops"), config),
                 "stills": _stills(labeled) if drawn else [],
@@ -143,11 +143,6 @@ def _changed(said: PredictionInfo) -> bool:
     if not said.video_fingerprint or not files.exists(said.video):
         return False
     return fingerprints.of_file(said.video) != said.video_fingerprint
-
-
-def _of_another_model(said: PredictionInfo, info: ModelInfo) -> bool:
-    """Returns True if a video was predicted by another model; False too if that is not known."""
-    return bool(info.digest) and said.model_digest != info.digest
 
 
 def _below(file: str, config: Config) -> str:

@@ -59,7 +59,7 @@ def section(config: Config, digest: str = "") -> list[dict[str, Any]]:
         table = file.with_name(f"{file.stem}.csv")
         sheets = _sheets(table, said.images_root) if config.kind.pooled else []
         short = str(table).removeprefix(config.output.rstrip("/") + "/")
-        other = bool(digest) and said.model_digest != digest
+        other = said.is_of_another(digest)
         about = {"csv": short, "sheets": sheets, "of_another_model": other}
         found.append({**said.plain(), **about})
     return found

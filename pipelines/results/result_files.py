@@ -282,10 +282,9 @@ def of_another_model(stem: str, model: ModelInfo | None) -> bool:
     Args:
       stem: what their files begin with.
     """
-    if model is None or not model.digest:
-        return False
-    said = Found("", stem).summary()
-    return isinstance(said, PredictionInfo) and said.model_digest != model.digest
+    known = model.digest if model else ""
+    said = Found("", stem).summary() if known else None
+    return isinstance(said, PredictionInfo) and said.is_of_another(known)
 
 
 def is_table(path: str) -> bool:

@@ -102,6 +102,10 @@ class PredictionInfo(Info):
     video_fingerprint: str = ""
     sums: dict[str, str] = {}
 
+    def is_of_another(self, model_digest: str) -> bool:
+        """Whether another model predicted it; False too where the model's digest is not known."""
+        return bool(model_digest) and self.model_digest != model_digest
+
 
 class TrackJoin(Record):
     """Where two tracklets were joined: a track, a frame, the tracklets' ids, and the cost."""
