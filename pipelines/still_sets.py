@@ -137,8 +137,10 @@ def _inside(folder: str, leave: str) -> tuple[list[str], dict[str, int] | None]:
 
 
 def _walked(folder: str, whole: str, leave: str) -> Iterator[tuple[str, int]]:
-    """All files of a folder and their bytes; says which of its folders are a system's."""
+    """All files of a folder and their bytes; says which of its folders are a system's, and which
+    links may have led to folders."""
     kept: list[str] = []
+    lost: list[str] = []
 
     def enters(inner: str) -> bool:
         if system_folders.is_one(inner):
@@ -149,9 +151,19 @@ def _walked(folder: str, whole: str, leave: str) -> Iterator[tuple[str, int]]:
     for path, size in folder_walks.walk(whole, enters):
         if not (leave and f"{path}/".startswith(f"{leave.rstrip('/')}/")):
             yield path, size
+            if not size and not files.suffix(path) and placeholders.lost_link(path):
+                lost.append(path)
+    if lost:
+        LOG.warning("NOTE %s: %s", folder, _leads_nowhere(lost, whole))
     if kept:
         said = system_folders.left_out(sorted(kept), whole)
         LOG.warning("NOTE %s: %s: name one if you want what it holds", folder, said)
+
+
+def _leads_nowhere(lost: list[str], whole: str) -> str:
+    """Of links that might be folders of images."""
+    one, more = lost[0], f", and {len(lost) - 1} more" if lost[1:] else ""
+    return f"not taken: {one[len(whole) + 1 :]}, which {placeholders.lost_link(one)}{more}"
 
 
 def _without_suffix(path: str) -> str:

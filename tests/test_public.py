@@ -181,6 +181,8 @@ def test_paths_may_be_bytes_and_are_never_empty(tmp_path):
             read("")
         with pytest.raises(FileNotFoundError, match="does not exist|No "):
             read(b"nothing")  # pyright: ignore[reportArgumentType]
+        with pytest.raises(TypeError, match="by a path .*, several by an argument each"):
+            read(["a.mp4"])  # pyright: ignore[reportArgumentType]
 
 
 def test_settings_may_be_numbers_and_lists_of_numpy_and_any_letters(tmp_path):

@@ -247,6 +247,13 @@ def test_links_that_lead_nowhere_are_images_that_failed(folder, tmp_path):
     assert failures[NAMES[0]] == ""
 
 
+def test_links_that_may_have_led_to_folders_of_images_are_named(folder, caplog):
+    (folder / "more").symlink_to("../drive/more")
+    (folder / "older").symlink_to("../drive/older")
+    still_sets.expand([str(folder)])
+    assert "more, which is a link that leads nowhere, to ../drive/more, and 1 more" in caplog.text
+
+
 def test_folders_of_the_system_hold_no_photographs(folder, caplog):
     for name in ("@eaDir/1.png", "A/@EADIR/2.png", "$Recycle.Bin/3.png", "__MACOSX/4.png"):
         photo(folder / name)
