@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, storage, texts
+from beampose.core import csv_cells, files, storage, texts, writing_lock
 from beampose.core.name_parts import safe
 from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import label_edits, root_tables
@@ -89,8 +89,14 @@ def apply(found: list[Correction], root: str, scorer: str) -> Applied:
       scorer: whose labels.
 
     Raises:
+      PermissionError: another program writes labels there.
       ValueError: a label file cannot be read, or there is one for all videos; nothing was written.
     """
+    with writing_lock.alone(root):
+        return _apply(found, root, scorer)
+
+
+def _apply(found: list[Correction], root: str, scorer: str) -> Applied:
     if tables := root_tables.find(root):
         raise ValueError(
             f"{tables[0]} holds the labels of several videos and is not changed. `beampose "

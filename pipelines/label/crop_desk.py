@@ -15,12 +15,12 @@ import numpy as np
 
 from beampose.core import files, storage
 from beampose.core.wording import counted
+from beampose.core.writing_lock import WritingLock
 from beampose.pipelines.curation.crop_vectors import Looks
 from beampose.pipelines.curation.sorting_page import chain
 from beampose.pipelines.label import crop_guesses
 from beampose.pipelines.label.crop_marks import MarksFile
 from beampose.pipelines.label.pens import Pen
-from beampose.pipelines.label.writing_lock import WritingLock
 
 CLASSES = ("positive", "negative")
 # Groups that a page takes at once, and classes: there are nine keys.

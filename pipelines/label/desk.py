@@ -1,8 +1,10 @@
 """All that the page asks for: a project, its pictures, the model that learns, in plain values."""
 
+import contextlib
 import math
 import secrets
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +26,11 @@ from beampose.preprocess.labels import SINGLE
 
 # Frames that "more" adds at most at once.
 MOST_MORE = 200
+# Likelihood from which a suggestion is accepted with the others of its frame: below it the model
+# says that the bodypart is not seen.
+ACCEPTED = 0.1
+# Seconds between two looks for frames that another program put into the project.
+LOOK = 5.0
 
 
 class Reading(NamedTuple):
@@ -67,6 +74,7 @@ class Desk:
         # Browsers keep pictures for a day; those of another start may be of other files.
         self._pictured = secrets.token_hex(4)
         self.run = ExperimentRun(config)
+        self._looks = 0.0
         self._tell_learner()
         # Indexing a long film takes seconds.
         threading.Thread(target=self._find_films, daemon=True).start()
@@ -102,6 +110,7 @@ class Desk:
             "frames": [self._frame(one.key) for one in session.frames],
             "notes": list(dict.fromkeys(session.notes)),
             "taken_up": session.taken_up,
+            "accepted": ACCEPTED,
             "written": session.written,
             "config": self.run.config,
             "pictures": self._pictured,
@@ -123,6 +132,7 @@ class Desk:
         held = self.session.lock.try_again()
         if not held:
             self.session.look_on()
+        self._look_for_frames()
         writing = held and self.pen.ask(reading.page, take=reading.take)
         if reading.frame:
             self.learner.look_at(reading.frame)
@@ -137,6 +147,17 @@ class Desk:
             "run": self.run.state(),
             "pictures": self._pictured,
         }
+
+    def _look_for_frames(self) -> None:
+        """Takes up frames that another program put there, once in a while."""
+        if time.monotonic() < self._looks:
+            return
+        self._looks = time.monotonic() + LOOK
+        known = len(self.session.frames)
+        with contextlib.suppress(OSError):
+            self.session.refresh()
+        if len(self.session.frames) > known:
+            self._tell_learner()
 
     def _why(self, writing: bool) -> str:
         if writing:
@@ -156,6 +177,11 @@ class Desk:
         changes = [_change(_numbered(one, self.session.names)) for one in said]
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
+        if not files.is_folder(self.session.root):
+            raise FileNotFoundError(
+                f"{self.session.root} is not there any more: give the folder its name back, or "
+                "start `beampose label` with its new one."
+            )
         newer = self.session.change(changes)
         self._tell_learner()
         names = self.session.names
@@ -211,6 +237,8 @@ class Desk:
         if not self.pen.ask(page):
             raise PermissionError("Nothing was added: another page writes into this project.")
         self.session.lock.require()
+        # Another program may have put frames of a further film there.
+        self.session.refresh()
         if number is not None:
             self._known(folder)
             wanted = {folder: [number]}

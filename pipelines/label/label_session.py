@@ -14,10 +14,10 @@ import numpy as np
 
 from beampose import formats
 from beampose.core import files, storage
+from beampose.core.writing_lock import WritingLock
 from beampose.formats.deeplabcut import project_config, project_labels, root_tables
 from beampose.formats.deeplabcut.label_table import LabelTable, Point
 from beampose.pipelines.curation import frame_files, label_corrections
-from beampose.pipelines.label.writing_lock import WritingLock
 from beampose.preprocess import images
 
 # Formats that are known by their files, of labels that are not changed in their place.

@@ -37,16 +37,27 @@ class LiveSuggestions:
         self.more: list[str] = []
 
     def of(self, head: LiveHead, keys: Sequence[str]) -> dict[str, list]:
-        """Suggestions of those that are of the list, as the page takes them, by key."""
+        """Suggestions of those that are of the list, as the page takes them, by key.
+
+        None of a bodypart that nobody labeled: a head says some place of it, and once that is
+        accepted it learns to be sure.
+        """
         names, frames = self._names, self._frames
         empty = np.full((len(names.individuals), len(names.bodyparts), 2), np.nan)
         predicted = head.predict([frames.record(key, key, 0, empty) for key in keys])
-        listed, said = set(frames.material.frames), {}
+        listed, said, learned = set(frames.material.frames), {}, self._learned()
         for key, one in zip(keys, predicted, strict=True):
-            self._unsure[key] = self._doubtful(one)
+            self._unsure[key] = _doubtful(one, learned)
             if key in listed:
-                said[key] = suggestions.plain(self._slotted(key, one), self._points)
+                said[key] = suggestions.plain(self._slotted(key, one), learned)
         return said
+
+    def _learned(self) -> list[tuple[int, int]]:
+        """Points whose bodypart is labeled somewhere."""
+        there = np.zeros(len(self._names.bodyparts), bool)
+        for one in self._frames.material.keypoints.values():
+            there |= np.isfinite(one).all(axis=-1).any(axis=0)
+        return [(i, b) for i, b in self._points if there[b]]
 
     def propose(self) -> None:
         """Puts frames in order, those of which something was said."""
@@ -66,12 +77,6 @@ class LiveSuggestions:
         unsure = np.array([self._unsure[k] for k in keys])
         return [keys[i] for i in suggestions.order(unsure, candidates, labeled, PROPOSED)]
 
-    def _doubtful(self, predicted: np.ndarray) -> float:
-        """How unsure the head is of a frame, 0 to 1."""
-        rows, columns = np.array(self._points).T
-        likelihood = np.nan_to_num(predicted[rows, columns, 2])
-        return float(1 - likelihood.mean())
-
     def _slotted(self, key: str, predicted: np.ndarray) -> np.ndarray:
         animals = len(self._names.individuals) - (SINGLE in self._names.individuals)
         if animals < 2:
@@ -90,3 +95,10 @@ class LiveSuggestions:
             return None
         place = own.index(key)
         return material.keypoints[own[min(labeled, key=lambda i: abs(i - place))]]
+
+
+def _doubtful(predicted: np.ndarray, points: Sequence[tuple[int, int]]) -> float:
+    """How unsure the head is of the points of a frame, 0 to 1."""
+    rows, columns = np.array(points).T
+    likelihood = np.nan_to_num(predicted[rows, columns, 2])
+    return float(1 - likelihood.mean())

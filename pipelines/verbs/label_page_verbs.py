@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from beampose.core.writing_lock import WritingLock
     from beampose.pipelines.label.crop_desk import CropDesk
     from beampose.pipelines.label.label_session import LabelSession
     from beampose.pipelines.label.learner import Learner
-    from beampose.pipelines.label.writing_lock import WritingLock
 
 
 def label(arguments: argparse.Namespace) -> int:

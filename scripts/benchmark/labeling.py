@@ -3,9 +3,10 @@
 and without.
 
 The person knows the truth of a project. A point without a suggestion is a click; a suggestion that
-is off by more than 3 px is dragged, which is a click, too; the rest of a frame is accepted by one
-key. Labeling takes this person the seconds of `--click` and `--frame`, and the model that learns
-meanwhile has so many seconds of `--cores`, and none besides: the person never waits.
+is off by more than 3 px, or too unsure to be accepted, is dragged, which is a click, too; the rest
+of a frame is accepted by one key. Labeling takes this person the seconds of `--click` and
+`--frame`, and the model that learns meanwhile has so many seconds of `--cores`, and none besides:
+the person never waits.
 
 A fifth of the frames is held out. After every few frames a head of its own, the same for all ways,
 learns from what is labeled, and its mean error on held-out frames is measured. Ways: `loop`;
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.pipelines.label.desk import ACCEPTED
 from beampose.pipelines.label.label_session import LabelSession
 from beampose.preprocess import images
 
@@ -98,7 +100,11 @@ class Project:
         truth = self.truth[key]
         for i, b in np.argwhere(np.isfinite(truth).all(axis=-1)).tolist():
             said = suggested[i][b] if suggested else None
-            if said is None or np.linalg.norm(np.array(said[:2]) - truth[i, b]) > OFF:
+            if (
+                said is None
+                or said[2] < ACCEPTED
+                or np.linalg.norm(np.array(said[:2]) - truth[i, b]) > OFF
+            ):
                 count += 1
             else:
                 accepted = True

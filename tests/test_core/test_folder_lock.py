@@ -10,7 +10,7 @@ import time
 import pytest
 
 from beampose.core import folder_lock, leftovers, storage
-from beampose.pipelines.label.writing_lock import WritingLock
+from beampose.core.writing_lock import WritingLock
 
 FOLDER = "memory://lab/out"
 

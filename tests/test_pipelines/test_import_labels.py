@@ -11,6 +11,7 @@ import yaml
 from exchanged_labels import by_name, experiment_file, files_of, keypoints, same_pixels, several
 
 from beampose import formats
+from beampose.core.writing_lock import WritingLock
 from beampose.pipelines import cli
 from beampose.preprocess import images
 
@@ -54,6 +55,20 @@ def test_again_changes_nothing(v1, tmp_path, capsys):
     assert cli.main(words) == 0
     assert "everything was there already" in capsys.readouterr().out
     assert files_of(tmp_path / "p") == before
+
+
+def test_nothing_is_added_to_labels_that_another_program_writes(v1, tmp_path, capsys):
+    words = ["import-labels", str(v1), "--to", str(tmp_path / "p"), "--scorer", "Ann"]
+    assert cli.main(words) == 0
+    before = files_of(tmp_path / "p")
+    page = WritingLock(str(tmp_path / "p"))
+    capsys.readouterr()
+    assert cli.main([*words, "--overwrite"]) == 2
+    said = capsys.readouterr().err
+    assert "Nothing was changed: another program writes labels into" in said
+    assert "End `beampose label` there" in said and files_of(tmp_path / "p") == before
+    page.release()
+    assert cli.main(words) == 0
 
 
 def test_labels_a_person_changed_are_not_overwritten(v1, tmp_path, capsys):

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from beampose.formats.deeplabcut.row_frames import Names
-from beampose.pipelines.label import learning_process, live_judging, suggestions
+from beampose.pipelines.label import (
+    learning_process,
+    live_judging,
+    live_suggestions,
+    suggestions,
+)
 from beampose.pipelines.label.learning import Learning, Pace
 from beampose.pipelines.label.live_frames import LEAST, LiveFrames, Material
 
@@ -135,6 +140,24 @@ def test_labels_that_are_taken_away_again_leave_nothing_to_learn():
     learning._head, learning._rounds = Head(), [160]
     learning.know(Material([], {}, frozenset(), (), lambda key: np.empty(0)))
     assert not learning.step()
+
+
+def test_nothing_is_suggested_of_a_bodypart_that_nobody_labeled():
+    names = NAMES._replace(bodyparts=("spot", "never", "tail"))
+    frames = LiveFrames(names, ())
+    labeled = np.full((1, 3, 2), np.nan)
+    labeled[0, 0], labeled[0, 2] = (5, 5), (9, 9)
+    frames.know(Material(["a", "b"], {"a": labeled}, frozenset(), (), lambda key: np.empty(0)))
+    frames._sizes = {"b": (20, 20)}
+    sayings = live_suggestions.LiveSuggestions(names, frames)
+
+    class Sure(Head):
+        def predict(self, records):
+            return np.array([[[1.0, 1.0, 0.9], [2.0, 2.0, 0.1], [3.0, 3.0, 0.7]]])[None]
+
+    assert sayings.of(Sure(), ["b"]) == {"b": [[[1.0, 1.0, 0.9], None, [3.0, 3.0, 0.7]]]}
+    # How unsure it is of a frame is no matter of what it never learned.
+    assert sayings._unsure["b"] == pytest.approx(0.2)
 
 
 def test_no_head_judges_a_frame_that_it_learned_from_before_it_had_a_fold(monkeypatch):

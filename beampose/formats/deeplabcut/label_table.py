@@ -262,7 +262,8 @@ class LabelTable:
 
     def _tell_others(self) -> None:
         for file in files.children(self.folder):
-            name = files.stem(file)
+            # Not `….csv.1.bak`, which `import-labels` keeps.
+            name = files.stem(file) if files.suffix(file) in (".csv", ".h5") else ""
             if name.startswith("CollectedData_") and name != self._stem:
                 self.notes.append(f"{file} holds labels of somebody else: not shown, not changed")
 

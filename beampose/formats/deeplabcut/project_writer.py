@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import storage, writing_lock
 from beampose.core.name_parts import safe
 from beampose.formats import kept_files, labeled_images
 from beampose.formats.deeplabcut import config_writer, label_merging
@@ -57,10 +57,23 @@ def write(
       merge: rows of other images stay beside the new ones; else other rows are refused.
 
     Raises:
+      PermissionError: another program writes labels there.
       ValueError: a project of other bodyparts or individuals, or other labels of this scorer are
         there and `overwrite` is not set; or no image can be read.
     """
-    root = storage.place(folder)
+    with writing_lock.alone(str(folder)):
+        return _write(labels, storage.place(folder), scorer, overwrite, progress, fraction, merge)
+
+
+def _write(
+    labels: Labels,
+    root: UPath,
+    scorer: str | None,
+    overwrite: bool,
+    progress: Callable[[Iterable], Iterable],
+    fraction: float,
+    merge: bool,
+) -> Written:
     existing = config_writer.read(root / CONFIG)
     scorer = safe(scorer or str(existing.get("scorer") or "") or labels.scorer or "imported")
     problems = _fits(existing, labels, scorer, root)

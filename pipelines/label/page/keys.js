@@ -1,6 +1,6 @@
 // All keys, in one table: what each does, and what the help says of it.
 
-import { store, at, change, nextOpen, suggestion, isDone, isAbsent, points, same, tell, undo, redo, doneCount } from "./store.js";
+import { store, at, change, nextOpen, suggestion, isDone, isAbsent, points, same, tell, title, undo, redo, doneCount } from "./store.js";
 import { view, fit, zoom, redrawPoints, inside, clamped, isCurrent } from "./view.js";
 import { listed, make } from "./panels.js";
 import * as strip from "./strip.js";
@@ -75,12 +75,16 @@ function seen() {
 export function accept() {
   const frame = store.current;
   if (!frame || !seen()) return;
-  const wanted = points()
-    .filter((point) => !isDone(frame, point) && suggestion(frame, point))
+  const open = points().filter((point) => !isDone(frame, point) && suggestion(frame, point));
+  const unsure = open.filter((point) => suggestion(frame, point)[2] < store.project.accepted);
+  const wanted = open
+    .filter((point) => !unsure.includes(point))
     .map((point) => ({ point, xy: clamped(suggestion(frame, point)) }));
   if (wanted.length) {
-    if (change(frame, wanted)) advance();
-  } else if (doneCount(frame) === points().length) goNext();
+    if (!change(frame, wanted)) return;
+    advance();
+    if (unsure.length) tell("said", `Not accepted, as hardly seen: ${unsure.map(title).join(", ")}.`);
+  } else if (unsure.length || doneCount(frame) === points().length) goNext();
   else tell("said", "There is no suggestion to accept yet.");
 }
 

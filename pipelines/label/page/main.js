@@ -250,7 +250,7 @@ async function more() {
     const { added } = await post("more", { count: 20 });
     await taken(added);
     // Whoever goes on labeling meanwhile stays at that frame.
-    say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added · N: the one that teaches most` : "No frame was added.");
+    say(added.length ? `${added.length} ${added.length > 1 ? "frames" : "frame"} added · N: the one that teaches most` : "No frame was added: the project has all frames of its films.");
   } catch (error) {
     notice(why(error), true);
     say("");

@@ -95,12 +95,13 @@ function write({ frame: key, point: [individual, bodypart], xy, absent }) {
   else frame.absent.delete(name(point));
 }
 
+const ONLY_LOOKS_ON = "This page only looks on.";
 const ONLY_LOOKED_AT = "This frame is only looked at. Esc: back · L: label it";
 
 // Does several changes of one frame as one step that can be undone.
 export function change(frame, wanted) {
   if (!store.writing) {
-    tell("refused", store.why || "This page only looks on.");
+    tell("refused", store.why || ONLY_LOOKS_ON);
     return false;
   }
   if (store.mode === "proofread") {
@@ -143,7 +144,12 @@ function apply(step, side) {
 }
 
 function back(from, to, side) {
-  if (!from.length || !store.writing || store.mode !== "label") return;
+  if (store.mode !== "label") return;
+  if (!store.writing) {
+    tell("refused", store.why || ONLY_LOOKS_ON);
+    return;
+  }
+  if (!from.length) return;
   if (store.looking !== null) {
     tell("said", ONLY_LOOKED_AT);
     return;
