@@ -28,7 +28,12 @@ ALIKE = 0.05
 NEAR, SPREAD, FOUND = 0.5, 0.33, 0.7
 # Overfit, if held-out errors are so many times those of training and the difference is at least
 # this share of the distance between neighbouring bodyparts; of a single one, of the radius.
-TIMES, WORSE = 3.0, 0.25
+TIMES, WORSE, WORSE_ALONE = 3.0, 0.25, 0.15
+# Animals of one film that are so many times as long as those of another cannot both be seen well at
+# one scale; with so many labeled images of each.
+LARGER, SOME = 2.0, 3
+# Scaled pixels of an animal that is hard to find.
+SMALL = 40
 # Bodyparts closer than so many pixels are at the same place.
 SAME = 0.5
 # A bodypart with fewer labels to learn from is hardly known, unless all are so rare.
@@ -53,6 +58,7 @@ class Trained(NamedTuple):
       radius: `train.pos_dist_thresh`, source pixels.
       pcutoff: of predictions.
       alike: names of held-out crops and of the one learned from that each is nearly equal to.
+      scale: of the images that the network sees; 0 = not known.
     """
 
     kind: TaskKind
@@ -64,6 +70,7 @@ class Trained(NamedTuple):
     radius: float
     pcutoff: float
     alike: Sequence[tuple[str, str]] = ()
+    scale: float = 0.0
 
 
 def of_labels(learned: str, now: str) -> list[str]:
@@ -88,13 +95,15 @@ def sentences(model: Trained) -> list[str]:
 
 def _of_points(model: Trained) -> Iterator[str]:
     truth = np.stack([r.keypoints for r in model.learned])
-    animals = truth.reshape(-1, truth.shape[2], 2)
+    own = label_facts.of_animals(truth, [r.video for r in model.learned])
+    animals = own.reshape(-1, truth.shape[2], 2)
     near = label_facts.nearest(animals)
     spacing = float(np.nanmedian(near)) if np.isfinite(near).any() else float("nan")
     yield from _underfit(model, animals, spacing)
     train, test = model.train.mean_error_px, model.test.mean_error_px
     if train is not None and test is not None and model.test.images:
-        worse = WORSE * (spacing if np.isfinite(spacing) else model.radius)
+        alone = not np.isfinite(spacing)
+        worse = WORSE_ALONE * model.radius if alone else WORSE * spacing
         if test > TIMES * train and test - train > worse:
             yield (
                 f"Overfit: {test:.1f} px off on held-out images, {train:.1f} px on those it "
@@ -109,6 +118,7 @@ def _of_points(model: Trained) -> Iterator[str]:
             "it, or train longer (train.budget) or on more labels."
         )
     yield from _too_close(model, animals)
+    yield from _of_sizes(model, own, spacing)
     yield from _unlabeled(model, truth)
     labeled = int(np.isfinite(truth).any(axis=(1, 2, 3)).sum())
     if labeled < FEW:
@@ -171,6 +181,32 @@ def _too_close(model: Trained, animals: np.ndarray) -> Iterator[str]:
             f"{first} and {second} are {best:.1f} px apart in most images, closer than "
             f"train.pos_dist_thresh {model.radius:g}: they may be mixed up. A larger "
             "features.scale sets them apart."
+        )
+
+
+def _of_sizes(model: Trained, animals: np.ndarray, spacing: float) -> Iterator[str]:
+    """Of animals (images, individuals, bodyparts, 2) that one scale does not fit."""
+    if not np.isfinite(spacing):
+        if 0 < model.scale < 1:
+            yield (
+                "No animal has two labeled bodyparts, so nobody knows how large they are: "
+                f"features.scale {model.scale:g} fits the size of the images. If animals are "
+                f"smaller than {SMALL / model.scale:.0f} px in them, set a larger one."
+            )
+        return
+    of_film: dict[str, list[float]] = {}
+    for record, one in zip(model.learned, animals, strict=True):
+        known = [points[np.isfinite(points).all(axis=-1)] for points in one]
+        lengths = [np.linalg.norm(np.ptp(points, axis=0)) for points in known if len(points) > 1]
+        if lengths:
+            of_film.setdefault(record.video, []).append(float(np.median(lengths)))
+    usual = {film: float(np.median(n)) for film, n in of_film.items() if len(n) >= SOME}
+    small, large = (choose(usual, key=lambda f: usual[f], default="") for choose in (min, max))
+    if usual and usual[large] >= LARGER * usual[small]:
+        yield (
+            f"Animals of {small} are {usual[small]:.0f} px long, those of {large} "
+            f"{usual[large]:.0f} px, and one features.scale is for all: it fits the usual ones. "
+            "Compare their errors in evaluation/labels.csv; a project for each camera fits both."
         )
 
 
@@ -257,12 +293,29 @@ def _of_split(model: Trained) -> Iterator[str]:
             "tell films, or folders Training and Testing with split.by: folder keep such crops on "
             "one side."
         )
+    if model.kind.points:
+        yield from _unmeasured(model)
     films = {r.video for r in model.learned}
     if model.kind.points and all(r.video in films for r in model.held_out):
         remedy = "split.by: video holds out whole films."
         if len(films) == 1:
             remedy = "Label a second one and set split.by: video."
         yield f"{SAME_FILMS}: expect larger errors on another film. {remedy}"
+
+
+def _unmeasured(model: Trained) -> Iterator[str]:
+    """Bodyparts that were learned and of which no held-out image says how well."""
+    learned, held_out = (
+        np.stack([np.isfinite(r.keypoints).all(axis=-1).any(axis=0) for r in records]).any(axis=0)
+        for records in (model.learned, model.held_out)
+    )
+    unknown = [name for name, known in zip(model.names, learned & ~held_out, strict=True) if known]
+    if unknown:
+        yield (
+            f"No held-out image has a label of {listed(unknown, _NAMED)}: the error of "
+            f"{'it' if len(unknown) == 1 else 'them'} is not known. `beampose evaluate --folds 5` "
+            "judges by all labeled images."
+        )
 
 
 def of_finetuning(kind: TaskKind, before: Figures, after: Figures) -> Iterator[str]:

@@ -65,11 +65,13 @@ def owners(truth: np.ndarray, peaks: np.ndarray, likelihood: np.ndarray, near: f
 
 
 def least_parts(labels: np.ndarray) -> int:
-    """Bodyparts an animal must have: half of what nearly all labeled ones have, at least 1.
+    """Bodyparts an animal must have: half of what nearly all labeled ones have.
+
+    Rounded up: a single point that looks like a bodypart is no animal of three.
 
     Args:
       labels: (animals, bodyparts, 2), NaN = not labeled; an animal without labels is none.
     """
     counts = np.isfinite(labels).all(axis=-1).sum(axis=-1)
     counts = counts[counts > 0]
-    return max(int(np.quantile(counts, 1 - COMMON)) // 2, 1) if len(counts) else 1
+    return max(-(-int(np.quantile(counts, 1 - COMMON)) // 2), 1) if len(counts) else 1

@@ -9,6 +9,12 @@ import numpy as np
 FAR = 0.5
 # They count if they are labeled in this share of the animals.
 SEEN = 0.25
+# Bodyparts are of the scene, two at least, if they move by less than this share of what moves most
+# and to each other by less than this share of their distance, in films with so many labels of them,
+# and the others move by this share of an animal's length.
+FIXED, ENOUGH, FAR_MOVED = 0.15, 5, 0.5
+# The only other one is inside of them in this share of the images.
+INSIDE = 0.9
 # Animals that tell the distances between bodyparts, about, at most: the others add nothing.
 MOST = 2000
 
@@ -27,7 +33,8 @@ class LabelFacts(NamedTuple):
         images, and of those the median over bodyparts; NaN as above.
       closest: the same, of the two bodyparts that are closest.
       turning: from 0, all animals are seen in one direction or its opposite, to 1, in all
-        directions alike.
+        directions alike; NaN if no animal has two labeled points.
+      scene: bodyparts that are no animal's but the scene's, which the lengths leave out.
     """
 
     images: int
@@ -40,6 +47,7 @@ class LabelFacts(NamedTuple):
     spacing: float
     closest: float
     turning: float
+    scene: int = 0
 
 
 def facts(
@@ -53,7 +61,8 @@ def facts(
       heights, widths: of some of the images, at least one.
     """
     images, individuals, bodyparts = keypoints.shape[:3]
-    animals = keypoints.reshape(-1, bodyparts, 2)
+    own = of_animals(keypoints, videos)
+    animals = own.reshape(-1, bodyparts, 2)
     animals = animals[np.isfinite(animals).all(axis=-1).sum(axis=1) > 1]
     animals = animals[:: max(len(animals) // MOST, 1)]
     near = nearest(animals)
@@ -68,7 +77,93 @@ def facts(
         spacing=_median(near),
         closest=float(np.nanmin(near)) if np.isfinite(near).any() else float("nan"),
         turning=turning(animals),
+        scene=int((_labeled(keypoints) & ~_labeled(own)).sum()),
     )
+
+
+def of_animals(keypoints: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+    """Labels without those of the scene: of unique bodyparts, and of corners of a cage and the like
+    that were named as bodyparts of the one animal. Neither says how large an animal is or how it
+    turns.
+
+    Args:
+      keypoints, videos: as of `facts`.
+
+    Returns:
+      As many keypoints, NaN where they are the scene's.
+    """
+    found = keypoints.copy()
+    if keypoints.shape[1] > 1:
+        # Unique bodyparts are labeled in the last row, and nowhere else.
+        last, others = _labeled(keypoints[:, -1:]), _labeled(keypoints[:, :-1])
+        if last.any() and others.any() and not (last & others).any():
+            found[:, -1] = np.nan
+        return found
+    found[:, :, _fixed(keypoints[:, 0], videos)] = np.nan
+    return found
+
+
+def _fixed(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+    """Which bodyparts (images, bodyparts, 2) stay where they are while the others go about."""
+    moved: list[list[float]] = [[] for _ in range(points.shape[1])]
+    films = np.array(videos)
+    for film in dict.fromkeys(videos):
+        for own, part in zip(moved, points[films == film].swapaxes(0, 1), strict=True):
+            known = _known(part)
+            if len(known) >= ENOUGH:
+                own += np.linalg.norm(known - np.median(known, axis=0), axis=-1).tolist()
+    spread = np.array([_median(one) for one in moved])
+    if not np.isfinite(spread).any():
+        return np.zeros(len(spread), bool)
+    most = float(np.nanmax(spread))
+    fixed = spread < FIXED * most
+    # One alone, such as the tongue of an animal that reaches, says little of sizes and directions.
+    still = points[:, fixed]
+    fixed[fixed] = [_stiff(one, still, FIXED * most) for one in still.swapaxes(0, 1)]
+    if fixed.any() and not _goes_about(points, fixed, spread):
+        fixed[:] = False
+    return fixed
+
+
+def _stiff(point: np.ndarray, others: np.ndarray, least: float) -> bool:
+    """Whether the way from a bodypart (images, 2) to one of others (images, others, 2) is the same
+    in all images; one of at least so many pixels."""
+    ways = others - point[:, None]
+    for way in ways.swapaxes(0, 1):
+        known = _known(way)
+        usual = np.median(known, axis=0) if len(known) else np.zeros(2)
+        length = float(np.linalg.norm(usual))
+        change = _median(np.linalg.norm(known - usual, axis=-1))
+        if length >= least and change < FIXED * length:
+            return True
+    return False
+
+
+def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bool:
+    """Whether an animal goes about among what is fixed: of one that is held some bodyparts hardly
+    move, and none goes far.
+
+    Args:
+      points: (images, bodyparts, 2).
+      fixed, spread: (bodyparts,), which are fixed, and how far each moves.
+    """
+    rest = points[:, ~fixed]
+    if rest.shape[1] > 1:
+        known = [_known(one) for one in rest]
+        lengths = [float(np.linalg.norm(np.ptp(one, axis=0))) for one in known if len(one) > 1]
+        return bool(np.nanmedian(spread[~fixed]) > FAR_MOVED * np.nan_to_num(_median(lengths)))
+    # A single one shows no length: it is among them.
+    corners = np.array(
+        [[_median(axis) for axis in one.T] for one in points[:, fixed].swapaxes(0, 1)]
+    )
+    known = _known(rest[:, 0])
+    inside = (known >= corners.min(axis=0)) & (known <= corners.max(axis=0))
+    return bool(inside.all(axis=-1).mean() > INSIDE)
+
+
+def _labeled(keypoints: np.ndarray) -> np.ndarray:
+    """Whether each bodypart is labeled anywhere."""
+    return np.isfinite(keypoints).all(axis=-1).any(axis=(0, 1))
 
 
 def nearest(animals: np.ndarray) -> np.ndarray:
@@ -94,7 +189,8 @@ def turning(animals: np.ndarray) -> float:
 
     Of pairs of bodyparts that are far apart, the one whose direction is the steadiest: limbs move,
     but an animal that turns takes all of its pairs with it. Opposite directions count as the same:
-    an animal seen from the side faces left or right and never stands on its head.
+    an animal seen from the side faces left or right and never stands on its head. NaN where no pair
+    is labeled often enough to tell.
 
     Args:
       animals: (animals, bodyparts, 2), NaN = not labeled.
@@ -103,13 +199,17 @@ def turning(animals: np.ndarray) -> float:
     length = np.linalg.norm(offsets, axis=-1)
     pairs = [(i, j) for i in range(animals.shape[1]) for j in range(i)]
     typical = np.array([_median(length[:, i, j]) for i, j in pairs])
-    if not np.isfinite(typical).any():
-        return 0.0
+    # A pair that is seldom labeled says little.
+    enough = np.array([(length[:, i, j] > 0).sum() for i, j in pairs]) >= max(
+        SEEN * len(animals), 3
+    )
+    if not (enough & np.isfinite(typical)).any():
+        return float("nan")
+    far = FAR * np.nanmax(typical[enough])
     steady = []
-    for (i, j), usual in zip(pairs, typical, strict=True):
+    for (i, j), usual, often in zip(pairs, typical, enough, strict=True):
         seen = length[:, i, j] > 0
-        # A pair that is seldom labeled says little.
-        if usual >= FAR * np.nanmax(typical) and seen.sum() >= max(SEEN * len(animals), 3):
+        if often and usual >= far:
             angle = np.arctan2(offsets[seen, i, j, 1], offsets[seen, i, j, 0])
             steady.append(abs(np.exp(2j * angle).mean()))
     return float(1 - max(steady, default=1.0))

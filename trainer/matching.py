@@ -22,6 +22,8 @@ RECALLS = np.linspace(0.0, 1.0, 101)
 MIN_LABELED = 2
 # Source pixels within which the share of points is told.
 WITHIN = (5, 15, 50)
+# Source pixels, farther than any two points.
+_ANYWHERE = 1e6
 
 
 def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,16 +40,17 @@ def match(truth: np.ndarray, predicted: np.ndarray, animals: int) -> np.ndarray:
     """Predictions in the order of the labels they belong to, by optimal assignment in each frame.
 
     The sum of distances of labeled points is least; one that is missing, or farther than half an
-    animal's usual size, counts as that.
+    animal's usual length, counts as that. Animals of one point have no length: there a missing one
+    is farther than any.
 
     Args:
       truth: (frames, individuals, bodyparts, 2), source pixels, NaN = not labeled.
       predicted: (frames, individuals, bodyparts, 3), NaN = not found.
       animals: number of individuals to match, from the first; the others stay in their rows.
     """
-    sizes = np.sqrt(areas(truth[:, :animals]))
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    far = max(float(np.median(sizes)) / 2 if len(sizes) else 0.0, 1.0)
+    lengths = np.linalg.norm(extents(truth[:, :animals]), axis=-1)
+    lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
+    far = max(float(np.median(lengths)) / 2, 1.0) if len(lengths) else _ANYWHERE
     found = predicted.copy()
     for i, (own, other) in enumerate(zip(truth[:, :animals], predicted[:, :animals], strict=True)):
         offsets = own[:, None] - other[None, ..., :2]
@@ -129,11 +132,16 @@ def measured(
 
 def areas(truth: np.ndarray) -> np.ndarray:
     """Of the box around the labeled points of animals (…, bodyparts, 2); NaN without any."""
+    return extents(truth).prod(axis=-1)
+
+
+def extents(truth: np.ndarray) -> np.ndarray:
+    """Width and height of the box around the labeled points of animals (…, bodyparts, 2); NaN
+    without any."""
     known = np.isfinite(truth)
     low = np.where(known, truth, np.inf).min(axis=-2)
     high = np.where(known, truth, -np.inf).max(axis=-2)
-    extent = np.where(np.isfinite(low), high - low, np.nan)
-    return extent.prod(axis=-1)
+    return np.where(np.isfinite(low), high - low, np.nan)
 
 
 def oks(truth: np.ndarray, predicted: np.ndarray, sigma: float = OKS_SIGMA) -> np.ndarray:

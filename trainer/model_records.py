@@ -65,6 +65,7 @@ def metrics(made: Made) -> Metrics:
                 made.config.head.pos_dist_thresh,
                 made.config.predict.pcutoff,
                 near_copies.pairs(dataset) if task.kind.pooled else (),
+                0.0 if task.kind.pooled else store.recipe.scale,
             )
         ),
         train=measured["train"],

@@ -29,6 +29,8 @@ FARTHEST = 56.0
 LEAST_EXTENT, TINY_PIXELS = 40.0, 9_000_000
 # Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
 TURNING = 0.05
+# Where nobody knows how large an animal is, a larger image shows small ones, too.
+UNKNOWN_PIXELS = 2_100_000
 # Images and copies that a store of an experiment should hold, and copies of an image.
 STORED, COPIES = 400, (2, 8)
 # Sides of windows that copies show; they hold animals this much larger than the typical one and
@@ -67,10 +69,10 @@ def of_features(
     else:
         found = {
             "features.scale": _scale(facts, most),
-            "features.copies": _copies(facts),
             "features.rotation": _rotation(facts),
         }
         scale = config.features.scale or found["features.scale"].value
+        found["features.copies"] = _copies(facts, scale)
         found["features.window"] = window(facts, scale)
     return _open(config, found)
 
@@ -163,6 +165,7 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
     fits = [s for s in SCALES if s * s * pixels <= MOST_PIXELS] or [SCALES[0]]
     size = f"images are {facts.width:.0f}x{facts.height:.0f}"
     if not np.isfinite(facts.spacing):
+        fits = [s for s in SCALES if s * s * pixels <= UNKNOWN_PIXELS] or fits
         return Chosen(value=min(max(fits), 1.0), why=f"{size}; no animal has two labeled bodyparts")
     if facts.extent * max(fits) < LEAST_EXTENT:
         larger = [s for s in SCALES if s * s * pixels <= most] or fits
@@ -172,17 +175,26 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
     if value * facts.spacing > FARTHEST:
-        value = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
+        # Not so small that the two closest cannot be told apart any more.
+        least = min((s for s in fits if s * facts.closest >= SPACING), default=max(fits))
+        far = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
+        value = min(value, max(far, least))
     return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
 
 
-def _copies(facts: LabelFacts) -> Chosen:
+def _copies(facts: LabelFacts, scale: float) -> Chosen:
     low, high = COPIES
-    value = int(np.clip(STORED // max(facts.images, 1), low, high))
+    stored = float(STORED)
+    if not np.isfinite(facts.spacing):
+        # Whole images, and larger ones than others are.
+        stored *= min(MOST_PIXELS / (facts.height * facts.width * scale**2), 1.0)
+    value = int(np.clip(stored // max(facts.images, 1), low, high))
     return Chosen(value=value, why=f"{counted(facts.images, 'image')} to learn from")
 
 
 def _rotation(facts: LabelFacts) -> Chosen:
+    if np.isnan(facts.turning):
+        return Chosen(value=25.0, why="the labels do not tell in which directions animals point")
     if facts.turning > TURNING:
         return Chosen(value=180.0, why="the labeled animals point in all directions")
     return Chosen(value=25.0, why="the labeled animals point in one direction")
@@ -194,6 +206,8 @@ def window(facts: LabelFacts, scale: float) -> Chosen:
     extent = facts.extent * scale
     if not np.isfinite(extent):
         return Chosen(value=0, why="no animal has two labeled bodyparts")
+    if facts.scene:
+        return Chosen(value=0, why="some bodyparts are of the scene, which a window leaves out")
     pixels = facts.height * facts.width * scale**2
     least = max(ROOM * extent + 2 * AROUND, (SHARES[0] * pixels) ** 0.5)
     fits = [side for side in WINDOWS if side >= least]

@@ -157,7 +157,7 @@ class LiveFrames:
         if not self._fitted:
             height, width = pixels.shape[:2]
             nan = float("nan")
-            facts = LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, 0.0)
+            facts = LabelFacts(1, 1, 1, 1, height, width, nan, nan, nan, nan)
             self.config = recipe.resolved(
                 self._plain, recipe.of_features(self._plain, facts, MOST_PIXELS)
             )

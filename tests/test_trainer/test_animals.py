@@ -77,6 +77,25 @@ def test_labels_come_back_through_maps_peaks_and_assembly():
     np.testing.assert_allclose(matched[..., :2], TRUTH, atol=0.5)
 
 
+@pytest.mark.parametrize(
+    "animal", [[[0.0, 0]], [[0.0, 0], [40, 0]]], ids=["one bodypart", "two in a line"]
+)
+def test_animals_without_an_area_are_matched_to_their_labels(animal):
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 1000, (20, 4, 1, 2)) + np.array(animal)
+    near = truth + rng.normal(0, 3, truth.shape)
+    mixed = np.stack([one[rng.permutation(4)] for one in near])
+    mixed = np.concatenate([mixed, np.ones((*mixed.shape[:3], 1))], axis=-1)
+    mixed[0, 0] = NAN
+    apart = np.linalg.norm(matching.match(truth, mixed, 4)[..., :2] - truth, axis=-1)
+    assert np.nanmax(apart) < 20 and np.isnan(apart).sum() == len(animal)
+
+
+def test_a_single_point_is_no_animal_of_three_bodyparts():
+    assert calibrate.least_parts(TRUTH[:1].repeat(20, axis=0)) == 2
+    assert calibrate.least_parts(TRUTH[:1, :2]) == calibrate.least_parts(TRUTH[:1, :1]) == 1
+
+
 def test_a_frame_without_animals_gives_none():
     found = assemble.assemble(answered(np.full((3, 3, 2), NAN)), rules())
     assert np.isnan(found).all()

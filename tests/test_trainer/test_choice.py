@@ -55,6 +55,76 @@ def test_animals_in_all_directions_are_turned_fully_and_others_are_not(degrees, 
     assert chosen["features.rotation"].value == rotation
 
 
+CORNERS = np.array([[5.0, 5], [600, 5], [600, 470], [5, 470]])
+
+
+def in_a_cage(moved):
+    """A mouse that goes about and turns, beside the corners of its cage: (18, 1, 8, 2)."""
+    mouse = turned(MOUSE, np.linspace(0, 340, 18))
+    mouse += np.random.default_rng(0).uniform(-150, 150, (18, 1, 1, 2))
+    corners = np.broadcast_to(CORNERS + moved, (18, 1, 4, 2))
+    return np.concatenate([mouse, corners], axis=2)
+
+
+def test_corners_of_a_cage_say_nothing_of_the_size_and_the_turning_of_an_animal():
+    shaken = np.random.default_rng(1).uniform(-8, 8, (18, 1, 1, 2))
+    alone, caged = facts(in_a_cage(shaken)[:, :, :4]), facts(in_a_cage(shaken))
+    assert (caged.extent, caged.spacing, caged.turning) == (
+        alone.extent,
+        alone.spacing,
+        alone.turning,
+    )
+    assert (alone.scene, caged.scene) == (0, 4)
+    chosen = [recipe.of_features(config(), one)["features.scale"].value for one in (alone, caged)]
+    assert chosen[0] == chosen[1]
+    # A window around the animal would show copies none of them.
+    assert recipe.of_features(config(), caged)["features.window"].value == 0
+
+
+def test_an_animal_that_is_held_and_one_that_turns_on_the_spot_are_no_scene():
+    held = turned(MOUSE, np.zeros(18))
+    held[:, :, 3] += np.random.default_rng(0).uniform(-40, 40, (18, 1, 2))
+    assert facts(held).scene == 0
+    # But a bodypart alone in a cage is what moves there.
+    assert facts(in_a_cage(0)[:, :, [0, 4, 5, 6, 7]]).scene == 4
+    assert facts(turned(MOUSE, np.linspace(0, 340, 18))).scene == 0
+
+
+def test_unique_bodyparts_say_nothing_of_animals():
+    mice = np.full((18, 3, 8, 2), np.nan)
+    mice[:, 0, :4] = in_a_cage(0)[:, 0, :4]
+    mice[:, 2, 4:] = CORNERS
+    alone, found = facts(mice[:, :2, :4]), facts(mice)
+    assert (found.spacing, found.closest, found.turning) == (
+        alone.spacing,
+        alone.closest,
+        alone.turning,
+    )
+    assert found.scene == 4
+
+
+def test_a_bodypart_that_is_seldom_seen_and_far_away_does_not_tell_the_direction():
+    points = turned(np.vstack([MOUSE, [300.0, 0]]), np.linspace(0, 340, 18))
+    points[3:, :, 4] = np.nan
+    assert facts(points).turning == pytest.approx(facts(points[:, :, :4]).turning)
+
+
+def test_of_one_bodypart_nobody_knows_the_direction_and_small_animals_may_be_seen():
+    one = turned(MOUSE[:1], np.zeros(64))
+    chosen = recipe.of_features(config(), facts(one, (2160, 3840)))
+    assert "do not tell" in chosen["features.rotation"].why
+    assert (chosen["features.scale"].value, chosen["features.copies"].value) == (0.5, 2)
+    assert recipe.of_features(config(), facts(one))["features.scale"].value == 1.0
+
+
+def test_far_bodyparts_do_not_make_near_ones_too_small():
+    wide = turned(np.vstack([MOUSE * 8, [0.0, 12.0]]), np.zeros(9))
+    found = facts(wide, (800, 800))
+    value = recipe.of_features(config(), found)["features.scale"].value
+    assert value * found.spacing > recipe.FARTHEST
+    assert value == 1.0
+
+
 def test_one_labeled_bodypart_is_enough_for_a_recipe():
     points = turned(MOUSE, np.zeros(9))
     points[:, :, 1:] = np.nan
@@ -188,9 +258,30 @@ def test_rounds_double_what_was_trained():
     assert steps.round_ends(1)[-1] > 1
 
 
-def said(train, test, *, animal=MOUSE, count=30, others="other", radius=8.0):
-    """What is said of a model with these errors."""
+def said(
+    train,
+    test,
+    *,
+    animal=MOUSE,
+    count=30,
+    others="other",
+    radius=8.0,
+    scale=0.0,
+    also=(),
+    hidden=None,
+):
+    """What is said of a model with these errors.
+
+    Args:
+      also: animals of another film to learn from.
+      hidden: a bodypart that no held-out image shows.
+    """
     points = turned(animal, np.linspace(0, 300, count))
+    shown = points[:9].copy()
+    if hidden is not None:
+        shown[:, :, hidden] = np.nan
+    learned = [fakes.label_record(i, one) for i, one in enumerate(points)]
+    learned += [fakes.label_record(i, one, video="webcam") for i, one in enumerate(also)]
     return " ".join(
         advice.sentences(
             advice.Trained(
@@ -198,10 +289,11 @@ def said(train, test, *, animal=MOUSE, count=30, others="other", radius=8.0):
                 ["snout", "left", "right", "tail"],
                 Figures(**{"images": count, "points": 99, "share_above_pcutoff": 1.0, **train}),
                 Figures(**{"images": 9, "points": 30, "share_above_pcutoff": 1.0, **test}),
-                [fakes.label_record(i, one) for i, one in enumerate(points)],
-                [fakes.label_record(i, one, video=others) for i, one in enumerate(points[:9])],
+                learned,
+                [fakes.label_record(i, one, video=others) for i, one in enumerate(shown)],
                 radius,
                 0.6,
+                scale=scale,
             )
         )
     )
@@ -245,6 +337,24 @@ def test_a_single_bodypart_off_by_less_than_a_cell_is_not_overfit():
     one[1:] = np.nan
     assert "Overfit" not in said({"mean_error_px": 0.2}, {"mean_error_px": 0.8}, animal=one)
     assert "Overfit" in said({"mean_error_px": 0.2}, {"mean_error_px": 5.0}, animal=one)
+
+
+def test_one_bodypart_in_large_images_and_films_of_other_sizes_have_a_sentence():
+    good = {"mean_error_px": 1.0}, {"mean_error_px": 1.2}
+    one = MOUSE.copy()
+    one[1:] = np.nan
+    assert "smaller than 160 px in them" in said(*good, animal=one, scale=0.25)
+    assert "nobody knows" not in said(*good, animal=one, scale=1.0) + said(*good, scale=0.25)
+    small = turned(MOUSE / 3, np.zeros(5))
+    text = said(*good, also=small)
+    assert "Animals of webcam are 31 px long, those of film 98 px" in text
+    assert "Animals of" not in said(*good, also=small[:2])
+
+
+def test_a_bodypart_that_no_held_out_image_shows_has_a_sentence():
+    good = {"mean_error_px": 1.0}, {"mean_error_px": 1.2}
+    text = said(*good, hidden=3)
+    assert "No held-out image has a label of tail: the error of it is not known." in text
 
 
 def test_bodyparts_at_one_place_are_not_to_be_set_apart_by_a_scale():
