@@ -175,10 +175,7 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
     if value * facts.spacing > FARTHEST:
-        # Not so small that the two closest cannot be told apart any more.
-        least = min((s for s in fits if s * facts.closest >= SPACING), default=max(fits))
-        far = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
-        value = min(value, max(far, least))
+        value = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
     return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
 
 

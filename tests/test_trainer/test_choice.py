@@ -117,14 +117,6 @@ def test_of_one_bodypart_nobody_knows_the_direction_and_small_animals_may_be_see
     assert recipe.of_features(config(), facts(one))["features.scale"].value == 1.0
 
 
-def test_far_bodyparts_do_not_make_near_ones_too_small():
-    wide = turned(np.vstack([MOUSE * 8, [0.0, 12.0]]), np.zeros(9))
-    found = facts(wide, (800, 800))
-    value = recipe.of_features(config(), found)["features.scale"].value
-    assert value * found.spacing > recipe.FARTHEST
-    assert value == 1.0
-
-
 def test_one_labeled_bodypart_is_enough_for_a_recipe():
     points = turned(MOUSE, np.zeros(9))
     points[:, :, 1:] = np.nan
