@@ -27,7 +27,10 @@ ONE_IN, POOLED_PARTS = 4, 3
 # Rounds, and the share of the budget that they may take in all; the rest is for the model itself.
 ROUNDS, SHARE = 4, 1 / 4
 # Rises when the same labels and settings would get another number of steps.
-RULES = 2
+RULES = 3
+# Steps of a head on maps at least, where the budget allows as many: before, it knows so little that
+# one round is better or worse than another by chance.
+ENOUGH = 300
 # An improvement by less than this share is none; and this share, over the root of the number of
 # images that judge, is noise.
 GAIN, NOISE = 0.02, 0.5
@@ -87,7 +90,10 @@ def search(config: Config, dataset: Dataset, *, work: str) -> Search:
         seconds += took
     rounds = list(zip(ends, np.mean(errors, axis=0).tolist(), strict=True))
     rest, judges = total - ends[-1] * len(judging), sum(len(names) for names in judging)
-    steps, why = first_best(rounds, rest) if kind.pooled else last_good(rounds, rest, judges)
+    if kind.pooled:
+        steps, why = first_best(rounds, rest)
+    else:
+        steps, why = enough(*last_good(rounds, rest, judges), rest)
     return Search(steps, why, rounds, judges, seconds)
 
 
@@ -128,6 +134,18 @@ def last_good(rounds: Sequence[tuple[int, float]], rest: int, judges: int) -> tu
     if good[-1] == len(rounds) - 1:
         return max(rest, steps), "the whole budget: held-out images did not get worse"
     return steps, f"held-out images get worse after {steps}"
+
+
+def enough(steps: int, why: str, rest: int) -> tuple[int, str]:
+    """As many steps, but what the least is, and why.
+
+    Args:
+      rest: as above.
+    """
+    least = min(ENOUGH, rest)
+    if steps >= least:
+        return steps, why
+    return least, f"{why}, where nothing is learned yet: {ENOUGH} at least, or the whole budget"
 
 
 def _as_good(rounds: Sequence[tuple[int, float]], share: float) -> list[int]:

@@ -227,6 +227,12 @@ def test_keypoints_are_trained_for_long_unless_held_out_images_get_worse(errors,
     assert found == expected, why
 
 
+def test_a_head_on_maps_trains_for_some_steps_whatever_the_first_rounds_say():
+    assert steps.enough(54, "worse", 600)[0] == steps.ENOUGH
+    assert steps.enough(54, "worse", 200)[0] == 200
+    assert steps.enough(400, "worse", 600) == (400, "worse")
+
+
 def test_a_point_far_off_counts_no_more_than_one_that_is_not_found():
     truth = np.array([[[0.0, 0.0], [50.0, 0.0], [np.nan, np.nan]]])
     records = [fakes.label_record(i, truth) for i in range(2)]
