@@ -20,6 +20,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner
 
 from beampose.core import disk, machine
+from beampose.core.answering import Unanswered
 from beampose.pipelines import causes
 
 
@@ -106,9 +107,11 @@ def _finish(pipeline: beam.Pipeline, namespace: str) -> dict[str, int]:
 
 def _plain(error: Exception) -> Exception:
     """Error that a step raised, without Beam's text around it."""
-    inner, named = error, ""
+    inner, named, unanswered = error, "", None
     while (deeper := inner.__cause__ or inner.__context__) and isinstance(deeper, Exception):
         inner = deeper
+        # The sentence; its cause is what a library said.
+        unanswered = inner if isinstance(inner, Unanswered) else unanswered
         # What names the file has the system's own error, which does not, as its cause.
         named = (isinstance(inner, OSError) and inner.filename) or named
     if disk.of_disk(inner) in (errno.ENOSPC, errno.EDQUOT):
@@ -117,7 +120,7 @@ def _plain(error: Exception) -> Exception:
             f"No space left on device: {place}. What is finished is kept: free some space, and "
             "run the same command again to continue."
         )
-    return inner if isinstance(inner, OSError) else error
+    return unanswered or (inner if isinstance(inner, OSError) else error)
 
 
 def _job(result) -> str | None:

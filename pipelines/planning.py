@@ -12,6 +12,7 @@ import numpy as np
 from upath import UPath
 
 from beampose.core import artefacts, files, storage, task_kinds, yaml_files
+from beampose.core.answering import Unanswered
 from beampose.core.files import join
 from beampose.core.infos import ModelInfo
 from beampose.core.names import PLAN
@@ -255,6 +256,8 @@ def _probe(items: Sequence[LabeledFrame | LabeledCrop]) -> tuple[list[np.ndarray
     for i in places:
         try:
             found.append(images.load(items[i].image)[0])
+        except Unanswered:
+            raise
         except (OSError, ValueError):
             continue
     if not found:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from beampose.core import file_kinds
+from beampose.core.answering import Unanswered
 from beampose.preprocess import exif, pixel_limit
 
 # Pillow also knows formats that run programs (EPS starts Ghostscript): images come from strangers.
@@ -40,7 +41,7 @@ def refused(data: bytes = b"") -> Iterator[None]:
         if data.startswith(_TIFFS):
             what = ", but a TIFF with other channels or numbers than are read: save it as 8 bit RGB"
         raise ValueError(f"is not an image of a known format{what}") from None
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, Unanswered):
         raise
     except Exception as error:  # Damaged bytes raise many types, such as struct.error.
         raise ValueError(f"cannot be decoded: {error}") from None

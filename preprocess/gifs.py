@@ -1,6 +1,7 @@
 """GIFs: one picture is a photograph, several are a film."""
 
 from beampose.core import files
+from beampose.core.answering import Unanswered
 from beampose.preprocess import decoding
 
 SUFFIX = ".gif"
@@ -17,5 +18,7 @@ def is_photo(path: str) -> bool:
             decoding.opened(stream, decoding.PHOTOS) as image,
         ):
             return not getattr(image, "is_animated", False)
+    except Unanswered:
+        raise
     except (OSError, ValueError):
         return False

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from beampose.core import files
+from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.preprocess import decoding, tiff_tags
 from beampose.preprocess.tiff_tags import Page, TiffFile
@@ -61,6 +62,8 @@ def is_stack(path: str) -> bool:
             return next(found, None) is not None and (
                 next(found, None) is not None or len(_contiguous(file)) > 1
             )
+    except Unanswered:
+        raise
     except (OSError, ValueError, struct.error):
         return False
 
@@ -155,6 +158,8 @@ def decoded(
                 alone = tiff_tags.alone(TiffFile(stream), place)
                 with decoding.refused(), decoding.opened(io.BytesIO(alone)) as image:
                     yield number, decoding.loaded(image)[0], ""
+            except Unanswered:
+                raise
             except (ValueError, OSError, struct.error) as error:
                 yield number, None, str(error)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from beampose.core import files
+from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.preprocess import images, missing_images, same_points, tiff_stacks, turned_labels
 from beampose.preprocess.labels import (
@@ -76,6 +77,8 @@ def inspect(
 
     try:
         pixels, orientation = images.load(item.image, once=once)
+    except Unanswered:
+        raise
     except FileNotFoundError:
         return Inspection(item, (problem(ERROR, missing_images.what(item.image)),)), None
     except OSError as error:

@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from beampose.core import files, fingerprints
+from beampose.core.answering import Unanswered
 from beampose.preprocess import ahead, film_files, h264_fields, pixel_limit, tiff_stacks
 from beampose.preprocess.tiff_stacks import Page
 
@@ -344,6 +345,8 @@ def _decode_pages(
     try:
         for number, pixels, _ in tiff_stacks.decoded(video.path, wanted):
             yield number, pixels
+    except Unanswered:
+        raise
     except OSError:
         # Accounted for by the caller, frame by frame.
         return

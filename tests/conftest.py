@@ -42,3 +42,12 @@ def buckets(monkeypatch) -> Iterator[Storage]:
     yield fake
     UPath("gs://lab").fs.clear_instance_cache()
     fake.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch) -> None:
+    """Asks Cloud Storage again at once, and tells of it the first time."""
+    from beampose.core import bucket_files
+
+    monkeypatch.setattr(bucket_files, "_WAIT", 0.0)
+    monkeypatch.setattr(bucket_files, "_told", -1e9)

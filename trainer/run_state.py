@@ -12,6 +12,7 @@ import tensorflow as tf
 from upath import UPath
 
 from beampose.core import disk, json_files, npz_files, storage
+from beampose.core.answering import Unanswered
 
 LOG = logging.getLogger(__name__)
 # One of a training's history: numbers by name, and maybe why an evaluation failed.
@@ -103,6 +104,8 @@ class State:
                     return False
                 live = [saved[f"live{i}"] for i in range(len(self._live))]
                 self.best = [saved[f"best{i}"] for i in range(len(self.best))]
+        except Unanswered:
+            raise
         except (OSError, ValueError) as error:
             LOG.warning("%s cannot be read (%s): training starts again.", file, error)
             return False

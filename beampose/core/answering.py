@@ -4,9 +4,50 @@ fsspec answers that a file is not there where it was refused, or not answered: w
 would be begun anew.
 """
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fsspec import asyn
+
+# Its readers log a traceback of each error that they raise, too; `--debug` shows them.
+if not logging.getLogger("beampose").isEnabledFor(logging.DEBUG):
+    logging.getLogger("fsspec").setLevel(logging.CRITICAL)
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+
+
+class Unanswered(OSError):
+    """A storage gave no answer, or refused. Nothing is known of the file, which may be sound.
+
+    Whoever notes broken files and goes on must let this through: else an outage of a minute takes
+    files out of a result.
+    """
+
+
+class Refused(Unanswered, PermissionError):
+    """A storage does not let this account do it."""
+
+
+def no_bucket(address: str) -> str:
+    return f"There is no bucket {address}, or this account may not see it: check its name."
+
+
+def page(data: bytes) -> bool:
+    """Whether an answer begins as a web page does."""
+    return data[:100].lstrip().lower().startswith(_PAGES)
+
+
+def is_foreign(headers: Mapping[str, str], own: tuple[str, ...]) -> bool:
+    """Whether a web page is an answer of something between here and the storage.
+
+    Args:
+      own: how names of headers begin that the storage sends with every answer, in lower case; it
+        may well keep web pages.
+    """
+    given = {str(name).lower(): str(value).lower() for name, value in headers.items()}
+    return given.get("content-type", "").startswith("text/html") and not any(
+        name.startswith(own) for name in given
+    )
 
 
 class Answering(asyn.AsyncFileSystem):

@@ -1,11 +1,13 @@
 """Files of Amazon S3, and of servers that speak as it does, as s3fs reads them."""
 
+import errno
 from typing import Any
 
 import s3fs
 from botocore import exceptions
+from fsspec import asyn
 
-from beampose.core.answering import Answering
+from beampose.core.answering import Answering, Refused, Unanswered, is_foreign, no_bucket
 
 _SIGN_IN = (
     "No credentials for S3 on this machine: run `aws configure`, or set AWS_ACCESS_KEY_ID and "
@@ -18,23 +20,50 @@ _NOBODY = (
     exceptions.ProfileNotFound,
     exceptions.SSOError,
 )
+# What s3fs makes of answers of a server that is down, has too much to do, or fails.
+_DOWN = (errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO), errno.ENOSYS)
+# Headers that it sends with each answer; servers that speak as it does send some, too.
+_OWN = ("x-amz",)
 
 
 class S3(Answering, s3fs.S3FileSystem):
     """s3fs, with questions that are answered or raise OSError with the address in its text."""
 
     async def _call_s3(self, method: str, *words: Any, **options: Any) -> Any:
+        address = _address(words, options)
         try:
-            return await super()._call_s3(method, *words, **options)
+            answer = await super()._call_s3(method, *words, **options)
         except exceptions.BotoCoreError as error:
-            raise OSError(f"{_address(words, options)}: {sentence(error)}") from error
+            raise Unanswered(f"{address}: {sentence(error)}") from error
+        except PermissionError as error:
+            said = (error.strerror or str(error)).rstrip(".")
+            what = "sign in again if the credentials are old, or ask its owner for the right to it"
+            raise Refused(f"{address}: {said}: {what}") from error
         except OSError as error:
+            if error.errno in _DOWN or isinstance(error, (TimeoutError, ConnectionError)):
+                why = Exception(error.strerror or str(error))
+                raise Unanswered(f"{address}: {sentence(why)}") from error
             # Made from S3's answer, which tells no address.
             if error.errno is None:
-                error.args = (f"{_address(words, options)}: {error}",)
+                error.args = (f"{address}: {error}",)
             else:
-                error.filename = _address(words, options)
+                error.filename = address
             raise
+        about = answer.get("ResponseMetadata", {}) if isinstance(answer, dict) else {}
+        if is_foreign(about.get("HTTPHeaders", {}), _OWN):
+            raise Unanswered(
+                f"{address}: S3 answered with a web page: does this network need a login?"
+            )
+        return answer
+
+    async def _require_bucket(self, bucket: str) -> None:
+        """Raises FileNotFoundError if there is no such bucket."""
+        try:
+            await self._call_s3("head_bucket", Bucket=bucket)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(no_bucket(f"s3://{bucket}")) from error
+
+    require_bucket = asyn.sync_wrapper(_require_bucket)
 
 
 def sentence(error: Exception) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from upath import UPath
 
 from beampose.core import buckets, disk, files, json_files, leftovers
+from beampose.core.answering import Unanswered
 from beampose.core.names import COMPLETED
 
 _WILDCARDS = frozenset("*?[]\\") if os.name != "nt" else frozenset("*?[]")
@@ -315,7 +316,11 @@ def names(folder: Address) -> set[str]:
 
 
 def read_all(folder: Address, wanted: Sequence[str]) -> Iterator[bytes | None]:
-    """Bytes of files of a folder, in order, many at a time; None of one that cannot be read."""
+    """Bytes of files of a folder, in order, many at a time; None of one that cannot be read.
+
+    Raises:
+      Unanswered: a bucket does not say what is in one.
+    """
     folder = place(folder)
     if is_local(folder):
         for name in wanted:
@@ -329,6 +334,8 @@ def read_all(folder: Address, wanted: Sequence[str]) -> Iterator[bytes | None]:
         found: Any = folder.fs.cat(paths, on_error="return")
         for path in paths:
             data = found.get(path.removeprefix("/"))
+            if isinstance(data, Unanswered):
+                raise data
             yield data if isinstance(data, bytes) else None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from beampose.core import files, name_parts, storage
+from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.formats import kept_files
 from beampose.preprocess import ahead, images, inside, missing_images, turned_labels
@@ -124,6 +125,8 @@ def _bytes(
         data = files.read_bytes(frame.image) if as_it_is else images.encode_png(pixels)
     except FileNotFoundError:
         return missing_images.what(frame.image)
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         return f"image {files.why(error)}"
     height, width = pixels.shape[:2]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from beampose.core import files
+from beampose.core.answering import Unanswered
 from beampose.preprocess import images
 from beampose.trainer.model_calls import few
 from beampose.trainer.quiet import import_tensorflow
@@ -67,5 +68,7 @@ def read(paths: Iterable[str]) -> Iterator[np.ndarray]:
     for path in paths:
         try:
             yield images.decode(files.read_bytes(path))
+        except Unanswered:
+            raise
         except (OSError, ValueError):
             continue

@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils import shared
 
 from beampose.core import storage
+from beampose.core.answering import Unanswered
 from beampose.pipelines.features import embedding_worker
 from beampose.preprocess import images
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame
@@ -121,6 +122,8 @@ class SampleCells(beam.DoFn):
     def process(self, item: LabeledFrame | LabeledCrop) -> Iterator[pa.RecordBatch]:
         try:
             pixels = images.load(item.image)[0]
+        except Unanswered:
+            raise
         except (OSError, ValueError):
             # The main job records the reject; here it is only not sampled.
             return

@@ -8,6 +8,7 @@ import numpy as np
 from apache_beam.utils import shared
 
 from beampose.core import storage
+from beampose.core.answering import Unanswered
 from beampose.core.files import join
 from beampose.core.infos import Recipe
 from beampose.core.infos.dataset_info import INT8
@@ -305,5 +306,7 @@ def _try_load(
 ) -> np.ndarray | str:
     try:
         return prepare(load(pending, limits))
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         return str(error)

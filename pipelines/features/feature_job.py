@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beampose.core import artefacts, files, folder_lock, storage
+from beampose.core.answering import Unanswered
 from beampose.core.files import join
 from beampose.core.infos import Chosen, Recipe, Shard
 from beampose.core.infos.dataset_info import INT8, worth_telling
@@ -276,6 +277,8 @@ def open_store(config: Config, labels: Labels, splits: list[str]) -> Target:
             store_writer.adopt_transform(folder, learned)
     try:
         dims, digest = analyze.dims(transform), analyze.digest(transform, backbone.channels)
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{transform} is damaged, and all features of {folder} depend on it: delete {folder} "

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from beampose.core import artefacts, storage
+from beampose.core.answering import Unanswered
 from beampose.core.infos import Chosen, DatasetInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -79,6 +80,8 @@ def _sizes(frames: Sequence[LabeledFrame]) -> list[tuple[int, int]]:
         try:
             with Image.open(io.BytesIO(images.encoded(frames[i].image))) as image:
                 found.append((image.height, image.width))
+        except Unanswered:
+            raise
         except (OSError, ValueError, Image.DecompressionBombError):
             continue
     # Images that cannot be read are rejected by the job, with a reason for each.
@@ -90,6 +93,8 @@ def _before(config: Config) -> dict[str, Chosen]:
     file = storage.place(config.dataset, INFO)
     try:
         info = artefacts.read_info(file, DatasetInfo)
+    except Unanswered:
+        raise
     except (OSError, ValueError):
         return {}
     return dict(info.chosen) if info.source.get("path") == config.source.path else {}

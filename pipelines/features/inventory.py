@@ -8,6 +8,7 @@ from typing import NamedTuple
 from upath import UPath
 
 from beampose.core import artefacts, files, storage
+from beampose.core.answering import Unanswered
 from beampose.core.infos import DatasetInfo, Shard, StoreInfo
 from beampose.core.names import COMPLETED, INFO
 from beampose.core.wording import counted
@@ -182,6 +183,8 @@ def _verify_transform(folder: UPath, info: StoreInfo) -> Iterator[str]:
 
     try:
         found = analyze.digest(str(folder / embed.TRANSFORM), info.recipe.channels)
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         why = files.why(error)
         yield f"{folder / embed.TRANSFORM} cannot be loaded: {why}. {_ANEW.format(folder)}"

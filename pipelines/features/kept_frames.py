@@ -8,6 +8,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.utils import shared
 
 from beampose.core import storage
+from beampose.core.answering import Unanswered
 from beampose.pipelines.features import embedding_worker, feature_steps, shard_repair, store_writer
 from beampose.preprocess import ahead, images, inside
 from beampose.preprocess.labels import Problem
@@ -107,6 +108,8 @@ def keep_probe(folder: str, records: Iterable[LabelRecord]) -> None:
             return
         try:
             data = images.encoded(record.image_uri)
+        except Unanswered:
+            raise
         except (OSError, ValueError):
             continue
         frame = schema.EncodedFrame(record.key, data, record.height, record.width)
@@ -145,5 +148,7 @@ def _examples(wanted: list[embedding_worker.Pending], lost: list) -> Iterator[tu
 def _try_encoded(one: embedding_worker.Pending) -> bytes | str:
     try:
         return encoded(one)
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         return str(error)

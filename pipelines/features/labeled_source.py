@@ -4,6 +4,7 @@ import dataclasses
 
 from beampose import formats
 from beampose.core import artefacts, files, fingerprints, storage, yaml_files
+from beampose.core.answering import Unanswered
 from beampose.core.infos import DatasetInfo
 from beampose.core.names import INFO
 from beampose.core.settings import experiment
@@ -140,6 +141,8 @@ def contents(labels: Labels) -> dict[str, str]:
 def _content(file: str) -> str:
     try:
         return "" if files.is_folder(file) else fingerprints.of_file(file)
+    except Unanswered:
+        raise
     except OSError:
         return ""
 

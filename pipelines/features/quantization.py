@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beampose.core.answering import Unanswered
 from beampose.core.settings.experiment import Config
 from beampose.core.wording import counted
 from beampose.preprocess import images
@@ -36,6 +37,8 @@ def of_sample(config: Config, sample: Sequence[LabeledFrame | LabeledCrop], back
             break
         try:
             pixels = images.load(item.image)[0]
+        except Unanswered:
+            raise
         except (OSError, ValueError):
             # The main job records the reject; here it is only not looked at.
             continue

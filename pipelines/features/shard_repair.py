@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from beampose.core import files, storage, tfrecords
+from beampose.core.answering import Unanswered
 from beampose.pipelines.features import store_writer
 from beampose.trainer.feature_store import DAMAGED, SUFFIX
 
@@ -59,6 +60,8 @@ def examine(index: UPath, check: Check) -> Damage | None:
     """What is wrong with a shard; every byte is read. None if nothing is."""
     try:
         entry = entry_of(index)
+    except Unanswered:
+        raise
     except (OSError, ValueError) as error:
         return Damage(
             index, f"cannot be used, since its index is damaged ({files.why(error)})", [], []

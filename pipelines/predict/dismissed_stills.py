@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from beampose.core import files, storage
+from beampose.core.answering import Unanswered
 from beampose.formats import detection_table
 from beampose.formats.detection_table import Detections
 from beampose.pipelines.predict import earlier_stills
@@ -27,6 +28,8 @@ def go_on(stem: UPath, label: str, found: Detections, source: Stills) -> Detecti
     try:
         before = detection_table.read(file)
         fingerprint = _fingerprint(file)
+    except Unanswered:
+        raise
     except (OSError, ValueError):
         return found
     gone = zip(before.frames[before.dismissed], before.boxes[before.dismissed], strict=True)

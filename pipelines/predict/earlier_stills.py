@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beampose.core import artefacts, storage
+from beampose.core.answering import Unanswered
 from beampose.core.infos import PredictionInfo
 from beampose.pipelines.manifest import Range
 from beampose.pipelines.predict import commit, earlier_bursts, still_ranges
@@ -67,6 +68,8 @@ def _former(output: commit.Output, name: str) -> _Former | None:
             return None
         stem = commit.stem_of(file)
         rows = list(still_ranges.read(stem.with_name(stem.name + still_ranges.TABLE)))
+    except Unanswered:
+        raise
     except (OSError, ValueError):
         # Of damaged results nothing is taken; where they would be replaced they are refused.
         return None

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from upath import UPath
 
 from beampose.core import artefacts, csv_cells, files, storage, task_kinds
+from beampose.core.answering import Unanswered
 from beampose.core.infos import ModelInfo, PredictionInfo, TracksInfo
 from beampose.core.names import INFO
 from beampose.core.settings.experiment import Config
@@ -210,5 +211,7 @@ def _read_summary(file: UPath) -> PredictionInfo | TracksInfo | None:
     """What a file says of a video; None if it is none."""
     try:
         return artefacts.read_info(file, PredictionInfo, TracksInfo)
+    except Unanswered:
+        raise
     except (OSError, ValueError):
         return None

@@ -32,6 +32,8 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}
 
 
+# What a network answers in the place of any service until somebody signs in.
+PAGE = Answer(b"<html><body>Please sign in</body></html>", 200, {"Content-Type": "text/html"})
 Handler = Callable[[Request], Answer]
 
 

@@ -3,12 +3,13 @@
 import logging
 
 import pytest
-from cloud.server import error
+from cloud.server import PAGE, Answer, error
 from fsspec import config
 from google.auth import exceptions
 
-from beampose.core import bucket_files, files, storage
+from beampose.core import bucket_files, files, storage, yaml_files
 from beampose.core import buckets as addresses
+from beampose.core.answering import Unanswered
 
 # isort: split
 import gcsfs
@@ -116,3 +117,85 @@ def test_an_address_that_nothing_opens_is_told_with_what_would(opens, monkeypatc
     with pytest.raises(ValueError, match="az://a/b: .* pip install no_such_package"):
         opens("az://a/b")
     addresses._lack.cache_clear()
+
+
+def test_what_is_down_is_told_while_it_is_tried_and_refused_credentials_are_tried_twice(
+    buckets, impatient, caplog
+):
+    for code, tries in ((503, 6), (401, 2)):
+        buckets.refusal = error(code, "X", "Invalid Credentials")
+        before = len(buckets.server.requests)
+        with pytest.raises(Unanswered):
+            files.read_bytes("gs://lab/a")
+        assert len(buckets.server.requests) - before == tries
+    (record,) = caplog.records
+    assert "NOTE gs://lab/a: " in record.getMessage() and "tried again" in record.getMessage()
+
+
+def test_a_bucket_or_an_object_that_is_not_there_is_named(buckets, monkeypatch):
+    for ask in (
+        lambda: storage.write_text("gs://none/a", "a"),
+        lambda: files.children("gs://none/a"),
+        lambda: yaml_files.read("gs://none/a.yaml", "config file"),
+    ):
+        with pytest.raises(FileNotFoundError, match="There is no bucket gs://none, or this acc"):
+            ask()
+    with pytest.raises(FileNotFoundError, match="^gs://lab/a b is not there, or not any more"):
+        files.read_bytes("gs://lab/a b")
+    with pytest.raises(FileNotFoundError, match="^No config file gs://lab/a.yaml.$"):
+        yaml_files.read("gs://lab/a.yaml", "config file")
+    changed = error(412, "X", "another generation")
+    monkeypatch.setattr(buckets, "_put_if", lambda *_: changed)
+    with pytest.raises(FileExistsError, match="^gs://lab/a was changed .* meanwhile: run it again"):
+        storage.write_text("gs://lab/a", "a")
+
+
+def test_what_is_refused_is_named_with_the_role_that_allows_it(buckets):
+    buckets.refusal = error(403, "X", "no way")
+    for ask, what in (
+        (lambda: storage.write_text("gs://lab/out/a", "a"), "gs://lab/out/a: no way; .* written"),
+        (lambda: files.children("gs://lab/out"), "gs://lab/out: no way; .* listed"),
+        (lambda: files.read_bytes("gs://lab/out/a"), "gs://lab/out/a: no way; .* read"),
+    ):
+        with pytest.raises(PermissionError, match=f"{what}: .* roles/storage.objectUser"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (PAGE, "a web page"),
+        (Answer(b""), "nothing"),
+        (Answer(b'{"items": ["'), "something that cannot be read"),
+        (Answer(bytes(40)), "something that cannot be read"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_with_the_address(buckets, answer, said):
+    buckets.refusal = answer
+    for ask in (
+        lambda: files.children("gs://lab/out"),
+        lambda: storage.write_text("gs://lab/out", "a"),
+    ):
+        with pytest.raises(Unanswered, match=f"^gs://lab/out: .* answered with {said}: does this"):
+            ask()
+
+
+def test_a_web_page_that_a_bucket_keeps_is_read(buckets, monkeypatch):
+    buckets.put("gs://lab/report.html", b"<html>")
+    whole = buckets._media
+
+    def kept(*words):
+        answer = whole(*words)
+        return answer._replace(headers={**answer.headers, "Content-Type": "text/html"})
+
+    monkeypatch.setattr(buckets, "_media", kept)
+    assert files.read_bytes("gs://lab/report.html") == b"<html>"
+
+
+def test_an_address_that_lost_a_slash_is_told_so():
+    with pytest.raises(ValueError, match="^gs:/lab/a.yaml: a slash is .* gs://lab/a.yaml$"):
+        storage.place("gs:/lab/a.yaml")
+
+
+def test_libraries_say_nothing_of_errors_that_are_told_anyway():
+    assert not logging.getLogger("fsspec.prefetcher").isEnabledFor(logging.ERROR)

@@ -4,7 +4,8 @@ import pytest
 import s3fs
 from botocore import exceptions
 
-from beampose.core import files, storage
+from beampose.core import files, storage, yaml_files
+from beampose.core.answering import Unanswered
 
 FILE = "s3://lab/out/COMPLETED"
 
@@ -53,3 +54,28 @@ def test_a_bucket_that_is_not_there_holds_no_file(answer):
 def test_listings_are_not_from_memory():
     found, _ = files.system(FILE)
     assert found.dircache.use_listings_cache is False
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError("AccessDenied"), OSError(5, "down"), TimeoutError("late")]
+)
+def test_what_is_refused_or_not_answered_is_told_from_a_broken_file(answer, error):
+    answer(error)
+    with pytest.raises(Unanswered, match=f"^{FILE}: ") as raised:
+        files.read_bytes(FILE)
+    assert isinstance(raised.value, PermissionError) == isinstance(error, PermissionError)
+
+
+def test_a_web_page_is_no_answer_of_s3(monkeypatch):
+    async def call(*_, **__):
+        return {"ResponseMetadata": {"HTTPHeaders": {"content-type": "text/html; charset=utf-8"}}}
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
+    with pytest.raises(Unanswered, match=f"{FILE}: S3 answered with a web page"):
+        files.read_bytes(FILE)
+
+
+def test_a_config_in_a_bucket_that_is_not_there_names_the_bucket(answer):
+    answer(FileNotFoundError("NoSuchBucket"))
+    with pytest.raises(FileNotFoundError, match="There is no bucket s3://lab, or this account"):
+        yaml_files.read(FILE, "config file")
