@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import files, placeholders, texts
+from beampose.core import files, texts
 from beampose.core.wording import counted
 from beampose.formats import spreadsheets
 from beampose.preprocess import images, media_folders, videos
@@ -125,7 +125,7 @@ def index(path: str) -> Video:
       ValueError: no such file, or none that can be decoded.
     """
     if not files.exists(path):
-        raise ValueError(str(placeholders.missing("file", path)))
+        raise ValueError(str(files.missing("file", path)))
     return videos.index(path)
 
 

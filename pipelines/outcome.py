@@ -72,7 +72,10 @@ def table_html(rows: Rows) -> str:
 
 def failed(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for every video that could not be used, and why."""
-    return (texts.printable(f"FAILED {path}: {why}") for path, why in failures)
+    for path, why in failures:
+        # Errors of files name them, too.
+        said = why.removeprefix(f"{path}: ").removeprefix(f"{path} ")
+        yield texts.printable(f"FAILED {path}: {said}")
 
 
 def _cell(value: object) -> str:

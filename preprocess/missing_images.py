@@ -76,6 +76,8 @@ def _hint(paths: Sequence[str]) -> str:
     for path in paths[:_TRIED]:
         if there := placeholders.link(path) or listing.placeholder(path):
             return f". {there}"
+        if listing.holds(path):
+            return f". {files.name(path)} was there when its folder was listed: run it again"
     if not any(files.suffix(path) for path in paths):
         return ". Every row must name the file of an image, such as labeled-data/film/img0.png"
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -100,6 +102,10 @@ class _Listing:
     def placeholder(self, path: str) -> str:
         """What stands for a file beside it, in words; "" if nothing does."""
         return placeholders.among(self._children(files.parent(path)), files.name(path))
+
+    def holds(self, path: str) -> bool:
+        """Whether a folder lists a file that cannot be had, as one that is written anew."""
+        return files.name(path) in self._children(files.parent(path))
 
     def instead(self, path: str) -> tuple[str, str]:
         """What distinguishes a file from the one that is wanted, and its name; "" if none."""

@@ -4,6 +4,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import re
 
 import fsspec
 import fsspec.config
@@ -21,6 +22,8 @@ _CLASSES = {
     **dict.fromkeys(("gs", "gcs"), "beampose.core.bucket_files.Bucket"),
     **dict.fromkeys(("s3", "s3a"), "beampose.core.s3_files.S3"),
 }
+# The beginning of an address that a shell or a program took for a path, and made shorter.
+_ONE_SLASH = re.compile(r"(gs|gcs|s3a?|az|abfss?|adl|https?):/(?!/)")
 
 
 def configure() -> None:
@@ -47,6 +50,9 @@ def configure() -> None:
 
 def check(address: str) -> None:
     """Raises ValueError where nothing here opens such addresses; the text says what would."""
+    if _ONE_SLASH.match(address):
+        protocol, _, rest = address.partition(":/")
+        raise ValueError(f"{address}: a slash is missing, addresses begin as {protocol}://{rest}")
     protocol, mark, _ = address.partition("://")
     if mark and (lack := _lack(protocol.rpartition("::")[2])):
         raise ValueError(f"{address}: {lack}")

@@ -12,6 +12,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from beampose.core import buckets, disk, placeholders
+from beampose.core.answering import Unanswered
 
 _BUCKETS = ("gs", "gcs", "s3", "s3a", "az", "abfs", "abfss", "adl", "file", "memory")
 # Windows' numbers for files that a cloud drive keeps and cannot give.
@@ -118,7 +119,22 @@ def require(path: str, what: str, more: str = "") -> None:
       FileNotFoundError: the text also says what stands in its place.
     """
     if not exists(path):
-        raise placeholders.missing(what, path, more)
+        raise missing(what, path, more)
+
+
+def missing(what: str, path: object, more: str = "") -> FileNotFoundError:
+    """As `placeholders.missing`, also where it is the bucket that is not there."""
+    if is_address(str(path)):
+        there, inner = system(str(path))
+        ask, bucket = getattr(there, "require_bucket", None), inner.partition("/")[0]
+        # Whether there is one may be what this account is not told.
+        with contextlib.suppress(Unanswered):
+            if ask is not None and bucket:
+                try:
+                    ask(bucket)
+                except FileNotFoundError as error:
+                    return FileNotFoundError(f"No {what} {path}. {error}")
+    return placeholders.missing(what, path, more)
 
 
 def is_folder(path: str) -> bool:

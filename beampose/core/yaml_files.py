@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from beampose.core import placeholders, storage, texts, yaml_faults
+from beampose.core import files, storage, texts, yaml_faults
 
 # Values of a file, counted as they would be spelled out.
 _MOST_VALUES = 1_000_000
@@ -119,7 +119,7 @@ def read(path: storage.Address, what: str, *, most_bytes: int | None = None) -> 
     """
     file = storage.place(path)
     if not file.is_file():
-        raise placeholders.missing(what, path)
+        raise files.missing(what, path)
     if most_bytes is not None and file.stat().st_size > most_bytes:
         raise ValueError(f"{path} is longer than {most_bytes:,} bytes.")
     try:

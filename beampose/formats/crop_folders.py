@@ -51,7 +51,7 @@ def read(path: str) -> Labels:
             f"csv reads lists. {BOXES}"
         )
     if not files.is_folder(path):
-        raise placeholders.missing("crop folder", path)
+        raise files.missing("crop folder", path)
     problems: list[Problem] = []
     found: list[tuple[str, str, str | None]] = []
     problems += [*_stray(path), *_of_system(path)]

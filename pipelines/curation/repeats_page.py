@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, placeholders, storage, texts
+from beampose.core import csv_cells, files, storage, texts
 from beampose.formats import spreadsheets
 from beampose.formats.detection_table import Detections
 from beampose.pipelines.curation.sorting_page import inert
@@ -131,7 +131,7 @@ def read_dismissed(file: storage.Address) -> dict[str, set[tuple[int, int]]]:
     """
     place = storage.place(file)
     if not place.is_file():
-        raise placeholders.missing("file", file)
+        raise files.missing("file", file)
     try:
         text = texts.decode(place.read_bytes(), texts.WINDOWS)
         rows, separator = spreadsheets.named(text, COLUMNS)

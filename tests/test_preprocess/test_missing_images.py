@@ -37,3 +37,10 @@ def test_rows_that_are_numbers_are_told(tmp_path):
     what = missing_images.what(str(tmp_path / "0"))
     (found,) = missing_images.together([Problem(ERROR, "a.h5", 1, "0", what)], 1)
     assert "Every row must name the file of an image" in found.what
+
+
+def test_an_image_that_is_listed_and_not_given_is_not_said_to_have_another_name(buckets):
+    buckets.put("gs://lab/img0.png", b"")
+    what = missing_images.what("gs://lab/img0.png")
+    (found,) = missing_images.together([Problem(ERROR, "a.csv", 4, "img0.png", what)], 3)
+    assert found.what.endswith(". img0.png was there when its folder was listed: run it again")

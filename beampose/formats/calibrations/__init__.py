@@ -4,7 +4,7 @@ Read by what stands in them: a `calibration.toml`, a pickle of DeepLabCut's pair
 FileStorage, or a folder of YAML files. Written as `calibration.toml`.
 """
 
-from beampose.core import files, placeholders
+from beampose.core import files
 from beampose.formats.calibrations import anipose_toml, opencv_yaml, stereo_pickles
 from beampose.preprocess.cameras import Rig
 
@@ -29,7 +29,7 @@ def read(path: str) -> Rig:
     """
     place = files.absolute(path)
     if not files.exists(place):
-        raise placeholders.missing("calibration", path, "Make one with `beampose calibrate`")
+        raise files.missing("calibration", path, "Make one with `beampose calibrate`")
     if files.is_folder(place):
         return _folder(place)
     suffix = files.suffix(place)

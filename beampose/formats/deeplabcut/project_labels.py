@@ -11,7 +11,7 @@ those of the scene, belong to an individual `single`, in DeepLabCut's files and 
 from collections.abc import Collection
 from typing import Any
 
-from beampose.core import files, lost_paths, placeholders, system_folders, texts, yaml_files
+from beampose.core import files, lost_paths, system_folders, texts, yaml_files
 from beampose.formats.deeplabcut import (
     collected_data,
     folder_headers,
@@ -86,7 +86,7 @@ def _told(
         if any(config.get(key) for key in ("bodyparts", "multianimalbodyparts", "scorer")):
             return config, encoding
     elif files.name(file) != "config.yaml":
-        raise placeholders.missing("config", file)
+        raise files.missing("config", file)
     found = None
     if choice.tables:
         found = root_tables.config(choice, scorer, problems)
