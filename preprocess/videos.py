@@ -384,6 +384,8 @@ def _decode_from(
                 if only is not None and number not in only:
                     continue
                 yield number, None if frame.is_corrupt else film_files.pixels(frame)
+    except Unanswered:
+        raise
     except film_files.UNREADABLE:
         # What is missing is accounted for by the caller, frame by frame.
         return

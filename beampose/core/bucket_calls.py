@@ -36,7 +36,9 @@ def of(method: str, path: str, words: tuple[Any, ...], options: Mapping[str, Any
     bucket, name = (*given, "", "")[:2] if path.startswith("b/{}") else _parts(path)
     of_object = bool(name)
     if doing == READ and bucket and not name:
-        doing, name = LISTED, str(options.get("prefix") or "")
+        name = str(options.get("prefix") or "")
+        # Gcsfs lists an object alone where it may not ask for it.
+        doing = READ if name and options.get("maxResults") == 1 else LISTED
     elif doing == WRITTEN and not name:
         name = _named(path, options)
     address = f"gs://{bucket}/{name}".rstrip("/") if bucket else path

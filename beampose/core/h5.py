@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from beampose.core import file_kinds, files, h5_heaps, machine
+from beampose.core.answering import Unanswered
 
 # What is read at once: no more than a quarter of the memory, nor than so many times the size of
 # the file, but always as much as the floor. Labels with few points in them pack 30:1.
@@ -55,6 +56,7 @@ def edited(stream: io.BytesIO) -> "Iterator[Group]":
 
 @contextlib.contextmanager
 def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
+    guarded: h5_heaps.Guarded | None = None
     try:
         size = stream.seek(0, 2)
         stream.seek(0)
@@ -68,11 +70,15 @@ def _root(stream: Any, mode: str, name: str) -> "Iterator[Group]":
         with h5py.File(guarded, mode) as file:
             most = max(_FLOOR, min(machine.memory() // 4, _RATIO * size))
             yield Group(file, _Source(guarded, most))
+    except Unanswered:
+        raise
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} holds text that cannot be read: {error.reason}") from None
     except ValueError:
         raise
     except (Exception, MemoryError) as error:  # Damaged bytes raise many types, such as KeyError.
+        if guarded is not None and guarded.unanswered is not None:
+            raise guarded.unanswered from error
         raise ValueError(f"{name} cannot be read as h5 (cut short?): {error}") from None
 
 

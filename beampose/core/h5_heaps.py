@@ -15,6 +15,7 @@ import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from beampose.core import h5_headers
+from beampose.core.answering import Unanswered
 
 _FILE = b"\x89HDF\r\n\x1a\n"
 # Its signature and its only version. Three zeros follow, which HDF5 does not look at.
@@ -28,9 +29,15 @@ _DEFLATE, _SHUFFLE = 1, 2
 
 
 class Guarded:
-    """A binary stream as h5py reads and writes one, without damaged heaps."""
+    """A binary stream as h5py reads and writes one, without damaged heaps.
+
+    Attributes:
+      unanswered: the error of a bucket that did not give some of it; HDF5 raises another in its
+        place.
+    """
 
     def __init__(self, stream: Any):
+        self.unanswered: Unanswered | None = None
         self._stream = stream
         self._size = stream.seek(0, 2)
         self._start, self._address, self._width = self._first_words()
@@ -83,7 +90,11 @@ class Guarded:
 
     def _at(self, place: int, size: int) -> bytes:
         self._stream.seek(min(place, self._size))
-        return self._stream.read(max(min(size, self._size - place), 0))
+        try:
+            return self._stream.read(max(min(size, self._size - place), 0))
+        except Unanswered as error:
+            self.unanswered = error
+            raise
 
     def _first_words(self) -> tuple[int, int, int]:
         """Where the h5 begins, and the bytes of an address and of a length, 8 in nearly all."""

@@ -4,11 +4,12 @@ import pickle
 
 import apache_beam as beam
 import fakes
+import h5py
 import numpy as np
 import pytest
 from cloud.server import PAGE, error
 
-from beampose.core import files, storage
+from beampose.core import files, h5, storage
 from beampose.core.answering import Refused, Unanswered
 from beampose.pipelines import beam_options, beam_runner, outcome
 from beampose.pipelines.features import embedding_worker, feature_recipe, shard_repair
@@ -47,6 +48,27 @@ def test_a_film_that_is_none_is_asked_for_without_reading_ahead(buckets):
         videos.index("gs://lab/page.mp4")
     with files.open_file("gs://lab/page.mp4") as file:
         assert file.cache.name == "readahead"
+
+
+def test_a_film_that_is_given_in_part_is_not_decoded_in_part(buckets, tmp_path, impatient):
+    fakes.video(tmp_path / "clip.mp4", "libx264", 10)
+    buckets.put("gs://lab/clip.mp4", (tmp_path / "clip.mp4").read_bytes())
+    video = videos.index("gs://lab/clip.mp4")
+    buckets.refusal = error(503, "X", "busy")
+    with pytest.raises(Unanswered, match="gs://lab/clip.mp4: .*busy, 503"):
+        list(videos.read(video, 0, 10))
+
+
+def test_an_h5_file_that_is_given_in_part_is_not_called_damaged(buckets, tmp_path, impatient):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("a", data=np.ones((8, 1 << 20), np.uint8), chunks=(1, 1 << 20))
+    buckets.put("gs://lab/a.h5", (tmp_path / "a.h5").read_bytes())
+    with (
+        pytest.raises(Unanswered, match="gs://lab/a.h5: .*busy, 503"),
+        h5.opened("gs://lab/a.h5") as root,
+    ):
+        buckets.refusal = error(503, "X", "busy")
+        root.values("a")
 
 
 @pytest.mark.parametrize(
