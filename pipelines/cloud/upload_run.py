@@ -6,11 +6,12 @@ is whole, or not at all.
 
 import contextlib
 import dataclasses
+import datetime
 import hashlib
 import logging
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ LOG = logging.getLogger(__name__)
 INCOMING = "incoming"
 MODELS = "models"
 _NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
+# How storages without generations name the time of an object.
+_TIMES = ("LastModified", "last_modified", "created")
 _FIGURES = ("mean_error_px", "median_error_px", "accuracy")
 
 
@@ -42,7 +45,7 @@ class Upload(NamedTuple):
     Attributes:
       name: of the file, without .zip; the model's folder.
       address: path, or gs://bucket/name.
-      generation: the object's in a bucket; of its content on a disk.
+      generation: the object's in a bucket, see `generation_in`; of its content on a disk.
     """
 
     name: str
@@ -119,12 +122,31 @@ def name_of(file: str) -> str | None:
 def generation_of(file: UPath) -> str:
     """An object's generation, or the first 16 hex digits of the sha256 of a local file."""
     if not storage.is_local(file):
-        return str(file.fs.info(file.path)["generation"])
+        return generation_in(file.fs.info(file.path))
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()[:16]
+
+
+def generation_in(about: Mapping[str, Any]) -> str:
+    """The generation of an object, of what fsspec says of it, as a part of a path.
+
+    S3 knows none: there its ETag stands for the bytes, and its time for the same ones put there
+    once more, which is how a failed upload is tried again.
+
+    Raises:
+      ValueError: the storage tells neither.
+    """
+    if (known := about.get("generation")) is not None:
+        return str(known)
+    time: Any = next((about[key] for key in _TIMES if about.get(key)), None)
+    if time is None:
+        raise ValueError(f"{about['name']}: its storage does not tell when it was written.")
+    mark = about.get("ETag") or about.get("etag") or about["size"]
+    letters = re.sub(r"[^0-9A-Za-z]", "", str(mark))[:32]
+    return f"{letters}-{time.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
 
 
 def process(

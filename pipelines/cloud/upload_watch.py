@@ -59,7 +59,7 @@ class Watch:
             if beside := sorted(one.name for one in root.glob("*.zip")):
                 what = f"{', '.join(beside[:3])} in {folder}, not in its {upload_run.INCOMING}/"
                 self.say(f"NOTE not taken: {what}: move what is an upload there")
-        elif root.protocol in ("gs", "gcs"):
+        elif root.protocol in ("gs", "gcs", "s3", "s3a"):
             _require_bucket(root)
 
     def look(self) -> Iterator[bool]:
@@ -147,10 +147,14 @@ def _require_bucket(root: UPath) -> None:
     name = root.path.strip("/").partition("/")[0]
     system: Any = root.fs
     try:
-        system.require_bucket(name)
+        if root.protocol in ("gs", "gcs"):
+            system.require_bucket(name)
+        else:
+            system.info(name)
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"There is no bucket gs://{name}, or this account may not see it: check its name."
+            f"There is no bucket {root.protocol}://{name}, or this account may not see it: check "
+            "its name."
         ) from None
 
 
@@ -183,6 +187,6 @@ def _seen(file: UPath) -> Seen | None:
         about = file.fs.info(file.path)
         if about["type"] == "directory":
             return None
-        return Seen(about["size"], str(about["generation"]))
+        return Seen(about["size"], upload_run.generation_in(about))
     except FileNotFoundError:
         return None

@@ -1,6 +1,7 @@
 """`beampose watch`: a folder in which zips land."""
 
 import dataclasses
+import datetime
 import errno
 import os
 import shutil
@@ -17,7 +18,7 @@ from uploads import QUICK, TINY, drop, never, quick, result_of, zipped
 from beampose.core import artefacts, storage
 from beampose.core.infos import UploadInfo
 from beampose.pipelines import cli
-from beampose.pipelines.cloud import publish, upload_room, upload_status, upload_watch
+from beampose.pipelines.cloud import publish, upload_room, upload_run, upload_status, upload_watch
 
 
 @pytest.fixture
@@ -228,3 +229,42 @@ def test_what_lands_and_is_no_zip_in_its_place_is_told_once(tmp_path, project):
     assert lines == [
         f"NOTE not taken: reach.zip in {lab}, not in its incoming/: move what is an upload there"
     ]
+
+
+def test_a_storage_without_generations_is_watched(project, tmp_path):
+    lab, lines = storage.place("memory://watched"), []
+    looking = upload_watch.Watch(str(lab), None, QUICK, lines.append)
+    zip_ = lab / "incoming/reach.zip"
+    zip_.fs.pipe_file(zip_.path, b"no zip")
+    assert upload_watch.once(looking, 0.01) == 1
+    zip_.fs.pipe_file(zip_.path, zipped(project, tmp_path / "a.zip").read_bytes())
+    assert upload_watch.once(looking, 0.01) == 0
+    assert upload_watch.once(upload_watch.Watch(str(lab), None, QUICK, lines.append), 0.01) == 0
+    storage.remove(lab)
+    assert "FAILED reach 6-20" in lines[-7]
+    assert lines[-2].endswith(": done") and lines[-1].endswith(": skipped: its model exists")
+
+
+def test_an_object_of_s3_is_told_from_the_same_bytes_put_there_again():
+    at = datetime.datetime(2026, 11, 28, 14, 5, 6, tzinfo=datetime.timezone.utc)
+    about = {"name": "lab/a.zip", "size": 3, "ETag": '"900150983cd24fb0d6963f7d28e17f72-12"'}
+    first = upload_run.generation_in({**about, "LastModified": at})
+    assert first == "900150983cd24fb0d6963f7d28e17f72-20261128T140506Z"
+    later = at.astimezone(datetime.timezone(datetime.timedelta(hours=2)))
+    assert upload_run.generation_in({**about, "LastModified": later}) == first
+    again = {**about, "LastModified": at + datetime.timedelta(seconds=1)}
+    assert upload_run.generation_in(again) != first
+    assert upload_run.generation_in({**about, "generation": 17}) == "17"
+    with pytest.raises(ValueError, match="lab/a.zip: its storage does not tell when"):
+        upload_run.generation_in(about)
+
+
+def test_a_bucket_of_s3_that_is_not_there_is_an_error(monkeypatch):
+    s3fs = pytest.importorskip("s3fs")
+
+    async def call(*_, **__):
+        raise FileNotFoundError("The specified bucket does not exist")
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
+    with pytest.raises(FileNotFoundError, match="There is no bucket s3://lap, or this account"):
+        upload_watch.Watch("s3://lap/uploads", None, QUICK)
