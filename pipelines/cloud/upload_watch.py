@@ -63,9 +63,19 @@ class Watch:
             _require_bucket(root)
 
     def look(self) -> Iterator[bool]:
-        """Works on what is new. Gives, for each zip, whether there is a model of it now."""
+        """Works on what is new. Gives, for each zip, whether there is a model of it now.
+
+        Raises:
+          OSError, ValueError: the folder cannot be listed.
+        """
         for file in self._files():
-            seen = _seen(file)
+            try:
+                seen = _seen(file)
+            except Exception as error:  # Of one that has its verdict nothing else is expected.
+                if file.name not in self._handled:
+                    self._say_failed(file, error)
+                    yield False
+                continue
             if seen is None or self._handled.get(file.name) == seen:
                 continue
             if not self._has_arrived(file, seen):
@@ -116,12 +126,16 @@ class Watch:
             upload = upload_run.Upload(name, str(file), generation)
             outcome = upload_run.process(upload, self.models, self.settings, self.say)
         except Exception as error:  # One that fails must not keep the others waiting.
-            LOG.debug("%s failed", file, exc_info=True)
-            self._say_once(file.name, f"FAILED {name}: {causes.to_be_tried_again(error)}")
+            self._say_failed(file, error)
             return False, False
         self._waits.pop(file.name, None)
         self.say(line(outcome))
         return outcome.status.final, outcome.status.state == upload_status.DONE
+
+    def _say_failed(self, file: UPath, error: Exception) -> None:
+        LOG.debug("%s failed", file, exc_info=error)
+        name = upload_run.name_of(file.name) or file.name
+        self._say_once(file.name, f"FAILED {name}: {causes.to_be_tried_again(error)}")
 
     def _say_once(self, name: str, text: str) -> None:
         """Says why a zip has to wait, and not each time that it is tried."""
@@ -171,10 +185,21 @@ def once(watch: Watch, every: float) -> int:
 
 
 def forever(watch: Watch, every: float) -> None:
-    """Handles what comes until it is interrupted."""
+    """Handles what comes until it is interrupted. An outage of the storage is said and outlived."""
+    lost = False
     while True:
-        for _ in watch.look():
-            pass
+        try:
+            for _ in watch.look():
+                pass
+        except Exception as error:  # It runs for weeks, and libraries have errors of their own.
+            LOG.debug("%s cannot be listed", watch.zips, exc_info=True)
+            if not lost:
+                watch.say(f"NOTE {watch.zips} cannot be listed: {causes.to_be_tried_again(error)}")
+            lost = True
+        else:
+            if lost:
+                watch.say(f"NOTE {watch.zips} can be listed again.")
+            lost = False
         time.sleep(every)
 
 

@@ -8,10 +8,12 @@ import shutil
 import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import fakes
 import numpy as np
 import pytest
+from cloud.server import Answer, error
 from conftest import write_project
 from uploads import QUICK, TINY, drop, never, quick, result_of, zipped
 
@@ -260,11 +262,60 @@ def test_an_object_of_s3_is_told_from_the_same_bytes_put_there_again():
 
 
 def test_a_bucket_of_s3_that_is_not_there_is_an_error(monkeypatch):
-    s3fs = pytest.importorskip("s3fs")
+    def info(name):
+        raise FileNotFoundError(f"{name}: The specified bucket does not exist")
 
-    async def call(*_, **__):
-        raise FileNotFoundError("The specified bucket does not exist")
-
-    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
+    # Of its library nothing but this is needed, and to import it takes seconds.
+    place = storage.place("s3://lap/uploads")
+    monkeypatch.setattr(type(place), "fs", SimpleNamespace(info=info))
     with pytest.raises(FileNotFoundError, match="There is no bucket s3://lap, or this account"):
         upload_watch.Watch("s3://lap/uploads", None, QUICK)
+
+
+@pytest.mark.parametrize("answer", [error(403, "FORBIDDEN", "no"), Answer(b"<html>Sign in</html>")])
+def test_a_watch_outlives_an_outage_and_says_so_once(
+    buckets, project, tmp_path, monkeypatch, answer
+):
+    lines, looks = [], []
+    looking = upload_watch.Watch("gs://lab", None, QUICK, lines.append)
+
+    def sleep(_):
+        looks.append(len(lines))
+        buckets.refusal = answer if len(looks) in (1, 2, 4) else None
+        if len(looks) == 3:
+            buckets.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a").read_bytes())
+        if len(looks) == 6:
+            raise KeyboardInterrupt
+
+    # Only that of the loop, not those of libraries.
+    monkeypatch.setattr(upload_watch, "time", SimpleNamespace(sleep=sleep))
+    with pytest.raises(KeyboardInterrupt):
+        upload_watch.forever(looking, 1)
+    told = [line for line in lines if line.startswith("NOTE gs://lab/incoming can")]
+    assert [" cannot be listed: " in line for line in told] == [True, False, True, False]
+    assert told[0].endswith("It will be tried again.") and told[1].endswith("listed again.")
+    assert len([line for line in lines if line.endswith(": done")]) == 1
+    buckets.refusal = answer
+    with pytest.raises((OSError, ValueError)):
+        upload_watch.once(looking, 0.01)
+
+
+def test_a_zip_that_may_not_be_asked_for_keeps_no_other_waiting(
+    buckets, project, tmp_path, monkeypatch
+):
+    lines, seen = [], upload_watch._seen
+    for name in ("a.zip", "b.zip"):
+        drop("gs://lab", buckets, zipped(project, tmp_path / "z"), name)
+    looking = upload_watch.Watch("gs://lab", None, QUICK, lines.append)
+
+    def refused(file):
+        if file.name == "a.zip":
+            raise PermissionError("Forbidden: gs://lab/incoming/a.zip: no access")
+        return seen(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upload_watch, "_seen", refused)
+        assert [list(looking.look()), list(looking.look())] == [[False, True], [False]]
+    said = "FAILED a: Forbidden: gs://lab/incoming/a.zip: no access. It will be tried again."
+    assert [line for line in lines if line.startswith("FAILED")] == [said]
+    assert list(looking.look()) == [True]
