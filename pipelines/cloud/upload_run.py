@@ -22,12 +22,13 @@ from beampose.core.settings.experiment import Config
 from beampose.formats import project_search
 from beampose.pipelines.cloud import (
     publish,
+    upload_bytes,
     upload_child,
     upload_recipe,
     upload_room,
     upload_status,
 )
-from beampose.pipelines.cloud.publish import Again, Result
+from beampose.pipelines.cloud.publish import Again, Result, Unread
 from beampose.pipelines.cloud.upload_status import Journal, Status
 
 LOG = logging.getLogger(__name__)
@@ -173,12 +174,13 @@ def process(
         0,
         upload_status.now(),
         upload_status.now(),
+        unread=known.unread if known else None,
     )
     if storage.is_local(folder):
         # A disk is soon made room on: no attempt is spent, and the upload waits for it.
         try:
             needed = known.room if known and isinstance(known.room, int) else 0
-            upload_room.look(folder, _bytes_of(upload), needed)
+            _look_for_room(upload, folder, settings, needed)
         except OSError as error:
             raise Again(str(error)) from None
     attempt = upload_status.claim(folder, settings.silent_seconds, settings.owner)
@@ -208,7 +210,7 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     try:
         if publish.found(journal):
             return
-        if journal.status.attempt > settings.attempts:
+        if journal.status.attempt - (journal.status.unread or 0) > settings.attempts:
             what = f"{settings.attempts} attempts died or were stopped. Is there enough memory?"
             journal.write(upload_status.FAILED, error=f"{what} Upload the zip again to try again.")
             return
@@ -220,8 +222,13 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     except BaseException as error:
         why = str(error) if isinstance(error, Again) else "It was stopped and will be resumed."
         room = error.room if isinstance(error, Again) else None
+        unread = journal.status.unread
+        if isinstance(error, Unread) and not settings.owner:
+            # A watch tries every few seconds: an outage of minutes would be a verdict. A job is
+            # started again a few times only.
+            unread = (unread or 0) + 1
         with contextlib.suppress(Exception):
-            journal.write(upload_status.INTERRUPTED, error=why, room=room)
+            journal.write(upload_status.INTERRUPTED, error=why, room=room, unread=unread)
         raise
 
 
@@ -236,7 +243,7 @@ def _make_and_publish(
     output = work / "result" / upload.name
     try:
         if not storage.is_local(journal.folder):
-            upload_room.look(journal.folder, _bytes_of(upload))
+            _look_for_room(upload, journal.folder, settings)
         result = _make(upload, work, output, settings, stage)
     except (Again, upload_status.TakenOver):
         raise
@@ -258,12 +265,14 @@ def _make_and_publish(
     publish.result(output, work, journal, result)
 
 
-def _bytes_of(upload: Upload) -> int:
-    """Bytes of a zip; 0 where they cannot be asked for, which is told when it is fetched."""
+def _look_for_room(upload: Upload, folder: UPath, settings: Settings, needed: int = 0) -> None:
+    """Raises OSError if there is none for an upload that may be taken at all."""
     try:
-        return storage.place(upload.address).stat().st_size
-    except Exception:
-        return 0
+        packed = storage.place(upload.address).stat().st_size
+    except Exception:  # Which is told when it is fetched.
+        packed = 0
+    if packed <= settings.limits.bytes:
+        upload_room.look(folder, packed, needed)
 
 
 def _make(
@@ -290,23 +299,29 @@ def fetch(upload: Upload, target: Path, most_bytes: int) -> None:
 
     Raises:
       ValueError: it is too large, or in the bucket no more.
-      Again: it cannot be read now, or changed while it was read.
+      Unread: it cannot be read now, or not wholly.
+      Again: it changed while it was read.
     """
     source = storage.place(upload.address)
     local = storage.is_local(source)
     try:
-        if (size := source.stat().st_size) > most_bytes:
-            raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
-        storage.download(source, target)
-        # Generations only grow: what is in the bucket now is what was read, or newer.
-        found = generation_of(storage.place(target) if local else source)
-    except FileNotFoundError:
+        about: Any = {} if local else source.fs.info(source.path)
+        size = source.stat().st_size if local else about["size"]
         found = ""
-    except ValueError:
-        raise
-    except Exception as error:
+        if size <= most_bytes:
+            storage.download(source, target)
+            if not local and not upload_bytes.are_whole(target, about):
+                # Half an answer would make a broken zip of it, for good.
+                raise OSError("what came is not what is in the bucket")
+            # Generations only grow: what is in the bucket now is what was read, or newer.
+            found = generation_of(storage.place(target) if local else source)
+    except FileNotFoundError:
+        found, size = "", 0
+    except Exception as error:  # ValueError, too: a web page stood for what storage says of it.
         why = publish.for_people(error, target.parent)
-        raise Again(f"{upload.name}.zip could not be read: {why}") from error
+        raise Unread(f"{upload.name}.zip could not be read: {why}") from error
+    if size > most_bytes:
+        raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
     if found != upload.generation:
         what = f"{upload.name}.zip was deleted or replaced before it was read."
         raise Again(what) if local else ValueError(what)

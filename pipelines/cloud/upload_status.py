@@ -42,7 +42,8 @@ class TakenOver(Exception):
 class Status:
     """Content of `status.json`. Times are UTC; `error` is human-readable.
 
-    `room` is what must be free on the disk for temporary files before it is worked on again, bytes.
+    `room` is what must be free on the disk for temporary files before it is worked on again, bytes;
+    `unread` counts attempts that could not read the zip, which count for nothing.
     """
 
     state: str
@@ -55,6 +56,7 @@ class Status:
     metrics: dict[str, Any] | None = None
     problems: int | None = None
     room: int | None = None
+    unread: int | None = None
 
     @property
     def final(self) -> bool:
