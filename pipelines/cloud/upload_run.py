@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 import tempfile
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ LOG = logging.getLogger(__name__)
 INCOMING = "incoming"
 MODELS = "models"
 _NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
+NAMING = "Use letters, digits, spaces and .()+-_, beginning with a letter or digit"
 # How storages without generations name the time of an object.
 _TIMES = ("LastModified", "last_modified", "created")
 _FIGURES = ("mean_error_px", "median_error_px", "accuracy")
@@ -115,8 +117,12 @@ class Settings:
 
 
 def name_of(file: str) -> str | None:
-    """The name of an upload from that of its file; None if it is none."""
-    match = _NAME.fullmatch(file)
+    """The name of an upload from that of its file; None if it is none.
+
+    macOS writes é as two characters: of a zip named with one and one named with two the models
+    share a folder, in which their generations tell them apart.
+    """
+    match = _NAME.fullmatch(unicodedata.normalize("NFC", file))
     return match[1].rstrip(" .") if match else None
 
 

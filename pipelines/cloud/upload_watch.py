@@ -116,10 +116,7 @@ class Watch:
         """Handles a zip; returns whether it is finished, and whether there is a model of it."""
         name = upload_run.name_of(file.name)
         if name is None:
-            self.say(
-                f"FAILED {file.name}: cannot name a model. Use letters, digits, spaces and .()+-_, "
-                "beginning with a letter or digit"
-            )
+            self.say(f"FAILED {file.name}: cannot name a model. {upload_run.NAMING}")
             return True, False
         try:
             generation = upload_run.generation_of(file)

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import time
+import unicodedata
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -319,3 +320,22 @@ def test_a_zip_that_may_not_be_asked_for_keeps_no_other_waiting(
     said = "FAILED a: Forbidden: gs://lab/incoming/a.zip: no access. It will be tried again."
     assert [line for line in lines if line.startswith("FAILED")] == [said]
     assert list(looking.look()) == [True]
+
+
+def test_a_name_as_macos_writes_it_is_that_of_a_model(tmp_path, project):
+    looking, lab, lines = watched(tmp_path)
+    composed, apart = "souris é.zip", unicodedata.normalize("NFD", "souris é.zip")
+    assert composed != apart
+    zipped(project, lab / "incoming" / apart)
+    assert list(looking.look()) == [True]
+    try:
+        (lab / "incoming" / apart).rename(lab / "incoming/first.zip")
+        zipped(fakes.project(tmp_path / "p2", rows=4), lab / "incoming" / apart)
+        (lab / "incoming/first.zip").rename(lab / "incoming" / composed)
+    except OSError:
+        return  # A disk that takes both for one name.
+    # One name, two zips: two models side by side, as of a zip that was replaced.
+    assert list(looking.look()) == [True, True]
+    assert [one.name for one in (lab / "models").iterdir()] == ["souris é"]
+    assert len(list((lab / "models/souris é").iterdir())) == 2
+    assert not [line for line in lines if line.startswith("FAILED")]
