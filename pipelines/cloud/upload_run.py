@@ -37,6 +37,8 @@ INCOMING = "incoming"
 MODELS = "models"
 _NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
 NAMING = "Use letters, digits, spaces and .()+-_, beginning with a letter or digit"
+# The end of a verdict on an upload that was not to blame, where nobody tries it again.
+_ONCE_MORE = ", and upload it again."
 # How storages without generations name the time of an object.
 _TIMES = ("LastModified", "last_modified", "created")
 _FIGURES = ("mean_error_px", "median_error_px", "accuracy")
@@ -249,7 +251,10 @@ def _make_and_publish(
     output = work / "result" / upload.name
     try:
         if not storage.is_local(journal.folder):
-            _look_for_room(upload, journal.folder, settings)
+            try:
+                _look_for_room(upload, journal.folder, settings)
+            except OSError as error:
+                raise ValueError(f"{error}{_ONCE_MORE}") from None
         result = _make(upload, work, output, settings, stage)
     except (Again, upload_status.TakenOver):
         raise
@@ -258,7 +263,7 @@ def _make_and_publish(
         room = upload_room.needed_after(error, work)
         if room and storage.is_local(journal.folder):
             # As before the work: it waits. A job's disk, its memory, is as small the next time.
-            why = publish.for_people(error, work).removesuffix(", and upload it again.")
+            why = publish.for_people(error, work).removesuffix(_ONCE_MORE)
             raise Again(why, room) from error
         # A handler that this one replaced may have got so far; one that replaced this one is safe.
         journal.check()
@@ -266,6 +271,8 @@ def _make_and_publish(
         problems = publish.rejects(output, work, journal)
         # The rejects stand beside the status then.
         why = publish.for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        if room and not why.endswith(_ONCE_MORE):
+            why = why.rstrip(".") + _ONCE_MORE
         journal.write(upload_status.FAILED, error=why, problems=problems)
         return
     publish.result(output, work, journal, result)

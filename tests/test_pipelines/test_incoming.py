@@ -1,17 +1,21 @@
 """Uploads on a disk and in a bucket become models, once and whole, or say why not."""
 
 import dataclasses
+import errno
 import json
+import os
+import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fakes
 import pytest
 from cloud.server import Answer
 from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
 
-from beampose.core import artefacts, storage
+from beampose.core import artefacts, storage, zips
 from beampose.pipelines.cloud import publish, upload_bytes, upload_run, upload_status
 
 
@@ -385,3 +389,29 @@ def test_what_cloud_storage_unpacks_on_the_way_has_another_size(tmp_path):
     assert not upload_bytes.are_whole(file, {"size": 4})
     assert upload_bytes.are_whole(file, {"size": 4, "contentEncoding": "gzip"})
     assert not upload_bytes.are_whole(file, {"size": 5, "crc32c": "AAAAAA=="})
+
+
+def test_a_zip_above_the_limit_is_told_so_whatever_room_there_is(
+    place, buckets, project, tmp_path, monkeypatch
+):
+    upload = drop(place, buckets, zipped(project, tmp_path / "a.zip"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
+    settings = dataclasses.replace(QUICK, limits=zips.Limits(bytes=1000))
+    found = upload_run.process(upload, f"{place}/models", settings).status
+    assert found.state == "failed" and found.error.endswith(" bytes long, above 1,000.")
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_verdict_for_want_of_room_says_to_upload_the_zip_again(
+    buckets, project, tmp_path, monkeypatch, when
+):
+    upload = drop("gs://lab", buckets, zipped(project, tmp_path / "a.zip"))
+    free = 1 if when == "before" else 10**12
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    def full(config, stage):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    settings = upload_run.Settings(run=full)
+    found = upload_run.process(upload, "gs://lab/models", settings).status
+    assert found.state == "failed" and found.error.endswith(", and upload it again.")
