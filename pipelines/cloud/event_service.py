@@ -3,7 +3,8 @@
 Answers, and what Pub/Sub, which carries the events, makes of them:
   200  the upload has its verdict, now or from before, or a job that works on it was started:
        never sent again.
-  204  not an upload, such as what this service itself writes: never sent again.
+  204  not an upload, such as what this service itself writes, or a zip that cannot name a model,
+       which its status says: never sent again.
   400  not an event as Eventarc sends it. 411, 413: a body without a length, or too long for one.
   429  this or another handler is working on it: sent again later. Not 200, because an acknowledged
        event is gone: if that handler dies, the event sent again is what finds and replaces it.
@@ -23,7 +24,7 @@ from cloudevents.http import from_http
 from flask import Flask, Response, request
 from waitress.server import create_server
 
-from beampose.core import files
+from beampose.core import files, name_parts, storage
 from beampose.pipelines.cloud import (
     upload_environment,
     upload_run,
@@ -105,6 +106,7 @@ class Service:
         self.settings, self.bucket, self.models = settings, bucket, models
         self.jobs = jobs
         self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._incoming = f"{self.prefix}{upload_run.INCOMING}/"
         self._busy = threading.Lock()
 
     def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -113,10 +115,10 @@ class Service:
             event = parse(headers, body)
         except ValueError as error:
             return Answer(400, str(error))
+        models = self.models or f"gs://{event.bucket}/{self.prefix}{upload_run.MODELS}"
         upload = self._upload(event)
         if upload is None:
-            return Answer(204, "")
-        models = self.models or f"gs://{event.bucket}/{self.prefix}{upload_run.MODELS}"
+            return self._ignored(event, models)
         if self.jobs is not None:
             return self._started(self.jobs, upload, models)
         if not self._busy.acquire(blocking=False):
@@ -142,16 +144,45 @@ class Service:
         return Answer(200, f"{place}: {found.state}")
 
     def _upload(self, event: Event) -> upload_run.Upload | None:
-        folder = f"{self.prefix}{upload_run.INCOMING}/"
-        if event.type != FINALIZED or self.bucket not in (None, event.bucket):
+        if not self._lands(event):
             return None
-        if not event.name.startswith(folder):
-            return None
-        name = upload_run.name_of(event.name.removeprefix(folder))
+        name = upload_run.name_of(event.name.removeprefix(self._incoming))
         if name is None:
-            LOG.warning("Ignored because of its name: gs://%s/%r", event.bucket, event.name)
             return None
         return upload_run.Upload(name, f"gs://{event.bucket}/{event.name}", event.generation)
+
+    def _lands(self, event: Event) -> bool:
+        """Whether an event is about an object below `incoming/`."""
+        if event.type != FINALIZED or self.bucket not in (None, event.bucket):
+            return False
+        return event.name.startswith(self._incoming)
+
+    def _ignored(self, event: Event, models: str) -> Answer:
+        """Leaves a status of a zip that lies in its place and cannot name a model.
+
+        Nobody reads the log of a service. Of what is no zip, or in a folder, there is no telling
+        that it was meant for an upload.
+        """
+        if not self._lands(event):
+            return Answer(204, "")
+        LOG.warning("Ignored because of its name: gs://%s/%r", event.bucket, event.name)
+        name = event.name.removeprefix(self._incoming)
+        stem, _, kind = name.rpartition(".")
+        if "/" in name or name.startswith(".") or not stem or kind.lower() != "zip":
+            return Answer(204, "")
+        now = upload_status.now()
+        why = f"{name} cannot name a model. {upload_run.NAMING}, and upload it again."
+        found = upload_status.Status(
+            upload_status.FAILED, stem, event.generation, 0, now, now, error=why
+        )
+        try:
+            folder = storage.place(models, name_parts.safe(stem), event.generation)
+            if upload_status.read(folder) is None:
+                upload_status.write(folder, found)
+        except Exception as error:
+            LOG.exception("%s could not be refused", name)
+            return Answer(503, f"its status could not be written: {type(error).__name__}")
+        return Answer(204, "")
 
     def _verdict(self, found: upload_status.Status) -> Answer:
         place = f"{found.upload} {found.generation}"

@@ -31,6 +31,10 @@ class Again(Exception):
         self.room = room
 
 
+class Unread(Again):
+    """The zip could not be read from where it lies: nothing was worked on."""
+
+
 class Result(NamedTuple):
     """Result of a run: figures for the status, and the number of labels that had problems."""
 
@@ -52,7 +56,7 @@ def result(output: Path, work: Path, journal: Journal, made: Result) -> None:
     journal.check()
     figures = {"metrics": made.metrics, "problems": made.problems}
     known = dataclasses.asdict(journal.status).items()
-    status = {key: value for key, value in known if key not in ("state", "room")}
+    status = {key: value for key, value in known if key not in ("state", "room", "unread")}
     info = UploadInfo(**{"made_by": f"beampose {__version__}", **status, **figures})
     try:
         for name in PUBLISHED:

@@ -6,11 +6,13 @@ is whole, or not at all.
 
 import contextlib
 import dataclasses
+import datetime
 import hashlib
 import logging
 import re
 import tempfile
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,18 +23,24 @@ from beampose.core.settings.experiment import Config
 from beampose.formats import project_search
 from beampose.pipelines.cloud import (
     publish,
+    upload_bytes,
     upload_child,
     upload_recipe,
     upload_room,
     upload_status,
 )
-from beampose.pipelines.cloud.publish import Again, Result
+from beampose.pipelines.cloud.publish import Again, Result, Unread
 from beampose.pipelines.cloud.upload_status import Journal, Status
 
 LOG = logging.getLogger(__name__)
 INCOMING = "incoming"
 MODELS = "models"
 _NAME = re.compile(r"(\w[\w .()+-]{0,99})\.zip", re.IGNORECASE)
+NAMING = "Use letters, digits, spaces and .()+-_, beginning with a letter or digit"
+# The end of a verdict on an upload that was not to blame, where nobody tries it again.
+_ONCE_MORE = ", and upload it again."
+# How storages without generations name the time of an object.
+_TIMES = ("LastModified", "last_modified", "created")
 _FIGURES = ("mean_error_px", "median_error_px", "accuracy")
 
 
@@ -42,7 +50,7 @@ class Upload(NamedTuple):
     Attributes:
       name: of the file, without .zip; the model's folder.
       address: path, or gs://bucket/name.
-      generation: the object's in a bucket; of its content on a disk.
+      generation: the object's in a bucket, see `generation_in`; of its content on a disk.
     """
 
     name: str
@@ -111,20 +119,43 @@ class Settings:
 
 
 def name_of(file: str) -> str | None:
-    """The name of an upload from that of its file; None if it is none."""
-    match = _NAME.fullmatch(file)
+    """The name of an upload from that of its file; None if it is none.
+
+    macOS writes é as two characters: of a zip named with one and one named with two the models
+    share a folder, in which their generations tell them apart.
+    """
+    match = _NAME.fullmatch(unicodedata.normalize("NFC", file))
     return match[1].rstrip(" .") if match else None
 
 
 def generation_of(file: UPath) -> str:
     """An object's generation, or the first 16 hex digits of the sha256 of a local file."""
     if not storage.is_local(file):
-        return str(file.fs.info(file.path)["generation"])
+        return generation_in(file.fs.info(file.path))
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()[:16]
+
+
+def generation_in(about: Mapping[str, Any]) -> str:
+    """The generation of an object, of what fsspec says of it, as a part of a path.
+
+    S3 knows none: there its ETag stands for the bytes, and its time for the same ones put there
+    once more, which is how a failed upload is tried again.
+
+    Raises:
+      ValueError: the storage tells neither.
+    """
+    if (known := about.get("generation")) is not None:
+        return str(known)
+    time: Any = next((about[key] for key in _TIMES if about.get(key)), None)
+    if time is None:
+        raise ValueError(f"{about['name']}: its storage does not tell when it was written.")
+    mark = about.get("ETag") or about.get("etag") or about["size"]
+    letters = re.sub(r"[^0-9A-Za-z]", "", str(mark))[:32]
+    return f"{letters}-{time.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
 
 
 def process(
@@ -151,12 +182,13 @@ def process(
         0,
         upload_status.now(),
         upload_status.now(),
+        unread=known.unread if known else None,
     )
     if storage.is_local(folder):
         # A disk is soon made room on: no attempt is spent, and the upload waits for it.
         try:
             needed = known.room if known and isinstance(known.room, int) else 0
-            upload_room.look(folder, _bytes_of(upload), needed)
+            _look_for_room(upload, folder, settings, needed)
         except OSError as error:
             raise Again(str(error)) from None
     attempt = upload_status.claim(folder, settings.silent_seconds, settings.owner)
@@ -186,7 +218,7 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     try:
         if publish.found(journal):
             return
-        if journal.status.attempt > settings.attempts:
+        if journal.status.attempt - (journal.status.unread or 0) > settings.attempts:
             what = f"{settings.attempts} attempts died or were stopped. Is there enough memory?"
             journal.write(upload_status.FAILED, error=f"{what} Upload the zip again to try again.")
             return
@@ -198,8 +230,13 @@ def _work(upload: Upload, settings: Settings, journal: Journal, say: Callable[[s
     except BaseException as error:
         why = str(error) if isinstance(error, Again) else "It was stopped and will be resumed."
         room = error.room if isinstance(error, Again) else None
+        unread = journal.status.unread
+        if isinstance(error, Unread) and not settings.owner:
+            # A watch tries every few seconds: an outage of minutes would be a verdict. A job is
+            # started again a few times only.
+            unread = (unread or 0) + 1
         with contextlib.suppress(Exception):
-            journal.write(upload_status.INTERRUPTED, error=why, room=room)
+            journal.write(upload_status.INTERRUPTED, error=why, room=room, unread=unread)
         raise
 
 
@@ -214,7 +251,10 @@ def _make_and_publish(
     output = work / "result" / upload.name
     try:
         if not storage.is_local(journal.folder):
-            upload_room.look(journal.folder, _bytes_of(upload))
+            try:
+                _look_for_room(upload, journal.folder, settings)
+            except OSError as error:
+                raise ValueError(f"{error}{_ONCE_MORE}") from None
         result = _make(upload, work, output, settings, stage)
     except (Again, upload_status.TakenOver):
         raise
@@ -223,7 +263,7 @@ def _make_and_publish(
         room = upload_room.needed_after(error, work)
         if room and storage.is_local(journal.folder):
             # As before the work: it waits. A job's disk, its memory, is as small the next time.
-            why = publish.for_people(error, work).removesuffix(", and upload it again.")
+            why = publish.for_people(error, work).removesuffix(_ONCE_MORE)
             raise Again(why, room) from error
         # A handler that this one replaced may have got so far; one that replaced this one is safe.
         journal.check()
@@ -231,17 +271,21 @@ def _make_and_publish(
         problems = publish.rejects(output, work, journal)
         # The rejects stand beside the status then.
         why = publish.for_people(error, work).replace(f"result/{upload.name}/dataset/", "")
+        if room and not why.endswith(_ONCE_MORE):
+            why = why.rstrip(".") + _ONCE_MORE
         journal.write(upload_status.FAILED, error=why, problems=problems)
         return
     publish.result(output, work, journal, result)
 
 
-def _bytes_of(upload: Upload) -> int:
-    """Bytes of a zip; 0 where they cannot be asked for, which is told when it is fetched."""
+def _look_for_room(upload: Upload, folder: UPath, settings: Settings, needed: int = 0) -> None:
+    """Raises OSError if there is none for an upload that may be taken at all."""
     try:
-        return storage.place(upload.address).stat().st_size
-    except Exception:
-        return 0
+        packed = storage.place(upload.address).stat().st_size
+    except Exception:  # Which is told when it is fetched.
+        packed = 0
+    if packed <= settings.limits.bytes:
+        upload_room.look(folder, packed, needed)
 
 
 def _make(
@@ -268,23 +312,29 @@ def fetch(upload: Upload, target: Path, most_bytes: int) -> None:
 
     Raises:
       ValueError: it is too large, or in the bucket no more.
-      Again: it cannot be read now, or changed while it was read.
+      Unread: it cannot be read now, or not wholly.
+      Again: it changed while it was read.
     """
     source = storage.place(upload.address)
     local = storage.is_local(source)
     try:
-        if (size := source.stat().st_size) > most_bytes:
-            raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
-        storage.download(source, target)
-        # Generations only grow: what is in the bucket now is what was read, or newer.
-        found = generation_of(storage.place(target) if local else source)
-    except FileNotFoundError:
+        about: Any = {} if local else source.fs.info(source.path)
+        size = source.stat().st_size if local else about["size"]
         found = ""
-    except ValueError:
-        raise
-    except Exception as error:
+        if size <= most_bytes:
+            storage.download(source, target)
+            if not local and not upload_bytes.are_whole(target, about):
+                # Half an answer would make a broken zip of it, for good.
+                raise OSError("what came is not what is in the bucket")
+            # Generations only grow: what is in the bucket now is what was read, or newer.
+            found = generation_of(storage.place(target) if local else source)
+    except FileNotFoundError:
+        found, size = "", 0
+    except Exception as error:  # ValueError, too: a web page stood for what storage says of it.
         why = publish.for_people(error, target.parent)
-        raise Again(f"{upload.name}.zip could not be read: {why}") from error
+        raise Unread(f"{upload.name}.zip could not be read: {why}") from error
+    if size > most_bytes:
+        raise ValueError(f"{upload.name}.zip is {size:,} bytes long, above {most_bytes:,}.")
     if found != upload.generation:
         what = f"{upload.name}.zip was deleted or replaced before it was read."
         raise Again(what) if local else ValueError(what)

@@ -146,12 +146,19 @@ def _file(folder: UPath, number: int) -> UPath:
 
 
 def _told(folder: UPath, number: int) -> dict[str, Any]:
-    """The answer of Cloud Run to a start; empty as long as there is none."""
+    """The answer of Cloud Run to a start; empty as long as there is none.
+
+    Raises:
+      OSError: it cannot be read.
+    """
     file = _file(folder, number).with_suffix(TOLD)
     try:
-        return storage.read_json(file)
-    except (FileNotFoundError, ValueError):
+        found = storage.read_json(file)
+    except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise upload_status.unclear(error) from error
+    return found if isinstance(found, dict) else {}
 
 
 def _age_of(folder: UPath, number: int) -> float:

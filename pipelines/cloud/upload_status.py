@@ -42,7 +42,8 @@ class TakenOver(Exception):
 class Status:
     """Content of `status.json`. Times are UTC; `error` is human-readable.
 
-    `room` is what must be free on the disk for temporary files before it is worked on again, bytes.
+    `room` is what must be free on the disk for temporary files before it is worked on again, bytes;
+    `unread` counts attempts that could not read the zip, which count for nothing.
     """
 
     state: str
@@ -55,6 +56,7 @@ class Status:
     metrics: dict[str, Any] | None = None
     problems: int | None = None
     room: int | None = None
+    unread: int | None = None
 
     @property
     def final(self) -> bool:
@@ -66,7 +68,12 @@ def now() -> str:
 
 
 def read(folder: UPath) -> Status | None:
-    """The status of a run; None if there is none, or something else stands in its file."""
+    """The status of a run; None if there is none.
+
+    Raises:
+      OSError: it cannot be read, or something else stands in its file: nobody can tell whether the
+        upload is being worked on.
+    """
     known = {field.name: field.default for field in dataclasses.fields(Status)}
     needed = [name for name, default in known.items() if default is dataclasses.MISSING]
     try:
@@ -74,9 +81,19 @@ def read(folder: UPath) -> Status | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        LOG.warning("%s is taken for unwritten", error)
-        return None
+        raise unclear(error) from error
     return Status(**{key: value for key, value in values.items() if key in known})
+
+
+def unclear(error: ValueError) -> OSError:
+    """The error of a file that would tell who works on an upload, and cannot be read.
+
+    A web page may stand for it for a while, and if it were taken for missing, a second handler
+    would begin.
+    """
+    return OSError(
+        f"{error}. Until it can be read the upload waits; if it stays so, remove that file"
+    )
 
 
 def write(folder: UPath, status: Status) -> None:
@@ -111,8 +128,9 @@ def _claim(folder: UPath, attempt: int) -> UPath:
 def _is_of(folder: UPath, attempt: int, owner: str) -> bool:
     try:
         return bool(owner) and storage.read_json(_claim(folder, attempt), "by")["by"] == owner
-    except ValueError:
-        return False
+    except ValueError as error:
+        # It may be its own: a job that left it to another would end, and nobody would go on.
+        raise unclear(error) from error
 
 
 def _given_up(folder: UPath, attempt: int, silent_seconds: float) -> bool:

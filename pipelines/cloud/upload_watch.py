@@ -59,13 +59,23 @@ class Watch:
             if beside := sorted(one.name for one in root.glob("*.zip")):
                 what = f"{', '.join(beside[:3])} in {folder}, not in its {upload_run.INCOMING}/"
                 self.say(f"NOTE not taken: {what}: move what is an upload there")
-        elif root.protocol in ("gs", "gcs"):
+        elif root.protocol in ("gs", "gcs", "s3", "s3a"):
             _require_bucket(root)
 
     def look(self) -> Iterator[bool]:
-        """Works on what is new. Gives, for each zip, whether there is a model of it now."""
+        """Works on what is new. Gives, for each zip, whether there is a model of it now.
+
+        Raises:
+          OSError, ValueError: the folder cannot be listed.
+        """
         for file in self._files():
-            seen = _seen(file)
+            try:
+                seen = _seen(file)
+            except Exception as error:  # Of one that has its verdict nothing else is expected.
+                if file.name not in self._handled:
+                    self._say_failed(file, error)
+                    yield False
+                continue
             if seen is None or self._handled.get(file.name) == seen:
                 continue
             if not self._has_arrived(file, seen):
@@ -106,22 +116,23 @@ class Watch:
         """Handles a zip; returns whether it is finished, and whether there is a model of it."""
         name = upload_run.name_of(file.name)
         if name is None:
-            self.say(
-                f"FAILED {file.name}: cannot name a model. Use letters, digits, spaces and .()+-_, "
-                "beginning with a letter or digit"
-            )
+            self.say(f"FAILED {file.name}: cannot name a model. {upload_run.NAMING}")
             return True, False
         try:
             generation = upload_run.generation_of(file)
             upload = upload_run.Upload(name, str(file), generation)
             outcome = upload_run.process(upload, self.models, self.settings, self.say)
         except Exception as error:  # One that fails must not keep the others waiting.
-            LOG.debug("%s failed", file, exc_info=True)
-            self._say_once(file.name, f"FAILED {name}: {causes.to_be_tried_again(error)}")
+            self._say_failed(file, error)
             return False, False
         self._waits.pop(file.name, None)
         self.say(line(outcome))
         return outcome.status.final, outcome.status.state == upload_status.DONE
+
+    def _say_failed(self, file: UPath, error: Exception) -> None:
+        LOG.debug("%s failed", file, exc_info=error)
+        name = upload_run.name_of(file.name) or file.name
+        self._say_once(file.name, f"FAILED {name}: {causes.to_be_tried_again(error)}")
 
     def _say_once(self, name: str, text: str) -> None:
         """Says why a zip has to wait, and not each time that it is tried."""
@@ -147,10 +158,14 @@ def _require_bucket(root: UPath) -> None:
     name = root.path.strip("/").partition("/")[0]
     system: Any = root.fs
     try:
-        system.require_bucket(name)
+        if root.protocol in ("gs", "gcs"):
+            system.require_bucket(name)
+        else:
+            system.info(name)
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"There is no bucket gs://{name}, or this account may not see it: check its name."
+            f"There is no bucket {root.protocol}://{name}, or this account may not see it: check "
+            "its name."
         ) from None
 
 
@@ -167,10 +182,21 @@ def once(watch: Watch, every: float) -> int:
 
 
 def forever(watch: Watch, every: float) -> None:
-    """Handles what comes until it is interrupted."""
+    """Handles what comes until it is interrupted. An outage of the storage is said and outlived."""
+    lost = False
     while True:
-        for _ in watch.look():
-            pass
+        try:
+            for _ in watch.look():
+                pass
+        except Exception as error:  # It runs for weeks, and libraries have errors of their own.
+            LOG.debug("%s cannot be listed", watch.zips, exc_info=True)
+            if not lost:
+                watch.say(f"NOTE {watch.zips} cannot be listed: {causes.to_be_tried_again(error)}")
+            lost = True
+        else:
+            if lost:
+                watch.say(f"NOTE {watch.zips} can be listed again.")
+            lost = False
         time.sleep(every)
 
 
@@ -183,6 +209,6 @@ def _seen(file: UPath) -> Seen | None:
         about = file.fs.info(file.path)
         if about["type"] == "directory":
             return None
-        return Seen(about["size"], str(about["generation"]))
+        return Seen(about["size"], upload_run.generation_in(about))
     except FileNotFoundError:
         return None

@@ -1,5 +1,6 @@
 """One run at a time writes to a folder, on disks that know locks, on others, and in buckets."""
 
+import datetime
 import errno
 import json
 import os
@@ -105,4 +106,79 @@ def test_a_patient_run_goes_on_when_the_other_one_ends_meanwhile(monkeypatch):
     claim("machine 1 1", time.time())
     monkeypatch.setattr(time, "sleep", lambda _: storage.remove(f"{FOLDER}/{folder_lock.FILE}"))
     with folder_lock.held(FOLDER, patient=True):
+        pass
+
+
+def written_before(seconds: float) -> None:
+    """Makes the claim so old by the storage's clock."""
+    place = storage.place(FOLDER, folder_lock.FILE)
+    found = place.fs.store[place.path]
+    found.modified -= datetime.timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("wrong", [-40_000.0, -400.0, 0.0, 4_000.0])
+def test_a_claim_is_as_old_as_the_bucket_says_whatever_a_computers_clock_says(wrong):
+    claim("otherhost 123 456", time.time() + wrong)
+    with pytest.raises(OSError, match="Another run is writing"), folder_lock.held(FOLDER):
+        pass
+    written_before(250)
+    with pytest.raises(OSError, match="Another run is writing"), folder_lock.held(FOLDER):
+        pass
+    written_before(60)
+    with folder_lock.held(FOLDER):
+        pass
+    assert storage.names(FOLDER) == set()
+
+
+def test_a_storage_without_times_is_watched_for_a_change(monkeypatch):
+    def none(*_):
+        raise NotImplementedError
+
+    place = storage.place(FOLDER, folder_lock.FILE)
+    monkeypatch.setattr(type(place.fs), "modified", none)
+    monkeypatch.setattr(folder_lock, "VOID_AFTER", 0.05)
+    monkeypatch.setattr(folder_lock, "_LOOK", 0.01)
+    claim("machine 1 1", time.time() - 400)
+    with folder_lock.held(FOLDER):
+        pass
+    claim("machine 1 1", time.time() - 400)
+    monkeypatch.setattr(time, "sleep", lambda _: claim("machine 1 1", time.time() - 399))
+    with pytest.raises(OSError, match="Another run is writing"), folder_lock.held(FOLDER):
+        pass
+
+
+@pytest.mark.parametrize("text", ["<html>Please sign in</html>", "", '{"by": 1}', "[]"])
+def test_a_claim_that_cannot_be_read_is_not_void(text):
+    file = storage.place(FOLDER, folder_lock.FILE)
+    storage.write_text(file, text)
+    written_before(10_000)
+    for patient in (False, True):
+        with (
+            pytest.raises(OSError, match="may be writing .* free the folder with removing memory:"),
+            folder_lock.held(FOLDER, patient=patient),
+        ):
+            pass
+    assert file.read_text() == text
+
+
+def test_a_run_that_cannot_read_the_claim_does_not_renew_that_of_another():
+    file = storage.place(FOLDER, folder_lock.FILE)
+    storage.write_text(file, "<html>")
+    with pytest.raises(ValueError, match="is a web page"):
+        folder_lock._renew(file, "me")
+
+
+def test_a_claim_that_cannot_be_released_does_not_lose_the_work(caplog):
+    caplog.set_level("INFO")
+    with folder_lock.held(FOLDER):
+        storage.write_text(storage.place(FOLDER, folder_lock.FILE), "<html>")
+    assert "could not be released" in caplog.text
+
+
+def test_the_sentence_says_how_to_free_a_folder_of_a_bucket(buckets):
+    buckets.put(f"gs://lab/out/{folder_lock.FILE}", b"<html>")
+    with (
+        pytest.raises(OSError, match="`gcloud storage rm gs://lab/out/.running`"),
+        folder_lock.held("gs://lab/out"),
+    ):
         pass

@@ -1,17 +1,22 @@
 """Uploads on a disk and in a bucket become models, once and whole, or say why not."""
 
 import dataclasses
+import errno
 import json
+import os
+import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fakes
 import pytest
+from cloud.server import Answer
 from uploads import BROKEN, QUICK, broken, drop, never, quick, result_of, zipped
 
-from beampose.core import artefacts, storage
-from beampose.pipelines.cloud import publish, upload_run, upload_status
+from beampose.core import artefacts, storage, zips
+from beampose.pipelines.cloud import publish, upload_bytes, upload_run, upload_status
 
 
 @pytest.fixture
@@ -338,3 +343,75 @@ def test_a_handler_that_died_after_publishing_needs_no_second_training(place, bu
     settings = upload_run.Settings(run=never)
     found = upload_run.process(upload, f"{place}/models", settings).status
     assert (found.state, found.metrics, found.problems) == ("done", {"labels": 3}, 0)
+
+
+@pytest.mark.parametrize("came", ["page", "half", "zeros"])
+def test_a_download_that_is_not_whole_is_no_verdict_on_the_zip(
+    buckets, project, tmp_path, monkeypatch, came
+):
+    upload = drop("gs://lab", buckets, zipped(project, tmp_path / "a.zip"))
+    data = buckets.get(upload.address)
+    wrong = {
+        "page": b"<html>Please sign in</html>",
+        "half": data[: len(data) // 2],
+        "zeros": bytes(len(data)),
+    }
+    media = buckets._media
+
+    def answer(request, bucket, name):
+        whole = not name.endswith(".zip")
+        return media(request, bucket, name) if whole else Answer(wrong[came])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(buckets, "_media", answer)
+        for _ in range(5):  # More often than handlers may die of it.
+            with pytest.raises(publish.Again, match="reach.zip could not be read: what came is"):
+                upload_run.process(upload, "gs://lab/models", QUICK)
+    found = upload_status.read(result_of(upload, "gs://lab"))
+    assert (found.state, found.attempt, found.unread) == ("interrupted", 5, 5)
+    assert upload_run.process(upload, "gs://lab/models", QUICK).status.state == "done"
+
+
+def test_a_web_page_for_what_storage_says_of_a_zip_is_no_verdict(
+    buckets, project, tmp_path, monkeypatch
+):
+    upload = drop("gs://lab", buckets, zipped(project, tmp_path / "a.zip"))
+    system = storage.place(upload.address).fs
+    monkeypatch.setattr(system, "info", lambda *_: json.loads("<html>"))
+    with pytest.raises(publish.Unread, match="reach.zip could not be read"):
+        upload_run.fetch(upload, tmp_path / "copy.zip", 10**9)
+
+
+def test_what_cloud_storage_unpacks_on_the_way_has_another_size(tmp_path):
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"12345")
+    assert upload_bytes.are_whole(file, {"size": 5})
+    assert not upload_bytes.are_whole(file, {"size": 4})
+    assert upload_bytes.are_whole(file, {"size": 4, "contentEncoding": "gzip"})
+    assert not upload_bytes.are_whole(file, {"size": 5, "crc32c": "AAAAAA=="})
+
+
+def test_a_zip_above_the_limit_is_told_so_whatever_room_there_is(
+    place, buckets, project, tmp_path, monkeypatch
+):
+    upload = drop(place, buckets, zipped(project, tmp_path / "a.zip"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
+    settings = dataclasses.replace(QUICK, limits=zips.Limits(bytes=1000))
+    found = upload_run.process(upload, f"{place}/models", settings).status
+    assert found.state == "failed" and found.error.endswith(" bytes long, above 1,000.")
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_verdict_for_want_of_room_says_to_upload_the_zip_again(
+    buckets, project, tmp_path, monkeypatch, when
+):
+    upload = drop("gs://lab", buckets, zipped(project, tmp_path / "a.zip"))
+    free = 1 if when == "before" else 10**12
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    def full(config, stage):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    settings = upload_run.Settings(run=full)
+    found = upload_run.process(upload, "gs://lab/models", settings).status
+    assert found.state == "failed" and found.error.endswith(", and upload it again.")

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
+import unicodedata
 
 import fakes
 import pytest
 from conftest import write_crops
 from uploads import BROKEN, QUICK, TINY, broken, never, quick, zipped
 
-from beampose.pipelines.cloud import event_service, publish, upload_run
+from beampose.pipelines.cloud import event_service, publish, upload_run, upload_status
 
 STRUCTURED = "application/cloudevents+json"
 
@@ -115,6 +116,23 @@ def test_what_is_no_upload_is_acknowledged_and_left_alone(serving, buckets, name
     about = event(buckets, f"gs://lab/{name}", kind=kind)
     assert serving(upload_run.Settings(run=never))(**about) == (204, "")
     assert buckets.names() == [f"gs://lab/{name}"]
+
+
+def test_a_zip_that_cannot_name_a_model_gets_a_status_that_says_so(serving, buckets, monkeypatch):
+    buckets.put("gs://lab/incoming/a#b.zip", b"1")
+    about, send = event(buckets, "gs://lab/incoming/a#b.zip"), serving()
+    with monkeypatch.context() as patch:
+        patch.setattr(upload_status, "write", lambda *_: json.loads("<html>"))
+        assert send(**about)[0] == 503
+    for _ in range(2):
+        assert send(**about) == (204, "")
+    found = json.loads(buckets.get("gs://lab/models/a#b/1/status.json"))
+    assert found["state"] == "failed" and found["upload"] == "a#b"
+    assert found["error"].startswith("a#b.zip cannot name a model. Use letters, ")
+    assert buckets.generations["lab", "models/a#b/1/status.json"] == 2
+    decomposed = unicodedata.normalize("NFD", "gs://lab/incoming/é.zip")
+    buckets.put(decomposed, b"no zip")
+    assert send(**event(buckets, decomposed)) == (200, "é 3: failed\n")
 
 
 def test_a_service_takes_events_of_its_bucket_and_prefix_alone(serving, buckets, project, tmp_path):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from cloud.run import CloudRun
+from cloud.server import Answer
 from conftest import write_crops
 from test_service import event
 from uploads import QUICK, TINY, drop, quick, zipped
@@ -114,6 +115,39 @@ def test_a_job_that_has_been_silent_for_too_long_is_started_again(started, bucke
     # The new job takes the upload at once, whoever had it before.
     storage.write_json(folder / "claims/0001.json", {"claimed": upload_status.now(), "by": "old"})
     assert upload_status.claim(folder, 600.0, "work-2") == 2
+
+
+@pytest.mark.parametrize("file", ["status.json", "starts/0001.told"])
+def test_what_a_web_page_stands_for_starts_no_second_job(started, buckets, monkeypatch, file):
+    run, send = started
+    send()
+    monkeypatch.setattr(upload_starter, "ANSWER_SECONDS", 0.0)
+    media = buckets._media
+
+    def answer(request, bucket, name):
+        return Answer(b"<html>") if name.endswith(file) else media(request, bucket, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(buckets, "_media", answer)
+        assert send() == (503, "its job could not be started: OSError")
+        folder = storage.place(MODELS, "reach", "1")
+        if file == "status.json":
+            storage.write_json(folder / "claims/0001.json", {"claimed": "2026-01-01", "by": "one"})
+            with pytest.raises(OSError, match="if it stays so, remove that file"):
+                upload_status.claim(folder, 600.0)
+    assert send() == (200, "reach 1: queued")
+    assert len(run.executions) == 1
+
+
+def test_a_job_that_cannot_read_its_own_claim_is_started_again(buckets):
+    folder = storage.place(MODELS, "reach", "1")
+    upload_status.claim(folder, 600.0, "work-1")
+    own = buckets.get(f"{MODELS}/reach/1/claims/0001.json")
+    buckets.put(f"{MODELS}/reach/1/claims/0001.json", b"<html>")
+    with pytest.raises(OSError, match="0001.json is a web page"):
+        upload_status.claim(folder, 600.0, "work-1")
+    buckets.put(f"{MODELS}/reach/1/claims/0001.json", own)
+    assert upload_status.claim(folder, 600.0, "work-1") == 2
 
 
 def test_an_upload_with_a_verdict_needs_no_job(started, buckets):

@@ -1,23 +1,27 @@
 """`beampose watch`: a folder in which zips land."""
 
 import dataclasses
+import datetime
 import errno
 import os
 import shutil
 import time
+import unicodedata
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import fakes
 import numpy as np
 import pytest
+from cloud.server import Answer, error
 from conftest import write_project
 from uploads import QUICK, TINY, drop, never, quick, result_of, zipped
 
 from beampose.core import artefacts, storage
 from beampose.core.infos import UploadInfo
 from beampose.pipelines import cli
-from beampose.pipelines.cloud import publish, upload_room, upload_status, upload_watch
+from beampose.pipelines.cloud import publish, upload_room, upload_run, upload_status, upload_watch
 
 
 @pytest.fixture
@@ -228,3 +232,110 @@ def test_what_lands_and_is_no_zip_in_its_place_is_told_once(tmp_path, project):
     assert lines == [
         f"NOTE not taken: reach.zip in {lab}, not in its incoming/: move what is an upload there"
     ]
+
+
+def test_a_storage_without_generations_is_watched(project, tmp_path):
+    lab, lines = storage.place("memory://watched"), []
+    looking = upload_watch.Watch(str(lab), None, QUICK, lines.append)
+    zip_ = lab / "incoming/reach.zip"
+    zip_.fs.pipe_file(zip_.path, b"no zip")
+    assert upload_watch.once(looking, 0.01) == 1
+    zip_.fs.pipe_file(zip_.path, zipped(project, tmp_path / "a.zip").read_bytes())
+    assert upload_watch.once(looking, 0.01) == 0
+    assert upload_watch.once(upload_watch.Watch(str(lab), None, QUICK, lines.append), 0.01) == 0
+    storage.remove(lab)
+    assert "FAILED reach 6-20" in lines[-7]
+    assert lines[-2].endswith(": done") and lines[-1].endswith(": skipped: its model exists")
+
+
+def test_an_object_of_s3_is_told_from_the_same_bytes_put_there_again():
+    at = datetime.datetime(2026, 11, 28, 14, 5, 6, tzinfo=datetime.timezone.utc)
+    about = {"name": "lab/a.zip", "size": 3, "ETag": '"900150983cd24fb0d6963f7d28e17f72-12"'}
+    first = upload_run.generation_in({**about, "LastModified": at})
+    assert first == "900150983cd24fb0d6963f7d28e17f72-20261128T140506Z"
+    later = at.astimezone(datetime.timezone(datetime.timedelta(hours=2)))
+    assert upload_run.generation_in({**about, "LastModified": later}) == first
+    again = {**about, "LastModified": at + datetime.timedelta(seconds=1)}
+    assert upload_run.generation_in(again) != first
+    assert upload_run.generation_in({**about, "generation": 17}) == "17"
+    with pytest.raises(ValueError, match="lab/a.zip: its storage does not tell when"):
+        upload_run.generation_in(about)
+
+
+def test_a_bucket_of_s3_that_is_not_there_is_an_error(monkeypatch):
+    def info(name):
+        raise FileNotFoundError(f"{name}: The specified bucket does not exist")
+
+    # Of its library nothing but this is needed, and to import it takes seconds.
+    place = storage.place("s3://lap/uploads")
+    monkeypatch.setattr(type(place), "fs", SimpleNamespace(info=info))
+    with pytest.raises(FileNotFoundError, match="There is no bucket s3://lap, or this account"):
+        upload_watch.Watch("s3://lap/uploads", None, QUICK)
+
+
+@pytest.mark.parametrize("answer", [error(403, "FORBIDDEN", "no"), Answer(b"<html>Sign in</html>")])
+def test_a_watch_outlives_an_outage_and_says_so_once(
+    buckets, project, tmp_path, monkeypatch, answer
+):
+    lines, looks = [], []
+    looking = upload_watch.Watch("gs://lab", None, QUICK, lines.append)
+
+    def sleep(_):
+        looks.append(len(lines))
+        buckets.refusal = answer if len(looks) in (1, 2, 4) else None
+        if len(looks) == 3:
+            buckets.put("gs://lab/incoming/reach.zip", zipped(project, tmp_path / "a").read_bytes())
+        if len(looks) == 6:
+            raise KeyboardInterrupt
+
+    # Only that of the loop, not those of libraries.
+    monkeypatch.setattr(upload_watch, "time", SimpleNamespace(sleep=sleep))
+    with pytest.raises(KeyboardInterrupt):
+        upload_watch.forever(looking, 1)
+    told = [line for line in lines if line.startswith("NOTE gs://lab/incoming can")]
+    assert [" cannot be listed: " in line for line in told] == [True, False, True, False]
+    assert told[0].endswith("It will be tried again.") and told[1].endswith("listed again.")
+    assert len([line for line in lines if line.endswith(": done")]) == 1
+    buckets.refusal = answer
+    with pytest.raises((OSError, ValueError)):
+        upload_watch.once(looking, 0.01)
+
+
+def test_a_zip_that_may_not_be_asked_for_keeps_no_other_waiting(
+    buckets, project, tmp_path, monkeypatch
+):
+    lines, seen = [], upload_watch._seen
+    for name in ("a.zip", "b.zip"):
+        drop("gs://lab", buckets, zipped(project, tmp_path / "z"), name)
+    looking = upload_watch.Watch("gs://lab", None, QUICK, lines.append)
+
+    def refused(file):
+        if file.name == "a.zip":
+            raise PermissionError("Forbidden: gs://lab/incoming/a.zip: no access")
+        return seen(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upload_watch, "_seen", refused)
+        assert [list(looking.look()), list(looking.look())] == [[False, True], [False]]
+    said = "FAILED a: Forbidden: gs://lab/incoming/a.zip: no access. It will be tried again."
+    assert [line for line in lines if line.startswith("FAILED")] == [said]
+    assert list(looking.look()) == [True]
+
+
+def test_a_name_as_macos_writes_it_is_that_of_a_model(tmp_path, project):
+    looking, lab, lines = watched(tmp_path)
+    composed, apart = "souris é.zip", unicodedata.normalize("NFD", "souris é.zip")
+    assert composed != apart
+    zipped(project, lab / "incoming" / apart)
+    assert list(looking.look()) == [True]
+    try:
+        (lab / "incoming" / apart).rename(lab / "incoming/first.zip")
+        zipped(fakes.project(tmp_path / "p2", rows=4), lab / "incoming" / apart)
+        (lab / "incoming/first.zip").rename(lab / "incoming" / composed)
+    except OSError:
+        return  # A disk that takes both for one name.
+    # One name, two zips: two models side by side, as of a zip that was replaced.
+    assert list(looking.look()) == [True, True]
+    assert [one.name for one in (lab / "models").iterdir()] == ["souris é"]
+    assert len(list((lab / "models/souris é").iterdir())) == 2
+    assert not [line for line in lines if line.startswith("FAILED")]
