@@ -82,6 +82,12 @@ def by_video(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
     return dict(found)
 
 
+def folder(video: str) -> str:
+    """The folder of a video's frames, whose name any system takes and readers take for frames."""
+    name = name_parts.safe(video)
+    return f"{name}_frames" if name.endswith(_DRAWINGS) else name
+
+
 def _named(
     frames: Sequence[LabeledFrame],
 ) -> tuple[list[tuple[LabeledFrame, str, str]], list[Problem]]:
@@ -95,8 +101,7 @@ def _named(
             what = f"cannot be a file of the folder {frame.video!r}; not written"
             problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
             continue
-        video, name = name_parts.safe(video), name_parts.safe_file(name)
-        video += "_frames" if video.endswith(_DRAWINGS) else ""
+        video, name = folder(video), name_parts.safe_file(name)
         other = taken.setdefault((video, name), frame)
         if other is not frame:
             what = f"has the name of row {other.row} of {files.name(other.file)}; not written"
