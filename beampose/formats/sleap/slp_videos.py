@@ -128,7 +128,9 @@ class Videos:
         told += [name for video, index in frames if (name := self._listed(video, index))]
         suffixes = (*videos.SUFFIXES, *images.SUFFIXES, *_H5)
         folders = _folders(self._path)
-        self._found = named_files.locate(told, folders, suffixes, anywhere=True)
+        self._found = named_files.locate(
+            told, folders, suffixes, anywhere=True, own=self._path, holders=_H5
+        )
         # Apart: no image is read from them, so that they take no file of another path.
         sources = [path for i in range(len(self._told)) if (path := self._source(i)[0])]
         self._sources = named_files.locate(sources, folders, videos.SUFFIXES, anywhere=True)
