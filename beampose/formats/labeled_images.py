@@ -7,7 +7,7 @@ from typing import NamedTuple
 from beampose.core import files, name_parts, storage
 from beampose.core.wording import counted
 from beampose.formats import kept_files
-from beampose.preprocess import ahead, images, inside, missing_images, turned_labels
+from beampose.preprocess import ahead, images, inside, missing_images, turned_labels, validate
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -104,11 +104,21 @@ def _named(
         video, name = folder(video), name_parts.safe_file(name)
         other = taken.setdefault((video, name), frame)
         if other is not frame:
-            what = f"has the name of row {other.row} of {files.name(other.file)}; not written"
-            problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
+            problems.append(_twice(frame, other))
             continue
         found.append((frame, video, name))
     return found, problems
+
+
+def _twice(frame: LabeledFrame, other: LabeledFrame) -> Problem:
+    """Says that a frame has the file of another one: it is the same, or has its name alone."""
+    if frame.image == other.image:
+        return validate.duplicate(frame, other)
+    what = (
+        f"has the name of row {other.row} of {files.name(other.file)}, which is another image; "
+        "not written. Rename one of the two files, and its row"
+    )
+    return Problem(ERROR, frame.file, frame.row, frame.name, what)
 
 
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:
