@@ -165,8 +165,8 @@ def record(folder: storage.Address, film: Film, named: FilmPath | None = None) -
             artefacts.write_info(file, before.replace(**told))
         return
     size = files.size(film.path) if film.fingerprint and files.exists(film.path) else 0
-    info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size, **told)
-    artefacts.write_info(file, info)
+    info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size)
+    artefacts.write_info(file, info.replace(**told))
 
 
 def recorded(folder: storage.Address) -> list[Owner]:

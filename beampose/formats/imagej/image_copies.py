@@ -45,7 +45,7 @@ def chosen(
     shown = f"{' and '.join(map(files.name, alike))} lie there{more}"
     tables = [rows for rows in tables if rows.labels]
     counts = {_counts(rows, paths, [*first.values()], parts) for rows in tables} - {_NAMED}
-    numbers = set().union(*map(click_images.numbers_said, tables))
+    numbers = {one for rows in tables for one in click_images.numbers_said(rows)}
     if numbers:
         counts = (counts - {_UNKNOWN}) | {_by_numbers(numbers, each)}
     if counts <= {_EVERY}:
@@ -87,7 +87,7 @@ def _by_numbers(numbers: set[int], each: int) -> str:
 
 def _check_sizes(paths: Sequence[str], folder: str) -> None:
     """Raises ValueError if an image and its copy differ in size: labels belong to one of them."""
-    sizes = {}
+    sizes: dict[tuple[int, int], str] = {}
     for path in paths:
         try:
             height, width = images.load(path, once=True)[0].shape[:2]
