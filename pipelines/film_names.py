@@ -18,6 +18,8 @@ from typing import NamedTuple, Protocol
 from beampose.core import artefacts, files, fingerprints, storage
 from beampose.core.infos import FilmInfo
 from beampose.core.names import FILM
+from beampose.preprocess import film_paths
+from beampose.preprocess.film_paths import FilmPath
 from beampose.preprocess.stills import Stills
 
 LOG = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Owner(NamedTuple):
       by_path: only the same path is taken for the same film if there is no fingerprint.
       lies_there: says whether a set of photographs is where it was; None of a film, which is one
         file.
+      told: as labels named it.
     """
 
     video: str
@@ -65,6 +68,7 @@ class Owner(NamedTuple):
     bytes: int = 0
     by_path: bool = False
     lies_there: Callable[[], bool] | None = None
+    told: FilmPath | None = None
 
 
 class Known(Protocol):
@@ -88,6 +92,7 @@ class _Wanted(NamedTuple):
     fingerprint: str
     bytes: int
     stem: str
+    told: FilmPath | None = None
 
     @property
     def plain(self) -> str:
@@ -109,7 +114,11 @@ class _Wanted(NamedTuple):
 
 
 def assign(
-    paths: Sequence[str | Stills], known: Known, *, replace: bool = False, later: bool = False
+    paths: Sequence[str | Stills | FilmPath],
+    known: Known,
+    *,
+    replace: bool = False,
+    later: bool = False,
 ) -> list[Film]:
     """Films with their names. Of one content and one stem there is one film, the first.
 
@@ -117,6 +126,7 @@ def assign(
 
     Args:
       paths: absolute; those that are not there get a name too. Sets of photographs stand for films.
+        Of a film of labels that was not found only its path in them says which it is.
       replace: a film that was changed takes the name of what it held before.
       later: films of buckets need not be read where their names alone tell them apart.
     """
@@ -132,9 +142,9 @@ def assign(
     for sure in (_OURS, _PROBABLY, _NOT):
         for one in (w for w in wanted if w.path not in found):
             if sure:
-                film = _claim(one, known, taken, sure) if one.fingerprint else None
+                film = _claim(one, known, taken, sure) if one.fingerprint or one.told else None
             else:
-                find = _renamed if one.fingerprint else _absent
+                find = _renamed if one.fingerprint else _nothing if one.told else _absent
                 film = find(one, known, taken) or _new(one, known, taken, replace)
             if film is not None:
                 found[one.path] = film
@@ -142,43 +152,60 @@ def assign(
     return [found[one.path]._replace(stills=sets.get(one.path)) for one in wanted]
 
 
-def record(folder: storage.Address, film: Film) -> None:
-    """Writes down which film the content of a folder is from."""
+def record(folder: storage.Address, film: Film, named: FilmPath | None = None) -> None:
+    """Writes down which film the content of a folder is from, and how labels name it."""
     file = storage.place(folder, FILM)
     before = artefacts.find_info(file, FilmInfo)
-    if before is None or before.fingerprint != film.fingerprint:
-        size = files.size(film.path) if film.fingerprint and files.exists(film.path) else 0
-        info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size)
-        artefacts.write_info(file, info)
+    # Of a film that is where the labels say it is, the path of the video is that.
+    says = named if named and not (film.fingerprint and named.told == film.path) else None
+    told = {"told": says.told, "frames": says.frames} if says else {}
+    known = before is not None and before.fingerprint == film.fingerprint
+    if before is not None and (known or (named and not film.fingerprint)):
+        if told and not before.told:
+            artefacts.write_info(file, before.replace(**told))
+        return
+    size = files.size(film.path) if film.fingerprint and files.exists(film.path) else 0
+    info = FilmInfo(video=film.path, fingerprint=film.fingerprint, bytes=size)
+    artefacts.write_info(file, info.replace(**told))
 
 
 def recorded(folder: storage.Address) -> list[Owner]:
     """The film a folder's content is from; empty if nobody wrote it down."""
     said = artefacts.find_info(storage.place(folder, FILM), FilmInfo)
-    return [] if said is None else [Owner(said.video, said.fingerprint, said.bytes)]
+    if said is None:
+        return []
+    by_path = bool(said.told) and not said.fingerprint
+    told = FilmPath(said.told, frames=said.frames) if said.told else None
+    return [Owner(said.video, said.fingerprint, said.bytes, by_path, told=told)]
 
 
-def _plain(paths: Sequence[str | Stills]) -> bool:
+def _plain(paths: Sequence[str | Stills | FilmPath]) -> bool:
     """Whether each film has a name of its own."""
-    stems = [one.name if isinstance(one, Stills) else files.stem(one) for one in paths]
+    stems = [one.name if isinstance(one, Stills) else files.stem(_path(one)) for one in paths]
     names = [_folded(stem) for stem in stems]
     return len(set(names)) == len(names)
 
 
-def _distinct(paths: Sequence[str | Stills], later: bool) -> list[_Wanted]:
-    """Films that are there or not, each content of a stem once."""
-    sizes = files.sizes([path for path in dict.fromkeys(paths) if isinstance(path, str)])
+def _path(film: str | FilmPath) -> str:
+    return film if isinstance(film, str) else film.found or film.told
 
-    def wanted(path: str | Stills) -> _Wanted:
-        if isinstance(path, Stills):
-            return _Wanted(path.path, path.fingerprint, path.bytes, path.name)
-        fingerprint = ""
-        if sizes[path]:
+
+def _distinct(paths: Sequence[str | Stills | FilmPath], later: bool) -> list[_Wanted]:
+    """Films that are there or not, each content of a stem once."""
+    there = [one.found if isinstance(one, FilmPath) else one for one in dict.fromkeys(paths)]
+    sizes = files.sizes([path for path in there if isinstance(path, str) and path])
+
+    def wanted(film: str | Stills | FilmPath) -> _Wanted:
+        if isinstance(film, Stills):
+            return _Wanted(film.path, film.fingerprint, film.bytes, film.name)
+        told = film if isinstance(film, FilmPath) else None
+        path, fingerprint = _path(film), ""
+        if sizes.get(path):
             unread = later and files.is_address(path)
             # One that cannot be read is told where it is opened; the others go on.
             with contextlib.suppress(OSError):
                 fingerprint = LATER if unread else fingerprints.of_file(path)
-        return _Wanted(path, fingerprint, sizes[path], files.stem(path))
+        return _Wanted(path, fingerprint, sizes.get(path, 0), files.stem(path), told)
 
     found: dict[tuple[str, str], _Wanted] = {}
     with ThreadPoolExecutor(_READ) as pool:
@@ -199,7 +226,8 @@ def _claim(one: _Wanted, known: Known, taken: set[str], sure: int) -> Film | Non
         if sure == _PROBABLY and _NOT in levels:
             continue
         if sure == _PROBABLY:
-            what = "was not recorded; taken to be those of this film by its name and length"
+            alike = "by its name and length" if one.fingerprint else "by its name"
+            what = f"was not recorded; taken to be those of this film {alike}"
             _tell(one.path, f"which film the earlier files called {name} belong to {what}")
         return Film(name, one.path, one.fingerprint)
     return None
@@ -225,8 +253,15 @@ def _lies_there(owner: Owner) -> bool:
 
 def _level(one: _Wanted, owner: Owner) -> int:
     """How sure it is that a film is an owner."""
-    if owner.fingerprint:
+    if owner.fingerprint and one.fingerprint:
         return _OURS if owner.fingerprint == one.fingerprint else _NOT
+    if _is_told(one, owner):
+        return _OURS
+    if not one.fingerprint:
+        # Where only paths are known another one is another film.
+        return _NOT if owner.video else _PROBABLY
+    if owner.fingerprint:
+        return _NOT
     same_bytes = owner.bytes in (0, one.bytes)
     if owner.video == one.path:
         return _PROBABLY if same_bytes else _NOT
@@ -267,6 +302,11 @@ def _why(one: _Wanted, others: Sequence[Owner], name: str) -> str:
     return f"{one.plain} belongs to another film of that name{by}; this one is called {name}"
 
 
+def _nothing(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
+    """Of a film that labels name and that is not there no other path is its own."""
+    return None
+
+
 def _absent(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
     """A film that is not there, with the results of that path, or the only ones of its name."""
     names = [name for name in known.names(one.path) if _folded(name) not in taken]
@@ -280,6 +320,15 @@ def _absent(one: _Wanted, known: Known, taken: set[str]) -> Film | None:
     if not own and there:
         _tell(one.path, f"{absent}: {next(iter(there))} is taken for its own, by name")
     return Film((own or [*there])[0], one.path) if there else None
+
+
+def _is_told(one: _Wanted, owner: Owner) -> bool:
+    """Whether labels name a film as they named an owner: by one path, with as many frames."""
+    if one.told is None or (owner.told is None and one.fingerprint):
+        return False
+    other = owner.told or FilmPath(owner.video)
+    same = film_paths.spelled(one.told.told) == film_paths.spelled(other.told)
+    return same and one.told.is_as_long(other.frames)
 
 
 def _folded(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from beampose.core.wording import counted
 from beampose.preprocess.cut import Rule
+from beampose.preprocess.film_paths import FilmPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ class LabeledFrame:
       keypoints: float64 (individuals, bodyparts, 2), x then y in pixels, NaN = not labeled.
       negative: no animal is in it, and it is learned from.
       told: height and width that the labels say the image has; None if they do not.
+      film: that it was taken from; None if the labels do not say.
     """
 
     image: str
@@ -57,6 +59,7 @@ class LabeledFrame:
     keypoints: np.ndarray
     negative: bool = False
     told: tuple[int, int] | None = None
+    film: FilmPath | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -258,16 +258,20 @@ def duplicate_problem(
     lost: Inspection, kept: Inspection, lost_split: str, kept_split: str
 ) -> Problem:
     """The words for an image that stands in a source twice."""
-    item, other = lost.item, kept.item
+    found = duplicate(lost.item, kept.item)
+    if {lost_split, kept_split} != {TRAIN, TEST}:
+        return found
+    return found._replace(level=ERROR, what=f"the same image in train and test; {found.what}")
+
+
+def duplicate(item: LabeledFrame | LabeledCrop, other: LabeledFrame | LabeledCrop) -> Problem:
+    """The words for an image of which another label is used."""
     same = item.name == other.name
     what = "duplicate row for" if same else "duplicate image: same pixels as"
     place = f" ({files.name(other.file)} row {other.row})" if other.row else ""
-    what = f"{what} {other.name}{place}; this one is not used"
-    level = WARNING
-    if {lost_split, kept_split} == {TRAIN, TEST}:
-        level, what = ERROR, f"the same image in train and test; {what}"
+    level, what = WARNING, f"{what} {other.name}{place}; this one is not used"
     if _label(item) != _label(other):
-        level, what = ERROR, f"{what}; their labels differ"
+        level, what = ERROR, f"{what}; their labels differ: remove the one that is wrong"
     return Problem(level, item.file, item.row, item.name, what)
 
 

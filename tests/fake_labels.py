@@ -112,8 +112,13 @@ def embed(
     order: str | None = None,
     *,
     video: int = 0,
+    film: str = "C:\\lab\\film.mp4",
+    length: int = 0,
 ) -> None:
-    """Puts image files into `video0/video` of a SLEAP file, or into that of another number."""
+    """Puts image files into `video0/video` of a SLEAP file, or into that of another number.
+
+    They were taken from a film of a length, 0 = not said.
+    """
     with h5py.File(file, "a") as out:
         kind = h5py.vlen_dtype(np.int8)
         dataset = out.create_dataset(f"video{video}/video", (len(images),), kind)
@@ -124,7 +129,8 @@ def embed(
             dataset.attrs["channel_order"] = order
         out[f"video{video}/frame_numbers"] = np.array(numbers)
         source = out.create_group(f"video{video}/source_video")
-        source.attrs["json"] = json.dumps({"backend": {"filename": "C:\\lab\\film.mp4"}})
+        shape = {"shape": [length, 40, 60, 3]} if length else {}
+        source.attrs["json"] = json.dumps({"backend": {"filename": film, **shape}})
 
 
 def coco(root: Path, **changes) -> Path:

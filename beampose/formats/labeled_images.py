@@ -8,7 +8,7 @@ from beampose.core import files, name_parts, storage
 from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.formats import kept_files
-from beampose.preprocess import ahead, images, inside, missing_images, turned_labels
+from beampose.preprocess import ahead, images, inside, missing_images, turned_labels, validate
 from beampose.preprocess.labels import ERROR, LabeledFrame, Problem
 
 _THREADS = 4
@@ -83,6 +83,12 @@ def by_video(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
     return dict(found)
 
 
+def folder(video: str) -> str:
+    """The folder of a video's frames, whose name any system takes and readers take for frames."""
+    name = name_parts.safe(video)
+    return f"{name}_frames" if name.endswith(_DRAWINGS) else name
+
+
 def _named(
     frames: Sequence[LabeledFrame],
 ) -> tuple[list[tuple[LabeledFrame, str, str]], list[Problem]]:
@@ -96,15 +102,24 @@ def _named(
             what = f"cannot be a file of the folder {frame.video!r}; not written"
             problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
             continue
-        video, name = name_parts.safe(video), name_parts.safe_file(name)
-        video += "_frames" if video.endswith(_DRAWINGS) else ""
+        video, name = folder(video), name_parts.safe_file(name)
         other = taken.setdefault((video, name), frame)
         if other is not frame:
-            what = f"has the name of row {other.row} of {files.name(other.file)}; not written"
-            problems.append(Problem(ERROR, frame.file, frame.row, frame.name, what))
+            problems.append(_twice(frame, other))
             continue
         found.append((frame, video, name))
     return found, problems
+
+
+def _twice(frame: LabeledFrame, other: LabeledFrame) -> Problem:
+    """Says that a frame has the file of another one: it is the same, or has its name alone."""
+    if frame.image == other.image:
+        return validate.duplicate(frame, other)
+    what = (
+        f"has the name of row {other.row} of {files.name(other.file)}, which is another image; "
+        "not written. Rename one of the two files, and its row"
+    )
+    return Problem(ERROR, frame.file, frame.row, frame.name, what)
 
 
 def _read(named: Sequence[tuple[LabeledFrame, str, str]]) -> Iterator:

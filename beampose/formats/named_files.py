@@ -47,6 +47,8 @@ def locate(
     suffixes: Container[str],
     *,
     anywhere: bool = False,
+    own: str = "",
+    holders: Container[str] = (),
 ) -> dict[str, Found]:
     """Files by the paths that labels tell.
 
@@ -62,6 +64,9 @@ def locate(
         the first one are searched, too: for what a path has below a folder of the same name, or for
         the whole of a relative path. Only where whoever starts the search may read what the labels
         name.
+      own: the file of the labels, which is not what they miss.
+      holders: suffixes among these of files that may be labels, too: they are not what is missing
+        where a path of another suffix is.
     """
     wanted = list(dict.fromkeys(told))
     look = _Look()
@@ -73,7 +78,8 @@ def locate(
     found: dict[str, Found] = {}
     for one, hit in hits.items():
         if hit is None:
-            found[one] = Found(None, _tried(one, folders) + _near(one, folders, suffixes, look))
+            near = _near(one, folders, suffixes, look, (own, holders))
+            found[one] = Found(None, _tried(one, folders) + near)
             continue
         rivals = [other for other in users[look.identity(hit.path)] if not _same(other, one)]
         stronger = [other for other in rivals if _agreed(hits[other]) >= hit.agreed]
@@ -124,8 +130,11 @@ class _Look:
         there = files.children(folder) if files.is_folder(folder) else []
         return frozenset(map(files.name, there))
 
-    def _alike(self, folder: str) -> dict[str, str]:
-        return {_stem(name): name for name in sorted(self._listed(folder))}
+    def _alike(self, folder: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(self._listed(folder)):
+            found[_stem(name)].append(name)
+        return found
 
     @staticmethod
     def identity(path: str) -> str:
@@ -211,13 +220,27 @@ def _tried(told: str, folders: Sequence[str]) -> str:
     return f"{what}looked in {', '.join(folders)}"
 
 
-def _near(told: str, folders: Sequence[str], suffixes: Container[str], look: _Look) -> str:
-    """Says what is called like a file that is not there, but for letters or the suffix."""
-    own = parts(told, suffixes)
-    for folder in folders if own else ():
-        name = look.alike(folder).get(_stem(own[-1]), "")
-        if files.suffix(name) in suffixes:
-            return f"; there is {files.join(folder, name)}, which is called otherwise"
+def _near(
+    told: str,
+    folders: Sequence[str],
+    suffixes: Container[str],
+    look: _Look,
+    labels: tuple[str, Container[str]],
+) -> str:
+    """Says what is called like a file that is not there, but for letters or the suffix.
+
+    Args:
+      labels: `own` and `holders` of `locate`.
+    """
+    holders = labels[1]
+    own = look.identity(labels[0]) if labels[0] else ""
+    wanted = parts(told, suffixes)
+    for folder in folders if wanted else ():
+        for name in look.alike(folder).get(_stem(wanted[-1]), []):
+            suffix, path = files.suffix(name), files.join(folder, name)
+            other = suffix in holders and files.suffix(wanted[-1]) not in holders
+            if suffix in suffixes and not other and look.identity(path) != own:
+                return f"; there is {path}, which is called otherwise"
     return ""
 
 

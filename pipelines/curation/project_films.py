@@ -3,55 +3,84 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from beampose.core import files, fingerprints
+from beampose.formats import labeled_images
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
 from beampose.pipelines import film_names
 from beampose.pipelines.film_names import Film, Owner
 from beampose.preprocess import inside
-from beampose.preprocess.labels import Labels
+from beampose.preprocess.film_paths import FilmPath
+from beampose.preprocess.labels import LabeledCrop, LabeledFrame, Labels
 
 
-def named(labels: Labels, root: str) -> tuple[Labels, list[Film]]:
+class Imported(NamedTuple):
+    """A film of labels with its name in a project, and how the labels name it."""
+
+    film: Film
+    named: FilmPath | None
+
+
+def named(labels: Labels, root: str) -> tuple[Labels, list[Imported]]:
     """Labels whose frames of films go to the folders that the films have in a project.
 
     Args:
       root: the project's folder, which may be empty.
     """
-    paths = sorted({path for item in labels.items if (path := _film_of(item.image))})
+    films_of = [_film_of(item) for item in labels.items]
+    wanted = {_place(one): one for one in films_of if one is not None}
     there = files.exists(files.join(root, project_config.CONFIG))
-    films = film_names.assign(paths, ProjectFilms(root) if there else _Nothing())
-    names = {film.path: film.name for film in films if film.fingerprint}
-    # Folders called trial_2, of films that were imported before November 2026, stay theirs.
-    before = {
-        item.video
-        for item in labels.items
-        if re.fullmatch(rf"{re.escape(files.stem(_film_of(item.image)))}_\d+", item.video)
-        and files.is_folder(files.join(root, LABELED_DATA, item.video))
-    }
+    known = ProjectFilms(root) if there else _Nothing()
+    films = film_names.assign([wanted[path] for path in sorted(wanted)], known)
+    told = {path: one if isinstance(one, FilmPath) else None for path, one in wanted.items()}
+    found = [Imported(film, told[film.path]) for film in films]
+    names = {one.film.path: one.film.name for one in found if one.film.fingerprint or one.named}
     items = tuple(
-        dataclasses.replace(item, video=names.get(_film_of(item.image), item.video))
-        if item.video not in before
+        dataclasses.replace(item, video=names.get(_place(film), item.video))
+        if film is not None and not _is_from_before(item.video, _place(film), root)
         else item
-        for item in labels.items
+        for item, film in zip(labels.items, films_of, strict=True)
     )
-    return dataclasses.replace(labels, items=items), films
+    return dataclasses.replace(labels, items=items), found
 
 
-def record(films: Sequence[Film], root: str) -> None:
+def _is_from_before(video: str, path: str, root: str) -> bool:
+    """Whether a film was imported before November 2026 to a folder called trial_2, which stays."""
+    folder = files.join(root, LABELED_DATA, video)
+    numbered = re.fullmatch(rf"{re.escape(files.stem(path))}_\d+", video)
+    return bool(numbered) and files.is_folder(folder) and not film_names.recorded(folder)
+
+
+def record(films: Sequence[Imported], root: str) -> None:
     """Writes down beside the frames of films which film they are from."""
-    for film in films:
-        folder = files.join(root, LABELED_DATA, film.name)
-        if film.fingerprint and files.is_folder(folder):
-            film_names.record(folder, film)
-            video_links.make(root, film.path, film.name)
+    for film, told in films:
+        folder = _folder(files.join(root, LABELED_DATA), film.name)
+        if (film.fingerprint or told) and files.is_folder(folder):
+            film_names.record(folder, film, told)
+            if film.fingerprint:
+                video_links.make(root, film.path, film.name)
 
 
-def _film_of(image: str) -> str:
-    """The film that an image is a frame of; empty if it is none."""
-    place = inside.parse(image)
-    return place.file if place and not place.dataset else ""
+def _film_of(item: LabeledFrame | LabeledCrop) -> str | FilmPath | None:
+    """The film that an image was taken from; None if it is not known."""
+    if isinstance(item, LabeledFrame) and item.film is not None:
+        return item.film
+    place = inside.parse(item.image)
+    return place.file if place and not place.dataset else None
+
+
+def _place(film: str | FilmPath) -> str:
+    """The path by which a film has its name, see `film_names.assign`."""
+    return film if isinstance(film, str) else film.found or film.told
+
+
+def _folder(above: str, name: str) -> str:
+    """The folder of a name in a project; one that labels cannot have is another for them."""
+    folder = files.join(above, name)
+    written = files.join(above, labeled_images.folder(name))
+    return written if not files.is_folder(folder) and files.is_folder(written) else folder
 
 
 def _content(path: str) -> str:
@@ -97,7 +126,7 @@ class ProjectFilms:
 
     def folder(self, name: str) -> str:
         """Where the frames of a film of this name are, or will be."""
-        return files.join(self._above, name)
+        return _folder(self._above, name)
 
     def owners(self, name: str) -> list[Owner]:
         folder = self.folder(name)
@@ -109,8 +138,11 @@ class ProjectFilms:
         if not frames:
             # Nothing was made of them yet: those that are there now are meant.
             return [Owner(path, _content(path)) for path in paths]
-        # Frames that nobody says anything of.
-        return [Owner(path) for path in paths] or [Owner("")]
+        # Frames that nobody says anything of. A film in the project's own folder that is not there
+        # is an entry that was made for them.
+        own = files.join(files.parent(self._above), video_links.VIDEOS)
+        made = [path for path in paths if files.parent(path) == own and not files.exists(path)]
+        return [Owner("" if path in made else path) for path in paths] or [Owner("")]
 
     def names(self, path: str) -> list[str]:
         stem = files.stem(path)

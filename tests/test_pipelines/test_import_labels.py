@@ -127,6 +127,24 @@ def test_a_frame_labeled_otherwise_is_refused_before_anything_is_written(v1, tmp
     assert files_of(to) == before
 
 
+@pytest.mark.parametrize("differ", [True, False])
+def test_a_frame_that_is_labeled_twice_is_told_as_check_tells_it(tmp_path, capsys, differ):
+    film = fakes.video(tmp_path / "film.mp4", "mpeg4", 4)
+    points = fakes.points()
+    frames = [(0, 2, [(0, -1, one)]) for one in (points[0], points[1 if differ else 0])]
+    file = fake_labels.slp(tmp_path / "l.slp", frames, videos=[{"filename": film}])
+    code = cli.main(["import-labels", str(file), "--to", str(tmp_path / "p"), "--scorer", "Ann"])
+    out = capsys.readouterr().out
+    assert code == int(differ)
+    assert (
+        "duplicate row for labeled-data/film/img0002.png (l.slp row 1); this one is not us" in out
+    )
+    assert ("their labels differ: remove the one that is wrong" in out) == differ
+    my = experiment_file(tmp_path, f"{{format: sleap, path: {file}}}")
+    cli.main(["check", my])
+    assert out.splitlines()[0].split("  ")[-1] in capsys.readouterr().out
+
+
 def test_the_same_numbers_in_another_spelling_are_no_change(v1, tmp_path, capsys):
     to = tmp_path / "p"
     words = ["import-labels", str(v1), "--to", str(to), "--scorer", "Ann"]

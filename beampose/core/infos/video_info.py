@@ -22,6 +22,8 @@ class FilmInfo(Info):
     Attributes:
       fingerprint: of its content, see `core.fingerprints`; empty where a table was named instead.
       bytes: of its file.
+      told, frames: its path, which may be of another machine, and its length in the labels that
+        its frames came with.
     """
 
     NAME: ClassVar[str] = "film"
@@ -31,6 +33,8 @@ class FilmInfo(Info):
     video: str
     fingerprint: str
     bytes: int = 0
+    told: str = ""
+    frames: int = 0
 
 
 class PredictionInfo(Info):

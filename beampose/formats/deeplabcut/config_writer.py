@@ -57,10 +57,11 @@ def with_videos(
 
 
 def _video(picture: Picture, video: str, root: UPath) -> str:
-    """The video a folder's frames were read from; else where DeepLabCut would keep it."""
-    place = inside.parse(picture.frame.image)
-    if place is not None and not place.dataset:
-        path, stem = files.absolute(place.file), files.stem(place.file)
+    """The video a folder's frames were taken from; else where DeepLabCut would keep it."""
+    place, film = inside.parse(picture.frame.image), picture.frame.film
+    found = place.file if place and not place.dataset else film.found if film else ""
+    if found:
+        path, stem = files.absolute(found), files.stem(found)
         if stem == video:
             return path
         if video.startswith(f"{stem}-"):

@@ -1,25 +1,25 @@
 """DeepLabCut v1 and dlc-cloudml: images of a video, and tables of clicks saved by ImageJ (Fiji).
 
 In a folder of images lies one table per bodypart, or one for all whose rows cycle over the
-bodyparts. `Slice` counts the images from 1 in natural order of their names. A click in the top left
-corner means "not visible".
+bodyparts. `Label` names the images, `Slice` or `Frame` counts them from 1 in natural order of their
+names. A click in the top left corner means "not visible".
 """
 
-import re
 from collections import Counter, defaultdict
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import csv_cells, files, texts
+from beampose.core import files
 from beampose.core.wording import agreed, counted
-from beampose.formats import spreadsheets
 from beampose.formats.deeplabcut import merged_labels
 from beampose.formats.deeplabcut.project_labels import INDIVIDUAL, LABELED_DATA
-from beampose.formats.imagej import myconfig
+from beampose.formats.imagej import click_images, click_tables, image_copies, myconfig
+from beampose.formats.imagej.click_tables import Table
 from beampose.formats.label_format import LabelFormat
 from beampose.preprocess import images
-from beampose.preprocess.labels import ERROR, GONE, WARNING, LabeledFrame, Labels, Problem
+from beampose.preprocess.labels import ERROR, WARNING, LabeledFrame, Labels, Problem
 from beampose.preprocess.split import natural
 
 # x and y both below: DeepLabCut's and dlc-cloudml's default.
@@ -29,19 +29,6 @@ _DEPTH = 3
 # Copies of labels, and drawings of them.
 _NOT_READ = ("UnaugmentedDataSet_", ".")
 _DRAWINGS = ("_labeled", "-labeled", "_labelled")
-
-
-class Table(NamedTuple):
-    """Clicks in the order of the file: x and y, the image from 1 (0 = not said), the line.
-
-    `first` is ImageJ's running number of the first: its tables are numbered in one go.
-    """
-
-    file: str
-    points: np.ndarray
-    slices: list[int]
-    rows: list[int]
-    first: int
 
 
 class Folder(NamedTuple):
@@ -83,6 +70,7 @@ def read(path: str, *, bodyparts: list[str] | None = None) -> Labels:
         raise FileNotFoundError(
             f"{root} holds no folder with images and ImageJ tables (columns X and Y) beside them."
         )
+    folders = [_without_copies(folder, names or [], problems) for folder in folders]
     names = names or _named(folders)
     boundary = float(settings.get("invisibleboundary", BOUNDARY))
     frames: list[LabeledFrame] = []
@@ -111,7 +99,7 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
         tables = {}
         for file in children:
             if files.suffix(file) in _TABLES and not files.name(file).startswith("CollectedData_"):
-                table = _table(file, problems)
+                table = click_tables.read(file, problems)
                 if table is not None:
                     tables[files.stem(file)] = table
         if tables:
@@ -137,64 +125,20 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
             yield from _folders(child, problems, depth - 1)
 
 
-def _table(file: str, problems: list[Problem]) -> Table | None:
-    """A table with the columns X and Y; another csv is none, and is told of."""
-    # Letters of another code page stand in headers that are not read, such as µm².
-    try:
-        data = files.read_bytes(file)
-    except FileNotFoundError:
-        problems.append(Problem(ERROR, file, 0, "", GONE))
-        return None
-    text = data.decode(texts.encoding(data) or texts.UTF8, "replace")
-    head = re.split("[\r\n]", text, maxsplit=1)[0]
-    delimiter = "\t" if "\t" in head else ";" if ";" in head else ","
-    columns = [cell.strip().lower() for cell in head.split(delimiter)]
-    missing = [name for name in ("x", "y") if name not in columns]
-    if missing:
-        what = f"has no column {' and '.join(missing).upper()}: not an ImageJ table; it is not read"
-        problems.append(Problem(ERROR, file, 1, "", what))
-        return None
-    points, slices, rows, first = [], [], [], 0
-    reader = csv_cells.Rows(text, delimiter)
-    try:
-        next(reader, None)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            try:
-                if what := spreadsheets.misplaced(row, len(columns)):
-                    raise ValueError(what)
-                told = _click(row, columns, delimiter)
-            except ValueError as error:
-                problems.append(Problem(ERROR, file, reader.line, "", f"{error}; not used"))
-                continue
-            points.append(told[:2])
-            slices.append(told[2])
-            rows.append(reader.line)
-            first = first or told[3]
-    except ValueError as error:
-        what = f"{error}; nor is what follows"
-        problems.append(Problem(ERROR, file, reader.line, "", what))
-    return Table(file, np.array(points, np.float64).reshape(-1, 2), slices, rows, first)
+def _cycles(folder: Folder, bodyparts: Sequence[str]) -> bool:
+    """Whether one table holds all bodyparts, by turns."""
+    tables = folder.tables
+    return len(tables) == 1 and len(bodyparts) > 1 and not set(tables) & set(bodyparts)
 
 
-def _click(row: list[str], columns: list[str], separator: str) -> tuple[float, float, int, int]:
-    """x, y, slice and running number of a row.
-
-    Raises:
-      ValueError: it holds no point.
-    """
-    cells: dict[str, str] = {n: c.strip() for n, c in zip(columns, row, strict=False)}
-    try:
-        x, y = (spreadsheets.number(cells[name], separator) for name in ("x", "y"))
-        slice_ = spreadsheets.number(cells.get("slice", ""), separator)
-        number = 0 if np.isnan(slice_) else int(slice_)
-        running = cells.get("", "")
-        if not (np.isfinite(x) and np.isfinite(y)):
-            raise ValueError
-    except (KeyError, ValueError, OverflowError):
-        raise ValueError("holds no X, Y and Slice that are numbers") from None
-    return x, y, number, int(running) if running.isdecimal() else 0
+def _without_copies(folder: Folder, bodyparts: Sequence[str], problems: list[Problem]) -> Folder:
+    """A folder with the images that its tables count, where there are copies of them."""
+    said = [table.said for table in folder.tables.values()]
+    parts = len(bodyparts) if _cycles(folder, bodyparts) else 1
+    paths, note = image_copies.chosen(folder.path, folder.images, said, parts)
+    if note:
+        problems.append(Problem(WARNING, folder.path, 0, "", note))
+    return folder._replace(images=paths)
 
 
 def _named(folders: list[Folder]) -> list[str]:
@@ -202,16 +146,29 @@ def _named(folders: list[Folder]) -> list[str]:
     names: dict[str, int] = {}
     for folder in folders:
         for name, table in folder.tables.items():
-            repeated = Counter(n for n in table.slices if n)
-            if len(folder.tables) == 1 and max(repeated.values(), default=0) > 1:
+            most = _repeated(table, folder.images)
+            if len(folder.tables) == 1 and most > 1:
                 raise ValueError(
-                    f"{table.file} holds up to {counted(max(repeated.values()), 'point')} an "
-                    "image: it seems "
-                    "to cycle over the bodyparts. Name them, in the order they were clicked, in "
+                    f"{table.file} holds up to {counted(most, 'point')} an image: it seems to "
+                    "cycle over the bodyparts. Name them, in the order they were clicked, in "
                     "source.bodyparts."
                 )
             names.setdefault(name, table.first)
     return sorted(names, key=lambda name: (names[name], natural(name)))
+
+
+def _repeated(table: Table, paths: Sequence[str]) -> int:
+    """The most points of an image in a table, as far as its rows say."""
+    count = len(table.rows)
+    try:
+        told = click_images.told(table.said, paths, 1)
+    except ValueError:
+        columns = [one for one in click_images.COLUMNS if one in table.said.numbers]
+        return 0 if columns or count % len(paths) else count // len(paths)
+    if told.ordered:
+        # All of one Slice: rows of one image, or of images that were opened one by one.
+        return count if any(any(one) for one in table.said.numbers.values()) else 1
+    return max(Counter(one for one in told.images if one is not None).values(), default=0)
 
 
 def _frames(
@@ -220,14 +177,14 @@ def _frames(
     found = np.full((len(folder.images), len(bodyparts), 2), np.nan)
     lines: dict[int, tuple[str, int]] = {}
     tables = folder.tables
-    cyclic = len(tables) == 1 and len(bodyparts) > 1 and not set(tables) & set(bodyparts)
+    cyclic = _cycles(folder, bodyparts)
     for name, table in tables.items():
         if not cyclic and name not in bodyparts:
             what = f"belongs to {name!r}, which is not among the bodyparts; it is not used"
             problems.append(Problem(WARNING, table.file, 0, "", what))
             continue
         parts = range(len(bodyparts)) if cyclic else [bodyparts.index(name)]
-        _place(table, found, parts, lines, problems)
+        _place(table, folder.images, found, parts, lines, problems)
     for name in bodyparts:
         if not cyclic and name not in tables:
             what = f"has no table for bodypart {name!r}; taken as not labeled"
@@ -268,20 +225,24 @@ def _frame(folder: Folder, i: int, file: str, row: int, keypoints: np.ndarray) -
 
 def _place(
     table: Table,
+    paths: Sequence[str],
     found: np.ndarray,
-    parts: Any,
+    parts: Iterable[int],
     lines: dict[int, tuple[str, int]],
     problems: list[Problem],
 ) -> None:
-    """Puts the clicks of a table where they belong: image by Slice, bodypart by turn."""
-    count, parts = len(found), list(parts)
+    """Puts the clicks of a table where they belong: image as its row says, bodypart by turn."""
+    parts = list(parts)
+    try:
+        told = click_images.told(table.said, paths, len(parts))
+    except ValueError as error:
+        problems.append(Problem(ERROR, table.file, 0, "", f"{error}; it is not used"))
+        return
+    if told.note:
+        problems.append(Problem(WARNING, table.file, 0, "", told.note))
     clicks: dict[int, list[int]] = defaultdict(list)
-    # Images that were opened one by one are all Slice 1 (or 0): then the order of rows counts.
-    ordered = len(set(table.slices)) <= 1 < count and len(table.slices) == count * len(parts)
-    for i, number in enumerate(table.slices):
-        image = i // len(parts) if ordered else number - 1
-        if not 0 <= image < count:
-            what = f"Slice {number} of {count} images; not used"
+    for i, (image, what) in enumerate(zip(told.images, told.wrong, strict=True)):
+        if image is None:
             problems.append(Problem(ERROR, table.file, table.rows[i], "", what))
             continue
         clicks[image].append(i)

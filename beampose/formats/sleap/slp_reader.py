@@ -105,8 +105,9 @@ def read(path: str, *, empty: bool = False) -> Labels:
             row=one.number + 1,
             keypoints=points,
             told=size,
+            film=film,
         )
-        for (one, image, name, video, size), points in zip(placed, keypoints, strict=True)
+        for (one, image, name, video, size, film), points in zip(placed, keypoints, strict=True)
     ]
     return Labels(
         items=tuple(items),
@@ -144,7 +145,7 @@ class Found(NamedTuple):
 
 
 def _addressed(found: Sequence[Found], videos: Videos):
-    """(frame, address, name, video, size that is told) of each frame whose image is known."""
+    """(frame, address, name, video, size that is told, film) of frames whose image is known."""
     width = max([4, *(len(str(one.index)) for one in found)])
     places = videos.numbered([(one.video, one.index) for one in found])
     videos.lost(Counter(one.video for one in found if one.video not in places))
@@ -158,7 +159,8 @@ def _addressed(found: Sequence[Found], videos: Videos):
             name = f"{LABELED_DATA}/{video}/img{one.index:0{width}d}.png"
             corner = np.array(videos.corner(place), np.float64)
             moved = [Instance(own.track, own.keypoints + corner) for own in one.instances]
-            yield one._replace(instances=moved), image, name, video, videos.size(place)
+            known = videos.size(place), videos.film(place)
+            yield one._replace(instances=moved), image, name, video, *known
     videos.report()
 
 

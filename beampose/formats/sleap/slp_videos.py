@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PureWindowsPath
 from typing import Any
 
 from beampose.core import files, h5, json_files
@@ -11,14 +12,13 @@ from beampose.core.wording import agreed, counted
 from beampose.formats import named_files
 from beampose.formats.named_files import Found
 from beampose.preprocess import images, inside, videos
+from beampose.preprocess.film_paths import FilmPath
 from beampose.preprocess.labels import ERROR, WARNING, Problem
 
 VIDEOS = "videos"
 _H5 = (".h5", ".hdf5", ".slp")
 _NUMBERED = re.compile(r"/*video(\d{1,9})/video")
 _SHOWN = 5
-# Programs count the frames of one film by so many, or by this share, differently.
-_FEW, _SHARE = 2, 0.01
 # Pixels that a corner may lie away.
 _FARTHEST = 1 << 20
 
@@ -44,6 +44,8 @@ class Videos:
         self._found: dict[str, Found] = {}
         self._missing: dict[int, list[str]] = {}
         self._compared: set[int] = set()
+        self._sources: dict[str, Found] = {}
+        self._films: dict[int, FilmPath | None] = {}
 
     def numbered(self, frames: Sequence[tuple[int, int]]) -> dict[int, int]:
         """Places in the list of videos, by the numbers that frames, (video, index), name them by.
@@ -126,7 +128,37 @@ class Videos:
         told += [name for video, index in frames if (name := self._listed(video, index))]
         suffixes = (*videos.SUFFIXES, *images.SUFFIXES, *_H5)
         folders = _folders(self._path)
-        self._found = named_files.locate(told, folders, suffixes, anywhere=True)
+        self._found = named_files.locate(
+            told, folders, suffixes, anywhere=True, own=self._path, holders=_H5
+        )
+        # Apart: no image is read from them, so that they take no file of another path.
+        sources = [path for i in range(len(self._told)) if (path := self._source(i)[0])]
+        self._sources = named_files.locate(sources, folders, videos.SUFFIXES, anywhere=True)
+
+    def film(self, video: int) -> FilmPath | None:
+        """The film that the images of a video were taken from; None if the file does not say.
+
+        That of embedded images need not be there. One that is found by its name alone may be
+        another: folders of packages have them of several films of one name.
+        """
+        if video not in self._films:
+            path, frames = self._source(video)
+            found = (self._sources[path].path if path else "") or ""
+            alike = files.name(files.parent(found)) == files.name(files.parent(path))
+            whole = FilmPath(self._whole(path), found if alike else "", frames)
+            if whole.found and not whole.is_as_long(_declared(found)):
+                whole = whole._replace(found="")
+            own = self._film(video)
+            if not path and own and files.suffix(own) in videos.SUFFIXES:
+                frames = _frames(self._told[video])
+                whole = FilmPath(self._whole(own), self._found[own].path or "", frames)
+            self._films[video] = whole if whole.told else None
+        return self._films[video]
+
+    def _whole(self, path: str) -> str:
+        """A path that counts from the folder of the labels as a whole one; others as they are."""
+        whole = not path or files.is_absolute(path) or PureWindowsPath(path).drive
+        return path if whole else files.join(files.parent(self._path), path)
 
     def report(self) -> None:
         """Adds a problem for each video whose file, or some of whose images, were not found."""
@@ -174,17 +206,12 @@ class Videos:
 
     def _compare(self, video: int, place: str) -> None:
         """Warns, once, of a film that has not as many frames as the one that was labeled."""
-        shape = self._told[video].get("shape")
-        if video in self._compared or not isinstance(shape, list) or not shape:
+        told = _frames(self._told[video])
+        if video in self._compared or not told:
             return
         self._compared.add(video)
-        told = shape[0] if type(shape[0]) is int else 0
-        try:
-            there = videos.declared(place)
-        except (OSError, ValueError):
-            # Said of each of its frames when they are read.
-            return
-        if told > 0 < there and abs(told - there) > max(_FEW, _SHARE * told):
+        there = _declared(place)
+        if not FilmPath(place, frames=told).is_as_long(there):
             what = f"{place} has {counted(there, 'frame')} where the labels say {told}: if it is "
             self._problem(f"{what}another film, points lie in frames that are not theirs", WARNING)
 
@@ -256,17 +283,31 @@ class Videos:
         if isinstance(names, list) and names:
             return files.name(files.parent(str(names[0]))) or f"video{video}"
         filename = str(told.get("filename") or "")
-        group = str(told.get("dataset") or "").rpartition("/")[0]
         if filename in ("", ".") or filename.endswith(".slp"):
-            source = self._file.group(f"{group}/source_video") if group else None
-            said = source and source.attribute("json")
-            listed = told.get("source_video")
-            if said is not None:
-                filename = str(_backend(said).get("filename") or "")
-            elif isinstance(listed, dict):
-                filename = str(listed.get("filename") or filename)
+            source = self._source_video(video)
+            filename = filename if source is None else str(source.get("filename") or "")
         stem = files.stem(filename)
         return stem if stem not in ("", ".", "..") else f"video{video}"
+
+    def _source_video(self, video: int) -> dict[str, Any] | None:
+        """What the file tells of the video that embedded images were taken from."""
+        told = self._told[video]
+        group = str(told.get("dataset") or "").rpartition("/")[0]
+        source = self._file.group(f"{group}/source_video") if group else None
+        said = source and source.attribute("json")
+        listed = told.get("source_video")
+        if said is not None:
+            return _backend(said)
+        return _merged(listed) if isinstance(listed, dict) and listed.get("filename") else None
+
+    def _source(self, video: int) -> tuple[str, int]:
+        """Path and frames of the film that embedded images were taken from; "" if it is none."""
+        filename = str(self._told[video].get("filename") or "")
+        embedded = filename in ("", ".") or filename.endswith(".slp") or self._is_embedded(video)
+        source = self._source_video(video) if embedded else None
+        path = source.get("filename") if source else None
+        is_film = isinstance(path, str) and files.suffix(path) in videos.SUFFIXES
+        return (str(path), _frames(source or {})) if is_film else ("", 0)
 
 
 def _folders(path: str) -> list[str]:
@@ -276,8 +317,26 @@ def _folders(path: str) -> list[str]:
     return [own, files.join(own, VIDEOS), files.join(above, VIDEOS), above]
 
 
+def _frames(told: Mapping[str, Any]) -> int:
+    """How many frames the file says that a video has; 0 if it does not."""
+    shape = told.get("shape")
+    frames = shape[0] if isinstance(shape, list) and shape else 0
+    return frames if type(frames) is int and frames > 0 else 0
+
+
+def _declared(place: str) -> int:
+    """Frames of a film by its header; 0 if it cannot be read, which is said where it is."""
+    try:
+        return videos.declared(place)
+    except (OSError, ValueError):
+        return 0
+
+
 def _backend(value: Any) -> dict[str, Any]:
-    told = json_files.record(inside.text(value), "its list of videos")
+    return _merged(json_files.record(inside.text(value), "its list of videos"))
+
+
+def _merged(told: dict[str, Any]) -> dict[str, Any]:
     backend = told.get("backend")
     return {**told, **backend} if isinstance(backend, dict) else told
 

@@ -251,3 +251,169 @@ def test_tables_in_millimetres_are_said_to_be_no_pixels(root):
     cycle(root, np.full((3, 3, 2), 0.25) + np.arange(3)[:, None, None] / 10)
     labels = imagej_reader.read(str(root), bodyparts=list(fakes.BODYPARTS))
     assert "These are all: if they are no pixels, remove the scale in ImageJ" in whats(labels)[0]
+
+
+def named_table(root, column, cells, **others):
+    """A table of the nose alone, whose rows tell their images in a column or two."""
+    for name in fakes.BODYPARTS[1:]:
+        (root / f"cam1/{name}.csv").unlink(missing_ok=True)
+    head = [" ", column, *others, "X", "Y"]
+    rows = [
+        [str(i + 1), str(cell), *(str(own[i]) for own in others.values()), str(20 + i), str(30 + i)]
+        for i, cell in enumerate(cells)
+    ]
+    (root / "cam1/nose.csv").write_text("\n".join("\t".join(row) for row in [head, *rows]))
+    return imagej_reader.read(str(root))
+
+
+def placed(labels):
+    """The row of each image, by the image's name."""
+    return {item.name[18:-4]: round(item.keypoints[0, 0, 0]) - 20 for item in labels.items}
+
+
+BY_NAME = {"img1": 0, "img10": 1, "img2": 2}
+
+
+@pytest.mark.parametrize(
+    "form", ["{}.png", "{}", "cam1:{}", "stack.tif:0001-0034:{}.png", "C:\\lab\\{}.tif", "{}.png:a"]
+)
+@pytest.mark.parametrize("others", [{}, {"Slice": [1, 1, 1]}, {"Slice": [1, 3, 2]}])
+def test_labels_name_the_images_of_rows_in_any_order(root, form, others):
+    cells = [form.format(name) for name in BY_NAME]
+    labels = named_table(root, "Label", cells, **others)
+    assert placed(labels) == BY_NAME
+    assert not labels.problems
+
+
+def test_labels_of_some_images_are_of_these(root):
+    labels = named_table(root, "Label", ["img10.png", "img1.png"])
+    assert placed(labels) == {"img1": 1, "img10": 0}
+    assert whats(labels) == ["1 of 3 images has no point in any table; not used"]
+
+
+@pytest.mark.parametrize(
+    ("column", "others"),
+    [
+        ("Frame", {}),
+        ("Frame", {"Ch": [1, 1, 1], "Slice": [1, 1, 1]}),
+        ("Position", {"T": [0.5, 1.0, 1.5]}),
+        ("T", {}),
+        ("Slice", {"Label": ["stack.tif"] * 3}),
+        ("Slice", {"T": [7, 8, 9]}),
+    ],
+)
+def test_frames_count_images_where_slices_do_not(root, column, others):
+    labels = named_table(root, column, [3, 1, 2], **others)
+    assert placed(labels) == {"img1": 1, "img2": 2, "img10": 0}
+    assert not labels.problems
+
+
+def test_numbers_of_slices_in_labels_count_images(root):
+    cells = ["stack.tif:3", "stack.tif:1", "stack.tif:2"]
+    assert placed(named_table(root, "Label", cells)) == {"img1": 1, "img2": 2, "img10": 0}
+
+
+@pytest.mark.parametrize(("slices", "wanted"), [([2, 3], "23"), ([3, 4], "34"), (None, "")])
+def test_a_number_in_labels_that_is_also_a_name_is_not_guessed(root, slices, wanted):
+    for i in range(4):
+        (root / f"cam1/img{i}.png").unlink(missing_ok=True)
+        (root / f"cam1/{i}.png").write_bytes(fakes.encode(fakes.pixels(i)))
+    (root / "cam1/img10.png").unlink()
+    # Slice 3 of 0.png, 1.png, … is 2.png.
+    labels = named_table(root, "Label", ["s:2", "s:3"], **({"Slice": slices} if slices else {}))
+    assert "".join(item.name[-5] for item in labels.items) == (
+        "".join(str(int(one) - 1) for one in wanted)
+    )
+    assert any("'s:2', which may be 2.png or image 2" in what for what in whats(labels)) == (
+        slices is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "others", "what"),
+    [
+        (["img1", "img2", "img3"], {}, "Label 'img3' names no image of the folder; not used"),
+        (["img1", "img2", ""], {}, "has an empty Label, where others name images; not used"),
+        (
+            ["img1", "img2", "img10"],
+            {"Slice": [1, 2, 1]},
+            "Label 'img10' is img10.png and Slice 1 is img1.png: which is meant is not known",
+        ),
+        (["img1", "img2", "img10"], {"Frame": [1, 2, 9]}, "Frame 9 of 3 images; not used"),
+        ([""] * 3, {"Slice": [1, 2, 3], "Frame": [1, 2, 1]}, "Slice 3 is img10.png and Frame 1"),
+    ],
+)
+def test_a_row_that_names_two_images_or_none_is_not_used(root, cells, others, what):
+    labels = named_table(root, "Label", cells, **others)
+    assert placed(labels) == {"img1": 0, "img2": 1}
+    (problem,) = [one for one in labels.problems if one.level == ERROR]
+    assert what in problem.what and problem.row == 4
+
+
+def test_one_image_that_label_and_slice_name_differently_is_not_used(root):
+    assert not named_table(root, "Label", ["img1"], Slice=[3]).items
+    assert placed(named_table(root, "Label", ["img10"], Slice=[1])) == {"img10": 0}
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "what"),
+    [
+        ("Frame", [0, 1, 2], "has a Frame of 0, and ImageJ counts from 1"),
+        ("Area", [0, 0], "has no column that names images (Label, Slice or Frame), and 2 rows"),
+        ("Label", ["a", "b"], "has no column that names images"),
+    ],
+)
+def test_rows_of_which_nobody_knows_the_image_are_not_used(root, column, cells, what):
+    labels = named_table(root, column, cells)
+    assert not labels.items
+    assert what in whats(labels)[0] and labels.problems[0].level == ERROR
+
+
+def test_labels_that_name_no_image_leave_the_order_of_rows_and_that_is_said(root):
+    labels = named_table(root, "Label", ["a", "b", "c"])
+    assert placed(labels) == {"img1": 0, "img2": 1, "img10": 2}
+    assert "Label, such as 'a', names no image of the folder: rows are taken in" in whats(labels)[0]
+    assert not named_table(root, "Label", ["cam1.avi"] * 3).problems
+
+
+def copied(root, names=("img1", "img2", "img10"), scale=1):
+    for i, name in enumerate(names):
+        pixels = np.kron(fakes.pixels(i), np.ones((scale, scale, 1), np.uint8))
+        (root / f"cam1/{name}.bmp").write_bytes(fakes.encode(pixels))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("Slice", [1, 2, 3]),
+        ("Area", [0, 0, 0]),
+        ("Label", ["cam1:img1", "cam1:img2", "cam1:img10"]),
+    ],
+)
+def test_images_that_were_copied_to_another_format_count_once(root, column, cells):
+    copied(root)
+    labels = named_table(root, column, cells)
+    assert placed(labels) == {"img1": 0, "img2": 1, "img10": 2}
+    (what,) = whats(labels)
+    assert what.startswith("img1.bmp and img1.png lie there, and copies of 2 other images: the")
+    assert "those ending with .png are used" in what
+
+
+def test_copies_that_the_tables_name_or_count_are_images(root):
+    copied(root)
+    labels = named_table(root, "Label", ["img2.bmp", "img1.bmp"])
+    assert [item.name[-8:] for item in labels.items] == ["img1.bmp", "img2.bmp"]
+    labels = named_table(root, "Slice", [6, 1])
+    assert [item.name[-9:] for item in labels.items] == ["/img1.bmp", "img10.png"]
+
+
+def test_copies_are_refused_where_nobody_knows_what_the_tables_count(root):
+    copied(root)
+    with pytest.raises(ValueError, match="whether its tables count 3 images or all 6 is not known"):
+        named_table(root, "Slice", [1, 2])
+    copied(root, scale=2)
+    with pytest.raises(ValueError, match="img1.bmp 120x80 and img1.png 60x40.*which of them was"):
+        named_table(root, "Slice", [1, 2, 3])
+    (root / "cam1/img1.png").rename(root / "cam1/img3.png")
+    with pytest.raises(ValueError, match="no format has all 4 images. Move the copies to another"):
+        named_table(root, "Slice", [1, 2, 3, 4])

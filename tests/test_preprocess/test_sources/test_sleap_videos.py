@@ -233,6 +233,16 @@ def test_a_film_that_is_called_otherwise_is_named(tmp_path, name):
     assert f"; there is {tmp_path}/{name}, which is called otherwise" in what
 
 
+def test_labels_that_are_called_like_their_film_are_not_offered_for_it(tmp_path):
+    path = Path(write(tmp_path, [(0, 1, [(USER, -1, A)])])).rename(tmp_path / "film.slp")
+    (tmp_path / "film.h5").write_bytes(b"")
+    (what,) = whats(slp_reader.read(str(path)))
+    assert "film.mp4 not found: looked in" in what and "there is" not in what
+    (tmp_path / "film.avi").write_bytes(b"")
+    (what,) = whats(slp_reader.read(str(path)))
+    assert f"; there is {tmp_path}/film.avi, which is called otherwise" in what
+
+
 def test_labels_of_a_package_take_the_images_of_their_frames(tmp_path):
     package = write(tmp_path, [], videos=[{"backend": {"filename": "."}}])
     Path(package).rename(tmp_path / "train.pkg.slp")
