@@ -183,6 +183,28 @@ def test_wrong_classes_are_counted():
     assert steps.bounded(judging.Classes(["a", "b"]), records, scores, 0.0) == 0.25
 
 
+@pytest.mark.parametrize("by", ["image", "folder"])
+@pytest.mark.parametrize("sizes", [[3] * 30, [1, 2, 40], [1] * 3 + [4] * 6])
+def test_parts_that_judge_leave_crops_of_every_class_to_learn_from(sizes, by):
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    records = [fakes.label_record(i, video=f"v{i % 7}", label=k) for i, k in enumerate(labels)]
+    parts = steps._parts(config(split={"by": by}), records, 3)
+    assert parts
+    for held in parts:
+        assert held and {r.label for r in records if r.name not in held} == set(labels)
+
+
+def test_crops_that_are_the_only_ones_of_their_class_judge_nothing():
+    records = [fakes.label_record(i, label=i) for i in range(20)]
+    assert steps._parts(config(), records, 3) == []
+
+
+def test_parts_are_drawn_without_a_look_at_classes_of_many_crops():
+    records = [fakes.label_record(i, label=i % 2) for i in range(80)]
+    plain = [r._replace(label=-1) for r in records]
+    assert steps._parts(config(), records, 3) == steps._parts(config(), plain, 3)
+
+
 def test_rounds_double_what_was_trained():
     assert steps.round_ends(800) == [100, 200, 400, 800]
     assert steps.round_ends(1)[-1] > 1
