@@ -7,7 +7,7 @@ import pytest
 from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
 from beampose.core.task_kinds import CROPS, POSE
-from beampose.trainer import advice, judging, label_facts, model_records, recipe, steps
+from beampose.trainer import advice, crop_shares, judging, label_facts, model_records, recipe, steps
 
 OPEN = {
     "task": "pose",
@@ -314,6 +314,28 @@ def test_a_rare_class_that_is_not_found_has_a_sentence_though_most_crops_are_rig
     assert "are found" not in said_of_crops((300, 300), good, test)
     test = Figures(accuracy=0.98, confusion=[[9, 3], [0, 200]])
     assert "are found" not in said_of_crops((30, 300), good, test)
+
+
+@pytest.mark.parametrize(
+    "confusion, told",
+    [
+        ([[0, 1], [0, 47]], ("Few held-out crops: bird (1).", "always saying none gives 97.9%")),
+        ([[4, 0], [0, 200]], ("Few held-out crops: bird (4).",)),
+        ([[5, 0], [0, 200]], ()),
+        ([[20, 5], [30, 50]], ("66.7% of held-out crops are right, and always saying none gives",)),
+        ([[0, 0], [1, 50]], ("Few held-out crops: bird (0).",)),
+    ],
+)
+def test_an_accuracy_that_says_nothing_of_a_class_has_a_sentence(confusion, told):
+    counts = np.array(confusion)
+    right = float(counts.trace() / counts.sum())
+    found = list(crop_shares.doubts(["bird", "none"], Figures(accuracy=right, confusion=confusion)))
+    assert len(found) == len(told)
+    assert all(part in one for part, one in zip(told, found, strict=True))
+    good = Figures(accuracy=0.99)
+    text = said_of_crops((30, 300), good, Figures(accuracy=right, confusion=confusion))
+    assert all(one in text for one in found)
+    assert not list(crop_shares.doubts(["bird", "none"], Figures()))
 
 
 def test_of_many_classes_a_few_are_named():
