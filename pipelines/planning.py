@@ -89,7 +89,7 @@ def plan(config: Config, prices: str | None, *, films: bool = True) -> Plan:
     from beampose.pipelines.features import analyze
 
     table = None if prices is None else read_prices(prices)
-    labels, splits = labeled_source.read(config)
+    labels, splits = labeled_source.read_to_learn(config)
     config, _, facts = feature_recipe.choose(config, labels, splits)
     config = recipe.resolved(config, recipe.of_head(config, facts, recipe.cell_of(config)))
     train = splits.count(TRAIN)

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import class_sizes, files
 from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.preprocess import images, missing_images, same_points, tiff_stacks, turned_labels
@@ -25,8 +25,6 @@ from beampose.preprocess.labels import (
 
 # A class this rare, as a share of the other, is worth a word; weights balance it in training.
 IMBALANCE = 0.2
-# Classes that a line names.
-_MOST = 12
 # Of 255; no picture of a scene stays below it.
 _DARK = 16
 # So many coordinates of which none is above 1 are no pixels.
@@ -275,12 +273,6 @@ def duplicate(item: LabeledFrame | LabeledCrop, other: LabeledFrame | LabeledCro
     return Problem(level, item.file, item.row, item.name, what)
 
 
-def _few(words: Sequence[str]) -> str:
-    """The first of many words, with how many they are."""
-    more = f", … {len(words)} in all" if len(words) > _MOST else ""
-    return ", ".join(words[:_MOST]) + more
-
-
 def _label(item: LabeledFrame | LabeledCrop) -> object:
     if isinstance(item, LabeledCrop):
         return item.label
@@ -336,15 +328,12 @@ def _imbalance(labels: Labels, splits: Sequence[str], usable: Sequence[bool]) ->
         if not counts:
             continue
         sizes = {name: counts.get(i, 0) for i, name in enumerate(labels.classes)}
-        shown = _few([f"{count} {name}" for name, count in sizes.items()])
-        if empty := [name for name, count in sizes.items() if not count]:
-            what = f"{split}: a class is empty ({shown})"
-            if len(sizes) > _MOST:
-                what = f"{split}: {len(empty)} of {len(sizes)} classes are empty ({_few(empty)})"
-            if split == TRAIN:
-                what += "; label more, or set another split.seed: nobody can learn it so"
-            found.append(Problem(ERROR if split == TRAIN else WARNING, file, 0, "", what))
+        if split == TRAIN and (what := class_sizes.unlearned(split, sizes)):
+            found.append(Problem(ERROR, file, 0, "", what))
+        elif what := class_sizes.empty(split, sizes):
+            found.append(Problem(WARNING, file, 0, "", what))
         elif min(sizes.values()) < IMBALANCE * max(sizes.values()):
+            shown = class_sizes.shown(sizes)
             what = f"{split}: class imbalance ({shown}); training weighs the classes"
             found.append(Problem(WARNING, file, 0, "", what))
     return found

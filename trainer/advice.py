@@ -8,7 +8,7 @@ import numpy as np
 from beampose.core.infos import Figures
 from beampose.core.task_kinds import TaskKind
 from beampose.core.wording import agreed, counted, listed
-from beampose.trainer import label_facts
+from beampose.trainer import crop_shares, label_facts
 from beampose.trainer.schema import LabelRecord
 
 RANDOM_NOTE = (
@@ -248,6 +248,7 @@ def _of_classes(model: Trained) -> Iterator[str]:
             "from. Add crops of other places and days."
         )
     yield from _missed(model, counts)
+    yield from crop_shares.doubts(model.names, model.test)
     few = [f"{name} ({n})" for name, n in zip(model.names, counts, strict=True) if n < FEW]
     if few:
         yield f"Few crops to learn from: {listed(few, _NAMED)}. Add some, {FEW} or more of each."

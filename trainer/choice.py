@@ -1,12 +1,13 @@
 """The whole recipe of a dataset: by rules, then the steps by training; the same for every verb."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from beampose.core import artefacts, files, storage, task_kinds
+from beampose.core import artefacts, class_sizes, files, storage, task_kinds
 from beampose.core.infos import ChoiceInfo, Chosen, Round
 from beampose.core.infos.dataset_info import worth_telling
 from beampose.core.names import CHECKPOINTS
@@ -50,12 +51,19 @@ def choose(config: Config, dataset: Dataset, *, work: str) -> Choice:
 
     Args:
       work: folder in which a search is continued and its outcome kept.
+
+    Raises:
+      ValueError: the training split is empty, or has no crop of a class.
     """
     info = dataset.info
     config = recipe.of_dataset(config, info, dataset.store_info.recipe.scale)
     records = dataset.of("train")
     if not records:
         raise ValueError("The training split is empty. Lower split.test or add labels.")
+    sizes = Counter(r.label for r in records)
+    by_class = {name: sizes[i] for i, name in enumerate(dataset.classes)}
+    if what := class_sizes.unlearned("train", by_class):
+        raise ValueError(f"{config.source.path}: {what}.")
     rules = recipe.of_head(config, facts_of(records), _cell(dataset, records))
     config = recipe.resolved(config, rules)
     chosen = {**info.chosen, **rules}

@@ -3,13 +3,14 @@
 import copy
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from beampose.core import instants, storage
 from beampose.core.infos import Uncertainty
 from beampose.core.settings.experiment import Config, Split
+from beampose.core.wording import counted, listed
 from beampose.trainer.dataset import Dataset
 from beampose.trainer.judging import Judge
 from beampose.trainer.outcomes import CrossValidation
@@ -18,6 +19,8 @@ from beampose.trainer.schema import LabelRecord
 LOG = logging.getLogger(__name__)
 # Share of errors that the radius of a bodypart shall cover.
 LEVEL = 0.9
+# Classes that a line names.
+NAMED = 5
 
 
 def cross_validate(
@@ -45,6 +48,7 @@ def cross_validate(
     by_fold, trained, histories, seconds = [], [], [], 0.0
     for fold, name in enumerate(names):
         held = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
+        _say_unknown(records, held, dataset.classes, name)
         view = resplit(dataset, held)
         folder = storage.place(work, f"{len(names)}-{fold}")
         result = train(
@@ -90,7 +94,8 @@ def by_hash(
 ) -> tuple[list[str], list[int]]:
     """Names of the folds and the fold of each record: equal shares, in the order of a hash.
 
-    Images of one instant in several views (`split.views`) are in one fold.
+    Images of one instant in several views (`split.views`) are in one fold. Crops of a class that
+    would all be in one are in two, so that each is judged by a head that knows the class.
     """
     units = instants_of(records, split)
     ranks = {
@@ -101,6 +106,10 @@ def by_hash(
         raise ValueError(f"--folds must be from 2 to {len(ranks)}, {what}. Received: {folds}.")
     order = sorted(ranks, key=ranks.__getitem__)
     numbers = {unit: position % folds for position, unit in enumerate(order)}
+    for own in _of_classes(records, units):
+        if len(own) > 1 and len({numbers[unit] for unit in own}) == 1:
+            last = max(own, key=ranks.__getitem__)
+            numbers[last] = (numbers[last] + 1) % folds
     return [str(i + 1) for i in range(folds)], [numbers[unit] for unit in units]
 
 
@@ -108,6 +117,32 @@ def instants_of(records: Sequence[LabelRecord], split: Split) -> list[str]:
     """What stays together: by record the name of its instant with `split.views`, else its own."""
     views = split.views or ()
     return [instants.group(r.video, r.name, views) or r.name for r in records]
+
+
+def without_last(
+    records: Sequence[LabelRecord], units: Sequence[str], held_out: Collection[str]
+) -> set[str]:
+    """Names to hold out but the last crops of a class: the others could not teach it.
+
+    Args:
+      units: of each record, what stays together.
+      held_out: names that chance chose.
+    """
+    learned = {unit for r, unit in zip(records, units, strict=True) if r.name not in held_out}
+    kept: set[str] = set()
+    for own in _of_classes(records, units):
+        if own.isdisjoint(learned | kept):
+            kept.add(min(own))
+    back = {r.name for r, unit in zip(records, units, strict=True) if unit in kept}
+    return set(held_out) - back
+
+
+def _of_classes(records: Sequence[LabelRecord], units: Sequence[str]) -> list[set[str]]:
+    """The units of each class, in the order of classes; of keypoints all are one class."""
+    found: dict[int, set[str]] = {}
+    for record, unit in zip(records, units, strict=True):
+        found.setdefault(record.label, set()).add(unit)
+    return [found[label] for label in sorted(found)]
 
 
 def by_videos(
@@ -153,22 +188,31 @@ def training_part(dataset: Dataset) -> Dataset:
 def held_out(dataset: Dataset, split: Split) -> set[str]:
     """Names of a fifth of the training images, for a choice that the test split must not make.
 
+    Some crops of each class are left to learn from.
+
     Raises:
-      ValueError: there are fewer than two.
+      ValueError: there are fewer than two, or no class of crops has one to spare.
     """
     records = dataset.of("train")
     if len(records) < 2:
         raise ValueError(
             f"{len(records)} image to learn from: none can be held out of it to choose by."
         )
-    units = set(instants_of(records, split))
-    if len(units) < 2:
+    units = instants_of(records, split)
+    if len(set(units)) < 2:
         raise ValueError(
             "All images to learn from show one instant (split.views): none can be held out of "
             "them to choose by."
         )
-    _, numbers = by_hash(records, min(5, len(units)), split)
-    return {r.name for r, number in zip(records, numbers, strict=True) if number == 0}
+    names, numbers = by_hash(records, min(5, len(set(units))), split)
+    for fold in range(len(names)):
+        fifth = {r.name for r, number in zip(records, numbers, strict=True) if number == fold}
+        if found := without_last(records, units, fifth):
+            return found
+    raise ValueError(
+        f"Each of {counted(len(records), 'crop')} to learn from is all that there is of its class: "
+        "none can be held out to choose by. Label more of each class."
+    )
 
 
 def radii(errors: np.ndarray, level: float = LEVEL) -> np.ndarray:
@@ -209,6 +253,21 @@ def covered(radius: dict[str, float | None], errors: np.ndarray) -> float | None
     limits = np.array([np.nan if r is None else r for r in radius.values()])
     judged = np.isfinite(errors) & np.isfinite(limits)
     return float((errors <= limits)[judged].mean()) if judged.any() else None
+
+
+def _say_unknown(
+    records: Sequence[LabelRecord], held: set[str], classes: Sequence[str], fold: str
+) -> None:
+    """Says of which classes a head knows no crop, but must judge some."""
+    known = {r.label for r in records if r.name not in held}
+    lacking = [name for i, name in enumerate(classes) if i not in known]
+    if lacking:
+        LOG.warning(
+            "fold %s: all crops of %s are held out, so that none of them can be found: label more, "
+            "of several videos.",
+            fold,
+            listed(lacking, NAMED),
+        )
 
 
 def _radius(

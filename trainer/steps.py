@@ -79,6 +79,8 @@ def search(config: Config, dataset: Dataset, *, work: str) -> Search:
             f"the whole budget: {counted(len(images), 'image')} {agreed(len(images), 'are')} "
             "too few to hold some out"
         )
+        if kind.pooled and len(images) >= LEAST:
+            why = "the whole budget: holding images out would leave a class without any"
         return Search(total, why, [], 0, 0.0)
     ends = round_ends(int(total * SHARE / len(judging)))
     errors, seconds = [], 0.0
@@ -197,10 +199,14 @@ def _affordable(config: Config, dataset: Dataset) -> int:
 
 
 def _parts(config: Config, images: Sequence[LabelRecord], count: int) -> list[set[str]]:
-    """The names of the images that judge, for each time that others learn."""
+    """The names of the images that judge, for each time that others learn.
+
+    These others have every class: where all crops of one would judge, the last ones learn.
+    """
     if len(images) < LEAST:
         return []
-    alone = len(set(cross_validation.instants_of(images, config.split)))
+    together = cross_validation.instants_of(images, config.split)
+    alone = len(set(together))
     if alone < 2:
         return []
     parts = max(min(ONE_IN, alone // 2), 2)
@@ -209,12 +215,14 @@ def _parts(config: Config, images: Sequence[LabelRecord], count: int) -> list[se
         # The figure that counts is that of unseen videos.
         of_unit = {unit: i % parts for i, unit in enumerate(units)}
         numbers = [of_unit[r.video] for r in images]
+        together = [r.video for r in images]
     else:
         _, numbers = cross_validation.by_hash(images, parts, config.split)
     found = []
     for part in range(min(count, parts)):
-        found.append({r.name for r, n in zip(images, numbers, strict=True) if n == part})
-    return found
+        names = {r.name for r, n in zip(images, numbers, strict=True) if n == part}
+        found.append(cross_validation.without_last(images, together, names))
+    return [names for names in found if names]
 
 
 def _rounds(config: Config, view: Dataset, ends: list[int], work: str):

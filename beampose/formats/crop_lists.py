@@ -3,6 +3,7 @@
 DeepMeerkat's have no header; what other columns are is told by `crop_columns`.
 """
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from beampose.core import csv_cells, files, texts
@@ -137,7 +138,7 @@ def _rows(file: str, problems: list[Problem]) -> list[_Crop]:
     if columns.others:
         what = f"columns that are not used: {', '.join(columns.others)}; images are taken whole"
         problems.append(Problem(WARNING, file, rows[0].number, "", what))
-    found = []
+    found, spellings = [], defaultdict[str, set[str]](set)
     for number, row in rows[columns.header :]:
         cells = [cell.strip() for cell in row]
         wide = len(cells) == columns.width
@@ -155,7 +156,12 @@ def _rows(file: str, problems: list[Problem]) -> list[_Crop]:
             what = f"its split {word!r} is none of {', '.join(SPLITS)}; it counts as without one"
             problems.append(Problem(WARNING, file, number, address, what))
         label = class_name(cells[columns.label])
+        spellings[label].add(cells[columns.label])
         found.append(_Crop(file, number, address, label, crop_columns.split_of(word)))
+    for label, words in spellings.items():
+        if len(words) > 1:
+            what = f"{' and '.join(sorted(words))} are read as one class, {label}"
+            problems.append(Problem(WARNING, file, 0, "", what))
     return found
 
 

@@ -61,7 +61,7 @@ def labels(job: Job) -> Lines:
     """The labels of a feature job, the images that are sent, and its graph."""
     from beampose.pipelines.features import feature_recipe, labeled_source
 
-    found, splits = labeled_source.read(job.config)
+    found, splits = labeled_source.read_to_learn(job.config)
     local, chosen, _ = feature_recipe.choose(job.config, found, splits)
     config = staging.placed(local, job.cloud)
     here = [item.image for item in found.items if not files.is_address(item.image)]

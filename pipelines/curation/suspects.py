@@ -170,6 +170,13 @@ def of_crops(evidence: Evidence) -> list[Suspicion]:
         votes = float(np.mean(labels[order[image]] == other)) if order.shape[1] else 0.0
         score = float(evidence.predicted[image, other])
         name = evidence.names[other]
+        if (labels == label).sum() == 1:
+            why = (
+                f"It is the only crop of {evidence.names[label]}: no head that never saw it knows "
+                "this class, so it was not judged."
+            )
+            found.append(Suspicion(image, (), CLASS, 0.0, 0.0, other, why))
+            continue
         reason = (
             f"A head that never saw it says {name} ({score:.2f}); of the {order.shape[1]} crops "
             f"that look most like it {votes:.0%} are {name}."

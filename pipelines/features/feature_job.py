@@ -97,7 +97,7 @@ def run(config: Config, beam_words: Sequence[str] = ()) -> Summary:
     options = beam_options.parse(beam_words)
     beam_options.check_reachable(options, config.output, "The output")
     storage.check_writable(config.dataset, config.store)
-    labels, splits = labeled_source.read(config)
+    labels, splits = labeled_source.read_to_learn(config)
     contents = labeled_source.contents(labels)
     notes = labeled_source.notes(labels)
     for note in notes[:NOTES]:

@@ -1,9 +1,10 @@
 """The labels of an experiment and the split of each, as its config says."""
 
 import dataclasses
+from collections import Counter
 
 from beampose import formats
-from beampose.core import artefacts, files, fingerprints, storage, yaml_files
+from beampose.core import artefacts, class_sizes, files, fingerprints, storage, yaml_files
 from beampose.core.answering import Unanswered
 from beampose.core.infos import DatasetInfo
 from beampose.core.names import INFO
@@ -13,7 +14,7 @@ from beampose.core.wording import counted
 from beampose.formats.deeplabcut import shuffles
 from beampose.pipelines.features import label_files
 from beampose.preprocess import second_project, split, validate
-from beampose.preprocess.labels import ERROR, TRAIN, WARNING, Labels, Problem
+from beampose.preprocess.labels import ERROR, TRAIN, WARNING, LabeledCrop, Labels, Problem
 
 
 def read(config: Config) -> tuple[Labels, list[str]]:
@@ -41,6 +42,24 @@ def read(config: Config) -> tuple[Labels, list[str]]:
         count = len(labels.problems)
         more = f"The labels have {counted(count, 'problem')}, too: `beampose check` lists them."
         raise ValueError(f"{error} {more}") from None
+
+
+def read_to_learn(config: Config) -> tuple[Labels, list[str]]:
+    """As `read`, for what costs time or money: before a head is found to have nothing to learn.
+
+    Raises:
+      OSError, ValueError: as `read`, or the training split has no crop of a class.
+    """
+    labels, splits = read(config)
+    sizes = Counter(
+        item.label
+        for item, split in zip(labels.items, splits, strict=True)
+        if isinstance(item, LabeledCrop) and split == TRAIN
+    )
+    by_class = {name: sizes[i] for i, name in enumerate(labels.classes)}
+    if what := class_sizes.unlearned(TRAIN, by_class):
+        raise ValueError(f"{config.source.path}: {what}.")
+    return labels, splits
 
 
 def read_all(config: Config) -> tuple[Labels, list[str]]:

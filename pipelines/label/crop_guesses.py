@@ -46,7 +46,10 @@ def guesses(features: np.ndarray, marks: np.ndarray, classes: int) -> np.ndarray
 
 
 def held_out(features: np.ndarray, marks: np.ndarray, classes: int) -> np.ndarray | None:
-    """The same of marked crops, by classifiers that never saw them; NaN of the others."""
+    """The same of marked crops, by classifiers that never saw them; NaN of the others.
+
+    A mark is not judged by a classifier that knows no other of its class.
+    """
     known = np.flatnonzero(marks >= 0)
     if guesses(features, marks, classes) is None:
         return None
@@ -57,6 +60,7 @@ def held_out(features: np.ndarray, marks: np.ndarray, classes: int) -> np.ndarra
         rest[own] = -1
         said = guesses(features, rest, classes)
         if said is not None:
+            own = own[np.isin(marks[own], rest)]
             found[own] = said[own]
     return found
 

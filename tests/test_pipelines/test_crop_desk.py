@@ -56,6 +56,15 @@ def test_a_class_without_a_mark_is_never_guessed():
     assert (said.argmax(axis=1) < 2).all()
 
 
+def test_the_only_mark_of_a_class_is_not_contradicted_by_who_knows_no_such_class():
+    found, kind = looks(kinds=2)
+    marks = np.where(np.arange(60) < 24, kind, -1)
+    marks[5] = 2
+    judged = crop_guesses.held_out(found.features, marks, 3)
+    assert np.isnan(judged[5]).all() and np.isfinite(np.delete(judged[:24], 5, axis=0)).all()
+    assert 5 not in crop_guesses.contradicted(marks, judged)
+
+
 def test_groups_hold_each_crop_once_and_what_is_alike_together():
     found, kind = looks()
     alike = crop_guesses.likeness(found.features)

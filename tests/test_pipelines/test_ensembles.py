@@ -14,7 +14,7 @@ from beampose.core.names import METRICS
 from beampose.core.settings import experiment
 from beampose.pipelines.predict import prediction_job
 from beampose.pipelines.report import evaluation_files
-from beampose.trainer import cross_validation, task
+from beampose.trainer import choice, cross_validation, task
 from beampose.trainer.dataset import Dataset
 
 SLOW_POSE = pytest.param("pose", marks=pytest.mark.slow)
@@ -44,6 +44,33 @@ def test_cross_validation_predicts_every_image_once_and_embeds_nothing(trained, 
     assert names | {"kind", "format", "made_by"} == set(
         json.loads((file.parent / "folds.json").read_text())
     )
+
+
+def test_a_fold_that_holds_out_the_only_crop_of_a_class_is_trained_and_says_so(
+    trained, tmp_path, caplog
+):
+    loaded = experiment.changed(trained["crops"], train={"steps": 10})
+    dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)
+    first, *others = dataset.records
+    dataset.records = [first._replace(label=2), *others]
+    dataset.info = dataset.info.replace(classes=[*dataset.classes, "squirrel"])
+    result = cross_validation.cross_validate(
+        loaded, dataset, folds=2, by_video=False, work=str(tmp_path)
+    )
+    assert "all crops of squirrel are held out" in caplog.text
+    own = [r.name for r in result.records].index(first.name)
+    unknown = result.folds == result.folds[own]
+    assert np.isfinite(result.predicted).all()
+    # What a head knows no crop of, it takes nothing for.
+    assert (result.predicted[unknown].argmax(axis=1) < 2).all()
+
+
+def test_a_class_without_a_crop_to_learn_from_ends_a_choice_with_what_check_says(trained, tmp_path):
+    loaded = trained["crops"]
+    dataset = Dataset(loaded.dataset, loaded.store, cache_mb=8)
+    dataset.records = [r for r in dataset.records if r.split == "test" or r.label]
+    with pytest.raises(ValueError, match=r"crops: train: a class is empty \(0 positive, 12 neg"):
+        choice.choose(loaded, dataset, work=str(tmp_path))
 
 
 @pytest.fixture(scope="module")

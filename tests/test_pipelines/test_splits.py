@@ -15,8 +15,10 @@ from beampose.core.settings import experiment
 from beampose.core.settings.experiment import Split
 from beampose.core.settings.section import outcome
 from beampose.formats import crop_folders
+from beampose.pipelines import planning
 from beampose.pipelines.features import feature_job, labeled_source
-from beampose.preprocess.labels import TEST, TRAIN
+from beampose.preprocess import validate
+from beampose.preprocess.labels import ERROR, TEST, TRAIN
 from beampose.trainer.dataset import Dataset
 
 SECOND = ["split.test=0.2", "split.test_from=second"]
@@ -170,6 +172,22 @@ def test_test_images_of_crops_that_the_split_mixes_in_are_told(tmp_path):
     )
     labels, sides = labeled_source.read(experiment.load(file, ["split.by=folder"]))
     assert sides.count(TEST) == 3 and not labels.problems
+
+
+def test_a_class_that_nobody_can_learn_ends_a_run_as_check_says_it_before_any_work(tmp_path):
+    crops = fakes.crops(tmp_path / "crops", {"Training/fox": 3, "Testing/owl": 2})
+    file = tmp_path / "my.yaml"
+    text = "task: crops\nsource: {format: crops, path: crops}\noutput: out\nsplit: {by: folder}\n"
+    file.write_text(text)
+    loaded = experiment.load(file)
+    labels, sides = labeled_source.read(loaded)
+    problems = validate.report(labels, sides).problems
+    (said,) = [one.what for one in problems if one.level == ERROR]
+    for work in (feature_job.run, lambda config: planning.plan(config, None)):
+        with pytest.raises(ValueError) as raised:
+            work(loaded)
+        assert str(raised.value) == f"{crops}: {said}."
+    assert not (tmp_path / "out/store").exists()
 
 
 def test_labels_that_are_shares_of_the_image_are_refused_before_any_work(pose_file, tmp_path):

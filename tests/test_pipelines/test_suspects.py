@@ -113,6 +113,16 @@ def test_a_crop_of_the_wrong_class_comes_first():
     assert found[0].score > 0.9 > 0.3 > found[1].score
 
 
+def test_the_only_crop_of_a_class_comes_last_since_no_head_could_know_it():
+    labels = np.array([0] * 9 + [1] * 9 + [2])
+    looks = np.random.default_rng(0).normal(0, 0.3, (19, 5)) + 3 * labels[:, None]
+    scores = np.eye(3)[np.minimum(labels, 1)] * 0.8 + 0.1
+    names = ("bird", "none", "squirrel")
+    found = suspects.of_crops(Evidence([], names, labels, scores, looks))
+    assert found[-1].image == 18 and found[-1].score == 0
+    assert "the only crop of squirrel" in found[-1].reason
+
+
 def test_of_two_views_that_contradict_each_other_only_a_label_is_marked_that_the_head_leaves_too():
     given = evidence()
     views = np.full(given.truth.shape[:2], 2.0)

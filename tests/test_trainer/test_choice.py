@@ -7,7 +7,7 @@ import pytest
 from beampose.core.infos import Chosen, Figures
 from beampose.core.settings import experiment
 from beampose.core.task_kinds import CROPS, POSE
-from beampose.trainer import advice, judging, label_facts, model_records, recipe, steps
+from beampose.trainer import advice, crop_shares, judging, label_facts, model_records, recipe, steps
 
 OPEN = {
     "task": "pose",
@@ -251,6 +251,28 @@ def test_wrong_classes_are_counted():
     assert steps.bounded(judging.Classes(["a", "b"]), records, scores, 0.0) == 0.25
 
 
+@pytest.mark.parametrize("by", ["image", "folder"])
+@pytest.mark.parametrize("sizes", [[3] * 30, [1, 2, 40], [1] * 3 + [4] * 6])
+def test_parts_that_judge_leave_crops_of_every_class_to_learn_from(sizes, by):
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    records = [fakes.label_record(i, video=f"v{i % 7}", label=k) for i, k in enumerate(labels)]
+    parts = steps._parts(config(split={"by": by}), records, 3)
+    assert parts
+    for held in parts:
+        assert held and {r.label for r in records if r.name not in held} == set(labels)
+
+
+def test_crops_that_are_the_only_ones_of_their_class_judge_nothing():
+    records = [fakes.label_record(i, label=i) for i in range(20)]
+    assert steps._parts(config(), records, 3) == []
+
+
+def test_parts_are_drawn_without_a_look_at_classes_of_many_crops():
+    records = [fakes.label_record(i, label=i % 2) for i in range(80)]
+    plain = [r._replace(label=-1) for r in records]
+    assert steps._parts(config(), records, 3) == steps._parts(config(), plain, 3)
+
+
 def test_rounds_double_what_was_trained():
     assert steps.round_ends(800) == [100, 200, 400, 800]
     assert steps.round_ends(1)[-1] > 1
@@ -400,6 +422,28 @@ def test_a_rare_class_that_is_not_found_has_a_sentence_though_most_crops_are_rig
     assert "are found" not in said_of_crops((300, 300), good, test)
     test = Figures(accuracy=0.98, confusion=[[9, 3], [0, 200]])
     assert "are found" not in said_of_crops((30, 300), good, test)
+
+
+@pytest.mark.parametrize(
+    "confusion, told",
+    [
+        ([[0, 1], [0, 47]], ("Few held-out crops: bird (1).", "always saying none gives 97.9%")),
+        ([[4, 0], [0, 200]], ("Few held-out crops: bird (4).",)),
+        ([[5, 0], [0, 200]], ()),
+        ([[20, 5], [30, 50]], ("66.7% of held-out crops are right, and always saying none gives",)),
+        ([[0, 0], [1, 50]], ("Few held-out crops: bird (0).",)),
+    ],
+)
+def test_an_accuracy_that_says_nothing_of_a_class_has_a_sentence(confusion, told):
+    counts = np.array(confusion)
+    right = float(counts.trace() / counts.sum())
+    found = list(crop_shares.doubts(["bird", "none"], Figures(accuracy=right, confusion=confusion)))
+    assert len(found) == len(told)
+    assert all(part in one for part, one in zip(told, found, strict=True))
+    good = Figures(accuracy=0.99)
+    text = said_of_crops((30, 300), good, Figures(accuracy=right, confusion=confusion))
+    assert all(one in text for one in found)
+    assert not list(crop_shares.doubts(["bird", "none"], Figures()))
 
 
 def test_of_many_classes_a_few_are_named():

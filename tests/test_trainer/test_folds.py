@@ -46,6 +46,52 @@ def test_views_of_one_instant_are_in_one_fold():
         cross_validation.held_out(one, split)
 
 
+def crops(sizes):
+    """Records of crops: so many of each class."""
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    return [fakes.label_record(i, video=f"v{i}", label=one) for i, one in enumerate(labels)]
+
+
+def learned(records, held):
+    """Classes of what is not held out."""
+    return {r.label for r in records if r.name not in held}
+
+
+@pytest.mark.parametrize("folds", [2, 4, 5])
+def test_a_head_knows_each_class_of_which_it_judges_a_crop_unless_there_is_only_one(folds):
+    records = crops([*[3] * 30, 2, 2, 1])
+    _, numbers = cross_validation.by_hash(records, folds, Split())
+    assert cross_validation.by_hash(records[::-1], folds, Split())[1][::-1] == numbers
+    for fold in range(folds):
+        held = {r.name for r, n in zip(records, numbers, strict=True) if n == fold}
+        assert learned(records, held) >= set(range(32))
+
+
+def test_folds_that_no_class_is_in_alone_are_those_of_images_without_a_class():
+    plain = [fakes.label_record(i) for i in range(40)]
+    numbers = cross_validation.by_hash(plain, 4, Split())[1]
+    assert cross_validation.by_hash(crops([20, 20]), 4, Split())[1] == numbers
+
+
+def test_the_last_crops_of_a_class_are_learned_from_with_what_stays_together():
+    records = crops([3, 2, 1, 4])
+    names = [r.name for r in records]
+    alone = cross_validation.without_last(records, names, names[:6])
+    assert learned(records, alone) == {0, 1, 2, 3} and len(alone) == 3
+    assert cross_validation.without_last(records, names, names[1:3]) == set(names[1:3])
+    films = ["a", "a", "b", "b", "a", "c", "d", "d", "d", "d"]
+    assert cross_validation.without_last(records, films, names[:6]) == set(names[2:4])
+
+
+def test_what_would_be_chosen_by_leaves_each_class_a_crop():
+    few = cast(Dataset, SimpleNamespace(of=lambda _: crops([1] * 9 + [2] * 9)))
+    held = cross_validation.held_out(few, Split())
+    assert held and learned(crops([1] * 9 + [2] * 9), held) == set(range(18))
+    single = cast(Dataset, SimpleNamespace(of=lambda _: crops([1] * 12)))
+    with pytest.raises(ValueError, match="Label more of each class"):
+        cross_validation.held_out(single, Split())
+
+
 @pytest.mark.parametrize("second", [None, "other/project"])
 def test_images_of_a_second_project_are_in_no_fold(second):
     records = [fakes.label_record(i)._replace(split="test" if i > 3 else "train") for i in range(6)]

@@ -31,7 +31,8 @@ class Crops(HeadTask[CropBatch]):
     """A classifier on embeddings.
 
     Classes are balanced by what the loss gives the frequent ones ahead. Weights of crops would not:
-    few crops can be told apart without an error, and then weights change nothing.
+    few crops can be told apart without an error, and then weights change nothing. A class without
+    a crop, as of a fold that holds out its only one, is given nothing ahead: it is not guessed.
 
     Predictions are (crops, classes): probabilities.
     """
@@ -41,9 +42,6 @@ class Crops(HeadTask[CropBatch]):
     def __init__(self, config: Config, dataset: Dataset):
         learned = dataset.of("train", copies=True)
         counts = np.bincount([r.label for r in learned], minlength=len(dataset.classes))
-        if not counts.all():
-            empty = dataset.classes[int(np.argmin(counts))]
-            raise ValueError(f"The training split holds no crop of class {empty!r}.")
         mean, variance = _usual(dataset, learned)
         head = heads.crop_head(
             mean=mean,
@@ -55,7 +53,8 @@ class Crops(HeadTask[CropBatch]):
         )
         super().__init__(config, dataset, head, batches.crop_signature(dataset))
         self.judge = Classes(dataset.classes)
-        ahead = config.train.balance * np.log(counts / counts.sum())
+        shares = np.where(counts, counts / counts.sum(), 1.0)
+        ahead = config.train.balance * np.log(shares)
         self._ahead = tf.constant(ahead, tf.float32)
         self._forward = traced(self._scores, self.signature[:1])
 

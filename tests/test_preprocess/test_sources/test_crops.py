@@ -169,6 +169,15 @@ def test_names_that_differ_in_case_or_composition_alone_are_one_class_and_told(t
     assert [p.what for p in labels.problems] == ["Deer and deer are read as one class, deer"]
 
 
+def test_words_of_a_list_that_are_one_class_are_told(tmp_path):
+    fakes.crops(tmp_path, {"a": 4})
+    rows = [f"a/bird_{i}_0.jpg,{word}" for i, word in enumerate(("Fox", "fox", "Owl", "Owl"))]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    labels = formats.read("csv", str(tmp_path / "list.csv"))
+    assert labels.classes == ("fox", "owl")
+    assert [p.what for p in labels.problems] == ["Fox and fox are read as one class, fox"]
+
+
 @pytest.mark.parametrize(
     ("folders", "what"),
     [
