@@ -3,6 +3,7 @@
 DeepMeerkat's have no header; what other columns are is told by `crop_columns`.
 """
 
+import unicodedata
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -156,7 +157,8 @@ def _rows(file: str, problems: list[Problem]) -> list[_Crop]:
             what = f"its split {word!r} is none of {', '.join(SPLITS)}; it counts as without one"
             problems.append(Problem(WARNING, file, number, address, what))
         label = class_name(cells[columns.label])
-        spellings[label].add(cells[columns.label])
+        # Composed letters look alike: nobody meant two classes by them.
+        spellings[label].add(unicodedata.normalize("NFC", cells[columns.label]))
         found.append(_Crop(file, number, address, label, crop_columns.split_of(word)))
     for label, words in spellings.items():
         if len(words) > 1:
