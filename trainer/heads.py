@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 # Rises when the same settings make another head, so that no run continues from the old one.
-VERSION = 3
+VERSION = 4
 # Of score maps at the start: few cells hold a bodypart, and a head that says half of them do spends
 # its first steps on learning that.
 SCORE_BIAS = -4.0

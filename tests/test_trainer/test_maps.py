@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from beampose.trainer import cells, decode, targets
+from beampose.trainer import cells, dataset, decode, targets
 
 STDEV = 7.2801
 RADIUS = 17.0
@@ -79,6 +79,13 @@ def test_decoding_takes_the_peak_and_votes_around_it():
     expected = sum(np.array(p) * w for p, w in votes.items()) / sum(votes.values())
     np.testing.assert_allclose(found[:, 0, :2], [expected] * 3, rtol=1e-6)
     np.testing.assert_allclose(found[:, 0, 2], 0.8)
+
+
+@pytest.mark.parametrize(
+    "grid, share", [((84, 112), 0.8), ((120, 180), 0.569), ((135, 240), 0.4), ((270, 480), 0.4)]
+)
+def test_of_large_maps_more_windows_show_background(grid, share):
+    assert dataset.near_share(grid, 16) == pytest.approx(share, abs=1e-3)
 
 
 def test_a_peak_in_the_corner_does_not_vote_from_outside():
