@@ -307,10 +307,10 @@ def _of_split(model: Trained) -> Iterator[str]:
 def _unmeasured(model: Trained) -> Iterator[str]:
     """Bodyparts that were learned and of which no held-out image says how well."""
     learned, held_out = (
-        np.stack([np.isfinite(r.keypoints).all(axis=-1).any(axis=0) for r in records]).any(axis=0)
+        label_facts.labeled(np.stack([r.keypoints for r in records]))
         for records in (model.learned, model.held_out)
     )
-    unknown = [name for name, known in zip(model.names, learned & ~held_out, strict=True) if known]
+    unknown = [model.names[i] for i in np.flatnonzero(learned & ~held_out).tolist()]
     if unknown:
         yield (
             f"No held-out image has a label of {listed(unknown, _NAMED)}: the error of "

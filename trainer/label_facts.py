@@ -77,7 +77,7 @@ def facts(
         spacing=_median(near),
         closest=float(np.nanmin(near)) if np.isfinite(near).any() else float("nan"),
         turning=turning(animals),
-        scene=int((_labeled(keypoints) & ~_labeled(own)).sum()),
+        scene=int((labeled(keypoints) & ~labeled(own)).sum()),
     )
 
 
@@ -95,7 +95,7 @@ def of_animals(keypoints: np.ndarray, videos: Sequence[str]) -> np.ndarray:
     found = keypoints.copy()
     if keypoints.shape[1] > 1:
         # Unique bodyparts are labeled in the last row, and nowhere else.
-        last, others = _labeled(keypoints[:, -1:]), _labeled(keypoints[:, :-1])
+        last, others = labeled(keypoints[:, -1:]), labeled(keypoints[:, :-1])
         if last.any() and others.any() and not (last & others).any():
             found[:, -1] = np.nan
         return found
@@ -161,9 +161,10 @@ def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bo
     return bool(inside.all(axis=-1).mean() > INSIDE)
 
 
-def _labeled(keypoints: np.ndarray) -> np.ndarray:
-    """Whether each bodypart is labeled anywhere."""
-    return np.isfinite(keypoints).all(axis=-1).any(axis=(0, 1))
+def labeled(keypoints: np.ndarray) -> np.ndarray:
+    """Whether each bodypart of (images, individuals, bodyparts, 2) is labeled anywhere."""
+    known = np.asarray(np.isfinite(keypoints).all(axis=-1))
+    return np.asarray(known.reshape(-1, keypoints.shape[2]).any(axis=0))
 
 
 def nearest(animals: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import datetime
 import difflib
+import json
 
 import pytest
 import yaml
@@ -52,6 +53,15 @@ def test_however_the_section_is_written(section, end):
     after = yaml.safe_load(added(text))
     assert after.pop("video_sets") == {**known, "/films/b c: d.mp4": {"crop": "1, 61, 2, 42"}}
     assert after == before
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_config_that_a_program_wrote_as_json_gets_the_video_too(indent):
+    values = yaml.safe_load(TEXT)
+    after = yaml.safe_load(added(json.dumps(values, indent=indent)))
+    assert list(after.pop("video_sets")) == ["/films/a.avi", "/films/b c: d.mp4"]
+    del values["video_sets"]
+    assert after == values
 
 
 def test_a_video_of_the_same_name_elsewhere_is_the_same_video():

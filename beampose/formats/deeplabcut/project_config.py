@@ -1,6 +1,7 @@
 """DeepLabCut's config.yaml: made for a new project, given videos with the rest left as it is."""
 
 import datetime
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -286,6 +287,9 @@ def add_video(text: str, video: str, crop: tuple[int, int, int, int]) -> str:
     if files.stem(video) in {files.stem(str(one)) for one in known}:
         return text
     entry = {video: {"crop": ", ".join(map(str, crop))}}
+    if text.lstrip().startswith("{"):
+        # One pair of braces, as a program wrote it: it has no lines that could stay.
+        return json.dumps({**before, SECTION: {**known, **entry}}, indent=2, ensure_ascii=False)
     lines = text.splitlines(keepends=True)
     first, last = _section(lines)
     head = lines[first].split(":", 1)[1] if first < len(lines) else ""
@@ -303,7 +307,7 @@ def add_video(text: str, video: str, crop: tuple[int, int, int, int]) -> str:
         section = f"{SECTION}:\n{_indented(_dump({**known, **entry}), 2)}"
         new = [*lines[:first], section, *lines[last:]]
     joined = "".join(line if line.endswith("\n") else line + "\n" for line in new)
-    if _parsed(joined) != {**before, SECTION: {**known, **entry}}:
+    if not _says(joined, {**before, SECTION: {**known, **entry}}):
         raise ValueError(
             f"{SECTION} cannot be extended automatically. Add by hand:\n{_dump(entry)}"
         )
@@ -322,6 +326,13 @@ def _section(lines: list[str]) -> tuple[int, int]:
     while last > first + 1 and (not lines[last - 1].strip() or lines[last - 1].startswith("#")):
         last -= 1
     return first, last
+
+
+def _says(text: str, values: dict[str, Any]) -> bool:
+    try:
+        return _parsed(text) == values
+    except ValueError:
+        return False
 
 
 def _parsed(text: str) -> dict[str, Any]:
