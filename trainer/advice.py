@@ -310,7 +310,8 @@ def _unmeasured(model: Trained) -> Iterator[str]:
         label_facts.labeled(np.stack([r.keypoints for r in records]))
         for records in (model.learned, model.held_out)
     )
-    unknown = [model.names[i] for i in np.flatnonzero(learned & ~held_out).tolist()]
+    lacks = np.asarray(learned & ~held_out)
+    unknown = [name for name, one in zip(model.names, lacks, strict=True) if one]
     if unknown:
         yield (
             f"No held-out image has a label of {listed(unknown, _NAMED)}: the error of "
