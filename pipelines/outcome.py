@@ -74,8 +74,7 @@ def failed(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for every video that could not be used, and why."""
     for path, why in failures:
         # Errors of files name them, too.
-        said = why.removeprefix(f"{path}: ").removeprefix(f"{path} ")
-        yield texts.printable(f"FAILED {path}: {said}")
+        yield texts.printable(f"FAILED {path}: {why.removeprefix(f'{path}: ')}")
 
 
 def _cell(value: object) -> str:

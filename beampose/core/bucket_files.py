@@ -34,8 +34,6 @@ _FORBIDDEN = "Forbidden"
 # What servers answer that are down or have too much to do; it was asked several times by then.
 _DOWN = (408, 429, *range(500, 505))
 _END = 416
-# Without the tries around it, which would ask six times also by credentials that are refused.
-_request_once: Any = inspect.unwrap(gcsfs.GCSFileSystem._request)
 _TRIES = 6
 # Seconds between the first two; later ones are twice as long each time.
 _WAIT = 1.0
@@ -69,9 +67,11 @@ class Bucket(Answering, gcsfs.GCSFileSystem):
         return super()._open(path, *words, **options)
 
     async def _request(self, method: str, path: str, *words: Any, **options: Any) -> Any:
+        # Without gcsfs's tries around it, which would be six also where credentials are refused.
+        request: Any = inspect.unwrap(super()._request)
         for trial in range(1, _TRIES + 1):
             try:
-                return await _request_once(self, method, path, *words, **options)
+                return await request(self, method, path, *words, **options)
             except Exception as error:
                 tries = _TRIES_REFUSED if _is_refused(error) else _TRIES
                 if trial >= tries or not retry.is_retriable(error):

@@ -17,14 +17,14 @@ class WritingLock:
 
     Attributes:
       why: reason why this program may not write; empty if it may.
-      busy: whether it is that another program does.
+      refused: the system's error, if that is the reason and no other program.
     """
 
     def __init__(self, root: str):
         self._guard = folder_lock.guard_of(files.join(root, FILE))
         # Of disks that know no locks nobody can say whether another program writes.
         self._root, self.why, self._without = root, "", False
-        self.busy = False
+        self.refused: OSError | None = None
         self.try_again()
 
     def try_again(self) -> bool:
@@ -33,12 +33,12 @@ class WritingLock:
             return True
         try:
             self._without = not folder_lock.take(self._guard)
-            self.why, self.busy = "", False
+            self.why, self.refused = "", None
         except TimeoutError:
-            self.busy = True
+            self.refused = None
             self.why = f"another program writes labels into {self._root}"
         except OSError as error:
-            self.busy = False
+            self.refused = error
             self.why = f"{self._root} cannot be written to: {error.strerror or error}"
         return self._guard.is_locked or self._without
 
@@ -59,7 +59,8 @@ def alone(root: str) -> Iterator[None]:
     saved in between. In a bucket there is no such lock.
 
     Raises:
-      PermissionError: another program writes there, or the folder cannot be written to.
+      PermissionError: another program writes there.
+      OSError: the folder cannot be written to.
     """
     if files.is_address(root):
         yield
@@ -68,9 +69,10 @@ def alone(root: str) -> Iterator[None]:
     os.makedirs(root, exist_ok=True)
     lock = WritingLock(root)
     try:
+        if lock.refused:
+            raise OSError(lock.refused.errno, lock.refused.strerror, root)
         if lock.why:
-            advice = _END_OTHER if lock.busy else ""
-            raise PermissionError(f"Nothing was changed: {lock.why}.{advice}")
+            raise PermissionError(f"Nothing was changed: {lock.why}.{_END_OTHER}")
         yield
     finally:
         lock.release()
