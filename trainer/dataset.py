@@ -19,9 +19,10 @@ LABELS = "labels"
 # Lists the files of labels with their numbers of records.
 MANIFEST = "labels.json"
 _AGAIN = "Run `beampose features` again."
-# Share of training windows that are laid around a labeled point; the others lie anywhere. A map of
-# more than so many windows is mostly background, of which a head must see more, or it takes for a
-# bodypart what it never saw; and the share at least.
+# Share of training windows that are laid around a labeled point; the others lie anywhere. Of one
+# animal, a map of more than so many windows is mostly background, of which a head must see more, or
+# it takes for a bodypart what it never saw; and the share at least. Windows around several animals
+# show enough of it: docs/accuracy.md.
 NEAR, MANY, LEAST_NEAR = 0.8, 60, 0.4
 
 
@@ -198,9 +199,12 @@ def _file(file: UPath, count: int | None, copies: contextlib.ExitStack) -> Itera
         raise ValueError(f"{file} is damaged: {error}. {_AGAIN}") from None
 
 
-def near_share(grid: Sequence[int] | np.ndarray, window: int) -> float:
-    """Share of windows around labeled points, in a map or a frame of so many rows and columns."""
+def near_share(grid: Sequence[int], window: int, animals: int) -> float:
+    """Share of windows around labeled points, in a map of so many rows and columns that may show
+    so many animals."""
     windows = grid[0] * grid[1] / window**2
+    if animals > 1:
+        return NEAR
     return float(np.clip(NEAR * MANY / windows, LEAST_NEAR, NEAR))
 
 
@@ -215,7 +219,7 @@ def _corner(
     labeled = keypoints.reshape(-1, 2)
     labeled = labeled[np.isfinite(labeled).all(axis=1)]
     limits = np.maximum(np.array(grid[:2]) - window, 0)
-    if len(labeled) and rng.random() < near_share(grid, window):
+    if len(labeled) and rng.random() < near_share(grid, window, len(keypoints)):
         x, y = labeled[rng.integers(len(labeled))] / cell
         wanted = np.floor([y, x]).astype(int) - rng.integers(window, size=2)
     else:

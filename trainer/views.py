@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from beampose.core.settings.experiment import Features
-from beampose.trainer.dataset import near_share
+from beampose.trainer.dataset import NEAR
 
 
 class Change(NamedTuple):
@@ -59,7 +59,7 @@ def corner(points: np.ndarray, size: np.ndarray, side: int, rng: np.random.Gener
     known = points.reshape(-1, 2)
     known = known[np.isfinite(known).all(axis=1)]
     limits = np.maximum(size.astype(int) - side, 0)
-    if len(known) and rng.random() < near_share(size, side):
+    if len(known) and rng.random() < NEAR:
         wanted = np.floor(known[rng.integers(len(known))]).astype(int) - rng.integers(side, size=2)
     else:
         wanted = rng.integers(limits + 1)

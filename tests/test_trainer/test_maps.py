@@ -85,7 +85,8 @@ def test_decoding_takes_the_peak_and_votes_around_it():
     "grid, share", [((84, 112), 0.8), ((120, 180), 0.569), ((135, 240), 0.4), ((270, 480), 0.4)]
 )
 def test_of_large_maps_more_windows_show_background(grid, share):
-    assert dataset.near_share(grid, 16) == pytest.approx(share, abs=1e-3)
+    assert dataset.near_share(grid, 16, 1) == pytest.approx(share, abs=1e-3)
+    assert dataset.near_share(grid, 16, 2) == dataset.NEAR
 
 
 def test_a_peak_in_the_corner_does_not_vote_from_outside():
