@@ -8,7 +8,7 @@ import numpy as np
 from beampose.core.infos import Figures
 from beampose.core.task_kinds import TaskKind
 from beampose.core.wording import agreed, counted, listed
-from beampose.trainer import crop_shares, label_facts
+from beampose.trainer import crop_shares, label_facts, recipe
 from beampose.trainer.schema import LabelRecord
 
 RANDOM_NOTE = (
@@ -32,8 +32,6 @@ TIMES, WORSE, WORSE_ALONE = 3.0, 0.25, 0.15
 # Animals of one film that are so many times as long as those of another cannot both be seen well at
 # one scale; with so many labeled images of each.
 LARGER, SOME = 2.0, 3
-# Scaled pixels of an animal that is hard to find.
-SMALL = 40
 # Bodyparts closer than so many pixels are at the same place.
 SAME = 0.5
 # A bodypart with fewer labels to learn from is hardly known, unless all are so rare.
@@ -188,16 +186,16 @@ def _of_sizes(model: Trained, animals: np.ndarray, spacing: float) -> Iterator[s
     """Of animals (images, individuals, bodyparts, 2) that one scale does not fit."""
     if not np.isfinite(spacing):
         if 0 < model.scale < 1:
+            least = recipe.LEAST_EXTENT / model.scale
             yield (
                 "No animal has two labeled bodyparts, so nobody knows how large they are: "
                 f"features.scale {model.scale:g} fits the size of the images. If animals are "
-                f"smaller than {SMALL / model.scale:.0f} px in them, set a larger one."
+                f"smaller than {least:.0f} px in them, set a larger one."
             )
         return
     of_film: dict[str, list[float]] = {}
     for record, one in zip(model.learned, animals, strict=True):
-        known = [points[np.isfinite(points).all(axis=-1)] for points in one]
-        lengths = [np.linalg.norm(np.ptp(points, axis=0)) for points in known if len(points) > 1]
+        lengths = [n for n in map(label_facts.length, one) if np.isfinite(n)]
         if lengths:
             of_film.setdefault(record.video, []).append(float(np.median(lengths)))
     usual = {film: float(np.median(n)) for film, n in of_film.items() if len(n) >= SOME}

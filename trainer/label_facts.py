@@ -73,7 +73,7 @@ def facts(
         individuals=individuals,
         height=float(np.median(heights)),
         width=float(np.median(widths)),
-        extent=_median([float(np.linalg.norm(np.ptp(_known(one), axis=0))) for one in animals]),
+        extent=_median([length(one) for one in animals]),
         spacing=_median(near),
         closest=float(np.nanmin(near)) if np.isfinite(near).any() else float("nan"),
         turning=turning(animals),
@@ -149,9 +149,8 @@ def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bo
     """
     rest = points[:, ~fixed]
     if rest.shape[1] > 1:
-        known = [_known(one) for one in rest]
-        lengths = [float(np.linalg.norm(np.ptp(one, axis=0))) for one in known if len(one) > 1]
-        return bool(np.nanmedian(spread[~fixed]) > FAR_MOVED * np.nan_to_num(_median(lengths)))
+        usual = _median([length(one) for one in rest])
+        return bool(np.nanmedian(spread[~fixed]) > FAR_MOVED * np.nan_to_num(usual))
     # A single one shows no length: it is among them.
     corners = np.array(
         [[_median(axis) for axis in one.T] for one in points[:, fixed].swapaxes(0, 1)]
@@ -159,6 +158,12 @@ def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bo
     known = _known(rest[:, 0])
     inside = (known >= corners.min(axis=0)) & (known <= corners.max(axis=0))
     return bool(inside.all(axis=-1).mean() > INSIDE)
+
+
+def length(points: np.ndarray) -> float:
+    """Diagonal of the box around the labeled ones of (bodyparts, 2); NaN of fewer than two."""
+    known = _known(points)
+    return float(np.linalg.norm(np.ptp(known, axis=0))) if len(known) > 1 else float("nan")
 
 
 def labeled(keypoints: np.ndarray) -> np.ndarray:

@@ -99,6 +99,8 @@ class LiveSuggestions:
 
 def _doubtful(predicted: np.ndarray, points: Sequence[tuple[int, int]]) -> float:
     """How unsure the head is of the points of a frame, 0 to 1."""
+    if not points:
+        return 1.0
     rows, columns = np.array(points).T
     likelihood = np.nan_to_num(predicted[rows, columns, 2])
     return float(1 - likelihood.mean())

@@ -158,6 +158,9 @@ def test_nothing_is_suggested_of_a_bodypart_that_nobody_labeled():
     assert sayings.of(Sure(), ["b"]) == {"b": [[[1.0, 1.0, 0.9], None, [3.0, 3.0, 0.7]]]}
     # How unsure it is of a frame is no matter of what it never learned.
     assert sayings._unsure["b"] == pytest.approx(0.2)
+    # Labels that were taken away meanwhile leave nothing to say.
+    frames.know(Material(["a", "b"], {}, frozenset(), (), lambda key: np.empty(0)))
+    assert sayings.of(Sure(), ["b"]) == {"b": [[None] * 3]}
 
 
 def test_no_head_judges_a_frame_that_it_learned_from_before_it_had_a_fold(monkeypatch):
