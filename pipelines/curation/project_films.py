@@ -1,11 +1,12 @@
 """Which films the folders of labeled frames of a DeepLabCut project belong to."""
 
 import dataclasses
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from beampose.core import files, fingerprints
+from beampose.core import files, fingerprints, wording
 from beampose.formats import labeled_images
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -14,6 +15,10 @@ from beampose.pipelines.film_names import Film, Owner
 from beampose.preprocess import inside
 from beampose.preprocess.film_paths import FilmPath
 from beampose.preprocess.labels import LabeledCrop, LabeledFrame, Labels
+
+LOG = logging.getLogger(__name__)
+# Films that a line names.
+_TOLD = 5
 
 
 class Imported(NamedTuple):
@@ -29,10 +34,12 @@ def named(labels: Labels, root: str) -> tuple[Labels, list[Imported]]:
     Args:
       root: the project's folder, which may be empty.
     """
-    films_of = [_film_of(item) for item in labels.items]
-    wanted = {_place(one): one for one in films_of if one is not None}
     there = files.exists(files.join(root, project_config.CONFIG))
+    others = _OtherProjects(root)
+    films_of = [_film_of(item) or others.film_of(item) for item in labels.items]
+    wanted = {_place(one): one for one in films_of if one is not None}
     known = ProjectFilms(root) if there else _Nothing()
+    others.tell()
     films = film_names.assign([wanted[path] for path in sorted(wanted)], known)
     told = {path: one if isinstance(one, FilmPath) else None for path, one in wanted.items()}
     found = [Imported(film, told[film.path]) for film in films]
@@ -69,6 +76,62 @@ def _film_of(item: LabeledFrame | LabeledCrop) -> str | FilmPath | None:
         return item.film
     place = inside.parse(item.image)
     return place.file if place and not place.dataset else None
+
+
+class _OtherProjects:
+    """Films of frames that come from another DeepLabCut project than the one they go to.
+
+    Args:
+      root: the project they go to.
+    """
+
+    def __init__(self, root: str):
+        self._above = files.join(root, LABELED_DATA)
+        # By folder of frames; empty if nobody knows the film.
+        self._films: dict[str, str | None] = {}
+        # Folders that may hold frames of two films from now on.
+        self._mixed: set[str] = set()
+
+    def film_of(self, item: LabeledFrame | LabeledCrop) -> str | None:
+        """The film that an image was taken from; None if it is not known."""
+        folder = files.parent(item.image)
+        if folder not in self._films:
+            self._films[folder] = self._found(folder)
+        found = self._films[folder]
+        if found == "":
+            name = files.name(folder)
+            if not files.exists(files.join(self._folder(name), files.name(item.image))):
+                self._mixed.add(name)
+        return found or None
+
+    def tell(self) -> None:
+        """Says which films may be mixed, if any."""
+        if self._mixed:
+            LOG.warning(
+                "NOTE %s: has frames of films called %s, too. Whether these are the same films "
+                "cannot be told, as none is where video_sets of config.yaml says; the frames go to "
+                "one folder. If they are others, rename folders and films of one project first",
+                self._above,
+                wording.listed(sorted(self._mixed), _TOLD),
+            )
+
+    def _folder(self, name: str) -> str:
+        return _folder(self._above, name)
+
+    def _found(self, folder: str) -> str | None:
+        """The film of a folder; None if it is not known, empty if another may have its name."""
+        above, name = files.parent(folder), files.name(folder)
+        root, own = files.parent(above), self._folder(name)
+        config = files.join(root, project_config.CONFIG)
+        if files.name(above) != LABELED_DATA or above == self._above or not files.exists(config):
+            return None
+        clashes = files.is_folder(own) and bool(files.children(own))
+        told = [owner.video for owner in ProjectFilms(root).owners(name) if owner.video]
+        moved = [files.join(root, video_links.VIDEOS, files.name(film)) for film in told]
+        found = next((film for film in [*told, *moved] if files.exists(film)), "")
+        if found and (clashes or files.stem(found) == name):
+            return found
+        return "" if clashes else None
 
 
 def _place(film: str | FilmPath) -> str:
