@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 # read; tensorflow-transform ties TensorFlow to one minor; apache-beam[gcp] needs aiplatform 1.x.
 PINS = {
     "ai-edge-litert": "ai-edge-litert>=2.1,<3",
+    "aiohttp": "aiohttp>=3.9,<4",
     "apache-beam": "apache-beam[gcp]>=2.74,<3",
     "av": "av>=13",
     "botocore": "botocore>=1.34",
@@ -62,7 +63,7 @@ def pins(*names):
 
 
 # Paths and buckets alike, in every package.
-FILES = pins("filelock", "fsspec", "gcsfs", "universal-pathlib")
+FILES = pins("aiohttp", "filelock", "fsspec", "gcsfs", "universal-pathlib")
 LABELS = [
     *pins("numpy", "pandas", "pillow", "pydantic", "pyyaml", "h5py", "opencv", "av", "cachetools"),
     *pins("tomli"),

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import re
+from urllib.parse import urlsplit
 
 import fsspec
 import fsspec.config
@@ -21,7 +22,10 @@ _PACKAGES = {
 _CLASSES = {
     **dict.fromkeys(("gs", "gcs"), "beampose.core.bucket_files.Bucket"),
     **dict.fromkeys(("s3", "s3a"), "beampose.core.s3_files.S3"),
+    **dict.fromkeys(("http", "https"), "beampose.core.web_files.Web"),
 }
+# Of single servers, for which nobody here says what an error means.
+_CONNECTING = frozenset(("ftp", "sftp", "ssh", "smb", "webdav", "webhdfs", "hdfs", "arrow_hdfs"))
 # The beginning of an address that a shell or a program took for a path, and made shorter.
 _ONE_SLASH = re.compile(r"(gs|gcs|s3a?|az|abfss?|adl|https?):/(?!/)")
 
@@ -54,6 +58,11 @@ def check(address: str) -> None:
         protocol, _, rest = address.partition(":/")
         raise ValueError(f"{address}: a slash is missing, addresses begin as {protocol}://{rest}")
     protocol, mark, _ = address.partition("://")
+    if protocol in ("http", "https"):
+        try:
+            urlsplit(address).port  # noqa: B018  It is only read where it is asked for.
+        except ValueError as error:
+            raise ValueError(f"{address} is no address of a web server: {error}") from error
     if mark and (lack := _lack(protocol.rpartition("::")[2])):
         raise ValueError(f"{address}: {lack}")
 
@@ -65,6 +74,11 @@ def _lack(protocol: str) -> str:
         return (
             f"there is no storage of the name {protocol!r}: addresses begin with gs://, s3://, "
             "az:// or https://"
+        )
+    if protocol in _CONNECTING:
+        return (
+            f"{protocol}:// is not read: download the file first, or mount the folder. Addresses "
+            "begin with gs://, s3://, az:// or https://"
         )
     package = _PACKAGES.get(protocol) or str((known or {}).get("class", "")).partition(".")[0]
     # Asked for by its name: what nobody opens is not imported.
