@@ -22,6 +22,8 @@ OTHERS = ("position", "t")
 COLUMNS = (*COUNTS, *OTHERS)
 # With it ImageJ numbers the slices of a Label through all channels.
 CHANNEL = "ch"
+# Characters of the name of a slice that ImageJ keeps.
+_SHORT = 60
 _NUMBERED = re.compile(r".*:\s*(\d{1,9})\s*")
 
 
@@ -119,7 +121,10 @@ def named(labels: Sequence[str], paths: Sequence[str]) -> list[int | None]:
         if name in exact:
             return exact[name]
         short = files.stem(name) if files.suffix(name) in images.SUFFIXES else name
-        hits = (alike.get(one.lower(), set()) for one in (name, short))
+        hits = [alike.get(one.lower(), set()) for one in (name, short)]
+        if len(part) == _SHORT and not any(hits):
+            cut = name.lower()
+            hits = [{i for one, places in alike.items() if one.startswith(cut) for i in places}]
         return next((next(iter(one)) for one in hits if len(one) == 1), None)
 
     def place(label: str) -> int | None:

@@ -96,12 +96,7 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
     children = files.children(root)
     found = [c for c in children if files.suffix(c) in images.SUFFIXES]
     if found:
-        tables = {}
-        for file in children:
-            if files.suffix(file) in _TABLES and not files.name(file).startswith("CollectedData_"):
-                table = click_tables.read(file, problems)
-                if table is not None:
-                    tables[files.stem(file)] = table
+        tables = _tables(children, problems)
         if tables:
             order = sorted(found, key=lambda image: natural(files.name(image)))
             yield Folder(root, order, tables)
@@ -123,6 +118,25 @@ def _folders(root: str, problems: list[Problem], depth: int = _DEPTH):
         plain = not name.startswith(_NOT_READ) and not drawn
         if plain and child not in found and not files.suffix(child) and files.is_folder(child):
             yield from _folders(child, problems, depth - 1)
+
+
+def _tables(children: Sequence[str], problems: list[Problem]) -> dict[str, Table]:
+    """The tables of a folder by bodypart; of two of one bodypart the first."""
+    tables: dict[str, Table] = {}
+    for file in children:
+        if files.suffix(file) not in _TABLES or files.name(file).startswith("CollectedData_"):
+            continue
+        table = click_tables.read(file, problems)
+        if table is None:
+            continue
+        first = tables.setdefault(files.stem(file), table)
+        if first is not table:
+            what = (
+                f"is of the same bodypart as {files.name(first.file)}, which is used; this one is "
+                "not. Remove the older one, or give it the name of its bodypart"
+            )
+            problems.append(Problem(WARNING, file, 0, "", what))
+    return tables
 
 
 def _cycles(folder: Folder, bodyparts: Sequence[str]) -> bool:

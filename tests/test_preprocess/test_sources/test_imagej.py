@@ -417,3 +417,23 @@ def test_copies_are_refused_where_nobody_knows_what_the_tables_count(root):
     (root / "cam1/img1.png").rename(root / "cam1/img3.png")
     with pytest.raises(ValueError, match="no format has all 4 images. Move the copies to another"):
         named_table(root, "Slice", [1, 2, 3, 4])
+
+
+def test_names_that_imagej_cut_are_known_where_one_image_begins_so(root):
+    long = "a_camera_with_a_name_as_long_as_the_day_of_the_experiment_and_more"
+    for number in (1, 2, 10):
+        (root / f"cam1/img{number}.png").rename(root / f"cam1/img{number}_{long}.png")
+    cells = [f"cam1:{f'{name}_{long}'[:60]}" for name in BY_NAME]
+    labels = named_table(root, "Label", cells)
+    found = {name.split("_")[0]: row for name, row in placed(labels).items()}
+    assert (found, labels.problems) == (BY_NAME, ())
+
+
+def test_of_two_tables_of_one_bodypart_the_second_is_told(root):
+    nose = root / "cam1/nose.csv"
+    (root / "cam1/nose.txt").write_text(nose.read_text().replace("\\t", " "))
+    labels = imagej_reader.read(str(root))
+    np.testing.assert_array_equal(keypoints(labels), fakes.points() + 20)
+    (problem,) = labels.problems
+    assert problem.file.endswith("nose.txt")
+    assert "is of the same bodypart as nose.csv, which is used" in problem.what
