@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +12,14 @@ from beampose.core import files
 # from its beginning to its end. Both take milliseconds beside a pass over the packets of a film.
 WHOLE = 1 << 24
 _PIECES = 64
-# Bytes in the middle and at the end that are read of each file of a set.
+# A file of a set up to this many bytes is read whole: it costs no more than a part of it.
+_SMALL = 1 << 16
+# Bytes in the middle and at the end that are read of each other file, which depend on all that
+# comes before. In images that are not compressed they may be the same dark rows in all.
 _GLANCE = 2048
+_PLAIN = (".bmp", ".dib", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm")
+# So many of these are read at the same time, for the sake of memory.
+_READING = threading.Semaphore(8)
 # Files of a bucket that are looked at together.
 _TOGETHER = 64
 _DIGITS = 32
@@ -26,7 +33,10 @@ def of_file(path: str) -> str:
     Raises:
       FileNotFoundError: no such file.
     """
-    size = files.size(path)
+    return _content(path, files.size(path))
+
+
+def _content(path: str, size: int) -> str:
     code = hashlib.sha256(str(size).encode())
     for piece in files.read_pieces(path, _spans(size)):
         code.update(piece)
@@ -37,6 +47,7 @@ def of_set(root: str, every: Iterable[tuple[str, int]]) -> str:
     """Hex digits of a set of many small files: their names, sizes, and a few bytes of each.
 
     A byte that is not looked at is hardly ever the only one in which two images of one size differ.
+    Images that may not be compressed are read as `of_file` does.
 
     Args:
       root: the folder that names count from.
@@ -62,9 +73,13 @@ def _seen(root: str, every: Iterable[tuple[str, int]]) -> Iterator[tuple[str, in
 
     def look(one: tuple[str, int]) -> tuple[str, int, bytes]:
         name, size = one
-        spans = [(0, size)] if size <= 2 * _GLANCE else _glances(size)
         path = files.join(root, name) if root else name
-        return name, size, b"".join(files.read_pieces(path, spans))
+        if size <= _SMALL:
+            return name, size, b"".join(files.read_pieces(path, [(0, size)]))
+        if files.suffix(name) not in _PLAIN:
+            return name, size, b"".join(files.read_pieces(path, _glances(size)))
+        with _READING:
+            return name, size, _content(path, size).encode()
 
     rest = iter(every)
     with ThreadPoolExecutor(_TOGETHER) as pool:

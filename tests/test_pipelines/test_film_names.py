@@ -103,28 +103,6 @@ def test_frames_of_no_film_lie_where_labels_are_not_read(tmp_path, stem, name):
     assert names([str(film)], Names()) == [name]
 
 
-def test_a_fingerprint_tells_contents_apart_of_whatever_length_and_place(tmp_path, buckets):
-    data = bytes(range(256)) * ((fingerprints.WHOLE + 5_000) // 256)
-    changed = [data, b"\1" + data[1:], data[:-1] + b"\0", data[:-256], b"", b"\0", data[:1000]]
-    codes = []
-    for i, content in enumerate(changed):
-        (tmp_path / f"{i}.mp4").write_bytes(content)
-        codes.append(fingerprints.of_file(str(tmp_path / f"{i}.mp4")))
-    assert len(set(codes)) == len(changed)
-    storage.write_bytes("gs://lab/film.mp4", data)
-    assert fingerprints.of_file("gs://lab/film.mp4") == codes[0]
-
-
-@pytest.mark.parametrize("extra", [0, 1, 63, 4096, 3 * fingerprints.WHOLE])
-def test_pieces_of_a_file_lie_from_its_first_byte_to_its_last(extra):
-    size = fingerprints.WHOLE + extra
-    spans = fingerprints._spans(size)
-    assert spans[0][0] == 0 and spans[-1][1] == size
-    assert all(start < end for start, end in spans)
-    assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
-    assert sum(end - start for start, end in spans) <= fingerprints.WHOLE
-
-
 def test_the_first_film_has_the_plain_name_and_the_next_its_fingerprint(films):
     assert names(films, Names()) == ["cam", suffixed(films[1])]
     assert names(films[1:], Names(cam=[owner(films[0])])) == [suffixed(films[1])]
