@@ -178,8 +178,10 @@ def test_the_trainer_with_what_it_declares_imports_everything_and_no_beam(wheel,
     python = python_in(tmp_path / "clean", libraries=False)
     pip(python, "install", f"beampose[trainer] @ {wheel.as_uri()}")
     assert "--config" in run(python, "-I", "-m", "beampose.trainer.task", "--help", cwd=tmp_path)
-    names = [*modules(wheel, "beampose.trainer"), *modules(wheel, "beampose.core")]
-    run(python, "-I", "-c", f"import {', '.join(names)}", cwd=tmp_path)
+    names = {*modules(wheel, "beampose.trainer"), *modules(wheel, "beampose.core")}
+    # Of the extra s3, and imported by its name where that is there.
+    names -= {"beampose.core.s3_files"}
+    run(python, "-I", "-c", f"import {', '.join(sorted(names))}", cwd=tmp_path)
     absent = "import importlib.util as u; assert not u.find_spec('apache_beam')"
     run(python, "-I", "-c", absent, cwd=tmp_path)
 
