@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import files
+from beampose.core import files, storage
 from beampose.core.settings import experiment
 from beampose.formats.deeplabcut.label_table import Point, slots
 from beampose.formats.deeplabcut.row_frames import Names
@@ -29,7 +29,7 @@ MOST_MORE = 200
 # Likelihood from which a suggestion is accepted with the others of its frame: below it the model
 # says that the bodypart is not seen.
 ACCEPTED = 0.1
-# Seconds between two looks for frames that another program put into the project.
+# Seconds between two looks for frames and labels that another program put into the project.
 LOOK = 5.0
 
 
@@ -43,10 +43,17 @@ class Reading(NamedTuple):
 
 
 class ShownFilm(NamedTuple):
-    """A film that a page proofreads, and of which predictions: `code` of their summary, if told."""
+    """A film that a page proofreads, and what the page has seen of it, if told.
+
+    Attributes:
+      name: of the film.
+      code: `code` of the summary: of which predictions.
+      made: `made` of the summary: after how many corrections.
+    """
 
     name: str
     code: str = ""
+    made: int | None = None
 
 
 class Picture(NamedTuple):
@@ -59,6 +66,9 @@ class Picture(NamedTuple):
 
 class Desk:
     """A project on the desk.
+
+    Attributes:
+      code: of the names and their order, whose numbers a page that was opened before may mean.
 
     Args:
       session: the project.
@@ -74,7 +84,10 @@ class Desk:
         # Browsers keep pictures for a day; those of another start may be of other files.
         self._pictured = secrets.token_hex(4)
         self.run = ExperimentRun(config)
-        self._looks = 0.0
+        names = session.names
+        said = [names.individuals, names.bodyparts, slots(names)]
+        self.code = storage.digest(said)[:16]
+        self._looks, self._held = 0.0, not session.lock.why
         self._tell_learner()
         # Indexing a long film takes seconds.
         threading.Thread(target=self._find_films, daemon=True).start()
@@ -92,6 +105,7 @@ class Desk:
     def project(self) -> dict[str, Any]:
         """What a page needs at its start: names, colours, frames and all labels."""
         session, names = self.session, self.session.names
+        self._look(session.lock.try_again(), now=True)
         several = len(names.individuals) > 1
         animals = [one for one in names.individuals if one != SINGLE]
         return {
@@ -114,6 +128,7 @@ class Desk:
             "written": session.written,
             "config": self.run.config,
             "pictures": self._pictured,
+            "code": self.code,
         }
 
     def _frame(self, key: str) -> dict[str, Any]:
@@ -130,9 +145,7 @@ class Desk:
     def state(self, reading: Reading) -> dict[str, Any]:
         """What changed since a page asked last."""
         held = self.session.lock.try_again()
-        if not held:
-            self.session.look_on()
-        self._look_for_frames()
+        self._look(held)
         writing = held and self.pen.ask(reading.page, take=reading.take)
         if reading.frame:
             self.learner.look_at(reading.frame)
@@ -146,34 +159,60 @@ class Desk:
             "notes": list(dict.fromkeys(self.session.notes)),
             "run": self.run.state(),
             "pictures": self._pictured,
+            "code": self.code,
         }
 
-    def _look_for_frames(self) -> None:
-        """Takes up frames that another program put there, once in a while."""
-        if time.monotonic() < self._looks:
-            return
-        self._looks = time.monotonic() + LOOK
-        known = len(self.session.frames)
-        with contextlib.suppress(OSError):
-            self.session.refresh()
-        if len(self.session.frames) > known:
+    def _look(self, held: bool, *, now: bool = False) -> None:
+        """Takes up frames and labels that another program put there, once in a while.
+
+        Args:
+          held: this program may write.
+          now: labels, however short ago this was done last.
+        """
+        session = self.session
+        known = self._known_of()
+        # Whoever may write from now on has to know the last that the other one wrote.
+        gained, self._held = held and not self._held, held
+        if gained or not held:
+            session.look_on(now=gained or now)
+        due = time.monotonic() >= self._looks
+        if due:
+            self._looks = time.monotonic() + LOOK
+            with contextlib.suppress(OSError):
+                session.refresh()
+        if held and (due or now):
+            session.take_up()
+        if self._known_of() != known:
             self._tell_learner()
+
+    def _known_of(self) -> tuple[int, int, int]:
+        return len(self.session.frames), self.session.written, self.session.taken_up
 
     def _why(self, writing: bool) -> str:
         if writing:
             return ""
         return self.session.lock.why or "another page writes labels into this project"
 
-    def change(self, page: str, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def change(self, page: str, said: Sequence[Mapping[str, Any]], of: str = "") -> dict[str, Any]:
         """Writes changes that a page sent.
+
+        Args:
+          of: `code` of what the page shows; empty where it does not say.
 
         Returns:
           `newer`: frames and names of points that were labeled anew since the page saw them, and
-          stay. Raises:
+          stay; `written`, as `state` says it.
+
+        Raises:
           KeyError, ValueError: a change is none; nothing is written.
-          PermissionError: another page or program writes.
+          PermissionError: another page or program writes, or the page shows other names.
           OSError: the disk is full or the folder cannot be written.
         """
+        if of not in ("", self.code):
+            raise PermissionError(
+                "Nothing was changed: this page shows other bodyparts or animals than config.yaml "
+                "named when `beampose label` was started again. Load it again."
+            )
         changes = [_change(_numbered(one, self.session.names)) for one in said]
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
@@ -195,7 +234,8 @@ class Desk:
                     ],
                 }
                 for one in newer
-            ]
+            ],
+            "written": self.session.written,
         }
 
     def picture(self, key: str, part: Part) -> Picture:
@@ -257,14 +297,18 @@ class Desk:
         return {"films": [one.name for one in self.proofreads.listed()]}
 
     def correct(self, page: str, film: ShownFilm, correction: Mapping[str, Any]) -> dict[str, Any]:
-        """Corrects predictions of a film. Returns its timeline. Raises: as `change`."""
+        """Corrects predictions of a film. Raises: as `change`.
+
+        Returns:
+          Its timeline, and `undone`, the row of a correction that was taken back.
+        """
         if not self.pen.ask(page):
             raise PermissionError("Nothing was changed: another page writes into this project.")
         self.session.lock.require()
         one = self.proofreads.of(film.name)
         one.require(film.code)
-        one.correct(correction)
-        return one.summary()
+        undone = one.correct(correction, film.made)
+        return {**one.summary(), "undone": undone}
 
     def predicted_picture(self, film: str, number: int, part: Part) -> Picture:
         """A frame of a predicted film. Raises: as `picture`."""

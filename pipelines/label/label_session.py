@@ -24,6 +24,8 @@ from beampose.preprocess import images
 _TO_IMPORT = ("deeplabcut", "sleap", "coco")
 # Files of a project that another program labels are looked at no more often.
 LOOK_SECONDS = 3.0
+# Seconds of quiet after which another program has written both label files of a folder.
+QUIET = 0.5
 # Pixels within which two places are one.
 CLOSE = 0.01
 
@@ -236,13 +238,16 @@ class LabelSession:
         )
         return not any(now.is_near(place) for place in (*one.was, Place(one.xy, one.absent)))
 
-    def look_on(self) -> None:
+    def look_on(self, *, now: bool = False) -> None:
         """Reads what another program writes, as long as that one may and this one may not.
 
         Files that are being written are read the next time.
+
+        Args:
+          now: however short ago this was done last.
         """
         with self._guard:
-            if time.monotonic() - self._looked < LOOK_SECONDS:
+            if not now and time.monotonic() - self._looked < LOOK_SECONDS:
                 return
             with contextlib.suppress(OSError, ValueError):
                 self.refresh()
@@ -253,29 +258,42 @@ class LabelSession:
                         self.written += 1
             self._looked = time.monotonic()
 
+    def take_up(self) -> None:
+        """Reads label files that a program without our lock changed, as napari does, and says so.
+
+        Files that are being written are read the next time.
+        """
+        with self._guard:
+            for folder, before in list(self._tables.items()):
+                if not before.changed_elsewhere or 0 <= before.age < QUIET:
+                    continue
+                with contextlib.suppress(OSError, ValueError):
+                    again = LabelTable(before.folder, self.names, before)
+                    if not again.damaged:
+                        self._replace(folder, again)
+
     def _take_up(self, folders: Iterable[str]) -> None:
         """Reads label files again that another program changed: its labels stay beside ours."""
         for folder in folders:
             before = self._tables[folder]
-            if not before.changed_elsewhere:
-                continue
-            self._tables[folder] = self._read_again(before)
-            self.notes += self._tables[folder].notes
-            self.notes.append(
-                f"the labels of {folder} were changed by another program meanwhile: its "
-                "changes are taken up"
-            )
-            self.taken_up += 1
-            # Of what the other program wrote there is no copy yet.
-            self._backup = ""
-            for one in self._unsaved.pop(folder, {}).values():
-                if self._is_newer(one):
-                    self.notes.append(
-                        f"{one.frame}: {self.names.bodyparts[one.point.bodypart]} was not saved "
-                        "here before another program labeled it: it stays as that one says"
-                    )
-                else:
-                    self._put(one)
+            if before.changed_elsewhere:
+                self._replace(folder, self._read_again(before))
+
+    def _replace(self, folder: str, again: LabelTable) -> None:
+        self._tables[folder] = again
+        said = f"the labels of {folder} were changed by another program meanwhile: its changes are"
+        self.notes += [*again.notes, f"{said} taken up"]
+        self.taken_up += 1
+        # Of what the other program wrote there is no copy yet.
+        self._backup = ""
+        for one in self._unsaved.pop(folder, {}).values():
+            if self._is_newer(one):
+                self.notes.append(
+                    f"{one.frame}: {self.names.bodyparts[one.point.bodypart]} was not saved "
+                    "here before another program labeled it: it stays as that one says"
+                )
+            else:
+                self._put(one)
 
     def _read_again(self, before: LabelTable) -> LabelTable:
         """A table that another program changed; of one that it still writes nothing is overwritten.

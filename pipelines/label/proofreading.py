@@ -60,6 +60,8 @@ class Proofread:
         self._log = Path(f"{found.stem}{PROOFREAD}.jsonl")
         self._done: list[dict[str, Any]] = []
         self._known: set[str] = set()
+        # Corrections and what was undone, each of them counted.
+        self._made = 0
         self.labeled: dict[tuple[str, Point], list[float]] = {}
         self._guard = threading.RLock()
         self._timer: threading.Timer | None = None
@@ -96,6 +98,7 @@ class Proofread:
         return self._log.stat().st_size if self._log.is_file() else 0
 
     def _take(self, one: dict[str, Any]) -> None:
+        self._made += 1
         if isinstance(name := one.get("id"), str):
             self._known.add(name)
         if one.get("do") == "undo":
@@ -128,19 +131,32 @@ class Proofread:
                 "shows it. Click on the film to see it as it is now."
             )
 
-    def correct(self, correction: Mapping[str, Any]) -> None:
+    def correct(self, correction: Mapping[str, Any], made: int | None = None) -> int | None:
         """Does a correction, or undoes the last one (`{"do": "undo"}`).
 
         One with an `id` is done once, however often a page sends it that got no answer.
 
+        Args:
+          made: corrections that the page knew of, as in the summary; None: whatever they are.
+
+        Returns:
+          The row of the correction that was undone; None for others.
+
         Raises:
           ValueError: it is none.
+          PermissionError: the film was corrected by another page since.
           OSError: it cannot be written.
         """
         with self._guard:
             one = dict(correction)
             if one.get("id") is not None and one["id"] in self._known:
-                return
+                return None
+            if made not in (None, self._made):
+                raise PermissionError(
+                    f"{self._found.name} was corrected elsewhere since this page showed it, and "
+                    "stays as it is now: one correction made here is left out. Look again."
+                )
+            undone = self._done[-1] if one.get("do") == "undo" and self._done else None
             changed = self.values
             if one.get("do") != "undo":
                 changed = self.values.copy()
@@ -151,6 +167,7 @@ class Proofread:
                 changed = corrections.apply_all(self.table, self._done)
             self.values = changed
             self._later()
+            return None if undone is None else int(undone["row"])
 
     def _write_down(self, one: Mapping[str, Any]) -> None:
         before = self._log_size()
@@ -210,6 +227,7 @@ class Proofread:
                 "frames": self._numbers(),
                 "numbers": self._uneven(),
                 "corrections": len(self._done),
+                "made": self._made,
                 "film": self.video is not None,
                 "fps": self._found.fps(),
                 "note": self.note,

@@ -36,7 +36,9 @@ def application(desk: Desk, token: str, hosts: frozenset[str] | None) -> ASGIApp
     """The page and what it asks for, as ASGI."""
     answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "state": lambda said: desk.state(_reading(said)),
-        "changes": lambda said: desk.change(text_of(said, "page"), said["changes"]),
+        "changes": lambda said: desk.change(
+            text_of(said, "page"), said["changes"], text_of({"of": "", **said}, "of")
+        ),
         "more": lambda said: _more(desk, said),
         "correct": lambda said: desk.correct(
             text_of(said, "page"), _shown(said), _object(said, "correction")
@@ -86,7 +88,12 @@ def _more(desk: Desk, said: Mapping[str, Any]) -> Any:
 
 
 def _shown(said: Mapping[str, Any]) -> ShownFilm:
-    return ShownFilm(text_of(said, "film"), text_of({"of": "", **said}, "of"))
+    made = said.get("made")
+    return ShownFilm(
+        text_of(said, "film"),
+        text_of({"of": "", **said}, "of"),
+        made if type(made) is int else None,
+    )
 
 
 def _reading(said: Mapping[str, Any]) -> Reading:

@@ -1,5 +1,7 @@
 """The labeling page in a real browser: by mouse and keys, through reloads and kills."""
 
+import contextlib
+
 import fakes
 import label_browser
 import numpy as np
@@ -200,6 +202,84 @@ def pinch(one):
     touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
+@contextlib.contextmanager
+def asleep(one):
+    """As a page in the background, whose questions wait until it wakes."""
+    held = []
+    one.page.route("**/api/state", lambda route: held.append(route))
+    until(lambda: one.page.wait_for_timeout(100) or held)
+    yield
+    for route in held:
+        route.continue_()
+    one.page.unroute("**/api/state")
+
+
+@pytest.mark.slow
+def test_a_page_that_slept_shows_what_is_true_when_it_wakes(tmp_path):
+    root = fakes.project(tmp_path / "project", rows=2)
+    for file in fakes.label_folder(root).glob("CollectedData*"):
+        file.unlink()
+    server = Server(root, "--no-model", cache=tmp_path / "cache")
+    with browser() as context:
+        one = Page(context, server.address)
+        one.saved()
+        names = one.evaluate("beampose.store.project.bodyparts")
+        with asleep(one):
+            two = Page(context, server.address)
+            two.page.get_by_text("Write here").click()
+            two.says("All saved")
+            two.click((10, 12))
+            two.saved()
+            two.page.close()
+        until(lambda: one.points()[0][0])
+        one.saved()
+        assert one.evaluate("Boolean(beampose.store.point)")
+        with asleep(one):
+            server.end()
+            config = root / "config.yaml"
+            said = yaml.safe_load(config.read_text())
+            config.write_text(yaml.safe_dump({**said, "bodyparts": names[::-1]}))
+            server.start()
+        until(lambda: one.evaluate("beampose.store.project.bodyparts") == names[::-1])
+        assert "started again with other" in one.page.locator("#notice").inner_text()
+        near(one.points()[0][2], [10, 12])
+        one.click((30, 20))
+        one.saved()
+        hasty_hands(one)
+        assert not one.errors
+    server.end()
+
+
+def hasty_hands(one):
+    """A finger that trembles and taps twice, a hasty click beside a label, keys of elsewhere."""
+    one.go("cam1/img1.png")
+    touch = one.page.context.new_cdp_session(one.page)
+    x, y = one.at((20, 20))
+    for dx in (0, 12):
+        for what, *places in (("Start", (x + dx, y)), ("Move", (x + dx + 12, y + 5)), ("End",)):
+            points = [{"x": x, "y": y} for x, y in places]
+            touch.send("Input.dispatchTouchEvent", {"type": f"touch{what}", "touchPoints": points})
+    near(one.at((20, 20)), (x, y))
+    near(one.points()[0][0], [20, 20])
+    assert one.points()[0][1:] == [None, None]
+    one.page.wait_for_timeout(600)
+    one.page.mouse.move(x + 7, y)
+    one.page.mouse.down()
+    one.page.mouse.move(x + 13, y + 4)
+    one.page.mouse.up()
+    near(one.points()[0][0], [20, 20])
+    assert one.points()[0][1] is not None
+    # Russian, where [ ] are letters; and French, where - is on the key of 6 or, here, of 1.
+    type_one = """(of) => dispatchEvent(new KeyboardEvent("keydown", of)) &&
+      [Number(document.getElementById("brightness").value), beampose.view.scale,
+       beampose.store.point[1]]"""
+    before = one.evaluate(type_one, {"key": "F13", "code": "F13"})
+    brighter = one.evaluate(type_one, {"key": "ъ", "code": "BracketRight", "cancelable": False})
+    assert brighter[0] > before[0]
+    smaller = one.evaluate(type_one, {"key": "-", "code": "Digit1", "cancelable": False})
+    assert smaller[1] < before[1] and smaller[2] == before[2] != 0
+
+
 @pytest.mark.slow
 def test_several_animals_and_the_scene_are_labeled(tmp_path):
     root = fakes.animals(tmp_path / "herd", np.full((2, 3, 4, 2), np.nan))
@@ -260,8 +340,12 @@ def test_after_six_frames_suggestions_come_and_are_accepted_or_dragged(tmp_path)
     assert images.decode((folder / "img00.png").read_bytes()).shape == (160, 260, 3)
 
 
-@pytest.mark.slow
-def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
+def predictions(tmp_path):
+    """An experiment with a film of two animals that are exchanged halfway.
+
+    Returns:
+      The stem of its predictions, and what they should be.
+    """
     film = fakes.video(tmp_path / "film.mp4", "libx264", 60)
     fakes.animals(tmp_path / "herd", np.full((2, 3, 4, 2), 11.5))
     values = np.full((60, 6, 3), 0.9)
@@ -279,6 +363,49 @@ def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
         "output": "results",
     }
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(config))
+    return stem, truth
+
+
+@pytest.mark.slow
+def test_what_was_corrected_while_the_server_was_away_is_sent_by_the_next_visit(tmp_path):
+    predictions(tmp_path)
+    server = Server(tmp_path / "experiment.yaml", "--no-model", cache=tmp_path / "cache")
+
+    def proofread(one):
+        one.page.get_by_text("Proofread", exact=True).click()
+        until(lambda: one.frame() == "film#30")
+        one.wait("beampose.isCurrent()")
+
+    with browser() as context:
+        one = Page(context, server.address)
+        proofread(one)
+        server.kill()
+        x, y = one.points()[0][0]
+        one.drag((x, y), (x - 20, y - 10))
+        near(one.points()[0][0], (x - 20, y - 10))
+        one.says("Not saved")
+        one.page.close()
+        server.start()
+        one = Page(context, server.address)
+        one.says("All saved")
+        assert "1 correction of predictions" in one.page.locator("#notice").inner_text()
+        assert one.evaluate("Object.keys(localStorage).filter((k) => k.includes('proof'))") == []
+        proofread(one)
+        near(one.points()[0][0], (x - 20, y - 10))
+        # Undone from elsewhere, it is gone to.
+        one.press("Home")
+        until(lambda: one.frame() == "film#0")
+        one.wait("beampose.isCurrent()")
+        one.press("Control+z")
+        until(lambda: one.frame() == "film#30")
+        near(one.points()[0][0], (x, y))
+        assert not one.errors
+    server.end()
+
+
+@pytest.mark.slow
+def test_a_swap_is_found_on_the_timeline_and_mended_by_a_key(tmp_path):
+    stem, truth = predictions(tmp_path)
     server = Server(tmp_path / "experiment.yaml", "--no-model", cache=tmp_path / "cache")
     log = tmp_path / "results/predictions/filmDLC_x_proofread.jsonl"
     with browser() as context:

@@ -11,18 +11,21 @@ import pytest
 import uvicorn
 
 from beampose.formats.deeplabcut import project_labels
+from beampose.formats.deeplabcut.label_table import LabelTable, Point
 from beampose.pipelines import cli
 from beampose.pipelines.label import (
     address_book,
     gate,
+    label_session,
     listening,
     new_project,
     pens,
     server,
     shown_frames,
 )
+from beampose.pipelines.label import desk as desk_module
 from beampose.pipelines.label.desk import Desk
-from beampose.pipelines.label.label_session import LabelSession
+from beampose.pipelines.label.label_session import Change, LabelSession
 from beampose.pipelines.label.learner import NoLearner
 from beampose.pipelines.label.shown_frames import Part
 from beampose.preprocess import images
@@ -212,6 +215,58 @@ def test_a_point_named_by_its_names_finds_them_after_the_config_was_reordered(tm
         refused = change(client, point=(names[0], "snout"))
         assert refused.status_code == 400
         assert refused.json()["error"] == "config.yaml names no snout any more."
+
+
+def test_a_page_of_other_names_or_older_labels_is_told_from_one_that_knows_them(client, tmp_path):
+    project = client.get(f"/{TOKEN}/api/project").json()
+    code, written = project["code"], project["written"]
+    assert post(client, "state").json()["code"] == code
+    one = {"frame": FRAME, "point": [0, 0], "xy": [5, 6]}
+    answer = post(client, "changes", changes=[one], of=code).json()
+    assert answer["written"] == written + 1 == post(client, "state").json()["written"]
+    # As after a restart that the page slept through.
+    root = fakes.project(tmp_path / "other", config={"bodyparts": ["tail", "ear", "nose"]})
+    for other in serve(root):
+        assert post(other, "state").json()["code"] != code
+        refused = post(other, "changes", changes=[one], of=code)
+        assert refused.status_code == 409 and "Load it again." in refused.json()["error"]
+        assert post(other, "state").json()["written"] == 0
+
+
+def test_labels_of_another_program_come_to_the_page_without_a_change_here(root, monkeypatch):
+    monkeypatch.setattr(label_session, "QUIET", 0.0)
+    monkeypatch.setattr(desk_module, "LOOK", 0.0)
+    told = []
+    monkeypatch.setattr(NoLearner, "know", lambda self, paths, labeled: told.append(labeled))
+    for client in serve(root):
+        names = client.get(f"/{TOKEN}/api/project").json()
+        other = LabelTable(str(fakes.label_folder(root)), project_labels.names(str(root))[0])
+        # Both a page that asks and one that is loaded again see it.
+        for x, name in ((2, "state"), (3, "project")):
+            before = len(told)
+            other.put(FRAME.split("/")[1], Point(0, 0), (x, 3), absent=False)
+            other.save()
+            if name == "state":
+                said = post(client, "state").json()
+                assert said["taken_up"] == names["taken_up"] + 1
+                assert "another program" in said["notes"][-1]
+            (frame,) = (
+                one
+                for one in client.get(f"/{TOKEN}/api/project").json()["frames"]
+                if one["key"] == FRAME
+            )
+            assert frame["points"][0][0] == [x, 3]
+            assert len(told) == before + 1 and told[-1][FRAME][0][0, 0].tolist() == [x, 3]
+
+
+def test_whoever_takes_the_lock_over_knows_the_last_labels_at_once(root):
+    first = LabelSession(str(root))
+    for client in serve(root):
+        assert not post(client, "state").json()["writing"]
+        first.change([Change(FRAME, Point(0, 0), (4, 5))])
+        first.close()
+        said = post(client, "state").json()
+        assert said["writing"] and said["written"] == 1 and not said["notes"]
 
 
 def test_of_two_pages_the_second_looks_on_until_it_takes_the_pen(client):

@@ -237,6 +237,24 @@ def test_a_page_that_shows_older_predictions_corrects_nothing(predicted):
     desk.close()
 
 
+def test_a_correction_of_a_page_that_slept_is_refused_and_an_undo_says_where(predicted):
+    _, config = predicted
+    one = Proofread(found_of(config))
+    place = {"do": "place", "row": 7, "point": 0, "xy": [3, 4], "id": "a 1"}
+    assert one.summary()["made"] == 0 and one.correct(place, 0) is None
+    # Its answer was lost: it is done already.
+    assert one.correct(place, 0) is None and one.summary()["made"] == 1
+    with pytest.raises(PermissionError, match="film was corrected elsewhere since"):
+        one.correct({"do": "undo", "id": "b 1"}, 0)
+    one._timer.cancel()
+    again = Proofreads(config).of("film")
+    assert again.summary()["made"] == 1
+    assert again.correct({"do": "undo", "id": "b 1"}, 1) == 7
+    assert again.summary()["corrections"] == 0 and again.summary()["made"] == 2
+    np.testing.assert_array_equal(again.values, again.table.values)
+    again.close()
+
+
 def test_the_page_is_told_the_frame_of_each_row_where_they_are_not_evenly_apart(tmp_path):
     for frames in ([4, 6, 8, 10], [0, 2, 5, 7]):
         stem = str(tmp_path / f"film{frames[0]}DLC_x")

@@ -7,7 +7,9 @@ which of them it was stands in a file of our own beside them.
 """
 
 import io
+import math
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +89,12 @@ class LabelTable:
     def changed_elsewhere(self) -> bool:
         """Whether another program wrote the label files since they were read or written here."""
         return self._stamps() != self._seen
+
+    @property
+    def age(self) -> float:
+        """Seconds since a label file was written last; infinite where there is none."""
+        written = [stamp for stamp, _ in self._stamps().values()]
+        return time.time() - max(written) / 1e9 if written else math.inf
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         found = {}

@@ -1,7 +1,7 @@
 // Starts the page, asks the server what is new, and ties the parts together.
 
 import { get, post, leave, why, Refused } from "./api.js";
-import { store, on, tell, take, remembered, flush, answered, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
+import { store, on, tell, take, remembered, flush, answered, isSending, pending, nextOpen, points, undo, redo, isDone, same } from "./store.js";
 import * as pictures from "./pictures.js";
 import * as view from "./view.js";
 import * as panels from "./panels.js";
@@ -9,6 +9,7 @@ import * as strip from "./strip.js";
 import * as model from "./model.js";
 import * as keys from "./keys.js";
 import * as proofread from "./proofread.js";
+import * as corrections from "./corrections.js";
 import { abandon, dragging } from "./pointer.js";
 
 const byId = (id) => document.getElementById(id);
@@ -63,13 +64,14 @@ let silence = ""; // what was said of it
 let told = false;
 let finished = null; // how the last run ended
 let takenUp = 0;
-let written = 0; // changes of labels that this page knows of, while it looks on
+let restarted = false; // the server: what is shown may be of other files
 let noted = "";
 let newest = ""; // as it was shown
 let outdated = false; // the list, while predictions are shown
 
 async function ask(taking = false) {
   let news;
+  const [answers, busy] = [answered(), isSending()];
   try {
     news = await post("state", { version, frame: proofread.isOpen() ? "" : (store.current?.key ?? ""), take: taking });
   } catch (error) {
@@ -79,14 +81,22 @@ async function ask(taking = false) {
     return;
   }
   const back = lost;
-  if (lost) {
+  // A page that slept did not see that the server was away.
+  if (pictures.since(news.pictures)) restarted = true;
+  const { code } = store.project;
+  const other = restarted || news.code !== code;
+  // Suggestions of another start may be of other names, and are counted anew.
+  if (other) version = 0;
+  if (back || other) {
     lost = false;
-    version = 0;
     unsay(silence);
+    outdated = true;
     await reload();
-    if (!proofread.isOpen() && store.looking === null && !view.isCurrent()) go(store.current);
+    if (store.project.code !== code) notice("`beampose label` was started again with other bodyparts or animals in config.yaml: this page shows these now.");
+    if (!proofread.isOpen() && (restarted || (store.looking === null && !view.isCurrent()))) go(store.current);
+    if (restarted) await proofread.refresh().catch(() => {});
+    restarted = false;
   }
-  if (pictures.since(news.pictures) && store.current && !proofread.isOpen()) go(store.current);
   const before = told ? store.writing : null;
   told = true;
   if (news.writing) unsay(store.why);
@@ -98,7 +108,7 @@ async function ask(taking = false) {
     panels.drawTop();
     proofread.offer();
   }
-  if (back && news.writing && !pending.size) saving("saved");
+  if (back && news.writing) saving("saved");
   if (finished !== news.run.code) proofread.offer();
   finished = news.run.code;
   if (news.writing && pending.size) flush();
@@ -107,16 +117,23 @@ async function ask(taking = false) {
     outdated = true;
     await proofread.refresh();
   }
-  if (!news.writing && news.written !== written) outdated = true;
-  if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length || news.taken_up !== takenUp)) await reload();
-  [takenUp, written] = [news.taken_up, news.written];
+  if (news.taken_up !== takenUp) outdated = true;
+  takenUp = news.taken_up;
+  // What was changed while this page slept; while its own changes are on their way, it is told next.
+  if (!busy && !isSending() && answers === answered()) {
+    if (news.written !== store.written) outdated = true;
+    store.written = news.written;
+  }
+  if (!proofread.isOpen() && (outdated || news.frames !== store.frames.length)) await reload();
   const text = news.notes.join("\n");
   if (text && text !== noted) {
     unsay(newest);
     notice((newest = news.notes.at(-1) + (news.notes.length > 1 ? ` (and ${news.notes.length - 1} more: see the terminal)` : "")));
   }
   noted = text;
-  takeNews(news);
+  if (!other) takeNews(news);
+  model.drawModel(news.model);
+  model.drawRun(news.run);
 }
 
 function takeNews(news) {
@@ -134,8 +151,6 @@ function takeNews(news) {
     view.redrawPoints();
     if (!proofread.isOpen()) tell("suggestions");
   }
-  model.drawModel(news.model);
-  model.drawRun(news.run);
 }
 
 async function reload() {
@@ -154,8 +169,12 @@ async function reload() {
     return;
   }
   outdated = false;
+  takenUp = project.taken_up;
+  store.written = project.written;
   take(project);
   if (!store.current && store.frames.length) go(store.frames[0]);
+  // Of other names none is chosen.
+  if (store.current) store.point ??= nextOpen(store.current, null) ?? points()[0];
   panels.drawFrames();
   panels.drawParts();
   panels.drawTop();
@@ -194,13 +213,15 @@ function drawNotices() {
 }
 
 function saving(what, bad = false) {
+  if (what === "saved" && unsaved()) what = "saving";
   const text = { saved: "All saved", saving: "Saving …" }[what] ?? what;
   byId("saved").textContent = text;
   byId("saved").title = text;
   byId("saved").classList.toggle("bad", bad || what.startsWith("Not saved"));
 }
 
-const unsent = () => (pending.size ? `${pending.size} not saved yet · ` : "");
+const unsaved = () => pending.size + corrections.waiting();
+const unsent = () => (unsaved() ? `${unsaved()} not saved yet · ` : "");
 
 let hiding = 0;
 function say(text) {
@@ -323,7 +344,7 @@ async function start() {
     const project = await get("project");
     pictures.since(project.pictures);
     kept = remembered(project);
-    [takenUp, written] = [project.taken_up, project.written];
+    [takenUp, store.written] = [project.taken_up, project.written];
     byId("project").textContent = project.name;
     byId("project").title = project.root;
     document.title = `${project.name} · label`;
@@ -332,8 +353,10 @@ async function start() {
     notice(error.message, true);
     return;
   }
+  const waiting = corrections.remembered();
   await ask();
   earlier(kept);
+  if (waiting) notice(`${waiting} ${waiting === 1 ? "correction" : "corrections"} of predictions, not saved by an earlier visit: sent ${store.writing ? "now" : "as soon as this page may write"}.`);
   const last = store.byKey.get(session("frame"));
   panels.drawFrames();
   panels.drawTop();

@@ -10,11 +10,16 @@ const overlay = document.getElementById("overlay");
 const DRAG = 4;
 // Fine corrections of a point are short.
 const DRAG_POINT = 2;
-// Hands tremble more on some devices than on others.
+// Hands tremble more on some devices than on others; most where they hold nothing.
 const TREMBLE = { touch: 10, pen: 6 };
-// Milliseconds and pixels of the screen within which a second click is none: it was a double click.
+const FREE = { touch: 16, pen: 8 };
+// While a bodypart is to be placed, a press so short (milliseconds) that does not go so far is a
+// click of a hasty hand, on whatever it begins.
+const HASTE = 250;
+const HASTY = 10;
+// Milliseconds within which a second click is none: it was a double click. Each of the two trembles.
 const TWICE = 500;
-const NEAR = 4;
+const near = (type) => 2 * (TREMBLE[type] ?? DRAG);
 
 let press = null;
 const NEVER = { time: -Infinity, place: [0, 0], key: "" };
@@ -68,15 +73,16 @@ overlay.addEventListener("pointerdown", (event) => {
   // A click means what was seen where it began, whatever comes before the button is let go.
   const seen = { xy: toPicture(place), isCurrent: isCurrent() };
   // A suggestion is dragged like a label; a click that places another bodypart goes through it.
-  press = { start: place, last: place, button: event.button, found, under, seen, moved: false, frame: store.current, chosen: store.point };
+  press = { start: place, last: place, time: event.timeStamp, button: event.button, found, under, seen, moved: false, frame: store.current, chosen: store.point };
 });
 
 // How far a press goes until it is a drag. While a bodypart is to be placed, it is more likely a
 // click that trembles than a correction of another point nearby.
 function least(event) {
-  const { found, frame, chosen } = press;
+  const { found, frame, chosen, time } = press;
   const placing = store.mode === "label" && frame && chosen && !isDone(frame, chosen);
-  return Math.max(found && !placing ? DRAG_POINT : DRAG, TREMBLE[event.pointerType] ?? 0);
+  const hasty = placing && event.timeStamp - time < HASTE ? HASTY : 0;
+  return Math.max(found && !placing ? DRAG_POINT : DRAG, hasty, (found ? TREMBLE : FREE)[event.pointerType] ?? 0);
 }
 
 overlay.addEventListener("pointermove", (event) => {
@@ -212,7 +218,7 @@ function click(event, { start, button, frame, found, under, seen }) {
     return;
   }
   const [far, since] = [Math.hypot(start[0] - placed.place[0], start[1] - placed.place[1]), event.timeStamp - placed.time];
-  if (far < NEAR && since < TWICE && frame.key === placed.key) return;
+  if (far < near(event.pointerType) && since < TWICE && frame.key === placed.key) return;
   placed = { time: event.timeStamp, place: start, key: frame.key };
   change(frame, [{ point, xy: clamped(xy) }]);
   store.point = nextOpen(frame, point) ?? point;

@@ -1,8 +1,9 @@
 // Predictions of a film, proofread: a timeline, the worst places, and corrections of tracks.
 
-import { get, page, post, why, Refused } from "./api.js";
+import { get, post, why, Refused } from "./api.js";
 import { store, on, tell, points } from "./store.js";
 import { make, drawParts } from "./panels.js";
+import { later, placed, send, waiting } from "./corrections.js";
 import { use } from "./keys.js";
 import * as view from "./view.js";
 import { address, load } from "./pictures.js";
@@ -148,17 +149,17 @@ function frameOf(place) {
   const { individuals, bodyparts } = store.project;
   const found = individuals.map(() => bodyparts.map(() => null));
   points().forEach(([i, b], k) => (found[i][b] = rows.get(place)?.[k]?.slice(0, 2) ?? null));
+  for (const { point, xy } of placed(film, place)) {
+    const [i, b] = points()[point] ?? [];
+    if (i !== undefined) found[i][b] = xy;
+  }
   return { key: keyOf(place), folder: film, image: "", number: number(place), points: found, absent: new Set() };
 }
 
 // ---- corrections
 
-// One after the other: an undo that overtook a swap would undo what was before it.
-let last = Promise.resolve();
-let unsaved = 0;
-let made = 0; // corrections
-const AGAIN = 1500; // milliseconds after which a server that did not answer is asked again
-export const isSaving = () => unsaved > 0;
+let labelings = 0; // that were asked for and not answered
+export const isSaving = () => waiting() + labelings > 0;
 
 // Of a row whose picture is on its way, nobody has seen what would be corrected.
 const isSeen = () => line && !view.isWaiting() && store.current?.key === keyOf(row);
@@ -167,46 +168,28 @@ function correct(correction) {
   if (!store.writing) tell("refused", store.why || "This page only looks on.");
   else if (correction.do !== "undo" && !isSeen()) tell("said", "The picture is not here yet.");
   else {
-    const [name, of] = [film, line.code];
-    // By its name the server knows one that it has done already, whose answer was lost.
-    const named = { ...correction, id: `${page} ${++made}` };
-    later(() => corrected(name, of, named));
-  }
-}
-
-function later(act) {
-  unsaved++;
-  last = last.then(act).catch(() => {});
-  last.then(() => unsaved--);
-}
-
-// Asks until there is an answer: the server may be away for a while.
-async function insist(ask) {
-  for (;;) {
-    try {
-      tell("saving", "saving");
-      const found = await ask();
-      tell("saving", "saved");
-      return found;
-    } catch (error) {
-      tell("saving", `Not saved: ${why(error)}`);
-      if (error instanceof Refused) {
-        tell("refused", error.message);
-        return null;
-      }
-      await new Promise((done) => setTimeout(done, AGAIN));
+    send(film, line, correction);
+    // Seen where it was put, also while the server is away.
+    if (rows.has(row) && isSeen()) {
+      store.current = frameOf(row);
+      view.redrawPoints();
+      drawParts();
     }
   }
 }
 
-async function corrected(name, of, correction) {
-  const found = await insist(() => post("correct", { film: name, of, correction }));
-  if (name !== film || !isOpen()) return;
-  if (found) take(found);
-  rows = new Map();
-  drawTracks();
-  await show(row);
-}
+on("answered", async ({ film: name, found }) => {
+  if (name !== film || !isOpen() || !line) return;
+  // What was refused may have been corrected elsewhere.
+  if (!found) await refresh().catch(() => show(row));
+  else {
+    take(found);
+    rows = new Map();
+    drawTracks();
+    // What was taken back is to be seen.
+    await show(found.undone ?? row);
+  }
+});
 
 // Another page may have corrected meanwhile.
 export async function refresh() {
@@ -239,14 +222,15 @@ const swapHere = () => partner() && correct({ do: "swap", row, stop: row + 1, a:
 const join = () => partner() && correct({ do: "join", row, a: chosen(), b: partner() });
 const cut = () => correct({ do: "delete", row, a: chosen() });
 const remove = () => correct({ do: "delete", row, stop: row + 1, a: chosen() });
-const undo = () => line && (line.corrections || unsaved) && correct({ do: "undo" });
+const undo = () => line && (line.corrections || waiting()) && correct({ do: "undo" });
 
 // After the corrections that were made before it.
 function label() {
   if (!isSeen()) tell("said", "The picture is not here yet.");
   else {
     const said = { film, row, of: line.code };
-    later(() => labeled(said));
+    labelings++;
+    later(() => labeled(said).finally(() => labelings--));
   }
 }
 

@@ -14,6 +14,7 @@ export const store = {
   point: null, // [individual, bodypart] that the next click places
   writing: false,
   why: "",
+  written: 0, // changes of labels, here and elsewhere, that this page knows of
   suggestions: new Map(), // key -> [individual][bodypart] -> [x, y, likelihood] or null
   radius: [], // of each bodypart, pixels; null = not known
   next: [], // keys, those first that teach most
@@ -251,6 +252,7 @@ const SLOW = 10000; // milliseconds without an answer that are told
 let most = MOST; // changes in a request; of those that are refused, the bad ones are found by halving
 let answers = 0;
 export const answered = () => answers;
+export const isSending = () => sending;
 
 export async function flush() {
   if (sending || !pending.size || !store.writing) return;
@@ -261,8 +263,11 @@ export async function flush() {
   tell("saving", "saving");
   let failed = false;
   try {
-    const { newer = [] } = await post("changes", { changes: sent.map(([, said]) => said) });
+    const changes = sent.map(([, said]) => said);
+    const { newer = [], written } = await post("changes", { changes, of: store.project.code });
     answers++;
+    // Otherwise there are changes of others, which are asked for next.
+    if (written === store.written + 1) store.written = written;
     most = Math.min(2 * most, MOST);
     for (const [key, said] of sent) if (pending.get(key) === said) pending.delete(key);
     keep();
