@@ -3,8 +3,11 @@
 import { store, at, change, nextOpen, suggestion, isDone, isAbsent, points, same, tell, title, undo, redo, doneCount } from "./store.js";
 import { view, fit, zoom, redrawPoints, inside, clamped, isCurrent } from "./view.js";
 import { listed, make } from "./panels.js";
+import { digit, printed } from "./layout.js";
 import * as strip from "./strip.js";
 import { swap } from "./model.js";
+
+export { printed };
 
 const byId = (id) => document.getElementById(id);
 
@@ -211,15 +214,6 @@ const HELD = new Set([
   ...["a", "d", ".", ",", "+", "=", "-", "[", "]", "{", "}", "Ctrl+z", "Ctrl+Shift+z", "Ctrl+y"],
 ]);
 
-// What is printed on the key where the keyboard writes other letters.
-function printed({ code, key }) {
-  const [, letter] = /^Key(.)$/.exec(code ?? "") ?? [];
-  return letter && key > "\x7f" ? letter : key;
-}
-
-// The digit of a key in the row of digits, also where that writes them only with Shift.
-const digit = ({ code, shiftKey }) => (shiftKey ? null : /^Digit([1-9])$/.exec(code ?? "")?.[1]);
-
 function called(event, typed) {
   const key = typed.length === 1 ? typed.toLowerCase() : typed;
   const ctrl = event.ctrlKey || event.metaKey;
@@ -239,9 +233,9 @@ export function use(own) {
 
 // What a key does, ready to be done; nothing where it only is held down.
 export function acting(event) {
-  const number = digit(event);
-  const usual = known.has(called(event, event.key)) ? event.key : printed(event);
-  const typed = number && known.has(called(event, number)) ? number : usual;
+  // What is typed comes first: on some keyboards a key of the row of digits writes a sign such as -.
+  const may = [event.key, digit(event), printed(event)].filter((one) => one !== null);
+  const typed = may.find((one) => known.has(called(event, one))) ?? event.key;
   const act = known.get(called(event, typed));
   if (!act) return null;
   return event.repeat && !HELD.has(called(event, typed)) ? () => {} : () => act(typed);
