@@ -1,12 +1,14 @@
 """Embeddings of crops, by the backbone that ships in the package."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from beampose.core import files, fingerprints, npz_files, storage
+from beampose.core.wording import counted
 from beampose.pipelines.predict.crop_batches import compact, resized
 from beampose.preprocess import images
 
@@ -25,11 +27,24 @@ class Looks(NamedTuple):
       names: files, relative to their folder.
       features: float32 (crops, dims), of length 1.
       thumbs: JPEG bytes of each, small.
+      lost: files that are left out, and why.
     """
 
     names: list[str]
     features: np.ndarray
     thumbs: list[bytes]
+    lost: Mapping[str, str] = MappingProxyType({})
+
+    def notes(self) -> list[str]:
+        """What is left out, in a sentence; none if nothing is."""
+        if not self.lost:
+            return []
+        name, why = next(iter(self.lost.items()))
+        are = "is an image that cannot" if len(self.lost) == 1 else "are images that cannot"
+        return [
+            f"{counted(len(self.lost), 'file')} {are} be read and left out, such as {name} "
+            f"({why}): mend or remove it."
+        ]
 
 
 class _Look(NamedTuple):
@@ -49,16 +64,17 @@ def of_folder(folder: str, progress: Callable[..., Iterable]) -> Looks:
     # A crop that was cut anew has the name of the one before.
     known = {n: look for n, look in _known(folder).items() if codes.get(n) == look.code}
     new = [name for name in names if name not in known]
+    lost: dict[str, str] = {}
     if new:
         batches = [new[i : i + BATCH] for i in range(0, len(new), BATCH)]
         network = _network()
         for batch in progress(batches, len(batches), "crops compared"):
-            known |= _look(folder, {name: codes[name] for name in batch}, network)
+            known |= _look(folder, {name: codes[name] for name in batch}, network, lost)
         _keep(folder, known)
     names = [name for name in names if name in known]
     features = [known[name].features for name in names]
     stacked = np.stack(features).astype(np.float32) if names else np.empty((0, 0), np.float32)
-    return Looks(names, stacked, [known[name].thumb for name in names])
+    return Looks(names, stacked, [known[name].thumb for name in names], lost)
 
 
 def _network() -> Callable[[np.ndarray], np.ndarray]:
@@ -77,15 +93,19 @@ def _network() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _look(
-    folder: str, codes: dict[str, str], network: Callable[[np.ndarray], np.ndarray]
+    folder: str,
+    codes: dict[str, str],
+    network: Callable[[np.ndarray], np.ndarray],
+    lost: dict[str, str],
 ) -> dict[str, _Look]:
+    """Looks of some files; which of them cannot be read, and why, is put into `lost`."""
     batch = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)
     thumbs: dict[str, bytes] = {}
     for name in codes:
         try:
             pixels = images.decode(files.read_bytes(files.join(folder, name)))
-        except ValueError:
-            # `beampose check` says what is wrong with it; a page can only leave it out.
+        except (OSError, ValueError) as error:
+            lost[name] = files.why(error)
             continue
         batch[len(thumbs)] = resized(pixels, SIDE)
         thumbs[name] = thumb(pixels)

@@ -46,6 +46,7 @@ class CropDesk:
       file: holds the marks.
       classes: names that are asked for.
       apply: does what follows from the marks, and says what; None where nothing does.
+      notes: sentences to begin with.
 
     Raises:
       ValueError: the file is another table, or there are too many classes.
@@ -59,9 +60,10 @@ class CropDesk:
         classes: Sequence[str] = (),
         *,
         apply: Callable[[], str] | None = None,
+        notes: Sequence[str] = (),
     ):
         self.folder, self.looks = folder, looks
-        self.notes: list[str] = []
+        self.notes = [*notes, *looks.notes()]
         self.lock, self.pen = WritingLock(folder), Pen()
         self._guard = threading.RLock()
         self._file, self._apply = file, apply

@@ -81,20 +81,34 @@ class Desk:
         self.proofreads = Proofreads(experiment.load(config) if config else None)
         self.pictures = ShownFrames(session)
         self.pen = Pen()
-        # Browsers keep pictures for a day; those of another start may be of other files.
-        self._pictured = secrets.token_hex(4)
+        # Browsers keep pictures for a day; those of another start, or film, may be of other files.
+        self._started = secrets.token_hex(4)
         self.run = ExperimentRun(config)
         names = session.names
         said = [names.individuals, names.bodyparts, slots(names)]
         self.code = storage.digest(said)[:16]
         self._looks, self._held = 0.0, not session.lock.why
         self._tell_learner()
+        self._next_films = time.monotonic() + LOOK
         # Indexing a long film takes seconds.
         threading.Thread(target=self._find_films, daemon=True).start()
 
     def _find_films(self) -> None:
         folders = sorted({one.folder for one in self.session.frames})
         self.learner.films({folder: self.pictures.film(folder) for folder in folders})
+
+    def _look_at_films(self) -> None:
+        """Takes up, once in a while, that a film was replaced, went away or came back."""
+        if time.monotonic() < self._next_films:
+            return
+        self._next_films = time.monotonic() + LOOK
+        with contextlib.suppress(OSError, ValueError):
+            if self.pictures.outdated():
+                threading.Thread(target=self._find_films, daemon=True).start()
+
+    @property
+    def _pictured(self) -> str:
+        return f"{self._started}-{self.pictures.changes}"
 
     def close(self) -> None:
         self.run.stop()
@@ -149,6 +163,7 @@ class Desk:
         writing = held and self.pen.ask(reading.page, take=reading.take)
         if reading.frame:
             self.learner.look_at(reading.frame)
+        self._look_at_films()
         return {
             **self.learner.news(reading.version),
             "writing": writing,
@@ -284,9 +299,9 @@ class Desk:
             wanted = {folder: [number]}
         else:
             count = min(max(count, 1), MOST_MORE)
-            wanted = self.learner.choose(count) or more_frames.spread(
-                self.session, self.pictures, count
-            )
+            wanted = self.learner.choose(count)
+            if not more_frames.there(self.pictures, wanted):
+                wanted = more_frames.spread(self.session, self.pictures, count)
         added = more_frames.write(self.session, self.pictures, wanted)
         self.session.refresh()
         self._tell_learner()
@@ -312,7 +327,7 @@ class Desk:
 
     def predicted_picture(self, film: str, number: int, part: Part) -> Picture:
         """A frame of a predicted film. Raises: as `picture`."""
-        return _picture(self.pictures.of_video(self.proofreads.of(film).video, number), part)
+        return _picture(self.pictures.frame_of(self.proofreads.of(film).film(), number), part)
 
     def label_predicted(self, page: str, film: ShownFilm, row: int) -> dict[str, Any]:
         """Makes a labeled frame of corrected predictions.

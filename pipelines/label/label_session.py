@@ -7,13 +7,14 @@ are copied once, before the first change of a session.
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from beampose import formats
 from beampose.core import files, storage
+from beampose.core.wording import counted
 from beampose.core.writing_lock import WritingLock
 from beampose.formats.deeplabcut import project_config, project_labels, root_tables
 from beampose.formats.deeplabcut.label_table import LabelTable, Point
@@ -84,7 +85,8 @@ class LabelSession:
       names, edges: of its config.
       notes: what is odd, in sentences.
       lock: says whether this program may write.
-      taken_up: how often labels were read again that another program had changed.
+      taken_up: how often labels were read again that another program had changed, or images of
+        the list were found to be gone.
       written: how often labels were changed here, or by the program whom this one watches.
 
     Raises:
@@ -118,6 +120,8 @@ class LabelSession:
         self.notes = [problem.what for problem in problems]
         self._tables: dict[str, LabelTable] = {}
         self._frames: dict[str, ShownFrame] = {}
+        # Whose images are gone: a change that waits to be written may be of one.
+        self._gone: dict[str, ShownFrame] = {}
         self._guard = threading.RLock()
         self._backup = ""
         # By folder what could not be written yet: the last of each point.
@@ -132,20 +136,45 @@ class LabelSession:
         self.lock.release()
 
     def refresh(self) -> None:
-        """Takes up images that were added; labels in memory stay."""
+        """Takes up images that were added or removed; labels stay, in memory and in the files."""
         with self._guard:
+            there, seen = set[str](), set[str]()
             for folder in project_labels.frame_folders(self.root):
                 name = files.name(folder)
                 if name not in self._tables:
                     table = LabelTable(folder, self.names)
                     self._tables[name] = table
                     self.notes += table.notes
+                seen.add(name)
                 for file in files.children(folder):
                     image = files.name(file)
                     if files.suffix(file) in images.SUFFIXES and not image.startswith("."):
                         key = f"{name}/{image}"
                         number = frame_files.number(image)
                         self._frames.setdefault(key, ShownFrame(key, name, image, number))
+                        there.add(key)
+            # A folder that is not there as a whole may be on a disk that comes back.
+            listed = self._frames.items()
+            self._remove({k: one for k, one in listed if one.folder in seen and k not in there})
+
+    def _remove(self, gone: Mapping[str, ShownFrame]) -> None:
+        """Takes frames off the list whose images are gone, and says so."""
+        if not gone:
+            return
+        self._gone |= gone
+        self._frames = {key: one for key, one in self._frames.items() if key not in gone}
+        self.taken_up += 1
+        labeled = [key for key, one in gone.items() if self._is_labeled(one)]
+        kept = f"; labels of {counted(len(labeled), 'image')} stay in the file" if labeled else ""
+        first = next(iter(gone))
+        self.notes.append(
+            f"{counted(len(gone), 'image')} of the list {'is' if len(gone) == 1 else 'are'} not "
+            f"there any more, such as {first}{kept}"
+        )
+
+    def _is_labeled(self, frame: ShownFrame) -> bool:
+        table = self._tables[frame.folder]
+        return bool(np.isfinite(table.keypoints(frame.image)).any() or table.absent(frame.image))
 
     @property
     def frames(self) -> list[ShownFrame]:
@@ -216,8 +245,12 @@ class LabelSession:
                 del self._unsaved[folder]
             return newer
 
+    def _any(self, key: str) -> ShownFrame:
+        """A frame, also one whose image is gone."""
+        return self._frames.get(key) or self._gone[key]
+
     def _put(self, one: Change) -> None:
-        frame = self._frames[one.frame]
+        frame = self._any(one.frame)
         self._tables[frame.folder].put(frame.image, one.point, one.xy, absent=one.absent)
         waiting = self._unsaved.setdefault(frame.folder, {})
         before = waiting.get((one.frame, one.point))
@@ -227,7 +260,7 @@ class LabelSession:
 
     def _is_newer(self, one: Change) -> bool:
         """Whether a point is labeled otherwise than the person saw it who changes it."""
-        frame = self._frames[one.frame]
+        frame = self._any(one.frame)
         table = self._tables[frame.folder]
         if one.was is None or one.point not in table.points:
             return False

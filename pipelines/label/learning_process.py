@@ -15,7 +15,7 @@ from beampose.core import files
 from beampose.formats.deeplabcut.label_table import Point
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label.learner import Labeled
-from beampose.pipelines.label.shown_frames import FolderFilm
+from beampose.pipelines.label.shown_frames import FolderFilm, Stamp, stamp_of
 from beampose.preprocess import images, videos
 from beampose.preprocess.recent import Recent
 
@@ -234,11 +234,18 @@ class Reader:
 
     def pixels(self, key: str) -> np.ndarray:
         """uint8 (height, width, 3). Raises OSError, ValueError: it cannot be read."""
-        kept = self._kept.get(key)
+        name = f"{key}\n{self._stamp(key)}"
+        kept = self._kept.get(name)
         if kept is None:
             kept = self._read(key)
-            self._kept.put(key, kept)
+            self._kept.put(name, kept)
         return kept
+
+    def _stamp(self, key: str) -> Stamp | None:
+        film = self._told.films.get(key.rpartition("#")[0])
+        video = film.video if film is not None else None
+        path = self._told.paths.get(key) or (video.path if video is not None else "")
+        return stamp_of(path) if path else None
 
     def _read(self, key: str) -> np.ndarray:
         if key in self._told.paths:
@@ -248,6 +255,8 @@ class Reader:
         if not mark or film is None or film.video is None:
             raise ValueError(f"{key} is no frame")
         frame = next(videos.read_some(film.video, [int(number)]))
+        if not film.is_as_indexed:
+            raise ValueError(f"{film.video.path} was replaced")
         if frame.pixels is None:
             raise ValueError(f"{key}: {frame.failure}")
         x1, x2, y1, y2 = film.crop

@@ -90,6 +90,11 @@ class LiveFrames:
         """Takes frames and labels as they are now."""
         known = sorted(material.keypoints, key=_rank)[:MOST_LABELED]
         kept = {key: material.keypoints[key] for key in known}
+        # A film that came back, or an image that was written again, is tried anew.
+        self.lost -= {*material.frames, *material.films} - {
+            *self.material.frames,
+            *self.material.films,
+        }
         self.material = material._replace(keypoints=kept)
 
     def labels(self) -> dict[str, bytes]:

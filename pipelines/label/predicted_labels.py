@@ -27,9 +27,10 @@ def take(
       ValueError: there is no film or no such frame, or frames of it here have another size.
       OSError: it cannot be written.
     """
-    video, table = proofread.video, proofread.table
+    shown, table = proofread.film(), proofread.table
+    video = shown.video
     if video is None:
-        raise ValueError("The film of these predictions was not found.")
+        raise ValueError(shown.why)
     if not 0 <= row < len(table.rows):
         raise ValueError(f"There are {counted(len(table.rows), 'row')}, none of number {row}.")
     number = int(table.frames[row])
@@ -44,6 +45,8 @@ def take(
         frame = next(videos.read_some(video, [number]))
         if frame.pixels is None:
             raise ValueError(f"{video.path} frame {number}: {frame.failure}")
+        if not shown.is_as_indexed:
+            raise ValueError(f"{video.path} was replaced or removed while it was read")
         storage.write_bytes(target, images.encode_png(frame.pixels), durable=True)
     return f"{film.name}/{name}", lambda key: _changes(session, proofread, row, key)
 

@@ -15,15 +15,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beampose.core import __version__, artefacts, files
+from beampose.core import __version__, artefacts, files, fingerprints
 from beampose.core.infos import ProofreadInfo
 from beampose.core.settings.experiment import Config
 from beampose.formats.deeplabcut import prediction_tables
 from beampose.formats.deeplabcut.label_table import Point
 from beampose.pipelines import manifest
+from beampose.pipelines.label.shown_frames import FolderFilm
 from beampose.pipelines.results import corrections, result_files, result_names
 from beampose.pipelines.results.result_files import PROOFREAD, Found
 from beampose.preprocess import videos
+from beampose.preprocess.videos import Video
 
 # Parts of a timeline, and seconds of quiet after which tables are written.
 BINS, QUIET = 600, 1.0
@@ -68,13 +70,42 @@ class Proofread:
         self._logged = self._log_size()
         self.note = self._read_log()
         self.values = corrections.apply_all(self.table, self._done)
-        film, _ = found.film()
-        self.video = videos.index(film) if film and files.exists(film) else None
-        if self.video:
-            differs = result_files.other_length(found, self.table, self.video.count)
-            self.note = "; ".join(filter(None, (self.note, differs)))
+        self._film = FolderFilm(None)
+        self._content = found.film()[1]
+        video = self.video
+        differs = "" if video is None else result_files.other_length(found, self.table, video.count)
+        self.note = "; ".join(filter(None, (self.note, differs)))
         if self._done:
             self._later()
+
+    def film(self) -> FolderFilm:
+        """The film, whole; none if it cannot be read, or another one lies in its place by now."""
+        with self._guard:
+            if not self._film.is_as_indexed:
+                self._film = self._find_film()
+            return self._film
+
+    @property
+    def video(self) -> Video | None:
+        return self.film().video
+
+    def _film_note(self) -> str:
+        why = self.film().why
+        return f"is not shown: {why}" if why else ""
+
+    def _find_film(self) -> FolderFilm:
+        path, _ = self._found.film()
+        if not path or not files.exists(path):
+            return FolderFilm(None, why="The film of these predictions was not found.")
+        try:
+            stamp, content = files.stamp(path), fingerprints.of_file(path)
+            self._content = self._content or content
+            if content != self._content:
+                return FolderFilm(None, why=_replaced(path))
+            video = videos.index(path)
+        except (OSError, ValueError) as error:
+            return FolderFilm(None, why=files.why(error))
+        return FolderFilm(video, (0, video.width, 0, video.height), stamp=stamp)
 
     def _read_log(self) -> str:
         """Takes up corrections of before. Returns why they cannot be used, if so."""
@@ -230,7 +261,7 @@ class Proofread:
                 "made": self._made,
                 "film": self.video is not None,
                 "fps": self._found.fps(),
-                "note": self.note,
+                "note": "; ".join(filter(None, (self.note, self._film_note()))),
                 "code": self._digest,
             }
 
@@ -250,6 +281,13 @@ class Proofread:
         first = max(start, 0)
         some = self.values[first : min(stop, first + MOST_ROWS)]
         return [[_point(point) for point in row] for row in some]
+
+
+def _replaced(path: str) -> str:
+    return (
+        f"{path} is another film than the one that these predictions are of: put that one back, or "
+        "predict this one, which gets predictions of its own."
+    )
 
 
 def _point(values: np.ndarray) -> list[float] | None:

@@ -33,6 +33,7 @@ class Recurring(NamedTuple):
       folder: of predictions.
       looks: a picture of each place, and the mean embedding of its detections.
       marks: where it stands which of them are repeats.
+      notes: what is left out, in sentences.
     """
 
     folder: str
@@ -40,6 +41,7 @@ class Recurring(NamedTuple):
     marks: DismissedMarks
     crops: Crops
     every: Sequence[Predicted]
+    notes: Sequence[str] = ()
 
     def apply(self) -> str:
         """Dismisses what is marked as a repeat. Returns what was done, in a sentence."""
@@ -62,7 +64,8 @@ def of_experiment(config: Config) -> Recurring:
         raise ValueError(f"{config.model} finds bodyparts: label its DeepLabCut project.")
     crops = crops_predictor.of_experiment(config, info)
     named = [*result_names.predicted(config), *result_names.present_stills(config)]
-    every, _ = dismissal.predicted(config, named)
+    every, without = dismissal.predicted(config, named)
+    notes = [f"{path} is left out: {why}" for path, why in without]
     names, features, pictures = [], [], []
     places: dict[str, Detections] = {}
     dismissed = []
@@ -77,7 +80,10 @@ def of_experiment(config: Config) -> Recurring:
             names.append(name)
             places[name] = Detections(one.name, [(frame, box) for frame, box in boxes])
             features.append(table.embedding.astype(np.float32).mean(axis=0))
-            pictures.append(_mosaic([jpegs[row] for row in _shown(group) if row in jpegs]))
+            shown = [jpegs[row] for row in _shown(group) if row in jpegs]
+            pictures.append(_mosaic(shown))
+            if not shown:
+                notes.append(f"{name} has no picture: its frames of {one.name} cannot be read")
             if table.dismissed.all():
                 dismissed.append(name)
     if not names:
@@ -87,7 +93,8 @@ def of_experiment(config: Config) -> Recurring:
     stacked = np.stack(features)
     stacked /= np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-9)
     marks = DismissedMarks(config.predictions, places, dismissed)
-    return Recurring(config.predictions, Looks(names, stacked, pictures), marks, crops, every)
+    found = Looks(names, stacked, pictures)
+    return Recurring(config.predictions, found, marks, crops, every, notes)
 
 
 def _name(one: Predicted, group: Group, number: int) -> str:

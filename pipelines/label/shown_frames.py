@@ -1,4 +1,7 @@
-"""Pictures for the page: frames of the project and of its films, no larger than the screen."""
+"""Pictures for the page: frames of the project and of its films, no larger than the screen.
+
+A file may be replaced while the page is open: pictures and indexes count for the file they are of.
+"""
 
 import io
 import threading
@@ -8,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from beampose.core import files
+from beampose.core import files, fingerprints
 from beampose.core.wording import counted
 from beampose.formats.deeplabcut import project_config, video_links
 from beampose.formats.deeplabcut.project_labels import LABELED_DATA
@@ -27,6 +30,8 @@ THUMBNAIL = (160, 120)
 # Mean difference, of 255, from which on an image is not the frame of the film that it is named as.
 _OTHER = 24.0
 Crop = tuple[int, int, int, int]
+# See `files.stamp`.
+Stamp = tuple[int, str]
 
 
 class Part(NamedTuple):
@@ -47,20 +52,46 @@ class FolderFilm(NamedTuple):
       video: its index; None if there is none.
       crop: x1, x2, y1, y2 of what the frames show of it.
       why: the reason why there is none.
+      stamp: of the file that was indexed; None if nobody took it.
     """
 
     video: Video | None
     crop: Crop = (0, 0, 0, 0)
     why: str = ""
+    stamp: Stamp | None = None
+
+    @property
+    def is_as_indexed(self) -> bool:
+        """Whether the file is still the one that was indexed."""
+        if self.video is None:
+            return False
+        return self.stamp is None or self.stamp == stamp_of(self.video.path)
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """The stamp of a file; None if it is not there."""
+    try:
+        return files.stamp(path)
+    except OSError:
+        return None
 
 
 class ShownFrames:
-    """Decodes pictures on demand and keeps those that were used last. Safe in threads."""
+    """Decodes pictures on demand and keeps those that were used last. Safe in threads.
+
+    Attributes:
+      changes: how often a film was replaced, went away or came back.
+    """
 
     def __init__(self, session: LabelSession, memory: int = MEMORY):
         self._session = session
         self._kept: Recent[np.ndarray] = Recent(memory, lambda pixels: pixels.nbytes)
         self._films: dict[str, FolderFilm] = {}
+        # By folder the fingerprint of its first film: frames of another one do not go with it.
+        self._first: dict[str, str] = {}
+        # By folder what files there were when its film was found to be gone or replaced.
+        self._gone: dict[str, Sequence[tuple[str, Stamp | None]]] = {}
+        self.changes = 0
         self._guard = threading.Lock()
         # One decoder at a time for a film: two would read the same frames.
         self._decoding = threading.Lock()
@@ -72,19 +103,41 @@ class ShownFrames:
           OSError, ValueError: the image cannot be read.
         """
         path = self._session.path(frame)
-        kept = self._kept.get(path)
+        name = f"{path}\n{files.stamp(path)}"
+        kept = self._kept.get(name)
         if kept is None:
             kept = images.decode(files.read_bytes(path))
-            self._kept.put(path, kept)
+            self._kept.put(name, kept)
         return kept
 
     def film(self, folder: str) -> FolderFilm:
-        """The film of a folder; one that was not found is looked for again."""
+        """The film of a folder; one that was not found, or was replaced, is looked for again."""
         with self._guard:
-            known = self._films.get(folder) or self._find(folder)
-            if known.video is not None:
-                self._films[folder] = known
-            return known
+            known = self._films.get(folder)
+            if known is not None and known.is_as_indexed:
+                return known
+            found = self._find(folder)
+            if found.video is None:
+                if self._films.pop(folder, None) is not None:
+                    self.changes += 1
+                if folder in self._first:
+                    self._gone[folder] = self._seen(folder)
+                return found
+            self._films[folder] = found
+            self._first.setdefault(folder, found.video.fingerprint)
+            if self._gone.pop(folder, None) is not None:
+                self.changes += 1
+            return found
+
+    def outdated(self) -> bool:
+        """Whether a film that was found went away, was replaced, or may have come back."""
+        known, gone = list(self._films.values()), list(self._gone.items())
+        return any(not film.is_as_indexed for film in known) or any(
+            self._seen(folder) != seen for folder, seen in gone
+        )
+
+    def _seen(self, folder: str) -> Sequence[tuple[str, Stamp | None]]:
+        return [(path, stamp_of(path)) for path in self._paths(folder)]
 
     def of_film(self, folder: str, number: int) -> np.ndarray:
         """A frame of the film of a folder, cut as the frames of the folder are.
@@ -92,38 +145,40 @@ class ShownFrames:
         Raises:
           ValueError: there is no film, or no such frame in it.
         """
-        film = self.film(folder)
-        if film.video is None:
-            raise ValueError(film.why)
-        return self._shown(film.video, film.crop, number)
+        return self.frame_of(self.film(folder), number)
 
-    def of_video(self, video: Video | None, number: int) -> np.ndarray:
-        """A whole frame of a film. Raises ValueError: there is none."""
+    def frame_of(self, film: FolderFilm, number: int) -> np.ndarray:
+        """A frame of a film, cut. Raises ValueError: as `of_film`."""
+        video = film.video
         if video is None:
-            raise ValueError("The film of these predictions was not found.")
-        return self._shown(video, (0, video.width, 0, video.height), number)
-
-    def _shown(self, video: Video, crop: Crop, number: int) -> np.ndarray:
+            raise ValueError(film.why)
         if not 0 <= number < video.count:
             raise ValueError(f"{video.path} has {counted(video.count, 'frame')}, none of {number}")
-        name = f"{video.path}\n{crop}\n{number}"
+        name = _name(film, number)
         kept = self._kept.get(name)
         if kept is not None:
             return kept
         with self._decoding:
             kept = self._kept.get(name)
-            return self._decode(video, crop, number) if kept is None else kept
+            return self._decode(film, number) if kept is None else kept
 
-    def _decode(self, video: Video, crop: Crop, number: int) -> np.ndarray:
+    def _decode(self, film: FolderFilm, number: int) -> np.ndarray:
+        video = film.video
+        assert video is not None
         first, last = max(number - _AROUND, 0), min(number + _AROUND + 1, video.count)
-        found, why = None, "the frame cannot be decoded"
-        x1, x2, y1, y2 = crop
+        why = "the frame cannot be decoded"
+        x1, x2, y1, y2 = film.crop
+        decoded: dict[int, np.ndarray] = {}
         for frame in videos.read_some(video, range(first, last)):
             if frame.pixels is not None:
-                cut = np.ascontiguousarray(frame.pixels[y1:y2, x1:x2])
-                self._kept.put(f"{video.path}\n{crop}\n{frame.index}", cut)
-            if frame.index == number:
-                found, why = (None, frame.failure) if frame.pixels is None else (cut, "")
+                decoded[frame.index] = np.ascontiguousarray(frame.pixels[y1:y2, x1:x2])
+            elif frame.index == number:
+                why = frame.failure
+        if not film.is_as_indexed:
+            raise ValueError(f"{video.path} was replaced or removed while it was read")
+        for index, cut in decoded.items():
+            self._kept.put(_name(film, index), cut)
+        found = decoded.get(number)
         if found is None:
             raise ValueError(f"{video.path} frame {number}: {why}")
         return found
@@ -136,10 +191,25 @@ class ShownFrames:
             told = f": {paths[0]} is not there" if paths else ""
             return FolderFilm(None, why=f"the film of {folder} was not found{told}")
         try:
-            video = videos.index(there[0])
-            return self._checked(folder, video)
+            path = self._own(folder, there)
+            if not path:
+                return FolderFilm(None, why=_replaced(folder, there[0]))
+            stamp = files.stamp(path)
+            return self._checked(folder, videos.index(path), stamp)
         except (OSError, ValueError) as error:
             return FolderFilm(None, why=files.why(error))
+
+    def _own(self, folder: str, paths: Sequence[str]) -> str:
+        """The file that the frames of a folder are from, by its content; empty if it is none.
+
+        The first, where nobody knows the content: frames are compared with it then.
+        """
+        place = files.join(self._session.root, LABELED_DATA, folder)
+        known = {one.fingerprint for one in film_names.recorded(place) if one.fingerprint}
+        known = known or {*filter(None, [self._first.get(folder)])}
+        if not known:
+            return paths[0]
+        return next((path for path in paths if fingerprints.of_file(path) in known), "")
 
     def _paths(self, folder: str) -> list[str]:
         root = self._session.root
@@ -157,7 +227,7 @@ class ShownFrames:
             ]
         return list(dict.fromkeys(found))
 
-    def _checked(self, folder: str, video: Video) -> FolderFilm:
+    def _checked(self, folder: str, video: Video, stamp: Stamp) -> FolderFilm:
         """The film with its crop, if the frames of the folder are numbered as its frames are."""
         root = self._session.root
         text, _ = project_config.read(files.join(root, project_config.CONFIG))
@@ -176,7 +246,7 @@ class ShownFrames:
             if (width, height) != (crop[1] - crop[0], crop[3] - crop[2]):
                 why = f"{video.path} has {video.width}x{video.height} pixels, {folder} has others"
                 return FolderFilm(None, why=why)
-        found = FolderFilm(video, crop)
+        found = FolderFilm(video, crop, stamp=stamp)
         if numbered and not self._are_of(numbered, found):
             why = f"the images of {folder} are not the frames of {video.path} of these numbers"
             return FolderFilm(None, why=why)
@@ -189,10 +259,23 @@ class ShownFrames:
             number = one.number or 0
             if number >= film.video.count:
                 return False
-            decoded = self._decode(film.video, film.crop, number).astype(np.int16)
+            decoded = self._decode(film, number).astype(np.int16)
             if np.abs(decoded - self.pixels(one)).mean() > _OTHER:
                 return False
         return True
+
+
+def _name(film: FolderFilm, number: int) -> str:
+    """Of a kept picture: by the film's content, as another film may get its path."""
+    assert film.video is not None
+    return f"{film.video.path}\n{film.video.fingerprint}\n{film.crop}\n{number}"
+
+
+def _replaced(folder: str, path: str) -> str:
+    return (
+        f"{path} is another film than the one that the frames of {folder} are from: put that one "
+        "back; the new one gets a folder of its own with `beampose extract-frames`"
+    )
 
 
 def jpeg(pixels: np.ndarray, part: Part) -> bytes:

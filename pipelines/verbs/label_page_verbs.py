@@ -100,7 +100,8 @@ def _dismiss(arguments: argparse.Namespace, path: str) -> int:
         raise ValueError(f"--classes has an effect only with a folder of crops. Received: {path}.")
     found = recurring.of_experiment(experiment.load(path))
     folder = files.absolute(found.folder)
-    desk = CropDesk(folder, found.looks, found.marks, (REPEAT, ANIMAL), apply=found.apply)
+    kinds = (REPEAT, ANIMAL)
+    desk = CropDesk(folder, found.looks, found.marks, kinds, apply=found.apply, notes=found.notes)
     return _serve_crops(arguments, desk, f"{counted(len(found.looks.names), 'place')} in {folder}")
 
 
@@ -110,6 +111,8 @@ def _serve_crops(arguments: argparse.Namespace, desk: "CropDesk", what: str) -> 
     def application(token: str, hosts: "frozenset[str] | None") -> "ASGIApp":
         return crop_server.application(desk, token, hosts)
 
+    for line in desk.notes:
+        print(f"NOTE {line}")
     try:
         _serve(arguments, desk.folder, desk.lock, what, application)
     finally:

@@ -96,7 +96,9 @@ def extract_crops(arguments: argparse.Namespace) -> int:
         from beampose.pipelines.curation import crop_vectors, sorting_page
 
         looks = crop_vectors.of_folder(wanted.folder, arguments.progress)
-        for page in sorting_page.write(wanted.folder, *looks):
+        for line in looks.notes():
+            print(f"NOTE {line}")
+        for page in sorting_page.write(wanted.folder, looks.names, looks.features, looks.thumbs):
             print(f"sort them in a browser: {page}")
     return failed
 

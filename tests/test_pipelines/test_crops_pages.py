@@ -25,6 +25,8 @@ from beampose.pipelines.curation import (
     sorting_page,
 )
 from beampose.pipelines.films import clips
+from beampose.pipelines.label.crop_desk import CropDesk
+from beampose.pipelines.label.crop_marks import SortedMarks
 from beampose.pipelines.predict import crops_predictor
 from beampose.pipelines.predict.candidates import Candidates
 from beampose.preprocess import images, videos
@@ -298,6 +300,22 @@ def test_a_crop_that_was_cut_anew_is_looked_at_anew(tmp_path, monkeypatch):
         found = crop_vectors.of_folder(str(tmp_path), progress)
     assert looked == [1, 1, 1, 1]
     assert [images.decode(one)[0, 0, 0] // 10 for one in found.thumbs] == [1, 9, 6]
+
+
+def test_crops_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        crop_vectors, "_network", lambda: lambda batch: batch.reshape(len(batch), -1)[:, :4]
+    )
+    Image.fromarray(np.full((9, 9, 3), 7, np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"nonsense")
+    for _ in range(2):
+        # What is kept of the others does not hide it the second time.
+        found = crop_vectors.of_folder(str(tmp_path), lambda batches, *_: batches)
+        assert found.names == ["a.png"] and list(found.lost) == ["b.jpg"]
+    desk = CropDesk(str(tmp_path), found, SortedMarks(str(tmp_path)), notes=["more"])
+    assert desk.notes[0] == "more" and "1 file is an image that cannot be read" in desk.notes[1]
+    assert "b.jpg (is not an image of a known format)" in desk.project()["notes"][1]
+    desk.close()
 
 
 def test_the_clock_is_that_of_deepmeerkat():

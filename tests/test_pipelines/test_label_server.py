@@ -18,6 +18,7 @@ from beampose.pipelines.label import (
     gate,
     label_session,
     listening,
+    more_frames,
     new_project,
     pens,
     server,
@@ -387,6 +388,69 @@ def test_a_film_whose_frames_are_others_is_not_shown_beside_them(tmp_path):
     assert found.video is None and "not the frames" in found.why
     film.unlink()
     assert "not there" in shown_frames.ShownFrames(session).film("film").why
+    session.close()
+
+
+@pytest.mark.parametrize("into", ["another", "shorter", "smaller", "nothing"])
+def test_no_frame_of_another_film_gets_into_a_folder(from_film, tmp_path, into):
+    film, folder = tmp_path / "film.mp4", tmp_path / "project/labeled-data/film"
+    post(from_film, "more", count=2)
+    first = {"folder": "film", "number": 20}
+    assert from_film.get(f"/{TOKEN}/film", params=first).status_code == 200
+    before, had = from_film.get(f"/{TOKEN}/api/project").json()["pictures"], {*folder.iterdir()}
+    kept = film.rename(tmp_path / "kept.mp4")
+    if into != "nothing":
+        size = (32, 48) if into == "smaller" else (fakes.VIDEO_HEIGHT, fakes.VIDEO_WIDTH)
+        count = 10 if into == "shorter" else 40
+        # The same pictures, of another file: only its content tells.
+        fakes.video(film, "libx264", count, size=size, gop=5)
+    for said in ({"count": 5}, {"folder": "film", "number": 20}):
+        answer = post(from_film, "more", **said)
+        assert answer.status_code == 400
+        assert ("not there" if into == "nothing" else "another film") in answer.json()["error"]
+    assert from_film.get(f"/{TOKEN}/film", params=first).status_code == 400
+    assert {*folder.iterdir()} == had
+    assert from_film.get(f"/{TOKEN}/api/project").json()["pictures"] != before
+    kept.replace(film)
+    assert len(post(from_film, "more", count=5).json()["added"]) == 5
+
+
+def test_a_film_is_known_by_the_frames_that_were_added_of_it(tmp_path):
+    """Where nothing said so before, as in a project of DeepLabCut."""
+    film, root = tmp_path / "film.mp4", tmp_path / "project"
+    new_project.make([fakes.video(film, "libx264", 40)], str(root), ["nose"], count=4)
+    told = root / "labeled-data/film/film.json"
+    told.unlink()
+    session = LabelSession(str(root))
+    more_frames.write(session, shown_frames.ShownFrames(session), {"film": [1]})
+    assert told.is_file()
+    fakes.video(film, "libx264", 40, gop=5)
+    found = shown_frames.ShownFrames(session).film("film")
+    assert found.video is None and "another film" in found.why
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("left", "count", "shares"),
+    [
+        ({"a": 3, "b": 100}, 20, {"a": 3, "b": 17}),
+        ({"a": 100, "b": 100, "c": 100}, 20, {"a": 6, "b": 7, "c": 7}),
+        ({"a": 0, "b": 2}, 20, {"a": 0, "b": 2}),
+    ],
+)
+def test_what_a_short_film_lacks_others_give(left, count, shares):
+    assert more_frames.shares(left, count) == shares
+
+
+def test_films_that_no_frames_are_taken_of_are_told(tmp_path):
+    films = [fakes.video(tmp_path / f"{name}.mp4", "libx264", 12) for name in "ab"]
+    root = tmp_path / "project"
+    new_project.make(films, str(root), ["nose"], count=4)
+    (tmp_path / "b.mp4").unlink()
+    session = LabelSession(str(root))
+    found = more_frames.spread(session, shown_frames.ShownFrames(session), 3)
+    assert {folder: len(numbers) for folder, numbers in found.items()} == {"a": 3}
+    assert session.notes[-1].startswith("1 film could not be used for more frames, of b: ")
     session.close()
 
 

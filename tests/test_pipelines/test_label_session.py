@@ -72,6 +72,32 @@ def test_a_row_goes_with_its_last_label_and_comes_with_its_first(root, session):
     assert len(read(root)) == count
 
 
+def test_an_image_that_is_gone_leaves_the_list_and_its_labels_stay(root, session):
+    gone, kept, before = session.frames[0], session.frames[1].key, read(root)
+    image = fakes.label_folder(root) / gone.image
+    data = image.read_bytes()
+    image.unlink()
+    session.refresh()
+    assert len(session.frames) == 2 and session.frames[0].key == kept
+    assert session.notes[-1] == (
+        f"1 image of the list is not there any more, such as {gone.key}; labels of 1 image stay "
+        "in the file"
+    )
+    with pytest.raises(KeyError):
+        session.change([Change(gone.key, Point(0, 0), (1, 2))])
+    session.change([Change(kept, Point(0, 0), (1, 2))])
+    image.write_bytes(data)
+    session.refresh()
+    assert session.frames[0] == gone and session.taken_up == 1
+    name = f"labeled-data/{gone.key}"
+    np.testing.assert_array_equal(read(root)[name], before[name])
+    # A folder that is away as a whole may come back.
+    folder = fakes.label_folder(root)
+    folder.rename(root / "away")
+    session.refresh()
+    assert len(session.frames) == 3
+
+
 def test_what_is_not_visible_is_no_label_and_remembered(root, session):
     key = first(session)
     session.change([Change(key, Point(0, 1), None, absent=True)])

@@ -4,6 +4,7 @@ import fakes
 import numpy as np
 import pytest
 
+from beampose.core import files
 from beampose.formats.deeplabcut.row_frames import Names
 from beampose.pipelines.label import (
     learning_process,
@@ -190,5 +191,10 @@ def test_frames_of_films_that_are_looked_at_are_none_of_the_list(tmp_path):
     reader = learning_process.Reader()
     reader.know(told)
     assert fakes.number(reader.pixels("film#7")) == 7
+    stamped = films["film"]._replace(stamp=files.stamp(video.path))
+    reader.know(told._replace(films={"film": stamped}))
+    fakes.video(tmp_path / "film.mp4", "libx264", 41)
+    with pytest.raises(ValueError, match="was replaced"):
+        reader.pixels("film#7")
     with pytest.raises(ValueError, match="no frame"):
         reader.pixels("gone#1")

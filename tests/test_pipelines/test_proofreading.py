@@ -17,6 +17,7 @@ from beampose.pipelines.label.desk import Desk, ShownFilm
 from beampose.pipelines.label.label_session import LabelSession
 from beampose.pipelines.label.learner import NoLearner
 from beampose.pipelines.label.proofreading import Listed, Proofread, Proofreads
+from beampose.pipelines.label.shown_frames import Part
 from beampose.pipelines.results import corrections, filtering, result_files
 
 POINTS = (("ann", "nose"), ("ann", "ear"), ("bob", "nose"), ("bob", "ear"))
@@ -204,6 +205,27 @@ def test_a_corrected_frame_becomes_a_label(predicted):
     np.testing.assert_allclose(
         found["labeled-data/film/img07.png"][:2, :2].reshape(4, 2), table().values[7, :, :2]
     )
+
+
+def test_no_frame_of_a_film_that_was_replaced_is_shown_or_labeled(predicted):
+    root, config = predicted
+    desk = Desk(LabelSession(str(root)), NoLearner("none"), str(root.parent / "experiment.yaml"))
+    film, part = ShownFilm("film"), Part(100, 100)
+    desk.predicted_picture("film", 7, part)
+    path = root.parent / "film.mp4"
+    kept = path.rename(root.parent / "kept.mp4")
+    fakes.video(path, "libx264", 12, gop=5)
+    for act in (
+        lambda: desk.label_predicted("one", film, 7),
+        lambda: desk.predicted_picture("film", 7, part),
+    ):
+        with pytest.raises(ValueError, match="another film"):
+            act()
+    said = desk.correct("one", film, {"do": "place", "row": 7, "point": 0, "xy": [3, 4]})
+    assert said["corrections"] == 1 and not said["film"] and "another film" in said["note"]
+    kept.replace(path)
+    assert desk.label_predicted("one", film, 7)["added"] == ["film/img07.png"]
+    desk.close()
 
 
 def test_labels_of_a_person_are_not_replaced_by_predictions(predicted):

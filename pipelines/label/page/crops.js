@@ -2,6 +2,7 @@
 // marks a whole group.
 
 import { address, get, leave, page, post, Refused } from "./api.js";
+import { digit, printed } from "./layout.js";
 
 const byId = (id) => document.getElementById(id);
 const EVERY = 1500; // milliseconds between two questions to the server
@@ -356,34 +357,42 @@ byId("crops").addEventListener("click", (event) => {
   found.className = `tile${next === null ? "" : ` own${next} marked`}`;
 });
 
+// ---- keys
+
+function step(by) {
+  if (state.view !== TO_MARK) return;
+  state.at = Math.min(Math.max(state.at + by, 0), Math.max(state.groups.length - 1, 0));
+  draw();
+}
+
+const KNOWN = new Map([
+  ...[..."123456789"].map((key) => [key, () => markGroup(Number(key) - 1)]),
+  ["p", () => markGroup(0)],
+  ["n", () => markGroup(1)],
+  ["enter", () => markGroup(state.groups[state.at]?.guess ?? null)],
+  ["arrowdown", () => step(1)],
+  ["arrowup", () => step(-1)],
+  [" ", () => state.view === TO_MARK && settle().then(more)],
+  ["?", () => byId("help").showModal()],
+  ["ctrl z", undo],
+]);
+
+// What a key means; nothing if the page knows no such key.
+function meant(event) {
+  const ctrl = event.ctrlKey || event.metaKey ? "ctrl " : "";
+  const may = [event.key, digit(event), printed(event)].filter((one) => one !== null);
+  return may.map((one) => ctrl + one.toLowerCase()).find((one) => KNOWN.has(one));
+}
+
 document.addEventListener("keydown", (event) => {
-  if (byId("help").open) return;
-  if (event.altKey) return;
-  // Digits where the keyboard writes them only with Shift.
-  const digit = event.shiftKey ? null : /^Digit([1-9])$/.exec(event.code ?? "");
-  const key = digit ? digit[1] : event.key.toLowerCase();
+  if (byId("help").open || event.altKey) return;
+  const key = meant(event);
+  if (!key) return;
+  // A button that has the focus would be pressed besides.
+  event.preventDefault();
+  if (document.activeElement instanceof HTMLButtonElement) document.activeElement.blur();
   // A key that is held down marks one group, not all that follow.
-  if (event.repeat && !key.startsWith("arrow")) return;
-  if (event.ctrlKey || event.metaKey) {
-    if (key === "z") {
-      event.preventDefault();
-      undo();
-    }
-    return;
-  }
-  const numbers = { p: 0, n: 1 };
-  if (key >= "1" && key <= "9") markGroup(Number(key) - 1);
-  else if (key in numbers) markGroup(numbers[key]);
-  else if (key === "enter" && !(event.target instanceof HTMLButtonElement)) markGroup(state.groups[state.at]?.guess ?? null);
-  else if (key === "arrowdown" || key === "arrowup") {
-    if (state.view !== TO_MARK) return;
-    event.preventDefault();
-    state.at = Math.min(Math.max(state.at + (key === "arrowdown" ? 1 : -1), 0), Math.max(state.groups.length - 1, 0));
-    draw();
-  } else if (key === " " && !(event.target instanceof HTMLButtonElement)) {
-    event.preventDefault();
-    if (state.view === TO_MARK) settle().then(more);
-  } else if (key === "?") byId("help").showModal();
+  if (!event.repeat || key.startsWith("arrow")) KNOWN.get(key)();
 });
 
 // ---- the server

@@ -10,21 +10,24 @@ const strip = document.getElementById("strip");
 const stage = document.getElementById("stage");
 const hint = document.getElementById("hint");
 const AROUND = 5;
+// By an address of theirs, which is another one once the server finds another film there.
 const films = new Map();
+const known = (folder) => filmThumbnail(folder, 0);
 
 async function film(folder) {
-  if (!films.has(folder)) {
+  const name = known(folder);
+  if (!films.has(name)) {
     try {
-      films.set(folder, await get("film", { folder }));
+      films.set(name, await get("film", { folder }));
     } catch (error) {
       // Asked again for the next frame: the server may be back.
       return { count: 0, why: why(error).replace(/\.$/, "") };
     }
   }
-  return films.get(folder);
+  return films.get(name);
 }
 
-export const forget = (folder) => films.delete(folder);
+export const forget = (folder) => films.delete(known(folder));
 
 let asked = 0;
 export async function drawStrip() {
@@ -99,6 +102,8 @@ export async function label() {
     tell("added", added);
   } catch (error) {
     tell("refused", why(error));
+    // The film may be gone, or another one.
+    forget(frame.folder);
   }
 }
 
