@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from beampose.core import files, fingerprints, npz_files, storage
+from beampose.core.answering import Unanswered
 from beampose.core.wording import counted
 from beampose.pipelines.predict.crop_batches import compact, resized
 from beampose.preprocess import images
@@ -104,6 +105,8 @@ def _look(
     for name in codes:
         try:
             pixels = images.decode(files.read_bytes(files.join(folder, name)))
+        except Unanswered:
+            raise
         except (OSError, ValueError) as error:
             lost[name] = files.why(error)
             continue
