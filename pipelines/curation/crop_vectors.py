@@ -1,5 +1,6 @@
 """Embeddings of crops, by the backbone that ships in the package."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -71,7 +72,9 @@ def of_folder(folder: str, progress: Callable[..., Iterable]) -> Looks:
         network = _network()
         for batch in progress(batches, len(batches), "crops compared"):
             known |= _look(folder, {name: codes[name] for name in batch}, network, lost)
-        _keep(folder, known)
+        # Of a folder that cannot be written to all is looked at anew the next time.
+        with contextlib.suppress(OSError):
+            _keep(folder, known)
     names = [name for name in names if name in known]
     features = [known[name].features for name in names]
     stacked = np.stack(features).astype(np.float32) if names else np.empty((0, 0), np.float32)

@@ -2,7 +2,9 @@
 
 import base64
 import csv
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -316,6 +318,19 @@ def test_crops_that_cannot_be_read_are_told(tmp_path, monkeypatch):
     assert desk.notes[0] == "more" and "1 file is an image that cannot be read" in desk.notes[1]
     assert "b.jpg (is not an image of a known format)" in desk.project()["notes"][1]
     desk.close()
+
+
+def test_crops_of_a_folder_that_cannot_be_written_to_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        crop_vectors, "_network", lambda: lambda batch: batch.reshape(len(batch), -1)[:, :4]
+    )
+
+    def refused(_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path))
+
+    monkeypatch.setattr(crop_vectors.storage, "replacing", refused)
+    Image.fromarray(np.full((9, 9, 3), 7, np.uint8)).save(tmp_path / "a.png")
+    assert crop_vectors.of_folder(str(tmp_path), lambda some, *_: some).names == ["a.png"]
 
 
 def test_the_clock_is_that_of_deepmeerkat():
