@@ -66,13 +66,18 @@ class NoDecoder(ValueError):
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """A container of a path or an address; of an address only the parts that are used are read."""
+    """A container of a path or an address; of an address only the parts that are used are read.
+
+    Raises:
+      ValueError: it is a web address, or no file.
+    """
     with contextlib.ExitStack() as stack:
         if not files.is_in_storage(path):
             raise ValueError(f"{path} is a web address: download it first.")
         if files.is_address(path):
             source: Any = stack.enter_context(files.open_file(path))
         else:
+            files.check_file(path)
             source = f"file:{path}"
         found = av.open(source, options=dict(_OPTIONS), **_TITLES)
         yield stack.enter_context(found)

@@ -25,9 +25,25 @@ _WRITTEN = ("mtime", "updated", "LastModified", "last_modified", "etag", "create
 INSIDE = re.compile(r"#(frame|image)=")
 
 
+class NotAFile(OSError, ValueError):
+    """A pipe, a socket or a device: opened, a pipe waits for ever for somebody to write into it."""
+
+
+def check_file(path: str) -> None:
+    """Raises NotAFile, whose text names it, for what is there and neither a file nor a folder."""
+    if not is_address(path) and (what := placeholders.special(path)):
+        raise NotAFile(f"{path} {what}: name a file in its place")
+
+
 def open_file(path: str, mode: str = "rb", **options):
-    """Opens a local path or an address such as gs://bucket/name."""
+    """Opens a local path or an address such as gs://bucket/name.
+
+    Raises:
+      NotAFile: what is to be read is none.
+    """
     if not is_address(path):
+        if mode.startswith("r"):
+            check_file(path)
         return open(path, mode, **options)
     buckets.check(path)
     return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
@@ -59,7 +75,7 @@ def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         # All at once: one after the other each would wait for its answer.
         yield from remote.cat_ranges([inner] * len(starts), starts, ends, on_error="raise")
         return
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         for start, end in spans:
             stream.seek(start)
             yield stream.read(end - start)
