@@ -188,7 +188,7 @@ def sizes(paths: Sequence[str]) -> dict[str, int]:
             where, inner = system(folder)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 there = where.ls(inner, detail=True)
-                known = {name(one["name"]): one for one in there if one["type"] == "file"}
+                known = {listed_name(one["name"]): one for one in there if one["type"] == "file"}
                 found |= {p: int(known[name(p)]["size"]) if name(p) in known else 0 for p in inside}
     return found | {path: _size(path) for path in paths if path not in found}
 
@@ -229,7 +229,16 @@ def children(folder: str) -> list[str]:
     where, inner = system(folder)
     found = where.ls(inner, detail=False)
     inside = (entry for entry in found if not is_same(entry, inner))
-    return sorted(join(folder, name(entry)) for entry in inside if name(entry))
+    return sorted(join(folder, listed_name(entry)) for entry in inside if listed_name(entry))
+
+
+def listed_name(entry: str) -> str:
+    """The name of what a listing of a folder or a bucket gives.
+
+    Its parts stand between slashes; a backslash is a letter of a name there, as of what was packed
+    on Windows.
+    """
+    return entry.rstrip("/").rpartition("/")[2]
 
 
 def is_same(entry: str, folder: str) -> bool:
@@ -257,11 +266,11 @@ def listed(folder: str) -> list[Child]:
     # Links say what they lead to; only a disk has them.
     found = [
         Child(
-            join(folder, name(one["name"])),
+            join(folder, listed_name(one["name"])),
             where.isdir(one["name"]) if one.get("islink") else one["type"] == "directory",
         )
         for one in where.ls(inner, detail=True)
-        if name(one["name"]) and not is_same(one["name"], inner)
+        if listed_name(one["name"]) and not is_same(one["name"], inner)
     ]
     return sorted(found)
 

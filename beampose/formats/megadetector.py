@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -232,10 +233,10 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
     """
     entries = contents(path, files.stamp(path)).entries
-    parts = video.replace("\\", "/").lower().split("/")
+    parts = folded(video).split("/")
 
     def agreement(name: str) -> int:
-        other = name.replace("\\", "/").lower().split("/")
+        other = folded(name).split("/")
         count = 0
         for one, two in zip(reversed(parts), reversed(other), strict=False):
             if one != two:
@@ -253,6 +254,12 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
         )
     agreed, name = ranked[0]
     return name, agreed
+
+
+def folded(path: str) -> str:
+    """A path written on any system as it compares with others: neither the case of letters counts,
+    nor whether accents are composed with them, as macOS does not."""
+    return unicodedata.normalize("NFC", path.replace("\\", "/").lower())
 
 
 class OtherNumbers(ValueError):

@@ -21,7 +21,7 @@ PhotoBox = tuple[float, float, float, float, float, str]
 _PROBED, _NAMESAKES = 200, 2000
 
 
-# By their paths in lowercase; several where files were merged, or names differ in case alone.
+# By their folded paths; several where files were merged, or names differ in case alone.
 _Entries = dict[str, list[megadetector.Entry]]
 
 
@@ -216,8 +216,8 @@ def _theirs(move: Move, entries: _Entries) -> str:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Parts of a path written on any system, in lowercase letters, as Windows compares them."""
-    return tuple(part.lower() for part in _cased(path))
+    """Parts of a path written on any system, as Windows and macOS compare them."""
+    return tuple(megadetector.folded(part) for part in _cased(path))
 
 
 def _cased(path: str) -> tuple[str, ...]:

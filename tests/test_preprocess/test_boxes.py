@@ -177,6 +177,11 @@ def test_a_film_that_is_listed_twice_has_each_box_once_and_that_is_told(tmp_path
     assert FileBoxes(path).read("a.mp4").scores.tolist() == [0.9, 0.95, 0.9]
 
 
+def test_accents_of_a_films_name_may_be_composed_or_not(tmp_path):
+    path = megadetector(tmp_path, [{"file": "cafe\u0301.mp4", "detections": [detection(3)]}])
+    assert FileBoxes(path).read("/films/caf\xe9.mp4").frames.tolist() == [3]
+
+
 def test_entries_of_one_frame_each_are_not_several_of_one_film(tmp_path):
     names = [f"a.mp4/frame{i:06d}.jpg" for i in (3, 4)]
     path = megadetector(tmp_path, [{"file": n, "detections": [detection(0)]} for n in names])

@@ -162,3 +162,10 @@ def test_a_pipe_is_passed_over_in_a_folder_and_an_error_by_itself(tmp_path, capl
     (pictures,) = still_sets.expand([str(tmp_path)]).sets
     assert list(pictures.sizes) == ["b.jpg"]
     assert f"NOTE {tmp_path}/c.jpg: not taken, for it is a pipe or a device" in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash parts folders there")
+def test_a_backslash_in_the_name_of_a_film_is_a_letter_of_it(tmp_path):
+    put(tmp_path, "a\\b.mp4", "b.mp4")
+    assert manifest.expand([str(tmp_path)]) == [f"{tmp_path}/a\\b.mp4", f"{tmp_path}/b.mp4"]
+    assert files.children(str(tmp_path)) == [f"{tmp_path}/a\\b.mp4", f"{tmp_path}/b.mp4"]
