@@ -164,6 +164,21 @@ def tell_others(path: str, container: Any) -> None:
         )
 
 
+def tell_mirror(path: str) -> None:
+    """Says that other programs show a film otherwise, which only turn it by its header.
+
+    OpenCV 4 takes the angle of the matrix alone, which is 180 degrees of one that exchanges left
+    and right, and 0 of one that exchanges up and down.
+    """
+    LOG.warning(
+        "NOTE %s: its header mirrors it, and it is read as players show it. DeepLabCut and OpenCV "
+        "do not mirror it: left and right, or up and down, are exchanged in labels and predictions "
+        "made there, which do not fit. Draw the mirror into the frames (ffmpeg -i FILM NEW.mp4), "
+        "and use NEW.mp4 in all programs",
+        path,
+    )
+
+
 def unreadable(path: str, error: av.FFmpegError) -> ValueError:
     """The error that says why FFmpeg cannot read a file."""
     return ValueError(f"{path} cannot be read as a video: {_why(path, error)}.")

@@ -32,7 +32,7 @@ _SHOWN = 300
 ALL_TAKEN = "the boxes of all are taken, the same box once"
 # By how much of the frame boxes go beyond it, and confidences beyond 1, where they were rounded.
 _ROUNDED = 0.01
-_FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
+_FRAME_NAME = re.compile(r"frame_?([0-9]+)\.(?:jpe?g|png)$", re.IGNORECASE)
 
 
 def entry(
