@@ -66,13 +66,18 @@ class NoDecoder(ValueError):
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """A container of a path or an address; of an address only the parts that are used are read."""
+    """A container of a path or an address; of an address only the parts that are used are read.
+
+    Raises:
+      ValueError: it is a web address, or no file.
+    """
     with contextlib.ExitStack() as stack:
         if not files.is_in_storage(path):
             raise ValueError(f"{path} is a web address: download it first.")
         if files.is_address(path):
             source: Any = stack.enter_context(files.open_file(path))
         else:
+            files.check_file(path)
             source = f"file:{path}"
         found = av.open(source, options=dict(_OPTIONS), **_TITLES)
         yield stack.enter_context(found)
@@ -157,6 +162,21 @@ def tell_others(path: str, container: Any) -> None:
         LOG.warning(
             "NOTE %s: holds %d films (%s), of which the first is read", path, len(films), sizes
         )
+
+
+def tell_mirror(path: str) -> None:
+    """Says that other programs show a film otherwise, which only turn it by its header.
+
+    OpenCV 4 takes the angle of the matrix alone, which is 180 degrees of one that exchanges left
+    and right, and 0 of one that exchanges up and down.
+    """
+    LOG.warning(
+        "NOTE %s: its header mirrors it, and it is read as players show it. DeepLabCut and OpenCV "
+        "do not mirror it: left and right, or up and down, are exchanged in labels and predictions "
+        "made there, which do not fit. Draw the mirror into the frames (ffmpeg -i FILM NEW.mp4), "
+        "and use NEW.mp4 in all programs",
+        path,
+    )
 
 
 def unreadable(path: str, error: av.FFmpegError) -> ValueError:

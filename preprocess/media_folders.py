@@ -71,7 +71,7 @@ def read(folder: str, kind: Kind) -> Inside:
 
     What is hidden is not taken either, and counted.
     """
-    taken, shadows, hidden, others, absent, drawn = [], [], [], [], [], []
+    taken, shadows, hidden, others, absent, drawn, pipes = [], [], [], [], [], [], []
     for child, is_folder in files.listed(folder):
         suffix = files.suffix(child)
         inner, why = placeholders.stands_for(files.name(child))
@@ -81,6 +81,8 @@ def read(folder: str, kind: Kind) -> Inside:
         if suffix in kind.suffixes and files.name(child).startswith("._"):
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
+        elif suffix in (*kind.suffixes, *tiff_stacks.SUFFIXES) and _is_special(child):
+            pipes.append(child)
         elif not is_folder and (suffix in kind.suffixes or _is_stack(child, kind)):
             is_one = kind is VIDEOS and is_drawn(child)
             place = hidden if _is_hidden(files.name(child)) else drawn if is_one else taken
@@ -89,6 +91,8 @@ def read(folder: str, kind: Kind) -> Inside:
             others.append(child)
     said = [unreadable(others, kind)] if others else []
     said += _not_meant(absent, drawn, shadows, hidden)
+    if pipes:
+        said.append(f"{_some(pipes)} that are pipes or devices")
     if below := _below(folder, kind):
         said.append(below)
     return Inside(taken, "; ".join(said))
@@ -148,6 +152,10 @@ def _below(folder: str, kind: Kind) -> str:
 def _is_stack(path: str, kind: Kind) -> bool:
     """A TIFF of several pages, which is a video."""
     return kind is VIDEOS and tiff_stacks.is_stack(path)
+
+
+def _is_special(path: str) -> bool:
+    return not files.is_address(path) and bool(placeholders.special(path))
 
 
 def _is_hidden(path: str) -> bool:

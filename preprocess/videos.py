@@ -116,7 +116,9 @@ def index(path: str) -> Video:
                 fps *= len(packets) / declared
                 declared = len(packets)
             seconds = 0.0 if declared else film_files.seconds(container)
-        first = _first_frames(path)
+        first, mirrored = _first_frames(path)
+        if mirrored:
+            film_files.tell_mirror(path)
     except av.FFmpegError as error:
         raise film_files.unreadable(path, error) from None
     except (pixel_limit.TooLarge, film_files.NoDecoder) as error:
@@ -298,18 +300,18 @@ def read_ahead(
     return ahead.ahead(read(video, start, stop, only), depth)
 
 
-def _first_frames(path: str) -> list[tuple[int | None, tuple[int, int]]]:
-    """Timestamp and height, width of the first frames."""
-    found = []
+def _first_frames(path: str) -> tuple[list[tuple[int | None, tuple[int, int]]], bool]:
+    """Timestamp and height, width of the first frames, and whether the header mirrors them."""
+    found, mirrored = [], False
     with film_files.opened(path) as container:
         film_files.set_up(container)
         for frame in film_files.decoded(container):
-            turned = film_files.upright(frame)[1] % 2
-            size = (frame.width, frame.height) if turned else (frame.height, frame.width)
+            mirrored, turns = film_files.upright(frame)
+            size = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
             found.append((frame.pts, size))
             if len(found) == _PROBED:
                 break
-    return found
+    return found, mirrored
 
 
 def _decode(

@@ -25,9 +25,25 @@ _WRITTEN = ("mtime", "updated", "LastModified", "last_modified", "etag", "create
 INSIDE = re.compile(r"#(frame|image)=")
 
 
+class NotAFile(OSError, ValueError):
+    """A pipe, a socket or a device: opened, a pipe waits for ever for somebody to write into it."""
+
+
+def check_file(path: str) -> None:
+    """Raises NotAFile, whose text names it, for what is there and neither a file nor a folder."""
+    if not is_address(path) and (what := placeholders.special(path)):
+        raise NotAFile(f"{path} {what}: name a file in its place")
+
+
 def open_file(path: str, mode: str = "rb", **options):
-    """Opens a local path or an address such as gs://bucket/name."""
+    """Opens a local path or an address such as gs://bucket/name.
+
+    Raises:
+      NotAFile: what is to be read is none.
+    """
     if not is_address(path):
+        if mode.startswith("r"):
+            check_file(path)
         return open(path, mode, **options)
     buckets.check(path)
     return cast(fsspec.core.OpenFile, fsspec.open(path, mode, **options)).open()
@@ -59,7 +75,7 @@ def read_pieces(path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         # All at once: one after the other each would wait for its answer.
         yield from remote.cat_ranges([inner] * len(starts), starts, ends, on_error="raise")
         return
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         for start, end in spans:
             stream.seek(start)
             yield stream.read(end - start)
@@ -172,7 +188,7 @@ def sizes(paths: Sequence[str]) -> dict[str, int]:
             where, inner = system(folder)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 there = where.ls(inner, detail=True)
-                known = {name(one["name"]): one for one in there if one["type"] == "file"}
+                known = {listed_name(one["name"]): one for one in there if one["type"] == "file"}
                 found |= {p: int(known[name(p)]["size"]) if name(p) in known else 0 for p in inside}
     return found | {path: _size(path) for path in paths if path not in found}
 
@@ -213,7 +229,16 @@ def children(folder: str) -> list[str]:
     where, inner = system(folder)
     found = where.ls(inner, detail=False)
     inside = (entry for entry in found if not is_same(entry, inner))
-    return sorted(join(folder, name(entry)) for entry in inside if name(entry))
+    return sorted(join(folder, listed_name(entry)) for entry in inside if listed_name(entry))
+
+
+def listed_name(entry: str) -> str:
+    """The name of what a listing of a folder or a bucket gives.
+
+    Its parts stand between slashes; a backslash is a letter of a name there, as of what was packed
+    on Windows.
+    """
+    return entry.rstrip("/").rpartition("/")[2]
 
 
 def is_same(entry: str, folder: str) -> bool:
@@ -241,11 +266,11 @@ def listed(folder: str) -> list[Child]:
     # Links say what they lead to; only a disk has them.
     found = [
         Child(
-            join(folder, name(one["name"])),
+            join(folder, listed_name(one["name"])),
             where.isdir(one["name"]) if one.get("islink") else one["type"] == "directory",
         )
         for one in where.ls(inner, detail=True)
-        if name(one["name"]) and not is_same(one["name"], inner)
+        if listed_name(one["name"]) and not is_same(one["name"], inner)
     ]
     return sorted(found)
 

@@ -1,18 +1,22 @@
 """All files in a folder and the folders in it, on a disk or in a bucket."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from beampose.core import files
+from beampose.core import files, placeholders
+
+LOG = logging.getLogger(__name__)
 
 
 def walk(folder: str, enters: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[str, int]]:
     """Addresses and bytes of all files in a folder and the folders in it, however deep, by name.
 
     What is hidden is left out. A folder is walked once: under its own name where it lies here, too,
-    and not under that of a link to it. A link that leads nowhere is a file of 0 bytes.
+    and not under that of a link to it. A link that leads nowhere is a file of 0 bytes. Pipes and
+    devices are passed over, and told.
 
     Args:
       enters: whether a folder is looked into, by its address.
@@ -58,6 +62,8 @@ def _on_disk(folder: str, enters: Callable[[str], bool]) -> Iterator[tuple[str, 
             if not _is_folder(entry):
                 if (size := _bytes(entry)) is not None:
                     yield path, size
+                elif what := placeholders.special(path):
+                    LOG.warning("NOTE %s: not taken, for it %s", path, what)
             elif enters(path):
                 # A junction of Windows is none of its links.
                 own = os.path.realpath(path) == os.path.join(real, entry.name)

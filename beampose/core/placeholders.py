@@ -1,6 +1,11 @@
-"""Placeholders: what cloud drives, version control and browsers leave where a file is not whole."""
+"""Placeholders: what cloud drives, version control and browsers leave where a file is not whole.
 
+Also links that lead to none, and what is no file though it has the name of one.
+"""
+
+import errno
 import os
+import stat
 from collections.abc import Iterable
 
 from beampose.core import lost_paths
@@ -40,34 +45,56 @@ def among(names: Iterable[str], wanted: str) -> str:
     return ""
 
 
+def special(path: str) -> str:
+    """Says so if a path of this machine is there, and is neither a file nor a folder; else ""."""
+    try:
+        kind = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return ""
+    return "" if stat.S_ISREG(kind) or stat.S_ISDIR(kind) else "is a pipe or a device, and no file"
+
+
 def link(path: str) -> str:
     """Says where a missing file of this machine leads, if it is a link."""
-    if not os.path.islink(path):
+    if (broken := _broken(path)) is None:
         return ""
-    target = os.readlink(path)
-    annex = f": {_ANNEX_GETS}" if _ANNEX in target else ""
-    return f"It is a link to {target}, which is not there{annex}"
+    target, error, fetched = broken
+    if error.errno == errno.ELOOP:
+        return f"It is a link to {target}, and links lead in a circle from there"
+    if isinstance(error, PermissionError):
+        return f"It is a link to {target}, which cannot be opened: {error.strerror}"
+    return f"It is a link to {target}, which is not there{fetched}"
 
 
 def lost_link(path: str) -> str:
-    """Why a file of this machine cannot be had that is a link; "" of what is none, or leads on."""
+    """Why a link of this machine, or what it leads to, is no file to be read; "" if it is one."""
+    if (broken := _broken(path)) is None:
+        return special(path)
+    target, error, fetched = broken
+    if isinstance(error, PermissionError):
+        return f"is a link to {target}, which cannot be opened: {error.strerror}"
+    return f"is a link that leads nowhere, to {target}{fetched}"
+
+
+def _broken(path: str) -> tuple[str, OSError, str] | None:
+    """Of a link that cannot be followed: where it leads, why not, and what fetches that."""
     if not os.path.islink(path):
-        return ""
+        return None
     target = os.readlink(path)
     try:
         os.stat(path)
-    except PermissionError as error:
-        return f"is a link to {target}, which cannot be opened: {error.strerror}"
-    except OSError:
-        fetched = f": {_ANNEX_GETS}" if _ANNEX in target else ""
-        return f"is a link that leads nowhere, to {target}{fetched}"
-    return ""
+    except OSError as error:
+        return target, error, f": {_ANNEX_GETS}" if _ANNEX in target else ""
+    return None
 
 
 def beside(path: str) -> str:
-    """As `among`, of a file of this machine by its folder; also of a link that leads nowhere."""
+    """As `among`, of a file of this machine by its folder; also of a link that leads nowhere, and
+    of what is no file."""
     if led := link(path):
         return led
+    if what := special(path):
+        return f"It {what}"
     try:
         names = sorted(os.listdir(os.path.dirname(path) or "."))
     except (OSError, ValueError):

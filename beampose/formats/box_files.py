@@ -27,12 +27,14 @@ class Boxes(NamedTuple):
       places: float64 (boxes, 4) x, y, width, height; in pixels, or as shares of the frame.
       scores: float64 (boxes,), the detector's confidence; NaN if it does not say.
       relative: whether places are shares of the frame.
+      remark: human-readable, on what was joined; empty if that is nothing.
     """
 
     frames: np.ndarray
     places: np.ndarray
     scores: np.ndarray
     relative: bool
+    remark: str = ""
 
     def of(self, frame: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes int32 (n, 4) of a frame in pixels, inside it, and their scores (n,)."""
@@ -169,10 +171,10 @@ class FileBoxes(NamedTuple):
         Raises:
           ValueError: there is no file, it has neither format, or does not name the video.
         """
-        path = self.file_of(video)
+        path, remark = self.file_of(video), ""
         kind = files.suffix(path)
         if kind == MEGADETECTOR:
-            rows = megadetector.read(path, video)
+            rows, remark = megadetector.read(path, video)
         elif kind == DEEPMEERKAT:
             rows = deepmeerkat.read(path, files.stamp(path))
         else:
@@ -181,9 +183,8 @@ class FileBoxes(NamedTuple):
             )
         kept = sorted(row for row in rows if self._counts(row))
         values = np.array([row[:6] for row in kept], np.float64).reshape(-1, 6)
-        return Boxes(
-            values[:, 0].astype(np.int64), values[:, 1:5], values[:, 5], kind == MEGADETECTOR
-        )
+        frames = values[:, 0].astype(np.int64)
+        return Boxes(frames, values[:, 1:5], values[:, 5], kind == MEGADETECTOR, remark)
 
 
 def relative(rows: Sequence[Sequence[float]]) -> Boxes:

@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -27,7 +28,11 @@ DIGITS = 4
 _BEGIN = ', "images": ['
 # Letters of a detection that an error shows.
 _SHOWN = 300
-_FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
+# What becomes of several entries of a film or an image.
+ALL_TAKEN = "the boxes of all are taken, the same box once"
+# By how much of the frame boxes go beyond it, and confidences beyond 1, where they were rounded.
+_ROUNDED = 0.01
+_FRAME_NAME = re.compile(r"frame_?([0-9]+)\.(?:jpe?g|png)$", re.IGNORECASE)
 
 
 def entry(
@@ -183,8 +188,10 @@ def relative(path: str, base: str) -> str:
     return path.removeprefix(base.rstrip("/") + "/") if base else path
 
 
-def read(path: str, video: str) -> list[BoxRow]:
-    """The boxes of a video. Entries of other films, and of photos, are not looked into.
+def read(path: str, video: str) -> tuple[list[BoxRow], str]:
+    """The boxes of a video, and a remark if several entries of it were joined.
+
+    Entries of other films, and of photos, are not looked into.
 
     Raises:
       ValueError: as `entry_of`, or the entry says that the video failed, or cannot be read.
@@ -193,6 +200,7 @@ def read(path: str, video: str) -> list[BoxRow]:
     categories, entries = contents(path, files.stamp(path))
     rows: list[BoxRow] = []
     failures = []
+    seen: list[int | None] = []
     for image in entries[name]:
         if image.value.get("failure"):
             failures.append(str(image.value["failure"]))
@@ -200,9 +208,22 @@ def read(path: str, video: str) -> list[BoxRow]:
         where = f"{path}: images[{image.number}]"
         detections = detections_of(image.value, where)
         rows += (box_row(detection, image.frame, categories, where) for detection in detections)
-    if failures and len(failures) == len(entries[name]):
+        seen.append(image.frame)
+    if failures and not seen:
         raise ValueError(f"{path} says that {files.name(video)} failed: {failures[0]}.")
-    return rows
+    # Entries of single frames are one each; one without a frame is of the whole film.
+    if len(seen) == (1 if None in seen else len(set(seen))):
+        return rows, ""
+    return list(once(rows)), f"has several entries in {files.name(path)}: {ALL_TAKEN}"
+
+
+def once(rows: Iterable[BoxRow]) -> Iterator[BoxRow]:
+    """Each frame, place and category once, with its highest confidence: entries may be copies."""
+    surest: dict[tuple, BoxRow] = {}
+    for row in rows:
+        key = (*row[:5], row[6])
+        surest[key] = max(row, surest.get(key, row), key=lambda one: one[5])
+    yield from surest.values()
 
 
 def entry_of(path: str, video: str) -> tuple[str, int]:
@@ -212,10 +233,10 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
       ValueError: the file is not MegaDetector's, or does not name the video, or several may be it.
     """
     entries = contents(path, files.stamp(path)).entries
-    parts = video.replace("\\", "/").lower().split("/")
+    parts = folded(video).split("/")
 
     def agreement(name: str) -> int:
-        other = name.replace("\\", "/").lower().split("/")
+        other = folded(name).split("/")
         count = 0
         for one, two in zip(reversed(parts), reversed(other), strict=False):
             if one != two:
@@ -233,6 +254,16 @@ def entry_of(path: str, video: str) -> tuple[str, int]:
         )
     agreed, name = ranked[0]
     return name, agreed
+
+
+def folded(path: str) -> str:
+    """A path written on any system as it compares with others: neither the case of letters counts,
+    nor whether accents are composed with them, as macOS does not."""
+    return unicodedata.normalize("NFC", path.replace("\\", "/").lower())
+
+
+class OtherNumbers(ValueError):
+    """Boxes or confidences that were written by another rule, which those beside them were, too."""
 
 
 class Entry(NamedTuple):
@@ -337,13 +368,19 @@ def detections_of(value: dict[str, Any], where: str) -> list[Any]:
 
 
 def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str) -> BoxRow:
+    """A box of an entry.
+
+    Raises:
+      OtherNumbers: what it holds is no x, y, width, height, or no confidence from 0 to 1.
+      ValueError: it cannot be read.
+    """
     try:
         if not isinstance(detection, dict):
             raise ValueError("it must have bbox, category and conf")
         x, y, width, height = _places(detection["bbox"])
         number = detection.get("frame_number") if frame is None else frame
         number = _frame_number(number)
-        if not all(-0.01 <= v <= 1.01 for v in (x, y, width, height)):
+        if not all(-_ROUNDED <= v <= 1 + _ROUNDED for v in (x, y, width, height)):
             # DeepMeerkat 3 writes pixels here, rounded from shares: nothing can be made of them.
             raise ValueError("bbox must be fractions of the frame, from 0 to 1")
         category = str(detection["category"])
@@ -352,7 +389,28 @@ def box_row(detection: Any, frame: int | None, names: dict[str, str], where: str
         told = repr(detection)[:_SHOWN]
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{where}: a detection cannot be read, {why}: {told}.") from None
+    if other := _other_numbers(x + width, y + height, score):
+        raise OtherNumbers(f"{where}: {other}: {repr(detection)[:_SHOWN]}.")
     return number, x, y, width, height, score, names.get(category, category)
+
+
+def _other_numbers(right: float, bottom: float, score: float) -> str:
+    """What is wrong with where a box ends, or with its confidence, and what to do; "" if nothing.
+
+    Such a box would be cut at the edge of the frame, and those of the same file that lie inside it
+    would be used though they are wrong. Confidences below 0 are those of boxes that a person took
+    away with MegaDetector's tools for repeated detections.
+    """
+    if max(right, bottom) > 1 + _ROUNDED:
+        return (
+            "a box goes beyond the frame, which looks like x1, y1, x2, y2; bbox must be x, y, "
+            "width, height, as shares of the frame: convert the boxes of the file"
+        )
+    if score > 1 + _ROUNDED:
+        return (
+            "a confidence is above 1 (percent?); conf must be from 0 to 1: divide those of the file"
+        )
+    return ""
 
 
 def _places(value: Any) -> list[float]:

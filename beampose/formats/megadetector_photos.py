@@ -13,6 +13,7 @@ from typing import NamedTuple
 from beampose.core import files
 from beampose.core.wording import agreed, counted
 from beampose.formats import megadetector
+from beampose.formats.detection_table import BoxRow
 
 # x, y, width, height as shares, confidence, category: as `preprocess.stills.Box`.
 PhotoBox = tuple[float, float, float, float, float, str]
@@ -20,7 +21,7 @@ PhotoBox = tuple[float, float, float, float, float, str]
 _PROBED, _NAMESAKES = 200, 2000
 
 
-# By their paths in lowercase; several where files were merged, or names differ in case alone.
+# By their folded paths; several where files were merged, or names differ in case alone.
 _Entries = dict[str, list[megadetector.Entry]]
 
 
@@ -59,7 +60,8 @@ def boxes_of(path: str, names: Sequence[str], root: str) -> tuple[list[Boxes], s
       root: the folder they lie in.
 
     Raises:
-      ValueError: it is another file, or knows none of the images, or may mean several folders.
+      ValueError: it is another file, or knows none of the images, or may mean several folders, or
+        its boxes are written by another rule.
     """
     held = megadetector.contents(path, files.stamp(path))
     entries: _Entries = {}
@@ -81,7 +83,7 @@ def boxes_of(path: str, names: Sequence[str], root: str) -> tuple[list[Boxes], s
     if joined:
         have = f"{counted(len(joined), 'image')} {agreed(len(joined), 'have')}"
         what = f"{have} several entries in {files.name(path)}, such as {joined[0]}"
-        said.append(f"{what}: the boxes of all are taken, the same box once")
+        said.append(f"{what}: {megadetector.ALL_TAKEN}")
     if flat:
         what = f"{counted(len(flat), 'box')} without width or height in {files.name(path)}"
         said.append(f"{what} {agreed(len(flat), 'are')} left out, such as of {flat[0]}")
@@ -113,25 +115,19 @@ def _boxes(entries: Sequence[megadetector.Entry], categories: dict[str, str], pa
     if not seen:
         why = entries[-1].value["failure"]
         return Boxes(None, f"{files.name(path)} says that it failed: {why}")
-    rows: list[PhotoBox] = []
+    rows: list[BoxRow] = []
     for entry in seen:
         where = f"{files.name(path)}: images[{entry.number}]"
         try:
             detections = megadetector.detections_of(entry.value, where)
-            rows += (megadetector.box_row(one, 0, categories, where)[1:] for one in detections)
+            rows += (megadetector.box_row(one, 0, categories, where) for one in detections)
+        except megadetector.OtherNumbers:
+            raise
         except ValueError as error:
             return Boxes(None, str(error))
-    real = [row for row in rows if row[2] > 0 and row[3] > 0]
-    return Boxes(tuple(real if len(seen) == 1 else _once(real)), "", len(rows) - len(real))
-
-
-def _once(boxes: Sequence[PhotoBox]) -> Iterator[PhotoBox]:
-    """Each place and category once, with its highest confidence."""
-    surest: dict[tuple, PhotoBox] = {}
-    for box in boxes:
-        key = (*box[:4], box[5])
-        surest[key] = max(box, surest.get(key, box), key=lambda one: one[4])
-    yield from surest.values()
+    real = [row for row in rows if row[3] > 0 and row[4] > 0]
+    kept = real if len(seen) == 1 else megadetector.once(real)
+    return Boxes(tuple(row[1:] for row in kept), "", len(rows) - len(real))
 
 
 def _move(
@@ -220,8 +216,8 @@ def _theirs(move: Move, entries: _Entries) -> str:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Parts of a path written on any system, in lowercase letters, as Windows compares them."""
-    return tuple(part.lower() for part in _cased(path))
+    """Parts of a path written on any system, as Windows and macOS compare them."""
+    return tuple(megadetector.folded(part) for part in _cased(path))
 
 
 def _cased(path: str) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ _NONE = frozenset(
 )
 # Beyond it floats miss whole numbers.
 _MOST = 1 << 53
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
-_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,4})?")
+# Of digits from 0 to 9 alone: Python takes those of other scripts for numbers, pandas does not.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 # A first line by which Excel is told the separator.
 _HINT = re.compile(r'"?sep=.?"?\s*$', re.IGNORECASE | re.MULTILINE)

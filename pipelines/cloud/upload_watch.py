@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import storage
+from beampose.core import placeholders, storage
 from beampose.pipelines import causes
 from beampose.pipelines.cloud import upload_run, upload_status
 
@@ -93,12 +93,16 @@ class Watch:
     def _files(self) -> list[UPath]:
         found = [self.zips / name for name in storage.names(self.zips)]
         seen = sorted((file for file in found if not file.name.startswith(".")), key=str)
-        zips = [file for file in seen if file.name.lower().endswith(".zip")]
+        zips = []
         for file in seen:
+            what = placeholders.special(str(file)) if storage.is_local(file) else ""
+            if file.name.lower().endswith(".zip") and not what:
+                zips.append(file)
             # Browsers and programs that copy write under such a name first.
-            if file not in zips and not file.name.lower().endswith(_UNFINISHED):
-                what = "is not taken: an upload is a zip in incoming/ itself, in no folder of it"
-                self._say_once(file.name, f"NOTE {file.name} {what}")
+            elif not file.name.lower().endswith(_UNFINISHED):
+                why = what and f"it {what}"
+                why = why or "an upload is a zip in incoming/ itself, in no folder of it"
+                self._say_once(file.name, f"NOTE {file.name} is not taken: {why}")
         return zips
 
     def _has_arrived(self, file: UPath, seen: Seen) -> bool:

@@ -50,8 +50,10 @@ class Candidates(NamedTuple):
     def check(self, video: Video) -> None:
         """Raises ValueError if a video cannot be searched."""
         if self.motion is None:
-            places = self._file.read(video.path).places
-            if flat := int((places[:, 2:] <= 0).any(axis=1).sum()):
+            found = self._file.read(video.path)
+            if found.remark:
+                LOG.warning("NOTE %s: %s", video.path, found.remark)
+            if flat := int((found.places[:, 2:] <= 0).any(axis=1).sum()):
                 said = f"{counted(flat, 'box')} without width or height {agreed(flat, 'are')}"
                 LOG.warning("NOTE %s: %s left out", video.path, said)
         elif self.motion.roi is not None:

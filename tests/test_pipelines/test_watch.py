@@ -58,6 +58,14 @@ def test_one_bad_zip_stops_no_other(tmp_path, buckets, project):
     assert lines == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no pipes among files")
+def test_a_pipe_in_the_place_of_a_zip_is_told_and_not_waited_for(tmp_path):
+    looking, lab, lines = watched(tmp_path, run=never)
+    os.mkfifo(lab / "incoming/a.zip")
+    assert upload_watch.once(looking, 0.01) == 0
+    assert lines == ["NOTE a.zip is not taken: it is a pipe or a device, and no file"]
+
+
 def test_a_file_that_grows_is_left_until_it_is_whole(tmp_path, buckets, project):
     looking, lab, lines = watched(tmp_path)
     whole = zipped(project, tmp_path / "a.zip").read_bytes()

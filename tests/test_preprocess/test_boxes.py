@@ -166,6 +166,57 @@ def test_unusable_detections_name_their_place(tmp_path, wrong, message):
     assert "images[0]" in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mp4/frame000003.jpg"])
+def test_a_film_that_is_listed_twice_has_each_box_once_and_that_is_told(tmp_path, caplog, name):
+    more = detection(3, bbox=(0.5, 0.5, 0.2, 0.2))
+    entries = [[detection(3)], [detection(3, 0.95), more], [detection(3, category="2")]]
+    path = megadetector(tmp_path, [{"file": name, "detections": one} for one in entries])
+    chosen = candidates.Candidates(file=FileBoxes(path))
+    chosen.check(Video("a.mp4", 200, 100, 25.0, 9, ()))
+    assert "NOTE a.mp4: has several entries in md.json: the boxes of all are taken" in caplog.text
+    assert FileBoxes(path).read("a.mp4").scores.tolist() == [0.9, 0.95, 0.9]
+
+
+def test_accents_of_a_films_name_may_be_composed_or_not(tmp_path):
+    path = megadetector(tmp_path, [{"file": "cafe\u0301.mp4", "detections": [detection(3)]}])
+    assert FileBoxes(path).read("/films/caf\xe9.mp4").frames.tolist() == [3]
+
+
+def test_entries_of_one_frame_each_are_not_several_of_one_film(tmp_path):
+    names = [f"a.mp4/frame{i:06d}.jpg" for i in (3, 4)]
+    path = megadetector(tmp_path, [{"file": n, "detections": [detection(0)]} for n in names])
+    assert FileBoxes(path).read("a.mp4").remark == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bbox": [0.5, 0.5, 0.9, 0.9]}, "x1, y1, x2, y2; bbox must be x, y, width, height"),
+        ({"bbox": [0.5, 0.1, 0.2, 0.95]}, "x1, y1, x2, y2; bbox must be"),
+        ({"conf": 5}, r"above 1 \(percent\?\); conf must be from 0 to 1"),
+    ],
+)
+def test_boxes_by_another_rule_are_refused_and_not_cut_at_the_frame(tmp_path, wrong, message):
+    one = {**detection(1), **wrong}
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [detection(1), one]}])
+    with pytest.raises(ValueError, match=message) as error:
+        FileBoxes(path).read("a.mp4")
+    assert "images[0]" in str(error.value)
+    # A photograph's box tells the rule of those beside it, which may look right.
+    names = ["1.jpg", "2.jpg"]
+    both = zip(names, (detection(0), one), strict=True)
+    path = megadetector(tmp_path, [{"file": n, "detections": [d]} for n, d in both])
+    with pytest.raises(ValueError, match=message):
+        FileBoxes(path).of_stills("/photos", "/photos", names)
+
+
+def test_boxes_a_hair_beyond_the_frame_by_rounding_are_cut_at_it(tmp_path):
+    box = detection(1, 1.0, bbox=(0.5, 0.5, 0.505, 0.5001))
+    path = megadetector(tmp_path, [{"file": "a.mp4", "detections": [box]}])
+    places, _ = FileBoxes(path).read("a.mp4").of(1, 100, 200)
+    assert places.tolist() == [[100, 50, 100, 50]]
+
+
 def test_a_film_without_detections_or_a_failure_is_no_empty_one(tmp_path):
     path = megadetector(tmp_path, [{"file": "a.mp4", "detections": None}])
     with pytest.raises(ValueError, match=r"images\[0\] has neither detections nor a failure"):

@@ -146,3 +146,26 @@ def test_hidden_films_and_those_in_folders_of_the_system_are_not_taken_from_a_fo
     assert "1 video taken, not 1 file (.b.mp4) whose names begin with a dot" in caplog.text
     assert "Recycle" not in caplog.text
     assert manifest.expand([str(tmp_path / ".b.mp4")])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pipes among files")
+def test_a_pipe_is_passed_over_in_a_folder_and_an_error_by_itself(tmp_path, caplog):
+    put(tmp_path, "a.mp4")
+    for name in ("x.mp4", "y.tif"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ValueError, match=f"{name} is a pipe or a device"):
+            manifest.index(str(tmp_path / name))
+    assert manifest.expand([str(tmp_path)]) == [str(tmp_path / "a.mp4")]
+    assert "not 2 files (x.mp4, y.tif) that are pipes or devices" in caplog.text
+    put(tmp_path, "b.jpg")
+    os.mkfifo(tmp_path / "c.jpg")
+    (pictures,) = still_sets.expand([str(tmp_path)]).sets
+    assert list(pictures.sizes) == ["b.jpg"]
+    assert f"NOTE {tmp_path}/c.jpg: not taken, for it is a pipe or a device" in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash parts folders there")
+def test_a_backslash_in_the_name_of_a_film_is_a_letter_of_it(tmp_path):
+    put(tmp_path, "a\\b.mp4", "b.mp4")
+    assert manifest.expand([str(tmp_path)]) == [f"{tmp_path}/a\\b.mp4", f"{tmp_path}/b.mp4"]
+    assert files.children(str(tmp_path)) == [f"{tmp_path}/a\\b.mp4", f"{tmp_path}/b.mp4"]

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from beampose.formats import spreadsheets
+from beampose.formats.coco import coco_images
 from beampose.formats.deeplabcut import collected_data, prediction_tables, project_labels
 from beampose.pipelines.tracking import identity_labels
 
@@ -36,13 +38,20 @@ except ValueError as error:
     assert told or cell.startswith("1e-")
 
 
-@pytest.mark.parametrize("cell", ["x", "1_0", "True"])
+@pytest.mark.parametrize("cell", ["x", "1_0", "True", "\uff11\uff12"])
 def test_the_cell_that_is_named_is_the_one_that_is_wrong(tmp_path, cell):
     file = tmp_path / "aDLC_x.csv"
     file.write_text(f"{HEAD}0,1.5,2,.5\n1,{cell},3,.9\n")
     with pytest.raises(ValueError, match=f"row 1 holds '{cell}'") as told:
         prediction_tables.read(str(file))
     assert "1.5" not in str(told.value)
+
+
+def test_digits_of_other_scripts_are_no_numbers():
+    for cell, separator in (("\uff11\uff12", ","), ("\u0661.5", ","), ("\uff11,5", ";")):
+        with pytest.raises(ValueError, match="which is not a number"):
+            spreadsheets.number(cell, separator)
+    assert coco_images.id_of("\uff11") != coco_images.id_of("1")
 
 
 @pytest.mark.parametrize("number", ["9" * 19, "9" * 5000])

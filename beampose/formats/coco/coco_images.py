@@ -80,7 +80,7 @@ def id_of(value: Any) -> str:
     """
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}(\.0+)?\s*", value):
         value = int(value.split(".")[0])
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         return str(value)

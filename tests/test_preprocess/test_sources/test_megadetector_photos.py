@@ -60,6 +60,12 @@ def test_images_that_differ_in_letters_case_alone_have_their_own_boxes(tmp_path)
     assert missing == [1, 0, "has no entry in md.json", 2]
 
 
+def test_accents_may_be_composed_or_not_and_images_that_differ_so_have_their_own_boxes(tmp_path):
+    assert found(written(tmp_path, "cafe\u0301/1.jpg"), ["caf\xe9/1.jpg"]) == ([0], "")
+    path = written(tmp_path, "e\u0301.jpg", "\xe9.jpg")
+    assert found(path, ["\xe9.jpg", "e\u0301.jpg"]) == ([1, 0], "")
+
+
 def test_what_may_be_either_is_refused(tmp_path):
     path = written(tmp_path, "A/1.jpg", "B/1.jpg")
     with pytest.raises(ValueError, match="several folders"):
