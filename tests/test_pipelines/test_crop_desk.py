@@ -368,6 +368,7 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
         page.keyboard.press("Control+z")
         until(lambda: page.evaluate("beampose.state.left") > now)
         until(lambda: page.evaluate(f"{groups}.flat().length === beampose.state.left"))
+        left = page.evaluate("beampose.state.left")
         # A button that has the focus is not pressed by keys; those of other keyboards are known.
         members, guess = page.evaluate(f"[{groups}[0], beampose.state.groups[0].guess]")
         page.locator("#classes button").nth(1 - guess).focus()
@@ -377,8 +378,9 @@ def test_a_person_sorts_crops_by_keys_and_no_kill_loses_anything(tmp_path):
         undo = "new KeyboardEvent('keydown', {key: 'я', code: 'KeyZ', ctrlKey: true})"
         page.evaluate(f"document.dispatchEvent({undo})")
         assert page.evaluate(marks, members) == [None] * len(members)
-        until(lambda: page.evaluate(f"{groups}.flat().length === beampose.state.left"))
-        left = page.evaluate("beampose.state.left")
+        # The server has answered both, and the groups are those of before.
+        until(lambda: page.evaluate("beampose.pending().length === 0"))
+        until(lambda: page.evaluate(f"[{groups}.flat().length, beampose.state.left]") == [left] * 2)
         page.keyboard.press("1")
         until(lambda: page.evaluate("beampose.state.left") < left)
         assert not errors
