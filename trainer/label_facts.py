@@ -13,6 +13,9 @@ SEEN = 0.25
 # and to each other by less than this share of their distance, in films with so many labels of them,
 # and the others move by this share of an animal's length.
 FIXED, ENOUGH, FAR_MOVED = 0.15, 5, 0.5
+# Seen by a camera that moves, their way to each other changes by less than this share: animals are
+# far from some of them, and little nearer elsewhere.
+RIGID = 0.06
 # The only other one is inside of them in this share of the images.
 INSIDE = 0.9
 # Animals that tell the distances between bodyparts, about, at most: the others add nothing.
@@ -99,8 +102,34 @@ def of_animals(keypoints: np.ndarray, videos: Sequence[str]) -> np.ndarray:
         if last.any() and others.any() and not (last & others).any():
             found[:, -1] = np.nan
         return found
-    found[:, :, _fixed(keypoints[:, 0], videos)] = np.nan
+    points = keypoints[:, 0]
+    fixed = _fixed(points, videos)
+    if not fixed.any():
+        fixed = _fixed_to_each_other(points, videos)
+    found[:, :, fixed] = np.nan
     return found
+
+
+def _fixed_to_each_other(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+    """As `_fixed`, where the camera moves: seen from those that keep their places to each other."""
+    count = points.shape[1]
+    first, still = 0, np.zeros(count, bool)
+    for i in range(count):
+        others = np.arange(count) != i
+        stiff = np.zeros(count, bool)
+        stiff[others] = _stiff(points[:, i], points[:, others], RIGID)
+        stiff[i] = stiff.any()
+        if stiff.sum() > still.sum():
+            first, still = i, stiff
+    # An animal moves beside them, of which a single bodypart would tell too little.
+    if still.sum() < 2 or (~still).sum() < 2:
+        return np.zeros(count, bool)
+    # The place of the first by each of them: some are out of sight.
+    ways = points[:, still] - points[:, first, None]
+    usual = np.array([[_median(axis) for axis in way.T] for way in ways.swapaxes(0, 1)])
+    told = points[:, still] - usual
+    origin = np.array([[_median(axis) for axis in one.T] for one in told])
+    return _fixed(points - origin[:, None], videos)
 
 
 def _fixed(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
@@ -119,24 +148,23 @@ def _fixed(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
     fixed = spread < FIXED * most
     # One alone, such as the tongue of an animal that reaches, says little of sizes and directions.
     still = points[:, fixed]
-    fixed[fixed] = [_stiff(one, still, FIXED * most) for one in still.swapaxes(0, 1)]
+    fixed[fixed] = [_stiff(one, still, FIXED, FIXED * most).any() for one in still.swapaxes(0, 1)]
     if fixed.any() and not _goes_about(points, fixed, spread):
         fixed[:] = False
     return fixed
 
 
-def _stiff(point: np.ndarray, others: np.ndarray, least: float) -> bool:
-    """Whether the way from a bodypart (images, 2) to one of others (images, others, 2) is the same
-    in all images; one of at least so many pixels."""
-    ways = others - point[:, None]
-    for way in ways.swapaxes(0, 1):
+def _stiff(point: np.ndarray, others: np.ndarray, share: float, least: float = 0.0) -> np.ndarray:
+    """To which others (images, others, 2) the way from a bodypart (images, 2) is the same in all
+    images, but for a share of its length; one of at least so many pixels."""
+    found = np.zeros(others.shape[1], bool)
+    for i, way in enumerate((others - point[:, None]).swapaxes(0, 1)):
         known = _known(way)
         usual = np.median(known, axis=0) if len(known) else np.zeros(2)
         length = float(np.linalg.norm(usual))
         change = _median(np.linalg.norm(known - usual, axis=-1))
-        if length >= least and change < FIXED * length:
-            return True
-    return False
+        found[i] = length > 0 and length >= least and change < share * length
+    return found
 
 
 def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bool:

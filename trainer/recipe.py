@@ -23,8 +23,9 @@ SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
 SPACING, MOST_PIXELS = 14.0, 700_000
 # Pixels between neighbouring bodyparts at most: a cell that sees too little of an animal takes one
-# part of it for another.
-FARTHEST = 56.0
+# part of it for another. Of a whole animal of so many scaled pixels it sees enough: where only its
+# nose and its tail are labeled, these are far apart.
+FARTHEST, WHOLE_ANIMAL = 56.0, 300.0
 # Animals of fewer scaled pixels cannot be told from their surroundings; their images may be larger.
 LEAST_EXTENT, TINY_PIXELS = 40.0, 9_000_000
 # Animals seen in more directions than this are turned fully; see `LabelFacts.turning`.
@@ -174,8 +175,9 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
         size += f" and animals of {facts.extent:.0f} px"
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
-    if value * facts.spacing > FARTHEST:
-        value = max((s for s in SCALES if s * facts.spacing <= FARTHEST), default=SCALES[0])
+    most_scale = max(FARTHEST / facts.spacing, WHOLE_ANIMAL / facts.extent)
+    if value > most_scale:
+        value = max((s for s in SCALES if s <= most_scale), default=SCALES[0])
     return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
 
 

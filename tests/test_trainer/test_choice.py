@@ -90,6 +90,21 @@ def test_an_animal_that_is_held_and_one_that_turns_on_the_spot_are_no_scene():
     assert facts(turned(MOUSE, np.linspace(0, 340, 18))).scene == 0
 
 
+def test_a_camera_that_moves_keeps_the_corners_of_a_cage_and_animals_apart():
+    rng = np.random.default_rng(2)
+    seen = in_a_cage(rng.uniform(-2, 2, (18, 1, 4, 2))) + rng.uniform(-200, 200, (18, 1, 1, 2))
+    # Some corners are out of sight.
+    seen[(rng.random((18, 8)) < 0.3)[:, None] & (np.arange(8) > 3)] = np.nan
+    alone, caged = facts(seen[:, :, :4]), facts(seen)
+    assert (alone.scene, caged.scene, caged.spacing) == (0, 4, alone.spacing)
+    # An animal that walks by, and hardly turns, has a stiff trunk and legs that move beside it.
+    trunk = np.array([[0.0, 0], [40, 0], [80, 0], [120, -20]])
+    legs = np.array([[10.0, 50], [70, 50]])
+    horse = np.broadcast_to(np.concatenate([trunk, legs]), (18, 1, 6, 2)).copy()
+    horse[:, :, 4:, 0] += rng.uniform(-30, 30, (18, 1, 2))
+    assert facts(horse + rng.uniform(0, 400, (18, 1, 1, 2))).scene == 0
+
+
 def test_unique_bodyparts_say_nothing_of_animals():
     mice = np.full((18, 3, 8, 2), np.nan)
     mice[:, 0, :4] = in_a_cage(0)[:, 0, :4]
@@ -140,6 +155,13 @@ def test_animals_that_fill_the_frame_are_seen_smaller():
     scales = [recipe.of_features(config(), one)["features.scale"].value for one in (near, close_up)]
     assert scales == [1.0, 0.5]
     assert scales[1] * close_up.spacing <= recipe.FARTHEST
+
+
+def test_ends_of_an_animal_alone_do_not_make_it_a_close_up():
+    ends = [0, 3]
+    for size, expected in ((1, 1.0), (4, 0.7)):
+        mouse = facts(turned(MOUSE[ends] * size, np.zeros(9)))
+        assert recipe.of_features(config(), mouse)["features.scale"].value == expected
 
 
 @pytest.mark.parametrize(
