@@ -32,6 +32,9 @@ TIMES, WORSE, WORSE_ALONE = 3.0, 0.25, 0.15
 # Animals of one film that are so many times as long as those of another cannot both be seen well at
 # one scale; with so many labeled images of each.
 LARGER, SOME = 2.0, 3
+# A bodypart of so many held-out points is much worse than the others if it is so many times as far
+# off in the median, and by half the radius.
+MUCH_WORSE, JUDGED = 4.0, 5
 # Bodyparts closer than so many pixels are at the same place.
 SAME = 0.5
 # A bodypart with fewer labels to learn from is hardly known, unless all are so rare.
@@ -108,6 +111,7 @@ def _of_points(model: Trained) -> Iterator[str]:
                 "learned from. Label more frames that differ (`beampose extract-frames`, "
                 "`beampose outliers`), or raise features.copies."
             )
+    yield from _worst(model)
     figures = model.test if model.test.points else model.train
     kept = figures.share_above_pcutoff
     if kept is not None and kept < KEPT:
@@ -123,6 +127,25 @@ def _of_points(model: Trained) -> Iterator[str]:
         yield (
             f"Only {counted(labeled, 'labeled image')} to learn from: label {FEW} or "
             "more, of different poses."
+        )
+
+
+def _worst(model: Trained) -> Iterator[str]:
+    """The bodypart that is much worse than the others, if there is one."""
+    medians = {
+        name: one.median_error_px
+        for name, one in model.test.per_bodypart.items()
+        if one.points >= JUDGED and one.median_error_px is not None
+    }
+    if len(medians) < 2:
+        return
+    worst = max(medians, key=lambda name: medians[name])
+    others = float(np.median([error for name, error in medians.items() if name != worst]))
+    if medians[worst] > MUCH_WORSE * others and medians[worst] - others > model.radius / 2:
+        yield (
+            f"{worst} is {medians[worst]:.1f} px off in the median, the others {others:.1f} px: it "
+            "is labeled now here and now there, or often hidden, or looks like something else. "
+            "evaluation/labels.csv shows each label, `beampose audit` those that others contradict."
         )
 
 
