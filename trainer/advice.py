@@ -41,6 +41,8 @@ SAME = 0.5
 SCARCE = 5
 # Bodyparts or classes that a sentence names, and sentences of one kind.
 _NAMED = 5
+# Share of images without an animal in which nothing should be seen.
+EMPTY = 0.8
 # Points that a cutoff should leave, and the difference of accuracies that is overfit.
 KEPT, ACCURACY = 0.6, 0.1
 # A class is rare if it has less than this share of the crops of the largest. It is missed if this
@@ -111,6 +113,7 @@ def _of_points(model: Trained) -> Iterator[str]:
                 "learned from. Label more frames that differ (`beampose extract-frames`, "
                 "`beampose outliers`), or raise features.copies."
             )
+    yield from _not_found(model)
     yield from _worst(model)
     figures = model.test if model.test.points else model.train
     kept = figures.share_above_pcutoff
@@ -127,6 +130,23 @@ def _of_points(model: Trained) -> Iterator[str]:
         yield (
             f"Only {counted(labeled, 'labeled image')} to learn from: label {FEW} or "
             "more, of different poses."
+        )
+
+
+def _not_found(model: Trained) -> Iterator[str]:
+    """Animals of held-out images that are missed, and points where there is none."""
+    learned, found = model.train.share_found, model.test.share_found
+    if learned is not None and found is not None and found < FOUND <= learned:
+        yield (
+            f"It finds {found:.0%} of the points of held-out images, {learned:.0%} of those it "
+            "learned from. Label more frames that differ (`beampose extract-frames`, "
+            "`beampose outliers`)."
+        )
+    empty = model.test.share_negatives_empty
+    if empty is not None and empty < EMPTY:
+        yield (
+            f"In {1 - empty:.0%} of the held-out images without an animal it sees one: add images "
+            "without any to learn from, or raise predict.pcutoff."
         )
 
 
@@ -266,7 +286,7 @@ def _of_classes(model: Trained) -> Iterator[str]:
     elif train is not None and test is not None and train - test > ACCURACY:
         yield (
             f"Overfit: {test:.1%} of held-out crops are right, {train:.1%} of those it learned "
-            "from. Add crops of other places and days."
+            "from. Add crops of other places and days, and look for wrong labels: `beampose audit`."
         )
     yield from _missed(model, counts)
     yield from crop_shares.doubts(model.names, model.test)

@@ -19,7 +19,9 @@ from beampose.trainer.label_facts import LabelFacts
 
 # Scales that are chosen: steps of about 1.4, so that a few more labels seldom choose another one,
 # for which every image would have to be embedded again.
-SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+# The largest of them where bodyparts are so many pixels apart by it.
+USUAL, APART = 2.0, 10.0
 # Of the scaled image: pixels between neighbouring bodyparts at least, and of a whole image at most.
 SPACING, MOST_PIXELS = 14.0, 700_000
 # Pixels between neighbouring bodyparts at most: a cell that sees too little of an animal takes one
@@ -173,6 +175,8 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
         enough = min((s for s in larger if s * facts.extent >= LEAST_EXTENT), default=max(larger))
         fits = [s for s in larger if s <= enough]
         size += f" and animals of {facts.extent:.0f} px"
+    if USUAL * facts.spacing >= APART:
+        fits = [s for s in fits if s <= USUAL]
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
     most_scale = max(FARTHEST / facts.spacing, WHOLE_ANIMAL / facts.extent)

@@ -125,6 +125,8 @@ def marked(evidence: Evidence, one: Suspicion) -> bool:
     scores = CLASSES if one.kind == suspects.CLASS else POINTS
     if one.kind == suspects.VIEWS and not suspects.this_view(evidence, one.image, one.parts[0]):
         return False
+    if one.kind != suspects.CLASS and suspects.elsewhere(evidence, one.image):
+        return False
     return one.score >= scores.likely and one.likelihood >= SURE
 
 

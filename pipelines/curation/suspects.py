@@ -238,8 +238,22 @@ def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -
         f"{name} (likelihood {likelihood:.2f}); half of all {name} labels are within "
         f"{usual:.1f} px."
     )
+    if elsewhere(evidence, image):
+        reason += " It puts most bodyparts there: it may take something else for the animal."
     proposal = np.array([[x, y]])
     return Suspicion(image, (part,), FAR, score, float(likelihood), proposal, reason)
+
+
+def elsewhere(evidence: Evidence, image: int) -> bool:
+    """Returns True where a head puts most bodyparts of an animal farther from their labels than the
+    animal is long: either all labels are wrong, or it took something else for the animal."""
+    truth = evidence.truth[image]
+    known = truth[np.isfinite(truth).all(axis=-1)]
+    if len(known) < 2:
+        return False
+    length = float(np.linalg.norm(np.ptp(known, axis=0)))
+    errors = evidence.errors[image]
+    return int((errors[np.isfinite(errors)] > length).sum()) * 2 > len(known)
 
 
 def this_view(evidence: Evidence, image: int, part: int) -> bool:

@@ -143,3 +143,14 @@ def test_of_two_views_that_contradict_each_other_only_a_label_is_marked_that_the
         True,
         False,
     ]
+
+
+def test_a_head_that_takes_something_else_for_the_animal_marks_nothing():
+    given = evidence()
+    given.truth[4, 1] += 300
+    given.predicted[6, :, :2] += 300
+    found = {one.image: one for one in suspects.of_points(given)[:4]}
+    assert {*found} == {4, 6}
+    assert label_audit.marked(given, found[4]) and not label_audit.marked(given, found[6])
+    assert "take something else for the animal" in found[6].reason
+    assert "something else" not in found[4].reason

@@ -77,6 +77,15 @@ def test_a_bodypart_that_is_much_worse_than_the_others_has_a_sentence(snout, poi
     assert ("snout is 26.0 px off in the median, the others 2.0 px" in text) is told
 
 
+def test_animals_that_are_missed_and_those_that_are_not_there_have_a_sentence():
+    good = {"mean_error_px": 1.5, "share_found": 0.97}
+    text = said(good, {"mean_error_px": 2.0, "share_found": 0.15, "share_negatives_empty": 0.1})
+    assert "finds 15% of the points of held-out images, 97% of those it learned from" in text
+    assert "In 90% of the held-out images without an animal it sees one" in text
+    fine = {"mean_error_px": 2.0, "share_found": 0.9, "share_negatives_empty": 0.9}
+    assert said(good, fine) == ""
+
+
 def test_nothing_is_said_of_a_good_model():
     assert said({"mean_error_px": 1.5}, {"mean_error_px": 2.0}) == ""
 

@@ -148,6 +148,12 @@ def test_small_animals_get_a_larger_scale_and_large_images_a_smaller_one():
     assert recipe.of_features(config(), huge)[scale].value == recipe.SCALES[0]
 
 
+@pytest.mark.parametrize(("size", "expected"), [(0.1, 4.0), (0.25, 4.0), (0.5, 2.0)])
+def test_bodyparts_of_small_frames_are_set_apart(size, expected):
+    found = facts(turned(MOUSE * size, np.zeros(9)), (120, 160))
+    assert recipe.of_features(config(), found)["features.scale"].value == expected
+
+
 def test_animals_that_fill_the_frame_are_seen_smaller():
     near = facts(turned(MOUSE * 4, np.zeros(9)), (800, 800))
     close_up = facts(turned(MOUSE * 8, np.zeros(9)), (800, 800))
