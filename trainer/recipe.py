@@ -179,10 +179,13 @@ def _scale(facts: LabelFacts, most: float) -> Chosen:
         fits = [s for s in fits if s <= USUAL]
     apart = [s for s in fits if s >= 1 and s * facts.spacing >= SPACING]
     value = min(apart) if apart else max(fits)
-    most_scale = max(FARTHEST / facts.spacing, WHOLE_ANIMAL / facts.extent)
-    if value > most_scale:
-        value = max((s for s in SCALES if s <= most_scale), default=SCALES[0])
+    if _is_close_up(facts, value):
+        value = max((s for s in SCALES if not _is_close_up(facts, s)), default=SCALES[0])
     return Chosen(value=value, why=f"{size}, neighbouring bodyparts {facts.spacing:.0f} px apart")
+
+
+def _is_close_up(facts: LabelFacts, scale: float) -> bool:
+    return scale * facts.spacing > FARTHEST and scale * facts.extent > WHOLE_ANIMAL
 
 
 def _copies(facts: LabelFacts, scale: float) -> Chosen:

@@ -162,6 +162,11 @@ def test_animals_that_fill_the_frame_are_seen_smaller():
     assert scales[1] * close_up.spacing <= recipe.FARTHEST
 
 
+def test_bodyparts_at_one_place_have_a_recipe():
+    found = facts(turned(np.zeros((2, 2)), np.zeros(9)))
+    assert recipe.of_features(config(), found)["features.scale"].value > 0
+
+
 def test_ends_of_an_animal_alone_do_not_make_it_a_close_up():
     ends = [0, 3]
     for size, expected in ((1, 1.0), (4, 0.7)):
