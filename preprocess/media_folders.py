@@ -81,7 +81,7 @@ def read(folder: str, kind: Kind) -> Inside:
         if suffix in kind.suffixes and files.name(child).startswith("._"):
             # What a Mac leaves beside a file on other disks; it has the file's suffix.
             shadows.append(child)
-        elif suffix in (*kind.suffixes, *tiff_stacks.SUFFIXES) and _is_special(child):
+        elif suffix in (*kind.suffixes, *tiff_stacks.SUFFIXES) and files.special(child):
             pipes.append(child)
         elif not is_folder and (suffix in kind.suffixes or _is_stack(child, kind)):
             is_one = kind is VIDEOS and is_drawn(child)
@@ -152,10 +152,6 @@ def _below(folder: str, kind: Kind) -> str:
 def _is_stack(path: str, kind: Kind) -> bool:
     """A TIFF of several pages, which is a video."""
     return kind is VIDEOS and tiff_stacks.is_stack(path)
-
-
-def _is_special(path: str) -> bool:
-    return not files.is_address(path) and bool(placeholders.special(path))
 
 
 def _is_hidden(path: str) -> bool:

@@ -112,23 +112,17 @@ def of_animals(keypoints: np.ndarray, videos: Sequence[str]) -> np.ndarray:
 
 def _fixed_to_each_other(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
     """As `_fixed`, where the camera moves: seen from those that keep their places to each other."""
-    count = points.shape[1]
-    first, still = 0, np.zeros(count, bool)
-    for i in range(count):
-        others = np.arange(count) != i
-        stiff = np.zeros(count, bool)
-        stiff[others] = _stiff(points[:, i], points[:, others], RIGID)
-        stiff[i] = stiff.any()
-        if stiff.sum() > still.sum():
-            first, still = i, stiff
+    stiff = np.array([_stiff(one, points, RIGID) for one in points.swapaxes(0, 1)])
+    first = int(stiff.sum(axis=1).argmax())
+    still = stiff[first]
+    still[first] = still.any()
     # An animal moves beside them, of which a single bodypart would tell too little.
     if still.sum() < 2 or (~still).sum() < 2:
-        return np.zeros(count, bool)
+        return np.zeros(len(still), bool)
     # The place of the first by each of them: some are out of sight.
     ways = points[:, still] - points[:, first, None]
-    usual = np.array([[_median(axis) for axis in way.T] for way in ways.swapaxes(0, 1)])
-    told = points[:, still] - usual
-    origin = np.array([[_median(axis) for axis in one.T] for one in told])
+    told = points[:, still] - _middles(ways.swapaxes(0, 1))
+    origin = _middles(told)
     return _fixed(points - origin[:, None], videos)
 
 
@@ -180,9 +174,7 @@ def _goes_about(points: np.ndarray, fixed: np.ndarray, spread: np.ndarray) -> bo
         usual = _median([length(one) for one in rest])
         return bool(np.nanmedian(spread[~fixed]) > FAR_MOVED * np.nan_to_num(usual))
     # A single one shows no length: it is among them.
-    corners = np.array(
-        [[_median(axis) for axis in one.T] for one in points[:, fixed].swapaxes(0, 1)]
-    )
+    corners = _middles(points[:, fixed].swapaxes(0, 1))
     known = _known(rest[:, 0])
     inside = (known >= corners.min(axis=0)) & (known <= corners.max(axis=0))
     return bool(inside.all(axis=-1).mean() > INSIDE)
@@ -247,6 +239,11 @@ def turning(animals: np.ndarray) -> float:
             angle = np.arctan2(offsets[seen, i, j, 1], offsets[seen, i, j, 0])
             steady.append(abs(np.exp(2j * angle).mean()))
     return float(1 - max(steady, default=1.0))
+
+
+def _middles(groups: np.ndarray) -> np.ndarray:
+    """Median x and y of each group (groups, points, 2), NaN where none is labeled."""
+    return np.array([[_median(axis) for axis in one.T] for one in groups])
 
 
 def _known(points: np.ndarray) -> np.ndarray:

@@ -32,6 +32,11 @@ def no_bucket(address: str) -> str:
     return f"There is no bucket {address}, or this account may not see it: check its name."
 
 
+def said(error: Exception) -> str:
+    """The words of an error on one line, without a full stop."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
 def page(data: bytes) -> bool:
     """Whether an answer begins as a web page does."""
     return data[:100].lstrip().lower().startswith(_PAGES)

@@ -24,6 +24,7 @@ _CLASSES = {
     **dict.fromkeys(("s3", "s3a"), "beampose.core.s3_files.S3"),
     **dict.fromkeys(("http", "https"), "beampose.core.web_files.Web"),
 }
+_BEGIN = "begin with gs://, s3://, az:// or https://"
 # Of single servers, for which nobody here says what an error means.
 _CONNECTING = frozenset(("ftp", "sftp", "ssh", "smb", "webdav", "webhdfs", "hdfs", "arrow_hdfs"))
 # The beginning of an address that a shell or a program took for a path, and made shorter.
@@ -71,14 +72,11 @@ def check(address: str) -> None:
 def _lack(protocol: str) -> str:
     known = known_implementations.get(protocol)
     if known is None and protocol not in fsspec.registry:
-        return (
-            f"there is no storage of the name {protocol!r}: addresses begin with gs://, s3://, "
-            "az:// or https://"
-        )
+        return f"there is no storage of the name {protocol!r}: addresses {_BEGIN}"
     if protocol in _CONNECTING:
         return (
             f"{protocol}:// is not read: download the file first, or mount the folder. Addresses "
-            "begin with gs://, s3://, az:// or https://"
+            f"{_BEGIN}"
         )
     package = _PACKAGES.get(protocol) or str((known or {}).get("class", "")).partition(".")[0]
     # Asked for by its name: what nobody opens is not imported.

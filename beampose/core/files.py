@@ -29,9 +29,14 @@ class NotAFile(OSError, ValueError):
     """A pipe, a socket or a device: opened, a pipe waits for ever for somebody to write into it."""
 
 
+def special(path: str) -> str:
+    """As `placeholders.special`; "" of an address, where there are neither pipes nor devices."""
+    return "" if is_address(path) else placeholders.special(path)
+
+
 def check_file(path: str) -> None:
     """Raises NotAFile, whose text names it, for what is there and neither a file nor a folder."""
-    if not is_address(path) and (what := placeholders.special(path)):
+    if what := special(path):
         raise NotAFile(f"{path} {what}: name a file in its place")
 
 

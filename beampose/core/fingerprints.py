@@ -74,12 +74,11 @@ def _seen(root: str, every: Iterable[tuple[str, int]]) -> Iterator[tuple[str, in
     def look(one: tuple[str, int]) -> tuple[str, int, bytes]:
         name, size = one
         path = files.join(root, name) if root else name
-        if size <= _SMALL:
-            return name, size, b"".join(files.read_pieces(path, [(0, size)]))
-        if files.suffix(name) not in _PLAIN:
-            return name, size, b"".join(files.read_pieces(path, _glances(size)))
-        with _READING:
-            return name, size, _content(path, size).encode()
+        if size > _SMALL and files.suffix(name) in _PLAIN:
+            with _READING:
+                return name, size, _content(path, size).encode()
+        spans = [(0, size)] if size <= _SMALL else _glances(size)
+        return name, size, b"".join(files.read_pieces(path, spans))
 
     rest = iter(every)
     with ThreadPoolExecutor(_TOGETHER) as pool:

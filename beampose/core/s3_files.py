@@ -7,7 +7,7 @@ import s3fs
 from botocore import exceptions
 from fsspec import asyn
 
-from beampose.core.answering import Answering, Refused, Unanswered, is_foreign, no_bucket
+from beampose.core.answering import Answering, Refused, Unanswered, is_foreign, no_bucket, said
 
 _SIGN_IN = (
     "No credentials for S3 on this machine: run `aws configure`, or set AWS_ACCESS_KEY_ID and "
@@ -68,7 +68,7 @@ class S3(Answering, s3fs.S3FileSystem):
 
 def sentence(error: Exception) -> str:
     """Says what an error of Amazon's library means, and what to do."""
-    why = " ".join(str(error).split()).rstrip(".")
+    why = said(error)
     if isinstance(error, _NOBODY):
         return f"{_SIGN_IN} ({why})"
     return f"S3 gave no answer but {why}: check the network, or try it again later"

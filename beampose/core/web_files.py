@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 from fsspec.implementations import http
 
-from beampose.core.answering import Refused, Unanswered
+from beampose.core.answering import Refused, Unanswered, said
 
 _REFUSALS = (401, 403, 407)
 _GONE = (404, 410)
@@ -67,14 +67,10 @@ def _meaning(url: str, error: Exception) -> OSError:
         return FileNotFoundError(url)
     if status in _REFUSALS:
         return Refused(f"{url}: the server wants a login (it answers {status}): download it first")
-    if isinstance(error, (aiohttp.InvalidURL, ValueError)):
+    if isinstance(error, aiohttp.InvalidURL):
         return OSError(f"{url}: is no address of a web server")
-    why = f"answers {status}" if status else _without_end(error) or "did not answer in time"
+    why = f"answers {status}" if status else said(error) or "did not answer in time"
     return Unanswered(f"{url}: {why}: check the address and the network, or try it again later")
-
-
-def _without_end(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _read_only(url: str) -> OSError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from beampose.core import placeholders, storage
+from beampose.core import files, storage
 from beampose.pipelines import causes
 from beampose.pipelines.cloud import upload_run, upload_status
 
@@ -95,13 +95,13 @@ class Watch:
         seen = sorted((file for file in found if not file.name.startswith(".")), key=str)
         zips = []
         for file in seen:
-            what = placeholders.special(str(file)) if storage.is_local(file) else ""
+            what = files.special(str(file))
             if file.name.lower().endswith(".zip") and not what:
                 zips.append(file)
             # Browsers and programs that copy write under such a name first.
             elif not file.name.lower().endswith(_UNFINISHED):
-                why = what and f"it {what}"
-                why = why or "an upload is a zip in incoming/ itself, in no folder of it"
+                rule = "an upload is a zip in incoming/ itself, in no folder of it"
+                why = f"it {what}" if what else rule
                 self._say_once(file.name, f"NOTE {file.name} is not taken: {why}")
         return zips
 

@@ -87,22 +87,22 @@ class _OtherProjects:
 
     def __init__(self, root: str):
         self._above = files.join(root, LABELED_DATA)
-        # By folder of frames; empty if nobody knows the film.
-        self._films: dict[str, str | None] = {}
+        # By folder of frames the film, and frames there that may be of another one.
+        self._known: dict[str, tuple[str | None, frozenset[str]]] = {}
+        # By their folders.
+        self._projects: dict[str, ProjectFilms | None] = {}
         # Folders that may hold frames of two films from now on.
         self._mixed: set[str] = set()
 
     def film_of(self, item: LabeledFrame | LabeledCrop) -> str | None:
         """The film that an image was taken from; None if it is not known."""
         folder = files.parent(item.image)
-        if folder not in self._films:
-            self._films[folder] = self._found(folder)
-        found = self._films[folder]
-        if found == "":
-            name = files.name(folder)
-            if not files.exists(files.join(self._folder(name), files.name(item.image))):
-                self._mixed.add(name)
-        return found or None
+        if folder not in self._known:
+            self._known[folder] = self._found(folder)
+        film, beside = self._known[folder]
+        if beside and files.name(item.image) not in beside:
+            self._mixed.add(files.name(folder))
+        return film
 
     def tell(self) -> None:
         """Says which films may be mixed, if any."""
@@ -115,23 +115,27 @@ class _OtherProjects:
                 wording.listed(sorted(self._mixed), _TOLD),
             )
 
-    def _folder(self, name: str) -> str:
-        return _folder(self._above, name)
-
-    def _found(self, folder: str) -> str | None:
-        """The film of a folder; None if it is not known, empty if another may have its name."""
+    def _found(self, folder: str) -> tuple[str | None, frozenset[str]]:
         above, name = files.parent(folder), files.name(folder)
-        root, own = files.parent(above), self._folder(name)
-        config = files.join(root, project_config.CONFIG)
-        if files.name(above) != LABELED_DATA or above == self._above or not files.exists(config):
-            return None
-        clashes = files.is_folder(own) and bool(files.children(own))
-        told = [owner.video for owner in ProjectFilms(root).owners(name) if owner.video]
-        moved = [files.join(root, video_links.VIDEOS, files.name(film)) for film in told]
-        found = next((film for film in [*told, *moved] if files.exists(film)), "")
-        if found and (clashes or files.stem(found) == name):
-            return found
-        return "" if clashes else None
+        is_other = files.name(above) == LABELED_DATA and above != self._above
+        project = self._project(files.parent(above)) if is_other else None
+        if project is None:
+            return None, frozenset()
+        own = _folder(self._above, name)
+        beside = frozenset(map(files.name, files.children(own)) if files.is_folder(own) else ())
+        told = [owner.video for owner in project.owners(name) if owner.video]
+        videos = files.join(files.parent(above), video_links.VIDEOS)
+        moved = [files.join(videos, files.name(film)) for film in told]
+        found = next((film for film in [*told, *moved] if files.exists(film)), None)
+        if found and (beside or files.stem(found) == name):
+            return found, frozenset()
+        return None, beside
+
+    def _project(self, root: str) -> "ProjectFilms | None":
+        if root not in self._projects:
+            there = files.exists(files.join(root, project_config.CONFIG))
+            self._projects[root] = ProjectFilms(root) if there else None
+        return self._projects[root]
 
 
 def _place(film: str | FilmPath) -> str:

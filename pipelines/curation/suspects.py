@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beampose.trainer import label_facts
+
 SWAP, FAR, NEIGHBOURS, VIEWS, CLASS = "swap", "far", "neighbours", "views", "class"
 # Errors count in multiples of the usual one of their bodypart; one below this is a person's hand.
 LEAST = 2.0
@@ -51,6 +53,10 @@ class Evidence(NamedTuple):
     def errors(self) -> np.ndarray:
         """(images, bodyparts) pixels between label and prediction, NaN where not labeled."""
         return np.linalg.norm(self.predicted[..., :2] - self.truth, axis=-1)
+
+    def errors_of(self, image: int) -> np.ndarray:
+        """(bodyparts,) as `errors`, of one image."""
+        return np.linalg.norm(self.predicted[image, :, :2] - self.truth[image], axis=-1)
 
 
 class Suspicion(NamedTuple):
@@ -214,7 +220,7 @@ def nearest(looks: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, floa
 
 def _swap(evidence: Evidence, image: int, pair: tuple[int, int], score: float) -> Suspicion:
     a, b = pair
-    errors = evidence.errors[image]
+    errors = evidence.errors_of(image)
     points = evidence.predicted[image, :, :2]
     other = [
         float(np.linalg.norm(points[one] - evidence.truth[image, two]))
@@ -232,9 +238,9 @@ def _swap(evidence: Evidence, image: int, pair: tuple[int, int], score: float) -
 def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -> Suspicion:
     image, part = (int(one) for one in place)
     x, y, likelihood = evidence.predicted[image, part, :3]
-    name = evidence.names[part]
+    name, off = evidence.names[part], evidence.errors_of(image)[part]
     reason = (
-        f"{evidence.errors[image, part]:.0f} px from where a head that never saw this frame puts "
+        f"{off:.0f} px from where a head that never saw this frame puts "
         f"{name} (likelihood {likelihood:.2f}); half of all {name} labels are within "
         f"{usual:.1f} px."
     )
@@ -247,13 +253,9 @@ def _far(evidence: Evidence, place: Sequence[int], score: float, usual: float) -
 def elsewhere(evidence: Evidence, image: int) -> bool:
     """Returns True where a head puts most bodyparts of an animal farther from their labels than the
     animal is long: either all labels are wrong, or it took something else for the animal."""
-    truth = evidence.truth[image]
-    known = truth[np.isfinite(truth).all(axis=-1)]
-    if len(known) < 2:
-        return False
-    length = float(np.linalg.norm(np.ptp(known, axis=0)))
-    errors = evidence.errors[image]
-    return int((errors[np.isfinite(errors)] > length).sum()) * 2 > len(known)
+    errors = evidence.errors_of(image)
+    farther = errors > label_facts.length(evidence.truth[image])
+    return bool(2 * farther.sum() > np.isfinite(errors).sum())
 
 
 def this_view(evidence: Evidence, image: int, part: int) -> bool:
@@ -269,11 +271,12 @@ def this_view(evidence: Evidence, image: int, part: int) -> bool:
 def _crossed(evidence: Evidence, place: Sequence[int], score: float, apart: float) -> Suspicion:
     image, part = (int(one) for one in place)
     x, y, likelihood = evidence.predicted[image, part, :3]
-    with_label = evidence.errors[image, part] < apart / 2 and not this_view(evidence, image, part)
+    off = evidence.errors_of(image)[part]
+    with_label = off < apart / 2 and not this_view(evidence, image, part)
     reason = (
         f"{apart:.0f} px from where another view of this instant allows {evidence.names[part]}: "
         f"one of the two labels is wrong. A head that never saw this frame puts it "
-        f"{evidence.errors[image, part]:.0f} px away"
+        f"{evidence.errors_of(image)[part]:.0f} px away"
         f"{', so it is rather the other label' if with_label else ''}."
     )
     proposal = np.array([[x, y]])
@@ -288,7 +291,7 @@ def _beside(
     reason = (
         f"{moved:.0f} px from where {evidence.names[part]} is labeled in frames that look nearly "
         f"the same, such as {name}; a head that never saw this frame puts it "
-        f"{evidence.errors[image, part]:.0f} px away."
+        f"{evidence.errors_of(image)[part]:.0f} px away."
     )
     x, y, likelihood = evidence.predicted[image, part, :3]
     proposal = np.array([[x, y]])

@@ -7,8 +7,6 @@ import { digit, printed } from "./layout.js";
 import * as strip from "./strip.js";
 import { swap } from "./model.js";
 
-export { printed };
-
 const byId = (id) => document.getElementById(id);
 
 // ---- what keys and buttons do
